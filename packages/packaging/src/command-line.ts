@@ -13,6 +13,7 @@ ${FILE_LIST}
                    (default: dist/packages)
 
 Environment:
+  OCIR_BROKER_DEVELOPMENT 1 allows the placeholder as the API group of pull secrets, for a release that nobody else installs
   OCIR_BROKER_DOCS_URL    address of this release's folder docs, for the links of the alerts
   OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (default: a name only)
   SOURCE_DATE_EPOCH       the time stamp in all packages (default: that of the last commit)

@@ -2,6 +2,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
+import { checkApiGroup } from "./api-group.ts";
 import { describeBuildTools } from "./build-tools.ts";
 import { type InstalledFile, installedFiles, manPages, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
@@ -14,6 +15,7 @@ import { makeTar } from "./formats/tar.ts";
 import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
 import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
+import { makePullSecretsImage, type PullSecretsPrograms } from "./pull-secrets-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import { INDEX, releaseIndex } from "./release-index.ts";
 import { TARGETS, type Target } from "./target.ts";
@@ -37,6 +39,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
   // Before the build, so that a wrong setting of an operator fails at once.
+  checkApiGroup(environment);
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
   put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
@@ -51,8 +54,15 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const script = plainNodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 });
   put(PLAIN_NODE_SCRIPT, script);
   put(NODE_SCRIPT, packedNodeScript(script, release.version));
-  const chart = { imageDigest: digest, alertRules: alertRules(environment, "ocir-broker") };
-  await makeHelmChart(release, { name: "ocir-broker", ...chart }, { work: join(work, "chart"), output });
+  onStep("the pull-secrets controller's image");
+  const controller = await makePullSecretsImage(release, contents, { work: join(work, "pull-secrets"), output });
+  for (const [name, imageDigest] of [
+    ["ocir-broker", digest],
+    ["ocir-pull-secrets", controller.digest],
+  ] as const) {
+    const chart = { name, imageDigest, alertRules: alertRules(environment, name) };
+    await makeHelmChart(release, chart, { work: join(work, "chart", name), output });
+  }
   await writeAptIndex(output, release);
   put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
   return writeSums(output);
@@ -69,7 +79,10 @@ async function makeManArchive({ release, output, work }: ReleaseOptions, name: s
 }
 
 /** One after another for a target, both targets in parallel: one processor each. */
-async function makePackages(target: Target, { release, output, work, onStep }: ReleaseOptions): Promise<ImageContent> {
+async function makePackages(
+  target: Target,
+  { release, output, work, onStep }: ReleaseOptions,
+): Promise<ImageContent & PullSecretsPrograms> {
   const { debArchitecture: name } = target;
   const places = { work: join(work, name), output };
   onStep(`the programs for ${name}`);
@@ -85,5 +98,5 @@ async function makePackages(target: Target, { release, output, work, onStep }: R
   await makeDeb(target, release, files, places);
   onStep(`the .rpm for ${name}`);
   await makeRpm(target, release, files, places);
-  return { target, archive: join(output, archive), programs: programs.folder };
+  return { target, archive: join(output, archive), programs: programs.folder, nodePackage: programs.nodePackage };
 }

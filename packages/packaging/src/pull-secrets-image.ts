@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { bundledPackages } from "./contents/bundled-packages.ts";
 import { writeTree } from "./contents/installed-tree.ts";
 import { licenceTexts } from "./contents/licence-texts.ts";
-import type { BuiltPrograms } from "./contents/programs.ts";
 import { runtimeLibraries, runtimeLicences } from "./contents/runtime-libraries.ts";
 import { finished } from "./finished.ts";
 import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
@@ -17,8 +16,10 @@ import type { Target } from "./target.ts";
 
 export interface PullSecretsPrograms {
   readonly target: Target;
-  /** The folder has the executable's `node`. */
-  readonly programs: BuiltPrograms;
+  /** Folder that has the executable's `node` for this target. */
+  readonly programs: string;
+  /** The npm package whose Node this is. */
+  readonly nodePackage: string;
 }
 
 const NAME = "ocir-pull-secrets";
@@ -56,16 +57,16 @@ export async function makePullSecretsImage(
 
 async function makeOne(
   release: Release,
-  { target, programs }: PullSecretsPrograms,
+  { target, programs, nodePackage }: PullSecretsPrograms,
   layout: string,
   work: string,
 ): Promise<Descriptor & { platform: Platform }> {
   const root = join(work, target.debArchitecture);
   const packages = bundledPackages(join(work, "pull-secrets.metafile.json"));
-  const licences = licenceTexts(target, programs.nodePackage, packages, runtimeLicences(target));
+  const licences = licenceTexts(target, nodePackage, packages, runtimeLicences(target));
   writeTree(root, [
     ...runtimeLibraries(target),
-    { path: "/node", mode: 0o755, from: join(programs.folder, "node") },
+    { path: "/node", mode: 0o755, from: join(programs, "node") },
     { path: `/${PROGRAM}`, mode: 0o644, from: join(work, PROGRAM) },
     { path: "/etc/nsswitch.conf", mode: 0o644, from: { text: NSSWITCH } },
     { path: "/third-party-licences.txt", mode: 0o644, from: { text: licences } },

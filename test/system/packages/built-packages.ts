@@ -41,7 +41,7 @@ export function buildPackages(): Promise<void> {
 export function makePackages(checkout: string, env: NodeJS.ProcessEnv): void {
   execFileSync(process.execPath, [join(checkout, "packages/packaging/src/main.ts"), "--base-url", BASE_URL], {
     cwd: checkout,
-    env: { ...process.env, ...env },
+    env: { ...process.env, OCIR_BROKER_DEVELOPMENT: "1", ...env },
     stdio: ["ignore", "ignore", "inherit"],
   });
 }
