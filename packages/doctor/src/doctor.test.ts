@@ -119,6 +119,11 @@ describe("diagnose", () => {
       expect(found?.fix?.includes(merge)).toBe(entry !== AUDIENCE);
       expect(found?.fix?.includes(`set serviceAccounts.audience: ${AUDIENCE} `)).toBe(settings.audience !== AUDIENCE);
       expect(JSON.stringify(findings)).not.toContain("signature");
+      node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
+      const installed = await node.examine(useServiceAccounts(node, settings, [provider]));
+      expect(installed.find(({ name }) => name === "service-account-audience")?.fix).toBe(
+        `the right audience is ${AUDIENCE}: ocir-broker node connect --service-accounts ${AUDIENCE} && systemctl restart kubelet`,
+      );
     },
   );
 

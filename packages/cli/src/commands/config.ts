@@ -5,8 +5,8 @@ import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/s
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { domainErrorOf } from "@ocir-broker/credentials/service-accounts/domain-error";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
-import { type Command, Option } from "commander";
-import { type ConfigOptions, configSource } from "../config/config-source.ts";
+import type { Command } from "commander";
+import { configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
@@ -15,11 +15,6 @@ const COPIED =
 
 const FILE = ["[file]", `default: ${DEFAULT_CONFIG_PATH}, which may be absent`] as const;
 
-/** As scripts of earlier builds name the file. */
-function formerOption(): Option {
-  return new Option("--config <file>").hideHelp();
-}
-
 export function addConfigCommand(program: Command): void {
   const config = program.command("config").description("check, print or describe the configuration");
 
@@ -27,8 +22,7 @@ export function addConfigCommand(program: Command): void {
     .command("check")
     .description("report every error of the configuration; exit 1 if there is one")
     .argument(...FILE)
-    .addOption(formerOption())
-    .action(async (file: string | undefined, { config: path = file }: ConfigOptions) => {
+    .action(async (path: string | undefined) => {
       await checkConfigFile(path);
       process.stdout.write(`the configuration is valid: ${configSource(path)}\n`);
       reportReaders(path);
@@ -38,8 +32,7 @@ export function addConfigCommand(program: Command): void {
     .command("print")
     .description("print the configuration in force, defaults and environment included")
     .argument(...FILE)
-    .addOption(formerOption())
-    .action((file: string | undefined, { config: path = file }: ConfigOptions) => {
+    .action((path: string | undefined) => {
       process.stdout.write(printConfig(loadConfig({ path, environment })));
     });
 

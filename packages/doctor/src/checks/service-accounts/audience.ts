@@ -10,6 +10,7 @@ import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
 
+const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 const PODS = "/var/lib/kubelet/pods";
 
 const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
@@ -31,11 +32,25 @@ export async function audienceFinding(
     `the broker's ${brokers ?? "any"}`,
     ...(apiServers.length > 0 ? [`the API server's ${apiServers.join(" and ")}`] : []),
   ].join(", ");
-  const steps = [
-    ...(isBrokerWrong ? [`set serviceAccounts.audience: ${right} and systemctl restart ocir-broker.service`] : []),
-    ...(wrong === undefined ? [] : [await kubeletStep(right, wrong, context)]),
-  ];
-  return finding("service-account-audience", seen, { fix: steps.join("; ") });
+  const fix =
+    connectCommand(right, entries, context) ??
+    [
+      ...(isBrokerWrong ? [`set serviceAccounts.audience: ${right} and systemctl restart ocir-broker.service`] : []),
+      ...(wrong === undefined ? [] : [await kubeletStep(right, wrong, context)]),
+    ].join("; ");
+  return finding("service-account-audience", seen, { fix: `the right audience is ${right}: ${fix}` });
+}
+
+/** Changes broker and kubelet in one step, if this node has the installer and no setting that it does not write. */
+function connectCommand(
+  right: string,
+  entries: readonly TokenAttributes[],
+  { config, files }: CheckContext,
+): string | undefined {
+  const isWritten =
+    config.serviceAccounts.tokenExchange === "oke" && entries.every((each) => each.annotationKeys.length === 0);
+  if (!isWritten || !files.isExecutable(INSTALLED_PROGRAM)) return undefined;
+  return `ocir-broker node connect --service-accounts ${quoted(right)} && systemctl restart kubelet`;
 }
 
 async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, context: CheckContext): Promise<string> {
@@ -48,7 +63,7 @@ async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, c
     quoted(path),
   ];
   const grant = `ocir-broker kubelet-config grants ${quoted(right)} | kubectl apply -f -`;
-  return `the right audience is ${right}: ${words.join(" ")} && systemctl restart kubelet (and once in the cluster: ${grant})`;
+  return `${words.join(" ")} && systemctl restart kubelet (and once in the cluster: ${grant})`;
 }
 
 /**
