@@ -13,8 +13,23 @@ import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
+/** For the manifest, in which it is replaced by hand. */
+const REPOSITORY = "registry.invalid/ocir-broker-daemonset";
 const DIGEST = `sha256:${"0".repeat(64)}`;
+const WITH_IMAGE = ["--set-json", `image.repository="${REPOSITORY}"`];
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
+interface Metadata {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface DaemonSetSpec {
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly updateStrategy: object;
+  readonly template: { readonly metadata: Metadata; readonly spec: object };
+}
+
 const HEADER = `# Installs ocir-broker on existing nodes, one at a time. See README.md in this folder.
 #
 # Generated from the chart in deploy/helm/ocir-broker with its default values, by npm run docs. For other values, use the chart.
@@ -38,14 +53,15 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
   const helm = (...args: string[]) => spawnSync(HELM, args, { encoding: "utf8" });
 
   function template(...args: string[]): string {
-    const all = ["template", "ocir-broker", CHART, "--namespace", "ocir-broker", ...args];
+    const all = ["template", "ocir-broker", CHART, "--namespace", "ocir-broker", ...WITH_IMAGE, ...args];
     return execFileSync(HELM, all, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   }
 
   const objectsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
 
-  it("passes lint, and has the version of the release", () => {
-    expect(helm("lint", "--strict", CHART)).toMatchObject({ status: 0 });
+  it("passes lint without a remark, and has the version of the release", () => {
+    const lint = helm("lint", "--strict", CHART);
+    expect([lint.status, lint.stdout.match(/\[\w+\].*/g)]).toEqual([0, null]);
     const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
     expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
   });
@@ -101,20 +117,80 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       expect(text).toContain(part);
   });
 
+  it("renders nothing without image.repository, and names the value", () => {
+    const { status, stderr } = helm("template", "ocir-broker", CHART);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("image.repository is not set: name the repository")]);
+  });
+
+  it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
+    const values = {
+      nameOverride: "pull-credentials",
+      commonLabels: { team: "platform" },
+      commonAnnotations: { "example.com/owner": "platform" },
+      podLabels: { tier: "node" },
+      podAnnotations: { "example.com/scrape": "false" },
+      priorityClassName: "system-node-critical",
+      updateStrategy: { type: "OnDelete", rollingUpdate: null },
+      imagePullSecrets: [{ name: "mirror" }],
+      extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
+      image: { repository: REPOSITORY, digest: DIGEST, tag: "canary" },
+      test: { image: "registry.example/doctor:1" },
+      serviceAccountTokens: { audiences: [AUDIENCE] },
+      prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+      dashboard: { enabled: true },
+    };
+    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
+    const text = template(...given);
+    const objects = objectsOf(text) as never as { kind: string; metadata: Metadata; spec: Record<string, unknown> }[];
+    expect(errorsOf((objects as never as KubernetesObject[]).filter(({ kind }) => kind !== "PrometheusRule"))).toEqual(
+      [],
+    );
+    for (const { kind, metadata } of objects) {
+      expect([kind, metadata.name]).toEqual([
+        kind,
+        kind === "Lease" ? "ocir-broker" : expect.stringMatching(/^pull-cred/),
+      ]);
+      expect(metadata).toMatchObject({ labels: values.commonLabels, annotations: values.commonAnnotations });
+    }
+    expect(objects.map(({ kind }) => kind)).not.toContain("PriorityClass");
+    const bound = /serviceAccountName: (\S+)|system:serviceaccount:ocir-broker:([^"]+)/g;
+    expect([...text.matchAll(bound)].map(([, name, user]) => name ?? user)).toEqual(
+      Array(2).fill("pull-credentials-daemonset"),
+    );
+    const [spec] = objects.flatMap((each) => (each.kind === "DaemonSet" ? [each.spec as never as DaemonSetSpec] : []));
+    const { template: podTemplate, updateStrategy, selector } = spec ?? expect.unreachable("no DaemonSet");
+    expect(updateStrategy).toEqual({ type: "OnDelete" });
+    expect(podTemplate.metadata.labels).toMatchObject({ ...selector.matchLabels, ...values.podLabels });
+    expect(podTemplate.metadata.annotations).toEqual(values.podAnnotations);
+    expect(podTemplate.spec).toMatchObject({
+      priorityClassName: "system-node-critical",
+      imagePullSecrets: values.imagePullSecrets,
+      containers: [{ image: `${REPOSITORY}:canary`, env: expect.arrayContaining(values.extraEnv) }],
+    });
+    expect(text).toContain("image: registry.example/doctor:1\n");
+  });
+
   it("omits the admission policy on an older cluster only when a value says so", () => {
     const old = ["--kube-version", "1.29.0"];
-    const { status, stderr } = helm("template", "ocir-broker", CHART, ...old);
+    const { status, stderr } = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, ...old);
     expect([status, stderr]).toEqual([1, expect.stringContaining("needs Kubernetes 1.30 or newer")]);
     const off = ["--set", "admissionPolicy.enabled=false"];
     const kinds = objectsOf(template(...old, ...off)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
-    const notes = helm("install", "ocir-broker", CHART, "--dry-run=client", ...off).stdout;
+    const notes = helm("install", "ocir-broker", CHART, "--dry-run=client", ...WITH_IMAGE, ...off).stdout;
     expect(notes).toContain("WARNING: admissionPolicy.enabled is false");
   });
 
   it("names the setting with which kubelets use it, and how to remove it from the nodes", () => {
     const notes = (...values: string[]) =>
-      helm("install", "ocir-broker", CHART, "--dry-run=client", ...values.flatMap((value) => ["--set", value])).stdout;
+      helm(
+        "install",
+        "ocir-broker",
+        CHART,
+        "--dry-run=client",
+        ...WITH_IMAGE,
+        ...values.flatMap((value) => ["--set", value]),
+      ).stdout;
     expect(notes()).toContain("--set kubelet.restart=whenIdle");
     expect(notes("kubelet.restart=whenIdle")).not.toContain("--set kubelet.restart");
     expect(notes("mode=remove")).toContain("helm uninstall ocir-broker -n default\n");
@@ -132,8 +208,8 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     const [first, second] = [await pack(join(folder, "a")), await pack(join(folder, "b"))];
     expect(first).toMatch(/\/ocir-broker-1\.2\.3\.tgz$/);
     expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
-    const rendered = execFileSync(HELM, ["template", "x", first], { encoding: "utf8" });
-    expect(rendered).toContain(`image: registry.invalid/ocir-broker-daemonset@${DIGEST}\n`);
+    const rendered = execFileSync(HELM, ["template", "x", first, ...WITH_IMAGE], { encoding: "utf8" });
+    expect(rendered).toContain(`image: ${REPOSITORY}@${DIGEST}\n`);
     expect(execFileSync(HELM, ["show", "chart", first], { encoding: "utf8" })).toMatch(/^version: 1\.2\.3$/m);
   });
 
@@ -145,8 +221,10 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["kubelet.reboot=never", "reboot"],
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
+    ["extraEnv[0].name=OCIR_BROKER_NODE", "/extraEnv/0/name"],
+    ["nameOverride=A b", "/nameOverride"],
   ])("rejects %s", (value, place) => {
-    const { status, stderr } = helm("template", "ocir-broker", CHART, "--set", value);
+    const { status, stderr } = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
   });
 });
