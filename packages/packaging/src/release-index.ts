@@ -22,6 +22,8 @@ const ROWS: readonly Row[] = [
   { name: "ocir-broker-VERSION.tgz", purpose: "Helm chart of the DaemonSet" },
   { name: "ocir-broker-daemonset-VERSION.oci.tar", purpose: "the DaemonSet's image, for skopeo copy oci-archive:" },
   { name: "ocir-broker-daemonset-VERSION.yaml", purpose: "the DaemonSet as a manifest, without Helm" },
+  { name: "ocir-pull-secrets-VERSION.tgz", purpose: "Helm chart of the pull-secrets controller" },
+  { name: "ocir-pull-secrets-VERSION.oci.tar", purpose: "the pull-secrets controller's image" },
   { name: "ocir-broker-VERSION.rules.yaml", purpose: "Prometheus alerts" },
   { name: "ocir-broker-VERSION.dashboard.json", purpose: "Grafana dashboard" },
   { name: "ocir-broker-VERSION-man.tar.gz", purpose: "man pages, for reading without an installation" },
