@@ -89,7 +89,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
     [
       "by hand",
       `tar xzf "$OCIR_BROKER_SOURCES"/*.tar.gz -C /run && /run/ocir-broker-*/install.sh &&
-        ocir-broker node connect`,
+        ${PROGRAM} node connect`,
     ],
   ])("install files that every user can read, whatever the umask, %s", async (_how, command) => {
     await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });

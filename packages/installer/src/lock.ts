@@ -2,7 +2,7 @@
  * The installation lock: one installer of any kind at a time. Node has no flock(2), so a child process holds the lock. It ends when
  * its input closes, which the kernel does when this process ends, however that ends.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { codeOf } from "./disk.ts";
@@ -11,7 +11,6 @@ import { InstallError } from "./install-error.ts";
 const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
-const TIMED_OUT = 75;
 
 /**
  * The lock is held until it is disposed of.
@@ -21,20 +20,27 @@ const TIMED_OUT = 75;
  */
 export async function takeLock(onWait: () => void, path: string = LOCK): Promise<AsyncDisposable> {
   refuseOthersLock(path);
-  if (spawnSync("flock", ["-n", path, "true"], { stdio: "ignore" }).status !== 0) onWait();
+  const free = await hold(path, ["-n"]);
+  if (free !== undefined) return free;
+  onWait();
+  const waited = await hold(path, ["-w", String(WAIT_SECONDS)]);
+  if (waited !== undefined) return waited;
+  throw new InstallError(
+    "lock",
+    `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
+  );
+}
+
+async function hold(path: string, how: readonly string[]): Promise<AsyncDisposable | undefined> {
   // `detached`: Ctrl-C must not end it before this process.
-  const args = ["-w", String(WAIT_SECONDS), "-E", String(TIMED_OUT), path, "sh", "-c", "echo locked; exec cat"];
-  const child = spawn("flock", args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+  const child = spawn("flock", [...how, path, "sh", "-c", "echo locked; exec cat"], {
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
+  });
   child.stdin.on("error", () => {});
   const closed = once(child, "close");
-  closed.catch(() => {});
   const isLocked = await Promise.race([once(child.stdout, "data").then(() => true), closed.then(() => false)]);
-  if (!isLocked) {
-    throw new InstallError(
-      "lock",
-      `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
-    );
-  }
+  if (!isLocked) return undefined;
   return {
     async [Symbol.asyncDispose]() {
       child.stdin.end();

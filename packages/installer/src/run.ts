@@ -182,25 +182,43 @@ export function createRun({ disk, signal, say }: RunOptions) {
     const { pending, ...rest } = record;
     if (pending === undefined) return [];
     const paths = Object.keys(pending.files);
-    for (const [path, change] of Object.entries(pending.files).toReversed()) rollBackPath(path, change);
+    const failed = Object.entries(pending.files)
+      .toReversed()
+      .filter(([path, change]) => !isRolledBack(path, change));
     for (const folder of pending.folders.toReversed()) disk.removeFolder(folder);
-    save(rest);
+    save(failed.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(failed) } });
     const undone = steps.map(({ name, state }): StepResult => ({ name, state: state === "done" ? "undone" : state }));
     steps.splice(0, steps.length, ...undone);
     return paths;
+  }
+
+  function isRolledBack(path: string, change: PendingChange): boolean {
+    try {
+      rollBackPath(path, change);
+      return true;
+    } catch (error) {
+      const { message } = installErrorOf(error);
+      left.push({ path, why: `it cannot be rolled back: ${message}` });
+      say(`${path} cannot be rolled back: ${message}`);
+      return false;
+    }
   }
 
   function rollBackPath(path: string, { previous, entry }: PendingChange): void {
     const current = stateIfAny(path);
     if (current !== previous && current !== entry.written && current !== "absent") {
       left.push({ path, why: "it was changed by others during the installation" });
-    } else if (disk.isPrevious(path, previous)) disk.putPrevious(path);
-    else if (current !== previous) {
-      if (previous.startsWith("link:")) disk.stage(path, { kind: "link", target: previous.slice("link:".length) });
-      disk.put(path, previous === "absent" ? "absent" : "staged");
+    } else if (current !== previous || entry.written === previous) {
+      if (disk.isPrevious(path, previous)) disk.putPrevious(path);
+      else if (current !== previous) putBack(path, previous);
     }
     disk.tidy(path);
     if (entry.saved !== record.files[path]?.saved) forgetSaved(disk, entry.saved);
+  }
+
+  function putBack(path: string, previous: PathState): void {
+    if (previous.startsWith("link:")) disk.stage(path, { kind: "link", target: previous.slice("link:".length) });
+    disk.put(path, previous === "absent" ? "absent" : "staged");
   }
 
   /** Undefined for a folder or a pipe. */
@@ -244,8 +262,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
         return "done";
       }
       if (saved !== undefined) disk.stageCopy(saved, path);
-      else if (original.startsWith("link:")) disk.stage(path, { kind: "link", target: original.slice("link:".length) });
-      disk.put(path, original === "absent" ? "absent" : "staged");
+      putBack(path, original);
     } else if (current !== original && current !== "absent") {
       const copy = saved === undefined ? "" : `; the file from before ocir-broker is in ${saved}`;
       left.push({ path, why: `it was changed by others since${copy}` });

@@ -48,6 +48,8 @@ export function createUnits(node: NodeContext) {
     async disable(): Promise<void> {
       await tell("--quiet", "disable", ...(isRunning ? ["--now"] : []), SOCKET, SERVICE);
       await tellRunning("stop", HEALTH_SOCKET);
+      // A unit that was stopped during its start has failed.
+      await systemctl("reset-failed", ...ALL);
     },
     /** Whether the service should run: it does, or it is enabled and ocir-broker is not switched off. */
     async isWanted(): Promise<boolean> {

@@ -72,7 +72,7 @@ const ARCHIVE = {
   name: "archive",
   install: "/opt/unpacked/*/install.sh",
   upgrade: "/opt/unpacked/*/install.sh",
-  remove: "ocir-broker node remove",
+  remove: "/usr/local/bin/ocir-broker node remove",
 };
 
 describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
