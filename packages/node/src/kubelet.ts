@@ -120,7 +120,8 @@ function valuesIn(text: string, flag: string): string[] {
   return [...text.matchAll(pattern)].flatMap(([, , quoted, plain]) => quoted ?? plain ?? []);
 }
 
-async function minorOfInstalled(files: NodeFiles, runProgram: RunProgram): Promise<number | undefined> {
+/** Of the kubelet's program, which need not run: a node's first boot. */
+export async function minorOfInstalled(files: NodeFiles, runProgram: RunProgram): Promise<number | undefined> {
   const program = PROGRAMS.find((path) => files.isExecutable(path) && files.distrust(path) === undefined);
   return program === undefined ? undefined : minorOf(program, files, runProgram);
 }

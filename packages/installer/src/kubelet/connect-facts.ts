@@ -10,6 +10,7 @@ import {
   detectKubelet,
   flagIn,
   type Kubelet,
+  minorOfInstalled,
   unitValues,
 } from "@ocir-broker/node/kubelet";
 import { pathErrorOf } from "@ocir-broker/node/kubelet-location";
@@ -162,11 +163,13 @@ function fileIn(directory: string, files: readonly ConfigFile[]): string {
 async function minorOf(
   { kubeletVersion }: ConnectOptions,
   kubelet: Kubelet | undefined,
-  { versionOfMetadata }: ConnectReading,
+  { versionOfMetadata, root, runProgram }: ConnectReading,
 ): Promise<number> {
   if (kubelet?.distrusted !== undefined && kubeletVersion === undefined)
     throw new InstallError("path-untrusted", `the kubelet's program is not run: ${kubelet.distrusted}`);
-  const text = kubeletVersion ?? (kubelet?.minor === undefined ? await versionOfMetadata() : `1.${kubelet.minor}`);
+  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(createNodeFiles(root), runProgram));
+  const found = kubeletVersion === undefined ? await ofProgram() : undefined;
+  const text = kubeletVersion ?? (found === undefined ? await versionOfMetadata() : `1.${found}`);
   const minor = text === undefined ? undefined : parseKubeletVersion(text);
   if (minor !== undefined) return minor;
   throw new InstallError(

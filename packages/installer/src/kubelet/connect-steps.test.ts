@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
+import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
@@ -163,6 +164,13 @@ describe("connectSteps", () => {
     await expect(node.connect(options)).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
   });
 
+  it("uses the version of a kubelet that is installed, if none runs and no unit has the flags", async () => {
+    const node = createNode();
+    node.write("/usr/bin/kubelet", "", 0o755);
+    const steps = await node.connect({ kubeletVersion: undefined });
+    expect(steps.at(-1)?.describe.check).toContain("a kubelet 1.33 starts with it");
+  });
+
   it.each<[from: string, options: ConnectOptions, process: string | undefined, config: string]>([
     ["the option", { config: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/a.yaml"],
     ["the running kubelet", { kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/c.yaml"],
@@ -253,12 +261,14 @@ function createNode() {
   let originals: ReadonlyMap<string, string | undefined> = new Map();
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
-  const runProgram = async () =>
-    printed(`# /usr/lib/systemd/system/kubelet.service
+  const runProgram: RunProgram = async ({ args }) => {
+    if (args[0] === "--version") return printed("Kubernetes v1.33.1\n");
+    return printed(`# /usr/lib/systemd/system/kubelet.service
 [Service]
 ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS
 # ${EXTRA_ARGS}
 ${read(EXTRA_ARGS)}`);
+  };
 
   function read(path: string): string | undefined {
     return textOf(files.readText(path));
