@@ -147,6 +147,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
     },
     /** Writes a file of the installer's own. */
     save(path: string, text: string, mode = 0o600): void {
+      change.mkdirSync(at(dirname(path)), { recursive: true, mode: 0o755 });
       try {
         write(path + NEW, { kind: "text", text, mode }, undefined);
         change.renameSync(at(path + NEW), at(path));

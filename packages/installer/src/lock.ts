@@ -8,7 +8,7 @@ import fs from "node:fs";
 import { codeOf } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
 
-const LOCK = "/run/ocir-broker-install.lock";
+export const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
 
@@ -18,7 +18,7 @@ const WAIT_SECONDS = 300;
  * @param onWait called if another installer holds the lock.
  * @throws {InstallError} `lock`
  */
-export async function takeLock(onWait: () => void, path: string = LOCK): Promise<AsyncDisposable> {
+export async function takeLock(onWait: () => void, path: string): Promise<AsyncDisposable> {
   refuseOthersLock(path);
   const free = await hold(path, ["-n"]);
   if (free !== undefined) return free;

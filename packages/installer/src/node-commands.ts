@@ -5,7 +5,7 @@ import { installSteps } from "./install.ts";
 import { InstallError } from "./install-error.ts";
 import { installErrorOf } from "./install-error-of.ts";
 import { PROGRAM } from "./installed-files.ts";
-import type { ConnectOptions } from "./kubelet/connect-facts.ts";
+import { type ConnectOptions, readKubeletPaths } from "./kubelet/connect-facts.ts";
 import { connectedFiles, connection, flagsFileOf, needOfKubelet } from "./kubelet/connection.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import { type NodeRun, runOnNode } from "./node-run.ts";
@@ -90,7 +90,7 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
         : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }
-  const { paths } = await connection(node, createUnits(node), record, {});
+  const paths = await readKubeletPaths(node);
   const flagsIn = flagsFileOf(node, record);
   return {
     ok: true,

@@ -2,7 +2,7 @@
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error-of.ts";
 import { BROKER_CONFIG } from "./installed-files.ts";
-import { takeLock } from "./lock.ts";
+import { LOCK, takeLock } from "./lock.ts";
 import type { NodeContext } from "./node-context.ts";
 import { createRun, type Run } from "./run.ts";
 import { createUnits, type Units } from "./units.ts";
@@ -29,7 +29,10 @@ export async function runOnNode(
     return { ok: false, code, reason, version: node.version, steps: run?.steps() ?? [], ...leftOf(run) };
   };
   try {
-    await using lock = await takeLock(() => node.say("another installation runs on this node: waiting for its end"));
+    await using lock = await takeLock(
+      () => node.say("another installation runs on this node: waiting for its end"),
+      node.disk.at(LOCK),
+    );
     void lock;
     const run = createRun({ disk: node.disk, signal, say: node.say });
     const units = createUnits(node);

@@ -3,7 +3,7 @@ import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
 import { DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
-import { takeLock } from "./lock.ts";
+import { LOCK, takeLock } from "./lock.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import { createUnits, type Units } from "./units.ts";
 
@@ -18,7 +18,7 @@ const METRIC_LINE = `f+ ${METRIC} 0644 root root - # TYPE ocir_broker_disabled g
 /** Does not read the record of the installation, so that it works if that is damaged. @throws {InstallError} */
 export async function disable(node: NodeContext): Promise<NodeResult> {
   const { disk, clock, runProgram, say } = node;
-  await using lock = await takeLock(() => say(WAITS));
+  await using lock = await takeLock(() => say(WAITS), disk.at(LOCK));
   void lock;
   if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
     throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
@@ -37,7 +37,7 @@ export async function disable(node: NodeContext): Promise<NodeResult> {
 /** @throws {InstallError} */
 export async function enable(node: NodeContext): Promise<NodeResult> {
   const { disk, say } = node;
-  await using lock = await takeLock(() => say(WAITS));
+  await using lock = await takeLock(() => say(WAITS), disk.at(LOCK));
   void lock;
   const result: NodeResult = { ok: true, version: node.version, steps: [] };
   if (!isDisabled(node)) {

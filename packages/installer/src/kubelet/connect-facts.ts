@@ -104,6 +104,15 @@ export async function readConnectFacts(options: ConnectOptions, reading: Connect
   };
 }
 
+/** The kubelet's paths alone, of its process or of its unit. */
+export async function readKubeletPaths({
+  root,
+  runProgram,
+}: Pick<ConnectReading, "root" | "runProgram">): Promise<KubeletFiles> {
+  const files = createNodeFiles(root);
+  return pathsOf({}, await detectKubelet(files, runProgram), files);
+}
+
 async function readFlags(
   paths: KubeletFiles,
   files: NodeFiles,

@@ -1,0 +1,47 @@
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import type { ProgramResult } from "@ocir-broker/node/program-run";
+import { printed } from "@ocir-broker/node/test/program-double";
+import { expect, it } from "vitest";
+import { checkDaemonAnswers } from "./daemon-check.ts";
+import { createDisk } from "./disk.ts";
+
+const RESPONSE = JSON.stringify({
+  kind: "CredentialProviderResponse",
+  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+  cacheKeyType: "Registry",
+  cacheDuration: "0s",
+  auth: {},
+});
+
+/** @returns what was said. */
+async function check(result: ProgramResult): Promise<string[]> {
+  const said: string[] = [];
+  await checkDaemonAnswers({
+    root: "/",
+    disk: createDisk("/"),
+    clock: createSystemClock(),
+    version: "1.2.3",
+    // Nothing listens there.
+    metadataUrl: "http://127.0.0.1:1",
+    runProgram: async () => result,
+    say: (line) => said.push(line),
+  });
+  return said;
+}
+
+it.each<[what: string, result: ProgramResult]>([
+  ["a response", printed(RESPONSE)],
+  ["an error of the cloud", printed("", { exitCode: 1, stderr: "ocir-broker: auth-denied: Oracle refuses this node" })],
+])("checkDaemonAnswers accepts %s", async (_, result) => {
+  expect((await check(result)).length).toBeLessThan(2);
+});
+
+it.each<[what: string, result: ProgramResult, reason: string]>([
+  ["text that is no response", printed("all is well"), "cannot be decoded"],
+  ["no answer", { silent: true }, "did not answer"],
+  ["a missing plugin", { failure: "ENOENT" }, "ENOENT"],
+  ["no daemon", printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" }), "shim-timeout"],
+  ["a crash", printed("", { exitCode: null, signal: "SIGSEGV" }), "SIGSEGV"],
+])("checkDaemonAnswers refuses %s", async (_, result, reason) => {
+  await expect(check(result)).rejects.toMatchObject({ code: "plugin", message: expect.stringContaining(reason) });
+});

@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import type { RunProgram } from "@ocir-broker/node/program-run";
+import { printed } from "@ocir-broker/node/test/program-double";
+import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { describe, expect, it } from "vitest";
+import { createDisk } from "./disk.ts";
+import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
+import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
+import type { NodeContext } from "./node-context.ts";
+import { disable, enable } from "./off-switch.ts";
+import { RECORD } from "./record.ts";
+
+const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+const THEIRS = `apiVersion: kubelet.config.k8s.io/v1
+kind: CredentialProviderConfig
+providers:
+- name: other
+  apiVersion: credentialprovider.kubelet.k8s.io/v1
+  matchImages: [registry.example.com]
+  defaultCacheDuration: 1h
+`;
+const CONNECT = { kubeletVersion: "1.34" };
+const NEVER = new AbortController().signal;
+
+/** A node without a running systemd, as in an image build, below a temporary folder. */
+function createNode({ owner = "" } = {}) {
+  const root = temporaryFolder();
+  const write = (path: string, text: string, mode = 0o644): void => {
+    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
+    fs.writeFileSync(join(root, path), text, { mode });
+  };
+  write(CONFIG, THEIRS, 0o640);
+  write("/usr/local/bin/other", "", 0o755);
+  write(PLUGIN, "#!/bin/sh\n", 0o755);
+  for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(root, folder), { recursive: true });
+  const runProgram: RunProgram = async ({ path }) =>
+    path === owner || !["dpkg", "rpm"].includes(path) ? printed("") : printed("", { exitCode: 1 });
+  const context: NodeContext = {
+    root,
+    disk: createDisk(root),
+    clock: createSystemClock(),
+    runProgram,
+    version: "1.2.3",
+    metadataUrl: "http://127.0.0.1:1",
+    say() {},
+  };
+  return {
+    context,
+    write,
+    read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
+    /** The file to which a link leads, on the node. */
+    through: (path: string): string => fs.readFileSync(join(root, fs.readlinkSync(join(root, path))), "utf8"),
+    /** Each path with its mode, and content or target. */
+    snapshot: (): string[] =>
+      fs
+        .readdirSync(root, { recursive: true, encoding: "utf8" })
+        .filter((name) => name !== "run/ocir-broker-install.lock")
+        .toSorted()
+        .map((name) => {
+          const stats = fs.lstatSync(join(root, name));
+          if (stats.isSymbolicLink()) return `${name} -> ${fs.readlinkSync(join(root, name))}`;
+          return `${name} ${stats.mode.toString(8)} ${stats.isFile() ? fs.readFileSync(join(root, name), "utf8") : ""}`;
+        }),
+  };
+}
+
+/** An unpacked archive. */
+function archive(version: string): string {
+  const folder = temporaryFolder();
+  const sums = [PROGRAM, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"].map((path) => {
+    const text = `${path} ${version}`;
+    fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
+    fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
+    return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
+  });
+  fs.writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
+  return folder;
+}
+
+const install = (
+  node: ReturnType<typeof createNode>,
+  from: string | undefined,
+  { connect = true, checkConfig = async () => {} } = {},
+) => installNode(node.context, NEVER, { from, connect: connect ? CONNECT : undefined, checkConfig });
+
+describe("installNode", () => {
+  it("installs, upgrades and connects, and removeNode restores every byte", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    expect(await install(node, archive("1"))).toMatchObject({ ok: true, flags: { config: CONFIG } });
+    expect(await install(node, archive("2"))).toMatchObject({ ok: true });
+    expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
+    expect(node.read(CONFIG)).toContain("credential-provider-oke");
+    expect(await removeNode(node.context, NEVER, { isUnfinished: false })).toMatchObject({ ok: true });
+    // For the configuration, which an administrator may have written.
+    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
+  });
+
+  it("leaves everything as it was when the kubelet cannot be connected", async () => {
+    const node = createNode();
+    node.write(CONFIG, "not: valid\n");
+    const before = node.snapshot();
+    expect(await install(node, archive("1"))).toMatchObject({
+      ok: false,
+      code: "connect",
+      steps: expect.arrayContaining([{ name: "programs", state: "undone" }]),
+    });
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("asks for the archive when the files are missing or incomplete", async () => {
+    const node = createNode();
+    expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
+    await install(node, archive("1"));
+    expect(await install(node, undefined)).toMatchObject({ ok: true });
+    node.write(SHIM, "changed");
+    expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
+  });
+
+  it("uses the files of a package, and refuses to replace them by an archive", async () => {
+    const node = createNode({ owner: "dpkg" });
+    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    expect(await install(node, archive("1"))).toMatchObject({ ok: false, code: "package" });
+    expect(await install(node, undefined)).toMatchObject({ ok: true });
+    await removeNode(node.context, NEVER, { isUnfinished: false });
+    expect(node.read(PROGRAM)).toBe("");
+  });
+
+  it("checks the broker's configuration before it changes anything", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    const checkConfig = () => Promise.reject(new Error("line 1"));
+    expect(await install(node, archive("1"), { checkConfig })).toMatchObject({ code: "config" });
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("ends before its next step, with everything as it was, when a signal arrives", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    const options = { from: archive("1"), connect: undefined, checkConfig: async () => {} };
+    expect(await installNode(node.context, AbortSignal.abort(), options)).toMatchObject({ ok: false, code: "killed" });
+    expect(node.snapshot()).toEqual(before);
+  });
+});
+
+it("connectNode and disconnectNode change only the kubelet's files", async () => {
+  const node = createNode();
+  await install(node, archive("1"), { connect: false });
+  const before = node.read(CONFIG);
+  expect(await connectNode(node.context, NEVER, CONNECT)).toMatchObject({ ok: true });
+  expect(await statusOfNode(node.context)).toMatchObject({ ok: true, steps: [{ name: CONFIG, state: "done" }] });
+  expect(await disconnectNode(node.context, NEVER, { isOnlyFlags: false })).toMatchObject({ ok: true });
+  expect(node.read(CONFIG)).toBe(before);
+  expect(node.through(PLUGIN)).toBe(`${SHIM} 1`);
+});
+
+it("removeNode changes nothing, and names what it cannot undo, when the record is damaged", async () => {
+  const node = createNode();
+  await install(node, archive("1"));
+  node.write(RECORD, "");
+  const before = node.snapshot();
+  const result = await removeNode(node.context, NEVER, { isUnfinished: false });
+  expect(result).toMatchObject({ ok: false, code: "record" });
+  expect(result.left?.map(({ path }) => path)).toEqual(expect.arrayContaining([dirname(PROGRAM), PLUGIN]));
+  expect(node.snapshot()).toEqual(before);
+});
+
+it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
+  const node = createNode();
+  const before = node.snapshot();
+  const text = await describeSteps(node.context, NEVER, { install: { from: archive("1") }, connect: CONNECT });
+  expect(text).toContain(`+++ ${CONFIG} (new)`);
+  expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);
+  expect(text).toContain("   check: the daemon answers one call of the plugin within 30 s");
+  expect(node.snapshot()).toEqual(before);
+});
+
+describe("disable", () => {
+  it("gives the kubelet the do-nothing program until enable, also if the record is damaged", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    const record = node.read(RECORD);
+    node.write(RECORD, "");
+    await disable(node.context);
+    expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
+    expect(node.read(DISABLED_FILE)).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z\n$/);
+    node.write(RECORD, record);
+    expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "switched-off" });
+    expect(await install(node, archive("2"), { connect: false })).toMatchObject({ ok: true });
+    expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 2`);
+    await enable(node.context);
+    expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
+  });
+
+  it("refuses a plugin that is not ocir-broker's", async () => {
+    await expect(disable(createNode().context)).rejects.toMatchObject({ code: "install" });
+  });
+});
