@@ -123,10 +123,8 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     const run = await install();
     expect(run.exitCode, run.stderr).toBe(0);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
-    const located = await asRoot("/usr/local/bin/ocir-broker", "kubelet-config", "locate");
-    expect(located.stdout).toMatch(
-      new RegExp(`^pid=\\d+\nminor=33\nprogram=/.*\nconfig=${CONFIG}\nbin-dir=/usr/local/bin/\n`),
-    );
+    const status = await asRoot(PROGRAM, "node", "status", "--output", "json");
+    expect(JSON.parse(status.stdout)).toMatchObject({ flags: { config: CONFIG, binDir: "/usr/local/bin" } });
     for (const [command, ...args] of [
       ["/usr/local/bin/ocir-broker", "doctor", IMAGE],
       ["/usr/local/bin/ocir-broker", "get", IMAGE],

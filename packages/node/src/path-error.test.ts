@@ -1,0 +1,23 @@
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { createNodeTree } from "../test/node-tree.ts";
+import { pathErrorOf } from "./path-error.ts";
+
+const FIX = "let only root own and write it and each folder above it";
+
+it("pathErrorOf accepts paths that only root can change, and names the part of others, also inside a directory", () => {
+  const { root, write } = createNodeTree();
+  write("/etc/providers/a.yaml", "");
+  write("/etc/providers/b.txt", "");
+  write("/opt/x", "");
+  chmodSync(join(root, "/etc/providers/b.txt"), 0o666);
+  for (const path of ["/etc/providers", "/opt/not/there"]) expect(pathErrorOf(path, root)).toBeUndefined();
+  chmodSync(join(root, "/etc/providers/a.yaml"), 0o666);
+  chmodSync(join(root, "/opt"), 0o775);
+  expect(["/etc/providers", "/opt/x", "/x\ny"].map((path) => pathErrorOf(path, root))).toEqual([
+    `path-untrusted: /etc/providers: /etc/providers/a.yaml has mode 666; ${FIX}`,
+    `path-untrusted: /opt/x: /opt has mode 775; ${FIX}`,
+    `path-untrusted: /x?y: /x?y has control characters; ${FIX}`,
+  ]);
+});

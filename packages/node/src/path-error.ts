@@ -1,0 +1,11 @@
+/** Why root should not use a path that the kubelet names. */
+import { distrustOfAll } from "./credential-provider-files.ts";
+import { createNodeFiles } from "./node-files.ts";
+
+/** One line: why root should not read, run or write this path, or a configuration file in it. */
+export function pathErrorOf(path: string, root: string): string | undefined {
+  const distrusted = distrustOfAll(createNodeFiles(root), path);
+  if (distrusted === undefined) return undefined;
+  const shown = path.replace(/\p{Cc}/gu, "?");
+  return `path-untrusted: ${shown}: ${distrusted}; let only root own and write it and each folder above it`;
+}
