@@ -34,11 +34,9 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   [
     "cloud-init/ocir-broker-node.sh",
     [
-      `broker=${BROKER_PROGRAM}`,
-      `disabled=${DISABLED_FILE}`,
-      `name=${PLUGIN_NAME}`,
+      `plugin=${PLUGIN_NAME}`,
       `    apiVersion: ${API_VERSION}`,
-      `    matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}]`,
+      `    matchImages: [${MATCH_IMAGES.map((pattern) => `'${pattern}'`).join(", ")}]`,
     ],
   ],
 ];

@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { INSTALL_ERROR_CODES } from "@ocir-broker/installer/install-error";
 import { describe, expect, it } from "vitest";
 import cliPackage from "../packages/cli/package.json" with { type: "json" };
 
@@ -19,7 +20,7 @@ describe("ocir-broker-node.sh", () => {
   it("has the version that it installs", () => {
     const text = readFileSync(SCRIPT, "utf8");
     expect(/^# ocir-broker-node\.sh (\S+): /m.exec(text)?.[1]).toBe(cliPackage.version);
-    expect(/^release=(.*)$/m.exec(text)?.[1]).toBe(cliPackage.version);
+    expect(/^version=(.*)$/m.exec(text)?.[1]).toBe(cliPackage.version);
   });
 
   it.each(["sh", "bash"])("can be parsed by %s, like the DaemonSet's script", (shell) => {
@@ -31,12 +32,14 @@ describe("ocir-broker-node.sh", () => {
 describe("docs/operations.md", () => {
   it("has a row for each reason of a failed installation, and no other", () => {
     const codes = [
-      ...read("cloud-init/ocir-broker-node.sh").matchAll(/(?:\bfail |\breport_error |code=)([a-z][a-z-]+) (?:"|why=)/g),
+      ...read("cloud-init/ocir-broker-node.sh").matchAll(/(?:\bfail |\breason=)["']([a-z][a-z-]+): /g),
       ...read("packages/daemonset/src/failure-metric.ts").matchAll(/^const REASON = "(.+)"/gm),
     ];
     const rows = read("docs/operations.md").split("### OcirBrokerInstallFailed")[1]?.split("###")[0] ?? "";
     const documented = [...rows.matchAll(/^\| (`[^|]*)\|/gm)].flatMap(([, cell]) => cell?.match(/[a-z-]+/g) ?? []);
-    expect(documented.sort()).toEqual([...new Set(codes.map(([, code]) => code))].sort());
+    expect(documented.sort()).toEqual(
+      [...new Set([...INSTALL_ERROR_CODES, ...codes.map(([, code = ""]) => code)])].sort(),
+    );
   });
 });
 

@@ -9,10 +9,7 @@ const FOLDER = "ocir-broker-metrics";
 const FILE = "ocir_broker_install.prom";
 /** A row in docs/operations.md. */
 const REASON = "kubelet-restart";
-const TEXT = `# HELP ocir_broker_install_failed Always 1. The last installation on this node has failed, for this reason.
-# TYPE ocir_broker_install_failed gauge
-ocir_broker_install_failed{reason="${REASON}"} 1
-`;
+const TEXT = `ocir_broker_install_failed{reason="${REASON}"} 1\n`;
 
 /**
  * Returns a function that writes or removes the metric, and never throws.

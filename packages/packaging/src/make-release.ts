@@ -12,7 +12,7 @@ import { makeDeb } from "./formats/deb.ts";
 import { makeHelmChart } from "./formats/helm-chart.ts";
 import { makeRpm } from "./formats/rpm.ts";
 import { makeTar } from "./formats/tar.ts";
-import { NODE_SCRIPT, PLAIN_NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
+import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
 import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
 import { makePullSecretsImage, type PullSecretsPrograms } from "./pull-secrets-image.ts";
@@ -51,9 +51,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const sha256 = Object.fromEntries(
     contents.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]),
   ) as Record<Target["debArchitecture"], string>;
-  const script = plainNodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 });
-  put(PLAIN_NODE_SCRIPT, script);
-  put(NODE_SCRIPT, packedNodeScript(script, release.version));
+  put(NODE_SCRIPT, nodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 }));
   onStep("the pull-secrets controller's image");
   const controller = await makePullSecretsImage(release, contents, { work: join(work, "pull-secrets"), output });
   for (const [name, imageDigest] of [

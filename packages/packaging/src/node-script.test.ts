@@ -1,69 +1,93 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
-import { NODE_SCRIPT, packedNodeScript, plainNodeScript } from "./node-script.ts";
+import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
+import { CHECKOUT } from "./release.ts";
 
 const VALUES = {
   version: "1.2.3",
   baseUrl: "https://b.example/p/a-b_c/n/o",
   sha256: { amd64: "a".repeat(64), arm64: "b".repeat(64) },
 };
-/** The bar for a script that fits into user data next to others. */
-const LIMIT_BYTES = 14_000;
+/** What a person reads in three minutes. */
+const LIMITS = { lines: 180, columns: 120, bytes: 8_000 };
+const NOBODY = 65_534;
 
-const plain = plainNodeScript(VALUES);
+const script = nodeScript(VALUES);
 const folder = temporaryFolder();
+const path = join(folder, NODE_SCRIPT);
+writeFileSync(path, script);
+chmodSync(folder, 0o755);
 
-function write(text: string): string {
-  const path = join(folder, NODE_SCRIPT);
-  writeFileSync(path, text);
-  return path;
-}
+describe("nodeScript", () => {
+  it("changes only the values of its first four lines of settings", () => {
+    const source = readFileSync(join(CHECKOUT, "cloud-init", NODE_SCRIPT), "utf8").split("\n");
+    const changed = script.split("\n").filter((line, at) => line !== source[at]);
+    expect(changed).toEqual([
+      "version=1.2.3",
+      expect.stringMatching(/^sources='https:\/\/b\.example\/p\/a-b_c\/n\/o' # /),
+      `sha256_amd64=${VALUES.sha256.amd64}`,
+      `sha256_arm64=${VALUES.sha256.arm64}`,
+    ]);
+  });
 
-/** Runs the lines of the plain script that set version, sources and checksums. */
-function settingsWith(env: Readonly<Record<string, string>>): string {
-  const lines = plain.match(/^(?:version=|release|\[ "\$version"|sources=).*$/gm)?.join("\n");
-  const show = `echo "$version|$sources|$release_sha256_arm64"`;
-  return execFileSync("sh", ["-uc", `${lines}\n${show}`], { env, encoding: "utf8" }).trim();
-}
-
-describe("plainNodeScript", () => {
-  it.each([
-    [{}, `1.2.3|/opt/ocir-broker ${VALUES.baseUrl}|${"b".repeat(64)}`],
-    [{ OCIR_BROKER_SOURCES: "https://m" }, `1.2.3|/opt/ocir-broker https://m|${"b".repeat(64)}`],
-    [{ OCIR_BROKER_VERSION: "1.2.3" }, `1.2.3|/opt/ocir-broker ${VALUES.baseUrl}|${"b".repeat(64)}`],
-    [{ OCIR_BROKER_VERSION: "1.2.4" }, "1.2.4|/opt/ocir-broker|"],
-  ])("with %j uses the release's values where they apply", (env, expected) => {
-    expect(settingsWith(env).replace(" |", "|")).toBe(expected);
+  it("stays short enough to be read, in a checkout and in a release", () => {
+    const source = readFileSync(join(CHECKOUT, "cloud-init", NODE_SCRIPT), "utf8");
+    expect(source.length).toBeLessThanOrEqual(LIMITS.bytes);
+    expect(source.trimEnd().split("\n").length).toBeLessThanOrEqual(LIMITS.lines);
+    expect(source.split("\n").filter((line) => line.length > LIMITS.columns)).toEqual([]);
   });
 });
 
-describe("packedNodeScript", () => {
-  const packed = packedNodeScript(plain, VALUES.version);
+describe("ocir-broker-node.sh, run by an ordinary user,", () => {
+  function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, shell = "sh") {
+    const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+    return spawnSync(shell, [path, ...args], { encoding: "utf8", env: { PATH: "/usr/bin:/bin", ...env }, ...identity });
+  }
 
-  it("leaves room for other user data", () => {
-    expect(packed.length).toBeLessThanOrEqual(LIMIT_BYTES);
+  it("prints its usage with --help, whatever else is given", () => {
+    const { status, stdout } = run(["--running", "--help", "--typo"], {});
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/usage: sudo sh .*\nservice_accounts= # .*/s)]);
   });
 
-  it("unpacks to exactly the plain script with the command in its header", () => {
-    write(packed);
-    const command = /^# {3}(sed .*)$/m.exec(packed)?.[1];
-    expect(execFileSync("sh", ["-c", String(command)], { cwd: folder, encoding: "utf8" })).toBe(plain);
+  it.each(["sh", "bash"])("says in %s that it needs root, before it waits for anything", (shell) => {
+    const { status, stderr } = run(["--running"], {}, shell);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("ERROR: nothing was changed: run it as root\n")]);
   });
 
-  it.each(["sh", "bash"])("runs in %s with the given arguments, and returns the exit status", (shell) => {
-    const content = 'printf "%s|" "$0" "$@"; exit 3\n';
-    const path = write(packedNodeScript(content, "1.2.3"));
-    const { status, stdout, stderr } = spawnSync(shell, [path, "--a", "b c"], { encoding: "utf8" });
-    expect([status, stdout, stderr]).toEqual([3, `${path}|--a|b c|`, ""]);
+  it.each<readonly [string[], Record<string, string>, string]>([
+    [["--runnig"], {}, "unknown: --runnig"],
+    [["--apiserver-endpoint", "10.0.0.1"], {}, "unknown: --apiserver-endpoint"],
+    [["/opt"], {}, "unknown: /opt"],
+    [[""], {}, "unknown: "],
+    [["--sources=/opt"], {}, "unknown: --sources=/opt"],
+    [["--bootstrap", "runing"], {}, "unknown: --bootstrap runing"],
+    [["--bootstrap", "auto"], { OCIR_BROKER_BOOTSTRAP: "runing" }, "unknown: --bootstrap auto"],
+    [[], { OCIR_BROKER_BOOTSTRAP: "Running" }, "unknown: --bootstrap Running"],
+    [[], { OCIR_BROKER_SORUCES: "/opt" }, "unknown: --SORUCES"],
+    [[], { OCIR_BROKER_VERSION: "1.2.4" }, "unknown: --VERSION"],
+    [["--", "--kubelet-extra-args", "--v=2"], {}, "--kubelet-extra-args comes before --"],
+  ])("with %j and %j changes nothing and names what is wrong", (args, env, said) => {
+    // With root's rights for `id` alone, so that the script could change nothing if it went on.
+    writeFileSync(join(folder, "id"), "#!/bin/sh\necho 0\n", { mode: 0o755 });
+    const { status, stderr } = run(args, { PATH: `${folder}:/usr/bin:/bin`, ...env });
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`ERROR: nothing was changed: ${said}`)]);
   });
 
-  it("runs nothing when a byte of the script has changed", () => {
-    const path = write(packedNodeScript("echo ran\n".repeat(50), "1.2.3").replace("packed='\nH4sI", "packed='\nH4sJ"));
-    const { status, stdout, stderr } = spawnSync("sh", [path], { encoding: "utf8" });
-    expect([status, stdout]).toEqual([1, ""]);
-    expect(stderr).toContain("ERROR: the script cannot be unpacked");
+  it("with no setting on a node whose kubelet runs refuses, and names what to say", () => {
+    for (const [name, text] of [
+      ["id", "echo 0"],
+      ["systemctl", '[ "$*" = "-q is-active kubelet" ]'],
+    ] as const)
+      writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    const { status, stderr } = run([], { PATH: `${folder}:/usr/bin:/bin` });
+    expect([status, stderr]).toEqual([2, expect.stringContaining("a kubelet runs: use --running, or --bootstrap")]);
+  });
+
+  it("with a setting that has no value names the setting", () => {
+    const { status, stderr } = run(["--sources"]);
+    expect([status === 0, stderr]).toEqual([false, expect.stringContaining("--sources")]);
   });
 });

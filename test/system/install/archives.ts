@@ -5,7 +5,7 @@ import { join } from "node:path";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { installedFiles } from "../../../packages/packaging/src/contents/installed-tree.ts";
 import { makeArchive } from "../../../packages/packaging/src/formats/archive.ts";
-import { packedNodeScript, plainNodeScript } from "../../../packages/packaging/src/node-script.ts";
+import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 import { isOld } from "../packages/built-packages.ts";
@@ -34,7 +34,6 @@ export interface Archive {
 /** Of the cloud-init script, to install this archive. */
 export function settingsFor({ folder, sha256 }: Archive): Record<string, string> {
   return {
-    OCIR_BROKER_VERSION: VERSION,
     OCIR_BROKER_SOURCES: folder,
     OCIR_BROKER_SHA256_AMD64: sha256,
     OCIR_BROKER_SHA256_ARM64: sha256,
@@ -47,9 +46,8 @@ export function settingsOnRunningNode(archive: Archive): Record<string, string> 
 }
 
 /** The script of a release that has this archive at `baseUrl`. */
-export function nodeScripts({ sha256 }: Archive, baseUrl: string): { plain: string; packed: string } {
-  const plain = plainNodeScript({ version: VERSION, baseUrl, sha256: { amd64: sha256, arm64: sha256 } });
-  return { plain, packed: packedNodeScript(plain, VERSION) };
+export function scriptOfRelease({ sha256 }: Archive, baseUrl: string): string {
+  return nodeScript({ version: VERSION, baseUrl, sha256: { amd64: sha256, arm64: sha256 } });
 }
 
 export interface Archives {

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PLAIN_NODE_SCRIPT } from "../node-script.ts";
+import { NODE_SCRIPT } from "../node-script.ts";
 import { CHECKOUT } from "../release.ts";
 import { releaseSums, sha256Of } from "./sums.ts";
 
@@ -35,7 +35,7 @@ function commit(): string {
 }
 
 function baseUrlIn(folder: string): string {
-  return /^release_url='(.*)'$/m.exec(readFileSync(join(folder, PLAIN_NODE_SCRIPT), "utf8"))?.[1] ?? "";
+  return /^sources='(.*)'/m.exec(readFileSync(join(folder, NODE_SCRIPT), "utf8"))?.[1] ?? "";
 }
 
 function sourceUri(environment: NodeJS.ProcessEnv): { uri?: string } {
