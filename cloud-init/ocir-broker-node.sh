@@ -15,7 +15,7 @@ state=/run/ocir-broker-node
 metric=/run/ocir-broker-metrics/ocir_broker_install.prom
 plugin=credential-provider-oke
 flag='--image[-_]credential[-_]provider[-_]'
-program=none work='' child='' rest='' status=75 done=no reason='killed: by a signal'
+program=none work='' child='' rest='' status=75 done=no reason=install
 log() { printf 'ocir-broker-node: %s\n' "$*" >&2 && logger -t ocir-broker-node -- "$*"; }
 error() { log "ERROR: $*" 2>&1 | timeout 5 tee /dev/console >&2 2>/dev/null; } # the console may block
 wrong() { error "nothing was changed: $*"; exit 2; }
@@ -152,7 +152,7 @@ report() { # CODE
 at_end() {
 	trap - EXIT && trap : HUP INT TERM
 	if [ $done = no ]; then
-		[ -z "$child" ] || kill -KILL -- -$child 2>/dev/null
+		[ -z "$child" ] || kill -KILL -$child 2>/dev/null
 		undo $program && result=undone || result='not undone'
 		config=$(flag_in config) bin_dir=$(flag_in 'bin[-_]dir')
 		[ -z "$config$bin_dir" ] && [ $bootstrap != none ] ||
@@ -166,7 +166,7 @@ at_end() {
 	eval "bootstrap $rest; exit \$?"
 }
 given=$kubelet_extra_args
-trap at_end EXIT && trap 'exit 1' HUP INT TERM
+trap at_end EXIT && trap 'fail "killed: by a signal"' HUP INT TERM
 mkdir -pm 700 $state
 exec 9<$state
 flock -w 300 9 || fail "lock: another run has not ended"

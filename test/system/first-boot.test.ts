@@ -1,0 +1,224 @@
+/**
+ * ocir-broker-node.sh at a first boot, with a stand-in for the archive's program and a real kubelet as the judge: whatever fails, and
+ * wherever the kubelet's flags come from, the node is bootstrapped and its kubelet starts with what is on the disk.
+ */
+import { expect, it } from "vitest";
+import { createSeededRandom } from "../seeded-random.ts";
+import { describeUnless } from "./describe-unless.ts";
+import { lackOfRooms, runInRoom, scriptOfRelease, VERSION } from "./first-boot/room.ts";
+import { isLongRun } from "./long-run.ts";
+
+const CONFIG_FLAG = "--image-credential-provider-config";
+const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
+const DEFAULTS = `${CONFIG_FLAG}=/etc/kubernetes/credential-provider-config.yaml ${BIN_DIR_FLAG}=/usr/local/bin`;
+const ELSEWHERE = `${CONFIG_FLAG}=/opt/plugins/config/providers.yaml ${BIN_DIR_FLAG}=/opt/plugins/bin`;
+const OLDER = `mkdir -p /usr/libexec/ocir-broker
+sed s/version=${VERSION}/version=0.0.9/ "$archives"/*/usr/libexec/ocir-broker/ocir-broker >/usr/libexec/ocir-broker/ocir-broker
+chmod 755 /usr/libexec/ocir-broker/ocir-broker
+/usr/libexec/ocir-broker/ocir-broker node install "--kubelet-args=$elsewhere" 2>/dev/null >&2`;
+
+/** Where the kubelet's flags come from. */
+const ORIGINS = {
+  /** Some images' bootstraps read the key themselves. */
+  metadata: {
+    metadata: { "kubelet-extra-args": `--v=1 ${ELSEWHERE}` },
+    args: "",
+    judge: `kubelet $(cat /run/kubelet-args); kubelet ${ELSEWHERE}`,
+  },
+  "the caller": { args: `--kubelet-extra-args '--v=1 ${ELSEWHERE}'`, judge: "kubelet $(cat /run/kubelet-args)" },
+  "the image's unit": {
+    arrange: `printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=${ELSEWHERE}"\\n' >/etc/kubelet-unit`,
+    args: "",
+    judge: `kubelet ${ELSEWHERE} $(cat /run/kubelet-args 2>/dev/null)`,
+  },
+  "another program (none)": { args: "--bootstrap none", judge: `kubelet ${DEFAULTS}` },
+} as const;
+
+const behaviour = (what: string): string => `echo ${what} >/etc/behaviour`;
+const FAULTS: Readonly<Record<string, { readonly arrange?: string; readonly code?: string }>> = {
+  nothing: {},
+  "no source": { arrange: "rm -f /opt/ocir-broker/*", code: "download" },
+  "a wrong checksum": { arrange: "echo | tee -a /opt/ocir-broker/*.gz >/dev/null", code: "checksum" },
+  "a program that does not start": { arrange: behaviour("does-not-start"), code: "install" },
+  "a program that fails": { arrange: behaviour("fails"), code: "connect" },
+  "a program that hangs before its 6th step": { arrange: behaviour("hangs-6"), code: "killed" },
+  "a program that hangs when asked for its version": { arrange: behaviour("hangs-at-version") },
+  ...Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7].map((step) => [
+      `a program that is killed before its step ${step}`,
+      { arrange: behaviour(`killed-${step}`), code: "killed" },
+    ]),
+  ),
+};
+
+describeUnless(lackOfRooms(), "ocir-broker-node.sh, whatever fails,", () => {
+  for (const [origin, { args, judge, ...given }] of Object.entries(ORIGINS)) {
+    it.each(Object.keys(FAULTS).flatMap((fault) => [[fault, false] as const, [fault, true] as const]))(
+      `leaves a kubelet with flags from ${origin} that starts: %s, over an older version: %s`,
+      async (fault, isUpgrade) => {
+        const { arrange = "", code } = FAULTS[fault] ?? {};
+        const printed = await runInRoom({
+          ...("metadata" in given ? { metadata: given.metadata } : {}),
+          script: scriptOfRelease(),
+          scenario: `
+            elsewhere='${origin.includes("none") ? DEFAULTS : ELSEWHERE}'
+            ${"arrange" in given ? given.arrange : ""}
+            ${isUpgrade ? OLDER : ""}
+            cp "$archives"/*.tar.gz /opt/ocir-broker
+            ${arrange}
+            sh "$out/script" ${args} >$out/log 2>&1
+            echo "status $?"
+            cat /run/ocir-broker-metrics/*.prom
+            ${judge}
+            tail -n 20 $out/log`,
+        });
+        expect(printed).toContain("status 0\n");
+        expect(printed.match(/^starts$/gm)?.length, printed).toBe(judge.split(";").length);
+        if (code === undefined) expect(printed).not.toContain("install_failed");
+        else expect(printed).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
+      },
+    );
+  }
+});
+
+describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
+  const REBOOTS = isLongRun ? 100 : 5;
+  /** A run of the script with the stand-in takes about 300 ms. */
+  const LONGEST_MS = 400;
+  const PUT_ARCHIVE = 'cp "$archives"/*.tar.gz /opt/ocir-broker';
+
+  it(`bootstraps the node at the next boot, after each of ${REBOOTS} power cuts at random moments`, async () => {
+    const random = createSeededRandom(REBOOTS);
+    const cuts = Array.from({ length: REBOOTS }, () => (random() * LONGEST_MS) / 1_000);
+    const printed = await runInRoom({
+      scenario: `
+        ${PUT_ARCHIVE}
+        for cut in ${cuts.map((seconds) => seconds.toFixed(3)).join(" ")}; do
+          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args
+          unshare -pf --kill-child sh "$out/script" 2>/dev/null &
+          sleep $cut
+          kill -KILL $!
+          wait $!
+          echo "cut: $(kubelet $(cat /run/kubelet-args 2>/dev/null))"
+          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args
+          sh "$out/script" 2>$out/log || cat $out/log
+          echo "booted: $(cat /run/bootstraps) $(kubelet $(cat /run/kubelet-args))"
+          [ $(find /run/ocir-broker-metrics /usr/libexec/ocir-broker-node -type f 2>/dev/null | wc -l) = 0 ] || echo left
+          # The next one installs again.
+          rm -rf /usr/libexec/ocir-broker /usr/local/bin/credential-provider-oke /etc/kubernetes/*
+        done`,
+      limitMs: 300_000,
+    });
+    expect(printed).toBe("cut: starts\nbooted: bootstrapped starts\n".repeat(REBOOTS));
+  });
+
+  it.each(["HUP", "INT", "TERM"].flatMap((signal) => [`-${signal} $script`, `-${signal} -$script`]))(
+    "bootstraps the node, undoes everything and leaves no process after kill %s while the installer works",
+    async (kill) => {
+      const printed = await runInRoom({
+        script: scriptOfRelease().replace(/-s KILL 2 (\$program)/, "-s KILL 60 $1"),
+        scenario: `
+          ${PUT_ARCHIVE}
+          ${behaviour("hangs-5")}
+          before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)
+          setsid env --default-signal=INT sh "$out/script" 2>$out/log &
+          script=$!
+          until [ -e /usr/local/bin/credential-provider-oke ]; do sleep 0.02; done
+          kill ${kill}
+          wait $script
+          echo "status $?"
+          cat /run/bootstraps
+          [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)" ] || echo files are left
+          pgrep -fl 'ocir-broker (node|--version)|sleep 600'
+          cat $out/log`,
+      });
+      expect(printed).toMatch(
+        /^status 0\nbootstrapped\nocir-broker-node: verified: .*\nocir-broker-node: ERROR: .* undone: killed: /,
+      );
+    },
+  );
+
+  it("bootstraps the node when everything that it has started is killed", async () => {
+    const printed = await runInRoom({
+      script: scriptOfRelease().replace(/-s KILL 2 (\$program)/, "-s KILL 60 $1"),
+      scenario: `
+        ${PUT_ARCHIVE}
+        ${behaviour("hangs-5")}
+        sh "$out/script" 2>$out/log &
+        script=$!
+        until [ -e /usr/local/bin/credential-provider-oke ]; do sleep 0.02; done
+        pkill -KILL -P $script
+        wait $script
+        echo "status $?"
+        cat /run/bootstraps
+        ls /usr/local/bin/credential-provider-oke 2>&1
+        pgrep -fl 'ocir-broker node|sleep 600'`,
+    });
+    expect(printed).toBe(
+      "status 0\nbootstrapped\nls: cannot access '/usr/local/bin/credential-provider-oke': No such file or directory\n",
+    );
+  });
+});
+
+describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
+  it("takes the archive from the first source that has the right one", async () => {
+    const printed = await runInRoom({
+      scenario: `
+        mkdir /opt/first /opt/second
+        cp "$archives"/*.tar.gz /opt/second
+        for file in /opt/second/*; do echo damaged >"/opt/first/\${file##*/}"; done
+        sh "$out/script" --sources "/opt/none /opt/first file:///opt/none /opt/second" 2>&1
+        cat /run/kubelet-args`,
+    });
+    expect(printed).toContain(`\n${DEFAULTS}\n`);
+  });
+
+  it("downloads nothing if its version is installed, and installs again if the installed files are incomplete", async () => {
+    const printed = await runInRoom({
+      scenario: `
+        cp "$archives"/*.tar.gz /opt/ocir-broker
+        sh "$out/script" 2>/dev/null
+        mv /opt/ocir-broker/*.tar.gz /opt
+        sh "$out/script" --service-accounts "it's ours" 2>&1
+        cat /run/kubelet-args
+        mv /opt/*.tar.gz /opt/ocir-broker
+        ${behaviour("incomplete")}
+        sh "$out/script" 2>&1
+        cat /run/bootstraps`,
+    });
+    expect(printed.match(/is already installed|verified|ERROR.*/g)).toEqual([
+      ...["is already installed", "is already installed", "verified"],
+    ]);
+    expect(printed).toContain(`\n${DEFAULTS}\n`);
+    expect(printed).toMatch(/(?:bootstrapped\n){3}$/);
+  });
+
+  it("lets two runs take turns, so that one installs and both bootstrap", async () => {
+    const printed = await runInRoom({
+      scenario: `
+        cp "$archives"/*.tar.gz /opt/ocir-broker
+        sh "$out/script" 2>$out/1 &
+        sh "$out/script" 2>$out/2
+        wait $!
+        cat /run/bootstraps $out/1 $out/2`,
+    });
+    expect(printed.match(/is already installed|verified|bootstrapped|ERROR.*/g)?.sort()).toEqual([
+      ...["bootstrapped", "bootstrapped", "is already installed", "verified"],
+    ]);
+  });
+
+  it("on a running node changes nothing after an error, bootstraps nothing, and exits with 1", async () => {
+    const printed = await runInRoom({
+      scenario: `
+        cp "$archives"/*.tar.gz /opt/ocir-broker
+        ${behaviour("fails")}
+        before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)
+        sh "$out/script" --running 2>$out/log
+        echo "status $?"
+        [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)" ] || echo files are left
+        cat /run/bootstraps $out/log 2>&1`,
+    });
+    expect(printed).toMatch(/^status 1\ncat: \/run\/bootstraps/);
+    expect(printed).toContain("ERROR: the installation failed and was undone: connect: the kubelet's configuration");
+  });
+});

@@ -1,0 +1,88 @@
+/**
+ * Runs ocir-broker-node.sh as root in a room (room.sh): a private copy of this machine's folders and network, with a metadata
+ * service, a stand-in for the archive's program, and a real kubelet if one is built. Takes about a second.
+ */
+import { execFile, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
+import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
+import { areBuilt, clusterPrograms } from "../../cluster/programs.ts";
+
+/** The kubelet that decides. */
+export const KUBELET_MINOR = 34;
+export const VERSION = cliPackage.version;
+const ROOM = join(import.meta.dirname, "room.sh");
+const LIMIT_MS = 30_000;
+
+export interface Room {
+  /** Commands before the script: the arrangement. The script is `$out/script`. */
+  readonly scenario: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Default: the checkout's, with the stand-in's checksum. */
+  readonly script?: string;
+  readonly limitMs?: number;
+}
+
+/** Why no room can be made here; undefined if one can. */
+export function lackOfRooms(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root";
+  try {
+    execFileSync("unshare", ["-mnpf", "--mount-proc", "true"]);
+    return areBuilt(KUBELET_MINOR) ? undefined : `no kubelet 1.${KUBELET_MINOR} is built: npm run test:cluster`;
+  } catch {
+    return "no namespaces";
+  }
+}
+
+const folder = temporaryFolder();
+const sha256 = makeArchive();
+
+/** The script of a release that has the stand-in's archive in /opt/archives, and gives up on its program after 2 s. */
+export function scriptOfRelease(sum = sha256): string {
+  const script = nodeScript({ version: VERSION, baseUrl: undefined, sha256: { amd64: sum, arm64: sum } });
+  return script
+    .replace(/-s KILL \d+/g, "-s KILL 2")
+    .replace("timeout 20 ", "timeout 2 ")
+    .replace("'1 2 4 0'", "'0'");
+}
+
+/** @returns what the scenario prints. */
+export async function runInRoom({
+  scenario,
+  metadata = {},
+  script = scriptOfRelease(),
+  limitMs = LIMIT_MS,
+}: Room): Promise<string> {
+  const out = temporaryFolder();
+  mkdirSync(join(out, "metadata"));
+  for (const [key, value] of Object.entries(metadata)) writeFileSync(join(out, "metadata", key), value);
+  writeFileSync(join(out, "script"), script);
+  const path = join(out, "scenario");
+  writeFileSync(path, `archives=${folder}\n${scenario}\n`);
+  const programs = new Map(clusterPrograms(KUBELET_MINOR).map((program) => [program.name, program.path]));
+  const env = {
+    PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/root",
+    KUBELET: programs.get("kubelet"),
+    CONTAINERD: programs.get("containerd"),
+  };
+  const args = ["-mnpf", "--kill-child", "--mount-proc", "sh", ROOM, out, path];
+  const { stdout } = await promisify(execFile)("unshare", args, { env, timeout: limitMs, killSignal: "SIGKILL" });
+  return stdout;
+}
+
+function makeArchive(): string {
+  const name = `ocir-broker-${VERSION}-linux-${process.arch === "x64" ? "amd64" : "arm64"}`;
+  const path = `${name}/usr/libexec/ocir-broker/ocir-broker`;
+  mkdirSync(join(folder, path, ".."), { recursive: true });
+  const standIn = readFileSync(join(import.meta.dirname, "stand-in.sh"), "utf8").replace("VERSION", VERSION);
+  writeFileSync(join(folder, path), standIn, { mode: 0o755 });
+  execFileSync("tar", ["-czf", `${name}.tar.gz`, name], { cwd: folder });
+  return createHash("sha256")
+    .update(readFileSync(join(folder, `${name}.tar.gz`)))
+    .digest("hex");
+}
