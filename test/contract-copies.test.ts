@@ -30,7 +30,6 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
       `ExecReload=${LAUNCHER} ${BROKER_PROGRAM} config check`,
     ],
   ],
-  ["packages/daemonset/src/installation.ts", [`const DISABLED = "${DISABLED_FILE}";`]],
   [
     "cloud-init/ocir-broker-node.sh",
     [
