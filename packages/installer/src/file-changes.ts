@@ -1,0 +1,96 @@
+/**
+ * Changes the files of a group of steps. All changes are recorded and prepared before the first one is made, so a full disk changes
+ * nothing.
+ */
+import { dirname } from "node:path";
+import { type Disk, type PathState, stateAfter } from "./disk.ts";
+import { newSavedName, type PendingChange, saveOriginal, writeRecord } from "./record.ts";
+import { isOurLink, isOurs, newPending, type RunState } from "./run-state.ts";
+import type { FileStep } from "./step.ts";
+
+/** A text in our do-nothing programs, the shell form included. */
+const DO_NOTHING_MARK = "ocir-broker do-nothing provider";
+const MAX_DO_NOTHING_BYTES = 256 * 1024;
+
+/** @returns whether a file is changed. */
+export function changeFiles(state: RunState, group: readonly FileStep[]): boolean {
+  const planned = group.flatMap((step) => {
+    const change = planOf(state, step);
+    return change === undefined
+      ? []
+      : [{ step, change, isFirst: state.record.pending?.files[step.path] === undefined }];
+  });
+  if (planned.length === 0) return false;
+  const { pending = newPending(state.record) } = state.record;
+  const folders = missingFolders(
+    state.disk,
+    planned.flatMap(({ step }) => (isAbsent(step) ? [] : [dirname(step.path)])),
+  );
+  const files = Object.fromEntries(planned.map(({ step, change }) => [step.path, change]));
+  // In memory first: a write that fails may have replaced the file.
+  state.record = {
+    ...state.record,
+    pending: { ...pending, files: { ...pending.files, ...files }, folders: [...pending.folders, ...folders] },
+  };
+  writeRecord(state.disk, state.record);
+  for (const folder of folders) state.disk.makeFolder(folder);
+  for (const { step, change, isFirst } of planned) {
+    if (isFirst && change.previous.startsWith("file:")) state.disk.keepPrevious(step.path);
+    prepare(state, step, change);
+  }
+  for (const { step } of planned) state.disk.put(step.path, isAbsent(step) ? "absent" : "staged");
+  return true;
+}
+
+/** Undefined if the path has the content already. */
+function planOf(state: RunState, { path, content }: FileStep): PendingChange | undefined {
+  // A second change within a run keeps what was there before the first.
+  const earlier = state.record.pending?.files[path];
+  const entry = earlier?.entry ?? state.record.files[path];
+  const previous = state.disk.stateOf(path);
+  const written = stateAfter(content);
+  const isProgram = content.kind === "copy";
+  const hasMode = !isProgram || (previous !== "absent" && state.disk.modeOf(path) === content.mode);
+  const isKnown = entry === undefined ? !isProgram && !isOurLink(written) : entry.written === written;
+  if (previous === written && hasMode && isKnown) return undefined;
+  const common = { written, ...(isProgram ? { isProgram } : {}) };
+  const changed = { previous: earlier?.previous ?? previous };
+  if (isProgram) return { ...changed, entry: { original: "absent", ...common } };
+  if (entry !== undefined && (isOurs(entry, previous) || isNeverOriginal(state.disk, path, previous)))
+    return { ...changed, entry: { ...entry, ...common } };
+  if (previous === "absent" || isNeverOriginal(state.disk, path, previous))
+    return { ...changed, entry: { original: "absent", ...common } };
+  const saved = previous.startsWith("file:") ? { saved: newSavedName(state.disk, path) } : {};
+  return { ...changed, entry: { original: previous, ...saved, ...common } };
+}
+
+function prepare(state: RunState, { path, content }: FileStep, { entry: { saved } }: PendingChange): void {
+  if (saved !== undefined && !state.disk.isThere(saved)) {
+    state.say(`${path} existed before: it is restored when ocir-broker is removed`);
+    saveOriginal(state.disk, path, saved);
+  }
+  state.disk.stage(path, content);
+}
+
+/** The folders, and those above them, that do not exist; the upper ones first. */
+function missingFolders(disk: Disk, folders: readonly string[]): string[] {
+  const missing = new Set<string>();
+  const look = (folder: string): void => {
+    if (missing.has(folder) || disk.isThere(folder)) return;
+    look(dirname(folder));
+    missing.add(folder);
+  };
+  folders.forEach(look);
+  return [...missing];
+}
+
+/** Whether a path's content must not be kept as somebody else's: our links, and what an earlier failure has left. */
+function isNeverOriginal(disk: Disk, path: string, state: PathState): boolean {
+  if (!state.startsWith("file:")) return isOurLink(state);
+  const bytes = disk.read(path);
+  return bytes !== undefined && bytes.length < MAX_DO_NOTHING_BYTES && bytes.includes(DO_NOTHING_MARK);
+}
+
+function isAbsent({ content }: FileStep): boolean {
+  return content.kind === "absent";
+}

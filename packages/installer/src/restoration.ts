@@ -1,0 +1,89 @@
+/** Restores what was there before ocir-broker. Records nothing first: each path is either ours or restored. */
+import { stateAfter } from "./disk.ts";
+import { installErrorOf } from "./install-error-of.ts";
+import { type Entry, forgetSaved } from "./record.ts";
+import { isOurLink, isOurs, putBack, type RunState, report, type StepResult, save, stateIfAny } from "./run-state.ts";
+import type { ActionStep, RestoreStep } from "./step.ts";
+
+/** Restores each path, also after one that cannot be restored, which is then named. @returns whether all are restored. */
+export async function restoreAll(state: RunState, list: readonly (RestoreStep | ActionStep)[]): Promise<boolean> {
+  let isAll = true;
+  for (const step of list) {
+    try {
+      if (step.kind === "restore") report(state, [step], restore(state, step));
+      else await step.run();
+    } catch (error) {
+      const { message } = installErrorOf(error);
+      isAll = false;
+      state.steps.push({ name: step.name, state: "failed" });
+      if (step.kind === "action") continue;
+      state.left.push({ path: step.path, why: `it cannot be restored: ${message}` });
+      state.say(`${step.path} cannot be restored: ${message}`);
+    }
+  }
+  return isAll;
+}
+
+/**
+ * Records what is restored. A kill before it loses nothing: each path is either ours or restored, so the next removal continues.
+ *
+ * @param isRemoved whether the programs are gone too.
+ */
+export function finishRestoring(state: RunState, { isRemoved }: { readonly isRemoved: boolean }): void {
+  const { version, ...rest } = state.record;
+  if (!isRemoved) save(state, state.record);
+  else if (Object.keys(rest.files).length > 0) save(state, rest);
+  else {
+    for (const folder of rest.folders.toReversed()) state.disk.removeFolder(folder);
+    save(state, { ...rest, folders: [] });
+  }
+}
+
+function restore(state: RunState, { path, instead }: RestoreStep): StepResult["state"] {
+  const current = stateIfAny(state.disk, path);
+  // Without a record, a link to our programs would dangle once they are removed.
+  const ours = current !== undefined && isOurLink(current);
+  const entry = state.record.files[path] ?? (ours ? ({ original: "absent", written: current } as const) : undefined);
+  if (entry === undefined) return "unchanged";
+  state.disk.tidy(path);
+  const { original, saved } = entry;
+  if (ours || (current !== undefined && isOurs(entry, current))) {
+    if (original === "absent" && instead !== undefined) {
+      leave(state, path, entry, instead);
+      return "done";
+    }
+    if (saved !== undefined) state.disk.stageCopy(saved, path);
+    putBack(state.disk, path, original);
+  } else if (current !== original && current !== "absent") {
+    const copy = saved === undefined ? "" : `; the file from before ocir-broker is in ${saved}`;
+    state.left.push({ path, why: `it was changed by others since${copy}` });
+    state.say(`${path} was changed by others since, so it stays${copy}`);
+    if (saved !== undefined) return "unchanged";
+  }
+  forget(state, path, saved);
+  return "done";
+}
+
+/** What stays because a kubelet names it is still ours, for a later removal. */
+function leave(
+  state: RunState,
+  path: string,
+  entry: Entry,
+  { content, why }: NonNullable<RestoreStep["instead"]>,
+): void {
+  const written = stateAfter(content);
+  if (entry.written !== written || stateIfAny(state.disk, path) !== written) {
+    save(state, { ...state.record, files: { ...state.record.files, [path]: { ...entry, next: written } } });
+    state.disk.stage(path, content);
+    state.disk.put(path);
+  }
+  state.record = { ...state.record, files: { ...state.record.files, [path]: { original: "absent", written } } };
+  state.left.push({ path, why });
+  state.say(`${path} stays: ${why}`);
+}
+
+function forget(state: RunState, path: string, saved: string | undefined): void {
+  forgetSaved(state.disk, saved);
+  const { [path]: _, ...files } = state.record.files;
+  state.record = { ...state.record, files };
+}

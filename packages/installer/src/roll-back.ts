@@ -1,0 +1,58 @@
+/** Brings back what was there before a run that failed or was killed. */
+import { installErrorOf } from "./install-error-of.ts";
+import { forgetSaved, type PendingChange, tidyRecord } from "./record.ts";
+import { putBack, type RunState, type StepResult, save, stateIfAny } from "./run-state.ts";
+
+/**
+ * Brings back what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
+ *
+ * @returns the paths that the run had changed.
+ */
+export function rollBack(state: RunState): string[] {
+  tidy(state);
+  tidyRecord(state.disk);
+  const { pending, ...rest } = state.record;
+  if (pending === undefined) return [];
+  const paths = Object.keys(pending.files);
+  const failed = Object.entries(pending.files)
+    .toReversed()
+    .filter(([path, change]) => !isRolledBack(state, path, change));
+  for (const folder of pending.folders.toReversed()) state.disk.removeFolder(folder);
+  save(state, failed.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(failed) } });
+  const undone = state.steps.map(
+    ({ name, state: result }): StepResult => ({ name, state: result === "done" ? "undone" : result }),
+  );
+  state.steps.splice(0, state.steps.length, ...undone);
+  return paths;
+}
+
+export function tidy(state: RunState): void {
+  const { untidy, ...rest } = state.record;
+  if (untidy === undefined) return;
+  for (const path of untidy) state.disk.tidy(path);
+  save(state, rest);
+}
+
+function isRolledBack(state: RunState, path: string, change: PendingChange): boolean {
+  try {
+    rollBackPath(state, path, change);
+    return true;
+  } catch (error) {
+    const { message } = installErrorOf(error);
+    state.left.push({ path, why: `it cannot be rolled back: ${message}` });
+    state.say(`${path} cannot be rolled back: ${message}`);
+    return false;
+  }
+}
+
+function rollBackPath(state: RunState, path: string, { previous, entry }: PendingChange): void {
+  const current = stateIfAny(state.disk, path);
+  if (current !== previous && current !== entry.written && current !== "absent") {
+    state.left.push({ path, why: "it was changed by others during the installation" });
+  } else if (current !== previous || entry.written === previous) {
+    if (state.disk.isPrevious(path, previous)) state.disk.putPrevious(path);
+    else if (current !== previous) putBack(state.disk, path, previous);
+  }
+  state.disk.tidy(path);
+  if (entry.saved !== state.record.files[path]?.saved) forgetSaved(state.disk, entry.saved);
+}

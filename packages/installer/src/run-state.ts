@@ -1,0 +1,58 @@
+/** What a run has done so far, and the operations on it that changing, rolling back and restoring share. */
+import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import type { Disk, PathState } from "./disk.ts";
+import { InstallError } from "./install-error.ts";
+import { LIBEXEC } from "./installed-files.ts";
+import { type Entry, type InstallationRecord, type Pending, writeRecord } from "./record.ts";
+import type { Step } from "./step.ts";
+
+export type StepResult = NodeResult["steps"][number];
+
+export interface RunState {
+  readonly disk: Disk;
+  record: InstallationRecord;
+  readonly steps: StepResult[];
+  /** Files that stay, and why. */
+  readonly left: NonNullable<NodeResult["left"]>[number][];
+  /** For people: one line for each step that changes something. */
+  say(line: string): void;
+}
+
+export function save(state: RunState, next: InstallationRecord): void {
+  writeRecord(state.disk, next);
+  state.record = next;
+}
+
+export function report(state: RunState, [first, ...more]: readonly Step[], result: StepResult["state"]): void {
+  if (first === undefined) return;
+  state.steps.push({ name: first.name, state: result });
+  if (result === "done") state.say(`${first.name}: ${first.describe.changes}${more.length === 0 ? "" : " and others"}`);
+}
+
+/** Undefined for a folder or a pipe. */
+export function stateIfAny(disk: Disk, path: string): PathState | undefined {
+  try {
+    return disk.stateOf(path);
+  } catch (error) {
+    if (error instanceof InstallError) return undefined;
+    throw error;
+  }
+}
+
+/** @param previous a file is staged already. */
+export function putBack(disk: Disk, path: string, previous: PathState): void {
+  if (previous.startsWith("link:")) disk.stage(path, { kind: "link", target: previous.slice("link:".length) });
+  disk.put(path, previous === "absent" ? "absent" : "staged");
+}
+
+export function newPending({ version }: InstallationRecord): Pending {
+  return { isFirst: version === undefined, files: {}, folders: [] };
+}
+
+export function isOurs({ written, next }: Entry, state: PathState): boolean {
+  return state === written || state === next;
+}
+
+export function isOurLink(state: PathState): boolean {
+  return state.startsWith(`link:${LIBEXEC}/`);
+}
