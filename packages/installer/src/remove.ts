@@ -2,6 +2,7 @@
  * Takes ocir-broker off the node, the other way round: the kubelet's calls leave our plugin first, the programs go last. Each path is
  * restored by itself, so a removal that was killed is completed by the next one.
  */
+import { sleep } from "@ocir-broker/foundation/time/sleep";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN_LINKS, PROGRAM } from "./installed-files.ts";
@@ -14,6 +15,8 @@ import type { Content, RestoreStep } from "./step.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"];
+/** The kubelet may have started our plugin just before it was replaced: time to connect to the daemon's socket. */
+const CALLS_MS = 1_000;
 const PLUGIN_STAYS = `the kubelet still names it, so a program that answers "no credentials" is there now: remove the plugin from the kubelet's flags, restart the kubelet, then delete it`;
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
@@ -40,6 +43,7 @@ export async function remove(node: NodeContext, { run, units }: NodeRun): Promis
       restoreStep("plugin", path, needsPlugin(path) ? doNothing(disk.hashOf(DO_NOTHING_PROGRAM)) : undefined),
     );
   const isDisconnected = await run.restoreAll([...steps, ...plugins]);
+  if (units.isRunning) await sleep(CALLS_MS, node.clock);
   if (isDisabled(node)) await clearDisabled(node, units);
   await units.disable();
   const commands = Object.keys(COMMAND_LINKS).toReversed();
