@@ -27,8 +27,7 @@ retry() { # PAUSES COMMAND ARGUMENT
 for name in $(env | sed -n 's/^OCIR_BROKER_\(\w*\)=.*/\1/p'); do
 	eval "set -- --$name \"\$OCIR_BROKER_$name\" \"\$@\""
 done
-set -- --kubelet-extra-args "${KUBELET_EXTRA_ARGS-}" "$@"
-unset KUBELET_EXTRA_ARGS
+set -- --kubelet-extra-args "${KUBELET_EXTRA_ARGS-}" "$@" && unset KUBELET_EXTRA_ARGS
 while [ "${1---}" != -- ]; do
 	setting=$(join "${1#--}" | tr A-Z- a-z_)
 	case $setting in
@@ -62,7 +61,7 @@ metadata() { # KEY; empty if it does not exist
 }
 fetch_from() { # URL; a secret, for no argument and no log
 	printf 'url = "%s"\n' "${1%/}/$archive" | (
-		trap '' XFSZ # curl before 8.4 limits an announced size only
+		trap '' XFSZ # older curl limits no unannounced size
 		ulimit -f 600000
 		curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 -o $work/archive -K - 2>$state/said
 	) && return
@@ -86,7 +85,8 @@ fetch() {
 	done
 	exit 1
 }
-undo() { [ ! -x $1 ] || timeout -s KILL 120 $1 node remove --unfinished; }
+answer() { timeout -s KILL 20 $1 --version 2>/dev/null; }
+undo() { [ -z "$(answer $1)" ] || timeout -s KILL 120 $1 node remove --unfinished; }
 run() {
 	timeout -s KILL 420 $program node install --connect "--kubelet-args=$given" --output flags "$@" \
 		${service_accounts:+"--service-accounts=$service_accounts"} >$state/flags 2>$state/said &
@@ -95,8 +95,8 @@ run() {
 	log "$(cat $state/said)"
 }
 install() {
-	undo $work$program # after a killed run
-	if [ "$(timeout 20 $program --version 2>&1)" = $version ]; then
+	undo $work$program # of a killed run
+	if [ "$(answer $program)" = $version ]; then
 		log "version $version is already installed" && run
 	fi
 	if [ $status = 75 ]; then
@@ -108,12 +108,12 @@ install() {
 	[ $status = 0 ] || fail "${reason:-install: status $status: $(tail -n 1 $state/said)}"
 }
 
-# After a failure: a kubelet does not start without the files that its flags name.
+# A kubelet does not start without the files that its flags name.
 flag_in() {
 	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; join " $given"; } 2>/dev/null |
 		tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$flag$1[= ]([^ ]+).*/\1/p"
 }
-write() { # PATH MODE TEXT; only if nobody but root can change the path
+write() { # PATH MODE TEXT; only on a path of root's
 	! namei -om $1 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
 		mkdir -p ${1%/*} && printf '%s\n' "$3" >$1.new && chmod $2 $1.new && mv -fT $1.new $1
 }
@@ -141,7 +141,7 @@ bootstrap() {
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
 		none) ;;
 		running) [ $done = yes ] && ocir-broker node status >&2 ;;
-		*) retry '2 2 2 2 2 2 2 2 2 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
+		*) retry '2 4 4 4 4 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
 			bash -c "${init:?}" oke-init "$@" ;;
 	esac
 }

@@ -46,7 +46,7 @@ export function scriptOfRelease(sum = sha256): string {
   const script = nodeScript({ version: VERSION, baseUrl: undefined, sha256: { amd64: sum, arm64: sum } });
   return script
     .replace(/-s KILL \d+/g, "-s KILL 2")
-    .replace("timeout 20 ", "timeout 2 ")
+    
     .replace("'1 2 4 0'", "'0'");
 }
 
