@@ -15,6 +15,7 @@ const WITH_LONG_FORM = [
   ...NEED_QUIET,
   "test/system/daemonset.test.ts",
   "test/system/documentation.test.ts",
+  "test/system/first-boot.test.ts",
   "test/system/fuzz/*.test.ts",
   "test/system/hostile-clients.test.ts",
   "test/system/install.test.ts",

@@ -20,9 +20,12 @@ node "$here/metadata.mjs" "$out/metadata" &
 until curl -so /dev/null http://169.254.169.254/; do sleep 0.02; done
 set +e
 
-# Prints "starts", or why the real kubelet does not, with these arguments.
+# Prints "starts", or why a kubelet does not, with these arguments: a real one if it is built, else ocir-broker's rules of it.
 kubelet() {
-  [ -n "$KUBELET" ] || return
+  if [ -z "$KUBELET" ]; then
+    rules "$@"
+    return
+  fi
   config=/run/kubelet.yaml log=/run/kubelet.log socket=/run/containerd.sock
   if [ ! -S $socket ]; then
     printf 'version = 3\nroot = "/run/c"\nstate = "/run/cs"\n[grpc]\naddress = "%s"\n' $socket >/run/containerd.toml
@@ -43,6 +46,13 @@ CONFIG
   if grep -q "Started kubelet" $log; then echo starts; else tail -n 2 $log; fi
   kill -KILL $process 2>/dev/null
   wait $process 2>/dev/null
+}
+
+rules() {
+  words=$(printf '%s\n' "$@")
+  config=$(echo "$words" | sed -n 's/^--image-credential-provider-config=//p' | tail -n 1)
+  bin_dir=$(echo "$words" | sed -n 's/^--image-credential-provider-bin-dir=//p' | tail -n 1)
+  if [ -z "$config$bin_dir" ] || "$BROKER" kubelet-config check "$config" --bin-dir "$bin_dir" --kubelet-version "$VERSION"; then echo starts; fi
 }
 . "$scenario"
 cp /run/console "$out/console"
