@@ -19,17 +19,20 @@ export interface CommandResult extends NodeResult {
 export interface NodeCommandOptions {
   /** The program and its arguments, without `--output`. */
   readonly command: readonly [program: string, ...args: string[]];
+  /** A folder of libraries that the program may need; default: it finds its own. */
+  readonly libraries?: string | undefined;
   /** SIGTERM after this time, and SIGKILL after another tenth. */
   readonly limitSeconds: number;
   say(line: string): void;
 }
 
 /** Never rejects. */
-export async function runNodeCommand({ command, limitSeconds, say }: NodeCommandOptions): Promise<CommandResult> {
+export async function runNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
+  const { command, libraries, limitSeconds, say } = options;
   const [program, ...args] = command;
   const child = spawn(program, [...args, "--output", "json"], {
     detached: true,
-    env: { PATH },
+    env: { PATH, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let lastLine = "";

@@ -11,10 +11,11 @@ function programIn(output: string, serviceAccounts?: string) {
   const folder = join(image, "ocir-broker/ocir-broker-1.2.3-linux-amd64");
   const program = join(folder, "usr/libexec/ocir-broker/ocir-broker");
   mkdirSync(dirname(program), { recursive: true });
-  writeFileSync(program, `#!/bin/sh\necho "$@" >&2\n${output}\n`, { mode: 0o755 });
+  writeFileSync(program, `#!/bin/sh\necho "$LD_LIBRARY_PATH: $@" >&2\n${output}\n`, { mode: 0o755 });
   const said: string[] = [];
   return {
     folder,
+    libraries: join(image, "ocir-broker"),
     said,
     program: createNodeProgram({ image, leaseSeconds: 60, serviceAccounts, say: (line) => said.push(line) }),
   };
@@ -27,15 +28,15 @@ it.each([
   "NodeProgram.install installs the image's archive, and connects the kubelet with the audience %j",
   async (audience, option) => {
     const json = JSON.stringify({ ok: true, version: "1.2.3", steps: [], flags: FILES });
-    const { program, folder, said } = programIn(`echo '${json}'`, audience);
+    const { program, folder, libraries, said } = programIn(`echo '${json}'`, audience);
     expect(await program.install()).toEqual({ ok: true, files: FILES });
     expect(program.version).toBe("1.2.3");
-    expect(said).toEqual([`node install --from ${folder} --connect${option} --output json`]);
+    expect(said).toEqual([`${libraries}: node install --from ${folder} --connect${option} --output json`]);
   },
 );
 
 it("NodeProgram.install restores everything when the program is killed", async () => {
-  const { program, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);
+  const { program, libraries, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);
   expect(await program.install()).toEqual({ ok: false, reason: expect.stringContaining("node install") });
-  expect(said.at(-1)).toBe("node remove --unfinished --output json");
+  expect(said.at(-1)).toBe(`${libraries}: node remove --unfinished --output json`);
 });

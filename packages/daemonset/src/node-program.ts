@@ -63,8 +63,15 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
   const runProgram = createRunProgram(createSystemClock());
   // An installation and the restoration after it end while a pod that is being deleted may still run.
   const limitSeconds = Math.floor(leaseSeconds / 2);
+  const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
   const node = (program: string, args: readonly string[], seconds = limitSeconds) =>
-    runNodeCommand({ command: [program, "node", ...args], limitSeconds: seconds, say });
+    runNodeCommand({
+      command: [program, "node", ...args],
+      // The loader cannot find the library beside the image's program, whose own path does not exist on the node.
+      libraries: program === imageProgram ? `${image}/ocir-broker` : undefined,
+      limitSeconds: seconds,
+      say,
+    });
   const audience = serviceAccounts === undefined ? [] : ["--service-accounts", serviceAccounts];
 
   async function whole(program: string, args: readonly string[]): Promise<CommandResult> {
@@ -101,8 +108,7 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
       return isConnected(status.flags) ? status.flags : undefined;
     },
     async install() {
-      const program = `${folder}${INSTALLED_PROGRAM}`;
-      const result = await whole(program, ["install", "--from", folder, "--connect", ...audience]);
+      const result = await whole(imageProgram, ["install", "--from", folder, "--connect", ...audience]);
       if (result.ok && result.flags !== undefined) return { ok: true, files: result.flags };
       return failureOf(result);
     },
