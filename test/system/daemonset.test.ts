@@ -48,8 +48,9 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
   /** The Node shows the state, and the Lease is free. */
   async function untilState(state: string): Promise<void> {
     await cluster.said(`node-a: ${state}: version`);
+    const shown = () => cluster.api.nodes.get("node-a").metadata.labels?.["ocir-broker/state"];
+    await until(`the Node shows ${state}`, async () => shown() === state);
     await cluster.turnIsOver();
-    expect(cluster.api.nodes.get("node-a").metadata.labels).toMatchObject({ "ocir-broker/state": state });
   }
 
   async function expectInstalled(): Promise<void> {
