@@ -1,5 +1,5 @@
 /** Doctor names each seeded fault, and reports nothing that does not follow from it. */
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import {
@@ -110,7 +110,10 @@ describe("diagnose", () => {
     "names the API server's audience and the command when %s is another one",
     async ([, entry, settings], { node }) => {
       const token = `e30.${Buffer.from(JSON.stringify({ aud: [AUDIENCE] })).toString("base64url")}.signature`;
-      node.write("/var/lib/kubelet/pods/1/volumes/kubernetes.io~projected/kube-api-access-abcde/token", token);
+      const volume = "/var/lib/kubelet/pods/1/volumes/kubernetes.io~projected/kube-api-access-abcde";
+      node.write(`${volume}/..2026_11_27_10_00_00.1/token`, token);
+      // As the kubelet makes it.
+      chmodSync(join(node.root, volume), 0o1777);
       const provider = SERVICE_ACCOUNT_PROVIDER.replaceAll(AUDIENCE, entry);
       const findings = await node.examine(useServiceAccounts(node, settings, [provider]));
       const found = findings.find(({ name }) => name === "service-account-audience");

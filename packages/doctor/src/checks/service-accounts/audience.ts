@@ -13,6 +13,9 @@ import { quoted } from "../../quoted.ts";
 const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 const PODS = "/var/lib/kubelet/pods";
 
+/** Not by the volume's links: the volume is open to all users, who could make links there. */
+const TOKEN_FOLDER = /\/kube-api-access-[a-z0-9]+\/\.\.[0-9][\w.]*$/;
+
 const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
 
 /** @param entries our entries in the kubelet's configuration, at least one. */
@@ -71,9 +74,10 @@ async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, c
  * keeps nothing else of it. Empty if there is none.
  */
 function apiAudiencesOn(files: NodeFiles): readonly string[] {
-  const volumes = pathsIn(PODS, files).flatMap((pod) => pathsIn(`${pod}/volumes/kubernetes.io~projected`, files));
-  for (const volume of volumes.filter((path) => /\/kube-api-access-[a-z0-9]+$/.test(path))) {
-    const { data } = claims.safeParse(parseJwt(textOf(files.readText(`${volume}/token`)) ?? "").claims);
+  const inEach = (paths: readonly string[], below = "") => paths.flatMap((path) => pathsIn(`${path}${below}`, files));
+  const volumes = inEach(pathsIn(PODS, files), "/volumes/kubernetes.io~projected");
+  for (const folder of inEach(volumes).filter((path) => TOKEN_FOLDER.test(path))) {
+    const { data } = claims.safeParse(parseJwt(textOf(files.readText(`${folder}/token`)) ?? "").claims);
     if (data !== undefined) return [data.aud].flat();
   }
   return [];
