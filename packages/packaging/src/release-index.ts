@@ -22,8 +22,11 @@ const ROWS: readonly Row[] = [
   { name: "ocir-broker-VERSION.tgz", purpose: "Helm chart of the DaemonSet" },
   { name: "ocir-broker-daemonset-VERSION.oci.tar", purpose: "the DaemonSet's image, for skopeo copy oci-archive:" },
   { name: "ocir-broker-daemonset-VERSION.yaml", purpose: "the DaemonSet as a manifest, without Helm" },
-  { name: "ocir-pull-secrets-VERSION.tgz", purpose: "Helm chart of the pull-secrets controller" },
-  { name: "ocir-pull-secrets-VERSION.oci.tar", purpose: "the pull-secrets controller's image" },
+  {
+    name: "ocir-pull-secrets-VERSION.tgz",
+    purpose: "Helm chart of the pull-secrets controller (docs/pull-secrets.md)",
+  },
+  { name: "ocir-pull-secrets-VERSION.oci.tar", purpose: "its image" },
   { name: "ocir-broker-VERSION.rules.yaml", purpose: "Prometheus alerts" },
   { name: "ocir-broker-VERSION.dashboard.json", purpose: "Grafana dashboard" },
   { name: "ocir-broker-VERSION-man.tar.gz", purpose: "man pages, for reading without an installation" },
@@ -49,7 +52,7 @@ const ROWS: readonly Row[] = [
  * @throws {Error} for a file without a row.
  */
 export function releaseIndex(names: readonly string[], version: string): string {
-  const patterns = ROWS.map((row) => ({ ...row, pattern: patternOf(row.name, version) }));
+  const patterns = ROWS.map((row) => ({ ...row, pattern: patternOf(row.name) }));
   const unknown = names.find((name) => !patterns.some(({ pattern }) => pattern.test(name)));
   if (unknown !== undefined)
     throw new Error(`${unknown} is missing in the list of a release's files, release-index.ts`);
@@ -66,8 +69,9 @@ export const FILE_LIST: string = ROWS.filter(({ isAddedBySigning }) => !isAddedB
   .map(({ name, purpose }) => lineOf(name, purpose))
   .join("");
 
-function patternOf(name: string, version: string): RegExp {
-  const escaped = name.replaceAll(".", "\\.").replace("VERSION", version.replaceAll(".", "\\."));
+/** Each packager writes a release candidate's version in its own form. */
+function patternOf(name: string): RegExp {
+  const escaped = name.replaceAll(".", "\\.").replace("VERSION", "[0-9][\\w.~+-]*");
   return new RegExp(`^${escaped.replace("ARCH", "[a-z0-9_]+")}$`);
 }
 
