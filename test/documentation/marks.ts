@@ -4,7 +4,7 @@
  */
 
 export const MARKS: Readonly<Record<string, readonly string[]>> = {
-  "needs a tenancy": ["oci"],
+  "needs a tenancy": ["npm run live", "oci"],
   "needs a cluster": ["helm", "kubectl"],
   "needs an OKE node": [
     ...["apt-get", "chronyc", "cloud-init", "dnf", "oke", "restorecon"],

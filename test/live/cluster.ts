@@ -1,0 +1,131 @@
+/** The cluster with its one node, through kubectl. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CoreV1Event, V1Node, V1Pod } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit/until";
+import { runProgram } from "./run-program.ts";
+
+export interface Pod {
+  readonly name: string;
+  readonly image: string;
+  /** Further fields of its spec. */
+  readonly spec: object;
+}
+
+interface ClusterOptions {
+  readonly kubeconfig: string;
+  readonly onNode: readonly string[] | undefined;
+  readonly namespace: string;
+  /** For the kubeconfig. */
+  readonly folder: string;
+}
+
+export type Cluster = ReturnType<typeof clusterOf>;
+
+const NODE_LIMIT_MS = 900_000;
+const PULL_LIMIT_MS = 600_000;
+const POLL_MS = 2_000;
+/** Has a shell and chroot. */
+const DEBUG_IMAGE = "container-registry.oracle.com/os/oraclelinux:9-slim";
+
+export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOptions) {
+  const env = { KUBECONFIG: join(folder, "kubeconfig") };
+  writeFileSync(env.KUBECONFIG, kubeconfig, { mode: 0o600 });
+  const kubectl = (args: readonly string[], input?: string) =>
+    runProgram(["kubectl", ...args], { env, ...(input !== undefined && { input }) });
+  const inNamespace = (...args: readonly string[]) => kubectl(["--namespace", namespace, ...args]);
+  const read = async <T>(...args: readonly string[]) => JSON.parse(await inNamespace(...args, "--output=json")) as T;
+  const apply = (manifest: string) => kubectl(["apply", "--filename=-"], manifest);
+  const nodes = async () => (await read<{ items: V1Node[] }>("get", "nodes")).items;
+
+  async function create({ name, image, spec }: Pod): Promise<void> {
+    await apply(JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
+    await untilDefaultAccount();
+    const containers = [{ name: "main", image, imagePullPolicy: "Always" }];
+    const common = { hostNetwork: true, terminationGracePeriodSeconds: 0, containers };
+    const metadata = { name, namespace };
+    await apply(JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec: { ...common, ...spec } }));
+  }
+
+  function untilDefaultAccount(): Promise<void> {
+    const isThere = () =>
+      inNamespace("get", "serviceaccount", "default").then(
+        () => true,
+        () => false,
+      );
+    return until("the namespace has its service account", isThere, PULL_LIMIT_MS, POLL_MS);
+  }
+
+  async function debugNode(input: string): Promise<string> {
+    const [node] = await nodes();
+    const debug = ["debug", `node/${node?.metadata?.name}`, "--profile=sysadmin", `--image=${DEBUG_IMAGE}`];
+    return kubectl([...debug, "--stdin", "--quiet", "--", "chroot", "/host", "sh", "-s"], input);
+  }
+
+  async function isRunning(name: string): Promise<boolean> {
+    const { status } = await read<V1Pod>("get", "pod", name);
+    return status?.containerStatuses?.[0]?.state?.running !== undefined;
+  }
+
+  async function failures(name: string): Promise<string[]> {
+    const selector = `--field-selector=involvedObject.name=${name},reason=Failed`;
+    const { items } = await read<{ items: CoreV1Event[] }>("get", "events", selector);
+    return items.flatMap(({ message }) => message ?? []).filter((message) => message.includes("pull"));
+  }
+
+  return {
+    apply,
+    /** Runs a shell script on the node, as root. Returns its stdout. */
+    async onNode(script: string): Promise<string> {
+      // kubectl debug passes on neither the end of stdin nor the exit status.
+      const input = `(\n${script}\n)\necho "status $?"\nexit\n`;
+      const said = await (onNode === undefined ? debugNode(input) : runProgram(onNode, { input }));
+      const [, output = "", status] = /^(.*)status (\d+)\s*$/s.exec(said) ?? [];
+      if (status !== "0") throw new Error(`a command on the node ended with ${status}: ${said.slice(-300)}`);
+      return output;
+    },
+    /** The facts of the only node. */
+    async untilNodeReady(): Promise<{ kubelet: string; image: string; architecture: string }> {
+      let facts = { kubelet: "", image: "", architecture: "" };
+      const isReady = async () => {
+        const [node] = await nodes();
+        const info = node?.status?.nodeInfo;
+        if (info !== undefined) {
+          facts = { kubelet: info.kubeletVersion, image: info.osImage, architecture: info.architecture };
+        }
+        return node?.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+      };
+      await until("the node is ready", isReady, NODE_LIMIT_MS, POLL_MS);
+      return facts;
+    },
+    /** @returns the seconds, and the failures on the way. */
+    async untilRunning(pod: Pod): Promise<{ seconds: number; failures: readonly string[] }> {
+      const startedAtMs = performance.now();
+      await create(pod);
+      await until(`${pod.name} runs`, () => isRunning(pod.name), PULL_LIMIT_MS, POLL_MS);
+      const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+      return { seconds, failures: await failures(pod.name) };
+    },
+    /** The pull's error; undefined if the pod runs, and then it is gone. */
+    async failureOf(pod: Pod): Promise<string | undefined> {
+      await create(pod);
+      let message: string | undefined;
+      const isSettled = async () => {
+        message = (await failures(pod.name))[0];
+        return message !== undefined || (await isRunning(pod.name));
+      };
+      await until(`${pod.name} runs or fails`, isSettled, PULL_LIMIT_MS, POLL_MS);
+      if (message === undefined) await inNamespace("delete", "pod", pod.name);
+      return message;
+    },
+    async createServiceAccount(name: string): Promise<void> {
+      await apply(JSON.stringify({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } }));
+    },
+    /** Of the API server's own tokens, which OKE's token exchange accepts. */
+    async audience(): Promise<string> {
+      const [, claims = ""] = (await inNamespace("create", "token", "default")).split(".");
+      const { aud } = JSON.parse(Buffer.from(claims, "base64url").toString()) as { aud: string | readonly string[] };
+      return [aud].flat()[0] as string;
+    },
+  };
+}

@@ -1,0 +1,209 @@
+/**
+ * The steps of a first run in a tenancy, and their results without names of the tenancy. A step that fails does not end the run,
+ * except Terraform's; everything that Terraform made is removed at the end.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Transcript } from "@ocir-broker/doctor/recording/transcript";
+import { compareTranscripts } from "../../packages/doctor/test/transcript-comparison.ts";
+import { type Cluster, clusterOf, type Pod } from "./cluster.ts";
+import { runProgram } from "./run-program.ts";
+import { simulatorTranscript } from "./simulator-transcript.ts";
+import { createTerraform, type Made } from "./terraform.ts";
+
+export interface LiveOptions {
+  readonly region: string;
+  readonly tenancy: string;
+  readonly compartment: string;
+  readonly oracleLinux: string;
+  readonly kubernetes: string;
+  /** Copied into the repository; its container must keep running. */
+  readonly image: string;
+  /** Runs the shell script on its stdin on the node, as root. */
+  readonly onNode?: readonly string[] | undefined;
+  /** The executable. */
+  readonly broker: string;
+  /** The folder of `npm run package`. */
+  readonly packages: string;
+  readonly version: string;
+  readonly say: (line: string) => void;
+}
+
+interface Step {
+  readonly name: string;
+  readonly outcome: "passed" | "failed";
+  readonly seconds: number;
+  /** What was found, or why it failed. */
+  readonly found: unknown;
+}
+
+export interface LiveResult {
+  readonly format: 1;
+  readonly version: string;
+  readonly oracleLinux: string;
+  readonly steps: readonly Step[];
+  /** Differences between Oracle's services and the simulator. */
+  readonly differences: readonly string[];
+  readonly transcript: Transcript | undefined;
+}
+
+const NAMESPACE = "ocir-live";
+const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+const RECORDING = "/run/ocir-broker-live.json";
+
+export async function liveRun(options: LiveOptions): Promise<LiveResult> {
+  const { version, oracleLinux, say } = options;
+  const folder = mkdtempSync(join(tmpdir(), "ocir-live-"));
+  const terraform = createTerraform(options, folder);
+  const steps: Step[] = [];
+  let hidden: readonly string[] = [options.tenancy, options.compartment];
+  let transcript: Transcript | undefined;
+  let differences: readonly string[] = [];
+
+  /** Only what `show` returns becomes part of the result. */
+  async function step<T>(
+    name: string,
+    work: () => Promise<T>,
+    show: (found: T) => unknown = (found) => found ?? null,
+  ): Promise<T | undefined> {
+    say(`${name} …`);
+    const startedAtMs = performance.now();
+    const seconds = () => Math.round((performance.now() - startedAtMs) / 1_000);
+    try {
+      const found = await work();
+      steps.push({ name, outcome: "passed", seconds: seconds(), found: withoutNames(show(found), hidden) });
+      say(`${name}: passed after ${seconds()} s`);
+      return found;
+    } catch (error) {
+      const found = error instanceof Error ? error.message : String(error);
+      steps.push({ name, outcome: "failed", seconds: seconds(), found: withoutNames(found, hidden) });
+      say(`${name}: failed: ${found}`);
+      return undefined;
+    }
+  }
+
+  async function onCluster(made: Made): Promise<void> {
+    const cluster = clusterOf({ ...made, onNode: options.onNode, namespace: NAMESPACE, folder });
+    const { image } = made;
+    await step("push", () => push(options, made, folder));
+    await step("node", async () => ({ ...(await cluster.untilNodeReady()), selinux: await enforceSelinux(cluster) }));
+    await step("pull", () => cluster.untilRunning(pod("first", image)));
+    await step("doctor", async () =>
+      findingsOf(await cluster.onNode(`ocir-broker doctor --output json ${image} || :`)),
+    );
+    transcript = await step(
+      "record",
+      () => record(cluster, image),
+      () => "in transcript",
+    );
+    if (transcript !== undefined) {
+      differences = compareTranscripts(transcript, await simulatorTranscript(version));
+      say(`differences from the simulator: ${differences.length}`);
+    }
+    const denied = await step("policy taken", async () => {
+      await terraform.apply({ mayPull: false });
+      return await untilDenied(cluster, image);
+    });
+    await step("policy given", async () => {
+      await terraform.apply({ mayPull: true });
+      return await cluster.untilRunning(pod(denied?.pod ?? "after-policy", image));
+    });
+    await step("service accounts", () => useServiceAccounts(cluster, image));
+    await step("SELinux denials", () => cluster.onNode(DENIALS));
+  }
+
+  try {
+    const made = await step(
+      "terraform apply",
+      () => terraform.apply({ mayPull: true }),
+      () => null,
+    );
+    if (made !== undefined) {
+      hidden = [...hidden, made.registryHost, made.namespace, made.repository];
+      await onCluster(made);
+    }
+  } finally {
+    await step("terraform destroy", () => terraform.destroy());
+    rmSync(folder, { recursive: true });
+  }
+  return { format: 1, version, oracleLinux, steps, differences, transcript };
+}
+
+const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
+
+/** As in docs/laptop-and-ci.md: a token of the person who runs this. */
+async function push(
+  { image: source, broker }: LiveOptions,
+  { image, registryHost }: Made,
+  folder: string,
+): Promise<void> {
+  const password = (await runProgram([broker, "get", "--output", "password", image])).trim();
+  const auth = Buffer.from(`BEARER_TOKEN:${password}`).toString("base64");
+  const authFile = join(folder, "auth.json");
+  writeFileSync(authFile, JSON.stringify({ auths: { [registryHost]: { auth } } }), { mode: 0o600 });
+  await runProgram(["skopeo", "copy", "--dest-authfile", authFile, `docker://${source}`, `docker://${image}`]);
+}
+
+/** The mode of SELinux, which this sets to enforcing if the node has it. */
+async function enforceSelinux({ onNode }: Cluster): Promise<string> {
+  return (
+    await onNode("if command -v getenforce; then setenforce 1; getenforce; else echo none; fi | tail -n 1")
+  ).trim();
+}
+
+const DENIALS =
+  "if command -v ausearch >/dev/null; then ausearch -m AVC -ts boot 2>/dev/null | grep -c ocir || :; else echo none; fi";
+
+function findingsOf(report: string): object {
+  const { findings } = JSON.parse(report) as { findings: readonly { name: string; verdict: string }[] };
+  return Object.fromEntries(findings.map(({ name, verdict }) => [name, verdict]));
+}
+
+/** From one address of the metadata service, as of the simulator. */
+async function record({ onNode }: Cluster, image: string): Promise<Transcript> {
+  const config = JSON.stringify({ metadata: { baseUrl: "http://169.254.169.254/opc/v2" } });
+  await onNode(`set -e
+rm -f ${RECORDING}
+echo '${config}' >${RECORDING}.yaml
+ocir-broker doctor --config ${RECORDING}.yaml --record ${RECORDING} ${image}`);
+  return JSON.parse(await onNode(`cat ${RECORDING}`)) as Transcript;
+}
+
+/** A policy's end takes a while to reach the registry, so this starts a new pod until one is denied. */
+async function untilDenied(cluster: Cluster, image: string): Promise<{ pod: string; message: string }> {
+  for (let attempt = 1; attempt <= 40; attempt++) {
+    const name = `denied-${attempt}`;
+    const message = await cluster.failureOf(pod(name, image));
+    if (message !== undefined) return { pod: name, message };
+  }
+  throw new Error("no pull was denied");
+}
+
+/** Switches node and kubelet to service accounts. The policy of Terraform covers `puller` only. */
+async function useServiceAccounts(cluster: Cluster, image: string): Promise<object> {
+  const audience = await cluster.audience();
+  await cluster.apply(await cluster.onNode(`ocir-broker kubelet-config grants ${audience}`));
+  const config = JSON.stringify({ serviceAccounts: { tokenExchange: "oke", audience } });
+  const { kubelet } = await cluster.untilNodeReady();
+  const merge = `ocir-broker kubelet-config merge ${CONFIG} --kubelet-version ${kubelet} --service-accounts ${audience} --write`;
+  await cluster.onNode(`set -e
+mkdir -p /etc/ocir-broker
+echo '${config}' >/etc/ocir-broker/config.yaml
+systemctl restart ocir-broker.service
+${merge} >/dev/null
+systemctl restart kubelet`);
+  await cluster.untilNodeReady();
+  for (const account of ["puller", "other"]) await cluster.createServiceAccount(account);
+  const allowed = await cluster.untilRunning(pod("puller", image, { serviceAccountName: "puller" }));
+  const denied = await cluster.failureOf(pod("other", image, { serviceAccountName: "other" }));
+  if (denied === undefined) throw new Error("a service account without a policy pulled the image");
+  return { allowed, denied };
+}
+
+/** Replaces OCIDs, addresses and the given names. */
+export function withoutNames(found: unknown, names: readonly string[]): unknown {
+  let text = JSON.stringify(found);
+  for (const name of names) text = text.replaceAll(JSON.stringify(name).slice(1, -1), "NAME");
+  return JSON.parse(text.replaceAll(/ocid1\.[\w.-]+/gi, "OCID").replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "ADDRESS"));
+}

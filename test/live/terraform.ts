@@ -1,0 +1,51 @@
+/** Makes and removes the cloud's resources with terraform/main.tf, in a copy of that folder. */
+import { cpSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { LiveOptions } from "./live-run.ts";
+import { runProgram } from "./run-program.ts";
+
+export interface Made {
+  readonly registryHost: string;
+  /** The tenancy's, in names of images. */
+  readonly namespace: string;
+  readonly repository: string;
+  /** With registry host, namespace and tag. */
+  readonly image: string;
+  readonly kubeconfig: string;
+}
+
+type Output = Readonly<Record<"registry_host" | "namespace" | "repository" | "kubeconfig", { readonly value: string }>>;
+
+export function createTerraform(options: LiveOptions, folder: string) {
+  const { region, tenancy, compartment, oracleLinux, kubernetes, packages } = options;
+  const cwd = join(folder, "terraform");
+  cpSync(join(import.meta.dirname, "terraform"), cwd, { recursive: true });
+
+  function argumentsFor(mayPull: boolean): string[] {
+    const named = (end: string) => join(packages, readdirSync(packages).find((name) => name.endsWith(end)) ?? end);
+    const variables = {
+      ...{ region, tenancy_id: tenancy, compartment_id: compartment, oracle_linux: oracleLinux },
+      ...{ kubernetes_version: kubernetes, archive: named("-linux-amd64.tar.gz") },
+      ...{ node_script: named("ocir-broker-node.plain.sh"), may_pull: String(mayPull) },
+    };
+    const flags = Object.entries(variables).map(([name, value]) => `-var=${name}=${value}`);
+    return ["-input=false", "-auto-approve", ...flags];
+  }
+
+  const terraform = (...args: readonly string[]) => runProgram(["terraform", ...args], { cwd });
+
+  return {
+    async apply({ mayPull }: { mayPull: boolean }): Promise<Made> {
+      await terraform("init", "-input=false");
+      await terraform("apply", ...argumentsFor(mayPull));
+      const output = JSON.parse(await terraform("output", "-json")) as Output;
+      const [registryHost, namespace] = [output.registry_host.value, output.namespace.value];
+      const repository = output.repository.value;
+      const image = `${registryHost}/${namespace}/${repository}:1`;
+      return { registryHost, namespace, repository, image, kubeconfig: output.kubeconfig.value };
+    },
+    async destroy(): Promise<void> {
+      await terraform("destroy", ...argumentsFor(true));
+    },
+  };
+}
