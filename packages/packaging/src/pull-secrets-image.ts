@@ -16,7 +16,7 @@ import type { Target } from "./target.ts";
 
 export interface PullSecretsPrograms {
   readonly target: Target;
-  /** Folder that has the executable's `node` for this target. */
+  /** Folder that has `node` and `libatomic.so.1` for this target. */
   readonly programs: string;
   /** The npm package whose Node this is. */
   readonly nodePackage: string;
@@ -66,6 +66,7 @@ async function makeOne(
   const licences = licenceTexts(target, nodePackage, packages, runtimeLicences(target));
   writeTree(root, [
     ...runtimeLibraries(target),
+    { path: "/lib/libatomic.so.1", mode: 0o755, from: join(programs, "libatomic.so.1") },
     { path: "/node", mode: 0o755, from: join(programs, "node") },
     { path: `/${PROGRAM}`, mode: 0o644, from: join(work, PROGRAM) },
     { path: "/etc/nsswitch.conf", mode: 0o644, from: { text: NSSWITCH } },

@@ -1,4 +1,4 @@
-/** The shared libraries that Node needs, with their licences: those of the compiler of the target, for an image without a base. */
+/** The shared libraries of the target's compiler that Node needs, with their licences, for an image without a base. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
 import type { Target } from "../target.ts";
@@ -16,25 +16,17 @@ const SOURCES: Readonly<Record<Target["machine"], Source>> = {
   x86_64: {
     compiler: "gcc",
     loader: "/lib64/ld-linux-x86-64.so.2",
-    packages: ["libc6", "libgcc-s1", "libstdc++6", "libatomic1"],
+    packages: ["libc6", "libgcc-s1", "libstdc++6"],
   },
   aarch64: {
     compiler: "aarch64-linux-gnu-gcc",
     loader: "/lib/ld-linux-aarch64.so.1",
-    packages: ["libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross", "libatomic1-arm64-cross"],
+    packages: ["libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross"],
   },
 };
 
-/** Those of `readelf -d node`, and what these need. */
-const LIBRARIES = [
-  "libatomic.so.1",
-  "libc.so.6",
-  "libdl.so.2",
-  "libgcc_s.so.1",
-  "libm.so.6",
-  "libpthread.so.0",
-  "libstdc++.so.6",
-];
+/** Those of `readelf -d node`, and what these need; libatomic is ours. */
+const LIBRARIES = ["libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libstdc++.so.6"];
 
 const COMMON_LICENCES = ["GPL-3", "LGPL-2.1"];
 
