@@ -17,7 +17,7 @@ it("liveRun removes what it made and writes no credentials and no names if the s
   const folder = temporaryFolder();
   const calls = join(folder, "calls");
   const program = (name: string, script: string) => {
-    writeFileSync(join(folder, name), `#!/bin/sh\necho "${name} $1" >>${calls}\n${script}\n`, { mode: 0o755 });
+    writeFileSync(join(folder, name), `#!/bin/sh\necho "${name} $*" >>${calls}\n${script}\n`, { mode: 0o755 });
     return join(folder, name);
   };
   const output = { registry_host: "r.ocir.io", namespace: "axyz", repository: "canary", kubeconfig: "hunter2" };
@@ -36,5 +36,7 @@ it("liveRun removes what it made and writes no credentials and no names if the s
     "terraform destroy",
   ]);
   expect(JSON.stringify(result)).not.toMatch(/hunter2|axyz|canary|ocid1/);
-  expect(readFileSync(calls, "utf8")).toMatch(/terraform destroy\n$/);
+  expect(readFileSync(calls, "utf8")).toMatch(
+    /^terraform apply .*-var=node_script=\S*\/ocir-broker-node\.sh -var=may_pull=true\n(?:.*\n)*terraform destroy .*\n$/m,
+  );
 });

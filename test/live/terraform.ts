@@ -26,7 +26,7 @@ export function createTerraform(options: LiveOptions, folder: string) {
     const variables = {
       ...{ region, tenancy_id: tenancy, compartment_id: compartment, oracle_linux: oracleLinux },
       ...{ kubernetes_version: kubernetes, archive: named("-linux-amd64.tar.gz") },
-      ...{ node_script: named("ocir-broker-node.plain.sh"), may_pull: String(mayPull) },
+      ...{ node_script: named("ocir-broker-node.sh"), may_pull: String(mayPull) },
     };
     const flags = Object.entries(variables).map(([name, value]) => `-var=${name}=${value}`);
     return ["-input=false", "-auto-approve", ...flags];
