@@ -18,7 +18,7 @@ export const ISSUER = "https://kubernetes.default.svc.cluster.local";
 export const API_SERVER_UNIT = "cluster-kube-apiserver";
 
 const CGROUPS = "/run/control-groups";
-const SIMULATOR_CA = "/run/simulator-ca.crt";
+export const SIMULATOR_CA = "/run/simulator-ca.crt";
 const EXCHANGE_CA = "/run/exchange-ca.crt";
 const ISSUER_FILE = "/run/service-account-issuer.json";
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];

@@ -1,0 +1,179 @@
+/** A real Kubernetes without our plugin, in which the chart of pull secrets runs as a Deployment of two, as on OKE. */
+import { join } from "node:path";
+import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit/until";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { VERSION } from "../system/install/archives.ts";
+import { requestAs } from "./impersonation.ts";
+import { createApi } from "./kubernetes-api.ts";
+import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
+import { NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
+import { createPods } from "./pods.ts";
+import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
+import { makeImage } from "./pull-secrets-image.ts";
+import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+import { SIMULATOR_CA } from "./services.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+const CHECKOUT_ON_NODE = "/opt/checkout";
+const FOLDER = "dist/test-pull-secrets";
+const REPOSITORY = "registry.example.com/ocir-pull-secrets";
+const DEPLOYMENT = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
+const READY_LIMIT_MS = 120_000;
+
+/** The simulator's hosts and authority, as DNS and public authorities are for real ones. */
+const SIMULATED = {
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "ocir-pull-secrets" },
+  spec: {
+    template: {
+      spec: {
+        hostAliases: [{ ip: NODE_ADDRESS, hostnames: [REGISTRY_HOST] }],
+        volumes: [{ name: "simulator", configMap: { name: "simulator" } }],
+        containers: [
+          {
+            name: "ocir-pull-secrets",
+            env: [{ name: "SSL_CERT_FILE", value: "/simulator/ca.crt" }],
+            volumeMounts: [{ name: "simulator", mountPath: "/simulator" }],
+          },
+        ],
+      },
+    },
+  },
+} as const;
+
+export type PullSecretsCluster = Awaited<ReturnType<typeof startPullSecretsCluster>>;
+
+interface Resource {
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly status?: {
+    readonly conditions: readonly { readonly status: string; readonly reason: string; readonly message: string }[];
+  };
+}
+
+/** The chart is installed, and one replica leads. */
+export async function startPullSecretsCluster(options: KubernetesOptions) {
+  buildHelm();
+  const made = await makeImage(join(CHECKOUT, FOLDER));
+  const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
+  const node = await startKubernetes({
+    ...options,
+    hasPodNetwork: true,
+    files: [helmProgram, ...(options.files ?? [])],
+  });
+  const cluster = createCluster(node);
+  try {
+    await node.bootstrap();
+    await node.control("/iam", { granted: false });
+    const images = ["-n", "k8s.io", "images"];
+    const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
+    await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
+    await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
+    await createNamespace(node, RELEASE_NAMESPACE);
+    const restricted = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
+    await node.api.request("PATCH", namespacePath(RELEASE_NAMESPACE), restricted);
+    const data = { "ca.crt": node.root.read(SIMULATOR_CA).toString() };
+    await node.api.request("POST", `${namespacePath(RELEASE_NAMESPACE)}/configmaps`, {
+      metadata: { name: "simulator" },
+      data,
+    });
+    const image = { repository: REPOSITORY, digest: made.digest, pullPolicy: "Never" };
+    await helm(node, "install", { image });
+    const applied = await requestAs(node.root)("APPLY", `${DEPLOYMENT}?fieldManager=test`, SIMULATED);
+    if (applied.status !== 200) throw new Error(applied.body.message);
+    await cluster.untilRolledOut();
+    return {
+      ...cluster,
+      upgrade: (values: Readonly<Record<string, unknown>>) => upgrade(cluster, { image, ...values }),
+    };
+  } catch (error) {
+    const { stdout } = await node.root.exec("sh", ["-c", "tail -n 40 /var/log/pods/ocir-pull-secrets_*/*/*.log"]);
+    await node.stop();
+    throw new Error(stdout, { cause: error });
+  }
+}
+
+async function upgrade(cluster: ReturnType<typeof createCluster>, values: Readonly<Record<string, unknown>>) {
+  await helm(cluster.node, "upgrade", values);
+  await cluster.untilRolledOut();
+}
+
+function createCluster(node: KubernetesNode) {
+  const get = async <Kind>(path: string) => (await node.api.request("GET", path)) as Kind;
+
+  async function leader(): Promise<V1Pod | undefined> {
+    const { spec } = await get<V1Lease>(LEASE);
+    const pods = await createApi(node.root, RELEASE_NAMESPACE).pods();
+    return pods.find(({ metadata }) => metadata?.name === spec?.holderIdentity);
+  }
+
+  return {
+    node,
+    leader,
+    /** Of one namespace. */
+    pods: (namespace: string) => createPods(createApi(node.root, namespace)),
+    image: (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`,
+    /** Returns at once, unless there is nothing left to run. */
+    async scale(replicas: 0 | 2): Promise<void> {
+      await node.api.request("PATCH", DEPLOYMENT, { spec: { replicas } });
+      const pods = createApi(node.root, RELEASE_NAMESPACE);
+      if (replicas === 0) await until("no replica runs", async () => (await pods.pods()).length === 0, READY_LIMIT_MS);
+    },
+    async untilRolledOut(): Promise<void> {
+      const isSo = async () => {
+        const { metadata, status } = await get<V1Deployment>(DEPLOYMENT);
+        const isSeen = status?.observedGeneration === metadata?.generation;
+        return isSeen && status?.updatedReplicas === 2 && status.replicas === 2 && status.readyReplicas === 2;
+      };
+      await until("both replicas are ready", isSo, READY_LIMIT_MS);
+      await until("one leads", async () => (await leader()) !== undefined, READY_LIMIT_MS);
+    },
+    /** A namespace whose account may pull `acme/<namespace>`. */
+    async createTenant(namespace: string): Promise<void> {
+      await createNamespace(node, namespace);
+      const repository = `acme/${namespace}`;
+      await node.control("/iam", { repository, serviceAccount: `${namespace}/${NAME}`, granted: true });
+      await createServiceAccount(node, namespace, NAME);
+      const account = `${namespacePath(namespace)}/serviceaccounts/default`;
+      await until(
+        `${account} exists`,
+        () =>
+          get(account).then(
+            () => true,
+            () => false,
+          ),
+        READY_LIMIT_MS,
+      );
+    },
+    async createResource(namespace: string, spec: object = {}, name?: string): Promise<void> {
+      const resource = pullSecret({ registries: [REGISTRY_HOST], ...spec }, name);
+      await node.api.request("POST", resourcesPath(namespace), resource);
+    },
+    removeResource: (namespace: string) => node.api.request("DELETE", `${resourcesPath(namespace)}/${NAME}`),
+    resource: (namespace: string, name = NAME) => get<Resource>(`${resourcesPath(namespace)}/${name}`),
+    resources: async () => (await get<{ items: Resource[] }>(`/apis/${API_VERSION}/ocirpullsecrets`)).items,
+    async untilReason(namespace: string, reason: string, name?: string): Promise<string> {
+      let found: Resource["status"];
+      const isSo = async () => {
+        found = (await get<Resource>(`${resourcesPath(namespace)}/${name ?? NAME}`)).status;
+        return found?.conditions[0]?.reason === reason;
+      };
+      await until(`${namespace} has the reason ${reason}`, isSo, READY_LIMIT_MS).catch((error) => {
+        throw new Error(JSON.stringify(found), { cause: error });
+      });
+      return found?.conditions[0]?.message ?? "";
+    },
+    secret: (namespace: string) => get<V1Secret>(`${namespacePath(namespace)}/secrets/${NAME}`).catch(() => undefined),
+    /** Sends SIGKILL to the leader's container. False if there is none at the moment. */
+    async killLeader(): Promise<boolean> {
+      const [status] = (await leader())?.status?.containerStatuses ?? [];
+      const id = status?.containerID?.replace("containerd://", "");
+      if (status?.state?.running === undefined || id === undefined) return false;
+      return (await node.root.exec("ctr", ["-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id])).exitCode === 0;
+    },
+    logs: async () =>
+      (await node.root.exec("sh", ["-c", `cat /var/log/pods/${RELEASE_NAMESPACE}_*/*/*.log | tail -n 60`])).stdout,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Pull secrets on a real Kubernetes, on a node without our plugin: pods that name the Secret, tenants that try to get each other's
+ * token, leaders that are killed and an API server that is away. Each test continues from the previous one's state.
+ */
+import type { V1Secret } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, expect, it } from "vitest";
+import { describeUnless } from "../system/describe-unless.ts";
+import { isLongRun } from "../system/long-run.ts";
+import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { DENIED, REGISTRY_HOST } from "./node-files.ts";
+import { lackOfPodNetwork } from "./pod-network.ts";
+import { NEWEST_MINOR } from "./programs.ts";
+import { NAME, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
+import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
+import { disturb, failedPulls, pullUntil } from "./pull-secrets-disturbance.ts";
+import { createServiceAccount, namespacePath } from "./service-accounts.ts";
+
+const LIFE_S = isShortRun ? 90 : 180;
+const NAMESPACES = ["shop", ...Array.from({ length: isShortRun ? 0 : 19 }, (_, index) => `tenant-${index}`)];
+const DURATION_S = isLongRun ? 600 : isShortRun ? 60 : 185;
+const ABSENCES = isShortRun ? 0 : 2;
+const LIMIT_MS = 60_000;
+const WITH_SECRET = { imagePullSecrets: [{ name: NAME }] };
+
+describeUnless(canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork(), "pull secrets on a real Kubernetes", () => {
+  let cluster: PullSecretsCluster;
+
+  beforeAll(async () => {
+    cluster = await startPullSecretsCluster({ minor: NEWEST_MINOR, tokenLifeS: LIFE_S });
+    return () => cluster.node.stop();
+  });
+
+  const start = (namespace: string, group: string, repository = namespace) =>
+    cluster.pods(namespace).create(group, 1, () => cluster.image(repository), WITH_SECRET);
+
+  it("cannot pull a private image without the Secret, and runs the same pod once there is a resource", async () => {
+    await cluster.createTenant("shop");
+    const pods = await start("shop", "early");
+    await cluster.pods("shop").untilFailed("early-0", DENIED, "Error: ImagePullBackOff");
+    await cluster.createResource("shop");
+    expect(await cluster.untilReason("shop", "Issued")).toMatch(/^us-ashburn-1\.ocir\.io until \d\d:\d\d:\d\dZ$/);
+    await cluster.pods("shop").untilRunning(pods);
+  });
+
+  it("gives no tenant another one's token, whatever it writes into its resource", async () => {
+    await cluster.createTenant("depot");
+    await cluster.createResource("depot");
+    await cluster.untilReason("depot", "Issued");
+    await start("depot", "others", "shop");
+    await cluster.pods("depot").untilFailed("others-0", "not authorized");
+    await cluster.pods("depot").untilRunning(await start("depot", "own"));
+
+    await cluster.createResource("depot", { serviceAccountName: NAME }, "another");
+    expect(await cluster.untilReason("depot", "NameNotAllowed", "another")).toContain(
+      "add the name to the value names",
+    );
+    await createServiceAccount(cluster.node, "depot", "shop-puller");
+    const spec = { serviceAccountName: "shop-puller" };
+    await cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, { spec });
+    expect(await cluster.untilReason("depot", "NameNotAllowed")).toContain("shop-puller");
+    await cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, {
+      spec: { serviceAccountName: null },
+    });
+    await cluster.untilReason("depot", "Issued");
+  });
+
+  it("leaves a Secret of another manager as it is", async () => {
+    await cluster.createTenant("taken");
+    const theirs = { ".dockerconfigjson": Buffer.from('{"auths":{}}').toString("base64") };
+    await cluster.node.api.request("POST", `${namespacePath("taken")}/secrets?fieldManager=a-person`, {
+      metadata: { name: NAME },
+      type: "kubernetes.io/dockerconfigjson",
+      data: theirs,
+    });
+    const before = await cluster.secret("taken");
+    await cluster.createResource("taken");
+    await cluster.untilReason("taken", "SecretConflict");
+    expect(await cluster.secret("taken")).toEqual(before);
+  });
+
+  it("replaces the owner of the Secret if the resource is recreated at once, and lets the Secret go with the resource", async () => {
+    const before = await cluster.secret("depot");
+    await cluster.removeResource("depot");
+    await cluster.createResource("depot");
+    const { uid } = (await cluster.resource("depot")).metadata;
+    const hasOwner = async () => (await cluster.secret("depot"))?.metadata?.ownerReferences?.[0]?.uid === uid;
+    await until("the Secret has the new owner", hasOwner, LIMIT_MS);
+    expect(before?.metadata?.ownerReferences?.[0]?.uid).not.toBe(uid);
+    await cluster.removeResource("depot");
+    await until("the Secret is gone", async () => (await cluster.secret("depot")) === undefined, LIMIT_MS);
+  });
+
+  it(`fails no pull with tokens of ${LIFE_S} s in ${NAMESPACES.length} namespaces while the leader is killed${ABSENCES > 0 ? " and the API server is away" : ""}`, async () => {
+    for (const namespace of NAMESPACES.slice(1)) {
+      await cluster.createTenant(namespace);
+      await cluster.createResource(namespace);
+    }
+    for (const namespace of NAMESPACES) await cluster.untilReason(namespace, "Issued");
+    const before = await cluster.node.cloudRequests();
+    let isOver = false;
+    const disturbing = disturb(cluster, DURATION_S, ABSENCES).finally(() => {
+      isOver = true;
+    });
+    const [disturbances, pulls] = await Promise.all([disturbing, pullUntil(cluster, NAMESPACES, () => isOver)]);
+    const exchanges = exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
+    console.info(`${pulls} pulls within ${DURATION_S} s,`, disturbances, `${exchanges} token exchanges`);
+    expect(await failedPulls(cluster)).toEqual([]);
+    expect(exchanges).toBeGreaterThanOrEqual(NAMESPACES.length);
+  });
+
+  it("gives the controller's own token to the listed namespaces only, and empties a Secret whose namespace leaves the list", async () => {
+    await cluster.createTenant("listed");
+    await cluster.node.control("/iam", {
+      repository: "acme/listed",
+      serviceAccount: `${RELEASE_NAMESPACE}/ocir-pull-secrets`,
+      granted: true,
+    });
+    await cluster.createResource("listed");
+    await cluster.upgrade({ identity: { type: "controller", namespaces: ["listed"] } });
+    await cluster.pods("listed").untilRunning(await start("listed", "controlled"));
+    await cluster.untilReason("shop", "NamespaceNotAllowed");
+    const auths = async (namespace: string) => authsOf(await cluster.secret(namespace));
+    expect([await auths("shop"), await auths("listed")]).toEqual([[], [REGISTRY_HOST]]);
+
+    await cluster.upgrade({ identity: { type: "controller", namespaces: ["shop"] } });
+    await cluster.untilReason("listed", "NamespaceNotAllowed");
+    await until("the Secret is empty", async () => (await auths("listed")).length === 0, LIMIT_MS);
+  });
+});
+
+function exchangesIn(requests: Readonly<Record<string, number>>): number {
+  return requests["cluster.tokenExchange"] ?? 0;
+}
+
+function authsOf(secret: V1Secret | undefined): string[] {
+  const text = Buffer.from(secret?.data?.[".dockerconfigjson"] ?? "", "base64").toString();
+  return Object.keys((JSON.parse(text) as { auths: object }).auths);
+}
