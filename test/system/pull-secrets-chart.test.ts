@@ -167,11 +167,11 @@ it("has the API group in one place, and in examples of pages", () => {
     "deploy/helm/ocir-pull-secrets/files/api.json",
     "packages/protocol/src/pull-secret-api.json",
   ]);
-  const pages = globSync(["*.md", "{docs,deploy}/**/*.md"], { cwd: CHECKOUT });
-  const examples = pages.flatMap((page) =>
-    [...readFileSync(join(CHECKOUT, page), "utf8").matchAll(/apiVersion: (\S+)\n\s*kind: OCIRPullSecret/g)].map(
-      ([, version]) => version,
-    ),
+  const pages = globSync(["*.md", "{docs,deploy}/**/*.md"], { cwd: CHECKOUT }).map((page) =>
+    readFileSync(join(CHECKOUT, page), "utf8"),
   );
-  expect(new Set(examples)).toEqual(new Set([`${api.group}/${api.version}`]));
+  const named = (pattern: RegExp) =>
+    new Set(pages.flatMap((page) => [...page.matchAll(pattern)].map(([, name]) => name)));
+  expect(named(/apiVersion: (\S+)\n\s*kind: OCIRPullSecret/g)).toEqual(new Set([`${api.group}/${api.version}`]));
+  expect(named(/\bocirpullsecrets\.([\w.-]+)/g)).toEqual(new Set([api.group]));
 });
