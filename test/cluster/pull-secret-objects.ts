@@ -54,10 +54,11 @@ export async function helm(
   command: "install" | "upgrade" | "uninstall",
   settings: Readonly<Record<string, unknown>> = {},
 ): Promise<string> {
-  const given = Object.entries(settings).flatMap(([key, value]) => ["--set-json", `${key}=${JSON.stringify(value)}`]);
-  const chart = command === "uninstall" ? [] : [CHART];
+  const all = { "image.repository": "registry.invalid/ocir-pull-secrets", ...settings };
+  const given = Object.entries(all).flatMap(([key, value]) => ["--set-json", `${key}=${JSON.stringify(value)}`]);
   const create = command === "install" ? ["--create-namespace"] : [];
-  return root.run("helm", [command, "pulls", ...chart, "--namespace", RELEASE_NAMESPACE, ...create, ...given], {
+  const chart = command === "uninstall" ? [] : [CHART, ...create, ...given];
+  return root.run("helm", [command, "pulls", ...chart, "--namespace", RELEASE_NAMESPACE], {
     env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
     timeoutMs: 120_000,
   });

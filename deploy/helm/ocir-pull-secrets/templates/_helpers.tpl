@@ -1,5 +1,12 @@
 {{- define "ocir-pull-secrets.image" -}}
-{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Chart.AppVersion }}{{ end }}
+{{- $repository := required "image.repository is not set: name the repository to which you have copied the release's image" .Values.image.repository -}}
+{{- if .Values.image.tag -}}
+{{ $repository }}:{{ .Values.image.tag }}
+{{- else if .Values.image.digest -}}
+{{ $repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ $repository }}:{{ .Chart.AppVersion }}
+{{- end }}
 {{- end }}
 
 {{- define "ocir-pull-secrets.group" -}}
