@@ -12,7 +12,6 @@ interface Row {
 
 const ROWS: readonly Row[] = [
   { name: "ocir-broker-node.sh", purpose: "the node pool's initialization script (docs/install.md)" },
-  { name: "ocir-broker-node.plain.sh", purpose: "the same, for reading" },
   {
     name: "ocir-broker-VERSION-linux-ARCH.tar.gz",
     purpose: "what the script installs: upload it to where nodes find it",
