@@ -71,7 +71,8 @@ function createNode(root: SystemdRoot) {
     },
     /** Runs the cloud-init script, which also bootstraps the node. @param settings in addition to those of the archive. */
     install(archive: Archive, settings: Readonly<Record<string, string>> = {}): Promise<ExecResult> {
-      const env = { ...settingsFor(archive), ...settings };
+      // A kubelet may run already.
+      const env = { ...settingsFor(archive), OCIR_BROKER_BOOTSTRAP: "oke-init", ...settings };
       return root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
     },
     async restartKubelet(): Promise<void> {

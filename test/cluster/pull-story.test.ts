@@ -42,7 +42,10 @@ describeCluster("a real Kubernetes", (minor) => {
 
   it("runs the same pod once the cloud-init script has installed ocir-broker, with no imagePullSecrets", async () => {
     const run = await node.install(archives.good);
-    expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
+    expect([run.exitCode, run.stderr]).toEqual([
+      0,
+      expect.stringContaining("for the kubelet: --image-credential-provider-config="),
+    ]);
     await pods.untilRunning(["private"]);
   });
 

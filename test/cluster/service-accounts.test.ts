@@ -41,7 +41,10 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor, apiServerFlags })]);
     node = started;
     const run = await node.install(archives.good, { OCIR_BROKER_SERVICE_ACCOUNTS: ISSUER });
-    expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining("installed: the kubelet gets its flags")]);
+    expect([run.exitCode, run.stderr]).toEqual([
+      0,
+      expect.stringContaining("for the kubelet: --image-credential-provider-config="),
+    ]);
     await node.control("/iam", { granted: false });
     for (const name of NAMESPACES) {
       await createNamespace(node, name);

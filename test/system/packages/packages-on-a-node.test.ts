@@ -190,15 +190,16 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     });
   });
 
-  it("the cloud-init script connects the .deb and refuses another version, as the archive does; a purge removes all", async () => {
+  it("the cloud-init script connects the .deb of its version, and the archive refuses to replace it; a purge removes all", async () => {
     root.write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
     await expectDone(DEB.install);
     expect(await sh(ARCHIVE.install)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(".deb") });
-    const settings = { OCIR_BROKER_BOOTSTRAP: "running", OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" };
     const run = (version: string) =>
-      root.exec("sh", [NODE_SCRIPT], { env: { ...settings, OCIR_BROKER_VERSION: version } });
+      root.exec("sh", ["-c", `sed "s/^version=.*/version=${version}/" ${NODE_SCRIPT} | sh -s -- --running`], {
+        env: { OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" },
+      });
     const other = await run("9.9.9");
-    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("set OCIR_BROKER_VERSION=0.1.0") });
+    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("undone: checksum: ") });
     expect([await isThere(DEFAULT_CONFIG), Object.keys(await pull())[0]]).toEqual([false, HOST]);
     const same = await run("0.1.0");
     expect(same.exitCode, same.stderr).toBe(0);
