@@ -47,6 +47,6 @@ export function parseArguments(args: readonly string[], defaultFolder: string): 
 export function warningOf(baseUrl: string | undefined): string {
   if (baseUrl !== undefined) return "";
   return `npm run package: warning: without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
-Set OCIR_BROKER_SOURCES at its top to that address, put the archive into the nodes' image, or run this again with --base-url.
+Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or run this again with --base-url.
 `;
 }
