@@ -1,5 +1,5 @@
 /**
- * Builds dist/daemonset.mjs: the DaemonSet's program and the Kubernetes client in one file, for the Node that is in its image.
+ * Builds dist/daemonset.mjs: the DaemonSet's program in one file, for the Node that is in its image.
  *
  * usage: node build.ts [FOLDER]
  */
@@ -18,7 +18,7 @@ await build({
   platform: "node",
   target: "node26",
   format: "esm",
-  // Some of the client's dependencies are CommonJS.
+  // Some dependencies are CommonJS.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   legalComments: "none",
 });

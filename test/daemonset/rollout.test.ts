@@ -1,11 +1,9 @@
 /** The DaemonSet's program on nodes of one API server: the Lease, failures and restarts of kubelets, with the manifest's rights only. */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { KubeConfig } from "@kubernetes/client-node";
+import { rootCertificates } from "node:tls";
+import { createApiServer as createClient } from "@ocir-broker/kubernetes/api-server";
 import { createNodeLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
 import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
@@ -72,24 +70,21 @@ interface PodSetup {
   readonly need?: KubeletNeed;
   readonly isInstalled?: boolean;
   readonly isDisabled?: boolean;
-  readonly tokenFile?: string;
+  readonly token?: string;
   readonly mayRestart?: boolean;
   readonly removes?: boolean;
   readonly program?: Partial<NodeProgram>;
 }
 
 function startPod(node: string, setup: PodSetup = {}): TestPod {
-  const config = new KubeConfig();
-  const user = setup.tokenFile
-    ? { name: "pod", authProvider: { name: "tokenFile", config: { tokenFile: setup.tokenFile } } }
-    : { name: "pod", token: "token" };
-  config.loadFromClusterAndUser({ name: "cluster", server: api.url(), skipTLSVerify: true }, user as never);
+  const { token = "token" } = setup;
+  const access = { url: new URL(api.url()), caCertificate: rootCertificates[0] as string, token: () => token };
   const ending = new AbortController();
   let isKilled = false;
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
   const time = { nowSeconds: () => nowSeconds, wallMs: () => 1_767_225_600_000 + nowSeconds * 1_000 };
-  const cluster = createCluster(config, {
+  const cluster = createCluster(createClient(access), {
     ...{ node, pod: `pod-${node}`, namespace: "ocir-broker" },
     ...time,
     deadline: () => AbortSignal.timeout(20_000),
@@ -371,9 +366,7 @@ describe("a rollout", () => {
   });
 
   it("reports a refused token without printing it", async () => {
-    const tokenFile = join(temporaryFolder(), "token");
-    writeFileSync(tokenFile, "outdated-token");
-    const pod = startPod("a", { tokenFile });
+    const pod = startPod("a", { token: "outdated-token" });
     await says(pod, "waiting: the API server answers 401: Unauthorized");
     expect(pod.said.join("\n")).not.toContain("outdated-token");
   });

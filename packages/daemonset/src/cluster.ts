@@ -1,7 +1,40 @@
 /** The program's requests to the API server: its own Node, the Lease, Events about the Node, and the node's starting pods. */
-import { CoordinationV1Api, CoreV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
-import { createApiClient } from "@ocir-broker/kubernetes/api-client";
+import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { newEvent } from "@ocir-broker/kubernetes/event";
+import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
+
+/** The parts of a Node that this program uses. */
+export interface NodeObject {
+  readonly metadata?: {
+    readonly uid?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly unschedulable?: boolean };
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly lastHeartbeatTime?: string;
+    }[];
+  };
+}
+
+interface PodList {
+  readonly items: readonly PodObject[];
+}
+
+interface PodObject {
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly status?: {
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+interface ContainerStatus {
+  readonly state?: { readonly waiting?: { readonly reason?: string } };
+}
 
 /** The API server allows Events about a Node, which has no namespace, only here. */
 const EVENT_NAMESPACE = "default";
@@ -19,48 +52,44 @@ export interface ClusterOptions {
   wallMs(): number;
 }
 
-export function createCluster(config: KubeConfig, options: ClusterOptions) {
-  const { node: name, namespace } = options;
-  const configuration = createApiClient(config, options.deadline);
-  const core = new CoreV1Api(configuration);
-  const coordination = new CoordinationV1Api(configuration);
+export function createCluster(api: ApiServer, options: ClusterOptions) {
+  const { node: name, namespace, deadline } = options;
+  const path = `/api/v1/nodes/${name}`;
+  const get = (from: string) => api.send({ method: "GET", path: from, signal: deadline() });
+  const readNode = async () => (await get(path)) as NodeObject;
   return {
-    readNode: () => core.readNode({ name }),
+    ...createLeaseRequests(api, { namespace, name: LEASE }, deadline),
+    readNode,
     async patchNode(body: object): Promise<void> {
-      await core.patchNode({ name, body });
+      await api.send({ method: "PATCH", path, body, signal: deadline() });
     },
-    readLease: () => coordination.readNamespacedLease({ name: LEASE, namespace }),
-    /** Fails with status 409 if this version is not the stored one. */
-    patchLease: (resourceVersion: string, spec: object) =>
-      coordination.patchNamespacedLease({ name: LEASE, namespace, body: { metadata: { resourceVersion }, spec } }),
     /** Names of this node's other pods that have not started yet: the kubelet may be pulling their images. */
     async startingPods(): Promise<string[]> {
       const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
-      const { items } = await core.listPodForAllNamespaces({ fieldSelector });
-      return items.filter(isStarting).map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`);
+      const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as PodList;
+      return items.filter(isStarting).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
     },
     /** Reports an Event of the type Warning about the Node; `reason` is one word in camel case. */
     async warn(reason: string, message: string): Promise<void> {
-      const { metadata } = await core.readNode({ name });
-      await core.createNamespacedEvent({
+      const { metadata } = await readNode();
+      const body = newEvent({
         namespace: EVENT_NAMESPACE,
-        body: newEvent({
-          namespace: EVENT_NAMESPACE,
-          object: { apiVersion: "v1", kind: "Node", name, uid: metadata?.uid ?? name },
-          type: "Warning",
-          reason,
-          message,
-          pod: options.pod,
-          host: name,
-          wallMs: options.wallMs(),
-        }),
+        object: { apiVersion: "v1", kind: "Node", name, uid: metadata?.uid ?? name },
+        type: "Warning",
+        reason,
+        message,
+        pod: options.pod,
+        host: name,
+        wallMs: options.wallMs(),
       });
+      const events = `/api/v1/namespaces/${EVENT_NAMESPACE}/events`;
+      await api.send({ method: "POST", path: events, body, signal: deadline() });
     },
   };
 }
 
 /** A pod whose image cannot be pulled may be one that waits for ocir-broker. */
-function isStarting({ status }: V1Pod): boolean {
+function isStarting({ status }: PodObject): boolean {
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   return !containers.some(({ state }) => CANNOT_PULL.includes(state?.waiting?.reason ?? ""));
 }

@@ -2,9 +2,8 @@
  * Restarts the node's kubelet, with or without our flags: cordon, wait until no pod is starting, change the flags, restart, wait until
  * the node is Ready, uncordon. If the node does not become Ready, flags that were added are removed again.
  */
-import type { V1Node } from "@kubernetes/client-node";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, NodeObject } from "./cluster.ts";
 import type { Change, NodeProgram } from "./node-program.ts";
 import { cordonPatch } from "./node-state.ts";
 
@@ -34,7 +33,7 @@ export interface RestartPlan {
   readonly files: KubeletFiles | undefined;
 }
 
-type Heartbeat = number | undefined;
+type Heartbeat = string | undefined;
 
 export async function restartKubelet(plan: RestartPlan, options: RestartOptions): Promise<RestartResult> {
   const { cluster, say } = options;
@@ -128,15 +127,15 @@ async function within(options: RestartOptions, isSo: () => Promise<boolean>): Pr
   }
 }
 
-function readyCondition(node: V1Node) {
+function readyCondition(node: NodeObject) {
   return node.status?.conditions?.find(({ type }) => type === "Ready");
 }
 
-function isReady(node: V1Node): boolean {
+function isReady(node: NodeObject): boolean {
   return readyCondition(node)?.status === "True";
 }
 
 /** A kubelet sends a heartbeat when it has started. Only compared for equality, because the clocks may differ. */
-function heartbeatOf(node: V1Node): Heartbeat {
-  return readyCondition(node)?.lastHeartbeatTime?.getTime();
+function heartbeatOf(node: NodeObject): Heartbeat {
+  return readyCondition(node)?.lastHeartbeatTime;
 }

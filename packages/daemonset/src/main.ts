@@ -3,9 +3,9 @@
  * and programs. It exits with 0 when the node's work is complete, or after SIGTERM.
  */
 import { rmSync, writeFileSync } from "node:fs";
-import { KubeConfig } from "@kubernetes/client-node";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createNodeLease } from "@ocir-broker/kubernetes/lease";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
@@ -35,10 +35,9 @@ async function main(settings: Settings): Promise<void> {
   const say = (text: string) => print(`ocir-broker-daemonset: ${node}: ${text}`);
   const pause = (isOver?: AbortSignal) => pauseAbout(leaseSeconds / 20, [ending.signal, ...(isOver ? [isOver] : [])]);
 
-  const config = new KubeConfig();
-  config.loadFromCluster(image);
+  const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
-  const cluster = createCluster(config, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
+  const cluster = createCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
   const lease = createNodeLease({ cluster, node, leaseSeconds, nowSeconds, wallMs, say });
   const program = createNodeProgram({ ...settings, say: print });
   const restart = {

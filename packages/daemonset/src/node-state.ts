@@ -1,5 +1,5 @@
 /** The state of a node that anyone can see: a label, annotations and an Event. */
-import type { V1Node } from "@kubernetes/client-node";
+import type { NodeObject } from "./cluster.ts";
 
 const STATE = "ocir-broker/state";
 const VERSION = "ocir-broker/version";
@@ -11,7 +11,7 @@ const CORDONED = "ocir-broker/cordoned";
 export type NodeState = "installed" | "needs-restart" | "needs-flags" | "removed";
 
 /** Also uncordons the node if an earlier pod has cordoned it and ended before it could uncordon it. */
-export function statePatch(node: V1Node, state: NodeState, version: string): object {
+export function statePatch(node: NodeObject, state: NodeState, version: string): object {
   const isRemoved = state === "removed";
   return {
     metadata: {
@@ -33,12 +33,12 @@ export function cordonPatch(cordoned: boolean): object {
   };
 }
 
-export function isCordoned(node: V1Node): boolean {
+export function isCordoned(node: NodeObject): boolean {
   return node.spec?.unschedulable === true;
 }
 
 /** Whether this pod or an earlier one has cordoned the node. */
-export function isCordonedByUs(node: V1Node): boolean {
+export function isCordonedByUs(node: NodeObject): boolean {
   return isCordoned(node) && node.metadata?.annotations?.[CORDONED] === "true";
 }
 

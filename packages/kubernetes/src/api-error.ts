@@ -1,7 +1,7 @@
 /** Errors of requests to the API server. */
 import { STATUS_CODES } from "node:http";
 
-/** A response with another status than 2xx. The client library's ApiException has the same two fields. */
+/** A response with another status than 2xx. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   /** The HTTP status. */
@@ -20,7 +20,7 @@ export class ApiError extends Error {
 
 /** The HTTP status; undefined without a response. */
 export function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "body" in error && "code" in error ? Number(error.code) : undefined;
+  return error instanceof ApiError ? error.code : undefined;
 }
 
 /** Whether another client has changed the object first, or manages one of its fields. */
@@ -30,16 +30,15 @@ export function isConflict(error: unknown): boolean {
 
 /** One line for the log. Never contains a request, because that holds the token. */
 export function describeRefusal(error: unknown): string {
-  const status = statusOf(error);
-  if (status !== undefined) return `the API server answers ${status}: ${messageOf(error) ?? STATUS_CODES[status]}`;
+  if (error instanceof ApiError)
+    return `the API server answers ${error.code}: ${messageIn(error.body) ?? STATUS_CODES[error.code]}`;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return `the API server does not answer: ${cause instanceof Error ? cause.message : cause}`;
 }
 
-/** The client library drops the text of some responses, such as a 401. */
-function messageOf(error: unknown): string | undefined {
+function messageIn(body: string): string | undefined {
   try {
-    return String(JSON.parse(String((error as ApiError).body)).message);
+    return String(JSON.parse(body).message);
   } catch {
     return undefined;
   }

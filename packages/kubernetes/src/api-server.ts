@@ -22,10 +22,16 @@ interface ApiRequest {
   /** With its query. */
   readonly path: string;
   readonly body?: object;
-  /** Default: application/json. */
-  readonly contentType?: "application/apply-patch+yaml" | "application/merge-patch+json";
+  /** Of a PATCH. Default: a merge patch. */
+  readonly patch?: "apply" | "merge";
   readonly signal: AbortSignal;
 }
+
+const CONTENT_TYPES = {
+  apply: "application/apply-patch+yaml",
+  merge: "application/merge-patch+json",
+  none: "application/json",
+} as const;
 
 /** @throws {ApiError} for another status than 2xx; undici's and the signal's errors without a response. */
 export interface ApiServer {
@@ -68,7 +74,8 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
   const headers = () => ({ authorization: `Bearer ${token()}`, accept: "application/json" });
 
   return {
-    async send({ method, path, body, contentType = "application/json", signal }) {
+    async send({ method, path, body, patch = "merge", signal }) {
+      const contentType = CONTENT_TYPES[method === "PATCH" ? patch : "none"];
       const response = await request(new URL(path, url), {
         dispatcher,
         method,

@@ -1,14 +1,20 @@
 /** An Event about an object, as clients see it in `kubectl describe`. */
-import type { CoreV1Event, V1ObjectReference } from "@kubernetes/client-node";
-
 const COMPONENT = "ocir-broker";
 /** Characters; the API server refuses more. */
 const LONGEST_MESSAGE = 1_024;
 
+interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface EventFields {
   /** Of the Event, not of the object: an object without a namespace has its Events in `default`. */
   readonly namespace: string;
-  readonly object: V1ObjectReference & { readonly name: string };
+  readonly object: ObjectReference;
   readonly type: "Normal" | "Warning";
   /** One word in camel case. */
   readonly reason: string;
@@ -19,7 +25,7 @@ export interface EventFields {
   readonly wallMs: number;
 }
 
-export function newEvent({ namespace, object, type, reason, message, pod, host, wallMs }: EventFields): CoreV1Event {
+export function newEvent({ namespace, object, type, reason, message, pod, host, wallMs }: EventFields): object {
   const now = new Date(wallMs);
   return {
     metadata: { generateName: `${object.name}.`, namespace },

@@ -2,8 +2,8 @@
  * The Lease, which is a mutex: only its holder installs. No clocks are compared: a node takes another one's Lease after it has seen the
  * Lease unchanged for as long as the holder promised, by its own clock.
  */
-import type { V1Lease } from "@kubernetes/client-node";
 import { isConflict } from "./api-error.ts";
+import type { LeaseObject, LeaseRequests } from "./lease-requests.ts";
 
 type LeaseState =
   | { readonly kind: "ours" }
@@ -13,12 +13,6 @@ type LeaseState =
   | { readonly kind: "outrun" };
 
 export type NodeLease = ReturnType<typeof createNodeLease>;
-
-interface LeaseRequests {
-  readLease(): Promise<V1Lease>;
-  /** Fails with status 409 if this version is not the stored one. */
-  patchLease(resourceVersion: string, spec: object): Promise<unknown>;
-}
 
 interface NodeLeaseOptions {
   readonly cluster: LeaseRequests;
@@ -39,7 +33,7 @@ export function createNodeLease(options: NodeLeaseOptions) {
   let seenVersion = "";
   let seenAt = 0;
 
-  async function read(): Promise<V1Lease> {
+  async function read(): Promise<LeaseObject> {
     const lease = await cluster.readLease();
     const version = versionOf(lease);
     if (version !== seenVersion) {
@@ -79,7 +73,7 @@ export function createNodeLease(options: NodeLeaseOptions) {
   };
 }
 
-function versionOf(lease: V1Lease): string {
+function versionOf(lease: LeaseObject): string {
   return lease.metadata?.resourceVersion ?? "";
 }
 

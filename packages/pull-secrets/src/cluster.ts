@@ -49,10 +49,9 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
     async applySecret(resource: PullSecret, content: SecretContent, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/api/v1/namespaces/${namespace}/secrets/${name}?fieldManager=${MANAGER}`;
-      const contentType = "application/apply-patch+yaml";
       const body = secretManifest(resource, content);
       try {
-        return await api.send({ method: "PATCH", path, contentType, body, signal: limited(signal) });
+        return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
         // 422: the type, or an immutable Secret, cannot be changed.
         throw errorOf(error, name, { 403: "secret-refused", 409: "secret-conflict", 422: "secret-conflict" });
@@ -62,10 +61,9 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
     async reportStatus(resource: PullSecret, status: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}`;
-      const contentType = "application/apply-patch+yaml";
       const body = { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, status };
       try {
-        return await api.send({ method: "PATCH", path, contentType, body, signal: limited(signal) });
+        return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
         throw errorOf(error, name, {});
       }
