@@ -17,7 +17,7 @@ const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PUL
 
 /** The catalogue's advice for these is for a node. */
 const NEXT_HERE: Partial<Record<FailureCode, string>> = {
-  "cluster-token-refused": "on OKE leave the value identity.audience of the chart ocir-pull-secrets empty",
+  "cluster-token-refused": "outside of OKE, set the value identity.domain of the chart ocir-pull-secrets",
   internal: "see the log of the controller",
   "registry-foreign": "name registry hosts of Oracle's only",
   "registry-refused": "see the log of the controller",
