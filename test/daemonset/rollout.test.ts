@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { rootCertificates } from "node:tls";
 import { createApiServer as createClient } from "@ocir-broker/kubernetes/api-server";
-import { createNodeLease } from "@ocir-broker/kubernetes/lease";
+import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createCluster } from "../../packages/daemonset/src/cluster.ts";
@@ -89,7 +89,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ...time,
     deadline: () => AbortSignal.timeout(20_000),
   });
-  const lease = createNodeLease({ cluster, node, leaseSeconds: LEASE_SECONDS, say, ...time });
+  const lease = createLease({ requests: cluster, identity: node, leaseSeconds: LEASE_SECONDS, say, ...time });
   const pause = async () => {
     nowSeconds += LEASE_SECONDS / 20;
     await setImmediate();
@@ -284,7 +284,7 @@ describe("a rollout", () => {
       const b = startPod("b");
       await b.ended;
       expect(nowSeconds - fromSeconds).toBeGreaterThanOrEqual(LEASE_SECONDS);
-      expect(b.said).toContain(`a has not renewed the Lease for ${LEASE_SECONDS} s: this node takes it`);
+      expect(b.said).toContain(`a has not renewed the Lease for ${LEASE_SECONDS} s: b takes it`);
     });
 
     it("also when its pod is deleted just when the retry is due", async () => {

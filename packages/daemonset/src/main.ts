@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
-import { createNodeLease } from "@ocir-broker/kubernetes/lease";
+import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { type RestartPlan, restartKubelet } from "./kubelet-restart.ts";
@@ -38,7 +38,7 @@ async function main(settings: Settings): Promise<void> {
   const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
   const cluster = createCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
-  const lease = createNodeLease({ cluster, node, leaseSeconds, nowSeconds, wallMs, say });
+  const lease = createLease({ requests: cluster, identity: node, leaseSeconds, nowSeconds, wallMs, say });
   const program = createNodeProgram({ ...settings, say: print });
   const restart = {
     cluster,

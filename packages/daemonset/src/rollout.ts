@@ -3,7 +3,7 @@
  * stops the rollout, until the node is repaired, cordoned or gone.
  */
 import { describeRefusal, isConflict } from "@ocir-broker/kubernetes/api-error";
-import type { NodeLease } from "@ocir-broker/kubernetes/lease";
+import type { Lease } from "@ocir-broker/kubernetes/lease";
 import type { Cluster } from "./cluster.ts";
 import type { NodeProgram } from "./node-program.ts";
 import {
@@ -24,7 +24,7 @@ export interface RolloutOptions {
   readonly node: string;
   readonly leaseSeconds: number;
   readonly cluster: Cluster;
-  readonly lease: NodeLease;
+  readonly lease: Lease;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
   nowSeconds(): number;

@@ -1,5 +1,5 @@
 /**
- * The Lease, which is a mutex: only its holder installs. No clocks are compared: a node takes another one's Lease after it has seen the
+ * The Lease, which is a mutex: only its holder works. No clocks are compared: a program takes another one's Lease after it has seen the
  * Lease unchanged for as long as the holder promised, by its own clock.
  */
 import { isConflict } from "./api-error.ts";
@@ -7,34 +7,35 @@ import type { LeaseObject, LeaseRequests } from "./lease-requests.ts";
 
 type LeaseState =
   | { readonly kind: "ours" }
-  /** Another node has the Lease. */
+  /** Another holder has the Lease. */
   | { readonly kind: "waiting"; readonly holder: string }
-  /** Another node changed the Lease first. */
+  /** Another program changed the Lease first. */
   | { readonly kind: "outrun" };
 
-export type NodeLease = ReturnType<typeof createNodeLease>;
+export type Lease = ReturnType<typeof createLease>;
 
-interface NodeLeaseOptions {
-  readonly cluster: LeaseRequests;
-  readonly node: string;
+interface LeaseOptions {
+  readonly requests: LeaseRequests;
+  /** Unique among those that want the Lease, such as the name of a pod. */
+  readonly identity: string;
   readonly leaseSeconds: number;
   nowSeconds(): number;
   wallMs(): number;
   say(text: string): void;
 }
 
-/** A pod's token can write any duration. A longer one does not stop the rollout for good. */
+/** A pod's token can write any duration. A longer one does not stop everything for good. */
 const LONGEST_PROMISE_SECONDS = 3_600;
 
 const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
 
-export function createNodeLease(options: NodeLeaseOptions) {
-  const { cluster, node, leaseSeconds, say } = options;
+export function createLease(options: LeaseOptions) {
+  const { requests, identity, leaseSeconds, say } = options;
   let seenVersion = "";
   let seenAt = 0;
 
   async function read(): Promise<LeaseObject> {
-    const lease = await cluster.readLease();
+    const lease = await requests.readLease();
     const version = versionOf(lease);
     if (version !== seenVersion) {
       seenVersion = version;
@@ -44,31 +45,31 @@ export function createNodeLease(options: NodeLeaseOptions) {
   }
 
   return {
-    /** Takes or renews the Lease if no other node has it. */
+    /** Takes or renews the Lease if nobody else has it. */
     async take(): Promise<LeaseState> {
       const lease = await read();
-      const holder = lease.spec?.holderIdentity ?? node;
-      if (holder !== node) {
+      const holder = lease.spec?.holderIdentity ?? identity;
+      if (holder !== identity) {
         const longestSeconds = Math.max(leaseSeconds, LONGEST_PROMISE_SECONDS);
         const promisedSeconds = Math.min(lease.spec?.leaseDurationSeconds ?? leaseSeconds, longestSeconds);
         if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
-        say(`${holder} has not renewed the Lease for ${promisedSeconds} s: this node takes it`);
+        say(`${holder} has not renewed the Lease for ${promisedSeconds} s: ${identity} takes it`);
       }
       const time = microTime(options.wallMs());
-      const isNew = lease.spec?.holderIdentity !== node;
-      const spec = { holderIdentity: node, leaseDurationSeconds: leaseSeconds, renewTime: time };
+      const isNew = lease.spec?.holderIdentity !== identity;
+      const spec = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: time };
       try {
-        await cluster.patchLease(versionOf(lease), isNew ? { ...spec, acquireTime: time } : spec);
+        await requests.patchLease(versionOf(lease), isNew ? { ...spec, acquireTime: time } : spec);
         return { kind: "ours" };
       } catch (error) {
         if (isConflict(error)) return { kind: "outrun" };
         throw error;
       }
     },
-    /** Releases the Lease if this node has it. */
+    /** Releases the Lease if it is held. */
     async release(): Promise<void> {
       const lease = await read();
-      if (lease.spec?.holderIdentity === node) await cluster.patchLease(versionOf(lease), EMPTY);
+      if (lease.spec?.holderIdentity === identity) await requests.patchLease(versionOf(lease), EMPTY);
     },
   };
 }

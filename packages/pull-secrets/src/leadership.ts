@@ -2,14 +2,14 @@
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
-import type { NodeLease } from "@ocir-broker/kubernetes/lease";
+import type { Lease } from "@ocir-broker/kubernetes/lease";
 
 export const LEASE_SECONDS = 15;
 const RENEW_LIMIT_MS = 10_000;
 const RETRY_MS = 2_000;
 
 export interface LeadershipOptions {
-  readonly lease: NodeLease;
+  readonly lease: Lease;
   readonly clock: Clock;
   /** Called each time the Lease is taken. Must end soon after its signal. */
   work(signal: AbortSignal): Promise<void>;

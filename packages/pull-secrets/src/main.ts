@@ -12,7 +12,7 @@ import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { type ApiServerAccess, createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
-import { createNodeLease } from "@ocir-broker/kubernetes/lease";
+import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { type Cluster, createCluster } from "./cluster.ts";
@@ -55,9 +55,9 @@ async function main(): Promise<void> {
   const deadline = () => AbortSignal.timeout(REQUEST_MS);
   const audience = audienceOf(settings);
   const cluster = createCluster({ api, audience, pod: settings.pod, wallMs, deadline });
-  const lease = createNodeLease({
-    cluster: createLeaseRequests(api, { namespace: settings.namespace, name: LEASE }, deadline),
-    node: settings.pod,
+  const lease = createLease({
+    requests: createLeaseRequests(api, { namespace: settings.namespace, name: LEASE }, deadline),
+    identity: settings.pod,
     leaseSeconds: LEASE_SECONDS,
     nowSeconds: () => clock.monotonicMs() / 1_000,
     wallMs,
