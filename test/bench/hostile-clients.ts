@@ -35,8 +35,10 @@ export async function hostileRatios(
   request: string,
 ): Promise<readonly (readonly [attack: Attack, ratio: number])[]> {
   const pullMs = async (): Promise<number> =>
-    readTimes(["shim"], await root.run(timer, [String(CALLS_AT_ONCE), "1", request, `${CREDENTIALS_SOCKET}=${SHIM}`]))
-      .shim.p50Ms;
+    readTimes(
+      ["shim"],
+      await root.run(timer, [String(CALLS_AT_ONCE), "1", "0", request, `${CREDENTIALS_SOCKET}=${SHIM}`]),
+    ).shim.p50Ms;
   const limited = (...command: readonly string[]) =>
     // A signal from here would end nsenter only.
     root.spawn("timeout", ["--signal=KILL", `${TURN_MS / 1_000}`, ...command]);

@@ -6,26 +6,39 @@ import { join } from "node:path";
 const BUILD = join(import.meta.dirname, "../../dist/bench");
 const TIMER = join(BUILD, "spawn-timer");
 
-interface Variant {
+export interface Variant {
   readonly socket: string;
   readonly program: string;
 }
 
-interface Times {
+export interface Times {
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
-/** @throws Error if a process did not answer as expected, or exited with another status than 0. */
+interface Rounds {
+  /** Calls of each variant, if `parallel` is 1. */
+  readonly rounds: number;
+  /** Default: 1. */
+  readonly parallel?: number;
+  /** Before each call. Default: 0. */
+  readonly pauseMs?: number;
+}
+
+/**
+ * The variants take turns, call by call.
+ *
+ * @throws Error if a process did not answer as expected, or exited with another status than 0.
+ */
 export function spawnTimes<Name extends string>(
-  rounds: number,
-  parallel: number,
+  { rounds, parallel = 1, pauseMs = 0 }: Rounds,
   requestPath: string,
   variants: Readonly<Record<Name, Variant>>,
 ): Record<Name, Times> {
   const names = Object.keys(variants) as Name[];
   const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
-  const lines = execFileSync(buildTimer(), [String(rounds), String(parallel), requestPath, ...pairs], {
+  const counts = [rounds, parallel, pauseMs].map(String);
+  const lines = execFileSync(buildTimer(), [...counts, requestPath, ...pairs], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
   });
