@@ -62,8 +62,8 @@ async function makeRelease(folder: string): Promise<void> {
   for (const name of ["node", "libatomic.so.1"]) writeFileSync(join(programs, name), "");
   const contents = TARGETS.map((target) => {
     const archive = join(work, `archive-${target.debArchitecture}.tar.gz`);
-    writeFileSync(join(work, target.debArchitecture), `for ${target.debArchitecture}\n`);
-    execFileSync("tar", ["-czf", archive, "-C", work, target.debArchitecture]);
+    writeFileSync(join(programs, target.debArchitecture), `for ${target.debArchitecture}\n`);
+    execFileSync("tar", ["-czf", archive, "-C", programs, target.debArchitecture]);
     return { target, archive, programs };
   });
   const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });
