@@ -55,6 +55,10 @@ const NEWER_DEB = "/opt/newer.deb";
 const MAKE_NEWER_DEB = `dpkg-deb -R ${PACKAGES}/*_amd64.deb /opt/newer &&
 sed -i 's/^Version: .*/Version: 999.0.0/' /opt/newer/DEBIAN/control &&
 dpkg-deb --root-owner-group -Znone --build /opt/newer ${NEWER_DEB}`;
+/** The archive of a later release: one file differs. */
+const CHANGED = "usr/share/doc/ocir-broker/CHANGELOG.md";
+const MAKE_NEWER_ARCHIVE = `cp -a /opt/unpacked /opt/newer-archive && cd /opt/newer-archive/* && echo >>${CHANGED} &&
+sum=$(sha256sum ${CHANGED}) && sed -i "\\| ${CHANGED}$|s|.*|$sum|" SHA256SUMS`;
 const DEB = {
   name: ".deb",
   install: `dpkg -i ${PACKAGES}/*_amd64.deb`,
@@ -71,7 +75,7 @@ const RPM = {
 const ARCHIVE = {
   name: "archive",
   install: "/opt/unpacked/*/install.sh",
-  upgrade: "/opt/unpacked/*/install.sh",
+  upgrade: "/opt/newer-archive/*/install.sh",
   remove: "/usr/local/bin/ocir-broker node remove",
 };
 
@@ -86,6 +90,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     root = await bootSystemd();
     await expectDone(`mkdir /opt/unpacked && tar xzf ${PACKAGES}/*linux-amd64.tar.gz -C /opt/unpacked`);
     await expectDone(MAKE_NEWER_DEB);
+    await expectDone(MAKE_NEWER_ARCHIVE);
     await startSimulator(root);
     // The simulator's Node has loaded the system's; the packages bring their own.
     await expectDone("rm /usr/lib/*-linux-gnu/libatomic.so.1*");
