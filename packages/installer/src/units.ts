@@ -1,4 +1,5 @@
 /** The units of ocir-broker: enabled, started, stopped, masked. In an image build no systemd runs, and only links are made. */
+import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { PROGRAM } from "./installed-files.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 
@@ -9,6 +10,9 @@ const ALL = [SERVICE, SOCKET, HEALTH_SOCKET];
 
 /** Longer than the unit's TimeoutStartSec= and TimeoutStopSec= together. */
 const LIMIT_MS = 40_000;
+
+const RESULT_ATTEMPTS = 20;
+const RESULT_PAUSE_MS = 50;
 
 export type Units = ReturnType<typeof createUnits>;
 
@@ -33,6 +37,17 @@ export function createUnits(node: NodeContext) {
   async function runsInstalledProgram(): Promise<boolean> {
     const pid = (await systemctl("show", "--value", "--property=MainPID", SERVICE))?.trim();
     return pid !== undefined && pid !== "0" && disk.isSameFile(`/proc/${pid}/exe`, PROGRAM);
+  }
+
+  /** systemd starts the service again and again, and the result is that of the last start that has ended. */
+  async function resultOfStart(): Promise<string> {
+    let shown: string | undefined;
+    for (let attempt = 1; attempt <= RESULT_ATTEMPTS; attempt += 1) {
+      shown = await systemctl("show", "--property=Result,ExecMainCode,ExecMainStatus", SERVICE);
+      if (shown === undefined || !shown.includes("Result=success")) break;
+      await sleep(RESULT_PAUSE_MS, node.clock);
+    }
+    return (shown ?? "no answer from systemd").trim().replaceAll("\n", ", ");
   }
 
   const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
@@ -68,8 +83,7 @@ export function createUnits(node: NodeContext) {
       if ((await systemctl("is-enabled", SOCKET)) !== undefined) await systemctl("start", SOCKET);
       const verb = isChanged || !(await runsInstalledProgram()) ? "restart" : "start";
       if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
-      const shown = await systemctl("show", "--property=Result,ExecMainCode,ExecMainStatus", SERVICE);
-      return `${SERVICE} does not start (${(shown ?? "no answer from systemd").trim().replaceAll("\n", ", ")})`;
+      return `${SERVICE} does not start (${await resultOfStart()})`;
     },
     /** For a changed configuration. */
     async restartIfActive(): Promise<void> {
