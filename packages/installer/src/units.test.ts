@@ -1,0 +1,57 @@
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import type { ProgramResult } from "@ocir-broker/node/program-run";
+import { printed } from "@ocir-broker/node/test/program-double";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { expect, it } from "vitest";
+import { createDisk } from "./disk.ts";
+import { PROGRAM } from "./installed-files.ts";
+import { createUnits } from "./units.ts";
+
+const FAILED = printed("", { exitCode: 1 });
+
+/** Units of a node whose service's process runs `program`. `responses` has the output for a verb of systemctl. */
+function unitsOf(program: string, responses: Readonly<Record<string, () => ProgramResult>> = {}) {
+  const root = temporaryFolder();
+  const called: string[] = [];
+  fs.mkdirSync(join(root, "run/systemd/system"), { recursive: true });
+  fs.mkdirSync(join(root, dirname(PROGRAM)), { recursive: true });
+  for (const path of [PROGRAM, "/old"]) fs.writeFileSync(join(root, path), "");
+  fs.mkdirSync(join(root, "proc/7"), { recursive: true });
+  fs.symlinkSync(join(root, program), join(root, "proc/7/exe"));
+  const units = createUnits({
+    root,
+    disk: createDisk(root),
+    clock: createSystemClock(),
+    version: "1.2.3",
+    metadataUrl: undefined,
+    runProgram: async ({ args: [verb = "", ...args] }) => {
+      called.push(verb);
+      return responses[verb]?.() ?? printed(args.includes("--property=MainPID") ? "7\n" : "");
+    },
+    say() {},
+  });
+  return { units, called };
+}
+
+it.each([
+  ["starts a service that runs the installed program", PROGRAM, false, "start"],
+  ["restarts a service that runs another program", "/old", false, "restart"],
+  ["restarts a service whose files have changed", PROGRAM, true, "restart"],
+])("bringUp %s", async (_, program, isChanged, verb) => {
+  const { units, called } = unitsOf(program);
+  expect(await units.bringUp({ isChanged })).toBeUndefined();
+  expect(called.at(-1)).toBe(verb);
+});
+
+it("bringUp returns the result of the last start that has ended", async () => {
+  const shown = ["Result=success\nExecMainStatus=0\n", "Result=exit-code\nExecMainStatus=217\n"];
+  const { units } = unitsOf(PROGRAM, { restart: () => FAILED, show: () => printed(shown.shift() ?? "") });
+  expect(await units.bringUp({ isChanged: true })).toContain("(Result=exit-code, ExecMainStatus=217)");
+});
+
+it("isWanted is false for a service that is neither enabled nor active, so that an upgrade does not start it", async () => {
+  const { units } = unitsOf(PROGRAM, { "is-enabled": () => FAILED, "is-active": () => FAILED });
+  expect(await units.isWanted()).toBe(false);
+});
