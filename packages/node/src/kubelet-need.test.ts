@@ -4,14 +4,15 @@ import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
 import { CONFIG_FLAG } from "./kubelet.ts";
 import { kubeletAdvice, kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
-import { changedText, OWN_DROP_IN } from "./kubelet-unit.ts";
+import { changedText, OWN_DROP_IN, textOfUnitFile } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 
 const PATHS = { config: "/c.yaml", binDir: "/bin" };
 const FLAGS = "--image-credential-provider-config=/c.yaml --image-credential-provider-bin-dir=/bin";
 const SETTING = `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`;
 const PACKAGED = "/usr/lib/systemd/system/kubelet.service";
-const PLACE = "/etc/extra-args.conf";
+const DROP_IN = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
+const VARIABLES = "/etc/default/kubelet";
 
 test.each<readonly [unit: string, execStart: string, kind: string, said: string]>([
   ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "flags", SETTING],
@@ -60,9 +61,9 @@ test.each<readonly [title: string, before: readonly string[], after: readonly st
     ["[Service]", `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\`, "--b'"],
   ],
 ])("kubeletNeed adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", async (_, before, after) => {
-  const files = { [PACKAGED]: "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n", [PLACE]: lines(before) };
+  const files = { [PACKAGED]: "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n", [DROP_IN]: lines(before) };
   const { changed } = await needOf(files);
-  expect(changed).toEqual([PLACE, ...after, ""]);
+  expect(changed).toEqual([DROP_IN, ...after, ""]);
 });
 
 test.each([
@@ -70,22 +71,30 @@ test.each([
   ["'--a --b'", `'${FLAGS} --a --b'`],
   ['"--a \\\n--b"', `"${FLAGS} --a \\\n--b"`],
 ])("kubeletNeed adds the flags to a file of variables with %j", async (value, changedValue) => {
-  const unit = `[Service]\nEnvironmentFile=-${PLACE}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
-  const { changed } = await needOf({ [PACKAGED]: unit }, { [PLACE]: `KUBELET_EXTRA_ARGS=${value}\n` });
-  expect(changed).toEqual([PLACE, ...`KUBELET_EXTRA_ARGS=${changedValue}`.split("\n"), ""]);
+  const unit = `[Service]\nEnvironmentFile=-${VARIABLES}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
+  const { changed } = await needOf({ [PACKAGED]: unit, [VARIABLES]: `KUBELET_EXTRA_ARGS=${value}\n` });
+  expect(changed).toEqual([VARIABLES, ...`KUBELET_EXTRA_ARGS=${changedValue}`.split("\n"), ""]);
 });
 
 test.each([
-  ["in a unit", "", "Environment=A=1 KUBELET_EXTRA_ARGS=--b"],
-  ["in a file of variables", `EnvironmentFile=${PLACE}\n`, "KUBELET_EXTRA_ARGS=--a \\\n --b"],
-])("kubeletNeed changes no line in an unknown form, %s", async (_, variables, text) => {
-  const unit = `[Service]\n${variables}ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
-  const place = { [PLACE]: `${text}\n` };
-  const { need, advice } = await needOf(
-    { [PACKAGED]: unit, ...(variables === "" && place) },
-    variables === "" ? {} : place,
-  );
+  ["in a unit", DROP_IN, "[Service]\nEnvironment=A=1 KUBELET_EXTRA_ARGS=--b"],
+  ["in a file of variables", VARIABLES, "KUBELET_EXTRA_ARGS=--a \\\n --b"],
+])("kubeletNeed changes no line in an unknown form, %s", async (_, place, text) => {
+  const unit = `[Service]\nEnvironmentFile=${VARIABLES}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
+  const { need, advice } = await needOf({ [PACKAGED]: unit, [place]: `${text}\n` });
   expect([need.kind, advice]).toEqual(["by-hand", expect.stringContaining("command line")]);
+});
+
+test("kubeletNeed reads the unit as systemd does at its next reload, not as systemd has read it", async () => {
+  const unit = "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
+  const dropIns = "/usr/lib/systemd/system/kubelet.service.d";
+  const replaced = { [`${dropIns}/extra-args.conf`]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--replaced\n" };
+  const first = { [`${dropIns}/00-first.conf`]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--first\n" };
+  const last = { [DROP_IN]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--last\n" };
+  const { changed } = await needOf({ [PACKAGED]: unit, ...last, ...first, ...replaced });
+  expect(changed.slice(0, 3)).toEqual([DROP_IN, "[Service]", `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --last"`]);
+  const { need } = await needOf({ [PACKAGED]: unit, [OWN_DROP_IN]: `[Service]\n${SETTING.trim()}\n` });
+  expect(need).toEqual({ kind: "restart", because: "flags" });
 });
 
 test.each([
@@ -93,7 +102,7 @@ test.each([
   ["that systemd would expand, by hand", "/etc/%n.yaml", undefined],
 ])("kubeletNeed writes a path %s", async (_, config, text) => {
   const unit = "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
-  const { changed } = await needOf({ [PACKAGED]: unit }, {}, { config, binDir: "/bin" });
+  const { changed } = await needOf({ [PACKAGED]: unit }, { config, binDir: "/bin" });
   expect(changed[2]).toEqual(text === undefined ? undefined : expect.stringContaining(text));
 });
 
@@ -103,7 +112,7 @@ test("kubeletNeed finds nothing to do only when the kubelet has started after th
       paths: PATHS,
       changedAtMs,
       process: { startedAtMs, flags: "these" },
-      unit: { text: "", files: new Map() },
+      unit: { parts: [], variables: [] },
     });
   expect(needAt(5_000.9, 5_000)).toEqual({ kind: "nothing" });
   expect(needAt(5_011, 5_000)).toEqual({ kind: "restart", because: "configuration" });
@@ -120,29 +129,24 @@ test.each([
   tree.process(7, "0::/system.slice/kubelet.service", ["kubelet", flag, "--image-credential-provider-bin-dir=/bin"]);
   const fields = `S ${"0 ".repeat(18)}${startedAfterBootSeconds * 100} 0`;
   tree.write("/proc/7/stat", `7 (kube) let) ${fields}`);
+  tree.write(PACKAGED, "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   const use = await readKubeletUse(PATHS, {
     files: createNodeFiles(tree.root),
-    runProgram: async () => printed(`# ${PACKAGED}\n[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`),
+    runProgram: async () => printed(""),
     bootedAtMs: Date.now() - 100_000,
   });
   expect(kubeletNeed(use)).toEqual(expected);
 });
 
-/** @param unit the unit's files, in systemd's order. @param variables files that it names. */
-async function needOf(
-  unit: Readonly<Record<string, string>>,
-  variables: Readonly<Record<string, string>> = {},
-  paths = PATHS,
-) {
+/** @param written files of the node. */
+async function needOf(written: Readonly<Record<string, string>>, paths = PATHS) {
   const tree = createNodeTree();
-  for (const [path, text] of Object.entries({ ...unit, ...variables })) tree.write(path, text);
-  const shown = Object.entries(unit).map(([path, text]) => `# ${path}\n${text}`);
+  for (const [path, text] of Object.entries(written)) tree.write(path, text);
   const files = createNodeFiles(tree.root);
-  const runProgram = async () => printed(shown.join("\n"));
-  const use = await readKubeletUse(paths, { files, runProgram, bootedAtMs: 0 });
+  const use = await readKubeletUse(paths, { files, runProgram: async () => printed(""), bootedAtMs: 0 });
   const need = kubeletNeed(use);
   const change = need.kind === "flags" ? need.change : undefined;
-  const text = change && changedText(change, use.unit.files.get(change.file));
+  const text = change && changedText(change, textOfUnitFile(use.unit, change.file));
   return {
     need,
     advice: kubeletAdvice(need, paths).join("\n"),

@@ -45,7 +45,7 @@ export async function readKubeletUse(
       found !== undefined && startedAtMs !== undefined
         ? { startedAtMs, flags: flagsOf(found.args, paths, files) }
         : undefined,
-    unit: await readKubeletUnit(files, runProgram),
+    unit: readKubeletUnit(files),
   };
 }
 

@@ -1,42 +1,64 @@
 /**
- * The kubelet's unit as systemd reads it: drop-ins, continued lines and files of variables. Finds where its arguments can be
- * extended by one line.
+ * The kubelet's unit as systemd will read it at the next daemon-reload: drop-ins, continued lines and files of variables. Finds
+ * where its arguments can be extended by one line.
  */
+import { basename } from "node:path";
 import type { KubeletFiles, LineChange } from "@ocir-broker/protocol/node-result";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG } from "./kubelet.ts";
-import { type NodeFiles, textOf } from "./node-files.ts";
-import type { RunProgram } from "./program-run.ts";
+import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 
 export interface KubeletUnit {
-  /** The output of `systemctl cat kubelet.service`: each file after a line with its path. Empty if there is no unit. */
+  /** The unit's file and its drop-ins, in systemd's order. */
+  readonly parts: readonly UnitFile[];
+  /** The files of variables that exist. */
+  readonly variables: readonly UnitFile[];
+}
+
+interface UnitFile {
+  readonly path: string;
   readonly text: string;
-  /** The texts of the unit's files by path, the files of variables included. */
-  readonly files: ReadonlyMap<string, string>;
 }
 
 /** The drop-in file that we add to the unit. */
 export const OWN_DROP_IN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
 
 const VARIABLE = "KUBELET_EXTRA_ARGS";
-const FILE_HEADER = /^# (\/\S+)$/;
+const UNIT = "kubelet.service";
 
-export async function readKubeletUnit(files: NodeFiles, runProgram: RunProgram): Promise<KubeletUnit> {
-  const result = await runProgram({ path: "systemctl", args: ["cat", "kubelet.service"] });
-  const text = "stdout" in result && result.exitCode === 0 ? result.stdout : "";
-  const headers = text.split("\n").flatMap((line) => FILE_HEADER.exec(line)?.[1] ?? []);
-  const texts = [...headers, ...variableFiles(text)].flatMap((path): [string, string][] => {
-    const content = textOf(files.readText(path));
-    return content === undefined ? [] : [[path, content]];
-  });
-  return { text, files: new Map(texts) };
+/** A file in an earlier folder replaces one of the same name in a later one (systemd.unit(5)). */
+const FOLDERS = [
+  "/etc/systemd/system",
+  "/run/systemd/system",
+  "/usr/local/lib/systemd/system",
+  "/usr/lib/systemd/system",
+  "/lib/systemd/system",
+];
+
+export function readKubeletUnit(files: NodeFiles): KubeletUnit {
+  const read = (path: string): UnitFile[] => {
+    const text = textOf(files.readText(path));
+    return text === undefined ? [] : [{ path, text }];
+  };
+  const dropIns = FOLDERS.flatMap((folder) => pathsIn(`${folder}/${UNIT}.d`, files))
+    .filter((path) => path.endsWith(".conf"))
+    .filter((path, index, all) => all.findIndex((other) => basename(other) === basename(path)) === index)
+    .toSorted((a, b) => Buffer.compare(Buffer.from(basename(a)), Buffer.from(basename(b))));
+  const parts = [...FOLDERS.flatMap((folder) => read(`${folder}/${UNIT}`)).slice(0, 1), ...dropIns.flatMap(read)];
+  return { parts, variables: variableFiles(parts).flatMap(read) };
+}
+
+/** The text of one of the unit's files; undefined if there is no such file. */
+export function textOfUnitFile({ parts, variables }: KubeletUnit, path: string): string | undefined {
+  return [...parts, ...variables].find((file) => file.path === path)?.text;
 }
 
 /** Whether the unit or one of its files of variables sets the kubelet's configuration of credential providers. */
-export function setsFlags({ text, files }: KubeletUnit): boolean {
-  const variables = variableFiles(text).flatMap((path) => files.get(path)?.split("\n") ?? []);
-  return [...logicalLines(text), ...variables]
-    .filter((line) => !isComment(line))
-    .some((line) => line.replaceAll("_", "-").includes(CONFIG_FLAG));
+export function setsFlags({ parts, variables }: KubeletUnit): boolean {
+  const lines = [
+    ...parts.flatMap(({ text }) => logicalLines(text)),
+    ...variables.flatMap(({ text }) => text.split("\n")),
+  ];
+  return lines.some((line) => !isComment(line) && line.replaceAll("_", "-").includes(CONFIG_FLAG));
 }
 
 /** The two flags as one value of KUBELET_EXTRA_ARGS. */
@@ -56,8 +78,9 @@ export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChang
   if (!/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
   const flags = flagsFor(paths);
   const place = placeOfVariable(unit);
-  if (place !== undefined) return extendedLine(place, unit.files.get(place) ?? "", flags);
-  const isUsed = logicalLines(unit.text).some((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
+  if (place !== undefined) return extendedLine(place, textOfUnitFile(unit, place) ?? "", flags);
+  const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
+  const isUsed = lines.some((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
   return isUsed ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
 }
 
@@ -71,18 +94,16 @@ export function changedText({ at, line }: LineChange, text: string | undefined):
 }
 
 /** A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit. */
-function placeOfVariable({ text, files }: KubeletUnit): string | undefined {
-  let file: string | undefined;
-  let place: string | undefined;
-  for (const line of logicalLines(text)) {
-    file = FILE_HEADER.exec(line)?.[1] ?? file;
-    if (/^Environment=.*KUBELET_EXTRA_ARGS=/.test(line)) place = file;
-  }
-  return variableFiles(text).findLast((path) => /^KUBELET_EXTRA_ARGS=/m.test(files.get(path) ?? "")) ?? place;
+function placeOfVariable({ parts, variables }: KubeletUnit): string | undefined {
+  const isSet = ({ text }: UnitFile) =>
+    logicalLines(text).some((line) => /^Environment=.*KUBELET_EXTRA_ARGS=/.test(line));
+  const inVariables = variables.findLast(({ text }) => /^KUBELET_EXTRA_ARGS=/m.test(text));
+  return (inVariables ?? parts.findLast(isSet))?.path;
 }
 
-function variableFiles(text: string): string[] {
-  return logicalLines(text).flatMap((line) => /^EnvironmentFile=-?(\/.*)$/.exec(line)?.[1]?.trim() ?? []);
+function variableFiles(parts: readonly UnitFile[]): string[] {
+  const lines = parts.flatMap(({ text }) => logicalLines(text));
+  return lines.flatMap((line) => /^EnvironmentFile=-?(\/.*)$/.exec(line)?.[1]?.trim() ?? []);
 }
 
 /** Joins continued lines as systemd does: it drops the comments between them, and a comment's backslash continues nothing. */

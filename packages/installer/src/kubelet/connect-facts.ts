@@ -14,7 +14,7 @@ import {
   unitValues,
 } from "@ocir-broker/node/kubelet";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
-import { changedText } from "@ocir-broker/node/kubelet-unit";
+import { changedText, textOfUnitFile } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import type { RunProgram } from "@ocir-broker/node/program-run";
@@ -123,7 +123,7 @@ async function readFlags(
   if (need.kind !== "flags") return undefined;
   const { file, at } = need.change;
   assertRoots(file, reading.root);
-  const text = changedText(need.change, at === undefined ? undefined : use.unit.files.get(file));
+  const text = changedText(need.change, at === undefined ? undefined : textOfUnitFile(use.unit, file));
   return { path: files.resolve(file), text };
 }
 

@@ -261,14 +261,8 @@ function createNode() {
   let originals: ReadonlyMap<string, string | undefined> = new Map();
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
-  const runProgram: RunProgram = async ({ args }) => {
-    if (args[0] === "--version") return printed("Kubernetes v1.33.1\n");
-    return printed(`# /usr/lib/systemd/system/kubelet.service
-[Service]
-ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS
-# ${EXTRA_ARGS}
-${read(EXTRA_ARGS)}`);
-  };
+  tree.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
+  const runProgram: RunProgram = async ({ args }) => printed(args[0] === "--version" ? "Kubernetes v1.33.1\n" : "");
 
   function read(path: string): string | undefined {
     return textOf(files.readText(path));

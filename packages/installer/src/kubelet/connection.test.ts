@@ -14,8 +14,7 @@ import { connection, disconnectionOf, flagsFileOf, restoreFlags } from "./connec
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const DEFAULTS = "/etc/default/kubelet";
-const UNIT = `# /usr/lib/systemd/system/kubelet.service
-[Service]
+const UNIT = `[Service]
 EnvironmentFile=-${DEFAULTS}
 ExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS
 `;
@@ -29,8 +28,6 @@ function createNode() {
   const read = (path: string) => textOf(files.readText(path));
   const systemd = { reads: true, reloads: 0 };
   const runProgram: RunProgram = async ({ args }) => {
-    const dropIn = read(OWN_DROP_IN);
-    if (args[0] === "cat") return printed(dropIn === undefined ? UNIT : `${UNIT}\n# ${OWN_DROP_IN}\n${dropIn}`);
     if (args[0] !== "daemon-reload") return printed("", { exitCode: 1 });
     systemd.reloads += 1;
     return printed("", { exitCode: systemd.reads ? 0 : 1 });

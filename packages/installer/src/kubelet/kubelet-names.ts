@@ -22,11 +22,12 @@ export interface NamesReading {
 export async function readKubeletNames(reading: NamesReading): Promise<KubeletNames | undefined> {
   const { root, runProgram, ignoresProcess } = reading;
   const files = createNodeFiles(root);
-  const unit = await readKubeletUnit(files, runProgram);
+  const { parts, variables } = readKubeletUnit(files);
+  const unitFiles = [...parts, ...variables].map(({ path }) => path);
   const kubelet = await detectKubelet(files, runProgram);
   const process = kubelet?.pid === undefined || ignoresProcess ? undefined : kubelet;
   const named = (flag: string, ofProcess: string | undefined) =>
-    [...unitValues(files, flag, [...unit.files.keys()]), ofProcess ?? ""].filter((path) => path.startsWith("/"));
+    [...unitValues(files, flag, unitFiles), ofProcess ?? ""].filter((path) => path.startsWith("/"));
   const configs = named(CONFIG_FLAG, process?.configPath);
   const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
   const isCertain = [...configs, ...binDirs].every((path) => pathErrorOf(path, root) === undefined);
