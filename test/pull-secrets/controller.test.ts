@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { createCluster } from "../../packages/pull-secrets/src/cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics, type Metrics } from "../../packages/pull-secrets/src/metrics.ts";
-import { TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/pull-secret.ts";
+import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/pull-secret.ts";
 import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
 import { createControllerSource, createServiceAccountSource } from "../../packages/pull-secrets/src/token-source.ts";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -82,6 +82,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
       names: new Set(["ocir-pull", "builder"]),
       identity,
       isRegistry: (host: string) => host.endsWith("ocir.io"),
+      policyOf: ({ namespace }: PullSecret) => `Allow ${namespace}`,
     },
     say: (text: string) => void said.push(text),
   };
@@ -169,7 +170,7 @@ it("writes a Secret that every consumer of pull secrets understands, and reports
   const until = status.expirationTime.slice(11);
   expect(status.conditions[0].message).toBe(`${HOST} until ${until}, fra.ocir.io until ${until}`);
   expect(api.events.map(({ type, reason }) => [type, reason])).toEqual([["Normal", "Issued"]]);
-  expect(api.events[0].message).toContain("request.principal.service_account = 'ocir-pull'");
+  expect(api.events[0].message).toContain("policy statement Allow shop");
 });
 
 it("renews at half of a token's life, with three requests to the API server and no Event", async () => {
@@ -230,9 +231,17 @@ it("keeps the fresh token of one registry when another one fails, and says which
   startController();
   await untilReason("RegistryForbidden");
   expect(Object.keys(authsIn())).toHaveLength(1);
-  expect(condition().message).toContain("Allow any-user to read repos in compartment COMPARTMENT where all");
+  expect(condition().message).toMatch(/policy statement Allow shop$/);
   await untilTime(() => condition().reason === "Issued", 500);
   expect(Object.keys(authsIn())).toHaveLength(2);
+});
+
+it("uses a service-account token for one token exchange, also when the registry refuses the session", async () => {
+  simulator.faults({ endpoint: "registry.token", status: 401, times: 1 });
+  await issued();
+  const tokenRequests = api.requests.filter((line) => line.endsWith("/serviceaccounts/ocir-pull/token 200"));
+  expect(tokenRequests).toHaveLength(2);
+  expect(simulator.requests()["cluster.tokenExchange"]).toBe(2);
 });
 
 it.each([

@@ -34,6 +34,7 @@ const EVERYWHERE: Rules = {
   names: new Set(["ocir-pull", "other"]),
   identity: { kind: "service-account" },
   isRegistry: () => true,
+  policyOf: () => "Allow",
 };
 const LISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["shop"]) } };
 const UNLISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["else"]) } };

@@ -33,6 +33,7 @@ const NODE_FLAGS = [
   "--single-threaded-gc",
   "--disable-sigusr1",
   "--no-addons",
+  "--disable-warning=DEP0040",
 ];
 /** glibc otherwise asks DNS first, and never the file that a pod's hostAliases change. */
 const NSSWITCH = "hosts: files dns\n";

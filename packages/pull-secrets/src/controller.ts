@@ -13,7 +13,7 @@ import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
 import { type Cluster, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
 import { type Action, decide } from "./decide.ts";
-import { describeFailure, failureCodeOf, policyFor } from "./failure.ts";
+import { describeFailure, failureCodeOf } from "./failure.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Attempt, type CloudAnswer, type GateName, gateAfter, type Progress, progressFor } from "./progress.ts";
 import { type PullSecret, type PullSecretStatus, parsePullSecret } from "./pull-secret.ts";
@@ -180,12 +180,12 @@ class Controller {
   async #perform(key: string, resource: PullSecret, action: Action): Promise<void> {
     const progress = progressFor(resource, this.#progress.get(key));
     const settle = (name: GateName, attempt: Attempt, answer = progress.answer): void => {
-      const { clock, random, say } = this.#options;
+      const { clock, random, rules, say } = this.#options;
       const before = progress.gates[name];
       const gate = gateAfter(before, attempt, clock.wallMs(), random());
       this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [name]: gate } });
       if (attempt.failure !== undefined && attempt.failure.code !== before.failure?.code)
-        say(`${key}: ${name} failed: ${describeFailure(attempt.failure, resource)}`);
+        say(`${key}: ${name} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`);
     };
     if (action.kind === "fetch") {
       const { source, fetchDeadline, metrics } = this.#options;
@@ -222,13 +222,13 @@ class Controller {
 
   /** An Event only if the reason is another one. A lost Event is not sent again. */
   async #reportEvent(resource: PullSecret, status: PullSecretStatus): Promise<void> {
-    const { cluster, say } = this.#options;
+    const { cluster, rules, say } = this.#options;
     const [{ reason, message }] = status.conditions;
     if (reason === resource.status?.conditions[0].reason) return;
     const key = `${resource.namespace}/${resource.name}`;
     say(`${key}: ${reason}: ${message}`);
     const isIssued = reason === ISSUED;
-    const text = isIssued ? `${message}; pulls need the policy statement ${policyFor(resource)}` : message;
+    const text = isIssued ? `${message}; pulls need the policy statement ${rules.policyOf(resource)}` : message;
     const event = { type: isIssued ? "Normal" : "Warning", reason, message: text } as const;
     await cluster.reportEvent(resource, event, this.#signal).catch((error: unknown) => {
       if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`);

@@ -60,7 +60,7 @@ export function decide(
     }
   }
 
-  const status = statusOf({ resource, secret, progress, refusal, nowMs });
+  const status = statusOf({ resource, secret, progress, refusal, nowMs, policy: rules.policyOf(resource) });
   if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
     return { kind: "report", status };
   // A token's expiry changes the status.

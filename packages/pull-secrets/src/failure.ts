@@ -2,8 +2,6 @@
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
-import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
-import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
 
 type FailureCode = ErrorCode | PullSecretErrorCode;
 
@@ -34,23 +32,11 @@ export function reasonOf(code: FailureCode): string {
     .join("");
 }
 
-/** What happened, what to do, and the policy statement if one may be missing. */
-export function describeFailure({ code, place }: Failure, resource: PullSecret, detail?: string): string {
+/** What happened and what to do. @param policy the statement that pulls need, which is added if it may be missing. */
+export function describeFailure({ code, place }: Failure, policy: string, detail?: string): string {
   const { what, next } = TEXTS[code];
-  const policy = POLICY_CODES.includes(code) ? `, and that there is the policy statement ${policyFor(resource)}` : "";
-  return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${NEXT_HERE[code] ?? next}${policy}`;
-}
-
-/** The statement that pulls with this resource's Secret need; an administrator replaces the words in capitals. */
-export function policyFor(resource: PullSecret): string {
-  const { namespace } = resource;
-  const serviceAccount = serviceAccountOf(resource);
-  return serviceAccountPolicy({
-    namespace,
-    serviceAccount,
-    cluster: "CLUSTER_OCID",
-    compartment: "COMPARTMENT",
-  }).trim();
+  const statement = POLICY_CODES.includes(code) ? `, and that there is the policy statement ${policy}` : "";
+  return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${NEXT_HERE[code] ?? next}${statement}`;
 }
 
 /** A code that no table has is an error of ours. */

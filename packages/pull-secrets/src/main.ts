@@ -21,6 +21,8 @@ import { startHttpServer } from "./http-server.ts";
 import { LEASE_SECONDS, lead } from "./leadership.ts";
 import { createMetrics } from "./metrics.ts";
 import { createOwnSessions } from "./own-sessions.ts";
+import { policyOf } from "./policy.ts";
+import type { PullSecret } from "./pull-secret.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { createControllerSource, createServiceAccountSource, type TokenSource } from "./token-source.ts";
 
@@ -68,7 +70,12 @@ async function main(): Promise<void> {
   const options = {
     ...{ api, cluster, clock, metrics, say },
     source: createSource(settings, cluster, access, clock, isRegistry),
-    rules: { names: settings.names, identity: settings.identity, isRegistry },
+    rules: {
+      names: settings.names,
+      identity: settings.identity,
+      isRegistry,
+      policyOf: (resource: PullSecret) => policyOf(settings, resource),
+    },
     random: systemRandom,
     fetchDeadline: () => AbortSignal.timeout(FETCH_MS),
   };

@@ -10,6 +10,8 @@ export interface Rules {
     /** One principal for all, in these namespaces only. */
     | { readonly kind: "controller"; readonly namespaces: ReadonlySet<string> };
   isRegistry(host: string): boolean;
+  /** The policy statement that pulls with the resource's Secret need. */
+  policyOf(resource: PullSecret): string;
 }
 
 /** Undefined if the resource is allowed. */

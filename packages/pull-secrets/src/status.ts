@@ -10,6 +10,8 @@ interface StatusFacts {
   readonly secret: KnownSecret | undefined;
   readonly progress: Progress;
   readonly refusal: Failure | undefined;
+  /** The statement that pulls need. */
+  readonly policy: string;
   /** Epoch milliseconds. */
   readonly nowMs: number;
 }
@@ -75,14 +77,14 @@ const CONDITION_KEYS = ["status", "reason", "message", "observedGeneration", "la
 type Ready = Pick<Condition, "status" | "reason" | "message">;
 
 function readyOf(
-  { resource, secret, progress, refusal, nowMs }: StatusFacts,
+  { resource, secret, progress, refusal, nowMs, policy }: StatusFacts,
   tokens: ReadonlyMap<string, IssuedToken>,
 ) {
   const { fetch, apply } = progress.gates;
   const failed = (failure: Failure, detail?: string): Ready => ({
     status: "False",
     reason: reasonOf(failure.code),
-    message: describeFailure(failure, resource, detail),
+    message: describeFailure(failure, policy, detail),
   });
   if (refusal !== undefined) return failed(refusal);
   if (secret?.kind === "foreign") return failed({ code: "secret-conflict", place: resource.name }, secret.why);
@@ -91,7 +93,7 @@ function readyOf(
   const issued = resource.registries.map((host) => [host, tokens.get(host)] as const);
   if (issued.some(([, token]) => token === undefined)) return failure && failed(failure);
 
-  const text = failure && describeFailure(failure, resource);
+  const text = failure && describeFailure(failure, policy);
   const expired = issued.filter(([, token]) => token !== undefined && token.expiresAtMs <= nowMs);
   if (expired.length > 0)
     return {
