@@ -90,7 +90,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", `${lines}\n${credential}`));
     const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
     // The proxy closes each connection.
-    expect(doctor.stdout).toContain('"domain-unreachable"');
+    expect(doctor.stdout).toContain('"proxy-unreachable"');
     expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
   });
 
