@@ -12,8 +12,9 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, nodeScripts, settingsFor } from "./install/archives.ts";
+import { type Archives, scriptOfRelease, settingsFor } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
+import { variablesOfKill } from "./install/killed-at-step.ts";
 import {
   BUCKET,
   CLOUD_INIT_FOLDER,
@@ -39,25 +40,15 @@ const READ_ONLY_USR = "mount --bind /usr /usr && mount -o remount,bind,ro /usr";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
-  ["stage: install_files", 0],
-  ["stage: install ocir", 600],
-  ["stage: start_units", 0],
-  ["stage: connect", 150],
-  ["installed: the kubelet gets", 0],
-  ...(isLongRun ? morePoints() : []),
+  ...(isLongRun ? every(100, 3_500) : [0, 900, 1_500, 2_100]).map((afterMs): [string, number] => [
+    "verified: ",
+    afterMs,
+  ]),
+  ["bootstrap: oke-init", 0],
 ];
 
-/** Each stage, and several times within the longest ones. */
-function morePoints(): [line: string, afterMs: number][] {
-  return [
-    ["stage: check_machine", 0],
-    ["stage: check_libraries", 0],
-    ...[0, 200, 400, 800, 1_000, 1_200, 1_400].map((afterMs): [string, number] => ["stage: install ocir", afterMs]),
-    ["stage: check_config", 0],
-    ["stage: ask_plugin", 0],
-    ...[0, 100, 200, 250, 300, 350].map((afterMs): [string, number] => ["stage: connect", afterMs]),
-    ["bootstrap: oke-init", 0],
-  ];
+function every(stepMs: number, endMs: number): number[] {
+  return Array.from({ length: endMs / stepMs }, (_, step) => step * stepMs);
 }
 
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/tenancy/app" });
@@ -110,7 +101,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
 
   describe("bootstraps a node", () => {
     it("by a release's script without settings, and prints the verified checksum", async () => {
-      const { stderr, kubelet } = await boot(nodeScripts(archives.good, BUCKET).packed);
+      const { stderr, kubelet } = await boot(scriptOfRelease(archives.good, BUCKET));
       expect(kubelet).toEqual([...BASE, ...OUR_FLAGS]);
       expect(stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
     });
@@ -150,8 +141,8 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("by oke-install.sh when the caller names the cluster", async () => {
       node.addBootstrap("oke-install");
       const run = await node.install(settingsFor(archives.good), [
-        ...["--apiserver-endpoint", "10.0.0.10", "--kubelet-extra-args=--v=2", "--kubelet-ca-cert", "LS0t"],
-        ...["--kubelet-extra-args", "--max-pods=9"],
+        ...["--kubelet-extra-args", "--v=2", "--kubelet-extra-args", "--max-pods=9"],
+        ...["--", "--apiserver-endpoint", "10.0.0.10", "--kubelet-ca-cert", "it's LS0t"],
       ]);
       await expectInstalled(run);
       expect([await bootstraps(), run.kubelet]).toEqual([
@@ -161,7 +152,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
 
     it("with the rendered cloud-init.yaml", async () => {
-      const script = gzipSync(nodeScripts(archives.good, BUCKET).plain).toString("base64");
+      const script = gzipSync(scriptOfRelease(archives.good, BUCKET)).toString("base64");
       const values: Record<string, string> = { script, kubelet_extra_args: "--v=4" };
       const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
       const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
@@ -175,7 +166,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const [block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
       expect(others).toEqual([]);
       const folder = temporaryFolder();
-      writeFileSync(join(folder, "ocir-broker-node.sh"), nodeScripts(archives.good, "http://10.1.2.3/").packed);
+      writeFileSync(join(folder, "ocir-broker-node.sh"), scriptOfRelease(archives.good, "http://10.1.2.3/"));
       const env = { PATH: "/usr/bin:/bin", source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
       execFileSync("sh", ["-ec", block], { cwd: folder, env });
       const { kubelet } = await boot(readFileSync(join(folder, "user-data.sh"), "utf8"));
@@ -219,15 +210,14 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       }
       const [ofKubelet, set] = [node.root.read(CONFIG).toString(), node.root.read(ofBroker).toString()];
       node.root.write(ofBroker, `${set}# changed by an administrator\n`);
-      const connect = ["connect", CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "of neither"];
-      const refused = await node.root.exec("/usr/libexec/ocir-broker/setup", connect);
+      const refused = await node.root.exec("ocir-broker", ["node", "connect", "--service-accounts", "of neither"]);
       expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`in ${ofBroker} to of neither`)]);
       expect(node.root.read(CONFIG).toString()).toBe(ofKubelet);
       node.root.write(ofBroker, set);
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const { stderr } = await node.root.exec(`${PLUGIN}-sa`, [], { input });
       expect(stderr).toContain("service-account-token-unreadable");
-      await node.root.run("/usr/libexec/ocir-broker/setup", ["disconnect"]);
+      await node.root.run("ocir-broker", ["node", "disconnect"]);
       expect(node.root.read(ofBroker).toString()).toBe(before);
       expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");
       expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
@@ -261,7 +251,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       {
         what: "no network",
         code: "download",
-        said: /the archive cannot be fetched: curl/,
+        said: /: download: .* cannot be fetched: curl/,
         settings: () => ({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" }),
       },
       {
@@ -280,7 +270,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       {
         what: "a foreign architecture",
         code: "install",
-        said: /this archive is for Linux on /,
+        said: /: install: status 1: /,
         settings: () => settingsFor(archives.foreign),
       },
       {
@@ -320,12 +310,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const before = await node.root.exec("cat", [CONFIG]);
       const run = await node.install(settings(), ["--kubelet-extra-args", "--v=4"]);
       await node.root.run("sh", ["-c", undo]);
-      expect(run.stderr).toMatch(/ERROR: the kubelet gets no flags for ocir-broker/);
+      expect(run.stderr).toMatch(new RegExp(`ERROR: the installation failed and was undone: ${code}: `));
       expect(run.stderr).toMatch(said);
       expect(run.stderr).not.toContain("secret");
-      expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(
-        `\nocir_broker_install_failed{reason="${code}"} 1`,
-      );
+      expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
       // The state without ocir-broker.
       expect((await node.root.exec("cat", [CONFIG])).stdout).toBe(before.stdout);
@@ -338,10 +326,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/secret/" });
       await node.root.run("umount", ["/dev/console"]);
       expect(await node.root.run("cat", ["/run/console"])).toMatch(
-        /^ocir-broker-node: ERROR: the kubelet gets no flags.*the archive cannot be fetched: curl: .*$/,
+        /^ocir-broker-node: ERROR: the installation failed and was undone: download: .* cannot be fetched: curl: .*$/,
       );
       expect(await node.root.run("journalctl", ["-t", "ocir-broker-node", "--no-pager"])).toContain(
-        "ERROR: the kubelet gets no flags",
+        "ERROR: the installation failed",
       );
       await expectInstalled(await node.install(fromBucket()));
       expect((await node.root.exec("ls", [INSTALL_METRICS])).stdout).toBe("");
@@ -397,8 +385,8 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
       const run = await node.install(settingsFor(archives.good));
       await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
-      expect([run.exitCode, run.kubelet]).toEqual([1, undefined]);
-      expect(run.stderr).toContain("the node cannot be bootstrapped: the metadata service has no oke_init_script");
+      expect([run.exitCode === 0, run.kubelet]).toEqual([false, undefined]);
+      expect(run.stderr).toContain("the node cannot be bootstrapped: there is no oke_init_script");
     });
   });
 
@@ -417,5 +405,22 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await expectInstalled(await node.install(fromBucket()));
     }
     process.stdout.write(`killed:\n${seen.map((text) => `  ${text}\n`).join("")}`);
+  });
+
+  it("leaves a kubelet that starts when its installer is killed before any change, and so is the removal of its traces", async () => {
+    const seen: string[] = [];
+    for (let change = 1; ; change += isLongRun ? 1 : 23) {
+      await node.renew();
+      const env = { ...fromBucket(), ...(await variablesOfKill(node, change)) };
+      const run = await node.install(env, ["--kubelet-extra-args", OUR_FLAGS.join(" ")]);
+      if (!run.stderr.includes("ERROR")) break;
+      expect(run.stderr).toContain(": killed: the installer was killed");
+      expect(await node.errorsOf(run.kubelet ?? [...BASE, "not bootstrapped"]), run.stderr).toEqual([]);
+      expect(await node.errorsOf([...BASE, ...OUR_FLAGS]), run.stderr).toEqual([]);
+      seen.push(`${change}`);
+      await expectInstalled(await node.install(fromBucket()));
+    }
+    process.stdout.write(`installer killed before the changes ${seen.join(" ")}\n`);
+    expect(seen.length).toBeGreaterThan(2);
   });
 });

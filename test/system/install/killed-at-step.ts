@@ -18,11 +18,17 @@ function library(): Buffer {
   return built;
 }
 
-/** @returns the number of changes made; less than `step` if the program ended before. */
-export async function runKilledAt({ root }: OkeNode, step: number, command: readonly string[]): Promise<number> {
+/** @returns the variables that kill each `ocir-broker` before its nth change. */
+export async function variablesOfKill({ root }: OkeNode, step: number): Promise<Record<string, string>> {
   root.write(LIBRARY, library(), 0o755);
   await root.run("rm", ["-f", COUNT]);
-  const env = { LD_PRELOAD: LIBRARY, KILLED_AT: String(step), KILLED_AT_COUNT: COUNT };
+  return { LD_PRELOAD: LIBRARY, KILLED_AT: String(step), KILLED_AT_COUNT: COUNT };
+}
+
+/** @returns the number of changes made; less than `step` if the program ended before. */
+export async function runKilledAt(node: OkeNode, step: number, command: readonly string[]): Promise<number> {
+  const { root } = node;
+  const env = await variablesOfKill(node, step);
   const [program = "", ...args] = command;
   await root.exec(program, args, { env });
   // The lock's holder ends with the installer.
