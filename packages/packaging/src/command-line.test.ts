@@ -28,6 +28,8 @@ describe("parseArguments", () => {
 });
 
 it("warningOf says what to set when the script has no address", () => {
-  expect(warningOf(undefined)).toMatch(/warning: .*no address.*\nSet sources= at its top, or OCIR_BROKER_SOURCES, .* --base-url\.\n$/);
+  expect(warningOf(undefined)).toMatch(
+    /warning: .*no address.*\nSet sources= at its top, or OCIR_BROKER_SOURCES, .* --base-url\.\n$/,
+  );
   expect(warningOf("https://b.example")).toBe("");
 });
