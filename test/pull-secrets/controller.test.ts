@@ -13,6 +13,7 @@ import { createMetrics, type Metrics } from "../../packages/pull-secrets/src/met
 import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/pull-secret.ts";
 import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
 import { createControllerSource, createServiceAccountSource } from "../../packages/pull-secrets/src/token-source.ts";
+import { watchCluster } from "../../packages/pull-secrets/src/watched-cluster.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
 
@@ -33,7 +34,7 @@ const limits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectio
 
 let api: ApiServerDouble;
 let said: string[];
-let running: { stop(): Promise<void>; metrics: Metrics }[];
+let running: Running[];
 
 beforeEach(async () => {
   said = [];
@@ -51,7 +52,14 @@ afterEach(async () => {
   await api.stop();
 });
 
-function startController(identity: Rules["identity"] = { kind: "service-account" }) {
+interface Running {
+  readonly metrics: Metrics;
+  endTerm(): Promise<void>;
+  startTerm(): void;
+  stop(): Promise<void>;
+}
+
+function startController(identity: Rules["identity"] = { kind: "service-account" }): Running {
   const server = createApiServer({
     url: api.url(),
     caCertificate: simulator.clusterCaCertificate,
@@ -72,27 +80,40 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   const live = async () => exchange.exchange(await cluster.requestToken("shop", "ocir-pull", endless()), endless());
   const metrics = createMetrics(clock);
   const ending = new AbortController();
+  const say = (text: string) => void said.push(text);
+  const names = new Set(["ocir-pull", "builder"]);
+  const watched = watchCluster({ api: server, clock, names, signal: ending.signal, say });
   const options = {
-    ...{ api: server, cluster, clock, random: createSeededRandom(2), metrics, fetchDeadline: endless },
+    ...{ watched, cluster, say, clock, random: createSeededRandom(2), metrics, fetchDeadline: endless },
     source:
       identity.kind === "controller"
         ? createControllerSource({ ...shared, sessions: { live, newerThan: async () => undefined } })
         : createServiceAccountSource({ ...shared, exchange, requestToken: cluster.requestToken }),
     rules: {
-      names: new Set(["ocir-pull", "builder"]),
+      names,
       identity,
       isRegistry: (host: string) => host.endsWith("ocir.io"),
       policyOf: ({ namespace }: PullSecret) => `Allow ${namespace}`,
     },
-    say: (text: string) => void said.push(text),
   };
-  const ended = runController(options, ending.signal);
+  let term = new AbortController();
+  let ended = runController(options, term.signal);
+  const endTerm = async () => {
+    term.abort();
+    await clock.advance(1_000);
+    await ended;
+  };
   const controller = {
     metrics,
+    endTerm,
+    startTerm() {
+      term = new AbortController();
+      ended = runController(options, term.signal);
+    },
     async stop() {
+      await endTerm();
       ending.abort();
       await clock.advance(1_000);
-      await ended;
       await server.close();
     },
   };
@@ -350,6 +371,22 @@ it("takes the controller's token back before anything else when the identity is 
   expect(JSON.stringify(authsIn())).not.toContain(first);
 });
 
+it("does nothing without the Lease, and works at once with it, because it has watched meanwhile", async () => {
+  await issued();
+  const [{ endTerm, startTerm }] = running as [Running];
+  await endTerm();
+  const before = structuredClone(api.requests);
+  api.createResource("shop", { registries: [HOST] }, "builder");
+  api.accounts.set("shop/builder", "account-2");
+  await clock.advance(MINUTE_MS);
+  expect(api.requests).toEqual(before);
+  startTerm();
+  await untilReason("Issued", "shop", "builder");
+  expect(api.requests.filter((line) => line.startsWith("GET"))).toHaveLength(
+    before.filter((line) => line.startsWith("GET")).length,
+  );
+});
+
 it("goes on after an outage of the API server", async () => {
   await issued();
   await api.stop();
@@ -389,7 +426,7 @@ it("leaves another controller's condition alone, and reports once", async () => 
 
 it("shows metrics without a namespace or a name", async () => {
   await issued();
-  const [{ metrics }] = running as [(typeof running)[number]];
+  const [{ metrics }] = running as [Running];
   let text = "";
   const isShown = async () => {
     text = await metrics.render();

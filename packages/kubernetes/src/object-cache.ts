@@ -55,6 +55,7 @@ const GONE = 410;
 export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: ObjectCache<T>; synced: Promise<void> } {
   const { api, clock, path, query = {}, parse, onChange, say, signal } = options;
   const known = new Map<string, Known<T>>();
+  let told = "";
 
   function put(object: unknown, isDeleted = false): void {
     const { namespace, name, resourceVersion } = (object as { metadata: Metadata }).metadata;
@@ -113,6 +114,12 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
     return version;
   }
 
+  /** An outage is one line, not one each second. */
+  function tell(text: string): void {
+    if (text !== told) say(text);
+    told = text;
+  }
+
   async function follow(onSynced: () => void): Promise<void> {
     let version: string | undefined;
     while (!signal.aborted) {
@@ -123,10 +130,11 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
           onSynced();
         }
         version = await watch(version);
+        told = "";
       } catch (error) {
         if (signal.aborted) return;
         if (statusOf(error) === GONE) version = undefined;
-        else say(describeRefusal(error));
+        else tell(describeRefusal(error));
       }
       // Also if something between ends each watch at once.
       if (clock.monotonicMs() - startedAtMs < RETRY_MS) await sleep(RETRY_MS, clock);

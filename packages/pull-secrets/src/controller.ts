@@ -1,6 +1,6 @@
 /**
- * Carries out what `decide` decides, one action at a time for each resource: watches resources and Secrets, fetches tokens under a rate limit,
- * applies Secrets, and reports status and Events. Everything it knows is lost with it; the next leader reads it from the cluster.
+ * Carries out what `decide` decides, one action at a time for each resource: fetches tokens under a rate limit, applies Secrets, and
+ * reports status and Events. What it remembers is lost with it; the next leader reads everything else from the cluster.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { retryHintOf } from "@ocir-broker/foundation/expiring";
@@ -9,22 +9,20 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
-import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
-import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
-import { type Cluster, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { type Action, decide } from "./decide.ts";
 import { describeFailure, failureCodeOf } from "./failure.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Attempt, type CloudAnswer, type GateName, gateAfter, type Progress, progressFor } from "./progress.ts";
-import { type PullSecret, type PullSecretStatus, parsePullSecret } from "./pull-secret.ts";
+import type { PullSecret, PullSecretStatus } from "./pull-secret.ts";
 import { PullSecretError } from "./pull-secret-error.ts";
 import type { Rules } from "./rules.ts";
-import { type KnownSecret, readSecret } from "./secret-content.ts";
 import { ISSUED } from "./status.ts";
 import type { TokenSource } from "./token-source.ts";
+import type { WatchedCluster } from "./watched-cluster.ts";
 
 export interface ControllerOptions {
-  readonly api: ApiServer;
+  readonly watched: WatchedCluster;
   readonly cluster: Cluster;
   readonly source: TokenSource;
   readonly rules: Rules;
@@ -56,9 +54,6 @@ export function runController(options: ControllerOptions, signal: AbortSignal): 
 class Controller {
   readonly #options: ControllerOptions;
   readonly #signal: AbortSignal;
-  readonly #resources: Watched<PullSecret>;
-  /** By name, since each name has a watch of its own. */
-  readonly #secrets: ReadonlyMap<string, Watched<KnownSecret>>;
   readonly #fetches: Limiter;
   readonly #writes: Limiter;
   /** By the resource's key, as all that follow. */
@@ -70,39 +65,33 @@ class Controller {
   readonly #again = new Set<string>();
   /** Resolvers of steps that wait for a limiter. */
   readonly #waiting = new Set<() => void>();
-  #isSynced = false;
   #prunedAtMs = 0;
 
   constructor(options: ControllerOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
-    const { api, clock, rules, say } = options;
-    const onChange = (namespace: string, name: string) => this.#start(`${namespace}/${name}`);
-    const shared = { api, clock, signal, onChange, say };
-    this.#resources = watchObjects({ ...shared, path: RESOURCES_PATH, parse: parsePullSecret });
-    this.#secrets = new Map(
-      [...rules.names].map((name) => {
-        const query = { fieldSelector: `metadata.name=${name}` };
-        return [name, watchObjects({ ...shared, path: SECRETS_PATH, query, parse: readSecret })];
-      }),
-    );
+    const { clock } = options;
     const spacing = { spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST };
     this.#fetches = createLimiter({ clock, concurrency: MAX_FETCHES, ...spacing });
     this.#writes = createLimiter({ clock, concurrency: MAX_WRITES });
   }
 
   async run(): Promise<void> {
-    const { clock, metrics } = this.#options;
-    this.#signal.addEventListener("abort", () => this.#close());
-    const watched = [this.#resources, ...this.#secrets.values()];
-    await Promise.all(watched.map(({ synced }) => synced));
-    this.#isSynced = true;
-    metrics.show({ resources: () => this.#resources.cache.values(), waiting: () => this.#waiting.size });
-    for (const { namespace, name } of this.#resources.cache.values()) this.#start(`${namespace}/${name}`);
+    const { clock, metrics, watched } = this.#options;
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    this.#signal.addEventListener("abort", () => {
+      this.#close();
+      resolve();
+    });
+    await Promise.race([watched.synced, aborted]);
+    watched.notify((namespace, name) => this.#start(`${namespace}/${name}`));
+    metrics.show({ resources: () => watched.resources.values(), waiting: () => this.#waiting.size });
+    for (const { namespace, name } of watched.resources.values()) this.#start(`${namespace}/${name}`);
     while (!this.#signal.aborted) {
       await sleep(TICK_MS, clock);
       this.#wake(clock.wallMs());
     }
+    watched.notify(undefined);
     metrics.show(undefined);
     await Promise.all(this.#inWork.values());
   }
@@ -125,7 +114,7 @@ class Controller {
 
   /** Takes steps for a resource until it can wait. */
   #start(key: string): void {
-    if (!this.#isSynced || this.#signal.aborted) return;
+    if (this.#signal.aborted) return;
     if (this.#inWork.has(key)) {
       this.#again.add(key);
       return;
@@ -167,13 +156,13 @@ class Controller {
   }
 
   #resourceOf(key: string): PullSecret | undefined {
-    return this.#resources.cache.get(...split(key));
+    return this.#options.watched.resources.get(...split(key));
   }
 
   #decide(key: string): Action {
     const [namespace, name] = split(key);
-    const secret = this.#secrets.get(name)?.cache.get(namespace, name);
-    const { clock, rules } = this.#options;
+    const { clock, rules, watched } = this.#options;
+    const secret = watched.secrets(name)?.get(namespace, name);
     return decide(this.#resourceOf(key), secret, clock.wallMs(), this.#progress.get(key), rules);
   }
 
@@ -210,14 +199,14 @@ class Controller {
 
   /** @returns a function that shows the result to the next decision. */
   async #write(resource: PullSecret, action: Extract<Action, { kind: "apply" | "report" }>): Promise<() => void> {
-    const { cluster } = this.#options;
+    const { cluster, watched } = this.#options;
     if (action.kind === "apply") {
       const secret = await cluster.applySecret(resource, action.content, this.#signal);
-      return () => this.#secrets.get(resource.name)?.cache.put(secret);
+      return () => watched.secrets(resource.name)?.put(secret);
     }
     const reported = await cluster.reportStatus(resource, action.status, this.#signal);
     await this.#reportEvent(resource, action.status);
-    return () => this.#resources.cache.put(reported);
+    return () => watched.resources.put(reported);
   }
 
   /** An Event only if the reason is another one. A lost Event is not sent again. */
@@ -234,11 +223,6 @@ class Controller {
       if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`);
     });
   }
-}
-
-interface Watched<T> {
-  readonly cache: ObjectCache<T>;
-  readonly synced: Promise<void>;
 }
 
 function split(key: string): [namespace: string, name: string] {

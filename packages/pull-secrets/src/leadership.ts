@@ -27,6 +27,8 @@ interface Term {
 export async function lead({ lease, clock, work, say }: LeadershipOptions, signal: AbortSignal): Promise<void> {
   let term: Term | undefined;
   let failure: { error: unknown } | undefined;
+  /** An outage is one line, not one each two seconds. */
+  let told = "";
 
   const startLimit = (ending: AbortController) =>
     clock.setTimer(() => {
@@ -61,8 +63,11 @@ export async function lead({ lease, clock, work, say }: LeadershipOptions, signa
     try {
       if ((await lease.take()).kind === "ours") renewed();
       else await end();
+      told = "";
     } catch (error) {
-      say(describeRefusal(error));
+      const text = describeRefusal(error);
+      if (text !== told) say(text);
+      told = text;
     }
     await sleep(RETRY_MS, clock);
   }

@@ -25,6 +25,7 @@ import { policyOf } from "./policy.ts";
 import type { PullSecret } from "./pull-secret.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { createControllerSource, createServiceAccountSource, type TokenSource } from "./token-source.ts";
+import { watchCluster } from "./watched-cluster.ts";
 
 /** The name that the chart gives it. */
 const LEASE = "ocir-pull-secrets";
@@ -67,8 +68,9 @@ async function main(): Promise<void> {
   });
   const isRegistry = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
   const metrics = createMetrics(clock);
+  const watched = watchCluster({ api, clock, names: settings.names, signal: ending.signal, say });
   const options = {
-    ...{ api, cluster, clock, metrics, say },
+    ...{ watched, cluster, clock, metrics, say },
     source: createSource(settings, cluster, access, clock, isRegistry),
     rules: {
       names: settings.names,
