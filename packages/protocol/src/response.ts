@@ -2,7 +2,7 @@
  * Encodes a credential provider's response to the kubelet on standard output: one CredentialProviderResponse.
  *
  * Since 1.32 the kubelet refuses a response with an unknown field, so it has exactly the contract's five. It forbids the kubelet to
- * cache, because another call costs a millisecond, and only the broker knows which token is fresh.
+ * cache, because another call costs milliseconds, and only the broker can replace a token (docs/decisions/0025-why-a-daemon.md).
  */
 import type { RegistryCredentials } from "./auth.ts";
 import { type ApiVersion, MAX_RESPONSE_BYTES } from "./contract.ts";
