@@ -15,6 +15,7 @@ export async function makeImage(folder: string): Promise<{ image: string; digest
   const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
   copyFileSync(join(nodePackage, "bin/node"), join(programs, "node"));
+  copyFileSync(join(CHECKOUT, "dist/libatomic.so.1"), join(programs, "libatomic.so.1"));
   const content = { target, programs, nodePackage };
   return makePullSecretsImage({ version: VERSION, epochS: 1_767_225_600 }, [content], { work, output: folder });
 }
