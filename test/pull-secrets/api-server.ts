@@ -30,8 +30,10 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   ocirpullsecrets: `/apis/${API_VERSION}`,
 };
 const PAGE = 3;
+const FIELD_CONFLICT = { causes: [{ reason: "FieldManagerConflict", field: ".data" }] };
 
-const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
+const refusal = (status: number, message: string, details?: object) =>
+  Object.assign(new Error(message), { status, details });
 
 export async function startApiServer({ names, issueToken }: Options) {
   let version = 100;
@@ -50,6 +52,8 @@ export async function startApiServer({ names, issueToken }: Options) {
     accounts: new Map<string, string>(),
     /** Answers every request with this status, if set. */
     failWith: undefined as number | undefined,
+    /** The same for applies of Secrets. */
+    failApplyWith: undefined as number | undefined,
     url: () => new URL(`http://127.0.0.1:${port}`),
     start: () =>
       new Promise<void>((resolve) =>
@@ -110,8 +114,8 @@ export async function startApiServer({ names, issueToken }: Options) {
       if (api.failWith !== undefined) throw refusal(api.failWith, "told to fail");
       body = await act(request, url);
     } catch (error) {
-      const { status: code = 500, message } = error as ReturnType<typeof refusal>;
-      [status, body] = [code, { kind: "Status", status: "Failure", message, code }];
+      const { status: code = 500, message, details } = error as ReturnType<typeof refusal>;
+      [status, body] = [code, { kind: "Status", status: "Failure", message, details, code }];
     }
     api.requests.push(`${request.method} ${url.pathname} ${status}`);
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -167,16 +171,17 @@ export async function startApiServer({ names, issueToken }: Options) {
 
   async function token(namespace: string, name: string, { spec }: KubernetesJson): Promise<KubernetesJson> {
     const uid = api.accounts.get(`${namespace}/${name}`);
-    if (uid === undefined) throw refusal(404, `serviceaccounts "${name}" not found`);
+    if (uid === undefined) throw refusal(404, `serviceaccounts "${name}" not found`, { kind: "serviceaccounts", name });
     return { status: { token: await issueToken(namespace, name, uid, spec.expirationSeconds * 1_000) } };
   }
 
   function apply(namespace: string, name: string, applied: KubernetesJson): KubernetesJson {
+    if (api.failApplyWith !== undefined) throw refusal(api.failApplyWith, "told to fail");
     const before = api.get("secrets", namespace, name);
     const other = before?.metadata.managedFields?.find(
       ({ manager, fieldsV1 }: KubernetesJson) => manager !== MANAGER && fieldsV1["f:data"] !== undefined,
     );
-    if (other !== undefined) throw refusal(409, `conflict with ${other.manager}`);
+    if (other !== undefined) throw refusal(409, `conflict with ${other.manager}`, FIELD_CONFLICT);
     if (before?.immutable || (before && before.type !== applied.type)) throw refusal(422, "field is immutable");
     const managedFields = [{ manager: MANAGER, operation: "Apply", fieldsV1: { "f:data": {} } }];
     const metadata = { ...applied.metadata, managedFields, uid: before?.metadata.uid };

@@ -335,6 +335,32 @@ it("replaces the tokens of a recreated service account with one apply, also thos
   expect(api.requests.filter((line) => line.includes("/secrets/"))).toHaveLength(1);
 });
 
+it.each([403, 404, 409, 429, 500])(
+  "keeps the Secret, and soon goes on, when a starting API server answers %d",
+  async (status) => {
+    const first = await issued();
+    api.failWith = status;
+    await clock.advance(BEFORE_RENEWAL_MS);
+    await untilTime(() => said.some((line) => line.includes("fetch failed")));
+    expect(authsIn()[HOST].password).toBe(first);
+    api.failWith = undefined;
+    const startedAtMs = clock.wallMs();
+    await untilTime(() => authsIn()[HOST]?.password !== first);
+    expect(authsIn()[HOST]).toBeDefined();
+    expect(clock.wallMs() - startedAtMs).toBeLessThan(2 * MINUTE_MS);
+  },
+);
+
+it("soon applies again after a conflict with a writer of the same moment, which is no other manager's field", async () => {
+  const first = await issued();
+  api.failApplyWith = 409;
+  await untilRenewal(() => said.some((line) => line.includes("apply failed")));
+  api.failApplyWith = undefined;
+  const startedAtMs = clock.wallMs();
+  await untilTime(() => authsIn()[HOST].password !== first, 500);
+  expect(clock.wallMs() - startedAtMs).toBeLessThan(MINUTE_MS);
+});
+
 it("gives the Secret to a recreated resource, and writes it again after the garbage collector", async () => {
   await issued();
   api.delete("ocirpullsecrets", "shop");

@@ -1,8 +1,9 @@
 /** The controller's writes to the API server: the Secret, the status, Events, and requests for service-account tokens. */
 
 import type { PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { statusOf } from "@ocir-broker/kubernetes/api-error";
+import { ApiError, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type EventFields, newEvent } from "@ocir-broker/kubernetes/event";
 import * as z from "zod";
@@ -16,6 +17,12 @@ export const RESOURCES_PATH = `/apis/${API_VERSION}/${PLURAL}`;
 /** The shortest life that the API server grants. */
 const TOKEN_SECONDS = 600;
 const tokenRequest = z.object({ status: z.object({ token: z.string() }) });
+
+const status = z.object({
+  details: z
+    .object({ kind: z.string().optional(), causes: z.array(z.object({ reason: z.string().optional() })).optional() })
+    .optional(),
+});
 
 export type Cluster = ReturnType<typeof createCluster>;
 
@@ -41,7 +48,10 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       const response = await api
         .send({ method: "POST", path, body, signal: limited(signal) })
         .catch((error: unknown) => {
-          throw errorOf(error, serviceAccount, { 403: "token-request-refused", 404: "service-account-missing" });
+          // Not of the namespace or the path, which a starting API server may not know: the Secret is emptied for this one.
+          const isMissing = statusIn(error)?.details?.kind === "serviceaccounts";
+          const missing = isMissing ? ({ 404: "service-account-missing" } as const) : {};
+          throw errorOf(error, serviceAccount, { 403: "token-request-refused", ...missing });
         });
       return new Secret(tokenRequest.parse(response).status.token);
     },
@@ -53,15 +63,17 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       try {
         return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
-        // 422: the type, or an immutable Secret, cannot be changed.
-        throw errorOf(error, name, { 403: "secret-refused", 409: "secret-conflict", 422: "secret-conflict" });
+        // Another 409 is one of two writers at the same moment. 422: the type, or an immutable Secret, cannot be changed.
+        const isConflict = statusIn(error)?.details?.causes?.some(({ reason }) => reason === "FieldManagerConflict");
+        const conflict = isConflict ? ({ 409: "secret-conflict" } as const) : {};
+        throw errorOf(error, name, { 403: "secret-refused", 422: "secret-conflict", ...conflict });
       }
     },
     /** Server-side apply too, because conditions of other types may have other managers. @returns the resource. */
-    async reportStatus(resource: PullSecret, status: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
+    async reportStatus(resource: PullSecret, reported: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}`;
-      const body = { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, status };
+      const body = { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, status: reported };
       try {
         return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
@@ -79,6 +91,11 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       await api.send({ method: "POST", path, body, signal: limited(signal) });
     },
   };
+}
+
+/** What the API server says about a refusal, if it is in the form of Kubernetes. */
+function statusIn(error: unknown): z.infer<typeof status> | undefined {
+  return error instanceof ApiError ? status.safeParse(parseJson(error.body)).data : undefined;
 }
 
 function errorOf(error: unknown, place: string, codes: Readonly<Record<number, PullSecretErrorCode>>): PullSecretError {
