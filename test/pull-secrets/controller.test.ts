@@ -357,7 +357,7 @@ it("soon applies again after a conflict with a writer of the same moment, which 
   await untilRenewal(() => said.some((line) => line.includes("apply failed")));
   api.failApplyWith = undefined;
   const startedAtMs = clock.wallMs();
-  await untilTime(() => authsIn()[HOST].password !== first, 500);
+  await untilTime(() => authsIn()[HOST].password !== first, 200);
   expect(clock.wallMs() - startedAtMs).toBeLessThan(MINUTE_MS);
 });
 
