@@ -13,6 +13,8 @@ const NEED_QUIET = [
 /** Files with a longer form (more inputs, every step). */
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
+  "test/cluster/pull-secrets.test.ts",
+  "test/cluster/pull-secrets-scale.test.ts",
   "test/system/daemonset.test.ts",
   "test/system/documentation.test.ts",
   "test/system/first-boot.test.ts",
