@@ -8,7 +8,7 @@ export const RELEASE_NAMESPACE = "ocir-pull-secrets";
 export const CONTROLLER = `system:serviceaccount:${RELEASE_NAMESPACE}:ocir-pull-secrets`;
 export const API_VERSION = `${api.group}/${api.version}`;
 export const FIELD_MANAGER = "ocir-broker";
-const LABELS = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
+export const LABELS = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
 const CHART = "/opt/checkout/deploy/helm/ocir-pull-secrets";
 
 export function resourcesPath(namespace: string): string {

@@ -13,6 +13,7 @@ import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import {
   CONTROLLER,
   helm,
+  LABELS,
   NAME,
   ownerReference,
   pullSecret,
@@ -27,6 +28,7 @@ import { createNamespace, createServiceAccount, namespacePath } from "./service-
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
 const DOMAIN = { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "ocir-client" };
+const KEYS_OF_FORMATS = { url: "x", username: "x", password: "x", accessKeyId: "x", secretKey: "x" };
 const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
 
 const HOSTS = [
@@ -42,6 +44,8 @@ const DENIED_SPECS: readonly [what: string, spec: object, reason: string][] = [
   ["with no registry", { registries: [] }, "should have at least 1 items"],
   ["with a registry twice", { registries: ["iad.ocir.io", "iad.ocir.io"] }, "Duplicate value"],
   ["with 17 registries", { registries: hosts(17) }, "must have at most 16 items"],
+  ["with an unknown format", { registries: hosts(1), formats: ["Helm"] }, 'supported values: "ArgoCD", "CDI"'],
+  ["with a format and two registries", { registries: hosts(2), formats: ["CDI"] }, "exactly one registry"],
   [
     "with the service account of another namespace",
     { registries: ["iad.ocir.io"], serviceAccountName: "depot/ocir-pull" },
@@ -53,7 +57,12 @@ const DENIED_SPECS: readonly [what: string, spec: object, reason: string][] = [
 const DENIED_SECRETS: readonly [what: string, fields: SecretFields, reason: string][] = [
   ["of another type", { type: "Opaque", data: {} }, "must be of the type kubernetes.io/dockerconfigjson"],
   ["that the API server fills with a service account's token", serviceAccountToken(), "must be of the type"],
-  ["with another key", { data: { ".dockerconfigjson": "{}", token: "x" } }, "without other keys"],
+  ["with another key", { data: { ".dockerconfigjson": "{}", token: "x" } }, "without keys that no format has"],
+  [
+    "that Argo CD takes for a cluster",
+    { labels: { ...LABELS, "argocd.argoproj.io/secret-type": "cluster" } },
+    "argocd.argoproj.io/secret-type=repo-creds only",
+  ],
   ["without our label", { labels: {} }, "must have the label app.kubernetes.io/managed-by=ocir-broker"],
   ["without an owner", { ownerReferences: [] }, "exactly one owner"],
   ["with two owners", { ownerReferences: [ownerReference("a"), ownerReference("b")] }, "exactly one owner"],
@@ -115,9 +124,12 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect(accepted).toEqual(HOSTS.filter(isAllowed));
     });
 
-    it("accepts 16 registries and a service account", async () => {
-      const response = await create("depot", { registries: hosts(16), serviceAccountName: "puller.2" });
-      expect(response.status).toBe(201);
+    it.each([
+      { registries: hosts(16), serviceAccountName: "puller.2" },
+      { registries: hosts(1), formats: ["ArgoCD", "CDI"] },
+      { registries: hosts(2), formats: [] },
+    ])("accepts %o", async (spec) => {
+      expect((await create("depot", spec)).status).toBe(201);
     });
 
     it.each(DENIED_SPECS)("denies a resource %s", async (_what, spec, reason) => {
@@ -151,6 +163,20 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const [first, second] = [await apply("shop"), await apply("shop", { data: token("new") })];
       expect([first.status, second.status]).toEqual([201, 200]);
       expect(second.body["metadata"]).toMatchObject({ uid: (first.body as never as Created).metadata.uid });
+    });
+
+    it("adds and removes the label and the keys of formats", async () => {
+      const labels = { ...LABELS, "argocd.argoproj.io/secret-type": "repo-creds" };
+      const formatted = await apply("shop", { labels, data: { ...token("new"), ...KEYS_OF_FORMATS } });
+      const plain = await apply("shop", { data: token("new") });
+      expect([formatted.status, plain.status]).toEqual([200, 200]);
+      expect(Object.keys(formatted.body["data"] as object).sort()).toEqual(
+        [".dockerconfigjson", ...Object.keys(KEYS_OF_FORMATS)].sort(),
+      );
+      expect([plain.body["metadata"], Object.keys(plain.body["data"] as object)]).toEqual([
+        expect.objectContaining({ labels: LABELS }),
+        [".dockerconfigjson"],
+      ]);
     });
 
     it("lists and watches Secrets of all namespaces by a listed name only", async () => {
@@ -244,7 +270,9 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
 
     it("gives a token to the listed namespaces only, and empties the Secrets of others", async () => {
       await until("depot is not listed", async () => (await apply("depot", withToken)).status === 403, 60_000);
-      expectPolicy(await apply("depot", withToken), "only namespaces of the value identity.namespaces");
+      const hidden = { data: { ".dockerconfigjson": '{"auths":{}}', password: "a" } };
+      for (const fields of [withToken, hidden])
+        expectPolicy(await apply("depot", fields), "only namespaces of the value identity.namespaces");
       expect([(await apply("shop", withToken)).status, (await apply("depot")).status]).toEqual([200, 200]);
     });
 

@@ -194,6 +194,23 @@ it("writes a Secret that every consumer of pull secrets understands, and reports
   expect(api.events[0].message).toContain("policy statement Allow shop");
 });
 
+it("adds and removes a format without a new token, and renews its keys", async () => {
+  const token = await issued();
+  const before = simulator.requests();
+  const passwordIn = (key: string) => {
+    const value = api.get("secrets", "shop", "ocir-pull").data[key];
+    return value && Buffer.from(value, "base64").toString();
+  };
+  api.changeResource("shop", { registries: [HOST], formats: ["CDI", "ArgoCD"] });
+  await untilTime(() => passwordIn("secretKey") === token, 500);
+  expect([passwordIn("password"), passwordIn("url")]).toEqual([token, `${HOST}/`]);
+  expect(simulator.requests()).toEqual(before);
+  await untilRenewal(() => passwordIn("secretKey") !== token);
+  expect(passwordIn("secretKey")).toBe(authsIn()[HOST].password);
+  api.changeResource("shop", { registries: [HOST] });
+  await untilTime(() => passwordIn("secretKey") === undefined, 500);
+});
+
 it("renews at half of a token's life, with three requests to the API server and no Event", async () => {
   const first = await issued();
   api.requests.length = 0;

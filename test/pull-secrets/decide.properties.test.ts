@@ -17,6 +17,7 @@ import { createSeededRandom } from "../seeded-random.ts";
 
 const HISTORIES = 100_000;
 const EVENTS = 12;
+const FORMAT_LISTS: readonly PullSecret["formats"][] = [[], ["CDI"], ["CDI", "ArgoCD"]];
 const START_MS = 1_767_225_600_000;
 const HOSTS = ["iad.ocir.io", "fra.ocir.io"];
 const LIVES_MS = [180_000, 600_000, 3_600_000];
@@ -193,7 +194,12 @@ class History {
         this.#progress = undefined;
         this.#rules = this.#pick([EVERYWHERE, EVERYWHERE, LISTED, UNLISTED]);
       },
-      () => this.#change({ registries: this.#pick([HOSTS, HOSTS.slice(1), HOSTS.slice(0, 1)]) }),
+      () => this.#change({ registries: this.#pick([HOSTS, HOSTS.slice(1), HOSTS.slice(0, 1)]), formats: [] }),
+      () =>
+        this.#change({
+          registries: this.#pick([HOSTS.slice(1), HOSTS.slice(0, 1)]),
+          formats: this.#pick(FORMAT_LISTS),
+        }),
       () => this.#change({ serviceAccountName: this.#pick(["other", undefined, "not-listed"]) }),
       () => {
         this.#account = undefined;
@@ -237,7 +243,7 @@ class History {
   #create(): void {
     const uid = String(++this.#uids);
     const base = { namespace: "shop", name: "ocir-pull", generation: 1, serviceAccountName: undefined };
-    this.#resource = { ...base, uid, registries: HOSTS.slice(0, 1), status: undefined };
+    this.#resource = { ...base, uid, registries: HOSTS.slice(0, 1), formats: [], status: undefined };
   }
 
   #change(spec: Partial<PullSecret>): void {
@@ -278,6 +284,13 @@ class History {
     const isOthers = held?.subject === CONTROLLER_SUBJECT && this.#rules !== LISTED;
     if (isOthers && this.#resource && this.#isApiUp && (this.#progress?.gates.apply.notBeforeMs ?? 0) <= this.#nowMs)
       this.broken.push("keeps the controller's token in a namespace that may not have it");
+    const isOthersFormat = held?.formats.some((format) => !this.#resource?.formats.includes(format)) ?? false;
+    if (
+      isOthersFormat &&
+      this.#healthySinceMs <= this.#nowMs &&
+      (this.#progress?.gates.apply.notBeforeMs ?? 0) <= this.#nowMs
+    )
+      this.broken.push("keeps a format that the resource no longer has");
   }
 
   #checkRepetition(action: Exclude<Action, { kind: "wait" }>): void {
@@ -295,8 +308,8 @@ class History {
 function textOf(action: Exclude<Action, { kind: "wait" }>): string {
   if (action.kind === "fetch") return action.registries.join();
   if (action.kind === "report") return action.status.conditions[0].message;
-  const { subject, ownerUid, tokens } = action.content;
-  return [subject, ownerUid, ...tokens.keys()].join();
+  const { subject, ownerUid, tokens, formats } = action.content;
+  return [subject, ownerUid, ...tokens.keys(), ...formats].join();
 }
 
 it(`decide keeps every Secret fresh and repeats nothing without back-off, in ${HISTORIES} random histories`, {

@@ -1,5 +1,6 @@
 /** Decides what is done for a resource next. Pure: the same facts give the same action, and the rest of the program carries it out. */
 import type { Failure } from "./failure.ts";
+import { FORMATS } from "./format.ts";
 import type { IssuedToken } from "./issued-token.ts";
 import { type GateName, LONGEST_WAIT_MS, type Progress, progressFor } from "./progress.ts";
 import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "./pull-secret.ts";
@@ -90,7 +91,7 @@ function contentFor(
     refusal?.code === "namespace-not-allowed" ||
     answer?.failure?.code === "service-account-missing" ||
     isOfOtherIdentity(held, rules);
-  if (isTakenBack) return held && { subject: "", ownerUid, tokens: NO_TOKENS };
+  if (isTakenBack) return held && { subject: "", ownerUid, tokens: NO_TOKENS, formats: [] };
   if (refusal !== undefined) return undefined;
 
   const fetched = answer?.tokens ?? NO_TOKENS;
@@ -101,7 +102,9 @@ function contentFor(
     const token = fetched.get(host) ?? kept.get(host);
     if (token !== undefined) tokens.set(host, token);
   }
-  return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens };
+  // In one order, to be compared. They name one registry.
+  const formats = tokens.size === 1 ? FORMATS.filter((format) => resource.formats.includes(format)) : [];
+  return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens, formats };
 }
 
 /** The controller's own tokens stay in no Secret after the identity was changed to service accounts. */
@@ -124,6 +127,7 @@ function isSame(content: SecretContent, held: SecretContent | undefined): boolea
     held !== undefined &&
     held.subject === content.subject &&
     held.ownerUid === content.ownerUid &&
+    held.formats.join() === content.formats.join() &&
     held.tokens.size === content.tokens.size &&
     [...content.tokens].every(([host, { fetchedAtMs }]) => held.tokens.get(host)?.fetchedAtMs === fetchedAtMs)
   );

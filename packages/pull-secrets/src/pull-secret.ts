@@ -1,6 +1,7 @@
 /** The resource OCIRPullSecret, as the API server stores it, and the part of it that the controller uses. */
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import * as z from "zod";
+import { FORMATS, type Format } from "./format.ts";
 
 export const KIND = "OCIRPullSecret";
 export const API_VERSION = `${api.group}/${api.version}`;
@@ -20,6 +21,8 @@ export interface PullSecret {
   /** Registry hosts. */
   readonly registries: readonly string[];
   readonly serviceAccountName: string | undefined;
+  /** With exactly one registry. */
+  readonly formats: readonly Format[];
   readonly status: PullSecretStatus | undefined;
 }
 
@@ -73,7 +76,11 @@ const resource = z.object({
     generation: z.number(),
     deletionTimestamp: z.string().optional(),
   }),
-  spec: z.object({ registries: z.array(z.string()).min(1), serviceAccountName: z.string().optional() }),
+  spec: z.object({
+    registries: z.array(z.string()).min(1),
+    serviceAccountName: z.string().optional(),
+    formats: z.array(z.enum(FORMATS)).default([]),
+  }),
   // One that others have written is replaced.
   status: status.optional().catch(undefined),
 });
@@ -83,8 +90,8 @@ export function parsePullSecret(object: unknown): PullSecret | undefined {
   const { data } = resource.safeParse(object);
   if (data === undefined || data.metadata.deletionTimestamp !== undefined) return undefined;
   const { namespace, name, uid, generation } = data.metadata;
-  const { registries, serviceAccountName } = data.spec;
-  return { namespace, name, uid, generation, registries, serviceAccountName, status: data.status };
+  const { registries, serviceAccountName, formats } = data.spec;
+  return { namespace, name, uid, generation, registries, serviceAccountName, formats, status: data.status };
 }
 
 export function serviceAccountOf({ name, serviceAccountName }: PullSecret): string {

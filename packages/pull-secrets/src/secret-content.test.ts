@@ -7,14 +7,16 @@ const CONTENT: SecretContent = {
   subject: "ocir-pull/uid-1",
   ownerUid: "uid-2",
   tokens: new Map([["iad.ocir.io", TOKEN]]),
+  formats: [],
 };
+const FORMATTED: SecretContent = { ...CONTENT, formats: ["ArgoCD", "CDI"] };
 // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
-const manifest = (): any => secretManifest({ namespace: "shop", name: "ocir-pull" }, CONTENT);
+const manifest = (content = CONTENT): any => secretManifest({ namespace: "shop", name: "ocir-pull" }, content);
 
 describe("readSecret", () => {
-  it("returns what secretManifest has written", () => {
-    const known = readSecret(manifest());
-    expect(known).toEqual({ kind: "ours", content: CONTENT });
+  it.each([[CONTENT], [FORMATTED]])("returns what secretManifest has written", (content) => {
+    const known = readSecret(manifest(content));
+    expect(known).toEqual({ kind: "ours", content });
     if (known.kind === "ours") expect(known.content.tokens.get("iad.ocir.io")?.token.reveal()).toBe("t1");
   });
 
@@ -22,6 +24,19 @@ describe("readSecret", () => {
     const changed = manifest();
     changed.data[".dockerconfigjson"] = Buffer.from('{"auths":{"x.ocir.io":{"password":"p"}}}').toString("base64");
     expect(readSecret(changed)).toMatchObject({ kind: "ours", content: { subject: "?", tokens: new Map() } });
+  });
+
+  it("finds no subject if a format has lost its label, lacks a key, or has another token", () => {
+    const changes: ((secret: ReturnType<typeof manifest>) => void)[] = [
+      ({ metadata }) => delete metadata.labels["argocd.argoproj.io/secret-type"],
+      ({ data }) => delete data.url,
+      ({ data }) => Object.assign(data, { secretKey: Buffer.from("t0").toString("base64") }),
+    ];
+    for (const change of changes) {
+      const secret = manifest(FORMATTED);
+      change(secret);
+      expect(readSecret(secret)).toMatchObject({ kind: "ours", content: { subject: "?" } });
+    }
   });
 
   it.each([
@@ -41,6 +56,14 @@ describe("readSecret", () => {
     expect(managedBy({ "f:data": {} })).toEqual({ kind: "foreign", why: "its manager is kubectl" });
     expect(managedBy({ "f:metadata": {} }).kind).toBe("ours");
   });
+});
+
+it("secretManifest adds the label and the keys that Argo CD and CDI read", () => {
+  const { metadata, data } = manifest(FORMATTED);
+  const texts = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, atob(String(value))]));
+  expect(metadata.labels).toMatchObject({ "argocd.argoproj.io/secret-type": "repo-creds" });
+  expect(texts).toMatchObject({ url: "iad.ocir.io/", username: "BEARER_TOKEN", password: "t1" });
+  expect(texts).toMatchObject({ accessKeyId: "BEARER_TOKEN", secretKey: "t1" });
 });
 
 it("secretManifest writes exactly the empty configuration without tokens, which the chart's policy compares", () => {

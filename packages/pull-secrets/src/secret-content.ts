@@ -4,8 +4,9 @@
  */
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { bearerCredentials } from "@ocir-broker/protocol/auth";
+import { bearerCredentials, type RegistryCredentials } from "@ocir-broker/protocol/auth";
 import * as z from "zod";
+import { type Format, type FormatFields, fieldsOf, formatsIn } from "./format.ts";
 import type { IssuedToken } from "./issued-token.ts";
 import { API_VERSION, KIND, MANAGER, type PullSecret, TOKENS_ANNOTATION } from "./pull-secret.ts";
 
@@ -16,6 +17,8 @@ export interface SecretContent {
   readonly ownerUid: string;
   /** By registry host. */
   readonly tokens: ReadonlyMap<string, IssuedToken>;
+  /** In which it is besides; empty unless there is exactly one token. */
+  readonly formats: readonly Format[];
 }
 
 export type KnownSecret =
@@ -64,13 +67,26 @@ export function readSecret(object: unknown): KnownSecret {
     if (token === undefined) continue;
     tokens.set(host, { token: new Secret(token), fetchedAtMs: fetched, expiresAtMs: expires, refreshAtMs: refresh });
   }
-  // An entry without its times counts as content of nobody, which is replaced.
-  const isKnown = Object.keys(auths).every((host) => tokens.has(host));
+  const { formats, isWhole } = formatsIn(fieldsIn(secret), ...soleLogin(tokens));
+  // An entry without its times, or a format that is incomplete, counts as content of nobody, which is replaced.
+  const isKnown = isWhole && Object.keys(auths).every((host) => tokens.has(host));
   const subject = isKnown ? (times?.subject ?? "") : UNKNOWN_SUBJECT;
-  return { kind: "ours", content: { subject, ownerUid: owner?.uid ?? "", tokens } };
+  return { kind: "ours", content: { subject, ownerUid: owner?.uid ?? "", tokens, formats } };
+}
+
+function fieldsIn({ metadata: { labels }, data }: z.infer<typeof secretObject>): FormatFields {
+  const texts = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]);
+  return { labels, data: Object.fromEntries(texts) };
+}
+
+/** Of the only token, or empty. */
+function soleLogin(tokens: SecretContent["tokens"]): [host: string, credentials: RegistryCredentials] {
+  const [only] = tokens.size === 1 ? tokens : [];
+  return only === undefined ? ["", NO_LOGIN] : [only[0], bearerCredentials(only[1].token.reveal())];
 }
 
 const UNKNOWN_SUBJECT = "?";
+const NO_LOGIN: RegistryCredentials = { username: "", password: "" };
 
 function whyForeign(secret: z.infer<typeof secretObject>): string | undefined {
   const { labels, managedFields } = secret.metadata;
@@ -92,19 +108,24 @@ export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">,
       { fetched: iso(fetchedAtMs), expires: iso(expiresAtMs), refresh: iso(refreshAtMs) },
     ]),
   );
+  const { labels, data } = fieldsOf(content.formats, ...soleLogin(content.tokens));
   return {
     apiVersion: "v1",
     kind: "Secret",
     metadata: {
       namespace,
       name,
-      labels: { [LABEL]: MANAGER },
+      labels: { ...labels, [LABEL]: MANAGER },
       annotations: { [TOKENS_ANNOTATION]: JSON.stringify({ subject: content.subject, tokens }) },
       ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name, uid: content.ownerUid }],
     },
     type: TYPE,
-    data: { [DATA_KEY]: Buffer.from(JSON.stringify({ auths })).toString("base64") },
+    data: base64Values({ ...data, [DATA_KEY]: JSON.stringify({ auths }) }),
   };
+}
+
+function base64Values(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
 }
 
 function iso(ms: number): string {
