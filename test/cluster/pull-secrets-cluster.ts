@@ -173,7 +173,13 @@ function createCluster(node: KubernetesNode) {
       if (status?.state?.running === undefined || id === undefined) return false;
       return (await node.root.exec("ctr", ["-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id])).exitCode === 0;
     },
-    logs: async () =>
-      (await node.root.exec("sh", ["-c", `cat /var/log/pods/${RELEASE_NAMESPACE}_*/*/*.log | tail -n 60`])).stdout,
+    /** When the tokens were fetched, and the last lines of the controller, to explain a failure. */
+    async renewals(): Promise<string> {
+      const path = `/api/v1/secrets?fieldSelector=metadata.name%3D${NAME}`;
+      const { items } = await get<{ items: V1Secret[] }>(path);
+      const times = items.map(({ metadata }) => `${metadata?.namespace}: ${JSON.stringify(metadata?.annotations)}`);
+      const logs = `tail -n 60 /var/log/pods/${RELEASE_NAMESPACE}_*/*/*.log`;
+      return [...times, (await node.root.exec("sh", ["-c", logs])).stdout].join("\n");
+    },
   };
 }

@@ -105,7 +105,7 @@ describeUnless(canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork(), "pull secret
     const [disturbances, pulls] = await Promise.all([disturbing, pullUntil(cluster, NAMESPACES, () => isOver)]);
     const exchanges = exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
     console.info(`${pulls} pulls within ${DURATION_S} s,`, disturbances, `${exchanges} token exchanges`);
-    expect(await failedPulls(cluster)).toEqual([]);
+    expect(await failedPulls(cluster), await cluster.renewals()).toEqual([]);
     expect(exchanges).toBeGreaterThanOrEqual(NAMESPACES.length);
   });
 
