@@ -140,7 +140,7 @@ bootstrap() {
 		oke) oke bootstrap "$@" ;;
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
 		none) ;;
-		running) [ $done = yes ] && ocir-broker node status >&2 ;;
+		running) [ $done = yes ] && ${program#$work} node status >&2 ;;
 		*) retry '2 4 4 4 4 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
 			bash -c "${init:?}" oke-init "$@" ;;
 	esac
