@@ -5,6 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { canRunCluster } from "./can-run-cluster.ts";
+import { buildConsumers } from "./consumer-programs.ts";
 import { buildPrograms, NEWEST_MINOR } from "./programs.ts";
 
 const OLDEST_MINOR = 34;
@@ -17,6 +18,7 @@ const minors = process.argv.includes("--all") ? [NEWEST_MINOR, OLDEST_MINOR] : [
 if (canRunCluster([]) === undefined) {
   try {
     for (const minor of minors) buildPrograms(minor, isShort ? SHORT_BUILD_LIMIT_MS : undefined);
+    buildConsumers(isShort);
   } catch (error) {
     if (!isShort) throw error;
     console.error(error);

@@ -1,0 +1,124 @@
+/**
+ * Programs and definitions of products that read pull secrets, from their Go modules. Each is made once and kept in the user's cache
+ * folder. `npm run test:cluster` makes them; a test without one is skipped.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
+
+const SOURCE = join(import.meta.dirname, "go");
+const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker/consumers");
+/** The checksum database lacks some of these modules; their sums are here and in `go/`. */
+const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOSUMDB: "off", GOFLAGS: "-mod=mod" };
+
+interface Program {
+  readonly path: string;
+  readonly folder: string;
+  readonly args: readonly string[];
+}
+
+const PROGRAMS = {
+  k8schain: {
+    path: join(CACHE, `k8schain-${keyOf("k8schain/go.mod", "k8schain/go.sum", "k8schain/main.go")}`),
+    folder: join(SOURCE, "k8schain"),
+    args: ["."],
+  },
+  /** Flux's, unmodified. A build takes 12 minutes on two cores. */
+  sourceController: {
+    path: join(CACHE, `source-controller-${keyOf("source-controller.mod", "source-controller.sum")}`),
+    folder: SOURCE,
+    args: ["-modfile=source-controller.mod", "github.com/fluxcd/source-controller"],
+  },
+} satisfies Record<string, Program>;
+
+export const K8SCHAIN = PROGRAMS.k8schain.path;
+export const SOURCE_CONTROLLER = PROGRAMS.sourceController.path;
+
+interface DefinitionsModule {
+  /** With its version. */
+  readonly module: string;
+  readonly sum: string;
+  /** Of CustomResourceDefinitions. */
+  readonly files: readonly string[];
+}
+
+const MODULES: readonly DefinitionsModule[] = [
+  {
+    module: "github.com/fluxcd/source-controller@v1.9.1",
+    sum: "h1:FF8XTxLND/pXzVtUESKURUDiItFJQDZBZkbHvZimN8s=",
+    files: [
+      "config/crd/bases/source.toolkit.fluxcd.io_buckets.yaml",
+      "config/crd/bases/source.toolkit.fluxcd.io_externalartifacts.yaml",
+      "config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml",
+      "config/crd/bases/source.toolkit.fluxcd.io_helmcharts.yaml",
+      "config/crd/bases/source.toolkit.fluxcd.io_helmrepositories.yaml",
+      "config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml",
+    ],
+  },
+  {
+    module: "github.com/kyverno/kyverno@v1.19.1",
+    sum: "h1:/MkgFii3/VlQfKR1JpC9tVwNNVNQTt2S4U6qCsafsTU=",
+    files: ["config/crds/policies.kyverno.io/policies.kyverno.io_imagevalidatingpolicies.yaml"],
+  },
+  {
+    module: "github.com/sigstore/policy-controller@v0.13.1",
+    sum: "h1:Woy+6bQ7pT/0m3/PSO2RtDxSHKBZ/8iHpCZFcZJThM8=",
+    files: ["config/300-clusterimagepolicy.yaml"],
+  },
+];
+
+export const DEFINITIONS: readonly string[] = MODULES.flatMap((each) => each.files.map((file) => placeOf(each, file)));
+
+/** Undefined if all are there, else the reason why tests are skipped. */
+export function lackOf(paths: readonly string[]): string | undefined {
+  return paths.every((path) => existsSync(path)) ? undefined : "not built, which npm run test:cluster does";
+}
+
+/** Makes what is missing; in a short run, only what takes less than a minute. @throws Error if something cannot be made. */
+export function buildConsumers(isShort: boolean): void {
+  mkdirSync(CACHE, { recursive: true });
+  for (const each of MODULES) download(each);
+  build(PROGRAMS.k8schain);
+  if (!isShort) build(PROGRAMS.sourceController);
+}
+
+function build({ path, folder, args }: Program): void {
+  if (existsSync(path)) return;
+  console.log(`building ${path} ...`);
+  const unfinished = `${path}.${process.pid}`;
+  run(["build", "-trimpath", "-ldflags", "-s -w", "-o", unfinished, ...args], folder);
+  renameSync(unfinished, path);
+}
+
+function download({ module, sum, files }: DefinitionsModule): void {
+  const missing = files.filter((file) => !existsSync(placeOf({ module }, file)));
+  if (missing.length === 0) return;
+  console.log(`downloading ${module} ...`);
+  const found = parseJson(run(["mod", "download", "-json", module], tmpdir())) as { Dir: string; Sum: string };
+  if (found.Sum !== sum) throw new Error(`${module} has the sum ${found.Sum}`);
+  for (const file of missing) copyFileSync(join(found.Dir, file), placeOf({ module }, file));
+}
+
+function run(args: readonly string[], cwd: string): string {
+  const { status, stdout, error } = spawnSync("go", args, {
+    cwd,
+    env: GO_ENVIRONMENT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`go ${args.join(" ")} failed`, { cause: error });
+  return stdout;
+}
+
+function placeOf({ module }: Pick<DefinitionsModule, "module">, file: string): string {
+  return join(CACHE, `${module.replaceAll("/", "+")}-${basename(file)}`);
+}
+
+function keyOf(...files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(join(SOURCE, file)));
+  return hash.digest("hex").slice(0, 12);
+}

@@ -1,0 +1,181 @@
+/**
+ * What products read from pull secrets, on a real API server: the library that most of them use, and the manifests of their pages. No
+ * kubelet and no controller run; the Secrets are those that the controller writes.
+ */
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { secretManifest } from "../../packages/pull-secrets/src/secret-content.ts";
+import { describeUnless } from "../system/describe-unless.ts";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { DEFINITIONS, K8SCHAIN, lackOf } from "./consumer-programs.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { requestAs } from "./impersonation.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { API_VERSION, helm, NAME } from "./pull-secret-objects.ts";
+import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+
+const PAGES = globSync(join(import.meta.dirname, "../../docs/consumers/*.md"));
+const YAML = /^```yaml\n([\s\S]*?)^```$/gm;
+const DEFINITIONS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const PROGRAM = "/usr/bin/k8schain";
+const LIMIT_MS = 60_000;
+const OLD = "old";
+
+/** Where objects of this kind are; those of the cluster have no namespace. */
+const COLLECTIONS: Readonly<Record<string, string>> = {
+  ConfigMap: "/api/v1/{}/configmaps",
+  ServiceAccount: "/api/v1/{}/serviceaccounts",
+  Deployment: "/apis/apps/v1/{}/deployments",
+  Job: "/apis/batch/v1/{}/jobs",
+  OCIRPullSecret: `/apis/${API_VERSION}/{}/ocirpullsecrets`,
+  OCIRepository: "/apis/source.toolkit.fluxcd.io/v1/{}/ocirepositories",
+  HelmRepository: "/apis/source.toolkit.fluxcd.io/v1/{}/helmrepositories",
+  ImageValidatingPolicy: "/apis/policies.kyverno.io/v1/imagevalidatingpolicies",
+  ClusterImagePolicy: "/apis/policy.sigstore.dev/v1alpha1/clusterimagepolicies",
+};
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+const lackOfProgram = lackOf([K8SCHAIN]);
+const lackOfDefinitions = lackOf(DEFINITIONS);
+
+describeCluster("consumers of pull secrets on a real API server", (minor) => {
+  let node: KubernetesNode;
+
+  beforeAll(async () => {
+    buildHelm();
+    const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
+    const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
+    node = await startKubernetes({ minor, files: [helmProgram, ...(lackOfProgram === undefined ? [program] : [])] });
+    await helm(node, "install");
+    return () => node.stop();
+  });
+
+  describeUnless(lackOfProgram, "k8schain", () => {
+    beforeAll(async () => {
+      for (const namespace of ["shop", "depot"]) {
+        await createNamespace(node, namespace);
+        await createServiceAccount(node, namespace, "runner");
+        const account = `${namespacePath(namespace)}/serviceaccounts/runner`;
+        await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
+        await apply(namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
+      }
+      await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret(OLD, "iad.ocir.io"));
+      await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret("path", "iad.ocir.io/acme"));
+    });
+
+    /** The controller's Secret. */
+    async function apply(namespace: string, tokens: Readonly<Record<string, string>>): Promise<void> {
+      const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, refreshAtMs: 1_800_000 };
+      const issued = Object.entries(tokens).map(
+        ([host, token]) => [host, { token: new Secret(token), ...times }] as const,
+      );
+      const content = { subject: "ocir-pull/1", ownerUid: "1", tokens: new Map(issued), formats: [] };
+      const path = `${namespacePath(namespace)}/secrets/${NAME}?fieldManager=ocir-broker`;
+      const { status } = await requestAs(node.root)("APPLY", path, secretManifest({ namespace, name: NAME }, content));
+      expect([200, 201]).toContain(status);
+    }
+
+    /** What the library finds, one login for each image. */
+    async function resolve(args: readonly string[], ...images: readonly string[]): Promise<string[]> {
+      const env = { KUBECONFIG: "/etc/kubernetes/admin.conf" };
+      const stdout = await node.root.run(PROGRAM, [...args, ...images], { env });
+      return stdout.trimEnd().split("\n");
+    }
+    const inShop = (secrets: string, image = "iad.ocir.io/acme/web:1") =>
+      resolve(["-namespace", "shop", "-secrets", secrets], image);
+
+    it.each(["shop", "depot"])(
+      "finds the token of the namespace %s, by the Secret and by the service account",
+      async (namespace) => {
+        const expected = [`BEARER_TOKEN iad-${namespace}`];
+        const image = "iad.ocir.io/acme/web:1";
+        expect(await resolve(["-namespace", namespace, "-secrets", NAME], image)).toEqual(expected);
+        expect(await resolve(["-namespace", namespace, "-service-account", "runner"], image)).toEqual(expected);
+      },
+    );
+
+    it("finds the token of each host in one Secret, and none for other hosts", async () => {
+      const images = ["iad.ocir.io/a/b", "fra.ocir.io/a/b", "phx.ocir.io/a/b", "iad.ocir.io.example.com/a/b", "alpine"];
+      expect(await resolve(["-namespace", "shop", "-secrets", NAME], ...images)).toEqual([
+        ...["BEARER_TOKEN iad-shop", "BEARER_TOKEN fra-shop", "anonymous", "anonymous", "anonymous"],
+      ]);
+    });
+
+    it("uses only the first match, so an old Secret hides ours if it is first or has a path", async () => {
+      expect(await inShop(`${OLD},${NAME}`)).toEqual(["somebody stale"]);
+      expect(await inShop(`${NAME},${OLD}`)).toEqual(["BEARER_TOKEN iad-shop"]);
+      expect(await inShop(`${NAME},path`)).toEqual(["somebody stale"]);
+      expect(await inShop(`${NAME},path`, "iad.ocir.io/other/web:1")).toEqual(["BEARER_TOKEN iad-shop"]);
+    });
+
+    it("finds the new token after a renewal, and none in an emptied Secret", async () => {
+      await apply("depot", { "iad.ocir.io": "renewed" });
+      const lookUp = () => resolve(["-namespace", "depot", "-secrets", NAME], "iad.ocir.io/acme/web:1");
+      expect(await lookUp()).toEqual(["BEARER_TOKEN renewed"]);
+      await apply("depot", {});
+      expect(await lookUp()).toEqual(["anonymous"]);
+    });
+  });
+
+  describeUnless(lackOfDefinitions, "the definitions of Flux, Kyverno and policy-controller", () => {
+    beforeAll(async () => {
+      for (const file of DEFINITIONS) {
+        const definition = parse(readFileSync(file, "utf8"));
+        // Its webhook does not run here.
+        delete definition.spec.conversion;
+        await node.api.request("POST", DEFINITIONS_PATH, definition);
+      }
+    });
+
+    it.each(PAGES.map((path) => [basename(path), manifestsOf(path)] as const))(
+      "accept all manifests of the page %s",
+      async (_page, manifests) => {
+        expect(manifests.map(({ kind }) => kind)).toContain("OCIRPullSecret");
+        for (const manifest of manifests) {
+          const { kind, metadata } = manifest;
+          const { namespace } = metadata;
+          if (namespace !== undefined) await ensureNamespace(namespace);
+          const collection = COLLECTIONS[kind]?.replace("{}", `namespaces/${namespace}`);
+          const path = `${collection}/${metadata.name}?fieldManager=a-person&fieldValidation=Strict`;
+          let message: string | undefined;
+          const isAccepted = async () => {
+            const response = await requestAs(node.root)("APPLY", path, manifest);
+            message = response.body.message;
+            // 404: the definition is not served yet.
+            return response.status !== 404;
+          };
+          await until(`${kind} is served`, isAccepted, LIMIT_MS);
+          expect(message, `${kind} ${metadata.name}`).toBeUndefined();
+        }
+      },
+    );
+
+    async function ensureNamespace(name: string): Promise<void> {
+      const { status } = await requestAs(node.root)("POST", "/api/v1/namespaces", { metadata: { name } });
+      expect([201, 409]).toContain(status);
+    }
+  });
+});
+
+function manifestsOf(page: string): Manifest[] {
+  const blocks = [...readFileSync(page, "utf8").matchAll(YAML)];
+  return blocks.flatMap(([, text = ""]) => parseAllDocuments(text).map((document) => document.toJS() as Manifest));
+}
+
+function staticSecret(name: string, key: string): object {
+  const config = { auths: { [key]: { username: "somebody", password: "stale" } } };
+  return {
+    metadata: { name },
+    type: "kubernetes.io/dockerconfigjson",
+    stringData: { ".dockerconfigjson": JSON.stringify(config) },
+  };
+}
