@@ -13,6 +13,7 @@ const NEED_QUIET = [
 /** Files with a longer form (more inputs, every step). */
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
+  "test/pull-secrets/decide.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
   "test/system/daemonset.test.ts",

@@ -1,4 +1,4 @@
-/** 100 000 random histories of one resource: outages, restarts, changed resources, conflicts, accounts that come and go. */
+/** Random histories of one resource (100 000 in the long run): outages, restarts, changed resources, conflicts, accounts that come and go. */
 import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, it } from "vitest";
 import { type Action, CONTROLLER_SUBJECT, decide } from "../../packages/pull-secrets/src/decide.ts";
@@ -14,8 +14,9 @@ import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/s
 import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
 import type { KnownSecret } from "../../packages/pull-secrets/src/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
+import { isLongRun } from "../system/long-run.ts";
 
-const HISTORIES = 100_000;
+const HISTORIES = isLongRun ? 100_000 : 10_000;
 const EVENTS = 12;
 const FORMAT_LISTS: readonly PullSecret["formats"][] = [[], ["CDI"], ["CDI", "ArgoCD"]];
 const START_MS = 1_767_225_600_000;
