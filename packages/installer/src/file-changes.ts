@@ -51,7 +51,8 @@ function planOf(state: RunState, { path, content }: FileStep): PendingChange | u
   const written = stateAfter(content);
   const isProgram = content.kind === "copy";
   const hasMode = !isProgram || (previous !== "absent" && state.disk.modeOf(path) === content.mode);
-  const isKnown = entry === undefined ? !isProgram && !isOurLink(written) : entry.written === written;
+  // What somebody else has written stays theirs, also if we would write the same.
+  const isKnown = entry?.written === written || (!isProgram && !isOurLink(written));
   if (previous === written && hasMode && isKnown) return undefined;
   const common = { written, ...(isProgram ? { isProgram } : {}) };
   const changed = { previous: earlier?.previous ?? previous };

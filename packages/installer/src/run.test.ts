@@ -228,15 +228,22 @@ describe("createRun", () => {
     }
   });
 
-  it("leaves a file that somebody else has changed, and names the copy from before", async () => {
-    const root = nodeWithProvider();
-    await install(root);
-    fs.writeFileSync(join(root, CONFIG), "edited\n");
-    const saved = "/var/lib/ocir-broker/replaced/etc/kubernetes/providers.yaml/before";
-    expect((await remove(root)).left).toEqual([{ path: CONFIG, why: expect.stringContaining(saved) }]);
-    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
-    expect(fs.readFileSync(join(root, saved), "utf8")).toBe("theirs\n");
-  });
+  it.each([
+    ["as they like", "edited\n", []],
+    ["to what an upgrade would write", "ours 2\n", ["2"]],
+  ])(
+    "leaves a file that somebody else has changed %s, and names the copy from before",
+    async (_what, edited, upgrades) => {
+      const root = nodeWithProvider();
+      await install(root, "1");
+      fs.writeFileSync(join(root, CONFIG), edited);
+      for (const version of upgrades) await install(root, version);
+      const saved = "/var/lib/ocir-broker/replaced/etc/kubernetes/providers.yaml/before";
+      expect((await remove(root)).left).toEqual([{ path: CONFIG, why: expect.stringContaining(saved) }]);
+      expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe(edited);
+      expect(fs.readFileSync(join(root, saved), "utf8")).toBe("theirs\n");
+    },
+  );
 
   it("restores what another provider wrote later over ours", async () => {
     const root = nodeWithProvider();
