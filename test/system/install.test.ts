@@ -35,6 +35,7 @@ const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`]
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
+const BROKER = "/usr/local/bin/ocir-broker";
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const READ_ONLY_USR = "mount --bind /usr /usr && mount -o remount,bind,ro /usr";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
@@ -130,7 +131,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       node.addBootstrap("oke-install");
       const curl = '#!/bin/sh\necho "$@" >>/run/curl-arguments\nexec /usr/bin/curl "$@"\n';
       node.root.write("/usr/local/bin/curl", curl, 0o755);
-      const run = await node.install(fromBucket());
+      const run = await node.install({ ...fromBucket(), PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
       await expectInstalled(run);
       // A pre-authenticated request is a secret, and any user can read arguments.
       const seen = await node.root.run("cat", ["/run/curl-arguments"]);
@@ -210,14 +211,14 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       }
       const [ofKubelet, set] = [node.root.read(CONFIG).toString(), node.root.read(ofBroker).toString()];
       node.root.write(ofBroker, `${set}# changed by an administrator\n`);
-      const refused = await node.root.exec("ocir-broker", ["node", "connect", "--service-accounts", "of neither"]);
+      const refused = await node.root.exec(BROKER, ["node", "connect", "--service-accounts", "of neither"]);
       expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`in ${ofBroker} to of neither`)]);
       expect(node.root.read(CONFIG).toString()).toBe(ofKubelet);
       node.root.write(ofBroker, set);
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const { stderr } = await node.root.exec(`${PLUGIN}-sa`, [], { input });
       expect(stderr).toContain("service-account-token-unreadable");
-      await node.root.run("ocir-broker", ["node", "disconnect"]);
+      await node.root.run(BROKER, ["node", "disconnect"]);
       expect(node.root.read(ofBroker).toString()).toBe(before);
       expect((await node.root.exec("ls", [CONFIG])).stdout).toBe("");
       expect((await node.root.exec(`${PLUGIN}-sa`, [], { input })).stderr).toContain("service-accounts-off");
