@@ -3,7 +3,7 @@
 const FILLED_IN: Readonly<Record<string, string>> = {
   IMAGE: "iad.ocir.io/acme/shop/web:1.4",
   FILE: "answers.json",
-  CONFIG: "credential-provider-config.yaml",
+  CONFIG: "/etc/kubernetes/credential-provider-config.yaml",
 };
 
 export function variantsOf(command: string): string[] {
