@@ -4,13 +4,12 @@
  */
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { Secret } from "@ocir-broker/foundation/secret";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { secretManifest } from "../../packages/pull-secrets/src/secret-content.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { applyTokens } from "./apply-tokens.ts";
 import { DEFINITIONS, K8SCHAIN, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { requestAs } from "./impersonation.ts";
@@ -66,23 +65,11 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
         await createServiceAccount(node, namespace, "runner");
         const account = `${namespacePath(namespace)}/serviceaccounts/runner`;
         await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
-        await apply(namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
+        await applyTokens(node, namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
       }
       await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret(OLD, "iad.ocir.io"));
       await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret("path", "iad.ocir.io/acme"));
     });
-
-    /** The controller's Secret. */
-    async function apply(namespace: string, tokens: Readonly<Record<string, string>>): Promise<void> {
-      const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, refreshAtMs: 1_800_000 };
-      const issued = Object.entries(tokens).map(
-        ([host, token]) => [host, { token: new Secret(token), ...times }] as const,
-      );
-      const content = { subject: "ocir-pull/1", ownerUid: "1", tokens: new Map(issued), formats: [] };
-      const path = `${namespacePath(namespace)}/secrets/${NAME}?fieldManager=ocir-broker`;
-      const { status } = await requestAs(node.root)("APPLY", path, secretManifest({ namespace, name: NAME }, content));
-      expect([200, 201]).toContain(status);
-    }
 
     /** What the library finds, one login for each image. */
     async function resolve(args: readonly string[], ...images: readonly string[]): Promise<string[]> {
@@ -118,10 +105,10 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
     });
 
     it("finds the new token after a renewal, and none in an emptied Secret", async () => {
-      await apply("depot", { "iad.ocir.io": "renewed" });
+      await applyTokens(node, "depot", { "iad.ocir.io": "renewed" });
       const lookUp = () => resolve(["-namespace", "depot", "-secrets", NAME], "iad.ocir.io/acme/web:1");
       expect(await lookUp()).toEqual(["BEARER_TOKEN renewed"]);
-      await apply("depot", {});
+      await applyTokens(node, "depot", {});
       expect(await lookUp()).toEqual(["anonymous"]);
     });
   });
