@@ -2,9 +2,11 @@ import { defineConfig } from "vitest/config";
 
 const everything = { branches: 100, functions: 100, lines: 100, statements: 100 };
 
-/** Tests that replace a module. The others share a worker, whose start costs more than most files. */
+/** Tests that replace a module, or search their process's heap. The others share a worker, whose start costs more than most files. */
 const ISOLATED = [
   "packages/credentials/src/config/config-copy.test.ts",
+  "packages/credentials/src/pulls/kubelet-credentials.test.ts",
+  "packages/credentials/src/service-accounts/forgotten-token.test.ts",
   "packages/credentials/src/tokens/caches.test.ts",
   "packages/credentials/src/service-accounts/pull-deadline.test.ts",
   "packages/foundation/src/time/clock.test.ts",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node with the archive's program, and bootstraps the node in
 # any case: if that program fails, hangs or is killed.
-# usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- ARGUMENT OF THE BOOTSTRAP...]
+# usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- BOOTSTRAP ARGUMENT...]
 # shellcheck disable=SC2015,SC2034,SC2046,SC2086,SC2174
 version=0.1.0
 sources= # URLs and folders of the archive; also OCIR_BROKER_SOURCES
@@ -140,7 +140,7 @@ bootstrap() {
 		oke) oke bootstrap "$@" ;;
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
 		none) ;;
-		running) [ $done = yes ] && ${program#$work} node status >&2 ;;
+		running) [ $done = yes ] && ${program#"$work"} node status >&2 ;;
 		*) retry '2 4 4 4 4 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
 			bash -c "${init:?}" oke-init "$@" ;;
 	esac
