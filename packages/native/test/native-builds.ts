@@ -16,7 +16,7 @@ export interface Build {
 }
 
 interface ProgramBuild extends Build {
-  /** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 700 ms. */
+  /** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 1.5 s. */
   path(program: string, variant?: "quick" | "hasty"): string;
 }
 
