@@ -169,6 +169,25 @@ it("removeNode changes nothing, and names what it cannot undo, when the record i
   expect(node.snapshot()).toEqual(before);
 });
 
+it("removeNode completes a removal that was killed, when a kubelet still names the plugin", async () => {
+  const node = createNode();
+  for (const path of [CONFIG, PLUGIN]) fs.rmSync(join(node.context.root, path));
+  await install(node, archive("1"));
+  const flags = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
+  node.write("/etc/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${flags}\n`);
+  let record = "";
+  const say = (line: string): void => {
+    if (line.startsWith("programs: ")) record = node.read(RECORD);
+  };
+  await removeNode({ ...node.context, say }, NEVER, { isUnfinished: false });
+  node.write(RECORD, record);
+  expect(await removeNode(node.context, NEVER, { isUnfinished: false })).toMatchObject({
+    ok: true,
+    left: expect.arrayContaining([{ path: PLUGIN, why: expect.stringContaining("the kubelet still names it") }]),
+  });
+  expect(node.read(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
+});
+
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
   const before = node.snapshot();

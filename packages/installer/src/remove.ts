@@ -4,6 +4,7 @@
  */
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import type { Disk } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN_LINKS, PROGRAM } from "./installed-files.ts";
 import { disconnectionOf, restoreFlags } from "./kubelet/connection.ts";
@@ -11,6 +12,7 @@ import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
 import { RECORD } from "./record.ts";
+import { stateIfAny } from "./run-state.ts";
 import type { Content, RestoreStep } from "./step.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
@@ -39,9 +41,7 @@ export async function remove(node: NodeContext, { run, units }: NodeRun): Promis
   const { steps, needsPlugin } = await disconnectionOf(node, units, run.record(), flags);
   const plugins = Object.keys(PLUGIN_LINKS)
     .toReversed()
-    .map((path) =>
-      restoreStep("plugin", path, needsPlugin(path) ? doNothing(disk.hashOf(DO_NOTHING_PROGRAM)) : undefined),
-    );
+    .map((path) => restoreStep("plugin", path, needsPlugin(path) ? doNothing(disk, path) : undefined));
   const isDisconnected = await run.restoreAll([...steps, ...plugins]);
   if (units.isRunning) await sleep(CALLS_MS, node.clock);
   if (isDisabled(node)) await clearDisabled(node, units);
@@ -80,8 +80,11 @@ function restoreStep(name: string, path: string, instead?: RestoreStep["instead"
   };
 }
 
-function doNothing(sha256: string): NonNullable<RestoreStep["instead"]> {
-  const content: Content = { kind: "copy", from: DO_NOTHING_PROGRAM, sha256, mode: 0o755 };
+/** A removal that was killed may have put the program at the path already, and removed it from our folder. */
+function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
+  const from = [DO_NOTHING_PROGRAM, path].find((name) => stateIfAny(disk, name)?.startsWith("file:"));
+  if (from === undefined) return undefined;
+  const content: Content = { kind: "copy", from: disk.at(from), sha256: disk.hashOf(from), mode: 0o755 };
   return { content, why: PLUGIN_STAYS };
 }
 
