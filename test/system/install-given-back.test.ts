@@ -21,7 +21,7 @@ const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: cre
 const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
 const EARLIER_JSON = providerConfig({ name: "credential-provider-oke", matchImages: ["*.ocir.io"] });
 /** Interval of the tested steps. */
-const INSTALL_STRIDE = 23;
+const INSTALL_STRIDE = 11;
 const REMOVAL_STRIDE = 9;
 
 describeUnless(canBootSystemd(), "installation and removal", () => {
