@@ -310,6 +310,11 @@ describe("loadConfig", () => {
     );
   });
 
+  it("reports the code of an error that no system call caused", () => {
+    const path = 5 as unknown as string;
+    expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
+  });
+
   it("names the file and all its errors", () => {
     const path = join(directory, "bad.yaml");
     writeFileSync(path, "a: 1\nb: 2");

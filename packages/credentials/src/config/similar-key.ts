@@ -12,13 +12,13 @@ const SAME_LETTERS = 3;
  */
 export function similarKey(path: readonly string[], known: KnownKeys): string | undefined {
   const name = String(path.at(-1));
-  const [section = ""] = path;
-  const neighbours = path.length > 1 ? (known[section] ?? []) : Object.keys(known);
+  const [section, ...below] = path as [string, ...string[]];
+  const neighbours = below.length > 0 ? (known[section] as readonly string[]) : Object.keys(known);
   const near =
     neighbours.find((key) => isAlike(key, name, "startsWith")) ??
     neighbours.find((key) => isAlike(key, name, "includes"));
   if (near !== undefined) return [...path.slice(0, -1), near].join(".");
-  if (path.length > 1) return undefined;
+  if (below.length > 0) return undefined;
   const home = Object.entries(known).find(([, keys]) => keys.includes(name))?.[0];
   return home && `${home}.${name}`;
 }
