@@ -1,5 +1,8 @@
-import { expect, test, vi } from "vitest";
-import { runCommand } from "../test/command-run.ts";
+import { InstallError } from "@ocir-broker/installer/install-error";
+import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { describe, expect, it, test, vi } from "vitest";
+import { runCaptured, runCommand } from "../test/command-run.ts";
+import { type OutputOption, runNodeCommand } from "./node-command.ts";
 
 test.each(["disable", "enable", "node install", "node remove"])(
   "ocir-broker %s refuses a user who is not root",
@@ -12,3 +15,82 @@ test.each(["disable", "enable", "node install", "node remove"])(
     });
   },
 );
+
+describe("runNodeCommand", () => {
+  const result: NodeResult = {
+    ok: true,
+    version: "1.2.3",
+    steps: [
+      { name: "plugin", state: "done" },
+      { name: "command", state: "unchanged" },
+    ],
+    flags: { config: "/etc/c.yaml", binDir: "/opt/of ours" },
+    flagsIn: "/etc/default/kubelet",
+    kubelet: { kind: "nothing" },
+  };
+
+  function run(
+    output: OutputOption["output"],
+    work: (signal: AbortSignal) => Promise<NodeResult>,
+    kubeletArgs?: string,
+  ) {
+    using _user = vi.spyOn(process, "geteuid").mockReturnValue(0);
+    return runCaptured(() => runNodeCommand({ output, kubeletArgs }, (_context, signal) => work(signal)));
+  }
+
+  it("prints what was done, and what the kubelet needs", async () => {
+    expect(await run("text", async () => result)).toEqual({
+      exitCode: 0,
+      stderr: "",
+      stdout: `version 1.2.3
+done: plugin
+the kubelet's flags were added to /etc/default/kubelet
+kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
+`,
+    });
+  });
+
+  it("prints the steps alone if the kubelet was not looked at", async () => {
+    const { flags: _flags, flagsIn: _in, kubelet: _kubelet, ...rest } = result;
+    expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
+  });
+
+  it.each([
+    ["", "--image-credential-provider-config=/etc/c.yaml '--image-credential-provider-bin-dir=/opt/of ours'\n"],
+    ["--image-credential-provider-bin-dir=/b --v=2", "--image-credential-provider-config=/etc/c.yaml\n"],
+    ["--image-credential-provider-bin-dir=/b --image-credential-provider-config=/c", ""],
+  ])("prints the flags that the arguments %j lack", async (kubeletArgs, flags) => {
+    expect((await run("flags", async () => result, kubeletArgs)).stdout).toBe(flags);
+  });
+
+  it("prints no flags if there are none", async () => {
+    const { flags: _flags, ...rest } = result;
+    expect((await run("flags", async () => rest)).stdout).toBe("");
+  });
+
+  it("prints a failure as JSON, and its reason in one line", async () => {
+    const failed: NodeResult = { ...result, ok: false, code: "plugin", reason: "it said\n  nothing" };
+    const { exitCode, stdout, stderr } = await run("json", async () => failed);
+    expect([exitCode, JSON.parse(stdout), stderr]).toEqual([1, failed, "ocir-broker: plugin: it said nothing\n"]);
+  });
+
+  it.each([
+    ["unfinished", 75],
+    ["disk", 1],
+  ] as const)("ends with the status for %s", async (code, status) => {
+    const work = () => Promise.reject(new InstallError(code, "a reason"));
+    expect(await run("text", work)).toEqual({
+      exitCode: status,
+      stdout: "",
+      stderr: `ocir-broker: ${code}: a reason\n`,
+    });
+  });
+
+  it.each(["SIGHUP", "SIGINT", "SIGTERM"] as const)("tells the work of %s", async (name) => {
+    const work = async (signal: AbortSignal): Promise<NodeResult> => {
+      process.emit(name, name);
+      return { ...result, ok: false, code: "killed", reason: String(signal.aborted) };
+    };
+    expect((await run("text", work)).stderr).toBe("ocir-broker: killed: true\n");
+  });
+});

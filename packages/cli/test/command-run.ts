@@ -12,7 +12,15 @@ export interface CommandRun {
   readonly exitCode: number;
 }
 
-export async function runCommand(...args: readonly string[]): Promise<CommandRun> {
+export function runCommand(...args: readonly string[]): Promise<CommandRun> {
+  return runCaptured(() =>
+    createProgram()
+      .parseAsync(args, { from: "user" })
+      .then(() => {}, reportFailure),
+  );
+}
+
+export async function runCaptured(run: () => Promise<void>): Promise<CommandRun> {
   const written = { stdout: "", stderr: "" };
   const restore = (["stdout", "stderr"] as const).map((name) => {
     const { write } = process[name];
@@ -25,7 +33,7 @@ export async function runCommand(...args: readonly string[]): Promise<CommandRun
     };
   });
   process.exitCode = undefined;
-  await createProgram().parseAsync(args, { from: "user" }).catch(reportFailure);
+  await run();
   for (const each of restore) each();
   const exitCode = Number(process.exitCode ?? 0);
   process.exitCode = undefined;
