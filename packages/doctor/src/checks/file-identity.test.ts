@@ -1,0 +1,29 @@
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { expect, it } from "vitest";
+import type { CheckContext } from "../check-context.ts";
+import { checkFileIdentity } from "./file-identity.ts";
+
+const config = { identity: { provider: "user" } } as CheckContext["config"];
+
+async function check(session: () => Promise<unknown>) {
+  const cloud = { session } as Partial<CheckContext["cloud"]>;
+  return (await checkFileIdentity({ cloud, config } as CheckContext)).map(({ name, evidence }) => [name, evidence]);
+}
+
+it("checkFileIdentity names the provider whose files give a session", async () => {
+  expect(await check(async () => ({}))).toEqual([["identity-ok", "identity.provider: user"]]);
+});
+
+it.each([
+  ["the setting that is wrong", "cli-session-expired", "cli-session-expired", "user.keyFile"],
+  ["the code of an error that is no file's", "federation-throttled", "federation-throttled", "federation-throttled"],
+] as const)("checkFileIdentity names %s", async (_what, code, name, evidence) => {
+  const error = new IdentityError(code, "user.keyFile");
+  expect(await check(() => Promise.reject(error))).toEqual([[name, evidence]]);
+});
+
+it("checkFileIdentity reports an error without a code as a check that failed", async () => {
+  expect(await check(() => Promise.reject(new Error("surprise")))).toMatchObject([
+    ["check-failed", expect.any(String)],
+  ]);
+});
