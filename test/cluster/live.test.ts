@@ -36,7 +36,10 @@ describeCluster("the first run in a tenancy", (minor) => {
     const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
     node = started;
     const run = await node.install(archives.good);
-    expect([run.exitCode, run.stderr]).toEqual([0, expect.stringMatching(/kubelet: --image-credential-provider-config/)]);
+    expect([run.exitCode, run.stderr]).toEqual([
+      0,
+      expect.stringMatching(/kubelet: --image-credential-provider-config/),
+    ]);
     return () => node.stop();
   });
 
