@@ -70,6 +70,22 @@ export function createDisk(root: string, change: FileSystem = fs) {
     }
   }
 
+  /** Prepares the new content under its other name. */
+  function stage(path: string, content: Content): void {
+    if (content.kind === "absent") return;
+    const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
+    write(path + NEW, content, content.kind === "text" && stats?.isFile() ? stats : undefined);
+    if (content.kind === "copy" && stateOf(path + NEW) !== `file:${content.sha256}`)
+      throw new InstallError("archive", `${path} is damaged in the archive: unpack or download it again`);
+  }
+
+  /** Puts what is staged in place, or removes the path. */
+  function put(path: string, content: "staged" | "absent" = "staged"): void {
+    if (content === "absent") remove(path);
+    else change.renameSync(at(path + NEW), at(path));
+    flush(dirname(path));
+  }
+
   function stateOf(path: string): PathState {
     const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
     if (stats === undefined) return "absent";
@@ -103,25 +119,12 @@ export function createDisk(root: string, change: FileSystem = fs) {
     removeFolder(path: string): void {
       if (isThere(path) && fs.readdirSync(at(path)).length === 0) change.rmdirSync(at(path));
     },
-    /** Prepares the new content under its other name. */
-    stage(path: string, content: Content): void {
-      if (content.kind === "absent") return;
-      const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
-      write(path + NEW, content, content.kind === "text" && stats?.isFile() ? stats : undefined);
-      if (content.kind === "copy" && stateOf(path + NEW) !== `file:${content.sha256}`)
-        throw new InstallError("archive", `${path} is damaged in the archive: unpack or download it again`);
-    },
+    stage,
     stageCopy: (from: string, path: string): void => copy(from, path + NEW),
-    /** Puts what is staged in place, or removes the path. */
-    put(path: string, content: "staged" | "absent" = "staged"): void {
-      if (content === "absent") remove(path);
-      else change.renameSync(at(path + NEW), at(path));
-      flush(dirname(path));
-    },
+    put,
     link(path: string, target: string): void {
-      write(path + NEW, { kind: "link", target }, undefined);
-      change.renameSync(at(path + NEW), at(path));
-      flush(dirname(path));
+      stage(path, { kind: "link", target });
+      put(path);
     },
     /** Keeps the file that a change replaces: the same inode if the file system permits. */
     keepPrevious(path: string): void {

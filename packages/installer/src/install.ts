@@ -5,7 +5,7 @@
 import { archiveSteps } from "./archive.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
 import { InstallError } from "./install-error.ts";
-import { COMMAND_LINKS, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
+import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import { packageOwner } from "./package-owner.ts";
 import type { Run } from "./run.ts";
@@ -19,7 +19,6 @@ export interface InstallOptions {
   readonly isStrict: boolean;
 }
 
-const CONFIG_FOLDER = "/etc/ocir-broker";
 const PREPARE_LIMIT_MS = 30_000;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */

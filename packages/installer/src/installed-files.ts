@@ -11,6 +11,10 @@ export const LIBEXEC = "/usr/libexec/ocir-broker";
 export const PROGRAM = `${LIBEXEC}/ocir-broker`;
 export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
 export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
+/** Made by the first installation, without a record. */
+export const CONFIG_FOLDER = "/etc/ocir-broker";
+/** Likewise; systemd-tmpfiles makes them too. */
+export const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"] as const;
 export const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 
 const BIN = dirname(BROKER_PROGRAM);

@@ -1,7 +1,7 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error-of.ts";
-import { BROKER_CONFIG } from "./installed-files.ts";
+import { BROKER_CONFIG, CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { LOCK, takeLock } from "./lock.ts";
 import type { NodeContext } from "./node-context.ts";
 import { createRun, type Run } from "./run.ts";
@@ -13,10 +13,6 @@ export interface NodeRun {
   /** The paths of an unfinished run that was rolled back first. */
   readonly rolledBack: readonly string[];
 }
-
-/** Folders in /run and /etc that a first installation makes without a record: systemd-tmpfiles makes them too. */
-const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"];
-const CONFIG_FOLDER = "/etc/ocir-broker";
 
 /** Never rejects for an error of the node. @param signal ends the run before its next step. */
 export async function runOnNode(

@@ -6,7 +6,14 @@ import { sleep } from "@ocir-broker/foundation/time/sleep";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import type { Disk } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
-import { COMMAND_LINKS, DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN_LINKS, PROGRAM } from "./installed-files.ts";
+import {
+  COMMAND_LINKS,
+  DO_NOTHING_PROGRAM,
+  LIBEXEC,
+  PLUGIN_LINKS,
+  PROGRAM,
+  RUNTIME_FOLDERS,
+} from "./installed-files.ts";
 import { disconnectionOf, restoreFlags } from "./kubelet/connection.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
@@ -16,7 +23,6 @@ import { stateIfAny } from "./run-state.ts";
 import type { Content, RestoreStep } from "./step.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
-const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"];
 /** The kubelet may have started our plugin just before it was replaced: time to connect to the daemon's socket. */
 const CALLS_MS = 1_000;
 const PLUGIN_STAYS = `the kubelet still names it, so a program that answers "no credentials" is there now: remove the plugin from the kubelet's flags, restart the kubelet, then delete it`;
