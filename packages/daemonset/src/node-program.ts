@@ -7,12 +7,11 @@ import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/nod
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
-import { DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles, KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
 import { type CommandResult, runNodeCommand } from "./node-command.ts";
 
 const run = promisify(execFile);
-const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 /** For a program that only prints something. */
 const QUICK_SECONDS = 20;
 const RELOAD_MS = 60_000;

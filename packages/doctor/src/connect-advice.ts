@@ -3,10 +3,11 @@
  * should be replaced by one whose first boot installs it.
  */
 import type { NodeFiles } from "@ocir-broker/node/node-files";
-
-const PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
+import { INSTALLED_PROGRAM } from "@ocir-broker/protocol/contract";
 
 /** Undefined if ocir-broker is not installed. */
 export function connectAdvice(files: NodeFiles): string | undefined {
-  return files.isExecutable(PROGRAM) ? `${PROGRAM} node connect; it names what the kubelet still needs` : undefined;
+  return files.isExecutable(INSTALLED_PROGRAM)
+    ? `${INSTALLED_PROGRAM} node connect; it names what the kubelet still needs`
+    : undefined;
 }

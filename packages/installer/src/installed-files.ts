@@ -3,19 +3,19 @@ import { dirname } from "node:path";
 import {
   BROKER_PROGRAM,
   DOCKER_CREDENTIAL_NAME,
+  INSTALLED_PROGRAM,
   PLUGIN_NAME,
   SERVICE_ACCOUNT_PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 
-export const LIBEXEC = "/usr/libexec/ocir-broker";
-export const PROGRAM = `${LIBEXEC}/ocir-broker`;
+export const PROGRAM = INSTALLED_PROGRAM;
+export const LIBEXEC = dirname(PROGRAM);
 export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
 export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
 /** Made by the first installation, without a record. */
 export const CONFIG_FOLDER = "/etc/ocir-broker";
 /** Likewise; systemd-tmpfiles makes them too. */
 export const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"] as const;
-export const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 
 const BIN = dirname(BROKER_PROGRAM);
 

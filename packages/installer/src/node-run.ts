@@ -1,7 +1,8 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error-of.ts";
-import { BROKER_CONFIG, CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
+import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { LOCK, takeLock } from "./lock.ts";
 import type { NodeContext } from "./node-context.ts";
 import { createRun, type Run } from "./run.ts";
@@ -59,7 +60,7 @@ async function rollBack(node: NodeContext, run: Run, units: Units): Promise<read
     node.disk.removeFolder(CONFIG_FOLDER);
   }
   await units.reload();
-  const isDaemons = (path: string): boolean => path.startsWith("/usr/") || path === BROKER_CONFIG;
+  const isDaemons = (path: string): boolean => path.startsWith("/usr/") || path === DEFAULT_CONFIG_PATH;
   if (!pending.isFirst && paths.some(isDaemons) && (await units.isWanted())) {
     const reason = await units.bringUp({ isChanged: true });
     if (reason !== undefined) node.say(reason);

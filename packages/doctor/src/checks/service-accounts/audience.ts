@@ -5,12 +5,12 @@
 import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 import type { TokenAttributes } from "@ocir-broker/node/credential-provider-files";
 import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
+import { INSTALLED_PROGRAM } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
 
-const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 const PODS = "/var/lib/kubelet/pods";
 
 /** Not by the volume's links: the volume is open to all users, who could make links there. */
