@@ -69,9 +69,10 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
   });
 
   it("prints a failure as JSON, and its reason in one line", async () => {
-    const failed: NodeResult = { ...result, ok: false, code: "plugin", reason: "it said\n  nothing" };
-    const { exitCode, stdout, stderr } = await run("json", async () => failed);
-    expect([exitCode, JSON.parse(stdout), stderr]).toEqual([1, failed, "ocir-broker: plugin: it said nothing\n"]);
+    const work = () => Promise.reject(new InstallError("plugin", "it said:\n  nothing"));
+    const { exitCode, stdout, stderr } = await run("json", work);
+    expect([exitCode, stderr]).toEqual([1, "ocir-broker: plugin: it said: nothing\n"]);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, code: "plugin", reason: "it said: nothing" });
   });
 
   it.each([

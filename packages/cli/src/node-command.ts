@@ -2,8 +2,7 @@
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { createDisk } from "@ocir-broker/installer/disk";
-import { InstallError } from "@ocir-broker/installer/install-error";
-import { installErrorOf } from "@ocir-broker/installer/install-error-of";
+import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags } from "@ocir-broker/installer/kubelet/kubelet-args";
 import type { NodeContext } from "@ocir-broker/installer/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
@@ -30,7 +29,7 @@ export async function runNodeCommand(
   try {
     const result = await withRoot(work, abort.signal).catch(failedResult);
     process.stdout.write(rendered(result, output, options.kubeletArgs ?? ""));
-    if (!result.ok) say(`${result.code}: ${result.reason?.replaceAll(/\s*\n\s*/g, " ")}`);
+    if (!result.ok) say(`${result.code}: ${result.reason}`);
     process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
   } finally {
     hold.cancel();

@@ -40,12 +40,3 @@ it("NodeProgram.install restores everything when the program is killed", async (
   expect(await program.install()).toEqual({ ok: false, reason: expect.stringContaining("node install") });
   expect(said.at(-1)).toBe(`${libraries}: node remove --unfinished --output json`);
 });
-
-it("NodeProgram.install reports a failure in one line", async () => {
-  const reason = "the configuration has errors: it is not valid:\\n  line 1: log.level: must be one of";
-  const { program } = programIn(`printf %s '{"ok": false, "version": "1.2.3", "steps": [], "reason": "${reason}"}'`);
-  expect(await program.install()).toEqual({
-    ok: false,
-    reason: "the configuration has errors: it is not valid: line 1: log.level: must be one of",
-  });
-});

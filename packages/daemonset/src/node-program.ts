@@ -129,7 +129,7 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
 }
 
 function failureOf({ reason }: CommandResult): Failure {
-  return { ok: false, reason: reason?.replaceAll(/\s*\n\s*/g, " ") ?? "it has given no reason" };
+  return { ok: false, reason: reason ?? "it has given no reason" };
 }
 
 /** The unpacked archive, in a folder with the archive's name. */

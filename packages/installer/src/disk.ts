@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { InstallError } from "./install-error.ts";
+import { codeOf, InstallError } from "./install-error.ts";
 import type { Content } from "./step.ts";
 
 /** What is at a path, as text: `absent`, `link:<target>` or `file:<SHA-256>`. */
@@ -175,10 +175,6 @@ export function stateAfter(content: Content): PathState {
     case "copy":
       return `file:${content.sha256}`;
   }
-}
-
-export function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code ?? "");
 }
 
 function sha256Of(path: string): string {

@@ -25,10 +25,26 @@ export type InstallErrorCode = (typeof INSTALL_ERROR_CODES)[number];
 export class InstallError extends Error {
   readonly code: InstallErrorCode;
 
-  /** @param reason one line for people: what is wrong, and what to do. */
+  /** @param reason for people: what is wrong, and what to do. Made one line. */
   constructor(code: InstallErrorCode, reason: string, options?: ErrorOptions) {
-    super(reason, options);
+    super(reason.replaceAll(/\s*\n\s*/g, " "), options);
     this.name = "InstallError";
     this.code = code;
   }
+}
+
+/** An errno as one of our codes. */
+export function installErrorOf(error: unknown): InstallError {
+  if (error instanceof InstallError) return error;
+  const code = codeOf(error);
+  const { path = "" } = error as NodeJS.ErrnoException;
+  const reason = error instanceof Error ? error.message : String(error);
+  if (code === "ENOSPC" || code === "EROFS" || code === "EDQUOT")
+    return new InstallError("disk", `nothing can be written: ${reason}`, { cause: error });
+  const advice = ["EBUSY", "EPERM", "EXDEV"].includes(code) ? " Is it a mount point, or immutable?" : "";
+  return new InstallError("install", `${path === "" ? "" : `${path}: `}${reason}.${advice}`, { cause: error });
+}
+
+export function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code ?? "");
 }

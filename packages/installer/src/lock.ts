@@ -5,8 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
-import { codeOf } from "./disk.ts";
-import { InstallError } from "./install-error.ts";
+import { codeOf, InstallError } from "./install-error.ts";
 
 export const LOCK = "/run/ocir-broker-install.lock";
 

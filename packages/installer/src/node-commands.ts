@@ -2,8 +2,7 @@
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
 import { installSteps } from "./install.ts";
-import { InstallError } from "./install-error.ts";
-import { installErrorOf } from "./install-error-of.ts";
+import { InstallError, installErrorOf } from "./install-error.ts";
 import { PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, readKubeletPaths } from "./kubelet/connect-facts.ts";
 import { connectedFiles, connection, flagsFileOf, needOfKubelet } from "./kubelet/connection.ts";

@@ -1,7 +1,8 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
+
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { installErrorOf } from "./install-error-of.ts";
+import { installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { LOCK, takeLock } from "./lock.ts";
 import type { NodeContext } from "./node-context.ts";

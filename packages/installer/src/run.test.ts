@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { createDisk, type FileSystem } from "./disk.ts";
-import { installErrorOf } from "./install-error-of.ts";
+import { installErrorOf } from "./install-error.ts";
 import { RECORD } from "./record.ts";
 import { createRun } from "./run.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";

@@ -5,8 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
-import { InstallError } from "./install-error.ts";
-import { installErrorOf } from "./install-error-of.ts";
+import { InstallError, installErrorOf } from "./install-error.ts";
 import { forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
 import { finishRestoring, restoreAll } from "./restoration.ts";
 import { rollBack, tidy } from "./roll-back.ts";
