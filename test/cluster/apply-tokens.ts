@@ -1,6 +1,6 @@
 /** The Secret of a pull secret as the controller writes it, with tokens that a test chooses. */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { secretManifest } from "../../packages/pull-secrets/src/secret-content.ts";
+import { secretManifest } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { requestAs } from "./impersonation.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
 import { NAME, secretPath } from "./pull-secret-objects.ts";

@@ -7,13 +7,16 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createCluster } from "../../packages/pull-secrets/src/cluster.ts";
+import { createCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
+import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
+import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
 import { createMetrics, type Metrics } from "../../packages/pull-secrets/src/metrics.ts";
-import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/pull-secret.ts";
-import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
-import { createControllerSource, createServiceAccountSource } from "../../packages/pull-secrets/src/token-source.ts";
-import { watchCluster } from "../../packages/pull-secrets/src/watched-cluster.ts";
+import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
+import {
+  createControllerSource,
+  createServiceAccountSource,
+} from "../../packages/pull-secrets/src/tokens/token-source.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
 

@@ -1,18 +1,18 @@
 /** Random histories of one resource (100 000 in the long run): outages, restarts, changed resources, conflicts, accounts that come and go. */
 import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, it } from "vitest";
-import { type Action, CONTROLLER_SUBJECT, decide } from "../../packages/pull-secrets/src/decide.ts";
-import { refreshAtMs } from "../../packages/pull-secrets/src/issued-token.ts";
+import { type Action, CONTROLLER_SUBJECT, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
 import {
   type GateName,
   gateAfter,
   LONGEST_BACK_OFF_MS,
   type Progress,
   progressFor,
-} from "../../packages/pull-secrets/src/progress.ts";
-import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/pull-secret.ts";
-import type { Rules } from "../../packages/pull-secrets/src/rules.ts";
-import type { KnownSecret } from "../../packages/pull-secrets/src/secret-content.ts";
+} from "../../packages/pull-secrets/src/decision/progress.ts";
+import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
+import { refreshAtMs } from "../../packages/pull-secrets/src/objects/issued-token.ts";
+import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
+import type { KnownSecret } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { isLongRun } from "../system/long-run.ts";
 

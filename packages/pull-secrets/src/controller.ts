@@ -9,17 +9,24 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
-import type { Cluster } from "./cluster.ts";
-import { type Action, decide } from "./decide.ts";
-import { describeFailure, failureCodeOf } from "./failure.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { PullSecretError } from "./cluster/pull-secret-error.ts";
+import type { WatchedCluster } from "./cluster/watched-cluster.ts";
+import { type Action, decide } from "./decision/decide.ts";
+import {
+  type Attempt,
+  type CloudAnswer,
+  type GateName,
+  gateAfter,
+  type Progress,
+  progressFor,
+} from "./decision/progress.ts";
+import type { Rules } from "./decision/rules.ts";
+import { ISSUED } from "./decision/status.ts";
 import type { Metrics } from "./metrics.ts";
-import { type Attempt, type CloudAnswer, type GateName, gateAfter, type Progress, progressFor } from "./progress.ts";
-import type { PullSecret, PullSecretStatus } from "./pull-secret.ts";
-import { PullSecretError } from "./pull-secret-error.ts";
-import type { Rules } from "./rules.ts";
-import { ISSUED } from "./status.ts";
-import type { TokenSource } from "./token-source.ts";
-import type { WatchedCluster } from "./watched-cluster.ts";
+import { describeFailure, failureCodeOf } from "./objects/failure.ts";
+import type { PullSecret, PullSecretStatus } from "./objects/pull-secret.ts";
+import type { TokenSource } from "./tokens/token-source.ts";
 
 export interface ControllerOptions {
   readonly watched: WatchedCluster;

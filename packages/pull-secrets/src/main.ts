@@ -15,17 +15,17 @@ import { type ApiServerAccess, createApiServer, podAccess } from "@ocir-broker/k
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
-import { type Cluster, createCluster } from "./cluster.ts";
+import { type Cluster, createCluster } from "./cluster/cluster.ts";
+import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
+import { watchCluster } from "./cluster/watched-cluster.ts";
 import { runController } from "./controller.ts";
+import { policyOf } from "./decision/policy.ts";
 import { startHttpServer } from "./http-server.ts";
-import { LEASE_SECONDS, lead } from "./leadership.ts";
 import { createMetrics } from "./metrics.ts";
-import { createOwnSessions } from "./own-sessions.ts";
-import { policyOf } from "./policy.ts";
-import type { PullSecret } from "./pull-secret.ts";
+import type { PullSecret } from "./objects/pull-secret.ts";
 import { parseSettings, type Settings } from "./settings.ts";
-import { createControllerSource, createServiceAccountSource, type TokenSource } from "./token-source.ts";
-import { watchCluster } from "./watched-cluster.ts";
+import { createOwnSessions } from "./tokens/own-sessions.ts";
+import { createControllerSource, createServiceAccountSource, type TokenSource } from "./tokens/token-source.ts";
 
 /** The name that the chart gives it. */
 const LEASE = "ocir-pull-secrets";

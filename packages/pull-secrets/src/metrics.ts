@@ -1,7 +1,7 @@
 /** The controller's metrics. No series for a namespace or a resource: their number has no bound. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { Counter, Gauge, Registry } from "prom-client";
-import type { PullSecret } from "./pull-secret.ts";
+import type { PullSecret } from "./objects/pull-secret.ts";
 
 export interface Metrics {
   fetched(isSuccess: boolean): void;

@@ -1,6 +1,6 @@
 /** What the administrator allows, in the chart's values: names, and namespaces for the controller's own identity. */
-import type { Failure } from "./failure.ts";
-import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
+import type { Failure } from "../objects/failure.ts";
+import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
 export interface Rules {
   /** Of resources, and so of Secrets, and of service accounts. */

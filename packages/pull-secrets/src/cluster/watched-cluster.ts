@@ -5,9 +5,9 @@
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
+import { type PullSecret, parsePullSecret } from "../objects/pull-secret.ts";
+import { type KnownSecret, readSecret } from "../objects/secret-content.ts";
 import { RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
-import { type PullSecret, parsePullSecret } from "./pull-secret.ts";
-import { type KnownSecret, readSecret } from "./secret-content.ts";
 
 export interface WatchedCluster {
   readonly resources: ObjectCache<PullSecret>;

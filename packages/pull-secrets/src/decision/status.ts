@@ -1,9 +1,10 @@
 /** The status of a resource: one condition, so that kubectl wait, Flux and Argo CD understand it. */
-import { describeFailure, type Failure, reasonOf } from "./failure.ts";
-import type { IssuedToken } from "./issued-token.ts";
+
+import { describeFailure, type Failure, reasonOf } from "../objects/failure.ts";
+import type { IssuedToken } from "../objects/issued-token.ts";
+import type { Condition, PullSecret, PullSecretStatus } from "../objects/pull-secret.ts";
+import type { KnownSecret } from "../objects/secret-content.ts";
 import type { Progress } from "./progress.ts";
-import type { Condition, PullSecret, PullSecretStatus } from "./pull-secret.ts";
-import type { KnownSecret } from "./secret-content.ts";
 
 interface StatusFacts {
   readonly resource: PullSecret;

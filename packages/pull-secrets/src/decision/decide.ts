@@ -1,11 +1,11 @@
 /** Decides what is done for a resource next. Pure: the same facts give the same action, and the rest of the program carries it out. */
-import type { Failure } from "./failure.ts";
-import { FORMATS } from "./format.ts";
-import type { IssuedToken } from "./issued-token.ts";
+import type { Failure } from "../objects/failure.ts";
+import { FORMATS } from "../objects/format.ts";
+import type { IssuedToken } from "../objects/issued-token.ts";
+import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../objects/pull-secret.ts";
+import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
 import { type GateName, LONGEST_WAIT_MS, type Progress, progressFor } from "./progress.ts";
-import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "./pull-secret.ts";
 import { type Rules, refusalOf } from "./rules.ts";
-import type { KnownSecret, SecretContent } from "./secret-content.ts";
 import { isReported, statusOf } from "./status.ts";
 
 export type Action =

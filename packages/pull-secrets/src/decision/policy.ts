@@ -1,7 +1,7 @@
 /** The policy statement that pulls need, by the identity of the tokens. An administrator replaces the words in capitals. */
 import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
-import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
-import type { Settings } from "./settings.ts";
+import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
+import type { Settings } from "../settings.ts";
 
 /** The controller's, by its chart. */
 const OWN_ACCOUNT = "ocir-pull-secrets";

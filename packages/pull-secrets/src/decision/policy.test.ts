@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import type { PullSecret } from "../objects/pull-secret.ts";
+import { parseSettings } from "../settings.ts";
 import { policyOf } from "./policy.ts";
-import type { PullSecret } from "./pull-secret.ts";
-import { parseSettings } from "./settings.ts";
 
 const POD = { POD_NAME: "pod-1", POD_NAMESPACE: "ocir", OCIR_PULL_SECRETS_NAMES: "ocir-pull" };
 const OWN = { OCIR_PULL_SECRETS_IDENTITY: "controller", OCIR_PULL_SECRETS_NAMESPACES: "shop" };

@@ -7,9 +7,9 @@ import { ApiError, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type EventFields, newEvent } from "@ocir-broker/kubernetes/event";
 import * as z from "zod";
-import { API_VERSION, KIND, MANAGER, PLURAL, type PullSecret, type PullSecretStatus } from "./pull-secret.ts";
+import { API_VERSION, KIND, MANAGER, PLURAL, type PullSecret, type PullSecretStatus } from "../objects/pull-secret.ts";
+import { type SecretContent, secretManifest } from "../objects/secret-content.ts";
 import { PullSecretError } from "./pull-secret-error.ts";
-import { type SecretContent, secretManifest } from "./secret-content.ts";
 
 export const SECRETS_PATH = "/api/v1/secrets";
 export const RESOURCES_PATH = `/apis/${API_VERSION}/${PLURAL}`;

@@ -3,9 +3,9 @@
  * be taken again. It is lost with the process; everything else is in the cluster.
  */
 
-import type { Failure } from "./failure.ts";
-import type { IssuedToken } from "./issued-token.ts";
-import type { PullSecret } from "./pull-secret.ts";
+import type { Failure } from "../objects/failure.ts";
+import type { IssuedToken } from "../objects/issued-token.ts";
+import type { PullSecret } from "../objects/pull-secret.ts";
 
 /** What came of a fetch: tokens, a failure, or both if only some of the registries answered. */
 export interface CloudAnswer {

@@ -8,11 +8,11 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
-import { CONTROLLER_SUBJECT } from "./decide.ts";
-import { type Failure, failureCodeOf } from "./failure.ts";
-import { type IssuedToken, refreshAtMs } from "./issued-token.ts";
-import type { CloudAnswer } from "./progress.ts";
-import { type PullSecret, serviceAccountOf } from "./pull-secret.ts";
+import { CONTROLLER_SUBJECT } from "../decision/decide.ts";
+import type { CloudAnswer } from "../decision/progress.ts";
+import { type Failure, failureCodeOf } from "../objects/failure.ts";
+import { type IssuedToken, refreshAtMs } from "../objects/issued-token.ts";
+import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
 interface FetchedTokens extends CloudAnswer {
   readonly retryable: boolean;
