@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 interface Setting {
-  readonly config?: { identity?: object; registries?: object; log?: object };
+  readonly config?: { identity?: object; registries?: object; log?: object; upstream?: object };
   readonly clock?: Clock;
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -76,6 +76,7 @@ describe("startDaemon", () => {
     await until("the token is another one", async () => (await tokenFor()) !== useless);
     expect(lines).toContainEqual(expect.objectContaining({ msg: "access healed", registryHost: HOST }));
     expect(simulator.requests()).toMatchObject({ "auth.x509": 2, "registry.token": 2 });
+    expect((await health("/metrics")).text).toContain(`ocir_broker_access_refreshes_total{registry="${HOST}"} 1`);
   });
 
   it("fetches the home region's token before any request", async () => {
@@ -156,6 +157,25 @@ describe("startDaemon", () => {
     await closed;
     await expect(asked).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(lines.at(-1)?.msg).toBe("stopped");
+  });
+
+  it("logs an access probe that its stop ends as aborted, not as a network error", async () => {
+    simulator.faults({ endpoint: "registry.manifest", hang: "before-headers" });
+    await start();
+    await pull();
+    await until("the probe is under way", () => simulator.requests()["registry.manifest"] === 1);
+    await broker.close();
+    await until("the probe has ended", () => lines.some(({ msg }) => msg === "access probe-failed"));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ msg: "access probe-failed", error: expect.objectContaining({ code: "aborted" }) }),
+    );
+  });
+
+  it("logs an error if upstream.caFile contains no certificate", async () => {
+    await start({ config: { upstream: { caFile: "/dev/null" } } });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "error", msg: expect.stringContaining("upstream.caFile") }),
+    );
   });
 
   it("sends no request, answers pulls with an error, and is ready when the identity provider is none", async () => {

@@ -14,6 +14,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { createRegistries } from "../tokens/registries.ts";
+import { createServiceAccountCache } from "./service-account-cache.ts";
 import { createServiceAccounts, type ServiceAccounts } from "./service-accounts.ts";
 
 const HOST = "iad.ocir.io";
@@ -157,6 +158,27 @@ describe("createServiceAccountCache", () => {
     const first = await get(token);
     await now.advance(5 * 60_000);
     expect(await get(token)).not.toBe(first);
+  });
+
+  it("rejects a caller that waits for the cluster's keys as soon as it is closed", async () => {
+    const unused = () => Promise.reject(new Error("not reached"));
+    const reading = Promise.withResolvers<void>();
+    const cache = createServiceAccountCache({
+      ...{ clock: now, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIMIT_MS, sendTo: () => unused },
+      registries: createRegistries(configSchema.parse({}), { get: unused }),
+      exchange: { exchange: unused },
+      keys: {
+        isSigned: (_token, signal) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(signal.reason));
+            reading.resolve();
+          }),
+      },
+    });
+    const failed = cache.get(HOST, await issue(), { deadlineAtMs: LIMIT_MS }).catch(codeOf);
+    await reading.promise;
+    cache.close();
+    expect(await failed).toBe("closed");
   });
 
   it("repeats the exchange once if the registry refuses the session", async () => {

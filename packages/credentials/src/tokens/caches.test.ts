@@ -24,12 +24,13 @@ const MINUTE_MS = 60_000;
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
-function setUp(options: { deadlineMs?: number } = {}) {
+function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } = {}) {
   const clock = createFakeClock();
   const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0 };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider = {
+    ...(options.refusedAs && { refusedAs: options.refusedAs }),
     region: () => Promise.reject(new Error("not asked for")),
     async session(): Promise<Expiring<SigningSession>> {
       counts.sessions++;
@@ -149,6 +150,20 @@ describe("createTokenCache", () => {
     expect(sessions.peek(SESSION)).toBe(session);
     expect((await get()).entry).toBe(entry);
   });
+
+  it.each([
+    ["a newer session", false],
+    ["no newer session", true],
+  ])(
+    "reports a refusal as the identity's own if the registry refuses it and there is %s",
+    async (_name, sessionFails) => {
+      const { get, cloud, refresh } = setUp({ refusedAs: "api-key-refused" });
+      await get();
+      cloud.status = 401;
+      cloud.sessionFails = sessionFails;
+      expect(await refresh()).toMatchObject({ code: "api-key-refused" });
+    },
+  );
 
   it("reports the session's error at the request's deadline, not a timeout", async () => {
     const { get, cloud, clock } = setUp();
