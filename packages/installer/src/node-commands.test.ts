@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
-import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
+import { DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
+import { killedAt } from "../test/killed-at.ts";
 import { createDisk } from "./disk.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
@@ -24,6 +27,8 @@ providers:
   defaultCacheDuration: 1h
 `;
 const CONNECT = { kubeletVersion: "1.34" };
+const ALL = { isUnfinished: false };
+const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
 const NEVER = new AbortController().signal;
 
 /** A node without a running systemd, as in an image build, below a temporary folder. */
@@ -71,12 +76,14 @@ function createNode({ owner = "" } = {}) {
 /** An unpacked archive. */
 function archive(version: string): string {
   const folder = temporaryFolder();
-  const sums = [PROGRAM, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"].map((path) => {
-    const text = `${path} ${version}`;
-    fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
-    fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
-    return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
-  });
+  const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"].map(
+    (path) => {
+      const text = `${path} ${version}`;
+      fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
+      fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
+      return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
+    },
+  );
   fs.writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
   return folder;
 }
@@ -95,7 +102,7 @@ describe("installNode", () => {
     expect(await install(node, archive("2"))).toMatchObject({ ok: true });
     expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
     expect(node.read(CONFIG)).toContain("credential-provider-oke");
-    expect(await removeNode(node.context, NEVER, { isUnfinished: false })).toMatchObject({ ok: true });
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
     // For the configuration, which an administrator may have written.
     expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
   });
@@ -126,7 +133,7 @@ describe("installNode", () => {
     for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
     expect(await install(node, archive("1"))).toMatchObject({ ok: false, code: "package" });
     expect(await install(node, undefined)).toMatchObject({ ok: true });
-    await removeNode(node.context, NEVER, { isUnfinished: false });
+    await removeNode(node.context, NEVER, ALL);
     expect(node.read(PROGRAM)).toBe("");
   });
 
@@ -163,7 +170,7 @@ it("removeNode changes nothing, and names what it cannot undo, when the record i
   await install(node, archive("1"));
   node.write(RECORD, "");
   const before = node.snapshot();
-  const result = await removeNode(node.context, NEVER, { isUnfinished: false });
+  const result = await removeNode(node.context, NEVER, ALL);
   expect(result).toMatchObject({ ok: false, code: "record" });
   expect(result.left?.map(({ path }) => path)).toEqual(expect.arrayContaining([dirname(PROGRAM), PLUGIN]));
   expect(node.snapshot()).toEqual(before);
@@ -179,13 +186,59 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
   const say = (line: string): void => {
     if (line.startsWith("programs: ")) record = node.read(RECORD);
   };
-  await removeNode({ ...node.context, say }, NEVER, { isUnfinished: false });
+  await removeNode({ ...node.context, say }, NEVER, ALL);
   node.write(RECORD, record);
-  expect(await removeNode(node.context, NEVER, { isUnfinished: false })).toMatchObject({
+  expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({
     ok: true,
     left: expect.arrayContaining([{ path: PLUGIN, why: expect.stringContaining("the kubelet still names it") }]),
   });
   expect(node.read(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
+});
+
+it("removeNode can be run again when it is killed at any change", async () => {
+  for (let nth = 1; ; nth += 1) {
+    const node = createNode();
+    const before = node.snapshot();
+    await install(node, archive("1"), { connect: false });
+    const killed = await removeNode(
+      { ...node.context, disk: createDisk(node.context.root, killedAt(nth)) },
+      NEVER,
+      ALL,
+    );
+    const isRunnable = [PROGRAM, LIBRARY].every((path) => fs.existsSync(join(node.context.root, path)));
+    if (isRunnable) expect(await removeNode(node.context, NEVER, ALL), `change ${nth}`).toMatchObject({ ok: true });
+    // At the very end, only empty folders can be left.
+    const isLeft = (line: string) => /^(etc\/ocir-broker|usr\/libexec(\/ocir-broker)?) 40755/.test(line);
+    expect(node.snapshot().filter((line) => !isLeft(line))).toEqual(before);
+    if (killed.ok) break;
+  }
+});
+
+it("installNode rolls a first run back in an order in which no call and no start of the kubelet fails", async () => {
+  const node = createNode();
+  node.write("/run/systemd/system/.none", "");
+  node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
+  const seen: string[] = [];
+  const context: NodeContext = {
+    ...node.context,
+    clock: createImpatientClock(),
+    async runProgram(run) {
+      const { args } = run;
+      if (args.includes("disable")) seen.push(`disable: ${node.read(PLUGIN)}`);
+      const isThere = (path: string) => fs.existsSync(join(node.context.root, path));
+      if (args.includes("daemon-reload") && !isThere(OWN_DROP_IN))
+        seen.push(`reload: ${node.read(CONFIG).includes(PLUGIN_NAME)}`);
+      return args.some((arg) => arg.startsWith("is-")) ? printed("", { exitCode: 1 }) : node.context.runProgram(run);
+    },
+    say(line) {
+      if (line.startsWith("kubelet-flags: ")) throw new Error("killed");
+    },
+  };
+  const connect = { ...CONNECT, kubeletFlags: true };
+  expect(await installNode(context, NEVER, { from: archive("1"), connect, checkConfig: async () => {} })).toMatchObject(
+    { ok: false },
+  );
+  expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {

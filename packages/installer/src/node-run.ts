@@ -54,8 +54,15 @@ async function rollBack(node: NodeContext, run: Run, units: Units): Promise<read
   const { pending } = run.record();
   if (pending === undefined) return run.rollBack();
   node.say("an unfinished run is rolled back");
-  if (pending.isFirst) await units.disable();
-  const paths = run.rollBack();
+  const paths = Object.keys(pending.files);
+  // Otherwise systemd may start a kubelet with flags that name a configuration which is gone.
+  if (run.rollBack((path) => path.includes("/kubelet.service")).length > 0) await units.reload();
+  if (pending.isFirst) {
+    // The kubelet's calls leave our plugin before the daemon's socket closes. The units' own files are needed to disable them.
+    run.rollBack((path) => pending.files[path]?.entry.isProgram !== true);
+    await units.disable();
+  }
+  run.rollBack();
   if (pending.isFirst) {
     for (const folder of RUNTIME_FOLDERS) node.disk.clear(folder);
     node.disk.removeFolder(CONFIG_FOLDER);

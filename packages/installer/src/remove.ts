@@ -2,7 +2,6 @@
  * Takes ocir-broker off the node, the other way round: the kubelet's calls leave our plugin first, the programs go last. Each path is
  * restored by itself, so a removal that was killed is completed by the next one.
  */
-import { sleep } from "@ocir-broker/foundation/time/sleep";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import type { Disk } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
@@ -13,6 +12,7 @@ import {
   PLUGIN_LINKS,
   PROGRAM,
   RUNTIME_FOLDERS,
+  SHIM,
 } from "./installed-files.ts";
 import { disconnectionOf, restoreFlags } from "./kubelet/connection.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
@@ -23,8 +23,8 @@ import { stateIfAny } from "./run-state.ts";
 import type { Content, RestoreStep } from "./step.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
-/** The kubelet may have started our plugin just before it was replaced: time to connect to the daemon's socket. */
-const CALLS_MS = 1_000;
+/** What the program needs to run. */
+const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
 const PLUGIN_STAYS = `the kubelet still names it, so a program that answers "no credentials" is there now: remove the plugin from the kubelet's flags, restart the kubelet, then delete it`;
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
@@ -49,7 +49,6 @@ export async function remove(node: NodeContext, { run, units }: NodeRun): Promis
     .toReversed()
     .map((path) => restoreStep("plugin", path, needsPlugin(path) ? doNothing(disk, path) : undefined));
   const isDisconnected = await run.restoreAll([...steps, ...plugins]);
-  if (units.isRunning) await sleep(CALLS_MS, node.clock);
   if (isDisabled(node)) await clearDisabled(node, units);
   await units.disable();
   const commands = Object.keys(COMMAND_LINKS).toReversed();
@@ -59,13 +58,23 @@ export async function remove(node: NodeContext, { run, units }: NodeRun): Promis
     run.finishRestoring({ isRemoved: false });
     throw notRestored("remove ocir-broker again");
   }
-  const programs = run.programs();
-  // The program itself goes last, so that a removal can be run again.
-  const others = programs.filter((path) => path !== PROGRAM);
-  await run.restoreAll([...others, PROGRAM].map((path) => restoreStep("programs", path)));
-  if (programs.length > 0) for (const folder of [DOCUMENTATION, LIBEXEC]) disk.clear(folder);
+  // A removal that was killed may have left the program without the others and without a record.
+  const isPackage = run.programs().length === 0 && disk.isThere(SHIM);
+  const others = run.programs().filter((path) => path !== PROGRAM && path !== LIBRARY);
+  const areGone = await run.restoreAll(others.map((path) => restoreStep("programs", path)));
+  if (!areGone) {
+    run.finishRestoring({ isRemoved: false });
+    throw notRestored("remove ocir-broker again");
+  }
+  const { folders } = run.record();
+  run.forgetPrograms();
   run.finishRestoring({ isRemoved: true });
   await units.reload();
+  if (isPackage) return;
+  // Last, so that a removal that is killed can be run again.
+  disk.remove(PROGRAM);
+  for (const folder of [DOCUMENTATION, LIBEXEC]) disk.clear(folder);
+  for (const folder of folders.toReversed()) disk.removeFolder(folder);
 }
 
 /** For a record that cannot be read: what a person must look at. */

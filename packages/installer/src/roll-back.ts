@@ -6,19 +6,21 @@ import { putBack, type RunState, type StepResult, save, stateIfAny } from "./run
 /**
  * Brings back what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
  *
- * @returns the paths that the run had changed.
+ * @param isNow false for paths that a later call brings back.
+ * @returns the paths that the run had changed, without those for later.
  */
-export function rollBack(state: RunState): string[] {
+export function rollBack(state: RunState, isNow: (path: string) => boolean = () => true): string[] {
   tidy(state);
   tidyRecord(state.disk);
   const { pending, ...rest } = state.record;
   if (pending === undefined) return [];
-  const paths = Object.keys(pending.files);
-  const failed = Object.entries(pending.files)
+  const paths = Object.keys(pending.files).filter(isNow);
+  const left = Object.entries(pending.files)
     .toReversed()
-    .filter(([path, change]) => !isRolledBack(state, path, change));
+    .filter(([path, change]) => !isNow(path) || !isRolledBack(state, path, change))
+    .toReversed();
   for (const folder of pending.folders.toReversed()) state.disk.removeFolder(folder);
-  save(state, failed.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(failed) } });
+  save(state, left.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(left) } });
   const undone = state.steps.map(
     ({ name, state: result }): StepResult => ({ name, state: result === "done" ? "undone" : result }),
   );

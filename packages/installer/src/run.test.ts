@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
+import { Killed, killedAt } from "../test/killed-at.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
 import { installErrorOf } from "./install-error.ts";
 import { RECORD } from "./record.ts";
@@ -94,22 +95,6 @@ async function remove(root: string, instead?: RestoreStep["instead"]) {
   const isRestored = await run.restoreAll(ALL.map((path) => restore(path, instead)));
   run.finishRestoring({ isRemoved: true });
   return { isRestored, left: run.left() };
-}
-
-class Killed extends Error {}
-
-/** A file system that stops for good before its nth change. */
-function killedAt(nth: number): FileSystem {
-  let changes = 0;
-  const stopping = Object.entries(fs).map(([name, real]) => [
-    name,
-    (...args: unknown[]): unknown => {
-      changes += 1;
-      if (changes >= nth) throw new Killed();
-      return (real as (...all: unknown[]) => unknown)(...args);
-    },
-  ]);
-  return { ...Object.fromEntries(stopping), fsyncSync() {} } as FileSystem;
 }
 
 /** Calls `check` with a node on which `run` was killed before a change, for each change. @returns their number. */

@@ -79,8 +79,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
     steps: () => state.steps,
     left: () => state.left,
     isPending: () => state.record.pending !== undefined,
-    /** @returns the paths that the unfinished run had changed. */
-    rollBack: () => rollBack(state),
+    rollBack: (isNow?: (path: string) => boolean) => rollBack(state, isNow),
     restoreAll: (list: readonly (RestoreStep | ActionStep)[]) => restoreAll(state, list),
     finishRestoring: (options: { readonly isRemoved: boolean }) => finishRestoring(state, options),
     programs,

@@ -11,6 +11,8 @@ const ALL = [SERVICE, SOCKET, HEALTH_SOCKET];
 /** Longer than the unit's TimeoutStartSec= and TimeoutStopSec= together. */
 const LIMIT_MS = 40_000;
 
+const CALLS_MS = 1_000;
+
 const RESULT_ATTEMPTS = 20;
 const RESULT_PAUSE_MS = 50;
 
@@ -60,7 +62,9 @@ export function createUnits(node: NodeContext) {
     mask: () => tell("--quiet", "mask", ...(isRunning ? ["--now"] : []), ...ALL),
     unmask: () => tell("--quiet", "unmask", ...ALL),
     start: () => tellRunning("start", SOCKET, SERVICE),
+    /** After the kubelet's plugin is replaced: it may have been started just before, and gets time to connect to the socket. */
     async disable(): Promise<void> {
+      if (isRunning) await sleep(CALLS_MS, node.clock);
       await tell("--quiet", "disable", ...(isRunning ? ["--now"] : []), SOCKET, SERVICE);
       await tellRunning("stop", HEALTH_SOCKET);
       // A unit that was stopped during its start has failed.
