@@ -10,11 +10,24 @@ it("parseSettings reads the settings of both identities", () => {
   expect(parseSettings(ACCOUNTS)).toEqual({
     names: new Set(["ocir-pull", "builder"]),
     identity: { kind: "service-account", exchange: { kind: "oke" } },
+    proxy: { https: undefined, noProxy: undefined },
     pod: "pod-1",
     namespace: "ocir",
   });
   const namespaces = new Set(["shop", "site"]);
   expect(parseSettings(OWN).identity).toEqual({ kind: "controller", principal: "workload", namespaces });
+});
+
+it("parseSettings reads the proxy as curl does, where an empty variable is none", () => {
+  const proxyOf = (environment: Record<string, string>) => parseSettings({ ...ACCOUNTS, ...environment }).proxy;
+  expect(proxyOf({ HTTPS_PROXY: "http://a:1", https_proxy: "http://b:1", NO_PROXY: "x" })).toEqual({
+    https: "http://a:1",
+    noProxy: "x",
+  });
+  expect(proxyOf({ HTTPS_PROXY: "", https_proxy: "http://b:1", no_proxy: "y" })).toEqual({
+    https: "http://b:1",
+    noProxy: "y",
+  });
 });
 
 it.each([

@@ -10,6 +10,8 @@ export interface Settings {
         readonly principal: "workload" | "instance";
         readonly namespaces: ReadonlySet<string>;
       };
+  /** For Oracle's services, never for the cluster's and never for the metadata service. */
+  readonly proxy: { readonly https: string | undefined; readonly noProxy: string | undefined };
   readonly pod: string;
   readonly namespace: string;
 }
@@ -33,6 +35,10 @@ export function parseSettings(environment: Environment): Settings {
   return {
     names: listOf(needed(`${PREFIX}NAMES`)),
     identity: parseIdentity(environment, needed),
+    proxy: {
+      https: environment["HTTPS_PROXY"] || environment["https_proxy"],
+      noProxy: environment["NO_PROXY"] || environment["no_proxy"],
+    },
     pod: needed("POD_NAME"),
     namespace: needed("POD_NAMESPACE"),
   };

@@ -1,0 +1,81 @@
+/** The source of tokens that the settings name, with its connections: Oracle's services through the proxy if there is one, the cluster's never. */
+import type { TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
+import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
+import { createSendRequest } from "@ocir-broker/foundation/upstream";
+import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
+import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
+import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
+import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
+import type { ApiServerAccess } from "@ocir-broker/kubernetes/api-server";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Settings } from "../settings.ts";
+import { createOwnSessions } from "./own-sessions.ts";
+import { createControllerSource, createServiceAccountSource, type TokenSource } from "./token-source.ts";
+
+interface ConfiguredSourceOptions {
+  readonly settings: Pick<Settings, "identity" | "proxy">;
+  readonly cluster: Pick<Cluster, "requestToken">;
+  readonly access: ApiServerAccess;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  isRegistry(host: string): boolean;
+}
+
+const UPSTREAM_MS = 10_000;
+const LIMITS = { connectMs: 5_000, headersMs: UPSTREAM_MS, bodyMs: UPSTREAM_MS, maxConnectionsPerOrigin: 16 };
+/** On OKE, at the address of the API server. */
+const TOKEN_EXCHANGE_PORT = "12250";
+
+/** @throws {TypeError} for a proxy that is not an http or https URL. */
+export function createConfiguredSource(options: ConfiguredSourceOptions): TokenSource {
+  const { settings, cluster, access, clock, random, environment, isRegistry } = options;
+  const { identity, proxy } = settings;
+  const caCertificates = readTrustedCertificates(environment);
+  const dispatcher = createUpstreamDispatcher({ ...LIMITS, caCertificates, proxy });
+  const send = createSendRequest({ dispatcher, clock, totalMs: UPSTREAM_MS });
+  const endpointOf = (host: string) => new URL(`https://${host}`);
+  const ways: TokenWays = { clock, sendTo: () => send, registries: { isAllowed: isRegistry, endpointOf } };
+
+  if (identity.kind === "service-account") {
+    const exchange = identity.exchange.kind === "oke" ? oke() : domain(identity.exchange);
+    return createServiceAccountSource({ ways, random, exchange, requestToken: cluster.requestToken });
+  }
+  const provider = identity.principal === "instance" ? instance() : workload(oke());
+  return createControllerSource({ ways, random, sessions: createOwnSessions(provider, { clock, random }) });
+
+  /** Trusts the cluster alone. */
+  function oke(): TokenExchange {
+    const endpoint = new URL(access.url);
+    endpoint.port = TOKEN_EXCHANGE_PORT;
+    const direct = createUpstreamDispatcher({ ...LIMITS, caCertificates: [access.caCertificate] });
+    const sendCluster = createSendRequest({ dispatcher: direct, clock, totalMs: UPSTREAM_MS });
+    return createOkeTokenExchange({ clock, send: sendCluster, endpoint: () => endpoint });
+  }
+
+  function domain({ url, clientId }: { readonly url: string; readonly clientId: string }): TokenExchange {
+    const nodeSessions = { live: () => Promise.reject(), newerThan: () => Promise.resolve(undefined) };
+    return createIdentityDomain({
+      ...{ clock, send, environment, nodeSessions },
+      settings: { url, authorization: "client", clientId },
+    });
+  }
+
+  function instance() {
+    const metadata = createDirectDispatcher({ ...LIMITS, maxConnectionsPerOrigin: 1 });
+    const sendMetadata = createSendRequest({ dispatcher: metadata, clock, totalMs: UPSTREAM_MS });
+    const context = { clock, environment, random, sendMetadata, sendAuth: send };
+    return createIdentityProvider("instance-principal", { metadata: {}, auth: {}, user: {}, cliSession: {} }, context);
+  }
+
+  /** Of the controller's own service account. */
+  function workload(exchange: TokenExchange) {
+    return {
+      session: (signal: AbortSignal) => exchange.exchange(parseServiceAccountToken(access.token()), signal),
+    };
+  }
+}
