@@ -113,34 +113,45 @@ export function writeStorageConf(path: string, directory: string): void {
   writeFileSync(path, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
 }
 
-/** Its port. It refers clients to the simulator's token endpoint, and trusts the simulator's key. */
+/** It refers clients to the simulator's token endpoint, and trusts the simulator's key. */
 async function startRegistry(directory: string, simulator: Simulator): Promise<number> {
   const rootcertbundle = join(directory, "token-root.pem");
   writeFileSync(rootcertbundle, simulator.tokenRootCertificate);
-  const configPath = join(directory, "registry.yml");
   const { origin, host } = simulator.registryUrl;
-  writeFileSync(
-    configPath,
-    JSON.stringify({
-      version: "0.1",
-      storage: { filesystem: { rootdirectory: join(directory, "registry") } },
-      http: { addr: "127.0.0.1:0" },
-      auth: { token: { realm: `${origin}/20180419/docker/token`, service: host, issuer: "ocir", rootcertbundle } },
-    }),
-  );
+  const token = { realm: `${origin}/20180419/docker/token`, service: host, issuer: "ocir", rootcertbundle };
+  const registry = await startDistribution(directory, { auth: { token } });
+  onTestFinished(registry.stop);
+  return registry.port;
+}
+
+/** Debian's docker-registry. @param settings of its configuration file */
+export async function startDistribution(
+  directory: string,
+  settings: { readonly auth?: object; readonly http?: object },
+) {
+  const configPath = join(directory, "registry.yml");
+  const config = {
+    version: "0.1",
+    storage: { filesystem: { rootdirectory: join(directory, "registry") } },
+    ...settings,
+    http: { addr: "127.0.0.1:0", ...settings.http },
+  };
+  writeFileSync(configPath, JSON.stringify(config));
   const child = spawn("docker-registry", ["serve", configPath], { stdio: ["ignore", "ignore", "pipe"], env: {} });
   const ended = once(child, "exit");
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
   let said = "";
   for await (const line of createInterface(child.stderr)) {
     said += `${line}\n`;
     const port = /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
     if (port === undefined) continue;
     child.stderr.resume();
-    return Number(port);
+    return {
+      port: Number(port),
+      async stop(): Promise<void> {
+        child.kill("SIGKILL");
+        await ended;
+      },
+    };
   }
   throw new Error(`docker-registry ended: ${said}`);
 }
