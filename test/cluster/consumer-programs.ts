@@ -32,10 +32,19 @@ const PROGRAMS = {
     folder: SOURCE,
     args: ["-modfile=source-controller.mod", "github.com/fluxcd/source-controller"],
   },
+  stargz: {
+    path: join(
+      CACHE,
+      `stargz-${keyOf("stargz/go.mod", "stargz/go.sum", "stargz/main.go", "stargz/image.go", "stargz/serve.go")}`,
+    ),
+    folder: join(SOURCE, "stargz"),
+    args: ["."],
+  },
 } satisfies Record<string, Program>;
 
 export const K8SCHAIN = PROGRAMS.k8schain.path;
 export const SOURCE_CONTROLLER = PROGRAMS.sourceController.path;
+export const STARGZ = PROGRAMS.stargz.path;
 
 interface DefinitionsModule {
   /** With its version. */
@@ -82,7 +91,9 @@ export function buildConsumers(isShort: boolean): void {
   mkdirSync(CACHE, { recursive: true });
   for (const each of MODULES) download(each);
   build(PROGRAMS.k8schain);
-  if (!isShort) build(PROGRAMS.sourceController);
+  if (isShort) return;
+  build(PROGRAMS.stargz);
+  build(PROGRAMS.sourceController);
 }
 
 function build({ path, folder, args }: Program): void {

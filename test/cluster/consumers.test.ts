@@ -17,7 +17,11 @@ import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { API_VERSION, helm, NAME } from "./pull-secret-objects.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
 
-const PAGES = globSync(join(import.meta.dirname, "../../docs/consumers/*.md"));
+/** On nodes, without an object of Kubernetes. */
+const WITHOUT_MANIFEST = ["lazy-loading.md"];
+const PAGES = globSync(join(import.meta.dirname, "../../docs/consumers/*.md")).filter(
+  (path) => !WITHOUT_MANIFEST.includes(basename(path)),
+);
 const YAML = /^```yaml\n([\s\S]*?)^```$/gm;
 const DEFINITIONS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const PROGRAM = "/usr/bin/k8schain";
