@@ -91,11 +91,12 @@ const KUBELET_CONFIG = {
   registryPullQPS: 0,
 } as const;
 
-/** In containerd's mount namespace, where both see the same control groups and the same pods' volumes. */
+/** As OKE's, its command has labels of its own. In containerd's mount namespace, where both see the same control groups and the same pods' volumes. */
 const KUBELET_UNIT = `[Service]
 ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${CONTAINERD_UNIT})/ns/mnt -- \\
   /usr/bin/kubelet --config=/etc/kubernetes/kubelet-config.json --kubeconfig=/etc/kubernetes/kubelet.conf \\
-  --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki $$KUBELET_EXTRA_ARGS'
+  --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki \\
+  --node-labels=displayName=${NODE_NAME},oci.oraclecloud.com/node.info.managed=true $$KUBELET_EXTRA_ARGS'
 `;
 
 const CONTAINERD_CONFIG = `version = 3

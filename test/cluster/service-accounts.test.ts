@@ -3,14 +3,15 @@
  * one repository, and a node whose own identity may read neither. Each test continues from the previous one's state.
  */
 import { readFileSync } from "node:fs";
+import type { V1Node } from "@kubernetes/client-node";
 import { beforeAll, expect, it } from "vitest";
-import { makeArchives } from "../system/install/archives.ts";
+import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
 import { createApi, podManifest } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { DENIED, PUBLISHED_KEYS, REGISTRY_HOST, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
+import { DENIED, NODE_NAME, PUBLISHED_KEYS, REGISTRY_HOST, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import {
   configureNode,
@@ -79,6 +80,16 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await grantAudience(node, ISSUER);
     expect(await doctorSays("audience-")).toEqual(["audience-allowed"]);
     await shop.untilRunning(["early-0"]);
+  });
+
+  it("has the labels of the script's installation and those of its kubelet's other flags", async () => {
+    const { metadata } = (await node.api.request("GET", `/api/v1/nodes/${NODE_NAME}`)) as V1Node;
+    expect(metadata?.labels).toMatchObject({
+      "ocir-broker/state": "bootstrapped",
+      "ocir-broker/version": VERSION,
+      displayName: NODE_NAME,
+      "oci.oraclecloud.com/node.info.managed": "true",
+    });
   });
 
   it("runs each account's pods with its own image, and none with the other's, at once from a warm daemon", async () => {

@@ -174,7 +174,7 @@ async function until(isSo: () => boolean): Promise<void> {
 const says = (pod: TestPod, text: string) => until(() => pod.said.some((line) => line.includes(text)));
 const labelOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/state"];
 const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations;
-const VERSION = { "ocir-broker/version": "1.2.3" };
+const versionOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/version"];
 
 describe("a rollout", () => {
   it("installs on one node at a time when all start at once, and reports it on each Node", async () => {
@@ -183,7 +183,7 @@ describe("a rollout", () => {
     expect(steps.map((step) => step.split(" ")[1])).toEqual(["begins", "ends", "begins", "ends", "begins", "ends"]);
     expect(started.map(({ isReady }) => isReady)).toEqual([true, true, true]);
     for (const node of ["a", "b", "c"]) {
-      expect([labelOf(node), annotationsOf(node)]).toEqual(["installed", VERSION]);
+      expect([labelOf(node), versionOf(node)]).toEqual(["installed", "1.2.3"]);
     }
     expect(api.lease.spec).toEqual({});
     // No other kind of request, and none beyond the manifest's rights.
@@ -304,7 +304,7 @@ describe("a rollout", () => {
       const next = startPod("a", { isInstalled: true });
       await next.ended;
       expect([next.isReady, steps, labelOf("a")]).toEqual([true, ["a begins", "a ends"], "installed"]);
-      expect(annotationsOf("a")).toEqual(VERSION);
+      expect([versionOf("a"), annotationsOf("a")]).toEqual(["1.2.3", {}]);
       expect(api.lease.spec).toEqual({});
     });
 
@@ -395,7 +395,7 @@ describe("a restart of the kubelet", () => {
       "a shows success",
     ]);
     expect(api.nodes.get("a").spec).toEqual({});
-    expect([labelOf("a"), annotationsOf("a")]).toEqual(["installed", VERSION]);
+    expect([labelOf("a"), versionOf("a")]).toEqual(["installed", "1.2.3"]);
   });
 
   it("yields to other nodes while pods keep starting", async () => {
@@ -504,7 +504,7 @@ describe("a node whose kubelet does not use ocir-broker yet", () => {
     await says(pod, `${state}: version 1.2.3 is installed`);
     await until(() => labelOf("a") === state && api.lease.spec?.holderIdentity === undefined);
     await startPod("b").ended;
-    expect([pod.isReady, labelOf("a"), annotationsOf("a")]).toEqual([false, state, VERSION]);
+    expect([pod.isReady, labelOf("a"), versionOf("a")]).toEqual([false, state, "1.2.3"]);
     expect(pod.said).toContainEqual(expect.stringMatching(/^kubelet: /));
     const requests = api.requests.length;
     const fromSeconds = nowSeconds;
@@ -524,7 +524,7 @@ describe("a removal", () => {
   });
 
   it.each([
-    ["restores the node, and removes label and annotations", {}, ["a removes everything"]],
+    ["restores the node, and removes labels and annotations", {}, ["a removes everything"]],
     [
       "restarts the kubelet without its flags before it restores the node",
       { mayRestart: true },
@@ -535,7 +535,7 @@ describe("a removal", () => {
     const pod = startPod("a", { ...setup, removes: true });
     await pod.ended;
     expect(steps).toEqual(expected);
-    expect([labelOf("a"), annotationsOf("a"), api.nodes.get("a").spec]).toEqual([undefined, {}, {}]);
+    expect([api.nodes.get("a").metadata.labels, annotationsOf("a"), api.nodes.get("a").spec]).toEqual([{}, {}, {}]);
     expect([pod.isReady, api.lease.spec]).toEqual([true, {}]);
   });
 

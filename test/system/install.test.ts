@@ -12,7 +12,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, scriptOfRelease, settingsFor } from "./install/archives.ts";
+import { type Archives, scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { variablesOfKill } from "./install/killed-at-step.ts";
 import {
@@ -31,7 +31,8 @@ import { canBootSystemd } from "./systemd-root/index.ts";
 
 const CONFIG_FLAG = "--image-credential-provider-config";
 const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";
-const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`];
+const LABELS = `--node-labels=ocir-broker/state=bootstrapped,ocir-broker/version=${VERSION}`;
+const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`, LABELS];
 const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
@@ -186,7 +187,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.restartSimulator();
       await expectInstalled(run);
       const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
-      expect(run.kubelet).toEqual([...BASE, ...joined]);
+      expect(run.kubelet).toEqual([...BASE, ...joined, LABELS]);
       expect(await node.root.run("cat", [config])).toContain(OTHER_PROVIDER.trim());
     });
 

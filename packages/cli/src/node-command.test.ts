@@ -56,11 +56,13 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
   });
 
   it.each([
-    ["", "--image-credential-provider-config=/etc/c.yaml '--image-credential-provider-bin-dir=/opt/of ours'\n"],
-    ["--image-credential-provider-bin-dir=/b --v=2", "--image-credential-provider-config=/etc/c.yaml\n"],
+    ["", "--image-credential-provider-config=/etc/c.yaml '--image-credential-provider-bin-dir=/opt/of ours' "],
+    ["--image-credential-provider-bin-dir=/b --v=2", "--image-credential-provider-config=/etc/c.yaml "],
     ["--image-credential-provider-bin-dir=/b --image-credential-provider-config=/c", ""],
-  ])("prints the flags that the arguments %j lack", async (kubeletArgs, flags) => {
-    expect((await run("flags", async () => result, kubeletArgs)).stdout).toBe(flags);
+  ])("prints the flags that the arguments %j lack, and the Node's labels", async (kubeletArgs, flags) => {
+    expect((await run("flags", async () => result, kubeletArgs)).stdout).toBe(
+      `${flags}--node-labels=ocir-broker/state=bootstrapped,ocir-broker/version=1.2.3\n`,
+    );
   });
 
   it("prints no flags if there are none", async () => {

@@ -3,7 +3,7 @@ import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { createDisk } from "@ocir-broker/installer/disk";
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
-import { missingFlags } from "@ocir-broker/installer/kubelet/kubelet-args";
+import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
 import type { NodeContext } from "@ocir-broker/installer/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
 import { createRunProgram } from "@ocir-broker/node/program-run";
@@ -72,8 +72,8 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   const { ok, flags, flagsIn, kubelet, steps } = result;
   if (output === "json") return `${JSON.stringify(result, undefined, 2)}\n`;
   if (!ok) return "";
-  const missing = flags === undefined ? "" : missingFlags(kubeletArgs, flags);
-  if (output === "flags") return missing === "" ? "" : `${missing}\n`;
+  if (output === "flags")
+    return flags === undefined ? "" : `${missingFlags(kubeletArgs, flags)} ${nodeLabels(result.version)}\n`.trimStart();
   const lines = [
     `version ${result.version}`,
     ...steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`),

@@ -1,8 +1,7 @@
-/** The state of a node that anyone can see: a label, annotations and an Event. */
+/** The state of a node that anyone can see: labels, annotations and an Event. */
+import { STATE_LABEL, VERSION_LABEL } from "@ocir-broker/protocol/contract";
 import type { NodeObject } from "./cluster.ts";
 
-const STATE = "ocir-broker/state";
-const VERSION = "ocir-broker/version";
 const REASON = "ocir-broker/reason";
 /** On a node that this program has cordoned, until it uncordons it. */
 const CORDONED = "ocir-broker/cordoned";
@@ -15,15 +14,15 @@ export function statePatch(node: NodeObject, state: NodeState, version: string):
   const isRemoved = state === "removed";
   return {
     metadata: {
-      labels: { [STATE]: isRemoved ? null : state },
-      annotations: { [VERSION]: isRemoved ? null : version, [REASON]: null, [CORDONED]: null },
+      labels: { [STATE_LABEL]: isRemoved ? null : state, [VERSION_LABEL]: isRemoved ? null : version },
+      annotations: { [REASON]: null, [CORDONED]: null },
     },
     ...(isCordonedByUs(node) && { spec: { unschedulable: null } }),
   };
 }
 
 export function failedPatch(reason: string): object {
-  return { metadata: { labels: { [STATE]: "failed" }, annotations: { [REASON]: reason } } };
+  return { metadata: { labels: { [STATE_LABEL]: "failed" }, annotations: { [REASON]: reason } } };
 }
 
 export function cordonPatch(cordoned: boolean): object {

@@ -45,6 +45,10 @@ export const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 /** Present on a node that `ocir-broker disable` has switched off; contains the time. */
 export const DISABLED_FILE = "/etc/ocir-broker/disabled";
 
+/** Labels of a Node, by the DaemonSet; by a kubelet that registers with ocir-broker, once. */
+export const STATE_LABEL = "ocir-broker/state";
+export const VERSION_LABEL = "ocir-broker/version";
+
 export const CREDENTIALS_ROUTE = "/v1/credentials";
 export const DOCKER_CREDENTIAL_ROUTE = "/v1/docker-credential";
 

@@ -1,6 +1,7 @@
 /** The kubelet's arguments as one text, which a bootstrap passes to it. */
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagIn } from "@ocir-broker/node/kubelet";
 import { flagFor } from "@ocir-broker/node/kubelet-unit";
+import { STATE_LABEL, VERSION_LABEL } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 
 /** Splits at blanks outside quotes, and removes the quotes. */
@@ -16,4 +17,9 @@ export function missingFlags(kubeletArgs: string, { config, binDir }: KubeletFil
     .filter(([flag]) => flagIn(args, flag) === undefined)
     .map(([flag, path]) => flagFor(flag, path))
     .join(" ");
+}
+
+/** A kubelet adds them to the labels of its other flags, and sets them only when it creates its Node. */
+export function nodeLabels(version: string): string {
+  return `--node-labels=${STATE_LABEL}=bootstrapped,${VERSION_LABEL}=${version}`;
 }
