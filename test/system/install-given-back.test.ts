@@ -36,7 +36,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
   const read = (path: string): string => node.root.read(path).toString();
   const settings = () => settingsOnRunningNode(archives.good);
   const connect = (config: string, binDir: string, version: string, ...args: string[]) =>
-    runNode(node, "connect", "--config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
+    runNode(node, "connect", "--kubelet-config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
 
   async function install(archive: Archive = archives.good): Promise<void> {
     const run = await installAndConnect(node, archive);

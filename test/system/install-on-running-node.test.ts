@@ -99,7 +99,16 @@ describeUnless(canBootSystemd(), "ocir-broker node on a running node", () => {
     const config = "/etc/kubernetes/of ours/providers.yaml";
     const binDir = "/opt/plugins/of ours";
     const connect = () =>
-      runNode(node, "connect", "--config", config, "--bin-dir", binDir, "--kubelet-version", "Kubernetes v1.33.1");
+      runNode(
+        node,
+        "connect",
+        "--kubelet-config",
+        config,
+        "--bin-dir",
+        binDir,
+        "--kubelet-version",
+        "Kubernetes v1.33.1",
+      );
     await startKubelet(node, "--v=4");
     await install();
     const line = advice(await connect())[1]?.trim();

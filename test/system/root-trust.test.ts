@@ -146,7 +146,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
     await install();
     user = await startHostileUser(node);
     await node.root.run("sh", ["-c", `mkdir -p /etc/kubernetes && ln -sfn ${user.folder} /etc/kubernetes/link`]);
-    const connected = await asRoot(PROGRAM, "node", "connect", "--config", config, "--bin-dir", binDir);
+    const connected = await asRoot(PROGRAM, "node", "connect", "--kubelet-config", config, "--bin-dir", binDir);
     expect([connected.exitCode, connected.stderr]).toEqual([
       1,
       expect.stringMatching(/^ocir-broker: path-untrusted: /m),

@@ -118,7 +118,7 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
     },
     need: async (paths) => kubeletNeed(await readKubeletUse(paths, { files, runProgram, bootedAtMs: bootedAtMs() })),
     addFlags: ({ config, binDir }) =>
-      change(["connect", "--config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
+      change(["connect", "--kubelet-config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
     removeFlags: () => change(["disconnect", "--kubelet-flags"]),
     hasAddedFlags: async () => (await readStatus()).flagsIn !== undefined,
     async restartKubelet() {

@@ -84,7 +84,7 @@ export function addNodeCommand(program: Command): void {
 function addConnectOptions(command: Command): Command {
   return command
     .option("--kubelet-args <arguments>", "the arguments that a bootstrap will give the kubelet, as one text")
-    .option("--config <path>", "the kubelet's --image-credential-provider-config")
+    .option("--kubelet-config <path>", "the kubelet's --image-credential-provider-config")
     .option("--bin-dir <path>", "the kubelet's --image-credential-provider-bin-dir")
     .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
     .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")

@@ -32,7 +32,7 @@ export const DEFAULT_PATHS: KubeletFiles = {
 };
 
 export interface ConnectOptions {
-  readonly config?: string | undefined;
+  readonly kubeletConfig?: string | undefined;
   readonly binDir?: string | undefined;
   /** One text, as a bootstrap gets it. */
   readonly kubeletArgs?: string | undefined;
@@ -134,7 +134,11 @@ function pathsOf(options: ConnectOptions, kubelet: Kubelet | undefined, files: N
   const inUnit = (flag: string) => unitValues(files, flag).findLast((path) => path.startsWith("/"));
   return {
     config:
-      options.config ?? process?.configPath ?? flagIn(args, CONFIG_FLAG) ?? inUnit(CONFIG_FLAG) ?? DEFAULT_PATHS.config,
+      options.kubeletConfig ??
+      process?.configPath ??
+      flagIn(args, CONFIG_FLAG) ??
+      inUnit(CONFIG_FLAG) ??
+      DEFAULT_PATHS.config,
     binDir: withoutSlash(
       options.binDir ??
         process?.binDirectory ??

@@ -131,7 +131,7 @@ describe("connectSteps", () => {
         node.write(CONFIG, OTHER, 0o777);
       },
     ],
-    ["a relative path", "path-untrusted", "not an absolute path", { config: "c.yaml" }, () => {}],
+    ["a relative path", "path-untrusted", "not an absolute path", { kubeletConfig: "c.yaml" }, () => {}],
     [
       "another audience of the administrator",
       "connect",
@@ -172,7 +172,12 @@ describe("connectSteps", () => {
   });
 
   it.each<[from: string, options: ConnectOptions, process: string | undefined, config: string]>([
-    ["the option", { config: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/a.yaml"],
+    [
+      "the option",
+      { kubeletConfig: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") },
+      FLAGS("/c.yaml", "/c"),
+      "/a.yaml",
+    ],
     ["the running kubelet", { kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/c.yaml"],
     ["the arguments", { kubeletArgs: "'--image-credential-provider-config=/b b.yaml'" }, undefined, "/b b.yaml"],
     ["the unit", {}, undefined, "/unit.yaml"],
