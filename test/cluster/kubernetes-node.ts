@@ -100,6 +100,8 @@ function createNode(root: SystemdRoot) {
     /** Requests to the simulated cloud, by endpoint. */
     cloudRequests: async (): Promise<Record<string, number>> =>
       JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
+    /** The pods that the kubelet has, in JSON. */
+    kubeletPods: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/pods"]),
     /** The kubelet's own metrics, in the exposition format. */
     kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),
     /** Our daemon's. */

@@ -12,7 +12,7 @@ import { createPods } from "./pods.ts";
 import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { makeImage } from "./pull-secrets-image.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
-import { SIMULATOR_CA } from "./services.ts";
+import { CONTROL_URL, SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const CHECKOUT_ON_NODE = "/opt/checkout";
@@ -173,13 +173,16 @@ function createCluster(node: KubernetesNode) {
       if (status?.state?.running === undefined || id === undefined) return false;
       return (await node.root.exec("ctr", ["-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id])).exitCode === 0;
     },
-    /** When the tokens were fetched, and the last lines of the controller, to explain a failure. */
-    async renewals(): Promise<string> {
+    /** To explain a failed pull: each token's times, why the registry refused a request, and what kubelet and controller logged. */
+    async evidence(): Promise<string> {
       const path = `/api/v1/secrets?fieldSelector=metadata.name%3D${NAME}`;
       const { items } = await get<{ items: V1Secret[] }>(path);
       const times = items.map(({ metadata }) => `${metadata?.namespace}: ${JSON.stringify(metadata?.annotations)}`);
+      const refusals = await node.root.exec("curl", ["-sS", `${CONTROL_URL}/refusals`]);
+      const kubelet = (await node.root.journal("kubelet")).split("\n").filter((line) => line.includes("pull secret"));
       const logs = `tail -n 60 /var/log/pods/${RELEASE_NAMESPACE}_*/*/*.log`;
-      return [...times, (await node.root.exec("sh", ["-c", logs])).stdout].join("\n");
+      const controller = await node.root.exec("sh", ["-c", logs]);
+      return [...times, refusals.stdout, ...kubelet, controller.stdout].join("\n");
     },
   };
 }

@@ -13,7 +13,7 @@ import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
-import { disturb, failedPulls, pullUntil } from "./pull-secrets-disturbance.ts";
+import { createPulls, disturb, failedPulls, startOfApiServerMs } from "./pull-secrets-disturbance.ts";
 import { createServiceAccount, namespacePath } from "./service-accounts.ts";
 
 const LIFE_S = isShortRun ? 90 : 180;
@@ -98,14 +98,17 @@ describeUnless(canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork(), "pull secret
     }
     for (const namespace of NAMESPACES) await cluster.untilReason(namespace, "Issued");
     const before = await cluster.node.cloudRequests();
+    const startMs = ABSENCES === 0 ? 0 : await startOfApiServerMs(cluster);
+    const pulling = createPulls(cluster, NAMESPACES);
     let isOver = false;
-    const disturbing = disturb(cluster, DURATION_S, ABSENCES).finally(() => {
+    const plan = { durationS: DURATION_S, absences: ABSENCES, startMs };
+    const disturbing = disturb(cluster, pulling, plan).finally(() => {
       isOver = true;
     });
-    const [disturbances, pulls] = await Promise.all([disturbing, pullUntil(cluster, NAMESPACES, () => isOver)]);
+    const [disturbances, pulls] = await Promise.all([disturbing, pulling.run(() => isOver)]);
     const exchanges = exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
     console.info(`${pulls} pulls within ${DURATION_S} s,`, disturbances, `${exchanges} token exchanges`);
-    expect(await failedPulls(cluster), await cluster.renewals()).toEqual([]);
+    expect(await failedPulls(cluster), await cluster.evidence()).toEqual([]);
     expect(exchanges).toBeGreaterThanOrEqual(NAMESPACES.length);
   });
 

@@ -85,7 +85,7 @@ interface Service {
 
 const ANY_PORT = "127.0.0.1:0";
 const HOUR_MS = 3_600_000;
-const KEPT_REFUSALS = 50;
+const KEPT_REFUSALS = 500;
 
 /** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {

@@ -84,11 +84,16 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
         throw notAuthenticated("the token is not ours");
       const endsAtS = jwt.claims["exp"] ?? untoldEnds.get(jwt.claims["jti"]);
       // Negated, so that a token without expiry is refused.
-      if (!(Number(endsAtS) * 1_000 > clock.wallMs())) throw notAuthenticated("the token has ended");
+      const endsAtMs = Number(endsAtS) * 1_000;
+      if (!(endsAtMs > clock.wallMs())) throw notAuthenticated(`the token has ended at ${isoOf(endsAtMs)}`);
       if (jwt.claims["aud"] !== host) throw notAuthenticated("the token is for another host");
       return jwt.claims;
     },
   };
+}
+
+function isoOf(ms: number): string {
+  return Number.isNaN(ms) ? "no time" : new Date(ms).toISOString();
 }
 
 /** False if the token is for other repositories or actions. A token without actions there was requested for a pull. */
