@@ -37,11 +37,8 @@ function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: 
     name: "programs",
     path,
     content: { kind: "copy", from, sha256, mode },
-    describe: {
-      changes: `copies ${path}`,
-      check: "its SHA-256 is the archive's",
-      undo: "the previous version's file is put back",
-    },
+    changes: `copies ${path}`,
+    check: "its SHA-256 is the archive's",
   };
 }
 
@@ -51,10 +48,7 @@ function removeStep(path: string): FileStep {
     name: "programs",
     path,
     content: { kind: "absent" },
-    describe: {
-      changes: `removes ${path}, which only the previous version has`,
-      check: "it is gone",
-      undo: "it is put back",
-    },
+    changes: `removes ${path}, which only the previous version has`,
+    check: "it is gone",
   };
 }

@@ -7,7 +7,9 @@ export function dryRun(disk: Disk, steps: readonly Step[]): string {
   return steps.map((step, index) => `${describe(step, index + 1)}${diffOf(disk, step)}`).join("");
 }
 
-function describe({ name, describe: { changes, check, undo } }: Step, number: number): string {
+function describe(step: Step, number: number): string {
+  const { name, changes, check } = step;
+  const undo = step.kind === "action" ? step.undo : "what was there before is put back";
   return `${number}. ${name}: ${changes}\n   check: ${check}\n   undo: ${undo}\n`;
 }
 

@@ -2,15 +2,15 @@
  * The steps of an installation and of an upgrade. The plugin's links come last: the kubelet's calls go to our plugin only when the
  * daemon has answered.
  */
+import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
-import { isDisabled, type NodeContext } from "./node-context.ts";
+import { isDisabled } from "./node-context.ts";
+import type { NodeRun } from "./node-run.ts";
 import { packageOwner } from "./package-owner.ts";
-import type { Run } from "./run.ts";
 import type { ActionStep, FileStep, Step } from "./step.ts";
-import type { Units } from "./units.ts";
 
 export interface InstallOptions {
   /** The unpacked archive; undefined if the files are there, from a package or an earlier installation. */
@@ -22,25 +22,23 @@ export interface InstallOptions {
 const PREPARE_LIMIT_MS = 30_000;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
-export async function installSteps(
-  node: NodeContext,
-  { run, units }: { readonly run: Run; readonly units: Units },
-  { from, isStrict }: InstallOptions,
-): Promise<Step[]> {
+export async function installSteps(node: NodeRun, { from, isStrict }: InstallOptions): Promise<Step[]> {
+  const { run } = node;
   const isPackage = from === undefined && run.programs().length === 0;
-  if (from === undefined) await expectFiles(node, run);
-  else await refusePackage(node, run);
+  if (from === undefined) await expectFiles(node);
+  else await refusePackage(node);
   return [
     ...(from === undefined ? [] : archiveSteps(from, run.record())),
-    prepareStep(node, units, run.record().version === undefined),
+    prepareStep(node, run.record().version === undefined),
     ...linkSteps("commands", COMMAND_LINKS),
-    startStep(node, { run, units }, isPackage && !isStrict),
+    startStep(node, isPackage && !isStrict),
     ...(isDisabled(node) ? [] : linkSteps("plugin", PLUGIN_LINKS)),
   ];
 }
 
 /** A package may have replaced an archive's files, which are then the package's. */
-async function expectFiles(node: NodeContext, run: Run): Promise<void> {
+async function expectFiles(node: NodeRun): Promise<void> {
+  const { run } = node;
   const changed = run.changedPrograms();
   const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
   if (isWhole && changed.length === 0) return;
@@ -51,8 +49,8 @@ async function expectFiles(node: NodeContext, run: Run): Promise<void> {
   );
 }
 
-async function refusePackage(node: NodeContext, run: Run): Promise<void> {
-  if (run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
+async function refusePackage(node: NodeRun): Promise<void> {
+  if (node.run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
   if (owner !== undefined) throw new InstallError("package", `a package (${owner}) of it is installed: upgrade that`);
 }
@@ -63,29 +61,22 @@ function linkSteps(name: string, links: Readonly<Record<string, string>>): FileS
     name,
     path,
     content: { kind: "link", target },
-    describe: {
-      changes: `links ${path} to ${target}`,
-      check: "the link leads to the program",
-      undo: "what was there before is put back",
-    },
+    changes: `links ${path} to ${target}`,
+    check: "the link leads to the program",
   }));
 }
 
-function prepareStep(node: NodeContext, units: Units, isFirst: boolean): ActionStep {
+function prepareStep(node: NodeRun, isFirst: boolean): ActionStep {
   return {
     kind: "action",
     name: "system",
-    describe: {
-      changes: `creates the groups and the folders in /run, reloads systemd${isFirst ? ", enables the units" : ""}`,
-      check: "systemd-sysusers succeeds",
-      undo: "the units are disabled and the folders removed; the groups stay",
-    },
+    changes: `creates the groups and the folders in /run, reloads systemd${isFirst ? ", enables the units" : ""}`,
+    check: "systemd-sysusers succeeds",
+    undo: "the units are disabled and the folders removed; the groups stay",
     async run() {
-      const { disk, runProgram, say } = node;
-      const isDone = async (path: string, args: readonly string[]): Promise<boolean> => {
-        const result = await runProgram({ path, args, limitMs: PREPARE_LIMIT_MS });
-        return "exitCode" in result && result.exitCode === 0;
-      };
+      const { disk, runProgram, units, say } = node;
+      const isDone = async (path: string, args: readonly string[]) =>
+        isSuccess(await runProgram({ path, args, limitMs: PREPARE_LIMIT_MS }));
       if (!(await isDone("systemd-sysusers", ["/usr/lib/sysusers.d/ocir-broker.conf"])))
         throw new InstallError(
           "install",
@@ -100,19 +91,14 @@ function prepareStep(node: NodeContext, units: Units, isFirst: boolean): ActionS
   };
 }
 
-function startStep(
-  node: NodeContext,
-  { run, units }: { readonly run: Run; readonly units: Units },
-  isLenient: boolean,
-): ActionStep {
+function startStep(node: NodeRun, isLenient: boolean): ActionStep {
+  const { run, units } = node;
   return {
     kind: "action",
     name: "daemon",
-    describe: {
-      changes: "starts the daemon, or restarts it if its program or a unit has changed; its socket stays open",
-      check: "the daemon answers one call of the plugin within 30 s; an error of the cloud is an answer",
-      undo: "the previous version is started again",
-    },
+    changes: "starts the daemon, or restarts it if its program or a unit has changed; its socket stays open",
+    check: "the daemon answers one call of the plugin within 30 s; an error of the cloud is an answer",
+    undo: "the previous version is started again",
     async run() {
       if (!(await units.isWanted())) return;
       try {

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
-import { takeLock } from "./lock.ts";
+import { createDisk } from "./disk.ts";
+import { takeLock, withLock } from "./lock.ts";
 
 const isFree = (path: string): boolean => spawnSync("flock", ["-n", path, "true"]).status === 0;
 
@@ -12,6 +14,18 @@ it("takeLock holds the lock until it is disposed of", async () => {
   const lock = await takeLock(() => {}, path);
   expect(isFree(path)).toBe(false);
   await lock[Symbol.asyncDispose]();
+  expect(isFree(path)).toBe(true);
+});
+
+it("withLock holds the lock until its work has ended", async () => {
+  const root = temporaryFolder();
+  mkdirSync(join(root, "run"));
+  const path = join(root, "run/ocir-broker-install.lock");
+  const work = async () => {
+    await setImmediate();
+    return isFree(path);
+  };
+  expect(await withLock({ disk: createDisk(root), say() {} }, work)).toBe(false);
   expect(isFree(path)).toBe(true);
 });
 

@@ -6,10 +6,22 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { codeOf, InstallError } from "./install-error.ts";
+import type { NodeContext } from "./node-context.ts";
 
-export const LOCK = "/run/ocir-broker-install.lock";
+const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
+
+/** @throws {InstallError} `lock` */
+export async function withLock<Result>(
+  { disk, say }: Pick<NodeContext, "disk" | "say">,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const wait = () => say("another installation runs on this node: waiting for its end");
+  await using lock = await takeLock(wait, disk.at(LOCK));
+  void lock;
+  return await work();
+}
 
 /**
  * The lock is held until it is disposed of.

@@ -1,17 +1,19 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
+import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
+import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
 import { installSteps } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { PROGRAM } from "./installed-files.ts";
-import { type ConnectOptions, readKubeletPaths } from "./kubelet/connect-facts.ts";
-import { connectedFiles, connection, flagsFileOf, needOfKubelet } from "./kubelet/connection.ts";
+import { type ConnectOptions, connection } from "./kubelet/connect.ts";
+import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
+import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
-import { type NodeRun, runOnNode } from "./node-run.ts";
+import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { readRecord } from "./record.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
-import { createRun } from "./run.ts";
-import { createUnits } from "./units.ts";
 
 export interface InstallCommand {
   /** The folder of the unpacked archive. */
@@ -25,60 +27,59 @@ export interface InstallCommand {
 /** Of a script's failed installation; a successful one ends it. */
 const FAILURE_METRIC = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 
-export function installNode(node: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
-  return runOnNode(node, signal, async ({ run, units, rolledBack }) => {
+export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
+  return runOnNode(context, signal, async (node, rolledBack) => {
     const { from, connect } = command;
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) await expectUsable(node, command);
-    await run.apply(await installSteps(node, { run, units }, { from, isStrict: connect !== undefined }));
-    const result: Partial<NodeResult> =
-      connect === undefined ? {} : await applyConnection(node, { run, units }, connect);
-    run.commit(node.version);
+    await node.run.apply(await installSteps(node, { from, isStrict: connect !== undefined }));
+    const result = connect === undefined ? {} : await applyConnection(node, connect);
+    node.run.commit(node.version);
     node.disk.remove(FAILURE_METRIC);
-    return { ...result, ...(await needOf(node, result.flags)) };
+    return withNeed(node, result);
   });
 }
 
-export function connectNode(node: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
-  return runOnNode(node, signal, async ({ run, units }) => {
-    if (run.record().version === undefined)
+export function connectNode(context: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
+  return runOnNode(context, signal, async (node) => {
+    if (node.run.record().version === undefined)
       throw new InstallError("unfinished", "ocir-broker is not installed on this node");
-    const result = await applyConnection(node, { run, units }, options);
-    run.commit();
-    return { ...result, ...(await needOf(node, result.flags)) };
+    const result = await applyConnection(node, options);
+    node.run.commit();
+    return withNeed(node, result);
   });
 }
 
 export function disconnectNode(
-  node: NodeContext,
+  context: NodeContext,
   signal: AbortSignal,
   options: { readonly isOnlyFlags: boolean },
 ): Promise<NodeResult> {
-  return runOnNode(node, signal, async (nodeRun) => {
-    await disconnect(node, nodeRun, options);
+  return runOnNode(context, signal, async (node) => {
+    await disconnect(node, options);
     return {};
   });
 }
 
 /** @param options `isUnfinished`: only rolls an unfinished run back. */
 export async function removeNode(
-  node: NodeContext,
+  context: NodeContext,
   signal: AbortSignal,
   { isUnfinished }: { readonly isUnfinished: boolean },
 ): Promise<NodeResult> {
-  const result = await runOnNode(node, signal, async (nodeRun) => {
-    if (!isUnfinished) await remove(node, nodeRun);
+  const result = await runOnNode(context, signal, async (node) => {
+    if (!isUnfinished) await remove(node);
     return {};
   });
-  return result.code === "record" ? { ...result, left: leftWithoutRecord(node) } : result;
+  return result.code === "record" ? { ...result, left: leftWithoutRecord(context) } : result;
 }
 
 /** Changes nothing. Each changed file of the kubelet's is a step: `done` if it is as we have written it. */
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;
-  const steps = connectedFiles(node, record).map(({ path }) => {
+  const steps = connectedPaths(record).map((path) => {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
     return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
   });
@@ -89,34 +90,27 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
         : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }
-  const paths = await readKubeletPaths(node);
   const flagsIn = flagsFileOf(node, record);
-  return {
-    ok: true,
-    version,
-    steps,
-    flags: paths,
-    ...(flagsIn === undefined ? {} : { flagsIn }),
-    ...(await needOf(node, paths)),
-  };
+  const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
+  return withNeed(node, { ...result, flags: await readKubeletPaths(node) });
 }
 
 /** Each step, and each file as a diff against this node. Changes nothing. */
 export async function describeSteps(
-  node: NodeContext,
+  context: NodeContext,
   signal: AbortSignal,
   {
     install,
     connect,
   }: { readonly install?: { readonly from: string | undefined }; readonly connect: ConnectOptions | undefined },
 ): Promise<string> {
-  const run = createRun({ disk: node.disk, signal, say: node.say });
-  const units = createUnits(node);
+  const node = createNodeRun(context, signal);
   const steps = [
-    ...(install === undefined ? [] : await installSteps(node, { run, units }, { ...install, isStrict: true })),
-    ...(connect === undefined ? [] : (await connection(node, units, run.record(), connect)).steps),
+    ...(install === undefined ? [] : await installSteps(node, { ...install, isStrict: true })),
+    ...(connect === undefined ? [] : (await connection(node, connect)).steps),
   ];
-  return `${run.isPending() ? "an unfinished run would be rolled back first\n" : ""}${dryRun(node.disk, steps)}`;
+  const isPending = node.run.isPending();
+  return `${isPending ? "an unfinished run would be rolled back first\n" : ""}${dryRun(node.disk, steps)}`;
 }
 
 async function expectUsable(node: NodeContext, { checkConfig }: InstallCommand): Promise<void> {
@@ -133,14 +127,10 @@ async function expectUsable(node: NodeContext, { checkConfig }: InstallCommand):
   }
 }
 
-async function applyConnection(
-  node: NodeContext,
-  { run, units }: Pick<NodeRun, "run" | "units">,
-  options: ConnectOptions,
-): Promise<{ flags: KubeletFiles }> {
-  const { steps, paths } = await connection(node, units, run.record(), options);
+async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<{ flags: KubeletFiles }> {
+  const { steps, paths } = await connection(node, options);
   try {
-    await run.apply(steps);
+    await node.run.apply(steps);
   } catch (error) {
     const { code, message } = installErrorOf(error);
     throw new InstallError(code === "install" ? "connect" : code, message, { cause: error });
@@ -148,7 +138,13 @@ async function applyConnection(
   return { flags: paths };
 }
 
-async function needOf(node: NodeContext, paths: KubeletFiles | undefined): Promise<Pick<NodeResult, "kubelet">> {
-  const kubelet = paths === undefined ? undefined : await needOfKubelet(node, paths);
-  return kubelet === undefined ? {} : { kubelet };
+/** Adds what the running kubelet needs, if one runs. */
+async function withNeed<Result extends Pick<NodeResult, "flags">>(
+  { root, runProgram }: NodeContext,
+  result: Result,
+): Promise<Result & Pick<NodeResult, "kubelet">> {
+  if (result.flags === undefined) return result;
+  const options = { files: createNodeFiles(root), runProgram, bootedAtMs: bootedAtMs() };
+  const use = await readKubeletUse(result.flags, options);
+  return use.process === undefined ? result : { ...result, kubelet: kubeletNeed(use) };
 }

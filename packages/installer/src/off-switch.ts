@@ -1,13 +1,14 @@
 /** The off switch of one node: the kubelet's plugin answers "no credentials", and the units are masked, until it is switched on. */
+import { isSuccess } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
 import { DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
-import { LOCK, takeLock } from "./lock.ts";
+import { withLock } from "./lock.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
-import { createUnits, type Units } from "./units.ts";
+import type { NodeRun } from "./node-run.ts";
+import { createUnits } from "./units.ts";
 
-const WAITS = "an installation runs on this node: waiting for its end";
 /** Writes the metric at each boot. */
 const METRIC_CONFIG = "/etc/tmpfiles.d/ocir-broker-disabled.conf";
 const METRICS = "/run/ocir-broker-metrics";
@@ -16,47 +17,43 @@ const METRIC = `${METRICS}/ocir_broker_disabled.prom`;
 const METRIC_LINE = `f+ ${METRIC} 0644 root root - # TYPE ocir_broker_disabled gauge\\nocir_broker_disabled 1\\n\n`;
 
 /** Does not read the record of the installation, so that it works if that is damaged. @throws {InstallError} */
-export async function disable(node: NodeContext): Promise<NodeResult> {
+export function disable(node: NodeContext): Promise<NodeResult> {
   const { disk, clock, runProgram, say } = node;
-  await using lock = await takeLock(() => say(WAITS), disk.at(LOCK));
-  void lock;
-  if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
-    throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
-  disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
-  // First: the kubelet's calls get "no credentials" from here on.
-  for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
-  await createUnits(node).mask();
-  disk.remove(`${METRICS}/ocir_broker.prom`);
-  disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
-  const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
-  if (!("exitCode" in created) || created.exitCode !== 0) say("systemd-tmpfiles failed: the metric is missing");
-  say("switched off: the kubelet's plugin answers 'no credentials', until you run: ocir-broker enable");
-  return { ok: true, version: node.version, steps: [] };
+  return withLock(node, async () => {
+    if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
+      throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
+    disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
+    // First: the kubelet's calls get "no credentials" from here on.
+    for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
+    await createUnits(node).mask();
+    disk.remove(`${METRICS}/ocir_broker.prom`);
+    disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
+    const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
+    if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
+    say("switched off: the kubelet's plugin answers 'no credentials', until you run: ocir-broker enable");
+    return { ok: true, version: node.version, steps: [] };
+  });
 }
 
 /** @throws {InstallError} */
-export async function enable(node: NodeContext): Promise<NodeResult> {
-  const { disk, say } = node;
-  await using lock = await takeLock(() => say(WAITS), disk.at(LOCK));
-  void lock;
-  const result: NodeResult = { ok: true, version: node.version, steps: [] };
-  if (!isDisabled(node)) {
-    say("it is not switched off");
-    return result;
-  }
-  const units = createUnits(node);
-  await units.unmask();
-  await units.start();
-  // Last: the kubelet's calls go to our plugin from here on.
-  for (const [name, target] of Object.entries(PLUGIN_LINKS)) disk.link(name, target);
-  clearFiles(node);
-  say("switched on");
-  return result;
+export function enable(node: NodeContext): Promise<NodeResult> {
+  return withLock(node, async () => {
+    if (isDisabled(node)) {
+      const units = createUnits(node);
+      await units.unmask();
+      await units.start();
+      // Last: the kubelet's calls go to our plugin from here on.
+      for (const [name, target] of Object.entries(PLUGIN_LINKS)) node.disk.link(name, target);
+      clearFiles(node);
+      node.say("switched on");
+    } else node.say("it is not switched off");
+    return { ok: true, version: node.version, steps: [] };
+  });
 }
 
 /** For a removal: what the off switch has left. */
-export async function clearDisabled(node: NodeContext, units: Units): Promise<void> {
-  await units.unmask();
+export async function clearDisabled(node: NodeRun): Promise<void> {
+  await node.units.unmask();
   clearFiles(node);
 }
 

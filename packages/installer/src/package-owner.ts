@@ -1,4 +1,5 @@
 /** A package manager must find the files that it has installed, so the archive does not replace them. */
+import { isSuccess } from "@ocir-broker/node/program-run";
 import { PROGRAM } from "./installed-files.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -12,8 +13,7 @@ const QUERIES = [
 /** The kind of package that has installed ocir-broker; undefined if none has. */
 export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
   for (const { path, args, kind } of QUERIES) {
-    const result = await runProgram({ path, args, limitMs: LIMIT_MS });
-    if ("exitCode" in result && result.exitCode === 0) return kind;
+    if (isSuccess(await runProgram({ path, args, limitMs: LIMIT_MS }))) return kind;
   }
   return undefined;
 }

@@ -14,7 +14,7 @@ import {
   RUNTIME_FOLDERS,
   SHIM,
 } from "./installed-files.ts";
-import { disconnectionOf, restoreFlags } from "./kubelet/connection.ts";
+import { restoreConnection, restoreFlags } from "./kubelet/disconnect.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
@@ -28,44 +28,30 @@ const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
 const PLUGIN_STAYS = `the kubelet still names it, so a program that answers "no credentials" is there now: remove the plugin from the kubelet's flags, restart the kubelet, then delete it`;
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
-export async function disconnect(
-  node: NodeContext,
-  { run, units }: NodeRun,
-  { isOnlyFlags }: { readonly isOnlyFlags: boolean },
-): Promise<void> {
-  const flags = await restoreFlags(node, run, units);
-  const isRestored =
-    isOnlyFlags || (await run.restoreAll((await disconnectionOf(node, units, run.record(), flags)).steps));
-  run.finishRestoring({ isRemoved: false });
-  if (!isRestored || !flags.areRestored) throw notRestored("disconnect it again");
+export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOnlyFlags: boolean }): Promise<void> {
+  const flags = await restoreFlags(node);
+  const isRestored = isOnlyFlags || (await restoreConnection(node, flags)).isRestored;
+  finish(node, isRestored && flags.areRestored, "disconnect it again");
 }
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
-export async function remove(node: NodeContext, { run, units }: NodeRun): Promise<void> {
-  const { disk } = node;
-  const flags = await restoreFlags(node, run, units);
-  const { steps, needsPlugin } = await disconnectionOf(node, units, run.record(), flags);
+export async function remove(node: NodeRun): Promise<void> {
+  const { disk, run, units } = node;
+  const flags = await restoreFlags(node);
+  const { isRestored, needsPlugin } = await restoreConnection(node, flags);
   const plugins = Object.keys(PLUGIN_LINKS)
     .toReversed()
-    .map((path) => restoreStep("plugin", path, needsPlugin(path) ? doNothing(disk, path) : undefined));
-  const isDisconnected = await run.restoreAll([...steps, ...plugins]);
-  if (isDisabled(node)) await clearDisabled(node, units);
+    .map((path) => ({ name: "plugin", path, instead: needsPlugin(path) ? doNothing(disk, path) : undefined }));
+  const isDisconnected = await run.restoreAll(plugins);
+  if (isDisabled(node)) await clearDisabled(node);
   await units.disable();
-  const commands = Object.keys(COMMAND_LINKS).toReversed();
-  const isRestored = await run.restoreAll(commands.map((path) => restoreStep("commands", path)));
+  const areLinks = await run.restoreAll(named("commands", Object.keys(COMMAND_LINKS).toReversed()));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
-  if (!flags.areRestored || !isDisconnected || !isRestored) {
-    run.finishRestoring({ isRemoved: false });
-    throw notRestored("remove ocir-broker again");
-  }
+  finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
   // A removal that was killed may have left the program without the others and without a record.
   const isPackage = run.programs().length === 0 && disk.isThere(SHIM);
   const others = run.programs().filter((path) => path !== PROGRAM && path !== LIBRARY);
-  const areGone = await run.restoreAll(others.map((path) => restoreStep("programs", path)));
-  if (!areGone) {
-    run.finishRestoring({ isRemoved: false });
-    throw notRestored("remove ocir-broker again");
-  }
+  finish(node, await run.restoreAll(named("programs", others)), "remove ocir-broker again");
   const { folders } = run.record();
   run.forgetPrograms();
   run.finishRestoring({ isRemoved: true });
@@ -85,14 +71,14 @@ export function leftWithoutRecord({ disk }: NodeContext): NonNullable<NodeResult
     .map((path) => ({ path, why }));
 }
 
-function restoreStep(name: string, path: string, instead?: RestoreStep["instead"]): RestoreStep {
-  return {
-    kind: "restore",
-    name,
-    path,
-    describe: { changes: `${path}: as it was before`, check: "nobody else has changed it", undo: "install again" },
-    ...(instead === undefined ? {} : { instead }),
-  };
+function named(name: string, paths: readonly string[]): RestoreStep[] {
+  return paths.map((path) => ({ name, path }));
+}
+
+function finish({ run }: NodeRun, isRestored: boolean, next: string): void {
+  run.finishRestoring({ isRemoved: false });
+  if (!isRestored)
+    throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }
 
 /** A removal that was killed may have put the program at the path already, and removed it from our folder. */
@@ -101,8 +87,4 @@ function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
   if (from === undefined) return undefined;
   const content: Content = { kind: "copy", from: disk.at(from), sha256: disk.hashOf(from), mode: 0o755 };
   return { content, why: PLUGIN_STAYS };
-}
-
-function notRestored(next: string): InstallError {
-  return new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }

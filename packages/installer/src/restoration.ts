@@ -4,22 +4,21 @@ import { stateAfter } from "./disk.ts";
 import { installErrorOf } from "./install-error.ts";
 import { type Entry, forgetSaved } from "./record.ts";
 import { isOurLink, isOurs, putBack, type RunState, report, type StepResult, save, stateIfAny } from "./run-state.ts";
-import type { ActionStep, RestoreStep } from "./step.ts";
+import type { RestoreStep } from "./step.ts";
 
 /** Restores each path, also after one that cannot be restored, which is then named. @returns whether all are restored. */
-export async function restoreAll(state: RunState, list: readonly (RestoreStep | ActionStep)[]): Promise<boolean> {
+export async function restoreAll(state: RunState, list: readonly RestoreStep[]): Promise<boolean> {
   let isAll = true;
   for (const step of list) {
+    const { name, path } = step;
     try {
-      if (step.kind === "restore") report(state, [step], restore(state, step));
-      else await step.run();
+      report(state, { name, changes: `${path}: as it was before` }, restore(state, step));
     } catch (error) {
       const { message } = installErrorOf(error);
       isAll = false;
-      state.steps.push({ name: step.name, state: "failed" });
-      if (step.kind === "action") continue;
-      state.left.push({ path: step.path, why: `it cannot be restored: ${message}` });
-      state.say(`${step.path} cannot be restored: ${message}`);
+      state.steps.push({ name, state: "failed" });
+      state.left.push({ path, why: `it cannot be restored: ${message}` });
+      state.say(`${path} cannot be restored: ${message}`);
     }
   }
   return isAll;

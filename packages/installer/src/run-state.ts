@@ -23,10 +23,13 @@ export function save(state: RunState, next: InstallationRecord): void {
   state.record = next;
 }
 
-export function report(state: RunState, [first, ...more]: readonly Step[], result: StepResult["state"]): void {
-  if (first === undefined) return;
-  state.steps.push({ name: first.name, state: result });
-  if (result === "done") state.say(`${first.name}: ${first.describe.changes}${more.length === 0 ? "" : " and others"}`);
+export function report(
+  state: RunState,
+  { name, changes }: Pick<Step, "name" | "changes">,
+  result: StepResult["state"],
+): void {
+  state.steps.push({ name, state: result });
+  if (result === "done") state.say(`${name}: ${changes}`);
 }
 
 /** Undefined for a folder or a pipe. */

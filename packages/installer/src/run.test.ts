@@ -10,22 +10,20 @@ import { RECORD } from "./record.ts";
 import { createRun } from "./run.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
 
-const NOWHERE = { changes: "", check: "", undo: "" };
+const NOTHING = { changes: "", check: "" };
 const file = (path: string, content: Content): FileStep => ({
   kind: "file",
   name: path,
   path,
   content,
-  describe: NOWHERE,
+  ...NOTHING,
 });
 const text = (value: string): Content => ({ kind: "text", text: value, mode: 0o644 });
 const link = (target: string): Content => ({ kind: "link", target });
 const restore = (path: string, instead?: RestoreStep["instead"]): RestoreStep => ({
-  kind: "restore",
   name: path,
   path,
-  describe: NOWHERE,
-  ...(instead === undefined ? {} : { instead }),
+  instead,
 });
 
 const CONFIG = "/etc/kubernetes/providers.yaml";
@@ -57,7 +55,7 @@ function stepsFor(root: string, version = "2"): Step[] {
   return [
     file("/usr/libexec/ocir-broker/ocir-broker", { kind: "copy", from, sha256, mode: 0o755 }),
     file(GONE, { kind: "absent" }),
-    { kind: "action", name: "start", describe: NOWHERE, run: async () => {} },
+    { kind: "action", name: "start", ...NOTHING, undo: "", run: async () => {} },
     file(ABOVE, text(`ours ${version}\n`)),
     file("/etc/link", link("/usr/libexec/ocir-broker/x")),
     file(PLUGIN, link("/usr/libexec/ocir-broker/credential-provider-oke")),

@@ -10,7 +10,7 @@ import { forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
 import { finishRestoring, restoreAll } from "./restoration.ts";
 import { rollBack, tidy } from "./roll-back.ts";
 import { newPending, type RunState, report, save, stateIfAny } from "./run-state.ts";
-import type { ActionStep, RestoreStep, Step } from "./step.ts";
+import type { FileStep, RestoreStep, Step } from "./step.ts";
 
 export type Run = ReturnType<typeof createRun>;
 
@@ -28,20 +28,22 @@ export function createRun({ disk, signal, say }: RunOptions) {
 
   /** @throws {InstallError} at the first step that fails. */
   async function apply(list: readonly Step[]): Promise<void> {
-    for (const group of groupsOf(list)) {
+    for (const [first, ...more] of groupsOf(list)) {
       // Signals are received only between turns of the event loop.
       await setImmediate();
       if (signal?.aborted) throw new InstallError("killed", "the run was ended by a signal");
+      const { name, changes } = first;
       try {
-        if (group[0]?.kind === "action") await group[0].run();
-        else if (group[0]?.kind === "restore") throw new Error("a restore step is for restoreAll");
-        const isChanged = changeFiles(
+        let isChanged = true;
+        if (first.kind === "action") await first.run();
+        else isChanged = changeFiles(state, [first, ...more]);
+        report(
           state,
-          group.filter((step) => step.kind === "file"),
+          { name, changes: `${changes}${more.length === 0 ? "" : " and others"}` },
+          isChanged ? "done" : "unchanged",
         );
-        report(state, group, isChanged || group[0]?.kind === "action" ? "done" : "unchanged");
       } catch (error) {
-        state.steps.push({ name: group[0]?.name ?? "", state: "failed" });
+        state.steps.push({ name, state: "failed" });
         throw installErrorOf(error);
       }
     }
@@ -80,11 +82,17 @@ export function createRun({ disk, signal, say }: RunOptions) {
     left: () => state.left,
     isPending: () => state.record.pending !== undefined,
     rollBack: (isNow?: (path: string) => boolean) => rollBack(state, isNow),
-    restoreAll: (list: readonly (RestoreStep | ActionStep)[]) => restoreAll(state, list),
+    restoreAll: (list: readonly RestoreStep[]) => restoreAll(state, list),
     finishRestoring: (options: { readonly isRemoved: boolean }) => finishRestoring(state, options),
     programs,
     /** The archive's files that somebody else has changed or removed. */
     changedPrograms: () => programs().filter((path) => stateIfAny(disk, path) !== state.record.files[path]?.written),
+    /** The text before our change, empty if there was none; undefined if the file is not as we have written it. */
+    originalText(path: string): string | undefined {
+      const entry = state.record.files[path];
+      if (entry === undefined || stateIfAny(disk, path) !== entry.written) return undefined;
+      return entry.saved === undefined ? "" : disk.read(entry.saved)?.toString();
+    },
     /** They belong to a package now. */
     forgetPrograms(): void {
       const files = Object.entries(state.record.files).filter(([, { isProgram }]) => !isProgram);
@@ -94,11 +102,11 @@ export function createRun({ disk, signal, say }: RunOptions) {
 }
 
 /** Consecutive file steps of one name are one group. */
-function groupsOf(list: readonly Step[]): Step[][] {
-  const groups: Step[][] = [];
+function groupsOf(list: readonly Step[]): [Step, ...FileStep[]][] {
+  const groups: [Step, ...FileStep[]][] = [];
   for (const step of list) {
     const last = groups.at(-1);
-    if (step.kind === "file" && last?.[0]?.kind === "file" && last[0].name === step.name) last.push(step);
+    if (step.kind === "file" && last?.[0].kind === "file" && last[0].name === step.name) last.push(step);
     else groups.push([step]);
   }
   return groups;

@@ -12,41 +12,36 @@ export type Content =
   /** A copy of `from`, owned by root. `sha256` is that of its content, in hex. */
   | { readonly kind: "copy"; readonly from: string; readonly sha256: string; readonly mode: number };
 
-/** For people, one line each, without a full stop. */
-interface Description {
-  readonly changes: string;
-  readonly check: string;
-  readonly undo: string;
-}
-
-/** Replaces a file by one rename. Does nothing if the path has the content already. */
-export interface FileStep {
-  readonly kind: "file";
+interface Described {
   /** Short and stable, in kebab-case: `kubelet-configuration`. */
   readonly name: string;
+  /** For people, one line without a full stop, like `check`. */
+  readonly changes: string;
+  readonly check: string;
+}
+
+/** Replaces a file by one rename. Does nothing if the path has the content already. Undone by putting back what was there. */
+export interface FileStep extends Described {
+  readonly kind: "file";
   /** Absolute; its folder is not a link that another user can change. */
   readonly path: string;
   readonly content: Content;
-  readonly describe: Description;
-}
-
-/** Gives a path of ours back: what was there before the first change. A file that somebody else has changed since stays. */
-export interface RestoreStep {
-  readonly kind: "restore";
-  readonly name: string;
-  readonly path: string;
-  /** If nothing was there before, but a kubelet still names the path: what stays instead, and why, in words. */
-  readonly instead?: { readonly content: Content; readonly why: string };
-  readonly describe: Description;
 }
 
 /** Changes no file that is recorded: reloads systemd, enables and starts units, asks the daemon. */
-export interface ActionStep {
+export interface ActionStep extends Described {
   readonly kind: "action";
-  readonly name: string;
   /** @throws {InstallError} the run is rolled back. */
   readonly run: () => Promise<void>;
-  readonly describe: Description;
+  readonly undo: string;
 }
 
-export type Step = FileStep | RestoreStep | ActionStep;
+export type Step = FileStep | ActionStep;
+
+/** Gives a path of ours back: what was there before the first change. A file that somebody else has changed since stays. */
+export interface RestoreStep {
+  readonly name: string;
+  readonly path: string;
+  /** If nothing was there before, but a kubelet still names the path: what stays instead, and why, in words. */
+  readonly instead?: { readonly content: Content; readonly why: string } | undefined;
+}

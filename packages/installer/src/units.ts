@@ -1,5 +1,6 @@
 /** The units of ocir-broker: enabled, started, stopped, masked. In an image build no systemd runs, and only links are made. */
 import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { isSuccess } from "@ocir-broker/node/program-run";
 import { PROGRAM } from "./installed-files.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 
@@ -25,7 +26,7 @@ export function createUnits(node: NodeContext) {
   /** @returns the output if it succeeds. */
   async function systemctl(...args: string[]): Promise<string | undefined> {
     const result = await runProgram({ path: "systemctl", args, limitMs: LIMIT_MS });
-    return "stdout" in result && result.exitCode === 0 ? result.stdout : undefined;
+    return isSuccess(result) ? result.stdout : undefined;
   }
 
   /** A failure is reported and does not end the run. @returns whether it succeeds. */

@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import { type NodeFiles, textOf } from "./node-files.ts";
-import type { RunProgram } from "./program-run.ts";
+import { isSuccess, type RunProgram } from "./program-run.ts";
 
 const UNIT = "kubelet.service";
 
@@ -36,7 +36,7 @@ export async function showProperties(
 ): Promise<string | undefined> {
   if (files.locate("/") !== "/" || "failure" in files.stat("/run/systemd/system")) return undefined;
   const result = await runProgram({ path: "systemctl", args: ["show", ...args] });
-  return "stdout" in result && result.exitCode === 0 ? result.stdout : undefined;
+  return isSuccess(result) ? result.stdout : undefined;
 }
 
 /**

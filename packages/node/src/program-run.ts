@@ -28,6 +28,10 @@ export type ProgramResult =
   /** The errno code, if it could not be started. */
   | { readonly failure: string };
 
+export function isSuccess(result: ProgramResult): result is Extract<ProgramResult, { stdout: string }> {
+  return "exitCode" in result && result.exitCode === 0;
+}
+
 export type RunProgram = (run: ProgramRun) => Promise<ProgramResult>;
 
 /** As systemd sets it for a service. */

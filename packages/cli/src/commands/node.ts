@@ -8,7 +8,7 @@ import { isSea } from "node:sea";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
-import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect-facts";
+import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect";
 import {
   connectNode,
   describeSteps,

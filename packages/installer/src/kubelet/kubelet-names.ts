@@ -3,24 +3,22 @@ import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "@oci
 import { readKubeletUnit } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
-import type { RunProgram } from "@ocir-broker/node/program-run";
+import type { NodeContext } from "../node-context.ts";
 
 export interface KubeletNames {
   readonly configs: readonly string[];
   readonly binDirs: readonly string[];
 }
 
-export interface NamesReading {
-  /** `/`, or a test's folder. */
-  readonly root: string;
-  readonly runProgram: RunProgram;
-  /** The running kubelet has its flags from us, and they are removed from its unit: its next start does not get them. */
-  readonly ignoresProcess: boolean;
-}
-
-/** Undefined if it is uncertain: a user other than root can change one of the paths. */
-export async function readKubeletNames(reading: NamesReading): Promise<KubeletNames | undefined> {
-  const { root, runProgram, ignoresProcess } = reading;
+/**
+ * Undefined if it is uncertain: a user other than root can change one of the paths.
+ *
+ * @param ignoresProcess the running kubelet has its flags from us, and they are removed from its unit: its next start does not get them.
+ */
+export async function readKubeletNames(
+  { root, runProgram }: NodeContext,
+  { ignoresProcess }: { readonly ignoresProcess: boolean },
+): Promise<KubeletNames | undefined> {
   const files = createNodeFiles(root);
   const { parts, variables } = readKubeletUnit(files);
   const unitFiles = [...parts, ...variables].map(({ path }) => path);

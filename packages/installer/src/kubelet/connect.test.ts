@@ -3,7 +3,8 @@
  * by the kubelet's own rules.
  */
 import { mkdirSync, symlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
@@ -11,12 +12,11 @@ import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
-import type { Step } from "../step.ts";
+import { createDisk } from "../disk.ts";
+import { createNodeRun } from "../node-run.ts";
 import { audienceIn } from "./broker-config.ts";
-import { type ConnectOptions, readConnectFacts } from "./connect-facts.ts";
-import { connectSteps } from "./connect-steps.ts";
-import { type ConnectedFile, disconnection, flagsDisconnection } from "./disconnect-steps.ts";
-import { readKubeletNames } from "./kubelet-names.ts";
+import { type ConnectOptions, connection } from "./connect.ts";
+import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
@@ -59,23 +59,10 @@ describe("connect, then disconnect", () => {
     const node = createNode();
     arrange(node);
     const before = node.snapshot();
-    const original = new Map<string, string | undefined>();
-    for (const step of await node.connect({ kubeletFlags: true, ...options })) {
-      if (step.kind === "file" && !original.has(step.path)) original.set(step.path, node.read(step.path));
-      node.apply(step);
-      expect(node.kubeletErrors(), step.name).toEqual([]);
-    }
+    await node.connect({ kubeletFlags: true, ...options });
     expect(node.named().config).toContain("credential-provider-oke");
-    const flags = node.restoreFlags(original);
-    for (const step of flags) {
-      node.apply(step);
-      expect(node.kubeletErrors(), step.name).toEqual([]);
-    }
-    const { steps, needsPlugin } = await node.disconnect(original, flags.length > 0);
-    for (const step of steps) {
-      node.apply(step);
-      expect(node.kubeletErrors(), step.name).toEqual([]);
-    }
+    const { needsPlugin } = await node.disconnect();
+    expect(node.errorsAfterSteps).toEqual([]);
     const isNamedBefore = before.includes(FLAGS(CONFIG, "/usr/local/bin")) && !before.includes("other-provider");
     expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(isNamedBefore);
     if (isNamedBefore) expect(node.named().config).toContain("credential-provider-oke");
@@ -83,30 +70,26 @@ describe("connect, then disconnect", () => {
   });
 });
 
-describe("connectSteps", () => {
+describe("connection", () => {
   it("keeps broker and kubelet at one audience when the audience changes", async () => {
     const node = createNode();
-    for (const step of await node.connect({ serviceAccounts: "first" })) node.apply(step);
-    const steps = await node.connect({ serviceAccounts: "second" });
-    expect(steps.map(({ name }) => name)).toEqual([
+    await node.connect({ serviceAccounts: "first" });
+    const seen = await node.connect({ serviceAccounts: "second" });
+    expect(seen.map(({ name }) => name)).toEqual([
       "broker-configuration-any-audience",
       "restart-daemon",
       "kubelet-configuration",
       "broker-configuration",
     ]);
-    for (const step of steps) {
-      node.apply(step);
-      const { broker, kubelet } = node.audiences();
-      expect([undefined, kubelet], step.name).toContain(broker);
-    }
-    expect(node.audiences()).toEqual({ broker: "second", kubelet: "second" });
+    for (const { name, broker, kubelet } of seen) expect([undefined, kubelet], name).toContain(broker);
+    expect(seen.at(-1)).toMatchObject({ broker: "second", kubelet: "second" });
   });
 
   it("changes nothing of a kubelet that is connected", async () => {
     const node = createNode();
-    for (const step of await node.connect({ kubeletFlags: true, serviceAccounts: "a" })) node.apply(step);
+    await node.connect({ kubeletFlags: true, serviceAccounts: "a" });
     const before = node.snapshot();
-    for (const step of await node.connect({ kubeletFlags: true, serviceAccounts: "a" })) node.apply(step);
+    expect(await node.connect({ kubeletFlags: true, serviceAccounts: "a" })).toEqual([]);
     expect(node.snapshot()).toBe(before);
   });
 
@@ -115,7 +98,7 @@ describe("connectSteps", () => {
     mkdirSync(join(node.root, "/opt/providers"), { recursive: true });
     mkdirSync(join(node.root, "/etc"), { recursive: true });
     symlinkSync("../opt/providers", join(node.root, "/etc/kubernetes"));
-    const [step] = await node.connect({});
+    const [step] = await node.steps({});
     expect(step).toMatchObject({ path: "/opt/providers/credential-provider-config.yaml" });
   });
 
@@ -161,14 +144,14 @@ describe("connectSteps", () => {
   ])("refuses %s", async (_, code, reason, options, arrange) => {
     const node = createNode();
     arrange(node);
-    await expect(node.connect(options)).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
+    await expect(node.steps(options)).rejects.toMatchObject({ code, message: expect.stringContaining(reason) });
   });
 
   it("uses the version of a kubelet that is installed, if none runs and no unit has the flags", async () => {
     const node = createNode();
     node.write("/usr/bin/kubelet", "", 0o755);
-    const steps = await node.connect({ kubeletVersion: undefined });
-    expect(steps.at(-1)?.describe.check).toContain("a kubelet 1.33 starts with it");
+    const steps = await node.steps({ kubeletVersion: undefined });
+    expect(steps.at(-1)?.check).toContain("a kubelet 1.33 starts with it");
   });
 
   it.each<[from: string, options: ConnectOptions, process: string | undefined, config: string]>([
@@ -185,75 +168,45 @@ describe("connectSteps", () => {
     const node = createNode();
     node.setArgs(FLAGS("/unit.yaml", "/unit"));
     if (process !== undefined) node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...process.split(" ")]);
-    const steps = await node.connect(options);
+    const steps = await node.steps(options);
     expect(steps.find(({ name }) => name === "kubelet-configuration")).toMatchObject({ path: config });
   });
 });
 
-describe("disconnection", () => {
+describe("restoreConnection", () => {
   it("takes the configuration from a running kubelet that has its flags from us, and leaves it to another one", async () => {
-    const node = createNode();
-    const original = new Map<string, string | undefined>();
-    const steps = await node.connect({ kubeletFlags: true });
-    for (const step of steps) {
-      if (step.kind === "file") original.set(step.path, node.read(step.path));
-      node.apply(step);
-    }
-    node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...FLAGS(CONFIG, "/usr/local/bin").split(" ")]);
-    const stays = async (hadFlags: boolean) =>
-      (await node.disconnect(original, hadFlags)).steps.filter((step) => step.kind === "restore" && step.instead);
-    expect(await stays(false)).toMatchObject([{ path: CONFIG }]);
-    for (const step of node.restoreFlags(original)) node.apply(step);
-    expect(await stays(true)).toEqual([]);
-    expect(await stays(false)).toMatchObject([{ path: CONFIG }]);
+    const connected = async () => {
+      const node = createNode();
+      await node.connect({ kubeletFlags: true });
+      node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...FLAGS(CONFIG, "/usr/local/bin").split(" ")]);
+      return node;
+    };
+    expect((await (await connected()).disconnect()).left).toEqual([]);
+    const another = await connected();
+    expect((await another.disconnect({ had: false, areRestored: true })).left).toEqual([CONFIG]);
+    expect(another.read(CONFIG)).toContain("credential-provider-oke");
   });
 
   it("leaves everything when somebody else has changed the file with the flags", async () => {
     const node = createNode();
-    const steps = await node.connect({ kubeletFlags: true });
-    for (const step of steps) node.apply(step);
+    await node.connect({ kubeletFlags: true });
     node.setArgs(`--v=2 ${FLAGS(CONFIG, "/usr/local/bin")}`);
-    const { steps: rest, needsPlugin } = await node.disconnect(new Map([[CONFIG, undefined]]), true);
-    expect(rest).toMatchObject([{ path: CONFIG, instead: {} }]);
+    const { left, needsPlugin } = await node.disconnect();
+    expect(left).toEqual([EXTRA_ARGS, CONFIG]);
     expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(true);
   });
 
   it("leaves the node's credential provider in a configuration for service accounts that a kubelet names", async () => {
     const node = createNode();
     node.setArgs(FLAGS(CONFIG, "/usr/local/bin"));
-    for (const step of await node.connect({ serviceAccounts: "a" })) node.apply(step);
-    const { steps } = await node.disconnect(
-      new Map([
-        [CONFIG, undefined],
-        [BROKER_CONFIG, undefined],
-      ]),
-    );
-    for (const step of steps) node.apply(step);
+    await node.connect({ serviceAccounts: "a" });
+    node.called.length = 0;
+    await node.disconnect();
     expect(node.read(CONFIG)).not.toContain("credential-provider-oke-sa");
-    expect(node.kubeletErrors()).toEqual([]);
-    expect(steps.map(({ name }) => name)).toEqual(["kubelet-configuration", "broker-configuration", "restart-daemon"]);
-  });
-
-  it("restores the flags alone", async () => {
-    const node = createNode();
-    const before = node.read(EXTRA_ARGS);
-    for (const step of await node.connect({ kubeletFlags: true })) node.apply(step);
-    const connected = [
-      { path: CONFIG, original: undefined },
-      { path: EXTRA_ARGS, original: before },
-    ];
-    const steps = flagsDisconnection({ connected, files: createNodeFiles(node.root) }, NO_ACTIONS);
-    expect(steps.map(({ name }) => name)).toEqual(["kubelet-flags", "reload-units"]);
-    node.apply(steps[0] as Step, connected);
-    expect(node.read(EXTRA_ARGS)).toBe(before);
+    expect([node.kubeletErrors(), node.read(BROKER_CONFIG)]).toEqual([[], undefined]);
+    expect(node.called).toContain("try-restart ocir-broker.service");
   });
 });
-
-const NO_ACTIONS = { restartDaemon: async () => {}, reloadUnits: async () => {} };
-
-function connectedIn(originals: ReadonlyMap<string, string | undefined>): ConnectedFile[] {
-  return [...originals].map(([path, original]) => ({ path, original }));
-}
 
 type Node = ReturnType<typeof createNode>;
 
@@ -263,15 +216,19 @@ function createNode() {
   const files = createNodeFiles(root);
   for (const name of ["credential-provider-oke", "credential-provider-oke-sa"])
     tree.write(`/usr/local/bin/${name}`, "", 0o755);
-  let originals: ReadonlyMap<string, string | undefined> = new Map();
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
   tree.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
-  const runProgram: RunProgram = async ({ args }) => printed(args[0] === "--version" ? "Kubernetes v1.33.1\n" : "");
+  tree.write("/run/systemd/system/.none", "");
+  const called: string[] = [];
+  const runProgram: RunProgram = async ({ args }) => {
+    called.push(args.join(" "));
+    return printed(args[0] === "--version" ? "Kubernetes v1.33.1\n" : "");
+  };
+  const errorsAfterSteps: unknown[] = [];
+  const seen: { name: string; broker: string | undefined; kubelet: string | undefined }[] = [];
 
-  function read(path: string): string | undefined {
-    return textOf(files.readText(path));
-  }
+  const read = (path: string): string | undefined => textOf(files.readText(path));
 
   function named(): { path: string; binDir: string; config: string } {
     const [, path = "", binDir = ""] =
@@ -280,68 +237,66 @@ function createNode() {
     return { path, binDir, config: (read_?.files ?? []).map(({ text }) => text).join("") };
   }
 
+  /** Why a kubelet would not start with the flags of its unit. */
+  function kubeletErrors(): unknown[] {
+    const { path, binDir } = named();
+    if (path === "") return [];
+    const found = readCredentialProviderFiles(files, { configPath: path, binDirectory: binDir, minor: 34 });
+    return checkCredentialProviderConfig(found?.files ?? [], {
+      kubeletMinor: 34,
+      directory: found?.directory ?? false,
+      // The links lead to another root.
+      hasExecutable: (name) => "value" in files.lstat(`${binDir}/${name}`),
+    }).filter(({ severity }) => severity !== "warning");
+  }
+
+  const newRun = () =>
+    createNodeRun(
+      {
+        root,
+        disk: createDisk(root),
+        clock: createSystemClock(),
+        runProgram,
+        version: "1.2.3",
+        metadataUrl: "http://127.0.0.1:1",
+        // After each step that changes something.
+        say(line) {
+          errorsAfterSteps.push(...kubeletErrors());
+          seen.push({
+            name: line.split(":")[0] ?? "",
+            broker: audienceIn(read(BROKER_CONFIG) ?? ""),
+            kubelet: tokenAttributesIn([{ path: CONFIG, text: read(CONFIG) ?? "" }])[0]?.audience,
+          });
+        },
+      },
+      new AbortController().signal,
+    );
+  const steps = async (options: ConnectOptions, node = newRun()) =>
+    (await connection(node, { kubeletVersion: "1.34", ...options })).steps;
+
   return {
     ...tree,
     read,
     setArgs,
     named,
-    async connect(options: ConnectOptions): Promise<Step[]> {
-      const facts = await readConnectFacts(
-        { kubeletVersion: "1.34", ...options },
-        {
-          root,
-          runProgram,
-          bootedAtMs: 0,
-          versionOfMetadata: async () => undefined,
-          originalOf: (path) => (originals.has(path) ? (originals.get(path) ?? "") : undefined),
-        },
-      );
-      const steps = connectSteps(facts, NO_ACTIONS);
-      const isFirst = originals.size === 0;
-      if (isFirst)
-        originals = new Map(steps.flatMap((step) => (step.kind === "file" ? [[step.path, read(step.path)]] : [])));
-      return steps;
+    called,
+    errorsAfterSteps,
+    kubeletErrors,
+    steps,
+    /** @returns the audiences after each step that has changed something. */
+    async connect(options: ConnectOptions) {
+      const node = newRun();
+      seen.length = 0;
+      await node.run.apply(await steps(options, node));
+      node.run.commit("1.2.3");
+      return [...seen];
     },
-    restoreFlags(original: ReadonlyMap<string, string | undefined>) {
-      originals = original;
-      return flagsDisconnection({ connected: connectedIn(original), files }, NO_ACTIONS);
-    },
-    async disconnect(original: ReadonlyMap<string, string | undefined>, hadFlags = false) {
-      originals = original;
-      const names = await readKubeletNames({ root, runProgram, ignoresProcess: hadFlags });
-      return disconnection({ connected: connectedIn(original), names, files }, NO_ACTIONS);
-    },
-    apply(
-      step: Step,
-      connected: readonly ConnectedFile[] = [...originals].map(([path, original]) => ({ path, original })),
-    ) {
-      if (step.kind === "action") return;
-      const before = connected.find(({ path }) => path === step.path)?.original;
-      const given = step.kind === "file" ? step.content : before === undefined ? step.instead?.content : undefined;
-      const content =
-        given ?? (before === undefined ? { kind: "absent" as const } : { kind: "text" as const, text: before });
-      tree.remove(step.path);
-      if (content.kind === "text") tree.write(step.path, content.text);
-      if (content.kind !== "link") return;
-      mkdirSync(join(root, dirname(step.path)), { recursive: true });
-      symlinkSync(join(root, content.target), join(root, step.path));
-    },
-    /** Why a kubelet would not start with the flags of its unit. */
-    kubeletErrors(): unknown[] {
-      const { path, binDir } = named();
-      if (path === "") return [];
-      const found = readCredentialProviderFiles(files, { configPath: path, binDirectory: binDir, minor: 34 });
-      return checkCredentialProviderConfig(found?.files ?? [], {
-        kubeletMinor: 34,
-        directory: found?.directory ?? false,
-        hasExecutable: (name) => files.isExecutable(`${binDir}/${name}`),
-      }).filter(({ severity }) => severity !== "warning");
-    },
-    audiences() {
-      return {
-        broker: audienceIn(read(BROKER_CONFIG) ?? ""),
-        kubelet: tokenAttributesIn([{ path: CONFIG, text: read(CONFIG) ?? "" }])[0]?.audience,
-      };
+    /** @param flags of a kubelet that has them from elsewhere; default: they are restored. */
+    async disconnect(flags?: RestoredFlags) {
+      const node = newRun();
+      const { needsPlugin } = await restoreConnection(node, flags ?? (await restoreFlags(node)));
+      node.run.finishRestoring({ isRemoved: false });
+      return { needsPlugin, left: node.run.left().map(({ path }) => path) };
     },
     snapshot: () =>
       [

@@ -8,9 +8,9 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
 import { createDisk } from "../disk.ts";
 import type { NodeContext } from "../node-context.ts";
-import { createRun } from "../run.ts";
-import { createUnits } from "../units.ts";
-import { connection, disconnectionOf, flagsFileOf, restoreFlags } from "./connection.ts";
+import { createNodeRun } from "../node-run.ts";
+import { connection } from "./connect.ts";
+import { flagsFileOf, restoreConnection, restoreFlags } from "./disconnect.ts";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const DEFAULTS = "/etc/default/kubelet";
@@ -41,26 +41,24 @@ function createNode() {
     metadataUrl: undefined,
     say: () => {},
   };
-  const units = createUnits(node);
-  const newRun = () => createRun({ disk: node.disk, say: node.say });
+  const newRun = () => createNodeRun(node, new AbortController().signal);
   return {
     ...tree,
     systemd,
     read,
-    record: () => newRun().record(),
-    flagsFile: () => flagsFileOf(node, newRun().record()),
+    record: () => newRun().run.record(),
+    flagsFile: () => flagsFileOf(node, newRun().run.record()),
     async connect() {
       const run = newRun();
-      await run.apply((await connection(node, units, run.record(), CONNECT)).steps);
-      run.commit("1.2.3");
+      await run.run.apply((await connection(run, CONNECT)).steps);
+      run.run.commit("1.2.3");
     },
     async disconnect() {
       const run = newRun();
-      const flags = await restoreFlags(node, run, units);
-      const { steps } = await disconnectionOf(node, units, run.record(), flags);
-      const isRestored = await run.restoreAll(steps);
-      run.finishRestoring({ isRemoved: false });
-      return { ...flags, isRestored, left: run.left().map(({ path }) => path) };
+      const flags = await restoreFlags(run);
+      const { isRestored } = await restoreConnection(run, flags);
+      run.run.finishRestoring({ isRemoved: false });
+      return { ...flags, isRestored, left: run.run.left().map(({ path }) => path) };
     },
   };
 }

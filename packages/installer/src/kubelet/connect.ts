@@ -1,0 +1,194 @@
+/**
+ * The steps that connect the kubelet. After each of them a kubelet starts with what its flags name: the plugins come before the
+ * configuration that names them, and that before the flags. Changes nothing itself.
+ */
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
+import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
+import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
+import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
+import { detectKubelet } from "@ocir-broker/node/kubelet";
+import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
+import { changedText, textOfUnitFile } from "@ocir-broker/node/kubelet-unit";
+import { createNodeFiles, type NodeFiles, textOf } from "@ocir-broker/node/node-files";
+import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
+import { InstallError } from "../install-error.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { NodeRun } from "../node-run.ts";
+import type { ActionStep, FileStep, Step } from "../step.ts";
+import { audienceIn, withTokenExchange } from "./broker-config.ts";
+import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
+
+export interface ConnectOptions {
+  readonly kubeletConfig?: string | undefined;
+  readonly binDir?: string | undefined;
+  /** One text, as a bootstrap gets it. */
+  readonly kubeletArgs?: string | undefined;
+  readonly kubeletVersion?: string | undefined;
+  /** The audience of service-account tokens. */
+  readonly serviceAccounts?: string | undefined;
+  /** Also adds the flags to a file of the kubelet's unit. */
+  readonly kubeletFlags?: boolean | undefined;
+}
+
+export interface Connection {
+  readonly paths: KubeletFiles;
+  readonly steps: readonly Step[];
+}
+
+/** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
+export async function connection(node: NodeRun, options: ConnectOptions): Promise<Connection> {
+  const files = createNodeFiles(node.root);
+  const kubelet = await detectKubelet(files, node.runProgram);
+  const paths = pathsOf(options, kubelet, files);
+  for (const path of Object.values(paths)) assertRoots(path, node.root);
+  const kubeletMinor = await readKubeletMinor(options, kubelet, node);
+  const configuration = configurationStep(files, paths, kubeletMinor, options);
+  const steps = [
+    ...pluginSteps(files, paths),
+    ...withBrokerConfig(node, files, configuration, options),
+    ...(options.kubeletFlags === true ? await flagsSteps(node, files, paths) : []),
+  ];
+  return { paths, steps };
+}
+
+function configurationStep(
+  files: NodeFiles,
+  paths: KubeletFiles,
+  kubeletMinor: number,
+  { serviceAccounts: audience }: ConnectOptions,
+): FileStep {
+  const { isDirectory, configFiles } = readConfig(files, paths.config);
+  const path = isDirectory ? fileIn(paths.config, configFiles) : files.resolve(paths.config);
+  const isTarget = (file: ConfigFile) => !isDirectory || file.path === path;
+  const text = mergedConfig(path, configFiles.find(isTarget)?.text, {
+    kubeletMinor,
+    ...(audience !== undefined && { serviceAccounts: { audience } }),
+  });
+  // Checked with the plugins that will exist then.
+  const found = checkCredentialProviderConfig([...configFiles.filter((file) => !isTarget(file)), { path, text }], {
+    kubeletMinor,
+    directory: isDirectory,
+    hasExecutable: (name) => isOurPlugin(name) || files.isExecutable(`${paths.binDir}/${name}`),
+  }).find(({ severity }) => severity !== "warning");
+  if (found !== undefined) {
+    const { severity, code, file, path: place, message, fix } = found;
+    throw new InstallError(
+      "connect",
+      `a kubelet 1.${kubeletMinor} would not start with ${paths.config}, or may not: ${severity}: ${code}: ${[file, place].filter(Boolean).join(":")}: ${message}; ${fix}`,
+    );
+  }
+  return textStep("kubelet-configuration", path, text, {
+    changes: `${path}: adds our credential provider`,
+    check: `a kubelet 1.${kubeletMinor} starts with it, by that version's rules`,
+  });
+}
+
+function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; configFiles: readonly ConfigFile[] } {
+  const read = readCredentialProviderFiles(files, { configPath: config, binDirectory: undefined, minor: undefined });
+  if (read === undefined || read.failure === "ENOENT") return { isDirectory: false, configFiles: [] };
+  if (read.failure === "not-regular")
+    throw new InstallError("connect", `${config} is neither a file nor a directory of files`);
+  if (read.failure !== undefined) throw new InstallError("connect", `${config} cannot be read: ${read.failure}`);
+  return { isDirectory: read.directory, configFiles: read.files };
+}
+
+/** The file of a directory that has our entry, else a new one. */
+function fileIn(directory: string, files: readonly ConfigFile[]): string {
+  const ours = files.find(({ text }) => text.includes(PLUGIN_NAME));
+  return ours?.path ?? `${withoutSlash(directory)}/${PLUGIN_NAME}.yaml`;
+}
+
+function mergedConfig(
+  path: string,
+  existing: string | undefined,
+  options: Parameters<typeof mergeProvider>[1],
+): string {
+  try {
+    return mergeProvider(existing, options);
+  } catch (error) {
+    if (!(error instanceof KubeletConfigError)) throw error;
+    throw new InstallError("connect", `${path} cannot be changed: ${error.message}`, { cause: error });
+  }
+}
+
+function pluginSteps(files: NodeFiles, { binDir }: KubeletFiles): FileStep[] {
+  if (files.resolve(binDir) === files.resolve(PLUGIN_FOLDER)) return [];
+  return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) => ({
+    kind: "file",
+    name: `kubelet-plugin-${name}`,
+    path: `${binDir}/${name}`,
+    content: { kind: "link", target: `${PLUGIN_FOLDER}/${name}` },
+    changes: `${binDir}/${name}: a link to our plugin`,
+    check: "the kubelet's folder has an executable file of this name",
+  }));
+}
+
+/**
+ * The broker accepts the kubelet's tokens before the kubelet sends them. For another audience it accepts any while the
+ * kubelet's configuration changes, and until its next start, because a running kubelet sends the old one until it is restarted.
+ */
+function withBrokerConfig(
+  node: NodeRun,
+  files: NodeFiles,
+  configuration: FileStep,
+  { serviceAccounts: audience }: ConnectOptions,
+): Step[] {
+  if (audience === undefined) return [configuration];
+  const present = textOf(files.readText(DEFAULT_CONFIG_PATH)) ?? "";
+  const administrators = node.run.originalText(DEFAULT_CONFIG_PATH) ?? present;
+  const text = withTokenExchange(administrators, audience);
+  if (text === present) return [configuration];
+  const restart: ActionStep = {
+    kind: "action",
+    name: "restart-daemon",
+    run: node.units.restartIfActive,
+    changes: "restarts ocir-broker.service, if it runs",
+    check: "systemd reports success",
+    undo: "none: it is restarted after its configuration is restored",
+  };
+  const final = brokerStep("broker-configuration", text, `the token exchange for the audience ${audience}`);
+  const earlier = audienceIn(present);
+  if (earlier === undefined || earlier === audience) return [final, restart, configuration];
+  const open = withTokenExchange(administrators, undefined);
+  return [
+    brokerStep("broker-configuration-any-audience", open, "the token exchange for any audience"),
+    restart,
+    configuration,
+    final,
+  ];
+}
+
+function brokerStep(name: string, text: string, what: string): FileStep {
+  return textStep(name, DEFAULT_CONFIG_PATH, text, {
+    changes: `${DEFAULT_CONFIG_PATH}: adds ${what}`,
+    check: "the configuration is valid",
+  });
+}
+
+/**
+ * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only when it is told to, as
+ * before a restart of the kubelet, so a run that is rolled back leaves no flags there.
+ */
+async function flagsSteps(
+  { root, runProgram }: NodeContext,
+  files: NodeFiles,
+  paths: KubeletFiles,
+): Promise<FileStep[]> {
+  const use = await readKubeletUse(paths, { files, runProgram, bootedAtMs: bootedAtMs() });
+  const need = kubeletNeed(use);
+  if (need.kind !== "flags") return [];
+  const { file, at } = need.change;
+  assertRoots(file, root);
+  const text = changedText(need.change, at === undefined ? undefined : textOfUnitFile(use.unit, file));
+  const path = files.resolve(file);
+  const changes = `${path}: adds the kubelet's flags, which name ${paths.config}`;
+  return [textStep("kubelet-flags", path, text, { changes, check: "its unit has the flags" })];
+}
+
+function textStep(name: string, path: string, text: string, about: Pick<FileStep, "changes" | "check">): FileStep {
+  return { kind: "file", name, path, content: { kind: "text", text, mode: 0o644 }, ...about };
+}

@@ -1,0 +1,141 @@
+/**
+ * Restores what `connect` has changed, in the reverse order: the flags, then the configuration, then the plugins. What a kubelet still
+ * names stays, in a form with which it starts.
+ */
+import { basename, dirname, join } from "node:path";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
+import { isConfigName } from "@ocir-broker/node/credential-provider-files";
+import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
+import { createNodeFiles, type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
+import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { NodeRun } from "../node-run.ts";
+import type { InstallationRecord } from "../record.ts";
+import type { Content, RestoreStep } from "../step.ts";
+import { type KubeletNames, readKubeletNames } from "./kubelet-names.ts";
+import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
+
+export interface RestoredFlags {
+  /** Whether the kubelet's unit had flags of ours. */
+  readonly had: boolean;
+  /** False: systemd may still start the kubelet with them. */
+  readonly areRestored: boolean;
+}
+
+export interface Disconnection {
+  readonly isRestored: boolean;
+  /** Whether a kubelet does not start without this plugin. */
+  needsPlugin(path: string): boolean;
+}
+
+/** Service accounts exist since this version, and later ones read the same. */
+const SERVICE_ACCOUNTS_MINOR = 34;
+
+const FLAGS_VARIABLE = "KUBELET_EXTRA_ARGS=";
+
+const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubelet does, delete it";
+
+/** First, because what the kubelet names afterwards decides about the rest. */
+export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
+  const paths = pathsOf("flags", node, node.run.record());
+  if (paths.length === 0) return { had: false, areRestored: true };
+  const areRestored = await node.run.restoreAll(paths.map((path) => ({ name: "kubelet-flags", path })));
+  // Without it, systemd starts the kubelet with the drop-in files as it has read them before.
+  return { had: true, areRestored: (await node.units.reload()) && areRestored };
+}
+
+/** The rest, after the flags. */
+export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
+  const { run, units } = node;
+  const files = createNodeFiles(node.root);
+  const names = flags.areRestored ? await readKubeletNames(node, { ignoresProcess: flags.had }) : undefined;
+  const needsPlugin = (path: string) => isPluginNeeded(path, names, files);
+  const of = (kind: Kind) => pathsOf(kind, node, run.record());
+  const configs = of("configuration").map((path) => ({
+    name: "kubelet-configuration",
+    path,
+    instead: insteadOf(path, names, files),
+  }));
+  const broker = of("broker").map((path) => ({ name: "broker-configuration", path }));
+  let isRestored = await run.restoreAll([...configs, ...broker]);
+  if (broker.length > 0) await units.restartIfActive();
+  // By the configuration that is there now.
+  const plugins = of("plugin").map((path) => {
+    const content = { kind: "link", target: `${PLUGIN_FOLDER}/${basename(path)}` } as const;
+    const instead = needsPlugin(path) ? { content, why: STILL_NAMED } : undefined;
+    return { name: `kubelet-plugin-${basename(path)}`, path, instead };
+  });
+  isRestored = (await run.restoreAll(plugins)) && isRestored;
+  return { needsPlugin, isRestored };
+}
+
+/** The file of the kubelet's unit to which the flags were added; undefined if they were not. */
+export function flagsFileOf(node: NodeContext, record: InstallationRecord): string | undefined {
+  return pathsOf("flags", node, record)[0];
+}
+
+/** The paths that `connect` has changed: all except the programs and the names in /usr/local. */
+export function connectedPaths({ files }: InstallationRecord): string[] {
+  const paths = Object.keys(files).filter((path) => files[path]?.isProgram !== true);
+  return paths.filter((path) => !(path in COMMAND_LINKS) && !(path in PLUGIN_LINKS));
+}
+
+type Kind = "flags" | "configuration" | "broker" | "plugin";
+
+function pathsOf(kind: Kind, { root }: NodeContext, record: InstallationRecord): string[] {
+  const files = createNodeFiles(root);
+  return connectedPaths(record).filter((path) => kindOf(path, files) === kind);
+}
+
+function kindOf(path: string, files: NodeFiles): Kind {
+  if (isOurPlugin(basename(path))) return "plugin";
+  if (path === DEFAULT_CONFIG_PATH) return "broker";
+  const hasFlags = path === OWN_DROP_IN || textOf(files.readText(path))?.includes(FLAGS_VARIABLE);
+  return hasFlags ? "flags" : "configuration";
+}
+
+/**
+ * What stays of a configuration that a kubelet names. It must not name the plugin for service accounts, because the token exchange is
+ * removed from the broker's configuration.
+ */
+function insteadOf(path: string, names: KubeletNames | undefined, files: NodeFiles): RestoreStep["instead"] {
+  if (!isConfigNeeded(path, names, files)) return undefined;
+  const text = textOf(files.readText(path)) ?? "";
+  if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: STILL_NAMED };
+  return {
+    content: textContent(mergeProvider(undefined, { kubeletMinor: SERVICE_ACCOUNTS_MINOR })),
+    why: `${STILL_NAMED}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: restart the kubelet`,
+  };
+}
+
+function textContent(text: string): Content {
+  return { kind: "text", text, mode: 0o644 };
+}
+
+function isConfigNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
+  if (names === undefined) return true;
+  return names.configs.some((named) => {
+    const folder = files.resolve(named);
+    if (folder === files.resolve(path)) return true;
+    // In a directory of configurations, the last one must stay.
+    return folder === files.resolve(dirname(path)) && pathsIn(folder, files).filter(isConfigName).length <= 1;
+  });
+}
+
+/** Uncertain counts as needed, which costs one small file. */
+function isPluginNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
+  if (names === undefined) return true;
+  const plugin = basename(path);
+  const texts = [DEFAULT_PATHS.config, ...names.configs].flatMap((named) =>
+    [named, ...pathsIn(named, files)].map((file) => textOf(files.readText(file)) ?? ""),
+  );
+  if (!texts.some((text) => text.includes(plugin))) return false;
+  // Another folder has its own plugin, unless that is a link to ours.
+  const isHere = (folder: string): boolean => {
+    const target = files.readLink(join(folder, plugin));
+    return files.resolve(folder) === files.resolve(dirname(path)) || ("value" in target && target.value === path);
+  };
+  return names.binDirs.length === 0 || names.binDirs.some(isHere);
+}

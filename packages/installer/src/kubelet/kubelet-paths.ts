@@ -1,0 +1,82 @@
+/** The kubelet's paths and version: from options, from its process, from a bootstrap's arguments, or from its unit. */
+import { dirname } from "node:path";
+import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import {
+  BIN_DIRECTORY_FLAG,
+  CONFIG_FLAG,
+  detectKubelet,
+  flagIn,
+  type Kubelet,
+  minorOfInstalled,
+  unitValues,
+} from "@ocir-broker/node/kubelet";
+import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
+import { pathErrorOf } from "@ocir-broker/node/path-error";
+import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
+import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
+import { InstallError } from "../install-error.ts";
+import { readInstanceMetadata } from "../instance-metadata.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { ConnectOptions } from "./connect.ts";
+import { wordsOf } from "./kubelet-args.ts";
+
+/** The plugins that the kubelet calls are links to those in this folder. */
+export const PLUGIN_FOLDER = dirname(BROKER_PROGRAM);
+
+export const DEFAULT_PATHS: KubeletFiles = {
+  config: "/etc/kubernetes/credential-provider-config.yaml",
+  binDir: PLUGIN_FOLDER,
+};
+
+/** Of a node whose kubelet does not say its version. */
+const METADATA_LIMIT_MS = 30_000;
+
+export async function readKubeletPaths({ root, runProgram }: NodeContext): Promise<KubeletFiles> {
+  const files = createNodeFiles(root);
+  return pathsOf({}, await detectKubelet(files, runProgram), files);
+}
+
+/** A running kubelet's flags override the arguments that a bootstrap will give it, and these override those of its unit. */
+export function pathsOf(options: ConnectOptions, kubelet: Kubelet | undefined, files: NodeFiles): KubeletFiles {
+  const process = kubelet?.pid === undefined ? undefined : kubelet;
+  const args = wordsOf(options.kubeletArgs ?? "");
+  const given = (flag: string) =>
+    flagIn(args, flag) ?? unitValues(files, flag).findLast((path) => path.startsWith("/"));
+  return {
+    config: options.kubeletConfig ?? process?.configPath ?? given(CONFIG_FLAG) ?? DEFAULT_PATHS.config,
+    binDir: withoutSlash(options.binDir ?? process?.binDirectory ?? given(BIN_DIRECTORY_FLAG) ?? DEFAULT_PATHS.binDir),
+  };
+}
+
+export function withoutSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, "");
+}
+
+/** @throws {InstallError} `path-untrusted` if another user than root can change the path. */
+export function assertRoots(path: string, root: string): void {
+  const error = pathErrorOf(path, root);
+  if (error !== undefined) throw new InstallError("path-untrusted", error.replace(/^path-untrusted: /, ""));
+}
+
+/** @throws {InstallError} `kubelet-version`, or `path-untrusted` if the kubelet's program must not be run. */
+export async function readKubeletMinor(
+  { kubeletVersion }: ConnectOptions,
+  kubelet: Kubelet | undefined,
+  { root, runProgram, clock, metadataUrl: baseUrl }: NodeContext,
+): Promise<number> {
+  if (kubelet?.distrusted !== undefined && kubeletVersion === undefined)
+    throw new InstallError("path-untrusted", `the kubelet's program is not run: ${kubelet.distrusted}`);
+  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(createNodeFiles(root), runProgram));
+  const found = kubeletVersion === undefined ? await ofProgram() : undefined;
+  if (found !== undefined) return found;
+  const metadata = { clock, baseUrl, limitMs: METADATA_LIMIT_MS };
+  const text = kubeletVersion ?? (await readInstanceMetadata("/instance/metadata/oke-k8version", metadata));
+  const minor = text === undefined ? undefined : parseKubeletVersion(text);
+  if (minor !== undefined) return minor;
+  throw new InstallError(
+    "kubelet-version",
+    text === undefined
+      ? "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version: set --kubelet-version"
+      : `${text} is not a version of Kubernetes such as 1.33`,
+  );
+}
