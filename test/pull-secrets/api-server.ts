@@ -54,6 +54,8 @@ export async function startApiServer({ names, issueToken }: Options) {
     failWith: undefined as number | undefined,
     /** The same for applies of Secrets. */
     failApplyWith: undefined as number | undefined,
+    /** In the header of each failure, if set. */
+    retryAfterS: undefined as number | undefined,
     url: () => new URL(`http://127.0.0.1:${port}`),
     start: () =>
       new Promise<void>((resolve) =>
@@ -118,7 +120,9 @@ export async function startApiServer({ names, issueToken }: Options) {
       [status, body] = [code, { kind: "Status", status: "Failure", message, details, code }];
     }
     api.requests.push(`${request.method} ${url.pathname} ${status}`);
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    if (status >= 400 && api.retryAfterS !== undefined) headers["retry-after"] = String(api.retryAfterS);
+    response.writeHead(status, headers).end(JSON.stringify(body));
   }
 
   function collectionOf({ pathname, searchParams }: URL) {
