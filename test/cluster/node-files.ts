@@ -16,6 +16,11 @@ export const OTHER_HOST = "registry.example.com";
 export const DENIED = "denied: Anonymous users are only allowed read access on public repos";
 export const NODE_NAME = "node-1";
 export const NODE_ADDRESS = "10.99.0.1";
+/** Oracle's services that pods reach too, by address. */
+export const CLOUD_HOSTS = {
+  "10.99.0.2": "auth.us-ashburn-1.oraclecloud.com",
+  "10.99.0.3": "idcs-1.identity.oraclecloud.com",
+} as const;
 export const PKI = "/etc/kubernetes/pki";
 /** Signs the tokens of service accounts: one of the next two, whose public keys the API server publishes. */
 export const SIGNING_KEY = `${PKI}/sa.key`;
@@ -56,7 +61,12 @@ export function nodeFiles(minor: number, folder: string): InstalledFile[] {
     { from: CA_BUNDLE, to: CA_BUNDLE },
     file(
       "/etc/hosts",
-      `127.0.0.1 localhost\n127.0.0.2 auth.us-ashburn-1.oraclecloud.com\n127.0.0.3 ${REGISTRY_HOST} iad.ocir.io\n127.0.0.4 ${OTHER_HOST}\n`,
+      [
+        "127.0.0.1 localhost",
+        `127.0.0.3 ${REGISTRY_HOST} iad.ocir.io`,
+        `127.0.0.4 ${OTHER_HOST}`,
+        ...Object.entries(CLOUD_HOSTS).map(([address, name]) => `${address} ${name}\n`),
+      ].join("\n"),
     ),
   ];
 }

@@ -7,7 +7,7 @@ import { VERSION } from "../system/install/archives.ts";
 import { requestAs } from "./impersonation.ts";
 import { createApi } from "./kubernetes-api.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
-import { NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
+import { CLOUD_HOSTS, NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
 import { createPods } from "./pods.ts";
 import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { makeImage } from "./pull-secrets-image.ts";
@@ -30,7 +30,10 @@ const SIMULATED = {
   spec: {
     template: {
       spec: {
-        hostAliases: [{ ip: NODE_ADDRESS, hostnames: [REGISTRY_HOST] }],
+        hostAliases: Object.entries({ ...CLOUD_HOSTS, [NODE_ADDRESS]: REGISTRY_HOST }).map(([ip, name]) => ({
+          ip,
+          hostnames: [name],
+        })),
         volumes: [{ name: "simulator", configMap: { name: "simulator" } }],
         containers: [
           {
@@ -42,7 +45,7 @@ const SIMULATED = {
       },
     },
   },
-} as const;
+};
 
 export type PullSecretsCluster = Awaited<ReturnType<typeof startPullSecretsCluster>>;
 

@@ -7,7 +7,15 @@ import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
-import { CA_BUNDLE, CONTAINERD_UNIT, NODE_ADDRESS, PKI, PUBLISHED_KEYS, SIGNING_KEY } from "./node-files.ts";
+import {
+  CA_BUNDLE,
+  CLOUD_HOSTS,
+  CONTAINERD_UNIT,
+  NODE_ADDRESS,
+  PKI,
+  PUBLISHED_KEYS,
+  SIGNING_KEY,
+} from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
@@ -21,6 +29,7 @@ const CGROUPS = "/run/control-groups";
 export const SIMULATOR_CA = "/run/simulator-ca.crt";
 const EXCHANGE_CA = "/run/exchange-ca.crt";
 const ISSUER_FILE = "/run/service-account-issuer.json";
+const [AUTH_ADDRESS, DOMAIN_ADDRESS] = Object.keys(CLOUD_HOSTS);
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
 
 /** Curl's arguments for a request to the API server. */
@@ -88,7 +97,7 @@ async function serve(root: SystemdRoot, name: string, command: readonly string[]
 }
 
 async function prepare(root: SystemdRoot): Promise<void> {
-  for (const address of ["169.254.169.254", NODE_ADDRESS])
+  for (const address of ["169.254.169.254", NODE_ADDRESS, ...Object.keys(CLOUD_HOSTS)])
     await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
   await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
   await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
@@ -103,7 +112,8 @@ async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promi
   root.write(ISSUER_FILE, JSON.stringify({ issuer: ISSUER, audience: ISSUER, keys }));
   const listen = {
     metadata: "169.254.169.254:80",
-    auth: "127.0.0.2:443",
+    auth: `${AUTH_ADDRESS}:443`,
+    domain: `${DOMAIN_ADDRESS}:443`,
     registry: "127.0.0.3:443",
     control: new URL(CONTROL_URL).host,
     cluster: `${new URL(API_SERVER).hostname}:12250`,
