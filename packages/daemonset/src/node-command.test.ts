@@ -3,17 +3,24 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { runNodeCommand } from "./node-command.ts";
 
 const RESULT = { ok: true, version: "1.2.3", steps: [] };
 
-async function run(script: string, limitSeconds = 60) {
+/** @param passSeconds that pass as soon as the program has printed its first line of progress. */
+async function run(script: string, passSeconds = 0) {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   const program = join(temporaryFolder(), "program");
   writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const said: string[] = [];
   const command = [program, "node", "install"] as const;
-  return { said, result: await runNodeCommand({ command, limitSeconds, say: (line) => void said.push(line) }) };
+  const say = (line: string): void => {
+    said.push(line);
+    vi.advanceTimersByTime(passSeconds * 1_000);
+  };
+  return { said, result: await runNodeCommand({ command, limitSeconds: 60, say }) };
 }
 
 it("runNodeCommand returns the result, and says the progress", async () => {
@@ -42,13 +49,14 @@ it("runNodeCommand reports a program that cannot be started", async () => {
 
 it("runNodeCommand lets a program restore everything when its time is over", async () => {
   const failed = JSON.stringify({ ...RESULT, ok: false, reason: "the run was ended by a signal" });
-  const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; sleep 60 & wait`, 0.5);
-  expect(result.reason).toBe("ocir-broker node install took longer than 0.5 s and was ended");
+  const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; echo ready >&2; sleep 60 & wait`, 60);
+  expect(result.reason).toBe("ocir-broker node install took longer than 60 s and was ended");
   expect(result.isEnded).toBeUndefined();
 });
 
 it("runNodeCommand ends a hanging program and its children when its time is over", async () => {
-  const { result, said } = await run("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; sleep 61; :' >&2", 0.5);
+  const { result, said } = await run("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; sleep 61; :' >&2", 66);
+  vi.useRealTimers();
   expect(result).toMatchObject({ ok: false, isEnded: true });
   const isRunning = () =>
     execFileSync("ps", ["-eo", "pid="], { encoding: "utf8" })

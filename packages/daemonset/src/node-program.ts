@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
-import { bootedAtMs, createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
@@ -116,7 +116,7 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
       const result = await whole(INSTALLED_PROGRAM, ["remove"]);
       return result.ok ? { ok: true, left: result.left ?? [] } : failureOf(result);
     },
-    need: async (paths) => kubeletNeed(await readKubeletUse(paths, { files, runProgram, bootedAtMs: bootedAtMs() })),
+    need: async (paths) => kubeletNeed(await readKubeletUse(paths, files, runProgram)),
     addFlags: ({ config, binDir }) =>
       change(["connect", "--kubelet-config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
     removeFlags: () => change(["disconnect", "--kubelet-flags"]),

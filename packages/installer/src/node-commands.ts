@@ -1,5 +1,4 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
-import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
@@ -144,7 +143,6 @@ async function withNeed<Result extends Pick<NodeResult, "flags">>(
   result: Result,
 ): Promise<Result & Pick<NodeResult, "kubelet">> {
   if (result.flags === undefined) return result;
-  const options = { files: createNodeFiles(root), runProgram, bootedAtMs: bootedAtMs() };
-  const use = await readKubeletUse(result.flags, options);
+  const use = await readKubeletUse(result.flags, createNodeFiles(root), runProgram);
   return use.process === undefined ? result : { ...result, kubelet: kubeletNeed(use) };
 }

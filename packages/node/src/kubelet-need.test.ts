@@ -2,9 +2,8 @@
 import { expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
-import { CONFIG_FLAG } from "./kubelet.ts";
 import { kubeletAdvice, kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
-import { changedText, OWN_DROP_IN, textOfUnitFile } from "./kubelet-unit.ts";
+import { CONFIG_FLAG, changedText, OWN_DROP_IN, textOfUnitFile } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 
 const PATHS = { config: "/c.yaml", binDir: "/bin" };
@@ -130,11 +129,8 @@ test.each([
   const fields = `S ${"0 ".repeat(18)}${startedAfterBootSeconds * 100} 0`;
   tree.write("/proc/7/stat", `7 (kube) let) ${fields}`);
   tree.write(PACKAGED, "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
-  const use = await readKubeletUse(PATHS, {
-    files: createNodeFiles(tree.root),
-    runProgram: async () => printed(""),
-    bootedAtMs: Date.now() - 100_000,
-  });
+  const files = createNodeFiles(tree.root);
+  const use = await readKubeletUse(PATHS, files, async () => printed(""), Date.now() - 100_000);
   expect(kubeletNeed(use)).toEqual(expected);
 });
 
@@ -143,7 +139,7 @@ async function needOf(written: Readonly<Record<string, string>>, paths = PATHS) 
   const tree = createNodeTree();
   for (const [path, text] of Object.entries(written)) tree.write(path, text);
   const files = createNodeFiles(tree.root);
-  const use = await readKubeletUse(paths, { files, runProgram: async () => printed(""), bootedAtMs: 0 });
+  const use = await readKubeletUse(paths, files, async () => printed(""), 0);
   const need = kubeletNeed(use);
   const change = need.kind === "flags" ? need.change : undefined;
   const text = change && changedText(change, textOfUnitFile(use.unit, change.file));

@@ -1,8 +1,17 @@
 /** What the running kubelet needs to use ocir-broker, once its configuration has our credential provider. One reading decides. */
+import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { isConfigName } from "./credential-provider-files.ts";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagIn } from "./kubelet.ts";
-import { flagsFor, type KubeletUnit, lineWithFlags, readKubeletUnit, setsFlags } from "./kubelet-unit.ts";
+import { flagIn } from "./kubelet.ts";
+import {
+  BIN_DIRECTORY_FLAG,
+  CONFIG_FLAG,
+  flagsFor,
+  type KubeletUnit,
+  lineWithFlags,
+  readKubeletUnit,
+  setsFlags,
+} from "./kubelet-unit.ts";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
@@ -31,13 +40,15 @@ const TICK_MS = 10;
  */
 const PRECISION_MS = 10;
 
-/** @param bootedAtMs epoch milliseconds of the boot, by the clock that gives files their times. */
+/** @param bootMs epoch milliseconds of the boot, by the clock that gives files their times. */
 export async function readKubeletUse(
   paths: KubeletFiles,
-  { files, runProgram, bootedAtMs }: { files: NodeFiles; runProgram: RunProgram; bootedAtMs: number },
+  files: NodeFiles,
+  runProgram: RunProgram,
+  bootMs: number = bootedAtMs(),
 ): Promise<KubeletUse> {
   const found = await findKubelet(files, runProgram);
-  const startedAtMs = found && startOf(textOf(files.readText(`/proc/${found.pid}/stat`)) ?? "", bootedAtMs);
+  const startedAtMs = found && startOf(textOf(files.readText(`/proc/${found.pid}/stat`)) ?? "", bootMs);
   return {
     paths,
     changedAtMs: lastChange(files, paths.config),
@@ -97,9 +108,9 @@ function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
 }
 
 /** @param stat the text of /proc/PID/stat; the part up to the last parenthesis includes the process's name. */
-function startOf(stat: string, bootedAtMs: number): number | undefined {
+function startOf(stat: string, bootMs: number): number | undefined {
   const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  return ticks === undefined ? undefined : bootedAtMs + Number(ticks) * TICK_MS;
+  return ticks === undefined ? undefined : bootMs + Number(ticks) * TICK_MS;
 }
 
 /** A file's status changes at each change of its content, also if its modification time is set to an earlier one. */

@@ -4,7 +4,6 @@
  */
 import { basename } from "node:path";
 import type { KubeletFiles, LineChange } from "@ocir-broker/protocol/node-result";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG } from "./kubelet.ts";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 
 export interface KubeletUnit {
@@ -18,6 +17,9 @@ interface UnitFile {
   readonly path: string;
   readonly text: string;
 }
+
+export const CONFIG_FLAG = "--image-credential-provider-config";
+export const BIN_DIRECTORY_FLAG = "--image-credential-provider-bin-dir";
 
 /** The drop-in file that we add to the unit. */
 export const OWN_DROP_IN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
@@ -34,17 +36,32 @@ const FOLDERS = [
   "/lib/systemd/system",
 ];
 
+/** Packages' files of variables, which a kubelet may have its flags from even if no unit is found. */
+const PACKAGED_VARIABLES = ["/etc/default/kubelet", "/etc/sysconfig/kubelet"];
+
 export function readKubeletUnit(files: NodeFiles): KubeletUnit {
-  const read = (path: string): UnitFile[] => {
-    const text = textOf(files.readText(path));
-    return text === undefined ? [] : [{ path, text }];
-  };
+  const read = (path: string) => readUnitFile(files, path);
   const dropIns = FOLDERS.flatMap((folder) => pathsIn(`${folder}/${UNIT}.d`, files))
     .filter((path) => path.endsWith(".conf"))
     .filter((path, index, all) => all.findIndex((other) => basename(other) === basename(path)) === index)
     .toSorted((a, b) => Buffer.compare(Buffer.from(basename(a)), Buffer.from(basename(b))));
   const parts = [...FOLDERS.flatMap((folder) => read(`${folder}/${UNIT}`)).slice(0, 1), ...dropIns.flatMap(read)];
   return { parts, variables: variableFiles(parts).flatMap(read) };
+}
+
+function readUnitFile(files: NodeFiles, path: string): UnitFile[] {
+  const text = textOf(files.readText(path));
+  return text === undefined ? [] : [{ path, text }];
+}
+
+/** The file that sets the kubelet's configuration of credential providers. */
+export function unitFileWithFlags(files: NodeFiles): string | undefined {
+  return fileWithFlags(allFiles(files));
+}
+
+/** Each value of the flag in the kubelet's unit files; a quoted value may contain blanks. */
+export function unitValues(files: NodeFiles, flag: string): string[] {
+  return [...new Set(allFiles(files).flatMap(({ text }) => valuesIn(withoutComments(text), flag)))];
 }
 
 /** The text of one of the unit's files; undefined if there is no such file. */
@@ -54,11 +71,7 @@ export function textOfUnitFile({ parts, variables }: KubeletUnit, path: string):
 
 /** Whether the unit or one of its files of variables sets the kubelet's configuration of credential providers. */
 export function setsFlags({ parts, variables }: KubeletUnit): boolean {
-  const lines = [
-    ...parts.flatMap(({ text }) => logicalLines(text)),
-    ...variables.flatMap(({ text }) => text.split("\n")),
-  ];
-  return lines.some((line) => !isComment(line) && line.replaceAll("_", "-").includes(CONFIG_FLAG));
+  return fileWithFlags([...parts, ...variables]) !== undefined;
 }
 
 /** The two flags as one value of KUBELET_EXTRA_ARGS. */
@@ -91,6 +104,30 @@ export function changedText({ at, line }: LineChange, text: string | undefined):
     .split("\n")
     .with(at - 1, line)
     .join("\n");
+}
+
+function allFiles(files: NodeFiles): UnitFile[] {
+  const { parts, variables } = readKubeletUnit(files);
+  return [...parts, ...variables, ...PACKAGED_VARIABLES.flatMap((path) => readUnitFile(files, path))];
+}
+
+function fileWithFlags(unitFiles: readonly UnitFile[]): string | undefined {
+  return unitFiles.find(({ text }) => normalized(withoutComments(text)).includes(CONFIG_FLAG))?.path;
+}
+
+export function normalized(text: string): string {
+  return text.replaceAll("_", "-");
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/^\s*[#;].*$/gm, "");
+}
+
+/** A value ends at a blank or a quote; in a flag that is quoted as a whole, it may contain blanks. */
+function valuesIn(text: string, flag: string): string[] {
+  const name = flag.replaceAll(/(?<=\w)-/g, "[-_]");
+  const pattern = new RegExp(`(['"])${name}[= ]((?:(?! --|\\1).)+)\\1|${name}(?:=|[\\s"'\\\\]+)([^\\s"'\\\\]+)`, "g");
+  return [...text.matchAll(pattern)].flatMap(([, , quoted, plain]) => quoted ?? plain ?? []);
 }
 
 /** A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit. */

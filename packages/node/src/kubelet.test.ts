@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
-import { CONFIG_FLAG, detectKubelet, flagIn, unitValues } from "./kubelet.ts";
+import { detectKubelet, flagIn } from "./kubelet.ts";
+import { CONFIG_FLAG, unitValues } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 

@@ -4,7 +4,8 @@
  * program if only root can change it.
  */
 import { resolve } from "node:path";
-import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, normalized, unitFileWithFlags, unitValues } from "./kubelet-unit.ts";
+import type { NodeFiles } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
@@ -21,18 +22,6 @@ export interface Kubelet {
   readonly distrusted?: string;
 }
 
-export const CONFIG_FLAG = "--image-credential-provider-config";
-export const BIN_DIRECTORY_FLAG = "--image-credential-provider-bin-dir";
-
-/** Files that may set the kubelet's flags: its unit, drop-ins, and the environment files of packaged units. */
-const UNIT_FILES = [
-  "/etc/systemd/system/kubelet.service",
-  "/usr/lib/systemd/system/kubelet.service",
-  "/etc/default/kubelet",
-  "/etc/sysconfig/kubelet",
-];
-const DROP_INS = ["/etc/systemd/system/kubelet.service.d", "/usr/lib/systemd/system/kubelet.service.d"];
-
 const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet"];
 
 export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
@@ -47,27 +36,12 @@ export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): P
   };
 }
 
-/** The file of the kubelet's unit that sets the credential provider flags. */
-export function unitFileWithFlags(files: NodeFiles): string | undefined {
-  return unitFiles(files).find((path) => normalized(unitText(files, path) ?? "").includes(CONFIG_FLAG));
-}
-
-/** Each value of the flag in the kubelet's unit files, and in `more` files; a quoted value may contain blanks. */
-export function unitValues(files: NodeFiles, flag: string, more: readonly string[] = []): string[] {
-  const texts = [...unitFiles(files), ...more].flatMap((path) => unitText(files, path) ?? []);
-  return [...new Set(texts.flatMap((text) => valuesIn(text, flag)))];
-}
-
 /** Accepts Go's `--flag=value` and `--flag value`, and underscores for dashes as the kubelet does; the last one counts. */
 export function flagIn(args: readonly string[], flag: string): string | undefined {
   const at = args.findLastIndex((arg) => normalized(arg.split("=", 1)[0] ?? "") === flag);
   const given = args[at];
   if (given === undefined) return undefined;
   return (given.includes("=") ? given.slice(flag.length + 1) : args[at + 1]) || undefined;
-}
-
-function normalized(text: string): string {
-  return text.replaceAll("_", "-");
 }
 
 async function lookAtProgram(
@@ -94,30 +68,12 @@ function programOf(pid: number, files: NodeFiles): string | undefined {
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
-  const unit = unitFileWithFlags(files);
-  const text = unit === undefined ? undefined : unitText(files, unit);
-  if (text === undefined) return undefined;
+  if (unitFileWithFlags(files) === undefined) return undefined;
   return {
-    configPath: valuesIn(text, CONFIG_FLAG).at(-1),
-    binDirectory: valuesIn(text, BIN_DIRECTORY_FLAG).at(-1),
+    configPath: unitValues(files, CONFIG_FLAG).at(-1),
+    binDirectory: unitValues(files, BIN_DIRECTORY_FLAG).at(-1),
     minor: await minorOfInstalled(files, runProgram),
   };
-}
-
-function unitFiles(files: NodeFiles): string[] {
-  return [...UNIT_FILES, ...DROP_INS.flatMap((directory) => pathsIn(directory, files))];
-}
-
-/** Comments removed. */
-function unitText(files: NodeFiles, path: string): string | undefined {
-  return textOf(files.readText(path))?.replace(/^\s*[#;].*$/gm, "");
-}
-
-/** A value ends at a blank or a quote; in a flag that is quoted as a whole, it may contain blanks. */
-function valuesIn(text: string, flag: string): string[] {
-  const name = flag.replaceAll(/(?<=\w)-/g, "[-_]");
-  const pattern = new RegExp(`(['"])${name}[= ]((?:(?! --|\\1).)+)\\1|${name}(?:=|[\\s"'\\\\]+)([^\\s"'\\\\]+)`, "g");
-  return [...text.matchAll(pattern)].flatMap(([, , quoted, plain]) => quoted ?? plain ?? []);
 }
 
 /** Of the kubelet's program, which need not run: a node's first boot. */

@@ -3,7 +3,6 @@
  * configuration that names them, and that before the flags. Changes nothing itself.
  */
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
-import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
@@ -178,7 +177,7 @@ async function flagsSteps(
   files: NodeFiles,
   paths: KubeletFiles,
 ): Promise<FileStep[]> {
-  const use = await readKubeletUse(paths, { files, runProgram, bootedAtMs: bootedAtMs() });
+  const use = await readKubeletUse(paths, files, runProgram);
   const need = kubeletNeed(use);
   if (need.kind !== "flags") return [];
   const { file, at } = need.change;

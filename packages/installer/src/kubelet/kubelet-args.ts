@@ -1,6 +1,6 @@
 /** The kubelet's arguments as one text, which a bootstrap passes to it. */
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagIn } from "@ocir-broker/node/kubelet";
-import { flagFor } from "@ocir-broker/node/kubelet-unit";
+import { flagIn } from "@ocir-broker/node/kubelet";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagFor } from "@ocir-broker/node/kubelet-unit";
 import { STATE_LABEL, VERSION_LABEL } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 

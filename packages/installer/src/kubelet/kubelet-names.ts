@@ -1,6 +1,6 @@
 /** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, detectKubelet, unitValues } from "@ocir-broker/node/kubelet";
-import { readKubeletUnit } from "@ocir-broker/node/kubelet-unit";
+import { detectKubelet } from "@ocir-broker/node/kubelet";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitValues } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import type { NodeContext } from "../node-context.ts";
@@ -20,12 +20,10 @@ export async function readKubeletNames(
   { ignoresProcess }: { readonly ignoresProcess: boolean },
 ): Promise<KubeletNames | undefined> {
   const files = createNodeFiles(root);
-  const { parts, variables } = readKubeletUnit(files);
-  const unitFiles = [...parts, ...variables].map(({ path }) => path);
   const kubelet = await detectKubelet(files, runProgram);
   const process = kubelet?.pid === undefined || ignoresProcess ? undefined : kubelet;
   const named = (flag: string, ofProcess: string | undefined) =>
-    [...unitValues(files, flag, unitFiles), ofProcess ?? ""].filter((path) => path.startsWith("/"));
+    [...unitValues(files, flag), ofProcess ?? ""].filter((path) => path.startsWith("/"));
   const configs = named(CONFIG_FLAG, process?.configPath);
   const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
   const isCertain = [...configs, ...binDirs].every((path) => pathErrorOf(path, root) === undefined);

@@ -1,15 +1,8 @@
 /** The kubelet's paths and version: from options, from its process, from a bootstrap's arguments, or from its unit. */
 import { dirname } from "node:path";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import {
-  BIN_DIRECTORY_FLAG,
-  CONFIG_FLAG,
-  detectKubelet,
-  flagIn,
-  type Kubelet,
-  minorOfInstalled,
-  unitValues,
-} from "@ocir-broker/node/kubelet";
+import { detectKubelet, flagIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitValues } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";

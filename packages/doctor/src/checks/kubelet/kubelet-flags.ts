@@ -1,5 +1,6 @@
 /** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, type Kubelet, unitFileWithFlags } from "@ocir-broker/node/kubelet";
+import type { Kubelet } from "@ocir-broker/node/kubelet";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitFileWithFlags } from "@ocir-broker/node/kubelet-unit";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
