@@ -28,7 +28,7 @@ const STRICT: FatalMinors = { from: 32 };
 const TOKEN_ATTRIBUTES: FatalMinors = { from: 33 };
 
 export const RULES = {
-  "files-missing": { fatal: ALWAYS, fix: "write the configuration file before the kubelet's flag names it" },
+  "files-missing": { fatal: ALWAYS, fix: "write the configuration file before you set the kubelet's flag" },
   "directory-unsupported": {
     fatal: { from: OLDEST_MINOR, to: 33 },
     fix: "put all providers into one file and name that file",
@@ -48,7 +48,7 @@ export const RULES = {
   "field-duplicate": { fatal: STRICT, fix: "keep one of them" },
   "providers-missing": {
     fatal: ALWAYS,
-    fix: "add a provider, or take the kubelet's --image-credential-provider flags away",
+    fix: "add a provider, or remove the kubelet's --image-credential-provider flags",
   },
   "provider-name-invalid": {
     fatal: ALWAYS,
@@ -73,7 +73,7 @@ export const RULES = {
   // The gate is off by default in 1.33.
   "token-attributes-disabled": {
     fatal: TOKEN_ATTRIBUTES,
-    fix: "remove tokenAttributes, or turn the kubelet's feature gate on",
+    fix: "remove tokenAttributes, or enable the kubelet's feature gate",
   },
   "token-attributes-api-version": { fatal: TOKEN_ATTRIBUTES, fix: `set the provider's apiVersion: ${API_VERSION}` },
   "token-audience-missing": { fatal: TOKEN_ATTRIBUTES, fix: "set serviceAccountTokenAudience" },
@@ -97,13 +97,15 @@ export const RULES = {
   "provider-missing": { fix: "add it, or images of OCIR are pulled without credentials" },
   "host-form-missing": { fix: "add the missing entry to matchImages" },
   "cache-duration-positive": {
-    fix: 'set defaultCacheDuration: "0s": harmless with our program, but another under its name would be cached',
+    fix: 'set defaultCacheDuration: "0s", because responses of another program of this name would be cached',
   },
   "service-account-overlap": { fix: "remove the entry from one of them" },
   "service-account-token-missing": {
     fix: "write the entry with ocir-broker kubelet-config merge --service-accounts AUDIENCE, or remove it",
   },
-  "provider-overlap": { fix: "remove the entry from the other credential provider, unless both are meant to be asked" },
+  "provider-overlap": {
+    fix: "remove the entry from the other credential provider, unless the kubelet should run both",
+  },
 } as const satisfies Record<string, Rule>;
 
 export type FindingCode = keyof typeof RULES;
