@@ -7,7 +7,7 @@
  * cannot be sent is a missed ping, not an error of the service.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type Clock, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
@@ -101,7 +101,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   }
 
   function tick(): void {
-    clock.setTimer(tick, tickMs);
+    clock.setTimer(tick, untilNextMs(tickMs, clock.monotonicMs()));
     const text = statusText();
     const status = text === sentStatus ? undefined : text;
     // While older messages wait, a ping is skipped instead of queued.
@@ -116,7 +116,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     ready() {
       sentStatus = statusText();
       enqueue({ ready: true, status: sentStatus, fields: ping() }, true);
-      if (!isTicking) clock.setTimer(tick, Math.min(tickMs, FIRST_LOOK_MS));
+      if (!isTicking) clock.setTimer(tick, Math.min(untilNextMs(tickMs, clock.monotonicMs()), FIRST_LOOK_MS));
       isTicking = true;
     },
     reloading: () => enqueue({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),

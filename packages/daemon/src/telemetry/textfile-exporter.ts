@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
+import { type Clock, type Timer, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import type { Log } from "./log.ts";
 
@@ -49,7 +49,7 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
       if (code !== failingWith) log.warn({ path, code }, "metrics file not written");
       failingWith = code;
     }
-    if (!isClosed) timer = clock.setTimer(begin, INTERVAL_MS);
+    if (!isClosed) timer = clock.setTimer(begin, untilNextMs(INTERVAL_MS, clock.monotonicMs()));
   }
 
   let underway: Promise<void>;

@@ -96,7 +96,7 @@ describe("createSystemClock monotonicMs", () => {
 });
 
 describe("createSystemClock setTimer", () => {
-  test.each([0, -5, 1, 3_999, 4_000, 4_001, 60_000])("calls back once after %i ms", (delayMs) => {
+  test.each([0, -5, 1, 4_999, 5_000, 5_001, 60_000])("calls back once after %i ms", (delayMs) => {
     const clock = createSystemClock();
     const callback = vi.fn();
     clock.setTimer(callback, delayMs);
@@ -109,14 +109,29 @@ describe("createSystemClock setTimer", () => {
     expect(callback).toHaveBeenCalledOnce();
   });
 
-  test("calls back within 4 s of waking if the time has passed during a suspend", () => {
+  test("calls back within 5 s of waking if the time has passed during a suspend", () => {
     const clock = createSystemClock();
     const callback = vi.fn();
     clock.setTimer(callback, 3_600_000);
     runTimers(1_000);
     suspend(3_600_000);
-    runTimers(4_000);
+    runTimers(5_000);
     expect(callback).toHaveBeenCalledOnce();
+  });
+
+  test("wakes once in 5 s for all timers that end later", () => {
+    const clock = createSystemClock();
+    for (const delayMs of [0, 700, 1_300]) {
+      runTimers(delayMs);
+      clock.setTimer(() => {}, 60_000);
+    }
+    const wokeAtMs = new Set<number>();
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      wokeAtMs.add(system.awakeMs);
+      return system.awakeMs;
+    });
+    runTimers(15_000);
+    expect([...wokeAtMs]).toEqual([10_000, 15_000, 20_000]);
   });
 
   test("does not call back when cancelled, before its first sleep or after", () => {
@@ -124,7 +139,7 @@ describe("createSystemClock setTimer", () => {
     const callback = vi.fn();
     clock.setTimer(callback, 1_000).cancel();
     const later = clock.setTimer(callback, 10_000);
-    runTimers(8_500);
+    runTimers(9_500);
     later.cancel();
     later.cancel();
     runTimers(20_000);

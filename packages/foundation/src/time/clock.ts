@@ -19,8 +19,8 @@ export interface Clock {
   setTimer(callback: () => void, delayMs: number): Timer;
 }
 
-/** A longer timer is checked this often, so that a suspend is noticed within 4 s after it. */
-const LONGEST_SLEEP_MS = 4_000;
+/** Longer timers are checked together, at the multiples of this: a suspend is noticed within 5 s after it, and an idle process sleeps. */
+const CHECK_MS = 5_000;
 
 /** The wall clock and Node's monotonic clock may drift this far apart before we ask the kernel about a suspend. */
 const JUMP_MS = 500;
@@ -56,8 +56,13 @@ export function bootedAtMs(): number {
  * sockets keep it alive.
  */
 export function holdProcess(): Timer {
-  const handle = setInterval(() => {}, LONGEST_SLEEP_MS);
+  const handle = setInterval(() => {}, CHECK_MS);
   return { cancel: () => clearInterval(handle) };
+}
+
+/** Time until the next multiple of `intervalMs`: periodic work that waits for it shares the wake-ups of an idle process. */
+export function untilNextMs(intervalMs: number, nowMs: number): number {
+  return intervalMs - (nowMs % intervalMs);
 }
 
 export function createSystemClock(): Clock {
@@ -81,12 +86,16 @@ export function createSystemClock(): Clock {
   function setTimer(callback: () => void, delayMs: number): Timer {
     const dueMs = monotonicMs() + delayMs;
     let handle: NodeJS.Timeout;
-    const sleep = (): void => {
-      const leftMs = dueMs - monotonicMs();
-      if (leftMs <= 0) callback();
-      else handle = setTimeout(sleep, Math.min(Math.ceil(leftMs), LONGEST_SLEEP_MS)).unref();
-    };
-    handle = setTimeout(sleep, Math.min(Math.max(delayMs, 0), LONGEST_SLEEP_MS)).unref();
+    function sleep(): void {
+      const nowMs = monotonicMs();
+      const waitMs = Math.min(Math.max(dueMs - nowMs, 0), untilNextMs(CHECK_MS, nowMs));
+      handle = setTimeout(wake, Math.ceil(waitMs)).unref();
+    }
+    function wake(): void {
+      if (monotonicMs() >= dueMs) callback();
+      else sleep();
+    }
+    sleep();
     return { cancel: () => clearTimeout(handle) };
   }
 
