@@ -25,7 +25,7 @@ const RESTART: KubeletNeed = { kind: "restart", because: "configuration" };
 const RESTART_FOR_FLAGS: KubeletNeed = { kind: "restart", because: "flags" };
 const NOTHING: KubeletNeed = { kind: "nothing" };
 const RESTORES = "a removes its flags";
-const DONE: InstallResult = { ok: true, files: FILES };
+const DONE: InstallResult = { ok: true, flags: FILES };
 const BROKEN: InstallResult = { ok: false, reason: "the configuration has errors: log.level" };
 
 type InstallResult = Awaited<ReturnType<NodeProgram["install"]>>;

@@ -4,7 +4,8 @@
  */
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import type { Cluster, NodeObject } from "./cluster.ts";
-import type { Change, NodeProgram } from "./node-program.ts";
+import type { Outcome } from "./node-command.ts";
+import type { NodeProgram } from "./node-program.ts";
 import { cordonPatch } from "./node-state.ts";
 
 export type RestartResult =
@@ -62,7 +63,7 @@ export async function restartKubelet(plan: RestartPlan, options: RestartOptions)
   return giveBack(plan, isBack, before, options);
 }
 
-async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOptions): Promise<Change | undefined> {
+async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOptions): Promise<Outcome | undefined> {
   if (flags === "add" && files !== undefined) return program.addFlags(files);
   return flags === "remove" ? program.removeFlags() : undefined;
 }
@@ -92,7 +93,7 @@ async function giveBack(
   return { kind: "failed", reason, staysCordoned: !isReady };
 }
 
-function flagsAfter(removed: Change | undefined): string {
+function flagsAfter(removed: Outcome | undefined): string {
   if (removed === undefined) return "";
   return removed.ok
     ? "; the flags that were added are removed"

@@ -11,10 +11,19 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-export interface CommandResult extends NodeResult {
-  /** The program was ended before it printed a result, so it may have left an unfinished run. */
-  readonly isEnded?: boolean;
-}
+/** What a rollout needs of a result. */
+export type Outcome = Pick<NodeResult, "flags" | "left"> &
+  (
+    | { readonly ok: true }
+    | {
+        readonly ok: false;
+        readonly reason: string;
+        /** The program was ended before it printed a result, so it may have left an unfinished run. */
+        readonly isEnded?: boolean;
+      }
+  );
+
+export type CommandResult = NodeResult & Outcome;
 
 export interface NodeCommandOptions {
   /** The program and its arguments, without `--output`. */
@@ -52,7 +61,7 @@ export async function runNodeCommand(options: NodeCommandOptions): Promise<Comma
     const result = parseJson(await output);
     const tooLong = `ocir-broker ${args.slice(0, 2).join(" ")} took longer than ${limitSeconds} s and was ended`;
     // It restores everything itself after SIGTERM.
-    if (isNodeResult(result)) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
+    if (isResult(result)) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
     if (isEnded) return failed(tooLong, true);
     const reason = lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`;
     // Without a status somebody else has killed it, for example the kernel for want of memory.
@@ -77,6 +86,6 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-function isNodeResult(value: unknown): value is NodeResult {
-  return typeof value === "object" && value !== null && "ok" in value && "steps" in value;
+function isResult(value: unknown): value is CommandResult {
+  return typeof value === "object" && value !== null && "ok" in value && (value.ok === true || "reason" in value);
 }

@@ -67,8 +67,9 @@ export function createInstallWork({ program, restart, say }: WorkOptions): NodeW
       if (files === undefined) {
         const result = await program.install();
         if (!result.ok) return { kind: "failed", reason: result.reason, staysCordoned: false };
-        files = result.files;
+        files = result.flags;
       }
+      if (files === undefined) throw new Error("the installation has named no files for the kubelet's flags");
       const found = await examine(files);
       if (typeof found === "string") return { kind: "is", state: found };
       const restarted = await found();
@@ -90,7 +91,7 @@ export function createRemoveWork({ program, restart, say }: WorkOptions): NodeWo
       }
       const result = await program.remove();
       if (!result.ok) return { kind: "failed", reason: result.reason, staysCordoned: false };
-      for (const { path, why } of result.left) say(`${path} stays: ${why}`);
+      for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
       return { kind: "is", state: "removed" };
     },
   };
