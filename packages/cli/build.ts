@@ -16,6 +16,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import { build, type PluginBuild } from "esbuild";
 import checksums from "./node-checksums.json" with { type: "json" };
 import cliPackage from "./package.json" with { type: "json" };
@@ -53,15 +54,11 @@ mkdirSync(work, { recursive: true });
 mkdirSync(dist, { recursive: true });
 
 const { metafile } = await build({
+  ...BUNDLE_OPTIONS,
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(work, "ocir-broker.cjs"),
-  bundle: true,
-  minify: true,
-  platform: "node",
-  target: "node26",
   format: "cjs",
-  legalComments: "none",
   plugins: [{ name: "undici-parts", setup: useUndiciParts }],
   metafile: true,
   define: { "process.env.OCIR_BROKER_VERSION": JSON.stringify(cliPackage.version) },

@@ -4,21 +4,18 @@
  * usage: node build.ts [FOLDER]
  */
 import { join, resolve } from "node:path";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import { build } from "esbuild";
 
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
 await build({
+  ...BUNDLE_OPTIONS,
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(folder, "daemonset.mjs"),
-  bundle: true,
-  minify: true,
-  platform: "node",
-  target: "node26",
   format: "esm",
   // Some dependencies are CommonJS.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-  legalComments: "none",
 });

@@ -6,21 +6,18 @@
  */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import { build } from "esbuild";
 
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
 const { metafile } = await build({
+  ...BUNDLE_OPTIONS,
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(folder, "pull-secrets.cjs"),
-  bundle: true,
-  minify: true,
-  platform: "node",
-  target: "node26",
   format: "cjs",
-  legalComments: "none",
   metafile: true,
 });
 writeFileSync(join(folder, "pull-secrets.metafile.json"), JSON.stringify(metafile));
