@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { type RequestAs, type Response, requestAs } from "./impersonation.ts";
+import { API_SERVER } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import {
   CONTROLLER,
@@ -24,6 +25,7 @@ import {
   secretPath,
 } from "./pull-secret-objects.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+import { BEARER } from "./services.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
@@ -184,8 +186,11 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const allowed = `fieldSelector=metadata.name%3D${NAME}`;
       const responses = [secrets(allowed), secrets("fieldSelector=metadata.name%3Dother"), secrets("")];
       expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 403, 403]);
-      const watch = await controller("GET", "/api/v1/secrets?watch=1&timeoutSeconds=1");
-      expect(watch.status).toBe(403);
+      const as = ["-H", `Impersonate-User: ${CONTROLLER}`, "-o", "/dev/null", "-w", "%{http_code}"];
+      const url = `${API_SERVER}/api/v1/secrets?watch=1&timeoutSeconds=1`;
+      const watch = async (query: string) =>
+        Number(await node.root.run("curl", ["-sS", ...BEARER, ...as, `${url}&${query}`]));
+      expect([await watch(allowed), await watch("")]).toEqual([200, 403]);
     });
 
     it.each<[string, string, string, object?]>([
@@ -222,6 +227,26 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect([conflict.status, conflict.body.message]).toEqual([409, expect.stringContaining('"a-person"')]);
       expectPolicy(await apply("other", { data: token("ours") }, "&force=true"), "and an existing one have had it");
       await node.api.request("DELETE", `${path}/${NAME}`);
+    });
+
+    it.each<[string, object, SecretFields]>([
+      ["of another type", { type: "Opaque" }, {}],
+      ["that is immutable", { immutable: true }, { data: token("new") }],
+    ])(
+      "cannot apply over a Secret %s that has our label, which is 422, a conflict for the controller",
+      async (_what, theirs, ours) => {
+        const path = secretPath("other");
+        const before = { ...secret(NOBODYS_UID), ...theirs };
+        expect((await requestAs(node.root)("APPLY", path, before)).status).toBe(201);
+        expect((await apply("other", ours)).status).toBe(422);
+        await node.api.request("DELETE", path);
+      },
+    );
+
+    it("sees from the response that an account is missing, and that this is not a missing path", async () => {
+      await createNamespace(node, "empty");
+      const missing = await controller("POST", tokenPath("empty", NAME), tokenRequest());
+      expect([missing.status, missing.body["details"]]).toEqual([404, { kind: "serviceaccounts", name: NAME }]);
     });
 
     it("has a policy whose expressions fit the types of the objects", async () => {
