@@ -76,7 +76,8 @@ describeUnless(canBootSystemd(), "a daemon that hangs", () => {
     root.write(broken.to, broken.from.text);
     try {
       await root.run("systemctl", ["daemon-reload"]);
-      await root.run("systemctl", ["restart", "--no-block", SERVICE]);
+      await root.run("systemctl", ["stop", SERVICE]);
+      await root.run("systemctl", ["start", "--no-block", SERVICE]);
       const { exitCode, signal, stdout, stderr } = await root.exec(SHIM, [], { input: REQUEST });
       expect({ exitCode, signal, stdout }).toEqual({ exitCode: 1, signal: null, stdout: "" });
       expect(stderr).toMatch(/^ocir-broker: shim-timeout: [ -~]+; [ -~]+ systemctl status [ -~]+\n?$/);
