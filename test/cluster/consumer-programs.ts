@@ -54,6 +54,12 @@ interface DefinitionsModule {
   readonly files: readonly string[];
 }
 
+const KARPENTER: DefinitionsModule = {
+  module: "github.com/oracle/karpenter-provider-oci@v1.0.0",
+  sum: "h1:gSxzavaRH/DvE2oKhKHDsFy5TebmcoIp0u4/i71dU1I=",
+  files: ["pkg/apis/crds/oci.oraclecloud.com_ocinodeclasses.yaml"],
+};
+
 const MODULES: readonly DefinitionsModule[] = [
   {
     module: "github.com/fluxcd/source-controller@v1.9.1",
@@ -80,6 +86,7 @@ const MODULES: readonly DefinitionsModule[] = [
 ];
 
 export const DEFINITIONS: readonly string[] = MODULES.flatMap((each) => each.files.map((file) => placeOf(each, file)));
+export const KARPENTER_DEFINITIONS = KARPENTER.files.map((file) => placeOf(KARPENTER, file));
 
 /** Undefined if all are there, else the reason why tests are skipped. */
 export function lackOf(paths: readonly string[]): string | undefined {
@@ -90,6 +97,12 @@ export function lackOf(paths: readonly string[]): string | undefined {
 export function buildConsumers(isShort: boolean): void {
   mkdirSync(CACHE, { recursive: true });
   for (const each of MODULES) download(each);
+  try {
+    download(KARPENTER);
+  } catch (error) {
+    // Some module proxies do not have it.
+    console.error(error);
+  }
   build(PROGRAMS.k8schain);
   if (isShort) return;
   build(PROGRAMS.stargz);

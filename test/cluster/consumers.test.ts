@@ -7,21 +7,23 @@ import { basename, join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { nodeClassWith } from "../karpenter.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { applyTokens } from "./apply-tokens.ts";
-import { DEFINITIONS, K8SCHAIN, lackOf } from "./consumer-programs.ts";
+import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { requestAs } from "./impersonation.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { API_VERSION, helm, NAME } from "./pull-secret-objects.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
 
-/** On nodes, without an object of Kubernetes. */
-const WITHOUT_MANIFEST = ["lazy-loading.md"];
+/** For programs on nodes, which read no Secret. */
+const OTHER_PAGES = ["karpenter.md", "lazy-loading.md"];
 const PAGES = globSync(join(import.meta.dirname, "../../docs/consumers/*.md")).filter(
-  (path) => !WITHOUT_MANIFEST.includes(basename(path)),
+  (path) => !OTHER_PAGES.includes(basename(path)),
 );
+const SCRIPT = join(import.meta.dirname, "../../cloud-init/ocir-broker-node.sh");
 const YAML = /^```yaml\n([\s\S]*?)^```$/gm;
 const DEFINITIONS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const PROGRAM = "/usr/bin/k8schain";
@@ -39,6 +41,7 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   HelmRepository: "/apis/source.toolkit.fluxcd.io/v1/{}/helmrepositories",
   ImageValidatingPolicy: "/apis/policies.kyverno.io/v1/imagevalidatingpolicies",
   ClusterImagePolicy: "/apis/policy.sigstore.dev/v1alpha1/clusterimagepolicies",
+  OCINodeClass: "/apis/oci.oraclecloud.com/v1beta1/ocinodeclasses",
 };
 
 interface Manifest {
@@ -118,34 +121,16 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   });
 
   describeUnless(lackOfDefinitions, "the definitions of Flux, Kyverno and policy-controller", () => {
-    beforeAll(async () => {
-      for (const file of DEFINITIONS) {
-        const definition = parse(readFileSync(file, "utf8"));
-        // Its webhook does not run here.
-        delete definition.spec.conversion;
-        await node.api.request("POST", DEFINITIONS_PATH, definition);
-      }
-    });
+    beforeAll(() => define(DEFINITIONS));
 
     it.each(PAGES.map((path) => [basename(path), manifestsOf(path)] as const))(
       "accept all manifests of the page %s",
       async (_page, manifests) => {
         expect(manifests.map(({ kind }) => kind)).toContain("OCIRPullSecret");
         for (const manifest of manifests) {
-          const { kind, metadata } = manifest;
-          const { namespace } = metadata;
+          const { namespace } = manifest.metadata;
           if (namespace !== undefined) await ensureNamespace(namespace);
-          const collection = COLLECTIONS[kind]?.replace("{}", `namespaces/${namespace}`);
-          const path = `${collection}/${metadata.name}?fieldManager=a-person&fieldValidation=Strict`;
-          let message: string | undefined;
-          const isAccepted = async () => {
-            const response = await requestAs(node.root)("APPLY", path, manifest);
-            message = response.body.message;
-            // 404: the definition is not served yet.
-            return response.status !== 404;
-          };
-          await until(`${kind} is served`, isAccepted, LIMIT_MS);
-          expect(message, `${kind} ${metadata.name}`).toBeUndefined();
+          expect(await applyStrictly(manifest), `${manifest.kind} ${manifest.metadata.name}`).toBeUndefined();
         }
       },
     );
@@ -155,6 +140,43 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
       expect([201, 409]).toContain(status);
     }
   });
+
+  describeUnless(lackOf(KARPENTER_DEFINITIONS), "the definition of Oracle's Karpenter provider", () => {
+    beforeAll(() => define(KARPENTER_DEFINITIONS));
+
+    it("accepts the page's node class with the script, and no unknown key", async () => {
+      const nodeClass = nodeClassWith(readFileSync(SCRIPT, "utf8"));
+      expect(await applyStrictly(nodeClass)).toBeUndefined();
+      const { preBootstrapInitScript, ...spec } = nodeClass.spec;
+      const misspelt = { ...nodeClass, spec: { ...spec, bootstrapInitScript: preBootstrapInitScript } };
+      expect(await applyStrictly(misspelt)).toContain("bootstrapInitScript: field not declared in schema");
+    });
+  });
+
+  async function define(files: readonly string[]): Promise<void> {
+    for (const file of files) {
+      const definition = parse(readFileSync(file, "utf8"));
+      // Its webhook does not run here.
+      delete definition.spec.conversion;
+      await node.api.request("POST", DEFINITIONS_PATH, definition);
+    }
+  }
+
+  /** Why the API server refuses it; undefined if it does not. */
+  async function applyStrictly(manifest: Manifest): Promise<string | undefined> {
+    const { kind, metadata } = manifest;
+    const collection = COLLECTIONS[kind]?.replace("{}", `namespaces/${metadata.namespace}`);
+    const path = `${collection}/${metadata.name}?fieldManager=a-person&fieldValidation=Strict`;
+    let message: string | undefined;
+    const isAnswered = async () => {
+      const response = await requestAs(node.root)("APPLY", path, manifest);
+      message = response.body.message;
+      // 404: the definition is not served yet.
+      return response.status !== 404;
+    };
+    await until(`${kind} is served`, isAnswered, LIMIT_MS);
+    return message;
+  }
 });
 
 function manifestsOf(page: string): Manifest[] {

@@ -3,6 +3,7 @@
  * wherever the kubelet's flags come from, the node is bootstrapped and its kubelet starts with what is on the disk.
  */
 import { expect, it } from "vitest";
+import { nodeClassWith, userDataOf } from "../karpenter.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { lackOfRooms, runInRoom, scriptOfRelease, VERSION } from "./first-boot/room.ts";
@@ -32,6 +33,12 @@ const ORIGINS = {
     judge: `kubelet ${ELSEWHERE} $(cat /run/kubelet-args 2>/dev/null)`,
   },
   "another program (none)": { args: "--bootstrap none", judge: `kubelet ${DEFAULTS}` },
+  Karpenter: {
+    arrange: "mkdir -p /etc/oke && ln -s /usr/local/bin/oke /etc/oke/oke-install.sh",
+    script: userDataOf(nodeClassWith(scriptOfRelease())),
+    args: "",
+    judge: "kubelet $(cat /run/kubelet-args)",
+  },
 } as const;
 
 const behaviour = (what: string): string => `echo ${what} >/etc/behaviour`;
@@ -53,26 +60,29 @@ const FAULTS: Readonly<Record<string, { readonly arrange?: string; readonly code
 
 describeUnless(lackOfRooms(), "ocir-broker-node.sh, whatever fails,", () => {
   for (const [origin, { args, judge, ...given }] of Object.entries(ORIGINS)) {
-    it.each(Object.keys(FAULTS).flatMap((fault) => [[fault, false] as const, [fault, true] as const]))(
+    // Karpenter's nodes are new.
+    const upgrades = origin === "Karpenter" ? [false] : [false, true];
+    it.each(Object.keys(FAULTS).flatMap((fault) => upgrades.map((isUpgrade) => [fault, isUpgrade] as const)))(
       `leaves a kubelet with flags from ${origin} that starts: %s, over an older version: %s`,
       async (fault, isUpgrade) => {
         const { arrange = "", code } = FAULTS[fault] ?? {};
         const printed = await runInRoom({
           ...("metadata" in given ? { metadata: given.metadata } : {}),
-          script: scriptOfRelease(),
+          script: "script" in given ? given.script : scriptOfRelease(),
           scenario: `
-            elsewhere='${origin.includes("none") ? DEFAULTS : ELSEWHERE}'
+            elsewhere='${judge.includes(ELSEWHERE) ? ELSEWHERE : DEFAULTS}'
             ${"arrange" in given ? given.arrange : ""}
             ${isUpgrade ? OLDER : ""}
             cp "$archives"/*.tar.gz /opt/ocir-broker
             ${arrange}
-            sh "$out/script" ${args} >$out/log 2>&1
-            echo "status $?"
+            chmod 755 "$out/script"
+            "$out/script" ${args} >$out/log 2>&1
+            echo "status $?, $(cat /run/bootstraps 2>/dev/null)"
             cat /run/ocir-broker-metrics/*.prom
             ${judge}
             tail -n 20 $out/log`,
         });
-        expect(printed).toContain("status 0\n");
+        expect(printed).toMatch(args.includes("none") ? /^status 0, $/m : /^status 0, bootstrapped$/m);
         expect(printed.match(/^starts$/gm)?.length, printed).toBe(judge.split(";").length);
         if (code === undefined) expect(printed).not.toContain("install_failed");
         else expect(printed).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
