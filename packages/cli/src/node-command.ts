@@ -27,7 +27,7 @@ export async function runNodeCommand(
   for (const name of SIGNALS) process.on(name, onSignal);
   const hold = holdProcess();
   try {
-    const result = await withRoot(work, abort.signal).catch(failedResult);
+    const result = await resultOf(work, abort.signal);
     process.stdout.write(rendered(result, output, options.kubeletArgs ?? ""));
     if (!result.ok) say(`${result.code}: ${result.reason}`);
     process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
@@ -37,18 +37,17 @@ export async function runNodeCommand(
   }
 }
 
-function failedResult(error: unknown): NodeResult {
-  const { code, message: reason } = installErrorOf(error);
-  return { ok: false, code, reason, version, steps: [] };
-}
-
-/** @throws {InstallError} `not-root` */
-async function withRoot<Result>(
-  work: (context: NodeContext, signal: AbortSignal) => Promise<Result>,
+async function resultOf(
+  work: (context: NodeContext, signal: AbortSignal) => Promise<NodeResult>,
   signal: AbortSignal,
-): Promise<Result> {
-  if (process.geteuid?.() !== 0) throw new InstallError("not-root", "run it as root");
-  return work(nodeContext(), signal);
+): Promise<NodeResult> {
+  try {
+    if (process.geteuid?.() !== 0) throw new InstallError("not-root", "run it as root");
+    return await work(nodeContext(), signal);
+  } catch (error) {
+    const { code, message: reason } = installErrorOf(error);
+    return { ok: false, code, reason, version, steps: [] };
+  }
 }
 
 export function nodeContext(): NodeContext {

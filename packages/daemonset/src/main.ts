@@ -3,6 +3,7 @@
  * and programs. It exits with 0 when the node's work is complete, or after SIGTERM.
  */
 import { rmSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
@@ -73,16 +74,7 @@ async function main(settings: Settings): Promise<void> {
 }
 
 /** Waits for half to all of the time, so that nodes that start together drift apart. An abort ends the current wait only. */
-function pauseAbout(seconds: number, signals: readonly AbortSignal[]): Promise<void> {
-  const delayMs = (seconds / 2) * (1 + systemRandom()) * 1_000;
-  const live = signals.filter(({ aborted }) => !aborted);
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, delayMs);
-    for (const signal of live) signal.addEventListener("abort", done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      for (const signal of live) signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
+async function pauseAbout(seconds: number, signals: readonly AbortSignal[]): Promise<void> {
+  const signal = AbortSignal.any(signals.filter(({ aborted }) => !aborted));
+  await setTimeout((seconds / 2) * (1 + systemRandom()) * 1_000, undefined, { signal }).catch(() => undefined);
 }

@@ -21,10 +21,14 @@ export function archiveSteps(from: string, record: InstallationRecord): FileStep
   if (!files.some(({ path }) => path === PROGRAM))
     throw new InstallError("archive", `${from} is not an unpacked archive of ocir-broker`);
   const isNew = new Set(files.map(({ path }) => path));
-  const old = Object.entries(record.files).flatMap(([path, { isProgram }]) =>
-    isProgram && !isNew.has(path) ? [path] : [],
-  );
-  return [...files.map(copyStep), ...old.map(removeStep)];
+  const old = Object.keys(record.files).filter((path) => record.files[path]?.isProgram && !isNew.has(path));
+  return [
+    ...files.map(copyStep),
+    ...old.map((path): FileStep => {
+      const changes = `removes ${path}, which only the previous version has`;
+      return { kind: "file", name: "programs", path, content: { kind: "absent" }, changes, check: "it is gone" };
+    }),
+  ];
 }
 
 function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: string }): FileStep {
@@ -39,16 +43,5 @@ function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: 
     content: { kind: "copy", from, sha256, mode },
     changes: `copies ${path}`,
     check: "its SHA-256 is the archive's",
-  };
-}
-
-function removeStep(path: string): FileStep {
-  return {
-    kind: "file",
-    name: "programs",
-    path,
-    content: { kind: "absent" },
-    changes: `removes ${path}, which only the previous version has`,
-    check: "it is gone",
   };
 }

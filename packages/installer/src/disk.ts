@@ -152,13 +152,12 @@ export function createDisk(root: string, change: FileSystem = fs) {
     save(path: string, text: string, mode = 0o600): void {
       change.mkdirSync(at(dirname(path)), { recursive: true, mode: 0o755 });
       try {
-        write(path + NEW, { kind: "text", text, mode }, undefined);
-        change.renameSync(at(path + NEW), at(path));
+        stage(path, { kind: "text", text, mode });
       } catch (error) {
         remove(path + NEW);
         throw error;
       }
-      flush(dirname(path));
+      put(path);
     },
   };
 }

@@ -7,9 +7,8 @@ import { archiveSteps } from "./archive.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
-import { isDisabled } from "./node-context.ts";
+import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
-import { packageOwner } from "./package-owner.ts";
 import type { ActionStep, FileStep, Step } from "./step.ts";
 
 export interface InstallOptions {
@@ -20,6 +19,12 @@ export interface InstallOptions {
 }
 
 const PREPARE_LIMIT_MS = 30_000;
+
+const OWNER_LIMIT_MS = 20_000;
+const OWNER_QUERIES = [
+  { path: "dpkg", args: ["-S", PROGRAM], kind: ".deb" },
+  { path: "rpm", args: ["-qf", PROGRAM], kind: ".rpm" },
+] as const;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
 export async function installSteps(node: NodeRun, { from, isStrict }: InstallOptions): Promise<Step[]> {
@@ -49,10 +54,18 @@ async function expectFiles(node: NodeRun): Promise<void> {
   );
 }
 
+/** A package manager must find the files that it has installed, so the archive does not replace them. */
 async function refusePackage(node: NodeRun): Promise<void> {
   if (node.run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
   if (owner !== undefined) throw new InstallError("package", `a package (${owner}) of it is installed: upgrade that`);
+}
+
+/** The kind of package that has installed ocir-broker; undefined if none has. */
+async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+  for (const { path, args, kind } of OWNER_QUERIES)
+    if (isSuccess(await runProgram({ path, args, limitMs: OWNER_LIMIT_MS }))) return kind;
+  return undefined;
 }
 
 function linkSteps(name: string, links: Readonly<Record<string, string>>): FileStep[] {

@@ -19,8 +19,8 @@ export interface NodeResult {
   readonly left?: readonly { readonly path: string; readonly why: string }[];
 }
 
-/** `undone`: changed by this run, and then rolled back. `planned`: --dry-run. */
-type StepState = "done" | "unchanged" | "failed" | "undone" | "planned";
+/** `undone`: changed by this run, and then rolled back. */
+type StepState = "done" | "unchanged" | "failed" | "undone";
 
 export interface KubeletFiles {
   readonly config: string;

@@ -6,15 +6,16 @@ import { basename, dirname, join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { isConfigName } from "@ocir-broker/node/credential-provider-files";
-import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
+import { detectKubelet } from "@ocir-broker/node/kubelet";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, OWN_DROP_IN, unitValues } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
+import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 import type { NodeContext } from "../node-context.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { InstallationRecord } from "../record.ts";
 import type { Content, RestoreStep } from "../step.ts";
-import { type KubeletNames, readKubeletNames } from "./kubelet-names.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
 
 export interface RestoredFlags {
@@ -28,6 +29,12 @@ export interface Disconnection {
   readonly isRestored: boolean;
   /** Whether a kubelet does not start without this plugin. */
   needsPlugin(path: string): boolean;
+}
+
+/** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
+interface KubeletNames {
+  readonly configs: readonly string[];
+  readonly binDirs: readonly string[];
 }
 
 /** Service accounts exist since this version, and later ones read the same. */
@@ -50,7 +57,7 @@ export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
 export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
   const { run, units } = node;
   const files = createNodeFiles(node.root);
-  const names = flags.areRestored ? await readKubeletNames(node, { ignoresProcess: flags.had }) : undefined;
+  const names = flags.areRestored ? await readKubeletNames(node, flags.had) : undefined;
   const needsPlugin = (path: string) => isPluginNeeded(path, names, files);
   const of = (kind: Kind) => pathsOf(kind, node, run.record());
   const configs = of("configuration").map((path) => ({
@@ -94,6 +101,26 @@ function kindOf(path: string, files: NodeFiles): Kind {
   if (path === DEFAULT_CONFIG_PATH) return "broker";
   const hasFlags = path === OWN_DROP_IN || textOf(files.readText(path))?.includes(FLAGS_VARIABLE);
   return hasFlags ? "flags" : "configuration";
+}
+
+/**
+ * Undefined if it is uncertain: a user other than root can change one of the paths.
+ *
+ * @param ignoresProcess the running kubelet has its flags from us, and they are removed from its unit: its next start does not get them.
+ */
+async function readKubeletNames(
+  { root, runProgram }: NodeContext,
+  ignoresProcess: boolean,
+): Promise<KubeletNames | undefined> {
+  const files = createNodeFiles(root);
+  const kubelet = await detectKubelet(files, runProgram);
+  const process = kubelet?.pid === undefined || ignoresProcess ? undefined : kubelet;
+  const named = (flag: string, ofProcess: string | undefined) =>
+    [...unitValues(files, flag), ofProcess ?? ""].filter((path) => path.startsWith("/"));
+  const configs = named(CONFIG_FLAG, process?.configPath);
+  const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
+  const isCertain = [...configs, ...binDirs].every((path) => pathErrorOf(path, root) === undefined);
+  return isCertain ? { configs, binDirs } : undefined;
 }
 
 /**
