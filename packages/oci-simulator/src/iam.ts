@@ -19,7 +19,7 @@ export interface IamChange {
   readonly group?: string;
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
   readonly granted?: boolean;
-  /** Whether the policy also lets the dynamic group push; a node's does not, by default. */
+  /** Whether the policy also lets the dynamic group and granted service accounts push; a node's does not, by default. */
   readonly writable?: boolean;
   /** Whether anyone may read it. */
   readonly public?: boolean;
@@ -142,7 +142,8 @@ export function createIam(): Iam {
     actions(name, claims) {
       const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
-      const mayPush = isUser(claims) || (isMember(claims) && isWritable);
+      const isServiceAccount = mayPull && serviceAccountOf(claims) !== undefined;
+      const mayPush = isUser(claims) || ((isMember(claims) || isServiceAccount) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
@@ -118,6 +121,21 @@ describe("GET /v2/<repository>/manifests/<reference>", () => {
     expect((await send(simulator.registryUrl, { target: "/", headers })).status).toBe(404);
     expect((await send(simulator.registryUrl, { target: "/v2/NS/repo/manifests/a", headers })).status).toBe(404);
   });
+});
+
+test("what the storage has not is the simulated image, and what it has is the storage's", async () => {
+  const storage = createServer((request, response) => {
+    response.writeHead(request.url === "/v2/ns/repo/manifests/pushed" ? 200 : 404).end("the storage's");
+  }).listen(0, "127.0.0.1");
+  await once(storage, "listening");
+  const { port } = storage.address() as AddressInfo;
+  const storing = await startSimulator({ storage: new URL(`http://127.0.0.1:${port}`) });
+  const token = (await fetchToken(storing, await createSession(storing))).json.token;
+  const get = (target: string) => send(storing.registryUrl, { target, headers: { authorization: `Bearer ${token}` } });
+  expect((await get("/v2/ns/repo/manifests/pushed")).text).toBe("the storage's");
+  expect((await get("/v2/ns/repo/manifests/other")).json.layers).toHaveLength(1);
+  await storing.close();
+  storage.close();
 });
 
 describe("IAM", () => {

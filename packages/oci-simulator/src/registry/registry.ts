@@ -15,9 +15,9 @@ import { forwardTo } from "./storage.ts";
 import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName } from "./token-endpoint.ts";
 
 export interface RegistryOptions extends TokenEndpointOptions {
-  /** The image that a repository has without a storage. */
+  /** The image of a repository, for what is not in the storage. */
   imageOf(repository: string): Image;
-  /** A registry of the distribution project, without authentication and with relative URLs, that stores the images. */
+  /** A registry of the distribution project, without authentication and with relative URLs, that stores what is pushed. */
   readonly storage?: URL | undefined;
 }
 
@@ -82,12 +82,11 @@ export async function answerRegistry(request: ReceivedRequest, options: Registry
   if (/^\/v2\/?$/.test(request.path)) return jsonResponse(200, {}, VERSION_HEADER);
   if (target === undefined)
     return registryError(404, "NAME_INVALID", "invalid repository name", `no such path ${request.path}`);
-  return (
-    refuseAction(action, target.repository, claims, request, options) ??
-    (options.storage === undefined
-      ? responseFor(target, options.imageOf(target.repository))
-      : forwardTo(options.storage, request))
-  );
+  const refused = refuseAction(action, target.repository, claims, request, options);
+  if (refused !== undefined) return refused;
+  const stored = options.storage && (await forwardTo(options.storage, request));
+  if (stored !== undefined && !(isReading && stored.status === 404)) return stored;
+  return responseFor(target, options.imageOf(target.repository));
 }
 
 /** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
