@@ -11,8 +11,8 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 
 const SOURCE = join(import.meta.dirname, "go");
 const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker/consumers");
-/** The checksum database lacks some of these modules; their sums are here and in `go/`. */
-const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOSUMDB: "off", GOFLAGS: "-mod=mod" };
+/** Go downloads the toolchain that a module names, if its own is older. */
+const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "auto" };
 
 interface Program {
   readonly path: string;
@@ -26,6 +26,13 @@ const PROGRAMS = {
     folder: join(SOURCE, "k8schain"),
     args: ["."],
   },
+  argoCd: {
+    path: join(CACHE, `argocd-${keyOf("argocd/go.mod", "argocd/go.sum", "argocd/main.go")}`),
+    folder: join(SOURCE, "argocd"),
+    args: ["."],
+  },
+  buildctl: buildKit("buildctl"),
+  buildkitd: buildKit("buildkitd"),
   /** Flux's, unmodified. A build takes 12 minutes on two cores. */
   sourceController: {
     path: join(CACHE, `source-controller-${keyOf("source-controller.mod", "source-controller.sum")}`),
@@ -43,6 +50,9 @@ const PROGRAMS = {
 } satisfies Record<string, Program>;
 
 export const K8SCHAIN = PROGRAMS.k8schain.path;
+export const ARGO_CD = PROGRAMS.argoCd.path;
+export const BUILDCTL = PROGRAMS.buildctl.path;
+export const BUILDKITD = PROGRAMS.buildkitd.path;
 export const SOURCE_CONTROLLER = PROGRAMS.sourceController.path;
 export const STARGZ = PROGRAMS.stargz.path;
 
@@ -103,10 +113,17 @@ export function buildConsumers(isShort: boolean): void {
     // Some module proxies do not have it.
     console.error(error);
   }
-  build(PROGRAMS.k8schain);
-  if (isShort) return;
-  build(PROGRAMS.stargz);
-  build(PROGRAMS.sourceController);
+  const { k8schain, ...others } = PROGRAMS;
+  build(k8schain);
+  if (!isShort) for (const program of Object.values(others)) build(program);
+}
+
+function buildKit(name: string): Program {
+  return {
+    path: join(CACHE, `${name}-${keyOf("buildkit.mod", "buildkit.sum")}`),
+    folder: SOURCE,
+    args: ["-modfile=buildkit.mod", `github.com/moby/buildkit/cmd/${name}`],
+  };
 }
 
 function build({ path, folder, args }: Program): void {
@@ -121,15 +138,17 @@ function download({ module, sum, files }: DefinitionsModule): void {
   const missing = files.filter((file) => !existsSync(placeOf({ module }, file)));
   if (missing.length === 0) return;
   console.log(`downloading ${module} ...`);
-  const found = parseJson(run(["mod", "download", "-json", module], tmpdir())) as { Dir: string; Sum: string };
+  // The checksum database lacks some of these modules; their sums are here.
+  const download = ["mod", "download", "-json", module];
+  const found = parseJson(run(download, tmpdir(), { GOSUMDB: "off" })) as { Dir: string; Sum: string };
   if (found.Sum !== sum) throw new Error(`${module} has the sum ${found.Sum}`);
   for (const file of missing) copyFileSync(join(found.Dir, file), placeOf({ module }, file));
 }
 
-function run(args: readonly string[], cwd: string): string {
+function run(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): string {
   const { status, stdout, error } = spawnSync("go", args, {
     cwd,
-    env: GO_ENVIRONMENT,
+    env: { ...GO_ENVIRONMENT, ...env },
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -19,6 +19,7 @@ import {
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
+export const STORAGE_URL = "http://127.0.0.1:18086";
 export const START_LIMIT_MS = 120_000;
 /** Kubernetes' default, and OKE's as far as is known. */
 export const ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -28,6 +29,7 @@ export const API_SERVER_UNIT = "cluster-kube-apiserver";
 const CGROUPS = "/run/control-groups";
 export const SIMULATOR_CA = "/run/simulator-ca.crt";
 const EXCHANGE_CA = "/run/exchange-ca.crt";
+const STORAGE_CONFIG = "/run/docker-registry.yml";
 const ISSUER_FILE = "/run/service-account-issuer.json";
 const [AUTH_ADDRESS, DOMAIN_ADDRESS] = Object.keys(CLOUD_HOSTS);
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
@@ -47,6 +49,8 @@ export interface ServiceOptions {
   /** In addition to those that every cluster has. */
   readonly apiServerFlags?: readonly string[];
   readonly hasPodNetwork?: boolean;
+  /** Whether the registry keeps what is pushed, to itself or to `STORAGE_URL`, which asks for no login. */
+  readonly hasStorage?: boolean;
   /** Seconds that a token of the registry lives. Default: an hour. */
   readonly tokenLifeS?: number;
 }
@@ -60,6 +64,7 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
   const apiServer = ["kube-apiserver", ...API_SERVER_FLAGS, ...(options.apiServerFlags ?? [])];
   await serve(root, "kube-apiserver", apiServer, ["After=cluster-etcd.service"]);
   await untilApiServerAnswers(root);
+  if (options.hasStorage) await startStorage(root);
   await startSimulator(root, options);
   const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
   await serve(root, "kube-controller-manager", controllers);
@@ -91,7 +96,12 @@ export function untilApiServerAnswers(root: SystemdRoot): Promise<void> {
 }
 
 /** Starts a unit `cluster-<name>`, because Debian's packages have units of the plain names. */
-async function serve(root: SystemdRoot, name: string, command: readonly string[], properties: readonly string[] = []) {
+export async function serve(
+  root: SystemdRoot,
+  name: string,
+  command: readonly string[],
+  properties: readonly string[] = [],
+): Promise<void> {
   const settings = properties.map((property) => `--property=${property}`);
   await root.run("systemd-run", ["--quiet", "--unit", `cluster-${name}`, ...settings, ...command]);
 }
@@ -104,6 +114,14 @@ async function prepare(root: SystemdRoot): Promise<void> {
   // containerd's overlays cannot be on another overlay, such as the node's root.
   await root.run("mkdir", ["-p", "/var/lib/containerd"]);
   await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
+}
+
+async function startStorage(root: SystemdRoot): Promise<void> {
+  const http = { addr: new URL(STORAGE_URL).host, relativeurls: true };
+  const storage = { filesystem: { rootdirectory: "/var/lib/registry-data" } };
+  root.write(STORAGE_CONFIG, JSON.stringify({ version: "0.1", storage, http }));
+  await serve(root, "docker-registry", ["docker-registry", "serve", STORAGE_CONFIG]);
+  await untilAnswered(root, "cluster-docker-registry", `${STORAGE_URL}/v2/`);
 }
 
 /** It verifies the tokens of service accounts with the keys that the API server publishes, on OKE's port of the same host. */
@@ -126,6 +144,7 @@ async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promi
     ...["--cluster-ca-file", EXCHANGE_CA, "--service-account-issuer", ISSUER_FILE],
     ...(options.tokenLifeS === undefined ? [] : ["--token-life", String(options.tokenLifeS)]),
     ...(options.hasPodNetwork ? POD_NETWORK_LISTENERS : []),
+    ...(options.hasStorage ? ["--storage", STORAGE_URL] : []),
     ...["--instance-metadata", `oke_init_script=${Buffer.from(OKE_INIT).toString("base64")}`],
   ];
   await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);

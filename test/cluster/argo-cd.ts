@@ -1,0 +1,32 @@
+/** Argo CD's repository database and Helm client, in a program of a few lines: `go/argocd`. */
+import { ARGO_CD, lackOf } from "./consumer-programs.ts";
+import type { KubernetesNode } from "./kubernetes-node.ts";
+import { serve, untilAnswered } from "./services.ts";
+
+const ADDRESS = "127.0.0.1:9792";
+const UNIT = "cluster-argocd";
+
+export const lackOfArgoCd = lackOf([ARGO_CD]);
+export const ARGO_CD_FILES = [{ from: ARGO_CD, to: "/usr/bin/argocd-charts", mode: 0o755 }];
+
+interface Chart {
+  readonly username: string;
+  readonly password: string;
+  readonly versions: readonly string[] | null;
+  readonly error: string;
+  readonly dependencies: number;
+}
+
+/** It needs helm, as Argo CD does. */
+export async function startArgoCd({ root }: KubernetesNode) {
+  await serve(root, "argocd", ["argocd-charts", ADDRESS], ["Environment=KUBECONFIG=/etc/kubernetes/admin.conf"]);
+  await untilAnswered(root, UNIT, `http://${ADDRESS}/?repo=example.com/none`);
+  return {
+    /** What it finds and pulls for an Application with this `repoURL`, which gets the chart `chart`. */
+    async pull(repo: string, version: string): Promise<Chart> {
+      const query = new URLSearchParams({ repo, chart: "chart", version });
+      return JSON.parse(await root.run("curl", ["-sSf", `http://${ADDRESS}/?${query}`]));
+    },
+    process: () => root.property(UNIT, "MainPID"),
+  };
+}
