@@ -1,10 +1,10 @@
 /** Runs the work of a command that changes the node, as root, and prints its result. */
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import { createDisk } from "@ocir-broker/installer/disk";
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
-import type { NodeContext } from "@ocir-broker/installer/node-context";
+import { createDisk } from "@ocir-broker/installer/run/disk";
+import type { NodeContext } from "@ocir-broker/installer/system/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "./install-error.ts";
 import { PROGRAM } from "./installed-files.ts";
-import type { InstallationRecord } from "./record.ts";
-import type { FileStep } from "./step.ts";
+import type { InstallationRecord } from "./run/record.ts";
+import type { FileStep } from "./run/step.ts";
 
 /** A line of SHA256SUMS, for a file that is installed. The others are for people. */
 const INSTALLED = /^([0-9a-f]{64}) {2}(usr\/(?:[\w@+.-]+\/)*[\w@+.-]+)$/;

@@ -1,7 +1,7 @@
 /** The steps of a run in words, with a diff of each text against this node. Changes nothing. */
 import { spawnSync } from "node:child_process";
-import { type Disk, stateAfter } from "./disk.ts";
-import type { FileStep, Step } from "./step.ts";
+import { type Disk, stateAfter } from "./run/disk.ts";
+import type { FileStep, Step } from "./run/step.ts";
 
 export function dryRun(disk: Disk, steps: readonly Step[]): string {
   return steps.map((step, index) => `${describe(step, index + 1)}${diffOf(disk, step)}`).join("");

@@ -4,12 +4,12 @@
  */
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
-import { checkDaemonAnswers } from "./daemon-check.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
-import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
-import type { ActionStep, FileStep, Step } from "./step.ts";
+import type { ActionStep, FileStep, Step } from "./run/step.ts";
+import { checkDaemonAnswers } from "./system/daemon-check.ts";
+import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 export interface InstallOptions {
   /** The unpacked archive; undefined if the files are there, from a package or an earlier installation. */

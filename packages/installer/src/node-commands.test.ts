@@ -10,12 +10,12 @@ import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { killedAt } from "../test/killed-at.ts";
-import { createDisk } from "./disk.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
-import type { NodeContext } from "./node-context.ts";
 import { disable, enable } from "./off-switch.ts";
-import { RECORD } from "./record.ts";
+import { createDisk } from "./run/disk.ts";
+import { RECORD } from "./run/record.ts";
+import type { NodeContext } from "./system/node-context.ts";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const THEIRS = `apiVersion: kubelet.config.k8s.io/v1

@@ -9,10 +9,10 @@ import { PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
 import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
-import { isDisabled, type NodeContext } from "./node-context.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
-import { readRecord } from "./record.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
+import { readRecord } from "./run/record.ts";
+import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 export interface InstallCommand {
   /** The folder of the unpacked archive. */

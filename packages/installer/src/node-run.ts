@@ -3,10 +3,10 @@ import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
-import { withLock } from "./lock.ts";
-import type { NodeContext } from "./node-context.ts";
-import { createRun, type Run } from "./run.ts";
-import { createUnits, type Units } from "./units.ts";
+import { createRun, type Run } from "./run/run.ts";
+import { withLock } from "./system/lock.ts";
+import type { NodeContext } from "./system/node-context.ts";
+import { createUnits, type Units } from "./system/units.ts";
 
 /** The machine, and what one command does to it. */
 export interface NodeRun extends NodeContext {

@@ -4,10 +4,10 @@ import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
 import { DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
-import { withLock } from "./lock.ts";
-import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
-import { createUnits } from "./units.ts";
+import { withLock } from "./system/lock.ts";
+import { isDisabled, type NodeContext } from "./system/node-context.ts";
+import { createUnits } from "./system/units.ts";
 
 /** Writes the metric at each boot. */
 const METRIC_CONFIG = "/etc/tmpfiles.d/ocir-broker-disabled.conf";

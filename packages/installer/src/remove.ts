@@ -3,7 +3,6 @@
  * restored by itself, so a removal that was killed is completed by the next one.
  */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import type { Disk } from "./disk.ts";
 import { InstallError } from "./install-error.ts";
 import {
   COMMAND_LINKS,
@@ -15,12 +14,13 @@ import {
   SHIM,
 } from "./installed-files.ts";
 import { restoreConnection, restoreFlags } from "./kubelet/disconnect.ts";
-import { isDisabled, type NodeContext } from "./node-context.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
-import { RECORD } from "./record.ts";
-import { stateIfAny } from "./run-state.ts";
-import type { Content, RestoreStep } from "./step.ts";
+import type { Disk } from "./run/disk.ts";
+import { RECORD } from "./run/record.ts";
+import { stateIfAny } from "./run/run-state.ts";
+import type { Content, RestoreStep } from "./run/step.ts";
+import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 /** What the program needs to run. */

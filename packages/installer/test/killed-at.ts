@@ -1,6 +1,6 @@
 /** For tests: a process that is killed before one of its changes to the disk. */
 import fs from "node:fs";
-import type { FileSystem } from "../src/disk.ts";
+import type { FileSystem } from "../src/run/disk.ts";
 
 export class Killed extends Error {}
 

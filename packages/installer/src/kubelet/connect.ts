@@ -15,9 +15,9 @@ import { createNodeFiles, type NodeFiles, textOf } from "@ocir-broker/node/node-
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
-import type { NodeContext } from "../node-context.ts";
 import type { NodeRun } from "../node-run.ts";
-import type { ActionStep, FileStep, Step } from "../step.ts";
+import type { ActionStep, FileStep, Step } from "../run/step.ts";
+import type { NodeContext } from "../system/node-context.ts";
 import { audienceIn, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 

@@ -6,9 +6,9 @@ import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
-import { createDisk } from "../disk.ts";
-import type { NodeContext } from "../node-context.ts";
 import { createNodeRun } from "../node-run.ts";
+import { createDisk } from "../run/disk.ts";
+import type { NodeContext } from "../system/node-context.ts";
 import { connection } from "./connect.ts";
 import { flagsFileOf, restoreConnection, restoreFlags } from "./disconnect.ts";
 

@@ -12,10 +12,10 @@ import { createNodeFiles, type NodeFiles, pathsIn, textOf } from "@ocir-broker/n
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
-import type { NodeContext } from "../node-context.ts";
 import type { NodeRun } from "../node-run.ts";
-import type { InstallationRecord } from "../record.ts";
-import type { Content, RestoreStep } from "../step.ts";
+import type { InstallationRecord } from "../run/record.ts";
+import type { Content, RestoreStep } from "../run/step.ts";
+import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
 
 export interface RestoredFlags {

@@ -8,8 +8,8 @@ import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
-import { readInstanceMetadata } from "../instance-metadata.ts";
-import type { NodeContext } from "../node-context.ts";
+import { readInstanceMetadata } from "../system/instance-metadata.ts";
+import type { NodeContext } from "../system/node-context.ts";
 import type { ConnectOptions } from "./connect.ts";
 import { wordsOf } from "./kubelet-args.ts";
 

@@ -2,8 +2,8 @@ import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
+import { createDisk } from "../run/disk.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
-import { createDisk } from "./disk.ts";
 
 const RESPONSE = JSON.stringify({
   kind: "CredentialProviderResponse",

@@ -3,9 +3,9 @@
  * next run, or by `remove`.
  */
 import { setImmediate } from "node:timers/promises";
+import { InstallError, installErrorOf } from "../install-error.ts";
 import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
-import { InstallError, installErrorOf } from "./install-error.ts";
 import { forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
 import { finishRestoring, restoreAll } from "./restoration.ts";
 import { rollBack, tidy } from "./roll-back.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
-import { createDisk } from "./disk.ts";
+import { createDisk } from "../run/disk.ts";
 import { takeLock, withLock } from "./lock.ts";
 
 const isFree = (path: string): boolean => spawnSync("flock", ["-n", path, "true"]).status === 0;

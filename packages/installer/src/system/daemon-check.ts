@@ -1,8 +1,8 @@
 /** Asks the daemon for one image, through the plugin, as the kubelet asks. */
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { API_VERSION } from "@ocir-broker/protocol/contract";
-import { InstallError } from "./install-error.ts";
-import { SHIM } from "./installed-files.ts";
+import { InstallError } from "../install-error.ts";
+import { SHIM } from "../installed-files.ts";
 import { readInstanceMetadata } from "./instance-metadata.ts";
 import type { NodeContext } from "./node-context.ts";
 

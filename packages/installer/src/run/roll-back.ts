@@ -1,5 +1,5 @@
 /** Brings back what was there before a run that failed or was killed. */
-import { installErrorOf } from "./install-error.ts";
+import { installErrorOf } from "../install-error.ts";
 import { forgetSaved, type PendingChange, tidyRecord } from "./record.ts";
 import { putBack, type RunState, type StepResult, save, stateIfAny } from "./run-state.ts";
 

@@ -2,7 +2,7 @@
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
-import type { Disk } from "./disk.ts";
+import type { Disk } from "../run/disk.ts";
 
 export interface NodeContext {
   readonly disk: Disk;

@@ -1,8 +1,8 @@
 /** What a run has done so far, and the operations on it that changing, rolling back and restoring share. */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { InstallError } from "../install-error.ts";
+import { LIBEXEC } from "../installed-files.ts";
 import type { Disk, PathState } from "./disk.ts";
-import { InstallError } from "./install-error.ts";
-import { LIBEXEC } from "./installed-files.ts";
 import { type Entry, type InstallationRecord, type Pending, writeRecord } from "./record.ts";
 import type { Step } from "./step.ts";
 

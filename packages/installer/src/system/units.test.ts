@@ -5,8 +5,8 @@ import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
-import { createDisk } from "./disk.ts";
-import { PROGRAM } from "./installed-files.ts";
+import { PROGRAM } from "../installed-files.ts";
+import { createDisk } from "../run/disk.ts";
 import { createUnits } from "./units.ts";
 
 const FAILED = printed("", { exitCode: 1 });

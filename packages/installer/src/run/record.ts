@@ -4,8 +4,8 @@
  */
 import { dirname } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { InstallError } from "../install-error.ts";
 import type { Disk, PathState } from "./disk.ts";
-import { InstallError } from "./install-error.ts";
 
 const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;

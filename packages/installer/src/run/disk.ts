@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf, InstallError } from "./install-error.ts";
+import { codeOf, InstallError } from "../install-error.ts";
 import type { Content } from "./step.ts";
 
 /** What is at a path, as text: `absent`, `link:<target>` or `file:<SHA-256>`. */

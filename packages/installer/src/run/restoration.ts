@@ -1,7 +1,7 @@
 /** Restores what was there before ocir-broker. Records nothing first: each path is either ours or restored. */
 
+import { installErrorOf } from "../install-error.ts";
 import { stateAfter } from "./disk.ts";
-import { installErrorOf } from "./install-error.ts";
 import { type Entry, forgetSaved } from "./record.ts";
 import { isOurLink, isOurs, putBack, type RunState, report, type StepResult, save, stateIfAny } from "./run-state.ts";
 import type { RestoreStep } from "./step.ts";

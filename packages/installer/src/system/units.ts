@@ -1,7 +1,7 @@
 /** The units of ocir-broker: enabled, started, stopped, masked. In an image build no systemd runs, and only links are made. */
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { isSuccess } from "@ocir-broker/node/program-run";
-import { PROGRAM } from "./installed-files.ts";
+import { PROGRAM } from "../installed-files.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 
 const SERVICE = "ocir-broker.service";
