@@ -15,7 +15,7 @@ import {
 } from "@ocir-broker/protocol/contract";
 import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 
-/** By their file names in src/. */
+/** Maps the file names in src/ to their texts. */
 export function generatedHeaders(): Readonly<Record<string, string>> {
   return {
     "contract.h": header("contract.ts", "OCIR_BROKER_CONTRACT_H", [...NAMES, ...LIMITS]),
@@ -24,8 +24,8 @@ export function generatedHeaders(): Readonly<Record<string, string>> {
 }
 
 const NAMES = [
-  "/* An initialiser of an array of strings. */",
-  `#define API_VERSIONS {${API_VERSIONS.map(literal).join(", ")}}`,
+  "/* Initialises an array of strings. */",
+  `#define API_VERSIONS \\\n  {${API_VERSIONS.map(literal).join(", \\\n   ")}}`,
   ...defines({
     PLUGIN_NAME,
     DOCKER_CREDENTIAL_NAME,

@@ -358,7 +358,7 @@ describe("a rollout", () => {
       },
     });
     const port = new URL(api.url()).port;
-    await says(a, "waiting: the API server does not answer: ");
+    await says(a, "waiting: the API server does not respond: ");
     expect(steps).toEqual(["a begins", "a ends"]);
     await api.start(Number(port));
     await a.ended;
@@ -384,7 +384,7 @@ describe("a restart of the kubelet", () => {
     });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
     const pod = startPod("a", { need: FLAGS, mayRestart: true });
-    await says(pod, "cordoned: the kubelet restarts when no pod of this node is starting");
+    await says(pod, "cordoned: the kubelet is restarted once no pod of this node is starting");
     expect(steps).toEqual(["a begins", "a ends"]);
     api.pods = [waiting("ImagePullBackOff")];
     await pod.ended;

@@ -61,7 +61,13 @@ describe("ocir-broker get", () => {
     ["another's registry", ["--output", "password", "registry.k8s.io/pause"], "", 1, "registry-foreign"],
     ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "", 1, "config-unreadable"],
     ["a request on stdin that is too large", [], "x".repeat(256 * 1024 + 1), 1, "body-too-large"],
-    ["a person who forgot the image", [], "", 2, "usage-invalid: no image is given, and standard input has no request"],
+    [
+      "a person who forgot the image",
+      [],
+      "",
+      2,
+      "usage-invalid: no image was given, and standard input contains no request",
+    ],
   ])("exits with one line for %s", async (_what, args, stdin, exitCode, code) => {
     const stage = await setStageWithoutDaemon();
     const result = await stage.get(args, stdin);

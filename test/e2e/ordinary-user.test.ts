@@ -48,6 +48,6 @@ it("doctor first says that it should run as root", async () => {
   const [path = "", ...args] = [...AS_USER, BROKER, "doctor"];
   const env = { OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2" };
   const { stdout, stderr } = await callCredentialProvider({ path, args, env, stdin: "" });
-  expect(stderr).toMatch(/^ocir-broker: run it as root: /);
+  expect(stderr).toMatch(/^ocir-broker: run doctor as root; /);
   expect(stdout.toString()).toContain("PROBLEM");
 });

@@ -245,7 +245,7 @@ it("keeps a live token while Oracle fails, says so, and recovers", async () => {
   await untilRenewal(() => said.some((line) => line.includes("registry returned a server error")));
   await untilTime(() => condition().reason === "RefreshFailing", 5_000);
   expect(condition().status).toBe("True");
-  expect(condition().message).toContain("nothing to do, the broker retries");
+  expect(condition().message).toContain("no action needed: the broker retries");
   expect(authsIn()[HOST].password).toBe(first);
   await untilTime(() => condition().reason === "Expired", 30_000);
   expect(condition().status).toBe("False");
@@ -342,7 +342,7 @@ it("says which value of the chart allows a name", async () => {
   startController();
   await untilReason("NameNotAllowed", "shop", "mine");
   await untilReason("NameNotAllowed");
-  expect(condition("shop", "mine").message).toContain("value names of the chart ocir-pull-secrets");
+  expect(condition("shop", "mine").message).toContain("names in the values of the chart ocir-pull-secrets");
   expect(condition().message).toMatch(/^default: /);
   expect(api.requests.filter((line) => line.startsWith("POST") && line.includes("token"))).toEqual([]);
 });

@@ -40,7 +40,7 @@ describe("a wrong command line exits with 2 and one line", () => {
 });
 
 describe("a file error is one line with its code, its path and the fix", () => {
-  const missing = "there is no such file or folder";
+  const missing = "it does not exist";
   const isFolder = "it is a folder, not a file";
 
   test.each<[command: string, line: string]>([

@@ -56,7 +56,7 @@ function lineOf(error: unknown): string {
   return `${fileError.code}: ${place}${fileError.what}; ${fileError.next}`;
 }
 
-/** "error: unknown option '--otput'\n(Did you mean --output?)" on one line; "is invalid. Allowed choices are a, b." without its full stops. */
+/** Joins the lines of "error: unknown option '--otput'\n(Did you mean --output?)"; removes the full stops of "is invalid. Allowed …". */
 function wordsOf({ message }: CommanderError): string {
   return message
     .replace(/^error: /, "")

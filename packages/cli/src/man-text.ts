@@ -10,16 +10,16 @@ export const FILES: readonly Item[] = [
     "/etc/ocir-broker/config.yaml",
     `The configuration, ${CONFIG_PAGE.name}(5); it may be absent, since every key has a default.`,
   ],
-  [CREDENTIALS_SOCKET, "The socket on which the kubelet's plugin asks for credentials; only root can use it."],
-  [HEALTH_SOCKET, `The health socket, for root and the group ${HEALTH_GROUP}; never a secret.`],
+  [CREDENTIALS_SOCKET, "The socket from which the kubelet's plugin gets credentials; only root can use it."],
+  [HEALTH_SOCKET, `The health socket, for root and the group ${HEALTH_GROUP}. It shows no secret.`],
 ];
 
 export const DEFAULT_EXIT_STATUS =
-  "0: success. 1: failure; one line on standard error says why. 2: wrong command line; one line says what is wrong.";
+  "0: success. 1: failure, with one line on standard error. 2: wrong command line, with one line on standard error.";
 
 export const EXIT_STATUS: Readonly<Record<string, string>> = {
   "ocir-broker docker-credential":
-    "0: success. 1: failure; one line on standard output says why, as the protocol requires. 2: wrong command line.",
+    "0: success. 1: failure, with one line on standard output, as the protocol requires. 2: wrong command line.",
   "ocir-broker doctor":
     "0: no problem. 1: a problem. 2: no problem was found, but a check could not be made, or the command line is wrong.",
 };
@@ -53,7 +53,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker get": [
     [`ocir-broker get ${IMAGE}`, "Print what the kubelet would get for this image."],
     [
-      "ocir-broker get --output password icn.ocir.io/mytenancy/shop/web | skopeo login --username BEARER_TOKEN --password-stdin icn.ocir.io",
+      "ocir-broker get --output password icn.ocir.io/mytenancy/shop/web | " +
+        "skopeo login --username BEARER_TOKEN --password-stdin icn.ocir.io",
       "Log another client in until the token expires.",
     ],
   ],
@@ -79,7 +80,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Item[]>> = {
   "ocir-broker kubelet-config": [
     [
       `ocir-broker kubelet-config check --kubelet-version 1.33 --image ${IMAGE} ${KUBELET_CONFIG}`,
-      "Would a kubelet 1.33 start with this file, and ask us for this image?",
+      "Would a kubelet 1.33 start with this file, and call our credential provider for this image?",
     ],
     [
       `ocir-broker kubelet-config merge --write ${KUBELET_CONFIG}`,

@@ -56,7 +56,8 @@ export function createDaemonServers(options: DaemonServersOptions) {
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
       if (activated.credentials !== undefined && activated.health === undefined)
         log.error(
-          "systemd passed no health socket; run systemd-sysusers, then systemctl restart ocir-broker.service; see journalctl -u ocir-broker-health.socket",
+          "systemd passed no health socket; run systemd-sysusers, then systemctl restart ocir-broker.service; " +
+            "see journalctl -u ocir-broker-health.socket",
         );
       else await healthServer.listen(addressOf(activated.health, sockets.health, 0o660));
     },

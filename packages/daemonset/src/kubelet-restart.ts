@@ -39,7 +39,7 @@ type Heartbeat = string | undefined;
 export async function restartKubelet(plan: RestartPlan, options: RestartOptions): Promise<RestartResult> {
   const { cluster, say } = options;
   await cluster.patchNode(cordonPatch(true));
-  say("cordoned: the kubelet restarts when no pod of this node is starting");
+  say("cordoned: the kubelet is restarted once no pod of this node is starting");
   if (!(await within(options, async () => (await cluster.startingPods()).length === 0))) {
     await cluster.patchNode(cordonPatch(false));
     return { kind: "busy" };

@@ -24,8 +24,11 @@ export interface Diagnosis {
 
 const JOURNAL = "journalctl -u ocir-broker.service -p warning";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
+const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
+const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
 const EXTRA_ARGS =
-  'pass them in the one form that the bootstrap script reads, with a space: bash /var/run/oke-init.sh --kubelet-extra-args "--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"; it runs at the first boot only, so replace the node';
+  `pass them with a space, the only form that the bootstrap script reads: ${BOOTSTRAP}; ` +
+  "the script runs at the first boot only, so replace the node";
 const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
@@ -78,25 +81,25 @@ export const DIAGNOSES = {
   ...problemsOfCodes(),
 
   "not-checked": unknown("not checked because of another finding, which is named"),
-  "needs-root": unknown("this user may not read this", "run ocir-broker doctor as root"),
+  "needs-root": unknown("permission denied", "run ocir-broker doctor as root"),
   "out-of-time": unknown("no result in time", "see the other findings, then try again"),
-  "check-failed": unknown("the check itself failed", "report it with this line"),
+  "check-failed": unknown("the check itself failed", "report this line as a bug"),
 
-  "metadata-ok": ok("the metadata service answers"),
+  "metadata-ok": ok("the metadata service responds"),
 
   "clock-ok": ok("the clock is correct"),
   "clock-drift": warning("the clock is more than a minute off", NEXT.clock),
-  "clock-unknown": unknown("no service's response contained the time"),
+  "clock-unknown": unknown("no response contained a Date"),
 
-  "identity-ok": ok("the identity's files are complete, private and belong together"),
+  "identity-ok": ok("the identity's files are complete, private and match each other"),
   "identity-none": ok(IDENTITY_ERRORS["identity-none"].what),
   "certificate-ok": ok("the instance certificate is valid"),
   "certificate-chain": warning(
     "the intermediate certificate did not issue the instance certificate",
-    "try again in a minute, since OCI may be replacing it",
+    "try again in a minute, because OCI may be replacing it",
   ),
 
-  "session-ok": ok("the auth service gives this instance a session"),
+  "session-ok": ok("the auth service issues a session for this instance"),
 
   "proxy-ok": ok("the proxy can be reached"),
 
@@ -106,7 +109,7 @@ export const DIAGNOSES = {
   "tcp-timeout": problem("connections to the service time out", NEXT.network),
   "network-unreachable": problem("there is no route to the service", NEXT.network),
 
-  "token-ok": ok("the registry gives a token"),
+  "token-ok": ok("the registry issues a token"),
 
   "service-accounts-off": problemOf(ERROR_TABLE["service-accounts-off"]),
   "service-accounts-unused": problem(
@@ -122,16 +125,16 @@ export const DIAGNOSES = {
     "see the code in the evidence",
   ),
   "service-account-audience": problem(
-    "the kubelet's service-account tokens are for another audience than the one that is accepted",
-    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience the same; with OKE's token exchange, the API server's own",
+    "the kubelet requests service-account tokens for an audience that is not accepted",
+    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience equal; for OKE, use the API server's own",
   ),
   "service-account-annotation": problem(
-    "the kubelet does not pass on the annotation that opts service accounts in, so all pods use the node's identity",
-    "write the entry with --service-accounts AUDIENCE --annotation NAME (ocir-broker kubelet-config merge --help), or set serviceAccounts.select: all",
+    "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
+    "add --annotation NAME to ocir-broker kubelet-config merge --service-accounts AUDIENCE, or set serviceAccounts.select: all",
   ),
   "audience-allowed": ok("the kubelet may request service-account tokens for the audience"),
   "audience-forbidden": warning(
-    "the kubelet may not request tokens of every service account for the audience",
+    "the kubelet may not request tokens for this audience for every service account",
     "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless rules of yours allow single service accounts",
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
@@ -149,7 +152,8 @@ export const DIAGNOSES = {
   "access-public": ok("one of Oracle's public images: it needs no permission"),
   "policy-missing": problem(
     "no policy lets this identity read the repository",
-    "Allow dynamic-group <name> to read repos in compartment <name>, and the group's rule must match this instance; for a user or a CLI session: Allow group <name> to read repos in compartment <name>",
+    "Allow dynamic-group <name> to read repos in compartment <name>, with a rule that matches this instance; " +
+      "for a user or a CLI session: Allow group <name> to read repos in compartment <name>",
   ),
   "image-missing": problem(
     "the registry has no such image, or hides it because a policy is missing",
@@ -165,7 +169,8 @@ export const DIAGNOSES = {
     "if it is another name of Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
-    "the image is not in Oracle's registry: the kubelet pulls it without the broker. If it should be, correct its name; if Oracle's registry has another name on this node, add that to registries.extraHosts",
+    "the registry is not Oracle's, so the kubelet pulls the image without the broker. If it should be Oracle's, correct the " +
+      "image's name; if Oracle's registry has another name on this node, add that to registries.extraHosts",
   ),
 
   "broker-config-ok": ok("the broker's configuration is valid"),
@@ -181,7 +186,7 @@ export const DIAGNOSES = {
     "remove it; then systemctl restart ocir-broker.socket",
   ),
   "socket-mode": problem(
-    "users other than root can ask for this node's tokens, or root cannot",
+    "users other than root can get this node's tokens, or root cannot",
     "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket (SocketMode=0600)",
   ),
   "socket-owner": problem(
@@ -194,16 +199,16 @@ export const DIAGNOSES = {
   ),
 
   "switched-off": problem(
-    "ocir-broker is switched off on this node: the plugin answers 'no credentials', and the units are masked",
+    "ocir-broker is switched off on this node: the plugin returns no credentials, and the units are masked",
     "ocir-broker enable",
   ),
-  "daemon-ok": ok("the daemon runs, and nothing fails"),
+  "daemon-ok": ok("the daemon runs without failures"),
   "daemon-down": problem(
     "the daemon does not run",
     "systemctl start ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
   ),
   "daemon-stuck": problem(
-    "the daemon accepts connections but does not answer",
+    "the daemon accepts connections but does not respond",
     "systemctl restart ocir-broker.service (it keeps its tokens); then journalctl -u ocir-broker.service",
   ),
   "daemon-version": warning(
@@ -260,13 +265,13 @@ export const DIAGNOSES = {
   ),
   "kubelet-config-lint": warning("the kubelet accepts this, but it does not have the intended effect"),
 
-  "image-match-ok": ok("the kubelet asks our credential provider for this image"),
+  "image-match-ok": ok("the kubelet calls our credential provider for this image"),
   "image-not-matched": problem(
-    "the kubelet does not ask our credential provider for this image",
+    "the kubelet does not call our credential provider for this image",
     `set matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}], and restart the kubelet`,
   ),
   "other-plugin-first": warning(
-    "another credential provider is asked for this image before ours, and each waits for the one before it",
+    "the kubelet calls another credential provider before ours for this image, and waits for it",
     "remove the entry from the other credential provider's matchImages, or put ours first, and restart the kubelet",
   ),
 
@@ -282,7 +287,7 @@ export const DIAGNOSES = {
   ),
   "plugin-version": warning("the plugin is from another release", NEXT.reinstall),
 
-  "plugin-response-ok": ok("the plugin answers with credentials"),
+  "plugin-response-ok": ok("the plugin returns credentials"),
   "plugin-response-empty": problem(
     'the plugin succeeds but prints nothing; the kubelet logs "error reading GVK" and pulls anonymously',
     NEXT.reinstall,
@@ -300,12 +305,12 @@ export const DIAGNOSES = {
     `see the code in the evidence, and the other findings; ${JOURNAL}`,
   ),
   "plugin-silent": problem(
-    "the plugin does not answer in time",
+    "the plugin does not respond in time",
     `systemctl restart ocir-broker.service (it keeps its tokens); ${JOURNAL}`,
   ),
   "token-outdated": problem(
     "the broker's token cannot read the image although a new one can: it is older than the grant",
-    "wait: the broker fetches a new one within 5 min of the next request. To get one at once: systemctl stop ocir-broker.service, then start it; a restart would keep the token",
+    "pull again: the broker fetches a new one within 5 min. For one at once, stop and start ocir-broker.service; a restart keeps the token",
   ),
 } as const satisfies Record<string, Diagnosis>;
 

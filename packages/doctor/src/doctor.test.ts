@@ -196,7 +196,7 @@ describe("diagnose, special cases", () => {
     expect(
       findings.filter(({ verdict }) => verdict === "unknown").map(({ means, evidence }) => [means, evidence]),
     ).toEqual([
-      ["no service's response contained the time", "no response had a Date header"],
+      ["no response contained a Date", "no response had a Date header"],
       [notChecked("the network to the auth service"), "it needs the service's name, which contains the home region"],
       [notChecked("the identity"), "it needs the certificate from the metadata service"],
       [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],

@@ -58,6 +58,6 @@ export function kubeletConfigFinding(found: KubeletConfigFinding, connect?: stri
     fix:
       found.code === "provider-missing" && connect !== undefined
         ? connect
-        : `${found.fix}; then systemctl restart kubelet, which reads its configuration only at its start`,
+        : `${found.fix}; then systemctl restart kubelet, because it reads this file only at its start`,
   };
 }

@@ -10,7 +10,7 @@ const UNKNOWN = notChecked("the token", "metadata-unreachable", "there is no ses
 describe("renderReport", () => {
   test("prints problems last, with evidence and fix", () => {
     expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
-ok      the daemon runs, and nothing fails (up for 5 min, ok)
+ok      the daemon runs without failures (up for 5 min, ok)
 unknown not-checked: the token was not checked because of metadata-unreachable
         seen: there is no session
 warning daemon-version: the running daemon is from another release than this program
@@ -20,17 +20,17 @@ PROBLEM socket-missing: there is no credentials socket
         seen: /run/x: ENOENT
         fix:  systemctl enable --now ocir-broker.socket
 
-problem: 1, warning: 1, unknown: 1, ok: 1. Each name is explained in docs/reference/codes.md.
+problem: 1, warning: 1, unknown: 1, ok: 1. docs/reference/codes.md explains each name.
 `);
   });
 
   test("says where to begin when there are several problems", () => {
     const text = renderReport([PROBLEM, finding("daemon-down", "x")], { colored: false });
-    expect(text).toContain("problem: 2. Begin with the first PROBLEM: those after it may follow from it.");
+    expect(text).toContain("problem: 2. Start with the first PROBLEM: later ones may follow from it.");
   });
 
-  test("says that all is well when there is no problem", () => {
-    expect(renderReport([OK], { colored: false })).toMatch(/\n\nAll is well\.\n$/);
+  test("ends with one line when there is no problem", () => {
+    expect(renderReport([OK], { colored: false })).toMatch(/\n\nNo problems found\.\n$/);
   });
 
   test("uses colours only when requested", () => {

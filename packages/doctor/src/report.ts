@@ -30,10 +30,10 @@ function renderFinding({ name, verdict, means, evidence, fix }: Finding, colored
 
 function summaryOf(findings: readonly Finding[]): string {
   const count = (verdict: Verdict): number => findings.filter((each) => each.verdict === verdict).length;
-  if (count("ok") === findings.length) return "All is well.";
+  if (count("ok") === findings.length) return "No problems found.";
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
-  const order = count("problem") > 1 ? " Begin with the first PROBLEM: those after it may follow from it." : "";
-  return `${parts.join(", ")}.${order} Each name is explained in docs/reference/codes.md.`;
+  const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";
+  return `${parts.join(", ")}.${order} docs/reference/codes.md explains each name.`;
 }
 
 /** Removes control characters, since file names and configurations are untrusted text. */

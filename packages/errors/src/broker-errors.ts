@@ -18,7 +18,11 @@ export const BROKER_ERRORS = {
     what: "the configuration cannot be read",
     next: "check the file's path and mode",
   },
-  "headers-too-large": { status: 431, what: "the request's headers are larger than 8 KiB", next: NEXT.release },
+  "headers-too-large": {
+    status: 431,
+    what: "the request's headers are larger than 8 KiB",
+    next: "use a client that sends fewer headers, as the shim does",
+  },
   internal: { status: 500, what: "the broker has an internal error", next: NEXT.journal },
   "method-not-allowed": { status: 405, what: "this path does not support this method", next: NEXT.release },
   "not-found": { status: 404, what: "this path does not exist", next: NEXT.release },
@@ -38,7 +42,11 @@ export const BROKER_ERRORS = {
     what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
     next: "set serviceAccounts.tokenExchange, or remove tokenAttributes from the kubelet's configuration",
   },
-  "socket-denied": { status: 500, what: "this user may not connect to the broker", next: "run it as root" },
+  "socket-denied": {
+    status: 500,
+    what: "permission denied: this user may not connect to the broker",
+    next: "run the command as root",
+  },
   "socket-in-use": { status: 500, what: "another broker is already running", next: "stop the other one" },
   "socket-not-listening": { status: 500, what: "the broker cannot listen on its socket", next: NEXT.journal },
 } as const satisfies Record<string, RequestErrorText>;

@@ -34,16 +34,15 @@ export const NEXT = {
   journal: "see journalctl -u ocir-broker",
   kubeletConfig: "check the kubelet's credential provider configuration",
   network:
-    "give the node's subnet a route to the region's services: a service gateway for All <region> Services in Oracle Services Network, and a security rule for TCP 443 out",
-  outage: "nothing to do, the broker retries (Oracle's status page reports outages of the region)",
-  proxyAddress:
-    "check proxy.https in the configuration (or HTTPS_PROXY), the proxy's name in DNS, and that it listens and the node may connect to it",
+    "route the node's subnet to a service gateway for All <region> Services in Oracle Services Network, and allow TCP 443 out",
+  outage: "no action needed: the broker retries (Oracle's status page reports outages of the region)",
+  proxyAddress: "check proxy.https (or HTTPS_PROXY), the proxy's DNS name, and that the node can connect to it",
   proxySettings: "check proxy.https and proxy.noProxy in the configuration, and the proxy's own rules",
   reinstall: "reinstall ocir-broker, with all files from one release",
-  release: "check that the shim and the broker are of the same release",
+  release: "check that the shim and the broker are from the same release",
   trust:
-    "find out what answers there (a TLS-inspecting proxy?), or for a dedicated region add its CA to upstream.caFile if that is set, otherwise to the system's store: update-ca-trust",
-  wait: "nothing to do, the broker retries",
+    "look for a TLS-inspecting proxy, or for a dedicated region add its CA to upstream.caFile if set, else to the system (update-ca-trust)",
+  wait: "no action needed: the broker retries",
 } as const;
 
 export const CLOCK_SKEW = transient(

@@ -9,54 +9,54 @@ export const FILE_IDENTITY_ERRORS = {
   "cli-session-expired": permanent("the CLI session has expired", "run oci session authenticate"),
   "cli-session-refused": permanent("the registry does not accept the CLI session", "run oci session authenticate"),
   "identity-changed": permanent(
-    "the files name a different identity than at the start",
+    "the files now name another identity than at the start",
     "restart the broker to use it",
   ),
   "identity-file-permissions": permanent(
     "other users can read or change the file",
-    "chmod 600 the file, and let its user own it",
+    "chmod 600 the file, and make the broker's user its owner",
   ),
   "identity-file-unreadable": permanent("the file cannot be read", "check its path and its owner"),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
   "key-fingerprint": permanent(
-    "the fingerprint does not belong to the key",
+    "the fingerprint does not match the key",
     "copy the configuration snippet of this key from Oracle's Console",
   ),
-  "key-invalid": permanent("the file has no private RSA key in PEM", "name the private key, not the public one"),
+  "key-invalid": permanent("the file contains no private RSA key in PEM", "name the private key, not the public one"),
   "oci-config-incomplete": permanent("the value is missing", "run oci setup config, or add the key to the profile"),
   "oci-config-invalid": permanent(
     "the file is not a valid configuration of Oracle's command line",
     "compare it with SDK and CLI Configuration File on docs.oracle.com",
   ),
   "oci-config-unreadable": permanent("the file cannot be read", "run oci setup config, or check the file's path"),
-  "oci-profile-missing": permanent(
-    "the file has no such profile",
-    "check the profile's name, in capitals as in the file",
-  ),
+  "oci-profile-missing": permanent("the file has no such profile", "check the profile's name, which is case-sensitive"),
   "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
   "resource-principal-expired": permanent(
     "the platform has not renewed the resource principal's token",
-    "start the job or the container again",
+    "restart the job or the container",
   ),
   "resource-principal-missing": permanent(
     "the platform has not set the variable",
     "run the broker where Oracle provides a resource principal, or set another identity.provider",
   ),
   "resource-principal-mixed": permanent(
-    "only one of key and pass phrase is a file",
+    "one of key and pass phrase is a file, and the other is a value",
     "use files for both, or values for both",
   ),
   "resource-principal-refused": permanent(
     "the registry does not accept the resource principal",
-    "check the clock, then start the job or the container again",
+    "check the clock, then restart the job or the container",
   ),
-  "resource-principal-version": permanent("only version 2.2 is supported", "set another identity.provider"),
+  "resource-principal-version": permanent(
+    "only version 2.2 of resource principals is supported",
+    "set another identity.provider",
+  ),
   "security-token-invalid": permanent(
     "there is no valid security token",
-    "run oci session authenticate, or for a resource principal start the job or the container again",
+    "run oci session authenticate, or for a resource principal restart the job or the container",
   ),
   "security-token-key": permanent(
-    "the security token is for another key",
+    "the security token was issued for another key",
     "set key_file to the key that oci session authenticate wrote with the token",
   ),
 } as const satisfies Record<string, FetchErrorText>;
@@ -65,16 +65,16 @@ export const IDENTITY_ERRORS = {
   ...FILE_IDENTITY_ERRORS,
   aborted: ABORTED,
   "certificate-expired": transient(
-    "the instance certificate is not valid now",
-    "check the clock, and reboot the instance if this persists, since OCI renews the certificate several times a day",
+    "the instance certificate has expired or is not valid yet",
+    "check the clock, and if this persists, reboot the instance, because OCI renews the certificate several times a day",
   ),
   "certificate-invalid": transient(
     "the instance certificate or its key cannot be used",
-    "check that nothing but OCI's metadata service answers at 169.254.169.254, then reboot the instance",
+    "check that nothing but OCI's metadata service responds at 169.254.169.254, then reboot the instance",
   ),
   "certificate-mismatch": transient(
     "the instance certificate and its key do not match",
-    "try again in a minute, since OCI may be replacing it, and reboot the instance if this persists",
+    "try again in a minute, because OCI may be replacing it, and if this persists, reboot the instance",
     503,
   ),
   "clock-skew": CLOCK_SKEW,
@@ -90,14 +90,14 @@ export const IDENTITY_ERRORS = {
     "the auth service refused this instance",
     "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
   ),
-  "federation-throttled": transient("the auth service is throttling", NEXT.wait, 503),
+  "federation-throttled": transient("the auth service rate-limits this node (HTTP 429)", NEXT.wait, 503),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
   "federation-unauthorized": transient(
     "the auth service does not accept the instance certificate",
-    "check the clock, then try again in a few minutes, since OCI may be replacing the certificate",
+    "check the clock, then try again in a few minutes, because OCI may be replacing the certificate",
   ),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage, 503),
-  "federation-unreachable": transient("the auth service does not answer", NEXT.network, 504),
+  "federation-unreachable": transient("the auth service does not respond", NEXT.network, 504),
   "identity-none": permanent(
     "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
     "set identity.provider, or use a service account",
@@ -110,20 +110,20 @@ export const IDENTITY_ERRORS = {
   "metadata-invalid": transient("the metadata service's response is invalid", NEXT.changingProxy),
   "metadata-not-found": transient(
     "version 2 of the metadata service is missing",
-    "use a platform image that supports /opc/v2, and check that nothing else answers at 169.254.169.254",
+    "use a platform image that supports /opc/v2, and check that nothing else responds at 169.254.169.254",
   ),
   "metadata-refused": permanent(
     "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
     "reach 169.254.169.254 directly from the primary VNIC, without a proxy, and check that this is an OCI instance",
   ),
   "metadata-throttled": transient(
-    "the metadata service is throttling",
-    "find what else sends so many requests to 169.254.169.254 (ss -tnp dst 169.254.169.254), since the broker sends at most five a second",
+    "the metadata service rate-limits this node (HTTP 429)",
+    "find the client that sends so many requests (ss -tnp dst 169.254.169.254): the broker sends at most five a second",
     503,
   ),
   "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage, 503),
   "metadata-unreachable": transient(
-    "the metadata service does not answer",
+    "the metadata service does not respond",
     "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
     504,
   ),
@@ -133,7 +133,7 @@ export const IDENTITY_ERRORS = {
   ),
   "sdk-failed": transient("the request could not be signed", NEXT.reinstall, 500),
   "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
-  "token-key-mismatch": transient("the session is for another key", NEXT.wait),
+  "token-key-mismatch": transient("the auth service issued the session for another key", NEXT.wait),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;

@@ -2,7 +2,11 @@
 import { NEXT, type RequestErrorText } from "./error-text.ts";
 
 export const PROTOCOL_ERRORS = {
-  "api-version-unsupported": { status: 400, what: "the request's apiVersion is not known", next: NEXT.kubeletConfig },
+  "api-version-unsupported": {
+    status: 400,
+    what: "the request's apiVersion is not supported",
+    next: NEXT.kubeletConfig,
+  },
   "registry-host-invalid": {
     status: 400,
     what: "the kubelet cannot use credentials for this registry host",

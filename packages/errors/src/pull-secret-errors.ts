@@ -1,22 +1,22 @@
 /** Errors of the controller of pull secrets. A condition of an OCIRPullSecret has the code in camel case as its reason. */
 import { type FetchErrorText, permanent, transient } from "./error-text.ts";
 
-const NAMES = "add the name to the value names of the chart ocir-pull-secrets";
+const NAMES = "add it to names in the values of the chart ocir-pull-secrets";
 
 export const PULL_SECRET_ERRORS = {
-  "api-server-failed": transient("the API server did not answer as expected", "see the log of the controller"),
+  "api-server-failed": transient("the API server returned an unexpected response", "see the controller's log"),
   "name-not-allowed": permanent("the controller has no rights for this name", NAMES),
   "namespace-not-allowed": permanent(
-    "the controller's identity is not for this namespace",
-    "add the namespace to the value identity.namespaces of the chart ocir-pull-secrets",
+    "this namespace may not use the controller's identity",
+    "add it to identity.namespaces in the values of the chart ocir-pull-secrets",
   ),
   "secret-conflict": permanent(
-    "there is another Secret of this name, or another manager changes it",
+    "another Secret has this name, or another field manager has changed this one",
     "delete that Secret, or give this resource another name that the chart allows",
   ),
   "secret-refused": permanent(
     "the API server refuses the Secret",
-    "look for a quota or an admission policy of the namespace; the log of the controller has the reason",
+    "look for a quota or an admission policy in the namespace; the controller's log has the reason",
   ),
   "service-account-missing": permanent(
     "the namespace has no service account of this name",
@@ -26,7 +26,7 @@ export const PULL_SECRET_ERRORS = {
     "the controller uses its own identity, so no service account can be named",
     "remove spec.serviceAccountName",
   ),
-  "token-request-refused": permanent("the API server issues no token for the service account", NAMES),
+  "token-request-refused": permanent("the API server refuses to issue a token for the service account", NAMES),
 } as const satisfies Record<string, FetchErrorText>;
 
 export type PullSecretErrorCode = keyof typeof PULL_SECRET_ERRORS;

@@ -2,7 +2,7 @@
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
 /** The broker fetches nothing for a service account without a pull. */
-const RETRIED = "nothing to do, the kubelet retries";
+const RETRIED = "no action needed: the kubelet retries";
 
 const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
 
@@ -23,31 +23,31 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "set serviceAccounts.apiServer and serviceAccounts.caFile",
   ),
   "cluster-unreachable": transient(
-    "the cluster's token exchange does not answer",
+    "the cluster's token exchange does not respond",
     "allow TCP 12250 from the nodes to the cluster's API endpoint",
     504,
   ),
   "domain-client-refused": permanent(
-    "the identity domain does not accept the client or the node that requests the token exchange",
-    "check the client's id, its secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
+    "the identity domain does not accept the client, or the node, that requests the token exchange",
+    "check client id, client secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
   ),
   "domain-not-configured": permanent(
     "the configuration of the identity domain is incomplete",
     "set identityDomain.url and, with authorization: client, clientId",
   ),
   "domain-secret-missing": permanent(
-    "the client's secret is not known",
+    "no client secret was found",
     "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
   ),
   "domain-secret-without-daemon": permanent(
-    "only the daemon gets the client's secret from systemd, and no daemon answers",
+    "only the daemon gets the client secret from systemd, and no daemon responds",
     "start ocir-broker.service, or set identityDomain.clientSecretFile",
   ),
   "domain-tls": transient("the identity domain's certificate is not trusted", "check upstream.caFile and the proxy"),
   "domain-token-refused": permanent("the identity domain does not accept the service-account token", TRUST),
   "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
   "domain-unreachable": transient(
-    "the identity domain does not answer",
+    "the identity domain does not respond",
     "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that does",
     504,
   ),
@@ -57,12 +57,12 @@ export const TOKEN_EXCHANGE_ERRORS = {
   ),
   "service-account-token-expired": permanent("the service-account token has expired or expires too soon", NEXT.clock),
   "service-account-token-unreadable": permanent(
-    "the service-account token lacks claims of Kubernetes",
+    "the service-account token lacks Kubernetes' claims",
     NEXT.kubeletConfig,
   ),
   "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
   "token-exchange-refused": permanent("the token exchange refused the request", ADDRESS),
-  "token-exchange-throttled": transient("the token exchange is throttling", RETRIED, 503),
+  "token-exchange-throttled": transient("the token exchange rate-limits this node (HTTP 429)", RETRIED, 503),
   "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED, 503),
 } as const satisfies Record<string, FetchErrorText>;
 

@@ -15,7 +15,7 @@ export const KUBELET_CONFIG_ERRORS = {
     next: "use Kubernetes 1.34 or newer, or 1.33 with its feature gate",
   },
   "kubelet-minor-unsupported": {
-    what: "the kubelet's version is not known here",
+    what: "this release does not know the kubelet's version",
     next: "name one that this release knows",
   },
 } as const satisfies Record<string, ErrorText>;

@@ -33,7 +33,7 @@ export function describeRefusal(error: unknown): string {
   if (error instanceof ApiError)
     return `the API server answers ${error.code}: ${messageIn(error.body) ?? STATUS_CODES[error.code]}`;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return `the API server does not answer: ${cause instanceof Error ? cause.message : cause}`;
+  return `the API server does not respond: ${cause instanceof Error ? cause.message : cause}`;
 }
 
 function messageIn(body: string): string | undefined {

@@ -22,7 +22,7 @@ const GROUP = execFileSync("id", ["-gn"]).toString().trim();
 const TEXT = "proxy: {https: 'user:secret@proxy:3128'}\n";
 const MIB = 1024 * 1024;
 const REFUSAL =
-  "<4>ocir-broker-launch: cannot copy the configuration for the daemon (it and its folder must be root's alone, and no link): ";
+  "<4>ocir-broker-launch: cannot copy the configuration for the daemon (only root may own and write the file and its folder, and neither may be a link): ";
 
 function turnIntoLink(path: string): void {
   renameSync(path, `${path}-target`);

@@ -2,8 +2,11 @@
 #ifndef OCIR_BROKER_CONTRACT_H
 #define OCIR_BROKER_CONTRACT_H
 
-/* An initialiser of an array of strings. */
-#define API_VERSIONS {"credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1", "credentialprovider.kubelet.k8s.io/v1alpha1"}
+/* Initialises an array of strings. */
+#define API_VERSIONS \
+  {"credentialprovider.kubelet.k8s.io/v1", \
+   "credentialprovider.kubelet.k8s.io/v1beta1", \
+   "credentialprovider.kubelet.k8s.io/v1alpha1"}
 #define PLUGIN_NAME "credential-provider-oke"
 #define DOCKER_CREDENTIAL_NAME "docker-credential-ocir"
 #define CREDENTIALS_SOCKET "/run/ocir-broker/credentials.sock"

@@ -35,12 +35,12 @@
   "start it with: systemctl restart ocir-broker.socket"
 #define SHIM_SOCKET_DENIED(path) \
   "shim-socket-denied", \
-  "this user may not use", \
+  "permission denied:", \
   (path), \
-  "only root may, as the kubelet does; check the owner and mode of the socket"
+  "run it as root, as the kubelet does, or check the owner and mode of the socket"
 #define SHIM_BROKER_MISSING(path) \
   "shim-broker-missing", \
-  "no daemon answers, and this program cannot be run:", \
+  "no daemon responds, and this program cannot be run:", \
   (path), \
   "install ocir-broker there, or start its daemon"
 #define SHIM_SOCKET_PATH_TOO_LONG \
@@ -50,22 +50,22 @@
   "shorten it in the kubelet's credential provider config"
 #define SHIM_SYSTEM_ERROR(errno_text) \
   "shim-system-error", \
-  "the kernel refused to use the socket, errno", \
+  "the socket cannot be used, errno", \
   (errno_text), \
   "look for exhausted descriptors or memory on this node"
 #define SHIM_CONNECTION_BROKEN \
   "shim-connection-broken", \
-  "the broker closed each connection before it answered", \
+  "the broker closed each connection without a response", \
   NULL, \
   "see why with: journalctl -u ocir-broker"
 #define SHIM_TIMEOUT \
   "shim-timeout", \
-  "the broker did not answer within the time limit", \
+  "the broker did not respond within the time limit", \
   NULL, \
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_RESPONSE_INVALID(path) \
   "shim-response-invalid", \
-  "the server does not speak the broker's HTTP on", \
+  "the response is not the broker's HTTP, from", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_TOO_LARGE \
@@ -75,12 +75,12 @@
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_STATUS(status_text) \
   "shim-response-status", \
-  "the broker answered without a message, with status", \
+  "the broker sent no message with status", \
   (status_text), \
   "see why with: journalctl -u ocir-broker"
 #define SHIM_RESPONSE_EMPTY \
   "shim-response-empty", \
-  "the broker answered with status 200 and no body", \
+  "the broker sent status 200 without a body", \
   NULL, \
   "check the version of the daemon"
 #define SHIM_OUTPUT_FAILED \
@@ -90,7 +90,7 @@
   "the caller closed stdout or did not read it"
 #define SHIM_REQUEST_INVALID \
   "shim-request-invalid", \
-  "ocir-broker is removed, and stdin has no CredentialProviderRequest", \
+  "ocir-broker is removed, and stdin contains no CredentialProviderRequest", \
   NULL, \
   "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker"
 #define SHIM_NOTHING_STORED \
@@ -100,7 +100,7 @@
   "pull without logging in or out; for another account, name another helper in credHelpers"
 #define SHIM_VERB_UNKNOWN \
   "shim-verb-unknown", \
-  "a docker credential helper is called with one verb", \
+  "a docker credential helper takes exactly one verb", \
   NULL, \
   "use: echo REGISTRY_HOST | docker-credential-ocir get; or list, or version"
 

@@ -60,7 +60,7 @@ int main(int argument_count, char **arguments) {
   if (strcmp(arguments[1], "--copy-config") == 0) {
     if (argument_count == 5 && config_copy(arguments[2], arguments[3], arguments[4])) return EXIT_SUCCESS;
     if (argument_count != 5) errno = EINVAL;
-    warn("cannot copy the configuration for the daemon (it and its folder must be root's alone, and no link)");
+    warn("cannot copy the configuration for the daemon (only root may own and write the file and its folder, and neither may be a link)");
     return EXIT_FAILURE;
   }
   unsetenv("OCIR_BROKER_NOTIFY_FD");

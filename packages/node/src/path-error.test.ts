@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { pathErrorOf } from "./path-error.ts";
 
-const FIX = "let only root own and write it and each folder above it";
+const FIX = "make root the only owner and writer of it and of each folder above it";
 
 it("pathErrorOf accepts paths that only root can change, and names the part of others, also inside a directory", () => {
   const { root, write } = createNodeTree();

@@ -7,5 +7,5 @@ export function pathErrorOf(path: string, root: string): string | undefined {
   const distrusted = distrustOfAll(createNodeFiles(root), path);
   if (distrusted === undefined) return undefined;
   const shown = path.replace(/\p{Cc}/gu, "?");
-  return `path-untrusted: ${shown}: ${distrusted}; let only root own and write it and each folder above it`;
+  return `path-untrusted: ${shown}: ${distrusted}; make root the only owner and writer of it and of each folder above it`;
 }

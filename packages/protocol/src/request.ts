@@ -45,7 +45,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
  * The last of a duplicate key counts, as everywhere in JavaScript; the kubelet never sends one. A byte-order mark is allowed
  * (RFC 8259 §8.1). Depth is harmless, because V8's parser does not recurse.
  *
- * @throws {ProtocolError} `request-too-large`, `request-not-json`, `request-invalid`, `api-version-unsupported`, `service-account-token-invalid`
+ * @throws {ProtocolError} `request-…`, `api-version-unsupported`, `service-account-token-invalid`
  */
 export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
   if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");

@@ -40,12 +40,12 @@ export const SHIM_ERRORS = {
     next: "start it with: systemctl restart ocir-broker.socket",
   },
   "shim-socket-denied": {
-    what: "this user may not use",
+    what: "permission denied:",
     detail: "path",
-    next: "only root may, as the kubelet does; check the owner and mode of the socket",
+    next: "run it as root, as the kubelet does, or check the owner and mode of the socket",
   },
   "shim-broker-missing": {
-    what: "no daemon answers, and this program cannot be run:",
+    what: "no daemon responds, and this program cannot be run:",
     detail: "path",
     next: "install ocir-broker there, or start its daemon",
   },
@@ -54,17 +54,17 @@ export const SHIM_ERRORS = {
     next: "shorten it in the kubelet's credential provider config",
   },
   "shim-system-error": {
-    what: "the kernel refused to use the socket, errno",
+    what: "the socket cannot be used, errno",
     detail: "errno_text",
     next: "look for exhausted descriptors or memory on this node",
   },
   "shim-connection-broken": {
-    what: "the broker closed each connection before it answered",
+    what: "the broker closed each connection without a response",
     next: JOURNAL,
   },
-  "shim-timeout": { what: "the broker did not answer within the time limit", next: CHECK_SERVICE },
+  "shim-timeout": { what: "the broker did not respond within the time limit", next: CHECK_SERVICE },
   "shim-response-invalid": {
-    what: "the server does not speak the broker's HTTP on",
+    what: "the response is not the broker's HTTP, from",
     detail: "path",
     next: OTHER_DAEMON,
   },
@@ -73,12 +73,12 @@ export const SHIM_ERRORS = {
     next: OTHER_DAEMON,
   },
   "shim-response-status": {
-    what: "the broker answered without a message, with status",
+    what: "the broker sent no message with status",
     detail: "status_text",
     next: JOURNAL,
   },
   "shim-response-empty": {
-    what: "the broker answered with status 200 and no body",
+    what: "the broker sent status 200 without a body",
     next: "check the version of the daemon",
   },
   "shim-output-failed": {
@@ -86,7 +86,7 @@ export const SHIM_ERRORS = {
     next: "the caller closed stdout or did not read it",
   },
   "shim-request-invalid": {
-    what: "ocir-broker is removed, and stdin has no CredentialProviderRequest",
+    what: "ocir-broker is removed, and stdin contains no CredentialProviderRequest",
     next: "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker",
   },
   "shim-nothing-stored": {
@@ -94,7 +94,7 @@ export const SHIM_ERRORS = {
     next: "pull without logging in or out; for another account, name another helper in credHelpers",
   },
   "shim-verb-unknown": {
-    what: "a docker credential helper is called with one verb",
+    what: "a docker credential helper takes exactly one verb",
     next: `use: echo REGISTRY_HOST | ${DOCKER_CREDENTIAL_NAME} get; or list, or version`,
   },
 } as const satisfies Record<string, ShimErrorText>;

@@ -31,7 +31,11 @@ export function createMetrics(clock: Clock): Metrics {
     registers,
   });
   for (const outcome of ["success", "failure"]) refreshes.inc({ outcome }, 0);
-  const leader = new Gauge({ name: "ocir_pull_secrets_leader", help: "1 on the replica that works.", registers });
+  const leader = new Gauge({
+    name: "ocir_pull_secrets_leader",
+    help: "1 on the replica that holds the Lease.",
+    registers,
+  });
   new Gauge({
     name: "ocir_pull_secrets_resources",
     help: "OCIRPullSecrets by the reason of their condition. Only on the leader, as all that follow.",

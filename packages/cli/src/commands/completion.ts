@@ -6,7 +6,7 @@ import { renderCompletion, SHELLS, type Shell } from "../reference/completion.ts
 export function addCompletionCommand(program: Command): void {
   program
     .command("completion")
-    .description("print the script that makes a shell complete this command line")
+    .description("print a shell's completion script")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .action((shell: Shell) => {
       process.stdout.write(renderCompletion(shell, describeCommand(program)));

@@ -11,7 +11,7 @@ import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
 const COPIED =
-  "its permissions keep the daemon's user out: ocir-broker.service copies it for that user at each start and reload\n";
+  "the daemon's user may not read it, so ocir-broker.service copies it for that user at each start and reload\n";
 
 const FILE = ["[file]", `default: ${DEFAULT_CONFIG_PATH}, which may be absent`] as const;
 

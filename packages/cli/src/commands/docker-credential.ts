@@ -24,7 +24,7 @@ const LIMIT_MS = 15_000;
 export function addDockerCredentialCommand(program: Command): void {
   program
     .command("docker-credential")
-    .description("answer a docker credential helper's get without a daemon: a registry host on stdin")
+    .description("serve a docker credential helper's get without a daemon: a registry host on stdin")
     .action(dockerCredential);
 }
 

@@ -49,8 +49,10 @@ describe("ocir-broker doctor", () => {
 
   test("accepts a registry that the configuration names only for prefetching", async () => {
     const { args } = makeEmptyNode({ registries: { prefetch: ["mirror.test"] } });
-    expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain("not in Oracle");
-    expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("not in Oracle");
+    expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain(
+      "the registry is not Oracle",
+    );
+    expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("the registry is not Oracle");
   });
 
   test("records the responses of services in a file that only its owner can read", async () => {

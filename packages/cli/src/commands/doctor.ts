@@ -86,7 +86,7 @@ export function addDoctorCommand(program: Command): void {
 
 async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
   if (options.identity === undefined && options.root === "/" && process.geteuid?.() !== 0)
-    process.stderr.write("ocir-broker: run it as root: another user may not read much of what it checks\n");
+    process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
   // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
   const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
@@ -101,7 +101,7 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} responses are in ${file}. Read it before sending it: no secret, OCID or name of yours should be in it.\n`,
+    `${transcript.entries.length} responses are in ${file}. Read it before you send it: it should contain no secret, OCID or name of yours.\n`,
   );
   return 0;
 }

@@ -23,7 +23,7 @@ interface GetOptions {
   readonly output: "json" | "password";
 }
 
-const NO_IMAGE = "error: no image is given, and standard input has no request";
+const NO_IMAGE = "error: no image was given, and standard input contains no request";
 
 /** Without a daemon. `request.deadline` is below it. */
 const LIMIT_MS = 20_000;

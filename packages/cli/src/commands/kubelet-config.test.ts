@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../../test/command-run.ts";
 
-const _FIX = "let only root own and write it and each folder above it";
+const _FIX = "make root the only owner and writer of it and of each folder above it";
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -122,14 +122,14 @@ test("kubelet-config remove reports a missing file, and creates none", async () 
   const path = join(trustedFolder(), "a.yaml");
   expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({
     exitCode: 1,
-    stderr: `ocir-broker: file-missing: ${path}: there is no such file or folder; check the path\n`,
+    stderr: `ocir-broker: file-missing: ${path}: it does not exist; check the path\n`,
   });
   expect(existsSync(path)).toBe(false);
 });
 
 test("kubelet-config merge --write ends with the next step, or says that nothing changes", async () => {
   const path = join(makeConfigs({}), "conf/a.yaml");
-  const step = "next: systemctl restart kubelet, which reads its configuration only at its start";
+  const step = "next: systemctl restart kubelet, because it reads this file only at its start";
   expect((await kubeletConfig("merge", path, "--write")).stdout).toBe(`${path} is written; ${step}\n`);
   expect((await kubeletConfig("merge", path, "--write")).stdout).toBe(`${path} needs no change\n`);
 });

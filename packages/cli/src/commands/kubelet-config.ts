@@ -28,7 +28,7 @@ const VERSION_FLAG = [
   "1.33, v1.33.2, or what `kubelet --version` prints (default: this node's kubelet)",
 ] as const;
 const USAGE = "usage-invalid" satisfies CommandErrorCode;
-const NEXT_STEP = "next: systemctl restart kubelet, which reads its configuration only at its start";
+const NEXT_STEP = "next: systemctl restart kubelet, because it reads this file only at its start";
 const WRITE_OPTION = [
   "--write",
   "replace the file atomically instead of printing it; as root only if no other user can change its path",
@@ -71,7 +71,7 @@ export function addKubeletConfigCommand(program: Command): void {
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
     .option(
       "--image <image>",
-      "also report which credential providers the kubelet asks for this image; exit 1 if ours is not one of them",
+      "also report which credential providers the kubelet calls for this image; exit 1 if ours is not one of them",
     )
     .action(check);
 
@@ -92,7 +92,8 @@ export function addKubeletConfigCommand(program: Command): void {
     .option(...WRITE_OPTION)
     .option(
       "--service-accounts <audience>",
-      `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience; it serves all of OCIR instead of ${PLUGIN_NAME}`,
+      `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience ` +
+        `and serves all of OCIR instead of ${PLUGIN_NAME}`,
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action(async (path: string, options: MergeCommandOptions) => {
@@ -103,7 +104,8 @@ export function addKubeletConfigCommand(program: Command): void {
   kubeletConfig
     .command("remove")
     .description(
-      `remove ${PLUGIN_NAME} and ${SERVICE_ACCOUNT_PLUGIN_NAME}; exit 1 if no credential provider would remain, since no kubelet starts with an empty list`,
+      `remove ${PLUGIN_NAME} and ${SERVICE_ACCOUNT_PLUGIN_NAME}; exit 1 if no credential provider would remain, ` +
+        "because no kubelet starts with an empty list",
     )
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option(...WRITE_OPTION)
@@ -143,8 +145,8 @@ async function check(paths: readonly string[], options: CheckOptions): Promise<v
   else process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
   if (image === undefined) return;
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
-  for (const { name, matchedBy } of run) process.stdout.write(`${name}: asked, by ${matchedBy}\n`);
-  for (const { name } of notRun) process.stdout.write(`${name}: not asked\n`);
+  for (const { name, matchedBy } of run) process.stdout.write(`${name}: called, by ${matchedBy}\n`);
+  for (const { name } of notRun) process.stdout.write(`${name}: not called\n`);
   if (!run.some(({ name }) => isOurPlugin(name))) process.exitCode = 1;
 }
 

@@ -6,7 +6,7 @@ import { runNodeCommand } from "../node-command.ts";
 export function addOffSwitchCommands(program: Command): void {
   program
     .command("disable")
-    .description("switch ocir-broker off: the kubelet's plugin answers that there are no credentials")
+    .description("switch ocir-broker off: the kubelet's plugin returns no credentials")
     .action(() => runNodeCommand({ output: "flags" }, disable));
   program
     .command("enable")

@@ -53,7 +53,7 @@ async function serve(options: ConfigOptions): Promise<void> {
   const source = sourceOf(options);
   const { config, inForce, configError } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
   const log = createLog({ level: config.log.level, environment });
-  if (configError !== undefined) log.error({ error: configError, inForce }, "configuration has errors");
+  if (configError !== undefined) log.error({ error: configError, inForce }, "the configuration has errors");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "ending after an uncaught error");

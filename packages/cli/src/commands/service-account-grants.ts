@@ -16,7 +16,8 @@ export function addGrantsCommand(kubeletConfig: Command): void {
   kubeletConfig
     .command("grants")
     .description(
-      "print what pulls by service account need: the RBAC that lets kubelets request tokens for the audience, or, with --service-account, the IAM policy for one service account",
+      "print what pulls by service account need: the RBAC that lets kubelets request tokens for the audience, " +
+        "or with --service-account the IAM policy for one service account",
     )
     .argument("<audience>", "serviceAccountTokenAudience of the kubelet's entry")
     .option(

@@ -63,7 +63,7 @@ describe("ocir-broker status", () => {
     [
       "breaks off",
       (request) => request.socket.destroy(),
-      /^ocir-broker: daemon-stuck: .*: the daemon does not answer \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
+      /^ocir-broker: daemon-stuck: .*: the daemon does not respond \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
     ],
     [
       "is another program",

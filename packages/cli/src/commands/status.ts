@@ -93,7 +93,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     if (response.failure === "EACCES") {
       throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
-    const failure = FAILURES[response.failure] ?? "the daemon does not answer";
+    const failure = FAILURES[response.failure] ?? "the daemon does not respond";
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     const code: DiagnosisName = isDown ? "daemon-down" : "daemon-stuck";
     const verb = isDown ? "start" : "restart";
@@ -116,7 +116,7 @@ function disabledSince(): string | undefined {
 }
 
 function disabledText(since: string): string {
-  return `switched off since ${since}: the kubelet's plugin answers 'no credentials'\nto switch it on: ocir-broker enable\n`;
+  return `switched off since ${since}: the kubelet's plugin returns no credentials\nto switch it on: ocir-broker enable\n`;
 }
 
 function parse(text: string): HealthDetails | undefined {

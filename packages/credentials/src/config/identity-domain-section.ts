@@ -14,7 +14,8 @@ export const identityDomainSection = section({
     .enum(["instance-principal", "client"], "must be instance-principal or client")
     .default("instance-principal")
     .describe(
-      "How the broker authenticates there: instance-principal, with this node's own session and no secret; client, as a confidential application, for nodes outside OCI.",
+      "How the broker authenticates there: instance-principal, with this node's own session and no secret; " +
+        "client, as a confidential application, for nodes outside OCI.",
     ),
   clientId: z
     .string("must be a client's id")
@@ -25,7 +26,9 @@ export const identityDomainSection = section({
   clientSecretFile: absolutePath
     .optional()
     .describe(
-      "For authorization: client: the file with the client secret, which only the daemon's user may be able to read, or its group if root owns the file. It is read at each token exchange. Default: identity-domain-secret of systemd's LoadCredential.",
+      "For authorization: client: the file with the client secret. Only the daemon's user may be able to read it, or its " +
+        "group if root owns the file. It is read at each token exchange. " +
+        "Default: identity-domain-secret of systemd's LoadCredential.",
     )
     .meta({ examples: ["/etc/ocir-broker/client-secret"] }),
 }).prefault({});

@@ -11,7 +11,10 @@ export const identitySection = section({
     )
     .default(DEFAULT_IDENTITY_PROVIDER)
     .describe(
-      "The identity that signs requests: instance-principal, this node; user, an API key in ~/.oci/config; cli-session, the session that oci session authenticate wrote there; resource-principal, a function or container instance, from its OCI_RESOURCE_PRINCIPAL_* variables; none, for a node that only serves service accounts. The broker never changes to another one by itself.",
+      "The identity that signs requests: instance-principal, this node; user, an API key in ~/.oci/config; " +
+        "cli-session, the session that oci session authenticate wrote there; resource-principal, a function or container " +
+        "instance, from its OCI_RESOURCE_PRINCIPAL_* variables; none, for a node that only serves service accounts. " +
+        "The broker never switches to another one by itself.",
     ),
 }).prefault({});
 

@@ -298,8 +298,8 @@ describe("loadConfig", () => {
   });
 
   it.each([
-    ["absent.yaml", /: there is no such file or folder$/],
-    ["\0", /: (?:ERR_INVALID_ARG_VALUE|there is no such file or folder)$/],
+    ["absent.yaml", /: it does not exist$/],
+    ["\0", /: (?:ERR_INVALID_ARG_VALUE|it does not exist)$/],
     ["pipe", /: it is a pipe, socket or device, not a file$/],
     [".", /: it is a folder, not a file$/],
   ])("fails if a named file is missing, case %#", (name, what) => {

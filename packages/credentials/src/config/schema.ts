@@ -25,7 +25,8 @@ export const configSchema = z.strictObject(
       health: socketPath
         .default(HEALTH_SOCKET)
         .describe(
-          `The health socket, for root and the group ${HEALTH_GROUP}; without socket activation, for the daemon's user and group. Mode 0660; never a secret.`,
+          `The health socket, for root and the group ${HEALTH_GROUP}; without socket activation, for the daemon's user and group. ` +
+            "Mode 0660. Never shows a secret.",
         ),
     }).prefault({}),
     request: section({
@@ -49,13 +50,11 @@ export const configSchema = z.strictObject(
       extraHosts: z
         .array(registryHost, "must be a list of registry hosts")
         .default([])
-        .describe(
-          "Registry hosts that get tokens in addition to Oracle's own names, with their port if they have one.",
-        ),
+        .describe("Further registry hosts that get tokens, besides Oracle's own names; with the port if there is one."),
       endpoints: z
         .record(registryHost, registryEndpoint, "must map registry hosts to URLs")
         .default({})
-        .describe("Registry host to base URL, if the registry is reached at another address than its name."),
+        .describe("Maps a registry host to a base URL, for a registry that is not at the address of its name."),
     }).prefault({}),
     metadata: section({
       baseUrl: endpoint
@@ -73,13 +72,14 @@ export const configSchema = z.strictObject(
       https: proxy
         .optional()
         .describe(
-          "Proxy to the auth service, the identity domain and the registries, never to the metadata service. Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
+          "Proxy to the auth service, the identity domain and the registries, never to the metadata service. " +
+            "Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
         )
         .meta({ examples: ["http://proxy.example:3128"] }),
       noProxy: z
         .string("must be a comma-separated list of hosts")
         .optional()
-        .describe("Hosts that are reached without the proxy, separated by commas. Environment: NO_PROXY.")
+        .describe("Hosts to contact without the proxy, separated by commas. Environment: NO_PROXY.")
         .meta({ examples: [".oraclecloud.com,.ocir.io"] }),
     }).prefault({}),
     upstream: section({
@@ -90,7 +90,8 @@ export const configSchema = z.strictObject(
       caFile: absolutePath
         .optional()
         .describe(
-          "PEM file with the only certificate authorities that are trusted for services and a proxy; readable by everyone, read at start. Default: Mozilla's list and the system's.",
+          "PEM file with the only certificate authorities that are trusted for services and a proxy. " +
+            "It must be readable by everyone, and is read at start. Default: Mozilla's list and the system's.",
         )
         .meta({ examples: ["/etc/pki/ca-trust/source/anchors/region.pem"] }),
     }).prefault({}),
@@ -105,9 +106,7 @@ export const configSchema = z.strictObject(
       level: z
         .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")
         .default("info")
-        .describe(
-          "How much is logged: error, warn, info, debug or trace. Every request is one line at info. Secrets appear at no level.",
-        ),
+        .describe("The least severe level that is logged. At info, each request is one line. No level shows secrets."),
     }).prefault({}),
   },
   "must be a mapping of sections",

@@ -9,13 +9,15 @@ export const serviceAccountsSection = section({
     .enum(["none", "oke", "identity-domain"], "must be none, oke or identity-domain")
     .default("none")
     .describe(
-      "How a pod's service-account token becomes an identity: oke, at the cluster (OKE Workload Identity, enhanced clusters); identity-domain, at identityDomain.url (any cluster). With none, such requests are refused.",
+      "What exchanges a pod's service-account token for an identity: oke, the cluster (OKE Workload Identity, enhanced clusters); " +
+        "identity-domain, identityDomain.url (any cluster). With none, such requests are refused.",
     ),
   select: z
     .enum(["all", "annotated"], "must be all or annotated")
     .default("all")
     .describe(
-      "The service accounts that use their own identity: all whose token the kubelet sends, or only annotated ones. The others use the node's.",
+      "The service accounts that use their own identity: all that the kubelet sends tokens of, or only annotated ones. " +
+        "Others use the node's.",
     ),
   annotation: z
     .string("must be the name of an annotation")
@@ -55,7 +57,8 @@ export const serviceAccountsSection = section({
   caFile: absolutePath
     .optional()
     .describe(
-      "PEM file with the cluster's certificate authority, the only one trusted for it. Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
+      "PEM file with the cluster's certificate authority, the only one that is trusted for it. " +
+        "Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
     )
     .meta({ examples: ["/etc/kubernetes/ca.crt"] }),
   kubeconfig: absolutePath

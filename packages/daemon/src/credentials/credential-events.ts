@@ -58,8 +58,8 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
     if (event.type === "failed") {
       last = { error: event.error, atMs: clock.monotonicMs() };
-      log.warn({ reason: event.reason, error: event.error }, `service account's ${kind} not fetched`);
-    } else if (event.type === "fetched") log.info({ reason: event.reason }, `service account's ${kind} fetched`);
+      log.warn({ reason: event.reason, error: event.error }, `${kind} for a service account not fetched`);
+    } else if (event.type === "fetched") log.info({ reason: event.reason }, `${kind} for a service account fetched`);
   };
   return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => last };
 }

@@ -137,7 +137,7 @@ describe("Handover", () => {
     const handover = open({ named });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
-    expect(recorded.lines).toMatchObject([{ level: "warn", code, msg: "state handover is not possible" }]);
+    expect(recorded.lines).toMatchObject([{ level: "warn", code, msg: "handover of the state is not possible" }]);
     expect(existsSync(named)).toBe(false);
   });
 

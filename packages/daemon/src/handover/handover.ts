@@ -43,7 +43,7 @@ export function openHandover(options: HandoverOptions): Handover {
   try {
     return createHandover(createStateFile(path), options);
   } catch (error) {
-    log.warn({ code: codeOf(error) }, "state handover is not possible");
+    log.warn({ code: codeOf(error) }, "handover of the state is not possible");
     return NO_HANDOVER;
   }
 }

@@ -22,7 +22,7 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
   if (told === undefined) return [finding("clock-unknown", "no response had a Date header")];
   const seconds = Math.round(Math.abs(told.aheadMs) / 1_000);
   const difference = seconds === 0 ? "agrees with" : `is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"}`;
-  const evidence = `this clock ${difference} that of ${told.host}`;
+  const evidence = `this clock ${difference} the clock of ${told.host}`;
   if (told.isRefused) return [finding("clock-skew", evidence)];
   return [finding(Math.abs(told.aheadMs) > DRIFT_FROM_MS ? "clock-drift" : "clock-ok", evidence)];
 };

@@ -40,7 +40,7 @@ export const checkDaemon: Check = async ({ config, files, clock, version }) => {
   }
   const { data } = status.safeParse(parseJson(response.body.toString()));
   if (data === undefined)
-    return [finding("daemon-version", `${path}: this release does not know this form of /status`)];
+    return [finding("daemon-version", `${path}: this release cannot read this version of /status`)];
   const found = [healthFinding(data), ...configFindings(data), ...serviceAccountFindings(data)];
   if (data.version === version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];

@@ -60,7 +60,7 @@ function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evid
 
 function lastResponse({ cloud }: CheckContext): string {
   const last = cloud.requests.findLast(({ service }) => service !== "registry");
-  return last === undefined ? "no service answered" : describeRequest(last);
+  return last === undefined ? "no service responded" : describeRequest(last);
 }
 
 function minuteOf(date: Date): string {

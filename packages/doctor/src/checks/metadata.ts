@@ -32,7 +32,7 @@ async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
     // An older service has no regionInfo, only the region.
     const response = regionInfo.status === 404 ? await get("/instance/region") : regionInfo;
     const via = response.headers["via"] === undefined ? "" : ", with a Via header";
-    return { name: judge(response), evidence: `${base.host} answers with status ${response.status}${via}` };
+    return { name: judge(response), evidence: `${base.host} returned status ${response.status}${via}` };
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     return { name: "metadata-unreachable", evidence: `${base.host}: ${error.code}` };

@@ -49,7 +49,7 @@ export const checkPluginResponse: Check = async (context) => {
   const { token, evidence } = answered;
   const { serviceAccountToken } = context;
   if (serviceAccountToken === undefined && (await isOutdated(token, context)))
-    return [finding("token-outdated", `${path}: its token is denied, a new one is not`)];
+    return [finding("token-outdated", `${path}: its token is denied, but a new one is not`)];
   const access =
     serviceAccountToken === undefined ? [] : await serviceAccountAccess(serviceAccountToken, token, context);
   return [finding("plugin-response-ok", evidence), ...access];

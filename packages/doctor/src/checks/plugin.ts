@@ -13,7 +13,7 @@ export const checkPlugin: Check = async (context) => {
   if ("failure" in result) return [finding("plugin-not-executable", `${path}: ${result.failure}`)];
   const told =
     "stdout" in result ? /^credential-provider-oke (\d[\w.+-]{0,40})\n$/.exec(result.stdout)?.[1] : undefined;
-  if (told === undefined) return [finding("plugin-foreign", `${path} --version does not answer as ours does`)];
+  if (told === undefined) return [finding("plugin-foreign", `${path} --version does not print what ours does`)];
   return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
 };
 

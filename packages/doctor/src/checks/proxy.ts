@@ -39,7 +39,7 @@ export const checkProxy: Check = async (context) => {
           fix: NEXT.proxySettings,
         }),
       ]
-    : [finding("proxy-unreachable", `${evidence}, but it does not answer`)];
+    : [finding("proxy-unreachable", `${evidence}, but it does not respond`)];
 };
 
 /** The proxy through which the URL is requested. */

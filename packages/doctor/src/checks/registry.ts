@@ -35,7 +35,7 @@ export const checkRegistry: Check = async (context) => {
       notChecked(
         "the registry's token",
         causeOf(session.error),
-        `it needs a session, without which ${registryHost} gives no token`,
+        `it needs a session, without which ${registryHost} issues no token`,
       ),
     ];
   }
@@ -58,7 +58,7 @@ async function tokenFinding(registryHost: string, error: unknown, context: Check
   const { cloud } = context;
   const code = codeOf(error);
   if (/^(?:name|proxy)-/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
-    return notChecked("the registry's token", "image-region-unknown", `it needs a registry at ${registryHost}`);
+    return notChecked("the registry's token", "image-region-unknown", `there is no registry at ${registryHost}`);
   if (code === "clock-skew")
     return notChecked(
       "the registry's token",

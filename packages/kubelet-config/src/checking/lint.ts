@@ -47,7 +47,7 @@ function lintMatchImage(entry: string, place: Place, report: Report): void {
   }
   if (url.labels.join("") === "") report("match-image-host-missing", place, `${quote(entry)} has no host`);
   if (beforeCut !== entry)
-    report("match-image-cut", place, `of ${quote(entry)} only ${quote(String(beforeCut))} counts`);
+    report("match-image-cut", place, `only ${quote(String(beforeCut))} of ${quote(entry)} counts`);
   if (/[*[\]]/.test(url.path)) report("match-image-path-glob", place, `${quote(entry)} has a glob in its path`);
   if (/[A-Z]/.test(entry)) report("match-image-upper-case", place, `${quote(entry)} has upper-case letters`);
 }
@@ -57,7 +57,11 @@ function lintHostForms({ place, matchImages }: Provider, ours: readonly Provider
   const entries = ours.flatMap((own) => readable(own.matchImages.value ?? []));
   for (const form of HOST_FORMS) {
     if (entries.some(({ url }) => isOfForm(url, form.labels))) continue;
-    report("host-form-missing", { ...place, ...matchImages.place }, `nothing fits hosts of the form ${form.example}`);
+    report(
+      "host-form-missing",
+      { ...place, ...matchImages.place },
+      `no entry matches hosts of the form ${form.example}`,
+    );
   }
 }
 
@@ -87,7 +91,7 @@ function lintOverlap(
   for (const { value, place } of other.matchImages.value ?? []) {
     const overlapping = ours.matchImages.value?.find((own) => share(own.value, value));
     if (overlapping === undefined) continue;
-    const message = `${quote(value)} of ${quote(String(other.name.value))} fits images of ${quote(overlapping.value)} too`;
+    const message = `${quote(value)} of ${quote(String(other.name.value))} also matches images of ${quote(overlapping.value)}`;
     report(code, place, message);
   }
 }

@@ -49,7 +49,7 @@ function validateKeys(
     const seen = new Set<string>();
     for (const { value, place } of keys) {
       if (!isQualifiedName(value.toLowerCase())) {
-        report("token-annotation-key-invalid", place, `${quote(value)} is no annotation key`);
+        report("token-annotation-key-invalid", place, `${quote(value)} is not a valid annotation key`);
       }
       if (seen.has(value)) report("token-annotation-key-duplicate", place, `${quote(value)} is given twice`);
       seen.add(value);

@@ -34,7 +34,11 @@ function validateName({ name }: Provider, { hasExecutable }: ProviderRules, repo
   if (name.value === undefined) return;
   if (name.value === "") report("provider-name-invalid", name.place, "the provider has no name");
   else if (/[/ ]|^\.\.?$/.test(name.value)) {
-    report("provider-name-invalid", name.place, `${quote(name.value)} is no name of a program in one directory`);
+    report(
+      "provider-name-invalid",
+      name.place,
+      `${quote(name.value)} is not the name of a program in the bin directory`,
+    );
   } else if (!hasExecutable(name.value)) {
     report("provider-executable-missing", name.place, `no executable ${quote(name.value)} in the bin directory`);
   }
@@ -47,6 +51,6 @@ function validateDuration({ defaultCacheDuration: { value, place } }: Provider, 
     return;
   }
   const durationNs = parseGoDurationNs(value);
-  if (durationNs === undefined) report("cache-duration-invalid", place, `${quote(value)} is no duration`);
+  if (durationNs === undefined) report("cache-duration-invalid", place, `${quote(value)} is not a valid duration`);
   else if (durationNs < 0) report("cache-duration-negative", place, `${quote(value)} is negative`);
 }

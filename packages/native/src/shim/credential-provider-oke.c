@@ -25,7 +25,7 @@
 static const char HELP[] =
     PLUGIN_NAME ": the kubelet's credential provider for OCIR\n"
     "\n"
-    "The kubelet runs it. It reads a CredentialProviderRequest from stdin, asks the daemon ocir-broker, and writes the\n"
+    "The kubelet runs it. It sends the CredentialProviderRequest from stdin to the daemon ocir-broker, and writes the\n"
     "CredentialProviderResponse to stdout. By hand, use:\n"
     "\n"
     "  ocir-broker get IMAGE       credentials for an image\n"

@@ -16,9 +16,9 @@ const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PUL
 /** The catalogue's advice for these is for a node. */
 const NEXT_HERE: Partial<Record<FailureCode, string>> = {
   "cluster-token-refused": "outside of OKE, set the value identity.domain of the chart ocir-pull-secrets",
-  internal: "see the log of the controller",
-  "registry-foreign": "name registry hosts of Oracle's only",
-  "registry-refused": "see the log of the controller",
+  internal: "see the controller's log",
+  "registry-foreign": "use only Oracle's registry hosts",
+  "registry-refused": "see the controller's log",
 };
 
 /** Codes that a missing policy may have caused. */
@@ -35,7 +35,7 @@ export function reasonOf(code: FailureCode): string {
 /** What happened and what to do. @param policy the statement that pulls need, which is added if it may be missing. */
 export function describeFailure({ code, place }: Failure, policy: string, detail?: string): string {
   const { what, next } = TEXTS[code];
-  const statement = POLICY_CODES.includes(code) ? `, and that there is the policy statement ${policy}` : "";
+  const statement = POLICY_CODES.includes(code) ? `, and check for the policy statement ${policy}` : "";
   return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${NEXT_HERE[code] ?? next}${statement}`;
 }
 

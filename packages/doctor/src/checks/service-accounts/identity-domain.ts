@@ -21,7 +21,7 @@ export async function domainFinding({ config, environment, clock, cloud, signal 
   });
   const asked = await attempt(exchange(INVALID_TOKEN, signal));
   const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
-  if ("value" in asked) return finding("domain-unknown", `${host}: it exchanged an invalid token`);
+  if ("value" in asked) return finding("domain-unknown", `${host}: it accepted an invalid token`);
   const { error } = asked;
   const byProxy = notCheckedByProxy("the identity domain", error);
   if (byProxy !== undefined) return byProxy;
