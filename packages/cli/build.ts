@@ -26,7 +26,7 @@ const HERE = import.meta.dirname;
 const NODE_FLAGS = [
   // V8 keeps its peak memory. With a 16 MiB young generation (its default) 50 000 requests leave 149 MiB, with 1 MiB 56 MiB.
   "--max-semi-space-size=1",
-  // `npm run bench` asks for 2048 repositories of 256 hosts while 1000 slow clients are connected: all requests are answered, with
+  // `npm run bench` requests 2048 repositories of 256 hosts while 1000 slow clients are connected: all requests succeed, with
   // twice the CPU time that 48 takes. With 24 the collector takes most of the time. A normal day costs the same with all of them.
   "--max-old-space-size=28",
   // Saves one thread with its stack, and a compiler's memory. The heap is too small for parallel collection.

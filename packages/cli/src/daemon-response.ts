@@ -1,4 +1,4 @@
-/** Sends one request to the daemon's credentials socket and reads the response; the only place where a command asks it. */
+/** Sends one request to the daemon's credentials socket and reads the response; the only place where a command uses it. */
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { askSocket } from "@ocir-broker/node/health-socket";

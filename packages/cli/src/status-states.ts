@@ -14,5 +14,5 @@ export const STATES: Readonly<Record<State, string>> = {
   empty: "There is no value, and none is fetched until a request needs it.",
 };
 
-/** Where the help and the man page send a reader who wants to know how a state changes. */
+/** Ends the list of states in the help and the man page. */
 export const STATE_TRANSITIONS = "docs/reference/cache-states.md lists what leads into and out of each state.";

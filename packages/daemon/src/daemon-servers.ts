@@ -22,11 +22,11 @@ export interface DaemonServersOptions {
 }
 
 /**
- * Time for requests in flight at a stop. A healthy upstream answers well within it; one that is down must not delay a
+ * Time for requests in flight at a stop. A healthy upstream responds well within it; one that is down must not delay a
  * restart. A shim whose connection is closed connects again, and waits in the socket's backlog for the next daemon.
  */
 const STOP_GRACE_MS = 3_000;
-/** Shorter, because no pull depends on the health socket. */
+/** The same for the health socket: shorter, because no pull depends on it. */
 const HEALTH_STOP_GRACE_MS = 1_000;
 
 export function createDaemonServers(options: DaemonServersOptions) {

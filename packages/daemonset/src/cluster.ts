@@ -47,7 +47,7 @@ export interface ClusterOptions {
   readonly node: string;
   readonly pod: string;
   readonly namespace: string;
-  /** Aborts one request when its time is over. */
+  /** Aborts one request at its time limit. */
   deadline(): AbortSignal;
   wallMs(): number;
 }

@@ -100,7 +100,7 @@ function flagsAfter(removed: Outcome | undefined): string {
     : `; the flags that were added cannot be removed (${removed.reason})`;
 }
 
-/** The Node's heartbeat, or `known` if the API server does not answer. */
+/** The Node's heartbeat, or `known` if the API server does not respond. */
 function newer(known: Heartbeat, { cluster }: RestartOptions): Promise<Heartbeat> {
   return cluster.readNode().then(heartbeatOf, () => known);
 }

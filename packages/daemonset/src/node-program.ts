@@ -12,7 +12,7 @@ import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-resul
 import { type CommandResult, type Outcome, runNodeCommand } from "./node-command.ts";
 
 const run = promisify(execFile);
-/** For a program that only prints something. */
+/** Time limit of a program that only prints something. */
 const QUICK_SECONDS = 20;
 const RELOAD_MS = 60_000;
 const RESTART_MS = 120_000;
@@ -23,7 +23,7 @@ interface NodeProgramOptions {
   /** Path of the image's files. */
   readonly image: string;
   readonly leaseSeconds: number;
-  /** The audience of service-account tokens; undefined: as it is. */
+  /** The audience of service-account tokens; undefined leaves the node's settings unchanged. */
   readonly serviceAccounts: string | undefined;
   say(line: string): void;
 }

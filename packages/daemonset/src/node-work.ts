@@ -16,7 +16,7 @@ export interface NodeWork {
   readonly heedsOffSwitch: boolean;
   /** The node's state, or undefined if there is work to do, for which the Lease is needed. Changes nothing. */
   look(): Promise<NodeState | undefined>;
-  /** With the Lease. */
+  /** Does the work. The caller must hold the Lease. */
   perform(): Promise<WorkResult>;
 }
 
@@ -35,7 +35,7 @@ const STATE_OF_NEED: Readonly<Record<KubeletNeed["kind"], NodeState>> = {
 };
 
 export function createInstallWork({ program, restart, say }: WorkOptions): NodeWork {
-  /** Of a finished installation; undefined is unknown or unfinished. */
+  /** The kubelet's files after a finished installation; undefined if it is unknown or unfinished. */
   let files: KubeletFiles | undefined;
   let hasLooked = false;
   let said = "";

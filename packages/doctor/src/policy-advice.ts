@@ -10,7 +10,7 @@ interface Grantee {
   readonly membership: string;
 }
 
-/** Stands for an OCID that is not known. */
+/** Placeholder for an unknown OCID. */
 const COMPARTMENT = "<compartment OCID>";
 
 const USERS: Grantee = { name: "group <name>", membership: "the user is in the group" };

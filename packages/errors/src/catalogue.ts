@@ -24,7 +24,7 @@ export type ErrorCode = KeyOf<(typeof ERROR_TABLES)[number]>;
 
 export const ERROR_TABLE: Readonly<Record<ErrorCode, RequestErrorText>> = Object.assign({}, ...ERROR_TABLES);
 
-/** The row of a code; a code that nobody has classified is an error of ours. */
+/** The row of a code; a code without a row is an internal error. */
 export function errorRowOf(code: string): { readonly code: ErrorCode; readonly row: RequestErrorText } {
   const known = Object.hasOwn(ERROR_TABLE, code) ? (code as ErrorCode) : "internal";
   return { code: known, row: ERROR_TABLE[known] };

@@ -23,7 +23,7 @@ export interface CacheEntry {
   readonly key: string;
   readonly state: CacheEntryState;
   readonly pinned: boolean;
-  /** Whether any caller has asked for the value. A pinned key is fetched even if none has. */
+  /** Whether any caller has requested the value. A pinned key is fetched even if none has. */
   readonly isAsked: boolean;
   readonly obtainedAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;

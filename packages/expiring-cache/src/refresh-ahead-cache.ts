@@ -14,14 +14,14 @@ import type { CacheEntry, CacheEvent } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import { Renewer, type RenewerOptions } from "./renewer.ts";
 
-/** A node pulls from a handful of registry hosts; this bounds memory if a client asks for thousands. */
+/** A node pulls from a handful of registry hosts; this bounds memory if a client requests thousands. */
 const DEFAULT_MAX_ENTRIES = 256;
 
 /** For a cache whose owner has no deadline of its own. */
 const DEFAULT_FETCH_LIMIT_MS = 15_000;
 
 /**
- * hit: answered at once. stale: answered at once, but the renewal is overdue and has failed. miss: the call started a
+ * hit: served at once. stale: served at once, but the renewal is overdue and has failed. miss: the call started a
  * fetch. coalesced: the call waited for a fetch that would have run without it.
  */
 export type Outcome = "hit" | "stale" | "miss" | "coalesced";
@@ -113,14 +113,14 @@ export class RefreshAheadCache<V> {
     return (this.#find(key) ?? this.#add(key)).refresh();
   }
 
-  /** Ends the back-off of every key whose latest fetch failed with an error that `isOver` says is resolved. */
+  /** Ends the back-off of every key whose latest fetch failed with an error for which `isOver` is true. */
   retry(isOver: (error: unknown) => boolean): void {
     for (const renewer of this.#renewers()) renewer.retry(isOver);
   }
 
   /**
    * Marks the value as outdated: abandons an attempt or back-off, fetches at once, and serves the current value only until
-   * the new one arrives. Has no effect on a key that no caller has asked for.
+   * the new one arrives. Has no effect on a key that no caller has requested.
    */
   invalidate(key: string): void {
     this.#find(key)?.invalidate();

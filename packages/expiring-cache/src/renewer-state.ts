@@ -38,7 +38,7 @@ export interface EntryState<V> {
   failure: Failure | undefined;
   pinned: boolean;
   readonly waiters: Waiters<V>;
-  /** Shared by all callers whose refresh has not been answered. */
+  /** Shared by all callers whose refresh has not ended. */
   refreshing: PromiseWithResolvers<Expiring<V>> | undefined;
 }
 
@@ -48,7 +48,7 @@ export type Availability<V> =
   /** There is no value, and a fetch may start now. */
   | { readonly kind: "empty" }
   | { readonly kind: "fetching" }
-  /** `planned`: the next attempt starts even if no other caller asks. */
+  /** `planned`: the next attempt starts even without another caller. */
   | ({ readonly kind: "backing-off"; readonly untilMs: number; readonly planned: boolean } & Failure);
 
 export const NEVER = Number.POSITIVE_INFINITY;

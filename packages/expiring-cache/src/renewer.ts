@@ -36,7 +36,7 @@ export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly onEvent: (event: CacheEvent) => void;
   /** Called when a value was taken. */
   readonly onFilled: (renewer: Renewer<V>) => void;
-  /** Called when no caller has asked for a day; the owner closes the renewer. */
+  /** Called after a day without a caller; the owner closes the renewer. */
   readonly onIdle: (renewer: Renewer<V>) => void;
 }
 

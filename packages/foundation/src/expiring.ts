@@ -11,7 +11,7 @@ export interface Expiring<V> {
 export interface RetryHint {
   /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
-  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
+  /** The wait that the server demands (`Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 

@@ -7,7 +7,7 @@ export interface FetchErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** For people: more detail, in our own words. */
   readonly reason?: string | undefined;
-  /** The same, but only for the message. */
+  /** A further detail for the message only. */
   readonly detail?: string | undefined;
   readonly cause?: unknown;
 }
@@ -16,7 +16,7 @@ export class FetchError<Code extends string> extends Error {
   readonly code: Code;
   /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
-  /** The wait that the server asked for (`Retry-After`), in milliseconds. */
+  /** The wait that the server demands (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
 

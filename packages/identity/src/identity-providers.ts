@@ -9,7 +9,7 @@ import { createUserPrincipal, type UserPrincipalSettings } from "./user-principa
 
 interface Registered {
   readonly create: (settings: never, context: IdentityProviderContext) => IdentityProvider;
-  /** The value of OCI_CLI_AUTH for the same identity, if Oracle's command line has it (oci-cli, src/oci_cli/cli_root.py). */
+  /** The value of OCI_CLI_AUTH for the same identity, if Oracle's command line has one (oci-cli, src/oci_cli/cli_root.py). */
   readonly cliAuth?: string;
 }
 

@@ -22,7 +22,7 @@ export const KUBELET_CONFIG_ERRORS = {
 
 export type KubeletConfigErrorCode = keyof typeof KUBELET_CONFIG_ERRORS;
 
-/** The message says what exactly is wrong, and what to do next. */
+/** The message states what exactly is wrong, and what to do next. */
 export class KubeletConfigError extends Error {
   readonly code: KubeletConfigErrorCode;
   /** Never retryable: the same text fails the same way. */

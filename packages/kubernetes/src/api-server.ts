@@ -19,10 +19,10 @@ export interface ApiServerAccess {
 
 interface ApiRequest {
   readonly method: "GET" | "PATCH" | "POST";
-  /** With its query. */
+  /** The path with its query. */
   readonly path: string;
   readonly body?: object;
-  /** Of a PATCH. Default: a merge patch. */
+  /** The kind of a PATCH. Default: a merge patch. */
   readonly patch?: "apply" | "merge";
   readonly signal: AbortSignal;
 }

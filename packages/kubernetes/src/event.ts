@@ -12,7 +12,7 @@ interface ObjectReference {
 }
 
 export interface EventFields {
-  /** Of the Event, not of the object: an object without a namespace has its Events in `default`. */
+  /** The Event's own namespace; Events about an object without a namespace are in `default`. */
   readonly namespace: string;
   readonly object: ObjectReference;
   readonly type: "Normal" | "Warning";

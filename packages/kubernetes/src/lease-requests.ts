@@ -13,7 +13,7 @@ export interface LeaseRequests {
   patchLease(resourceVersion: string, spec: object): Promise<unknown>;
 }
 
-/** @param deadline aborts one request when its time is over. */
+/** @param deadline aborts one request at its time limit. */
 export function createLeaseRequests(
   api: ApiServer,
   { namespace, name }: { readonly namespace: string; readonly name: string },

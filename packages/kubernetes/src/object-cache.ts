@@ -17,7 +17,7 @@ export interface ObjectCache<T> {
 export interface ObjectCacheOptions<T> {
   readonly api: ApiServer;
   readonly clock: Clock;
-  /** Of the collection, with a selector if there is one. */
+  /** The collection's path, with a selector if there is one. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   /** The part of an object that is kept; undefined counts as deleted. */

@@ -66,7 +66,7 @@ static enum copying copy_if_needed(const char *from, int folder, const char *nam
   if (is_absent && errno != ENOENT) return COPY_REFUSED;
   if (may(&folder_status, S_IXOTH, id) && (is_absent || may(&file_status, S_IROTH, id))) return COPY_NOT_NEEDED;
 
-  /* In a folder that the daemon may not enter, no file looks like one that it may not read: an empty copy tells them apart. */
+  /* In a folder that the daemon may not enter, a missing file looks like an unreadable one: an empty copy distinguishes them. */
   int source = is_absent ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_source(from);
   if (source < 0) return COPY_REFUSED;
   enum copying copying = write_copy(source, folder, name, fresh, id);

@@ -1,6 +1,6 @@
 /*
  * Replaces the kubelet's exec plugin if ocir-broker is removed while a kubelet still names it, because a kubelet does not
- * start without its plugin. Answers every request with "no credentials", so that the kubelet pulls anonymously. Needs no
+ * start without its plugin. Responds to every request with no credentials, so that the kubelet pulls anonymously. Needs no
  * daemon, file, library or configuration. Reads only the request's apiVersion, which the response must repeat.
  */
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #include "posix.h"
 
 #define RESPONSE_HEAD "{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\""
-/* "0s": the kubelet does not cache the response, so it asks again once ocir-broker is back. */
+/* "0s": the kubelet does not cache the response, so it calls again once ocir-broker is back. */
 #define RESPONSE_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
 
 /* The installer recognises this program by this text: packages/installer/src/file-changes.ts searches for it. */

@@ -34,7 +34,7 @@ export const MATCH_IMAGES = ["*.ocir.io", "ocir.*.oci.*.*"] as const;
 
 export const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
 export const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
-/** Its members may connect to the health socket. */
+/** The group whose members may connect to the health socket. */
 export const HEALTH_GROUP = "ocir-broker-health";
 
 export const BROKER_PROGRAM = "/usr/local/bin/ocir-broker";

@@ -2,11 +2,11 @@
 
 export interface NodeResult {
   readonly ok: boolean;
-  /** If not ok: a row in docs/operations.md. */
+  /** The failure's code if not ok: a row in docs/operations.md. */
   readonly code?: string;
-  /** If not ok: for people, one line. */
+  /** The failure for people if not ok: one line. */
   readonly reason?: string;
-  /** Of the program that printed this. */
+  /** The version of the program that printed this. */
   readonly version: string;
   readonly steps: readonly { readonly name: string; readonly state: StepState }[];
   /** The files that a kubelet's flags must name. */

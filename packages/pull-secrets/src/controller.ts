@@ -36,7 +36,7 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** Aborts one fetch when its time is over. */
+  /** Aborts one fetch at its time limit. */
   fetchDeadline(): AbortSignal;
   say(text: string): void;
 }
@@ -45,9 +45,9 @@ export interface ControllerOptions {
 const FETCH_SPACING_MS = 100;
 const FETCH_BURST = 10;
 const MAX_FETCHES = 32;
-/** Requests to the API server that change something. */
+/** Writes to the API server. */
 const MAX_WRITES = 16;
-/** How late a due resource is noticed. */
+/** Interval of the search for due resources. */
 const TICK_MS = 250;
 const PRUNE_MS = 60_000;
 
@@ -63,12 +63,12 @@ class Controller {
   readonly #signal: AbortSignal;
   readonly #fetches: Limiter;
   readonly #writes: Limiter;
-  /** By the resource's key, as all that follow. */
+  /** Keyed by the resource, like the following maps. */
   readonly #progress = new Map<string, Progress>();
   /** Epoch milliseconds. */
   readonly #wakeAt = new Map<string, number>();
   readonly #inWork = new Map<string, Promise<void>>();
-  /** Changed while they were in work. */
+  /** Resources that changed during a step. */
   readonly #again = new Set<string>();
   /** Resolvers of steps that wait for a limiter. */
   readonly #waiting = new Set<() => void>();
@@ -142,7 +142,7 @@ class Controller {
         return;
       }
       await this.#through(action.kind === "fetch" ? this.#fetches : this.#writes, async () => {
-        // Something may have changed while it waited.
+        // Something may have changed during the wait.
         const latest = this.#decide(key);
         const resource = this.#resourceOf(key);
         if (resource !== undefined && latest.kind === action.kind) await this.#perform(key, resource, latest);
@@ -216,7 +216,7 @@ class Controller {
     return () => watched.resources.put(reported);
   }
 
-  /** An Event only if the reason is another one. A lost Event is not sent again. */
+  /** Sends an Event only if the reason has changed. A lost Event is not sent again. */
   async #reportEvent(resource: PullSecret, status: PullSecretStatus): Promise<void> {
     const { cluster, rules, say } = this.#options;
     const [{ reason, message }] = status.conditions;

@@ -17,12 +17,12 @@ import type { PullSecret } from "./objects/pull-secret.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { createConfiguredSource } from "./tokens/configured-source.ts";
 
-/** The name that the chart gives it. */
+/** The Lease's name in the chart. */
 const LEASE = "ocir-pull-secrets";
 const PORT = 8_080;
-/** Shorter than what is left of a Lease that is given up, so that nothing is written after it. */
+/** Shorter than the rest of a Lease that is given up, so that nothing is written after its end. */
 const REQUEST_MS = 4_000;
-/** Of all requests for a resource's tokens. */
+/** Time limit of all requests for a resource's tokens. */
 const FETCH_MS = 15_000;
 
 main().catch((error: unknown) => {

@@ -6,18 +6,18 @@ import type { PullSecret } from "./objects/pull-secret.ts";
 export interface Metrics {
   fetched(isSuccess: boolean): void;
   leads(isLeader: boolean): void;
-  /** What the leader has; undefined for the other replica. */
+  /** The leader's data; undefined on the other replica. */
   show(shown: Shown | undefined): void;
   render(): Promise<string>;
 }
 
 interface Shown {
   resources(): Iterable<PullSecret>;
-  /** Actions that wait for their turn. */
+  /** Actions that wait for a rate limit. */
   waiting(): number;
 }
 
-/** Of a resource without a condition. */
+/** The reason of a resource without a condition. */
 const PENDING = "Pending";
 
 export function createMetrics(clock: Clock): Metrics {

@@ -1,7 +1,7 @@
 /** The program's settings, from the environment that the chart sets. */
 
 export interface Settings {
-  /** Of resources, Secrets and service accounts. */
+  /** Names of resources, Secrets and service accounts. */
   readonly names: ReadonlySet<string>;
   readonly identity:
     | { readonly kind: "service-account"; readonly exchange: TokenExchangeSettings }
@@ -17,7 +17,7 @@ export interface Settings {
 }
 
 type TokenExchangeSettings =
-  /** OKE's own; the audience is the API server's. */
+  /** OKE's token exchange; the audience is the API server's own. */
   | { readonly kind: "oke" }
   | { readonly kind: "identity-domain"; readonly url: string; readonly clientId: string; readonly audience: string };
 

@@ -1,9 +1,9 @@
 /**
- * `ocir-broker docker-credential`: answers one `get` of a docker credential helper without a daemon. The program
- * docker-credential-ocir becomes it if no daemon answers, as in a container of a CI job.
+ * `ocir-broker docker-credential`: serves one `get` of a docker credential helper without a daemon. The program
+ * docker-credential-ocir execs it if no daemon responds, as in a container of a CI job.
  *
- * By the protocol an error is one line on stdout, with exit status 1. An invalid configuration is an error, because a person reads
- * it.
+ * The protocol requires an error to be one line on stdout, with exit status 1. An invalid configuration is an error here, because a
+ * person reads it.
  */
 import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";

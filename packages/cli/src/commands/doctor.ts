@@ -101,20 +101,21 @@ async function record(image: string | undefined, file: string, options: CommandO
   const transcript = await recordTranscript(await doctorOptions(image, options));
   writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
   process.stderr.write(
-    `${transcript.entries.length} responses are in ${file}. Read it before you send it: it should contain no secret, OCID or name of yours.\n`,
+    `${transcript.entries.length} responses are in ${file}. Read it before you send it: ` +
+      "it should contain no secret, OCID or name of yours.\n",
   );
   return 0;
 }
 
 function readToken(file: string): Secret {
-  // An error would name the file.
+  // Checked first, because an error of the file system would print the text as a path.
   if (JWT.test(file))
     throw commandError("usage-invalid", { place: "--service-account-token", detail: "it takes a file, not a token" });
   const bytes = file === "-" ? readFileSync(0) : readRegularFile(file, { maxBytes: MAX_TOKEN_FILE_BYTES });
   return parseServiceAccountToken(bytes.toString());
 }
 
-/** With `identity`, a person's settings and environment. */
+/** Uses the node's settings and the daemon's environment; with `identity`, those of the person who runs it. */
 async function doctorOptions(
   image: string | undefined,
   { config: path, identity, root, serviceAccountToken }: CommandOptions,

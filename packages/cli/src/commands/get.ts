@@ -1,6 +1,6 @@
 /**
- * `ocir-broker get`: prints one response on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Asks the
- * daemon, or Oracle's services directly if there is no daemon.
+ * `ocir-broker get`: prints one response on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Uses the
+ * daemon or, without one, Oracle's services.
  */
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
@@ -25,7 +25,7 @@ interface GetOptions {
 
 const NO_IMAGE = "error: no image was given, and standard input contains no request";
 
-/** Without a daemon. `request.deadline` is below it. */
+/** Time limit without a daemon. A shorter `request.deadline` has precedence. */
 const LIMIT_MS = 20_000;
 
 export function addGetCommand(program: Command): void {

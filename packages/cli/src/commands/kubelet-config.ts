@@ -36,7 +36,7 @@ const WRITE_OPTION = [
 ] as const;
 
 interface VersionOptions {
-  /** The minor. */
+  /** The minor version. */
   readonly kubeletVersion?: number;
   readonly root: string;
 }
@@ -125,7 +125,7 @@ function rootOption(): Option {
   return new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp();
 }
 
-/** @throws {UsageError} if no version is given, and this node has no kubelet that says it. */
+/** @throws {UsageError} if no version is given, and no kubelet of this node reports one. */
 async function kubeletMinorOf({ kubeletVersion, root }: VersionOptions): Promise<number> {
   if (kubeletVersion !== undefined) return kubeletVersion;
   const kubelet = await detectKubelet(createNodeFiles(root), createRunProgram(createSystemClock()));

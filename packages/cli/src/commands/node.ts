@@ -114,11 +114,11 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
   });
 }
 
-/** Of the archive's own program, because the version that is recorded is this one's. */
+/** @throws {InstallError} unless this program is the archive's own, because the recorded version is this program's. */
 function expectOwnArchive(from: string | undefined): void {
   if (from === undefined || !isSea()) return;
   const program = join(from, PROGRAM);
-  // Not by the path, which has no meaning for a program in another mount namespace's file system.
+  // Compares inodes, because the path of a program in another mount namespace has no meaning here.
   const [theirs, ours] = [program, "/proc/self/exe"].map((path) => resultIfAny(() => statSync(path)));
   if (theirs === undefined || theirs.dev !== ours?.dev || theirs.ino !== ours.ino)
     throw new InstallError("archive", `this is another program than ${program}: run that one`);

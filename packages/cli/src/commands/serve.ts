@@ -43,7 +43,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ConfigOptions): Promise<void> {
-  // A reload that comes before the daemon can do it is done later: the configuration may have been read too early.
+  // A SIGHUP before the daemon can reload is remembered, because the configuration may have been read before it changed.
   let isReloadPending = false;
   let reload = (): void => {
     isReloadPending = true;

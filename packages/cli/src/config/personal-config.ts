@@ -36,7 +36,7 @@ function rootSource(environment: Environment): ConfigSource {
   return { environment, ...(OCI_CLI_AUTH ? { defaults: identityOf(OCI_CLI_AUTH) } : {}) };
 }
 
-/** The configuration of whoever asks for credentials without a daemon. */
+/** The configuration for a request without a daemon. */
 export function callersSource(environment: Environment, userId: number): ConfigSource {
   return userId === 0 ? rootSource(environment) : personalSource(undefined, environment);
 }

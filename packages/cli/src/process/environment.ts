@@ -5,7 +5,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** A copy made at the start. */
 export const environment: Environment = { ...process.env };
 
-/** oci-common asks for a home directory while it loads, and a systemd DynamicUser may have none. Nothing below it is read. */
+/** oci-common requires a home directory while it loads, and a systemd DynamicUser may have none. Nothing below it is read. */
 process.env["HOME"] ??= "/";
 
 /** Hides these variables from child processes, which inherit the environment as it is now. */

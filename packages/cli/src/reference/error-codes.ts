@@ -13,7 +13,7 @@ import { COMMAND_ERRORS, type CommandErrorCode } from "../command-errors.ts";
 
 type Codes<Code extends string> = Readonly<Record<Code, ErrorText>>;
 
-/** By the program that reports them. A name has one meaning, also if several programs report it. */
+/** Grouped by the program that reports them. A name has one meaning, even if several programs report it. */
 export const ERROR_CODES = {
   plugin: withEllipses(SHIM_ERRORS) satisfies Codes<ShimErrorCode>,
   daemon: ERROR_TABLE satisfies Codes<ErrorCode>,

@@ -22,7 +22,7 @@ const MIN_REFRESH_INTERVAL_MS = 10_000;
 /** Longest interval for a repository that stays denied while requests continue: the kubelet's longest back-off. */
 const MAX_REFRESH_INTERVAL_MS = 300_000;
 
-/** Until then, the interval is this part of the time since the denial. A kubelet's back-off is about the whole of it. */
+/** Before that, the interval is this share of the time since the denial. A kubelet's back-off is about that whole time. */
 const DENIED_TIME_SHARE = 1 / 3;
 
 /** After this long without a request, a marked repository's next heal uses the shortest interval again. */
@@ -37,7 +37,7 @@ const REPROBE_MS = 600_000;
 /** A failed probe is repeated after this long. */
 const FAILED_PROBE_MS = 30_000;
 
-/** Background work: started 10 ms apart, and never within the request that asked for it. Probes beyond the full queue are dropped. */
+/** Background work: started 10 ms apart, and never within the request that caused it. Probes beyond the full queue are dropped. */
 const PROBES = { concurrency: 8, spacingMs: 10, maxQueued: 512 };
 
 export type AccessEvent =
@@ -47,7 +47,7 @@ export type AccessEvent =
 
 export interface RepositoryAccessOptions {
   readonly clock: Clock;
-  /** Asks the registry with the live token. Rejects without a response. */
+  /** Tries the live token at the registry. Rejects without a response. */
   readonly probe: (registryHost: string, repository: string) => Promise<Access>;
   /** Identifies the live token, so that a good result counts only for the token it was seen with. */
   readonly liveToken: (registryHost: string) => unknown;
@@ -107,7 +107,7 @@ export class RepositoryAccess {
   async heal(registryHost: string, name: string, waitMs: number): Promise<Access> {
     const repository = this.#find(registryHost, name);
     if (repository.healing === undefined && this.#options.clock.monotonicMs() >= repository.nextHealAtMs) {
-      // Read now: callers that ask during the heal shorten quietMs, and must not turn this one into a hammering one.
+      // Read now, because requests during the heal shorten quietMs and would lengthen the interval.
       repository.healing = this.#heal(repository, this.#refreshIntervalMs(repository)).finally(() => {
         repository.healing = undefined;
         repository.nextHealAtMs = this.#options.clock.monotonicMs() + HEAL_SPACING_MS;
@@ -201,7 +201,7 @@ export class RepositoryAccess {
     if (host.underway === undefined) {
       if (clock.monotonicMs() - host.atMs < intervalMs) return false;
       const { startedAtMs, done } = refreshSession();
-      // The session's own limit: the host already has a token of this one.
+      // The session's rate limit allowed no new one, and the host already has a token of this one.
       if (startedAtMs <= host.atMs) return false;
       // Counts from the session's start: a new token of an older session knows no newer groups.
       host.atMs = startedAtMs;

@@ -1,4 +1,4 @@
-/** Compares two configurations, and tells which differences a running daemon can apply. */
+/** Compares two configurations, and reports which differences a running daemon can apply. */
 import type { Config } from "./schema.ts";
 
 /** Read by every request or fetch. All other keys are built into sockets, connections and limits at start. */

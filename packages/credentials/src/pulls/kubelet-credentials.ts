@@ -24,7 +24,7 @@ export interface CredentialsResponse extends HttpResponse {
   readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
   /** Whose token the response has; undefined without one. */
   readonly identity?: PullToken["identity"];
-  /** Why it is the node's although a service account asked. */
+  /** Why a service account got the node's token. */
   readonly failure?: unknown;
   /** The error, if the outcome is "error". */
   readonly error?: unknown;

@@ -25,7 +25,7 @@ export interface ClusterOptions {
   readonly config: Pick<Config, "serviceAccounts" | "upstream">;
   readonly clock: Clock;
   readonly files?: StandardFiles;
-  /** Default: none, as pods' tokens need none. */
+  /** Default: none, because requests with a pod's token need none. */
   readonly clientCertificate?: ClientCertificate | undefined;
 }
 

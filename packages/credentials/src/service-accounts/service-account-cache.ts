@@ -107,7 +107,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
     });
     await settledWithin(checked, exchangeWaitMs(deadlineAtMs) * KEYS_SHARE, clock);
     if (known.has(tokenHash)) return subject;
-    // In the fetch, so that a token exchange too slow for its caller counts for the next one.
+    // Runs as a fetch, so that the next caller uses the result of a token exchange that was too slow for this one.
     const prove = async (signal: AbortSignal): Promise<Expiring<SigningSession>> => {
       const accepted = await exchange.exchange(token, signal);
       sessions.put(subject, accepted);
@@ -148,7 +148,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
 
 /**
  * One key for one service account and audience. JSON keeps the parts apart whatever they contain, and the hash keeps names out of
- * messages. Annotations are no part of it: they decide before whose identity is used, and influence no fetch.
+ * messages. Annotations are not part of it: they only decide whose identity is used, before any fetch.
  */
 function subjectKey({ issuer, audiences, namespace, name, uid }: ServiceAccountClaims): string {
   const parts = [issuer, audiences.toSorted(), namespace, name, uid];

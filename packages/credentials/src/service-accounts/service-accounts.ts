@@ -33,13 +33,13 @@ export interface ServiceAccountsOptions
   readonly refreshSession: RefreshSession;
   /** To the identity domain, through the proxy if there is one. */
   readonly sendDomain: SendRequest;
-  /** For a process that systemd passes no credential to. */
+  /** Reported instead of `domain-secret-missing` by a process that systemd passes no credential to. */
   readonly secretMissingAs?: "domain-secret-without-daemon";
   /** Wraps the sender to the cluster, to observe it. */
   readonly observe?: (send: SendRequest) => SendRequest;
 }
 
-/** As long as a token exchange may take; its own limit is the caller's. */
+/** As long as a token exchange may take. */
 const NODE_SESSION_WAIT_MS = 12_000;
 
 export function createServiceAccounts(options: ServiceAccountsOptions): ServiceAccounts {

@@ -8,7 +8,7 @@ import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
 const INTERVAL_MS = 30_000;
-/** Two may be this close: a kubelet asks once more just after a denied pull, and pulls again 10 s later. */
+/** Two may be this close: a kubelet sends a second request just after a denied pull, and pulls again 10 s later. */
 const MIN_SPACING_MS = 10_000;
 
 interface SessionRefresh {

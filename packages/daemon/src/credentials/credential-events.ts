@@ -1,4 +1,4 @@
-/** Turns the events of the node's credentials into log lines and metrics, and tells the handover when its state has changed. */
+/** Turns the events of the node's credentials into log lines and metrics, and notifies the handover when its state has changed. */
 import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
 import { upstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
@@ -11,7 +11,7 @@ import type { Metrics } from "../telemetry/metrics/metrics.ts";
 export interface CredentialEventsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** The state to be kept over a restart has changed. */
+  /** Called when state that must survive a restart has changed. */
   readonly onChanged: () => void;
   readonly onHomeRegion: () => void;
 }
@@ -51,7 +51,7 @@ interface ServiceAccountEventsOptions extends Pick<CredentialEventsOptions, "log
   readonly clock: Clock;
 }
 
-/** Events of service accounts have no names: the pull's own line has the image. Keeps the last failure of all of them. */
+/** Events of service accounts contain no names; the pull's log line names the image. Keeps the last failure of any account. */
 export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccountEventsOptions) {
   let last: ServiceAccountFailure | undefined;
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {

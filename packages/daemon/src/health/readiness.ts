@@ -41,7 +41,7 @@ export function createReadiness({ clock, identity, sessions, tokens, expectsToke
 
   function status(): HealthStatus {
     if (!isServing()) return hasServed ? "degraded" : "starting";
-    // Every fetch fails, as the configuration wants.
+    // Without an identity every fetch fails by design.
     if (isWithoutIdentity) return "ok";
     const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
     return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";

@@ -69,7 +69,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
       deadline = clock.setTimer(() => refuse("request-incomplete"), limits.requestMs - limits.headersMs);
     }, limits.headersMs);
 
-    /** Reads no more, and does the rest when the limiter permits it. */
+    /** Stops reading, and handles the request when the limiter permits it. */
     function enqueue(work: () => void, limiter = limits.limiter): void {
       deadline.cancel();
       socket.pause().off("end", onEnd);

@@ -12,7 +12,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 export interface Notifier {
-  /** The service answers: call it at start and after a reload. The first call starts pings and status lines. */
+  /** Reports that the service is ready. Call it at start and after a reload; the first call starts pings and status lines. */
   ready(): void;
   /** A reload starts; `ready` ends it. */
   reloading(): void;

@@ -16,7 +16,7 @@ export interface ServiceMessage {
 }
 
 export interface NotifyTransport {
-  /** Rejects if the message could not be sent; the manager never answers. */
+  /** Rejects if the message could not be sent; the manager never responds. */
   send(message: ServiceMessage): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The checks of each identity provider: the services that it asks, the clock that it signs with, and its session. */
+/** The checks of each identity provider: the services that it contacts, the clock that it signs with, and its session. */
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import type { NamedCheck } from "../check-context.ts";
 import { finding } from "../finding.ts";

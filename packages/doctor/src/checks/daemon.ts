@@ -1,4 +1,4 @@
-/** Asks the daemon's health socket whether it runs, which release it is, and what fails. */
+/** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";

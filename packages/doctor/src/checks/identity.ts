@@ -1,4 +1,4 @@
-/** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service gives for it. */
+/** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service issues for it. */
 import { X509Certificate } from "node:crypto";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";

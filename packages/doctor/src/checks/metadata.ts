@@ -1,4 +1,4 @@
-/** Checks that version 2 of the metadata service answers, over IPv4 or IPv6, without a proxy in between. */
+/** Checks that version 2 of the metadata service responds, over IPv4 or IPv6, without a proxy in between. */
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
 import type { Check, CheckContext } from "../check-context.ts";

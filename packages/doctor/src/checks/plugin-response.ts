@@ -14,7 +14,7 @@ import { probeImage } from "../image-probe.ts";
 import { pluginError, pluginPath } from "./plugin.ts";
 import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
 
-/** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin answers in a millisecond. */
+/** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin responds in a millisecond. */
 const LIMIT_MS = 6_000;
 
 /** Stands in for the image if none is given: only the host matters. */
@@ -62,7 +62,7 @@ function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountT
   return { ...request, serviceAccountToken: serviceAccountToken.reveal(), serviceAccountAnnotations };
 }
 
-/** The kubelet does not ask our credential provider for another registry's image, and that registry must not see a token. */
+/** The kubelet does not call our credential provider for another registry's image, and that registry must not see a token. */
 async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
   return imageName !== undefined && !(await cloud.isRegistry(imageName.registryHost));
 }

@@ -1,4 +1,4 @@
-/** Fetches a token and tries it on the image, which tells a missing policy from every other error. */
+/** Fetches a token and tries it on the image, which distinguishes a missing policy from every other error. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";

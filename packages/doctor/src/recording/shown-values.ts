@@ -34,7 +34,7 @@ export function challengeScheme(text: string): string {
   return shown(oneOf("Basic", "Bearer", "Digest", "Negotiate", "Signature"), text);
 }
 
-/** The realm's path, which tells where tokens are issued. */
+/** The realm's path, which shows where tokens are issued. */
 export function realmPath(text: string): string {
   return shown(matching(/^\/(?:[0-9]{8}\/)?(?:docker\/)?token$/), text);
 }

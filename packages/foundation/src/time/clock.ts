@@ -22,7 +22,7 @@ export interface Clock {
 /** Longer timers are checked together, at the multiples of this: a suspend is noticed within 5 s after it, and an idle process sleeps. */
 const CHECK_MS = 5_000;
 
-/** The wall clock and Node's monotonic clock may drift this far apart before we ask the kernel about a suspend. */
+/** The wall clock and Node's monotonic clock may drift this far apart before the kernel is queried about a suspend. */
 const JUMP_MS = 500;
 
 /**

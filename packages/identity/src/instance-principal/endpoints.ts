@@ -20,7 +20,7 @@ export function metadataBaseUrlsOf({
   return baseUrl === undefined ? METADATA_BASE_URLS : [new URL(baseUrl)];
 }
 
-/** Asks for the region only if the settings name no endpoint. */
+/** Looks up the region only if the settings name no endpoint. */
 export async function authUrlOf(
   { auth: { endpoint } }: InstancePrincipalSettings,
   region: () => Promise<RegionInfo>,

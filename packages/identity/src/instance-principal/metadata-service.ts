@@ -63,7 +63,7 @@ export interface MetadataService {
 
 export interface MetadataServiceOptions extends ReportedOptions {
   readonly random: Random;
-  /** Tried in order until one answers, which is then used always. */
+  /** Tried in order until one responds, which is then always used. */
   readonly baseUrls: readonly URL[];
 }
 

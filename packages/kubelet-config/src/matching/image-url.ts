@@ -1,6 +1,6 @@
 /**
  * Parses an entry of matchImages, and an image, as the kubelet does: Go's net/url with https:// in front, then host and
- * port. Its documentation omits two consequences: `?` is no glob, because a query begins there, and a glob in the port
+ * port. Its documentation omits two consequences: `?` is not a glob, because a query begins there, and a glob in the port
  * is an error.
  */
 import { isIPv6 } from "node:net";

@@ -10,7 +10,7 @@ const ANY_KEY = "[a-z][a-z][a-z]";
 const ANY_ID = "[a-z][a-z]*-*[0-9]";
 const KNOWN_KEYS: ReadonlySet<string> = new Set(REGION_KEYS.values());
 
-/** Whether one image name matches both entries, so that the kubelet asks both. */
+/** Whether one image name matches both entries, so that the kubelet calls both. */
 export function shareImage(a: string, b: string): boolean {
   return share(a, b, (urlA, urlB) => urlA.port === urlB.port && labelsMeet(urlA.labels, urlB.labels));
 }

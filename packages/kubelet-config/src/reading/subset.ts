@@ -92,7 +92,7 @@ function formOf(type: string, isInBrackets: boolean): RegExp | undefined {
   return { QUOTE_SINGLE: SINGLE_QUOTED, QUOTE_DOUBLE: DOUBLE_QUOTED }[type];
 }
 
-/** The offsets of the dashes, of which the library's nodes do not tell. */
+/** The offsets of the dashes, which the library's nodes do not contain. */
 function dashesOf({ srcToken }: { srcToken?: unknown }): readonly (number | undefined)[] {
   const { items } = srcToken as { items: readonly { start: readonly Token[] }[] };
   return items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset);

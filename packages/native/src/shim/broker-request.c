@@ -143,7 +143,7 @@ static enum request_outcome converse(int descriptor, const char *request, size_t
       if (taken >= 0) {
         sent += (size_t)taken;
       } else if (is_broken(errno)) {
-        sent = request_length; /* The daemon reads no more, but may have answered before it closed. */
+        sent = request_length; /* The daemon reads no more, but may have responded before it closed. */
       } else if (errno != EAGAIN && errno != EINTR) {
         return REQUEST_FAILED;
       }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 enum docker_credential_outcome {
-  DOCKER_CREDENTIAL_ASK,    /* `get`: the caller must ask the daemon */
+  DOCKER_CREDENTIAL_ASK,    /* `get`: the caller must send the request to the daemon */
   DOCKER_CREDENTIAL_SAY,    /* `text` is the complete response */
   DOCKER_CREDENTIAL_REFUSED /* an error line was written to stdout, as the protocol requires */
 };

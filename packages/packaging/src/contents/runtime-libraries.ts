@@ -42,7 +42,7 @@ export function runtimeLibraries({ machine }: Target): InstalledFile[] {
   return [...libraries, { path: loader, mode: 0o755, from: find(loader.replace(/.*\//, "")) }];
 }
 
-/** What Debian says of each package, and the licences that this names. */
+/** Debian's copyright file of each package, and the licences that it names. */
 export function runtimeLicences({ machine }: Target): [title: string, text: string][] {
   const { packages } = SOURCES[machine];
   return [

@@ -28,11 +28,11 @@ export type Cluster = ReturnType<typeof createCluster>;
 
 export interface ClusterOptions {
   readonly api: ApiServer;
-  /** Of the service-account tokens; undefined for the API server's own. */
+  /** The audience of service-account tokens; undefined for the API server's own. */
   readonly audience: string | undefined;
   readonly pod: string;
   wallMs(): number;
-  /** Aborts one request when its time is over. */
+  /** Aborts one request at its time limit. */
   deadline(): AbortSignal;
 }
 
@@ -48,14 +48,14 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       const response = await api
         .send({ method: "POST", path, body, signal: limited(signal) })
         .catch((error: unknown) => {
-          // Not of the namespace or the path, which a starting API server may not know: the Secret is emptied for this one.
+          // Only this 404 empties the Secret: a starting API server may also return one for the namespace or the path.
           const isMissing = statusIn(error)?.details?.kind === "serviceaccounts";
           const missing = isMissing ? ({ 404: "service-account-missing" } as const) : {};
           throw errorOf(error, serviceAccount, { 403: "token-request-refused", ...missing });
         });
       return new Secret(tokenRequest.parse(response).status.token);
     },
-    /** Server-side apply without force. @returns the Secret. */
+    /** Uses server-side apply without force. @returns the Secret. */
     async applySecret(resource: PullSecret, content: SecretContent, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/api/v1/namespaces/${namespace}/secrets/${name}?fieldManager=${MANAGER}`;
@@ -63,13 +63,13 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       try {
         return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
-        // Another 409 is one of two writers at the same moment. 422: the type, or an immutable Secret, cannot be changed.
+        // Any other 409 comes from two writers at the same moment. 422: the type, or an immutable Secret, cannot be changed.
         const isConflict = statusIn(error)?.details?.causes?.some(({ reason }) => reason === "FieldManagerConflict");
         const conflict = isConflict ? ({ 409: "secret-conflict" } as const) : {};
         throw errorOf(error, name, { 403: "secret-refused", 422: "secret-conflict", ...conflict });
       }
     },
-    /** Server-side apply too, because conditions of other types may have other managers. @returns the resource. */
+    /** Uses server-side apply, because conditions of other types may have other managers. @returns the resource. */
     async reportStatus(resource: PullSecret, reported: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
       const { namespace, name } = resource;
       const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}`;
@@ -93,7 +93,7 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
   };
 }
 
-/** What the API server says about a refusal, if it is in the form of Kubernetes. */
+/** The Status in the API server's refusal, if its body is one. */
 function statusIn(error: unknown): z.infer<typeof status> | undefined {
   return error instanceof ApiError ? status.safeParse(parseJson(error.body)).data : undefined;
 }

@@ -11,7 +11,7 @@ const RETRY_MS = 2_000;
 export interface LeadershipOptions {
   readonly lease: Lease;
   readonly clock: Clock;
-  /** Called each time the Lease is taken. Must end soon after its signal. */
+  /** Called each time the Lease is taken. Must end soon after its signal aborts. */
   work(signal: AbortSignal): Promise<void>;
   say(text: string): void;
 }
@@ -19,7 +19,7 @@ export interface LeadershipOptions {
 interface Term {
   readonly ending: AbortController;
   readonly ended: Promise<void>;
-  /** Gives up. */
+  /** Gives the Lease up after this time without a renewal. */
   limit: Timer;
 }
 
@@ -58,7 +58,7 @@ export async function lead({ lease, clock, work, say }: LeadershipOptions, signa
   }
 
   while (!signal.aborted && failure === undefined) {
-    // A term that was given up ends before another one begins.
+    // The work of the last term must end before another one begins.
     if (term?.ending.signal.aborted) await end();
     try {
       if ((await lease.take()).kind === "ours") renewed();

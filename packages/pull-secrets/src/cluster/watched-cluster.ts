@@ -15,7 +15,7 @@ export interface WatchedCluster {
   secrets(name: string): ObjectCache<KnownSecret> | undefined;
   /** Resolves when everything is listed. */
   readonly synced: Promise<unknown>;
-  /** Called for each change of a resource or its Secret; undefined to end. */
+  /** Called for each change of a resource or its Secret; undefined ends the calls. */
   notify(listener: ((namespace: string, name: string) => void) | undefined): void;
 }
 

@@ -1,4 +1,4 @@
-/** Decides what is done for a resource next. Pure: the same facts give the same action, and the rest of the program carries it out. */
+/** Decides the next action for a resource. Pure: the same facts give the same action; controller.ts carries it out. */
 import type { Failure } from "../objects/failure.ts";
 import { FORMATS } from "../objects/format.ts";
 import type { IssuedToken } from "../objects/issued-token.ts";
@@ -9,23 +9,23 @@ import { type Rules, refusalOf } from "./rules.ts";
 import { isReported, statusOf } from "./status.ts";
 
 export type Action =
-  /** Nothing until this time, if nothing changes. */
+  /** Do nothing until this time, unless something changes. */
   | { readonly kind: "wait"; readonly untilMs: number }
   /** Fetch tokens for these registries, or for all if the Secret's are not of this subject. */
   | { readonly kind: "fetch"; readonly registries: readonly string[]; readonly subject: string }
   | { readonly kind: "apply"; readonly content: SecretContent }
   | { readonly kind: "report"; readonly status: PullSecretStatus };
 
-/** Of tokens that are fetched with the controller's own identity. */
+/** The subject of tokens that are fetched with the controller's own identity. */
 export const CONTROLLER_SUBJECT = "controller";
 
-/** Share of the time until its refresh by which a token is fetched earlier, together with another one that is due. */
+/** A token is fetched earlier by this share of the time between fetch and refresh if another one is due. */
 const SOON = 0.2;
 
 const NO_TOKENS: ReadonlyMap<string, IssuedToken> = new Map();
 
 /**
- * @param resource undefined if it does not exist; its Secret goes by the owner reference.
+ * @param resource undefined if it does not exist; the garbage collector then deletes its Secret.
  * @param nowMs epoch milliseconds.
  */
 export function decide(
@@ -41,7 +41,7 @@ export function decide(
   const times: number[] = [];
   const isOpen = (name: GateName): boolean => {
     const waitMs = progress.gates[name].notBeforeMs - nowMs;
-    // A longer wait comes from a wall clock that was set back.
+    // A longer wait can only come from a wall clock that was set back.
     if (waitMs <= 0 || waitMs > LONGEST_WAIT_MS) return true;
     times.push(nowMs + waitMs);
     return false;
@@ -69,7 +69,7 @@ export function decide(
   return { kind: "wait", untilMs: Math.min(...times.filter((time) => time > nowMs), Number.POSITIVE_INFINITY) };
 }
 
-/** One request to the API server is enough for the registries of a resource. */
+/** Tokens that are due soon are fetched together, so that one write to the API server is enough. */
 function isSoonDue(token: IssuedToken | undefined, nowMs: number): boolean {
   if (token === undefined) return true;
   const { fetchedAtMs, refreshAtMs } = token;
@@ -102,17 +102,17 @@ function contentFor(
     const token = fetched.get(host) ?? kept.get(host);
     if (token !== undefined) tokens.set(host, token);
   }
-  // In one order, to be compared. They name one registry.
+  // Always in the order of FORMATS, so that isSame can compare them. A format contains exactly one registry.
   const formats = tokens.size === 1 ? FORMATS.filter((format) => resource.formats.includes(format)) : [];
   return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens, formats };
 }
 
-/** The controller's own tokens stay in no Secret after the identity was changed to service accounts. */
+/** The controller's own tokens must leave each Secret once the identity is changed to service accounts. */
 function isOfOtherIdentity(held: SecretContent | undefined, { identity }: Rules): boolean {
   return identity.kind === "service-account" && held?.subject === CONTROLLER_SUBJECT;
 }
 
-/** A Secret that another service account's tokens are in keeps them until they are replaced. */
+/** Tokens of another service account stay in the Secret until they are replaced. */
 function isOfSubject(
   held: SecretContent | undefined,
   resource: PullSecret,

@@ -1,4 +1,4 @@
-/** The policy statement that pulls need, by the identity of the tokens. An administrator replaces the words in capitals. */
+/** The policy statement that pulls need, for each identity. An administrator replaces the words in capitals. */
 import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { Settings } from "../settings.ts";
@@ -14,7 +14,7 @@ export function policyOf(
     if (identity.principal === "instance") return statementFor("dynamic-group");
     return workloadStatement(namespace, OWN_ACCOUNT);
   }
-  // An identity domain makes a service user of the account.
+  // An identity domain maps the service account to a service user.
   if (identity.exchange.kind === "identity-domain") return statementFor("group");
   return workloadStatement(resource.namespace, serviceAccountOf(resource));
 }

@@ -7,16 +7,16 @@ import type { Failure } from "../objects/failure.ts";
 import type { IssuedToken } from "../objects/issued-token.ts";
 import type { PullSecret } from "../objects/pull-secret.ts";
 
-/** What came of a fetch: tokens, a failure, or both if only some of the registries answered. */
+/** The result of a fetch: tokens, a failure, or both if only some of the registries responded. */
 export interface CloudAnswer {
-  /** Whose tokens these are; undefined if the identity is not known. */
+  /** The identity of the tokens; undefined if it is not known. */
   readonly subject: string | undefined;
-  /** Dropped when they are in the Secret. */
+  /** Dropped once the Secret contains them. */
   readonly tokens: ReadonlyMap<string, IssuedToken>;
   readonly failure: Failure | undefined;
 }
 
-/** Keeps an action from being repeated without back-off, whether it fails or succeeds and changes nothing. */
+/** The back-off of an action, which also applies if it succeeds without effect. */
 export interface Gate {
   /** The last attempt, epoch milliseconds. */
   readonly triedAtMs: number;
@@ -29,7 +29,7 @@ export interface Gate {
 }
 
 export interface Progress {
-  /** The resource as of which the rest holds: a changed one gets a new chance. */
+  /** The version of the resource to which the rest applies; a changed resource gets a new chance. */
   readonly version: string;
   readonly answer: CloudAnswer | undefined;
   readonly gates: Readonly<Record<"fetch" | "apply" | "report", Gate>>;
@@ -48,15 +48,15 @@ const FIRST_BACK_OFF_MS = 500;
 const SHORTEST_BACK_OFF_MS = 100;
 /** Part of the slack in docs/pull-secrets.md: a live token must outlast an outage, a new leader and this. */
 export const LONGEST_BACK_OFF_MS = 30_000;
-/** For what a person must change. */
+/** The same for failures that only a person can resolve. */
 const LONGEST_PERMANENT_BACK_OFF_MS = 300_000;
 const SHORTEST_CONFLICT_BACK_OFF_MS = 300_000;
 const LONGEST_RETRY_AFTER_MS = 300_000;
-/** Of a gate. */
+/** The longest wait of a gate. */
 export const LONGEST_WAIT_MS = LONGEST_RETRY_AFTER_MS + SHORTEST_CONFLICT_BACK_OFF_MS + LONGEST_PERMANENT_BACK_OFF_MS;
 /** Successes that are further apart are not repetitions. */
 const QUIET_MS = 60_000;
-/** After a change of the resource. A person who tries values waits this long; one who changes it in a loop gains nothing. */
+/** Pause after a change of the resource: short for a person who tries values, and long enough to make a loop useless. */
 const CHANGED_MS = 5_000;
 
 const OPEN: Gate = {
@@ -67,7 +67,7 @@ const OPEN: Gate = {
   failure: undefined,
 };
 
-/** The progress as far as it holds for this version of the resource. */
+/** The part of the progress that applies to this version of the resource. */
 export function progressFor(resource: PullSecret, known: Progress | undefined): Progress {
   const version = `${resource.uid}/${resource.generation}`;
   if (known?.version === version) return known;

@@ -3,11 +3,11 @@ import type { Failure } from "../objects/failure.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
 export interface Rules {
-  /** Of resources, and so of Secrets, and of service accounts. */
+  /** Names that resources, and so Secrets, and service accounts may have. */
   readonly names: ReadonlySet<string>;
   readonly identity:
     | { readonly kind: "service-account" }
-    /** One principal for all, in these namespaces only. */
+    /** One principal for all resources, in these namespaces only. */
     | { readonly kind: "controller"; readonly namespaces: ReadonlySet<string> };
   isRegistry(host: string): boolean;
   /** The policy statement that pulls with the resource's Secret need. */

@@ -11,13 +11,13 @@ interface StatusFacts {
   readonly secret: KnownSecret | undefined;
   readonly progress: Progress;
   readonly refusal: Failure | undefined;
-  /** The statement that pulls need. */
+  /** The policy statement that pulls need. */
   readonly policy: string;
   /** Epoch milliseconds. */
   readonly nowMs: number;
 }
 
-/** A token was issued. Not that it works: OCIR issues one without a policy too. */
+/** A token was issued, which does not prove that it works: OCIR issues tokens without a policy too. */
 export const ISSUED = "Issued";
 const REFRESH_FAILING = "RefreshFailing";
 const EXPIRED = "Expired";
@@ -25,7 +25,7 @@ const EXPIRED = "Expired";
 /** Failures in a row before a resource with a live token shows them. */
 const SHOWN_FAILURES = 3;
 
-/** Undefined as long as there is nothing to report, before the first fetch. */
+/** Undefined before the first fetch, when there is nothing to report. */
 export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
   const { resource, secret } = facts;
   const tokens = secret?.kind === "ours" ? secret.content.tokens : new Map<string, IssuedToken>();

@@ -7,13 +7,13 @@ type FailureCode = ErrorCode | PullSecretErrorCode;
 
 export interface Failure {
   readonly code: FailureCode;
-  /** A host, or the name of what failed or is refused. */
+  /** A host, or the name of the object that failed or is refused. */
   readonly place: string;
 }
 
 const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PULL_SECRET_ERRORS };
 
-/** The catalogue's advice for these is for a node. */
+/** Advice for the controller, because the catalogue's is for a node. */
 const NEXT_HERE: Partial<Record<FailureCode, string>> = {
   "cluster-token-refused": "outside of OKE, set the value identity.domain of the chart ocir-pull-secrets",
   internal: "see the controller's log",
@@ -32,14 +32,14 @@ export function reasonOf(code: FailureCode): string {
     .join("");
 }
 
-/** What happened and what to do. @param policy the statement that pulls need, which is added if it may be missing. */
+/** What happened and what to do. @param policy the statement that pulls need, mentioned if it may be missing. */
 export function describeFailure({ code, place }: Failure, policy: string, detail?: string): string {
   const { what, next } = TEXTS[code];
   const statement = POLICY_CODES.includes(code) ? `, and check for the policy statement ${policy}` : "";
   return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${NEXT_HERE[code] ?? next}${statement}`;
 }
 
-/** A code that no table has is an error of ours. */
+/** A code without a row is an internal error. */
 export function failureCodeOf(code: string): FailureCode {
   return Object.hasOwn(TEXTS, code) ? (code as FailureCode) : "internal";
 }

@@ -1,4 +1,4 @@
-/** Labels and keys that a Secret has besides `.dockerconfigjson`, for products that read others. They contain one registry's token. */
+/** Labels and keys that a Secret has besides `.dockerconfigjson`, for products that read other keys. They contain one registry's token. */
 import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
 
 export const FORMATS = ["ArgoCD", "CDI"] as const;
@@ -6,12 +6,12 @@ export type Format = (typeof FORMATS)[number];
 
 export interface FormatFields {
   readonly labels: Readonly<Record<string, string>>;
-  /** As text. */
+  /** Values as text. */
   readonly data: Readonly<Record<string, string>>;
 }
 
 const FIELDS: Readonly<Record<Format, (host: string, credentials: RegistryCredentials) => FormatFields>> = {
-  // For all repositories whose URL has this prefix. Without the slash, those of the host iad.ocir.io.example.com would have it too.
+  // Applies to all repositories whose URL has this prefix. Without the slash, it would match the host iad.ocir.io.example.com too.
   ArgoCD: (host, { username, password }) => ({
     labels: { "argocd.argoproj.io/secret-type": "repo-creds" },
     data: { url: `${host}/`, username, password },

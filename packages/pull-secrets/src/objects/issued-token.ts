@@ -5,11 +5,11 @@ export interface IssuedToken {
   readonly token: Secret;
   readonly fetchedAtMs: number;
   readonly expiresAtMs: number;
-  /** When the next one is due. */
+  /** When the next token is due. */
   readonly refreshAtMs: number;
 }
 
-/** The other half of the life is for outages. */
+/** Share of the life after which the token is refreshed; the other half is for outages. */
 const REFRESH_AT = 0.5;
 /** Share of that half by which the refresh moves either way, so that Secrets of one minute drift apart. */
 const REFRESH_JITTER = 0.1;

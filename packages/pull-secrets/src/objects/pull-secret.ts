@@ -9,28 +9,28 @@ export const API_VERSION = `${api.group}/${api.version}`;
 export const PLURAL = "ocirpullsecrets";
 /** Field manager of the Secrets and value of their label. */
 export const MANAGER = "ocir-broker";
-/** Of a Secret: when its tokens were fetched, and until when they live. Never a token. */
+/** A Secret's annotation with the times of its tokens: fetch, refresh and expiry. Never a token. */
 export const TOKENS_ANNOTATION = `${api.group}/tokens`;
 
 export interface PullSecret {
   readonly namespace: string;
-  /** Also the Secret's. */
+  /** The name of both the resource and its Secret. */
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
   /** Registry hosts. */
   readonly registries: readonly string[];
   readonly serviceAccountName: string | undefined;
-  /** With exactly one registry. */
+  /** Allowed only with exactly one registry. */
   readonly formats: readonly Format[];
   readonly status: PullSecretStatus | undefined;
 }
 
 export interface PullSecretStatus {
   readonly observedGeneration: number;
-  /** Ours. Other controllers may have conditions of other types. */
+  /** Our condition. Other controllers may add conditions of other types. */
   readonly conditions: readonly [Condition];
-  /** RFC 3339, as all times here. Of the token that expires first. */
+  /** The expiry of the token that expires first. RFC 3339, like all times here. */
   readonly expirationTime?: string | undefined;
   /** `refreshTime`: when the token was fetched. */
   readonly registries: readonly {
@@ -81,7 +81,7 @@ const resource = z.object({
     serviceAccountName: z.string().optional(),
     formats: z.array(z.enum(FORMATS)).default([]),
   }),
-  // One that others have written is replaced.
+  // A status that another program has written is replaced.
   status: status.optional().catch(undefined),
 });
 

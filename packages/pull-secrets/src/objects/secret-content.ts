@@ -11,19 +11,19 @@ import type { IssuedToken } from "./issued-token.ts";
 import { API_VERSION, KIND, MANAGER, type PullSecret, TOKENS_ANNOTATION } from "./pull-secret.ts";
 
 export interface SecretContent {
-  /** Whose tokens these are; empty without tokens. */
+  /** The identity of the tokens; empty without tokens. */
   readonly subject: string;
   /** UID of the resource that owns the Secret. */
   readonly ownerUid: string;
   /** By registry host. */
   readonly tokens: ReadonlyMap<string, IssuedToken>;
-  /** In which it is besides; empty unless there is exactly one token. */
+  /** The formats that the Secret also has; empty unless there is exactly one token. */
   readonly formats: readonly Format[];
 }
 
 export type KnownSecret =
   | { readonly kind: "ours"; readonly content: SecretContent }
-  /** Another manager's, or of another type: never touched. */
+  /** Managed by another program, or of another type: never changed. */
   | { readonly kind: "foreign"; readonly why: string };
 
 const TYPE = "kubernetes.io/dockerconfigjson";
@@ -68,7 +68,7 @@ export function readSecret(object: unknown): KnownSecret {
     tokens.set(host, { token: new Secret(token), fetchedAtMs: fetched, expiresAtMs: expires, refreshAtMs: refresh });
   }
   const { formats, isWhole } = formatsIn(fieldsIn(secret), ...soleLogin(tokens));
-  // An entry without its times, or a format that is incomplete, counts as content of nobody, which is replaced.
+  // An entry without its times, or an incomplete format, belongs to no subject, so it is replaced.
   const isKnown = isWhole && Object.keys(auths).every((host) => tokens.has(host));
   const subject = isKnown ? (times?.subject ?? "") : UNKNOWN_SUBJECT;
   return { kind: "ours", content: { subject, ownerUid: owner?.uid ?? "", tokens, formats } };
@@ -79,7 +79,7 @@ function fieldsIn({ metadata: { labels }, data }: z.infer<typeof secretObject>):
   return { labels, data: Object.fromEntries(texts) };
 }
 
-/** Of the only token, or empty. */
+/** The login of the only token, or empty. */
 function soleLogin(tokens: SecretContent["tokens"]): [host: string, credentials: RegistryCredentials] {
   const [only] = tokens.size === 1 ? tokens : [];
   return only === undefined ? ["", NO_LOGIN] : [only[0], bearerCredentials(only[1].token.reveal())];
@@ -97,7 +97,7 @@ function whyForeign(secret: z.infer<typeof secretObject>): string | undefined {
   return labels[LABEL] === MANAGER ? undefined : `it lacks the label ${LABEL}=${MANAGER}`;
 }
 
-/** For server-side apply. */
+/** The manifest for server-side apply. */
 export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">, content: SecretContent): object {
   const { namespace, name } = resource;
   const entries = [...content.tokens];

@@ -1,4 +1,4 @@
-/** The source of tokens that the settings name, with its connections: Oracle's services through the proxy if there is one, the cluster's never. */
+/** The source of tokens that the settings name, with its connections: through the proxy to Oracle's services, never to the cluster. */
 import type { TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Random } from "@ocir-broker/foundation/random";
@@ -28,7 +28,7 @@ interface ConfiguredSourceOptions {
 
 const UPSTREAM_MS = 10_000;
 const LIMITS = { connectMs: 5_000, headersMs: UPSTREAM_MS, bodyMs: UPSTREAM_MS, maxConnectionsPerOrigin: 16 };
-/** On OKE, at the address of the API server. */
+/** OKE's token exchange is at the API server's address, on this port. */
 const TOKEN_EXCHANGE_PORT = "12250";
 
 /** @throws {TypeError} for a proxy that is not an http or https URL. */
@@ -72,7 +72,7 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
     return createIdentityProvider("instance-principal", { metadata: {}, auth: {}, user: {}, cliSession: {} }, context);
   }
 
-  /** Of the controller's own service account. */
+  /** The token of the controller's own service account. */
   function workload(exchange: TokenExchange) {
     return {
       session: (signal: AbortSignal) => exchange.exchange(parseServiceAccountToken(access.token()), signal),

@@ -19,7 +19,7 @@ interface FetchedTokens extends CloudAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-/** Fetches for some registries of the resource; for all of them if the Secret's tokens are of another subject. Never rejects. */
+/** Fetches tokens for some registries of the resource; for all of them if the Secret's tokens have another subject. Never rejects. */
 export type TokenSource = (
   resource: PullSecret,
   wanted: { readonly registries: readonly string[]; readonly subject: string },
@@ -33,7 +33,7 @@ interface TokenSourceOptions {
 
 interface ServiceAccountOptions extends TokenSourceOptions {
   readonly exchange: TokenExchange;
-  /** A new token of the service account for one token exchange. */
+  /** Gets a new token of the service account, for one token exchange. */
   requestToken(namespace: string, serviceAccount: string, signal: AbortSignal): Promise<Secret>;
 }
 
@@ -78,7 +78,7 @@ export function createControllerSource(options: ControllerOptions): TokenSource 
   };
 }
 
-/** All with one jitter, so that they are due together again. */
+/** All tokens get one jitter, so that they are due together again. */
 async function fetchAll(
   registries: readonly string[],
   subject: string | undefined,

@@ -2,7 +2,7 @@
 import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
 import { HOST, type MetricSet } from "./metric-set.ts";
 
-/** Registries are not among them: their hosts are their names. */
+/** The services with a fixed label; a registry's label is its host. */
 const SERVICES = ["metadata", "auth", "cluster", "domain"] as const;
 
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

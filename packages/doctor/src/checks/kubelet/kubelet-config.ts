@@ -1,5 +1,5 @@
 /**
- * Checks the credential provider configuration by the rules of the node's kubelet, and whether that kubelet asks our credential
+ * Checks the credential provider configuration by the rules of the node's kubelet, and whether that kubelet calls our credential
  * provider for the image.
  */
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * Asks the API server, with the kubelet's credentials, whether the kubelet may request service-account tokens for the audience
+ * Queries the API server, with the kubelet's credentials, whether the kubelet may request service-account tokens for the audience
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
@@ -38,7 +38,7 @@ const kubeconfigUser = z.object({
 
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
-/** Empty if there is no kubeconfig to ask with. */
+/** Empty if there is no kubeconfig. */
 export async function audiencePermission(audience: string, context: CheckContext): Promise<readonly Finding[]> {
   const { config, clock, files, signal } = context;
   const path = config.serviceAccounts.kubeconfig;

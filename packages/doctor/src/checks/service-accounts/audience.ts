@@ -1,5 +1,5 @@
 /**
- * Checks that kubelet, broker and token exchange name one audience, and says which one is right: OKE's token exchange accepts tokens
+ * Checks that kubelet, broker and token exchange name one audience, and reports which one is right: OKE's token exchange accepts tokens
  * for the API server's own audience, an identity domain those that its trust names.
  */
 import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
