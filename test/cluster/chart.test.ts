@@ -165,7 +165,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
       expect(await request("PATCH", path, change)).toMatch(new RegExp(`^403 .*ocir-broker-daemonset.*${reason}`));
     });
 
-    it("may not release another node's Lease, but take it", async () => {
+    it("may not release another node's Lease, but may take it", async () => {
       await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
       const responses = [null, NODE_NAME].map((holderIdentity) =>
         request("PATCH", LEASE, { spec: { holderIdentity } }),
@@ -182,7 +182,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
       expect(await Promise.all(responses)).toEqual(["allowed", expect.stringContaining("the pod's own node only")]);
     });
 
-    it("has a policy whose expressions fit the types of the objects", async () => {
+    it("has a policy whose expressions match the objects' types", async () => {
       const status = async () => (await get<V1ValidatingAdmissionPolicy>(POLICY)).status;
       await until("they are checked", async () => (await status())?.observedGeneration !== undefined);
       expect((await status())?.typeChecking?.expressionWarnings ?? []).toEqual([]);

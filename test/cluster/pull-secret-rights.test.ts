@@ -249,7 +249,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect([missing.status, missing.body["details"]]).toEqual([404, { kind: "serviceaccounts", name: NAME }]);
     });
 
-    it("has a policy whose expressions fit the types of the objects", async () => {
+    it("has a policy whose expressions match the objects' types", async () => {
       const { status } = (await node.api.request("GET", POLICY)) as { status?: { typeChecking?: Warnings } };
       expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
     });
@@ -267,7 +267,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       ["edit", 201],
       ["view", 403],
     ])(
-      "with the role %s may see resources there; creating one is answered %i; none elsewhere",
+      "with the role %s may see resources there; creating one returns %i; none elsewhere",
       async (role, status) => {
         await node.api.request("POST", `${RBAC}/namespaces/shop/rolebindings`, {
           metadata: { name: `tenant-${role}` },

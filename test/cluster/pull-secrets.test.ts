@@ -43,7 +43,7 @@ describeUnless(canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork(), "pull secret
     await cluster.pods("shop").untilRunning(pods);
   });
 
-  it("gives no tenant another one's token, whatever it writes into its resource", async () => {
+  it("gives no tenant the token of another, whatever it writes into its resource", async () => {
     await cluster.createTenant("depot");
     await cluster.createResource("depot");
     await cluster.untilReason("depot", "Issued");

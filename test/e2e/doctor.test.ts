@@ -55,7 +55,7 @@ interface Finding {
 const findingsOf = ({ stdout }: Run): Finding[] => (JSON.parse(stdout) as { findings: Finding[] }).findings;
 
 describe("ocir-broker doctor", () => {
-  test("reports a healthy node as well", async () => {
+  test("finds no problem on a healthy node", async () => {
     const examined = await doctor(IMAGE, "--output", "json");
     expect(findingsOf(examined).filter(({ verdict }) => verdict !== "ok")).toEqual([]);
     expect(examined.exitCode).toBe(0);

@@ -44,7 +44,7 @@ it.each([
   if (exitCode === 0) expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
 });
 
-it("doctor first says that it should run as root", async () => {
+it("doctor first prints that it should run as root", async () => {
   const [path = "", ...args] = [...AS_USER, BROKER, "doctor"];
   const env = { OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2" };
   const { stdout, stderr } = await callCredentialProvider({ path, args, env, stdin: "" });

@@ -239,7 +239,7 @@ it("asks Oracle for nothing after a restart, reports no Event again, and renews 
   await untilRenewal(() => authsIn()[HOST].password !== first);
 });
 
-it("keeps a live token while Oracle fails, says so, and recovers", async () => {
+it("keeps a live token while Oracle fails, reports that, and recovers", async () => {
   const first = await issued();
   simulator.faults({ endpoint: "registry.token", status: 503 });
   await untilRenewal(() => said.some((line) => line.includes("registry returned a server error")));
@@ -255,7 +255,7 @@ it("keeps a live token while Oracle fails, says so, and recovers", async () => {
   expect(api.events.map(({ reason }) => reason)).toEqual(["Issued", "RefreshFailing", "Expired", "Issued"]);
 });
 
-it("waits as long as Oracle's Retry-After says", async () => {
+it("waits as long as Oracle's Retry-After demands", async () => {
   simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 120, times: 1 });
   api.createResource("shop", { registries: [HOST] });
   startController();
@@ -279,7 +279,7 @@ it("waits as long as the API server's Retry-After says", async () => {
   await untilTime(() => authsIn()[HOST].password !== first);
 });
 
-it("keeps the fresh token of one registry when another one fails, and says which", async () => {
+it("keeps the fresh token of one registry when another one fails, and names that one", async () => {
   simulator.faults({ endpoint: "registry.token", status: 404, times: 1 });
   api.createResource("shop", { registries: [HOST, "fra.ocir.io"] });
   startController();
@@ -336,7 +336,7 @@ it("tries again after five minutes at the earliest if the API server reports a c
   await untilTime(() => condition().reason === "Issued", 30_000);
 });
 
-it("says which value of the chart allows a name", async () => {
+it("names the chart's value that allows a name", async () => {
   api.createResource("shop", { registries: [HOST] }, "mine");
   api.createResource("shop", { registries: [HOST], serviceAccountName: "default" });
   startController();
@@ -355,7 +355,7 @@ it("empties the Secret at the next renewal after its service account was deleted
   expect(condition()).toMatchObject({ status: "False" });
 });
 
-it("replaces the tokens of a recreated service account with one apply, also those that are not due", async () => {
+it("replaces the tokens of a recreated service account with one apply, even those that are not due", async () => {
   await issued({ registries: [HOST] });
   await clock.advance(10 * MINUTE_MS);
   api.changeResource("shop", { registries: [HOST, "fra.ocir.io"] });
@@ -369,7 +369,7 @@ it("replaces the tokens of a recreated service account with one apply, also thos
 });
 
 it.each([403, 404, 409, 429, 500])(
-  "keeps the Secret, and soon goes on, when a starting API server answers %d",
+  "keeps the Secret, and continues soon, if a starting API server returns %d",
   async (status) => {
     const first = await issued();
     api.failWith = status;
@@ -448,7 +448,7 @@ it("does nothing without the Lease, and works at once with it, because it has wa
   );
 });
 
-it("goes on after an outage of the API server", async () => {
+it("continues after an outage of the API server", async () => {
   await issued();
   await api.stop();
   await clock.advance(30_000);

@@ -203,7 +203,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
     expect(printed).toMatch(/(?:bootstrapped\n){3}$/);
   });
 
-  it("lets two runs take turns, so that one installs and both bootstrap", async () => {
+  it("runs one of two at a time, so that one installs and both bootstrap", async () => {
     const printed = await runInRoom({
       scenario: `
         cp "$archives"/*.tar.gz /opt/ocir-broker

@@ -34,7 +34,7 @@ describeUnless(canBootSystemd(), "ocir-broker node on a running node", () => {
     await kubeletReport(node, ({ earlier }) => earlier > 10);
   }
 
-  it("replaces another credential provider with no failed call, and asks for a kubelet restart until it happens", async () => {
+  it("replaces another credential provider with no failed call, and requests a kubelet restart until it happens", async () => {
     await startPullingKubelet(`--v=4 ${EARLIER_FLAGS}`);
     const run = await install();
     expect(run.exitCode, run.stderr).toBe(0);

@@ -50,7 +50,7 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
     });
   });
 
-  it("prints the steps alone if the kubelet was not looked at", async () => {
+  it("prints only the steps if the kubelet was not examined", async () => {
     const { flags: _flags, flagsIn: _in, kubelet: _kubelet, ...rest } = result;
     expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
   });
@@ -80,7 +80,7 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
   it.each([
     ["unfinished", 75],
     ["disk", 1],
-  ] as const)("ends with the status for %s", async (code, status) => {
+  ] as const)("exits with the status for %s", async (code, status) => {
     const work = () => Promise.reject(new InstallError(code, "a reason"));
     expect(await run("text", work)).toEqual({
       exitCode: status,
@@ -89,7 +89,7 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
     });
   });
 
-  it.each(["SIGHUP", "SIGINT", "SIGTERM"] as const)("tells the work of %s", async (name) => {
+  it.each(["SIGHUP", "SIGINT", "SIGTERM"] as const)("aborts the work on %s", async (name) => {
     const work = async (signal: AbortSignal): Promise<NodeResult> => {
       process.emit(name, name);
       return { ...result, ok: false, code: "killed", reason: String(signal.aborted) };

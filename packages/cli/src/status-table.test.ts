@@ -110,7 +110,7 @@ describe("renderStatus", () => {
     ]);
   });
 
-  test("says that the defaults are in force when there is no file", () => {
+  test("reports that the defaults are in force when there is no file", () => {
     const path = "/etc/ocir-broker/config.yaml";
     const config = { path, inForce: "defaults", error: null, errorPlaces: [], needRestart: [] } as const;
     expect(renderStatus({ ...STATUS, config }).split("\n")[1]).toBe(
@@ -118,7 +118,7 @@ describe("renderStatus", () => {
     );
   });
 
-  test("says that there is no session and no token yet", () => {
+  test("reports that there is no session and no token yet", () => {
     const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
     expect(text).toBe(
       "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",

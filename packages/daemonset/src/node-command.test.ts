@@ -23,7 +23,7 @@ async function run(script: string, passSeconds = 0) {
   return { said, result: await runNodeCommand({ command, limitSeconds: 60, say }) };
 }
 
-it("runNodeCommand returns the result, and says the progress", async () => {
+it("runNodeCommand returns the result, and prints the progress", async () => {
   const { result, said } = await run(`echo "$@" >&2; echo '${JSON.stringify(RESULT)}'`);
   expect([result, said]).toEqual([RESULT, ["node install --output json"]]);
 });
@@ -47,14 +47,14 @@ it("runNodeCommand reports a program that cannot be started", async () => {
   expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining("ENOENT") });
 });
 
-it("runNodeCommand lets a program restore everything when its time is over", async () => {
+it("runNodeCommand lets a program restore everything at its time limit", async () => {
   const failed = JSON.stringify({ ...RESULT, ok: false, reason: "the run was ended by a signal" });
   const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; echo ready >&2; sleep 60 & wait`, 60);
   expect(result.reason).toBe("ocir-broker node install took longer than 60 s and was ended");
   expect(result).not.toHaveProperty("isEnded");
 });
 
-it("runNodeCommand ends a hanging program and its children when its time is over", async () => {
+it("runNodeCommand ends a hanging program and its children at its time limit", async () => {
   const { result, said } = await run("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; sleep 61; :' >&2", 66);
   vi.useRealTimers();
   expect(result).toMatchObject({ ok: false, isEnded: true });

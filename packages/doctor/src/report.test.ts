@@ -24,7 +24,7 @@ problem: 1, warning: 1, unknown: 1, ok: 1. docs/reference/codes.md explains each
 `);
   });
 
-  test("says where to begin when there are several problems", () => {
+  test("names where to start when there are several problems", () => {
     const text = renderReport([PROBLEM, finding("daemon-down", "x")], { colored: false });
     expect(text).toContain("problem: 2. Start with the first PROBLEM: later ones may follow from it.");
   });

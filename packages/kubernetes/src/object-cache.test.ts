@@ -46,7 +46,7 @@ it("watchObjects keeps the newer version when a watch is behind a response", asy
   expect(versionOf("a")).toBe("12");
 });
 
-it("watchObjects forgets what was deleted, by an event or between two lists", async () => {
+it("watchObjects drops deleted objects, by an event or between two lists", async () => {
   const events = [
     { type: "DELETED", object: named("a", 11) },
     { type: "ERROR", object: { code: 410 } },
@@ -60,7 +60,7 @@ it("watchObjects forgets what was deleted, by an event or between two lists", as
   expect(changed.at(-1)).toBe("b");
 });
 
-it("watchObjects goes on from the last version after a broken watch, and lists again when that is gone", async () => {
+it("watchObjects continues from the last version after a broken watch, and lists again if that version is gone", async () => {
   const bookmark = [{ type: "BOOKMARK", object: { metadata: { resourceVersion: "15" } } }];
   const { clock, paths } = setUp([], [bookmark, new Error("broken"), new ApiError(410, "")]);
   await clock.advance(5_000);

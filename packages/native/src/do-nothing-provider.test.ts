@@ -9,7 +9,7 @@ describeBuilds("do-nothing-provider", (build) => {
   const path = build.path("do-nothing-provider");
   const call = (stdin: string | Buffer, ...args: string[]) => callShim(path, "", { stdin, args });
 
-  test.each(VERSIONS)("answers a request of %s with no credentials and a cache duration of 0", async (apiVersion) => {
+  test.each(VERSIONS)("returns no credentials and a cache duration of 0 for a request in %s", async (apiVersion) => {
     const stdin = `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image: "icn.ocir.io/acme/app" })}\n`;
     const { stdout, ...rest } = await call(stdin);
     expect(rest).toEqual({ exitCode: 0, stderr: "" });

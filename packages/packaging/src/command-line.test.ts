@@ -27,7 +27,7 @@ describe("parseArguments", () => {
   });
 });
 
-it("warningOf says what to set when the script has no address", () => {
+it("warningOf names what to set when the script has no address", () => {
   expect(warningOf(undefined)).toMatch(
     /warning: .*no address.*\nSet sources= at its top, or OCIR_BROKER_SOURCES, .* --base-url\.\n$/,
   );

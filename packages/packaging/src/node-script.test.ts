@@ -52,7 +52,7 @@ describe("ocir-broker-node.sh, run by an ordinary user,", () => {
     expect([status, stdout]).toEqual([0, expect.stringMatching(/usage: sudo sh .*\nservice_accounts= # .*/s)]);
   });
 
-  it.each(["sh", "bash"])("says in %s that it needs root, before it waits for anything", (shell) => {
+  it.each(["sh", "bash"])("reports in %s that it needs root, before it waits for anything", (shell) => {
     const { status, stderr } = run(["--running"], {}, shell);
     expect([status, stderr]).toEqual([2, expect.stringContaining("ERROR: nothing was changed: run it as root\n")]);
   });
@@ -69,14 +69,14 @@ describe("ocir-broker-node.sh, run by an ordinary user,", () => {
     [[], { OCIR_BROKER_SORUCES: "/opt" }, "unknown: --SORUCES"],
     [[], { OCIR_BROKER_VERSION: "1.2.4" }, "unknown: --VERSION"],
     [["--", "--kubelet-extra-args", "--v=2"], {}, "--kubelet-extra-args comes before --"],
-  ])("with %j and %j changes nothing and names what is wrong", (args, env, said) => {
+  ])("changes nothing with %j and %j, and names what is wrong", (args, env, said) => {
     // With root's rights for `id` alone, so that the script could change nothing if it went on.
     writeFileSync(join(folder, "id"), "#!/bin/sh\necho 0\n", { mode: 0o755 });
     const { status, stderr } = run(args, { PATH: `${folder}:/usr/bin:/bin`, ...env });
     expect([status, stderr]).toEqual([2, expect.stringContaining(`ERROR: nothing was changed: ${said}`)]);
   });
 
-  it("with no setting on a node whose kubelet runs refuses, and names what to say", () => {
+  it("refuses to run without settings on a node whose kubelet runs, and names them", () => {
     for (const [name, text] of [
       ["id", "echo 0"],
       ["systemctl", '[ "$*" = "-q is-active kubelet" ]'],
@@ -86,7 +86,7 @@ describe("ocir-broker-node.sh, run by an ordinary user,", () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining("a kubelet runs: use --running, or --bootstrap")]);
   });
 
-  it("with a setting that has no value names the setting", () => {
+  it("names a setting that has no value", () => {
     const { status, stderr } = run(["--sources"]);
     expect([status === 0, stderr]).toEqual([false, expect.stringContaining("--sources")]);
   });

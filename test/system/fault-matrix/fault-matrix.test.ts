@@ -48,7 +48,7 @@ async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   return { clock, simulator, config, environment: { SSL_CERT_FILE: caFile } };
 }
 
-it("docs/reference/fault-matrix.md says what happens for each fault at each upstream, cold and warm", async () => {
+it("docs/reference/fault-matrix.md describes what happens for each fault at each upstream, cold and warm", async () => {
   const rows = new Map<string, Partial<Row>>();
   const failures: string[] = [];
   const only = process.env["FAULT_MATRIX_ONLY"];

@@ -145,7 +145,7 @@ describe("kubelet-config without --kubelet-version", () => {
     expect(run).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(printed) });
   });
 
-  test("reports that there is no kubelet to ask", async () => {
+  test("reports that this node has no kubelet", async () => {
     const path = join(makeConfigs({ "a.yaml": CONFIG }), "conf/a.yaml");
     expect(await runCommand("kubelet-config", "check", path, "--root", "/no/such/root")).toMatchObject({
       exitCode: 2,
@@ -155,7 +155,7 @@ describe("kubelet-config without --kubelet-version", () => {
 });
 
 test.each(["merge", "remove"])(
-  "kubelet-config %s names the file that is not YAML, in words of its own",
+  "kubelet-config %s names a file that is not YAML, without the YAML library's message",
   async (command) => {
     const path = join(makeConfigs({ "a.yaml": "a: [\n" }), "conf/a.yaml");
     const { stderr } = await runCommand(

@@ -180,7 +180,7 @@ describe("RepositoryAccess.heal", () => {
     expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
   });
 
-  it("fetches at most every 30 s on average, and less and less often when one repository keeps asking", async () => {
+  it("fetches at most every 30 s on average, and less and less often while one repository is requested repeatedly", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });
     await markDenied();
     const mintedAtS: number[] = [];
@@ -218,7 +218,7 @@ describe("RepositoryAccess.heal", () => {
     expect(clock.monotonicMs() - grantedAtMs).toBeLessThanOrEqual(withinS * 1_000);
   });
 
-  it("heals all pods together when they ask for one repository at once", async () => {
+  it("heals all pods together when they request one repository at once", async () => {
     const { cloud, clock, request, markDenied } = setUp({ group: false });
     cloud.latencyMs = 50;
     const askTogether = async () => {

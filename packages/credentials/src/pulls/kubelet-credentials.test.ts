@@ -54,7 +54,7 @@ describe("createKubeletCredentials", () => {
     },
   );
 
-  it("does not probe an image that says nothing about a token", async () => {
+  it("does not probe an image that every token can read", async () => {
     const { passwordOf, parts } = setUp();
     expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
     expect(parts.ask).not.toHaveBeenCalled();

@@ -83,7 +83,7 @@ function asked() {
 }
 
 describe("createServiceAccountCache", () => {
-  it("fetches one token per service account with one token exchange, however many pods ask", async () => {
+  it("fetches one token per service account with one token exchange, however many pods request it", async () => {
     const pods = Array.from({ length: 20 }, (_, pod) => issue({ serviceAccount: `puller-${pod % 5}` }));
     const results = await Promise.all((await Promise.all(pods)).map((token) => get(token)));
     expect(results.map(subjectOf)).toEqual(results.map((_, pod) => `shop/puller-${pod % 5}`));

@@ -28,7 +28,7 @@ function setUp() {
   return { clock, ending, events, lease, done };
 }
 
-it("lead goes on working through a short outage of the API server, and stops after ten seconds of it", async () => {
+it("lead keeps working during a short outage of the API server, and stops after ten seconds", async () => {
   const { clock, events, lease } = setUp();
   await clock.advance(2_000);
   lease.taken = new Error("no response");
