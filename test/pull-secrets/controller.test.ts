@@ -391,9 +391,8 @@ it("soon applies again after a conflict with a writer of the same moment, which 
   api.failApplyWith = 409;
   await untilRenewal(() => said.some((line) => line.includes("apply failed")));
   api.failApplyWith = undefined;
-  const startedAtMs = clock.wallMs();
-  await untilTime(() => authsIn()[HOST].password !== first, 200);
-  expect(clock.wallMs() - startedAtMs).toBeLessThan(MINUTE_MS);
+  await clock.advance(MINUTE_MS);
+  await until("it has a new token", () => authsIn()[HOST].password !== first, LIMIT_MS, 5);
 });
 
 it("gives the Secret to a recreated resource, and writes it again after the garbage collector", async () => {
