@@ -266,25 +266,22 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       ["admin", 201],
       ["edit", 201],
       ["view", 403],
-    ])(
-      "with the role %s may see resources there; creating one returns %i; none elsewhere",
-      async (role, status) => {
-        await node.api.request("POST", `${RBAC}/namespaces/shop/rolebindings`, {
-          metadata: { name: `tenant-${role}` },
-          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
-          subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: `tenant-${role}` }],
-        });
-        const tenant = requestAs(node.root, `tenant-${role}`);
-        const list = async (namespace: string) => (await tenant("GET", resourcesPath(namespace))).status;
-        await until("the roles are aggregated", async () => (await list("shop")) === 200, 60_000);
-        const another = pullSecret({ registries: ["iad.ocir.io"] }, "another");
-        const creation = (namespace: string) => tenant("POST", `${resourcesPath(namespace)}?dryRun=All`, another);
-        expect([(await creation("shop")).status, (await creation("depot")).status]).toEqual([status, 403]);
-        expect(await list("depot")).toBe(403);
-        const patch = await tenant("PATCH", `${resourcesPath("shop")}/${NAME}/status`, { status: {} });
-        expect(patch.status).toBe(403);
-      },
-    );
+    ])("with the role %s may see resources there; creating one returns %i; none elsewhere", async (role, status) => {
+      await node.api.request("POST", `${RBAC}/namespaces/shop/rolebindings`, {
+        metadata: { name: `tenant-${role}` },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: `tenant-${role}` }],
+      });
+      const tenant = requestAs(node.root, `tenant-${role}`);
+      const list = async (namespace: string) => (await tenant("GET", resourcesPath(namespace))).status;
+      await until("the roles are aggregated", async () => (await list("shop")) === 200, 60_000);
+      const another = pullSecret({ registries: ["iad.ocir.io"] }, "another");
+      const creation = (namespace: string) => tenant("POST", `${resourcesPath(namespace)}?dryRun=All`, another);
+      expect([(await creation("shop")).status, (await creation("depot")).status]).toEqual([status, 403]);
+      expect(await list("depot")).toBe(403);
+      const patch = await tenant("PATCH", `${resourcesPath("shop")}/${NAME}/status`, { status: {} });
+      expect(patch.status).toBe(403);
+    });
   });
 
   describe("with the controller's own identity", () => {
