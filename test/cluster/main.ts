@@ -1,7 +1,7 @@
 /**
  * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and programs of products that read pull secrets, and
  * runs the tests in test/cluster with them.
- * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests and Flux's, and skips all of
+ * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests and most products', and skips all of
  * them if Kubernetes cannot be built in time. With `--long`, as `npm run test:long`, it runs all files with a longer form.
  */
 import { spawnSync } from "node:child_process";

@@ -8,7 +8,7 @@ import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
 import { ARGO_CD_FILES, lackOfArgoCd, startArgoCd } from "./argo-cd.ts";
 import { BUILD_KIT_FILES, clientPod, lackOfBuildKit, startBuildKit } from "./build-kit.ts";
-import { canRunCluster } from "./can-run-cluster.ts";
+import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
 import { FLUX_FILES, lackOfFlux, startFlux } from "./flux.ts";
 import { CONTAINERD_UNIT, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
@@ -36,8 +36,9 @@ function itWith(product: keyof typeof lacks, title: string, body: () => Promise<
   it.skipIf(lack !== undefined)(`${product} ${title}${lack === undefined ? "" : ` (skipped: ${lack})`}`, body);
 }
 
-const lack = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lackOfAll;
-describeUnless(lack, "products that read pull secrets", () => {
+const skipped = isShortRun ? "a short run" : (canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lackOfAll);
+
+describeUnless(skipped, "products that read pull secrets", () => {
   let cluster: PullSecretsCluster;
   let flux: Awaited<ReturnType<typeof startFlux>>;
   let argoCd: Awaited<ReturnType<typeof startArgoCd>>;
