@@ -56,7 +56,7 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
   const readStatus = () => node(INSTALLED_PROGRAM, ["status"], QUICK_SECONDS);
 
   function isConnected({ config }: KubeletFiles): boolean {
-    const read = readCredentialProviderFiles(files, { configPath: config, binDirectory: undefined, minor: undefined });
+    const read = readCredentialProviderFiles(files, { configPath: config });
     const texts = read?.files ?? [];
     if (!texts.some(({ text }) => text.includes(PLUGIN_NAME))) return false;
     return (

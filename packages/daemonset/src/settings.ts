@@ -24,19 +24,16 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
       throw new Error(`OCIR_BROKER_${name} is not set: apply the whole manifest`);
     return value;
   };
+  const oneOf = <Choice extends string>(name: string, first: Choice, second: Choice): Choice => {
+    const value = get(name);
+    if (value === first || value === second) return value as Choice;
+    throw new Error(`OCIR_BROKER_${name} is ${value}, but must be ${first} or ${second}`);
+  };
   const seconds = get("LEASE_SECONDS");
   if (!/^\d+$/.test(seconds) || Number(seconds) < SHORTEST_LEASE_SECONDS) {
     throw new Error(
       `OCIR_BROKER_LEASE_SECONDS is ${seconds}, but must be a whole number from ${SHORTEST_LEASE_SECONDS} on`,
     );
-  }
-  const kubeletRestart = get("KUBELET_RESTART");
-  if (kubeletRestart !== "whenIdle" && kubeletRestart !== "never") {
-    throw new Error(`OCIR_BROKER_KUBELET_RESTART is ${kubeletRestart}, but must be whenIdle or never`);
-  }
-  const mode = get("MODE");
-  if (mode !== "install" && mode !== "remove") {
-    throw new Error(`OCIR_BROKER_MODE is ${mode}, but must be install or remove`);
   }
   return {
     node: get("NODE"),
@@ -44,8 +41,8 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     namespace: get("NAMESPACE"),
     image: get("IMAGE"),
     leaseSeconds: Number(seconds),
-    kubeletRestart,
-    mode,
+    kubeletRestart: oneOf("KUBELET_RESTART", "whenIdle", "never"),
+    mode: oneOf("MODE", "install", "remove"),
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
   };
 }

@@ -61,7 +61,7 @@ const config = z.object({
 
 export function readCredentialProviderFiles(
   files: NodeFiles,
-  { configPath }: Kubelet,
+  { configPath }: Pick<Kubelet, "configPath">,
 ): CredentialProviderFiles | undefined {
   if (configPath === undefined) return undefined;
   const stats = files.stat(configPath);

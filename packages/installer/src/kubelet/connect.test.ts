@@ -233,7 +233,7 @@ function createNode() {
   function named(): { path: string; binDir: string; config: string } {
     const [, path = "", binDir = ""] =
       /provider-config=(\S+) --image-credential-provider-bin-dir=([^\s"]+)/.exec(read(EXTRA_ARGS) ?? "") ?? [];
-    const read_ = readCredentialProviderFiles(files, { configPath: path, binDirectory: undefined, minor: undefined });
+    const read_ = readCredentialProviderFiles(files, { configPath: path });
     return { path, binDir, config: (read_?.files ?? []).map(({ text }) => text).join("") };
   }
 
@@ -241,7 +241,7 @@ function createNode() {
   function kubeletErrors(): unknown[] {
     const { path, binDir } = named();
     if (path === "") return [];
-    const found = readCredentialProviderFiles(files, { configPath: path, binDirectory: binDir, minor: 34 });
+    const found = readCredentialProviderFiles(files, { configPath: path });
     return checkCredentialProviderConfig(found?.files ?? [], {
       kubeletMinor: 34,
       directory: found?.directory ?? false,

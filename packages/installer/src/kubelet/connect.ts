@@ -87,7 +87,7 @@ function configurationStep(
 }
 
 function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; configFiles: readonly ConfigFile[] } {
-  const read = readCredentialProviderFiles(files, { configPath: config, binDirectory: undefined, minor: undefined });
+  const read = readCredentialProviderFiles(files, { configPath: config });
   if (read === undefined || read.failure === "ENOENT") return { isDirectory: false, configFiles: [] };
   if (read.failure === "not-regular")
     throw new InstallError("connect", `${config} is neither a file nor a directory of files`);

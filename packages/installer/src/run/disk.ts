@@ -111,6 +111,17 @@ export function createDisk(root: string, change: FileSystem = fs) {
     /** Whatever it is, without an error if it cannot be removed. */
     clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
     list: (path: string): string[] => ifThere(() => fs.readdirSync(at(path))) ?? [],
+    /** The folders, and those above them, that do not exist; the upper ones first. */
+    missingFolders(paths: readonly string[]): string[] {
+      const missing = new Set<string>();
+      const look = (path: string): void => {
+        if (missing.has(path) || isThere(path)) return;
+        look(dirname(path));
+        missing.add(path);
+      };
+      paths.forEach(look);
+      return [...missing];
+    },
     makeFolder: (path: string, mode = 0o755): void => {
       change.mkdirSync(at(path), { mode });
       change.chmodSync(at(path), mode);

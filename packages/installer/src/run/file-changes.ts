@@ -22,8 +22,7 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
   });
   if (planned.length === 0) return false;
   const { pending = newPending(state.record) } = state.record;
-  const folders = missingFolders(
-    state.disk,
+  const folders = state.disk.missingFolders(
     planned.flatMap(({ step }) => (isAbsent(step) ? [] : [dirname(step.path)])),
   );
   const files = Object.fromEntries(planned.map(({ step, change }) => [step.path, change]));
@@ -71,18 +70,6 @@ function prepare(state: RunState, { path, content }: FileStep, { entry: { saved 
     saveOriginal(state.disk, path, saved);
   }
   state.disk.stage(path, content);
-}
-
-/** The folders, and those above them, that do not exist; the upper ones first. */
-function missingFolders(disk: Disk, folders: readonly string[]): string[] {
-  const missing = new Set<string>();
-  const look = (folder: string): void => {
-    if (missing.has(folder) || disk.isThere(folder)) return;
-    look(dirname(folder));
-    missing.add(folder);
-  };
-  folders.forEach(look);
-  return [...missing];
 }
 
 /** Whether a path's content must not be kept as somebody else's: our links, and what an earlier failure has left. */

@@ -103,10 +103,9 @@ export function forgetSaved(disk: Disk, saved: string | undefined): void {
 }
 
 /** Ours alone: the copies may be private. */
-function makeFolders(disk: Disk, folder: string): void {
-  if (disk.isThere(folder)) return;
-  makeFolders(disk, dirname(folder));
-  disk.makeFolder(folder, folder.startsWith(STATE_FOLDER) ? 0o700 : 0o755);
+function makeFolders(disk: Disk, path: string): void {
+  for (const folder of disk.missingFolders([path]))
+    disk.makeFolder(folder, folder.startsWith(STATE_FOLDER) ? 0o700 : 0o755);
 }
 
 function recordError(what: string): InstallError {

@@ -1,61 +1,63 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
 import { createDisk } from "../run/disk.ts";
-import { takeLock, withLock } from "./lock.ts";
+import { withLock } from "./lock.ts";
 
 const isFree = (path: string): boolean => spawnSync("flock", ["-n", path, "true"]).status === 0;
 
-it("takeLock holds the lock until it is disposed of", async () => {
-  const path = join(temporaryFolder(), "lock");
-  const lock = await takeLock(() => {}, path);
-  expect(isFree(path)).toBe(false);
-  await lock[Symbol.asyncDispose]();
-  expect(isFree(path)).toBe(true);
-});
-
-it("withLock holds the lock until its work has ended", async () => {
+function createNode() {
   const root = temporaryFolder();
   mkdirSync(join(root, "run"));
-  const path = join(root, "run/ocir-broker-install.lock");
+  const said: string[] = [];
+  const node = { disk: createDisk(root), say: (line: string) => void said.push(line) };
+  return { root, node, said, path: join(root, "run/ocir-broker-install.lock") };
+}
+
+it("withLock holds the lock until its work has ended, also if that fails", async () => {
+  const { node, path } = createNode();
   const work = async () => {
     await setImmediate();
-    return isFree(path);
+    throw new Error(String(isFree(path)));
   };
-  expect(await withLock({ disk: createDisk(root), say() {} }, work)).toBe(false);
+  await expect(withLock(node, work)).rejects.toThrow("false");
   expect(isFree(path)).toBe(true);
 });
 
-it("takeLock waits for another installer, and says so", async () => {
-  const path = join(temporaryFolder(), "lock");
-  const first = await takeLock(() => {}, path);
-  const waiting = Promise.withResolvers<void>();
-  const second = takeLock(waiting.resolve, path);
-  await waiting.promise;
-  await first[Symbol.asyncDispose]();
-  await (await second)[Symbol.asyncDispose]();
+it("withLock waits for another installer, and says so", async () => {
+  const { node, said } = createNode();
+  const order: string[] = [];
+  let second: Promise<unknown> | undefined;
+  await withLock(node, async () => {
+    second = withLock(node, async () => order.push("second"));
+    await until("the second waits", async () => said.length > 0);
+    order.push("first");
+  });
+  await second;
+  expect([order, said]).toEqual([["first", "second"], [expect.stringContaining("waiting")]]);
 });
 
-it("takeLock leaves the lock free when its process is killed", async () => {
-  const path = join(temporaryFolder(), "lock");
-  const script = `import { takeLock } from ${JSON.stringify(join(import.meta.dirname, "lock.ts"))};
-    await takeLock(() => {}, ${JSON.stringify(path)});
-    process.kill(process.pid, "SIGKILL");`;
+it("withLock leaves the lock free when its process is killed", async () => {
+  const { root, path } = createNode();
+  const script = `import { withLock } from ${JSON.stringify(join(import.meta.dirname, "lock.ts"))};
+    import { createDisk } from ${JSON.stringify(join(import.meta.dirname, "../run/disk.ts"))};
+    const node = { disk: createDisk(${JSON.stringify(root)}), say() {} };
+    await withLock(node, async () => process.kill(process.pid, "SIGKILL"));`;
   const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
   expect(signal).toBe("SIGKILL");
   expect(spawnSync("flock", ["-w", "20", path, "true"]).status).toBe(0);
 });
 
 it.each([
-  ["another mode", (path: string) => chmodSync(path, 0o644)],
+  ["another mode", (path: string) => writeFileSync(path, "", { mode: 0o644 })],
   ["a link in its place", (path: string) => symlinkSync("/etc/passwd", path)],
-])("takeLock refuses a lock with %s", async (what, spoil) => {
-  const path = join(temporaryFolder(), "lock");
-  if (what === "another mode") await (await takeLock(() => {}, path))[Symbol.asyncDispose]();
+])("withLock refuses a lock with %s", async (_, spoil) => {
+  const { node, path } = createNode();
   spoil(path);
-  await expect(takeLock(() => {}, path)).rejects.toMatchObject({ code: "lock" });
+  await expect(withLock(node, async () => {})).rejects.toMatchObject({ code: "lock" });
   expect(existsSync(path)).toBe(true);
 });

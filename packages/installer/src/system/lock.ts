@@ -12,37 +12,31 @@ const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
 
-/** @throws {InstallError} `lock` */
+/** Waits for another installer, and says so. @throws {InstallError} `lock` */
 export async function withLock<Result>(
   { disk, say }: Pick<NodeContext, "disk" | "say">,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const wait = () => say("another installation runs on this node: waiting for its end");
-  await using lock = await takeLock(wait, disk.at(LOCK));
-  void lock;
-  return await work();
-}
-
-/**
- * The lock is held until it is disposed of.
- *
- * @param onWait called if another installer holds the lock.
- * @throws {InstallError} `lock`
- */
-export async function takeLock(onWait: () => void, path: string): Promise<AsyncDisposable> {
+  const path = disk.at(LOCK);
   refuseOthersLock(path);
-  const free = await hold(path, ["-n"]);
-  if (free !== undefined) return free;
-  onWait();
-  const waited = await hold(path, ["-w", String(WAIT_SECONDS)]);
-  if (waited !== undefined) return waited;
-  throw new InstallError(
-    "lock",
-    `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
-  );
+  let lock = await hold(path, ["-n"]);
+  if (lock === undefined) {
+    say("another installation runs on this node: waiting for its end");
+    lock = await hold(path, ["-w", String(WAIT_SECONDS)]);
+  }
+  if (lock === undefined)
+    throw new InstallError(
+      "lock",
+      `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
+    );
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
 }
 
-async function hold(path: string, how: readonly string[]): Promise<AsyncDisposable | undefined> {
+async function hold(path: string, how: readonly string[]) {
   // `detached`: Ctrl-C must not end it before this process.
   const child = spawn("flock", [...how, path, "sh", "-c", "echo locked; exec cat"], {
     stdio: ["pipe", "pipe", "ignore"],
@@ -53,7 +47,7 @@ async function hold(path: string, how: readonly string[]): Promise<AsyncDisposab
   const isLocked = await Promise.race([once(child.stdout, "data").then(() => true), closed.then(() => false)]);
   if (!isLocked) return undefined;
   return {
-    async [Symbol.asyncDispose]() {
+    async release(): Promise<void> {
       child.stdin.end();
       await closed;
     },
