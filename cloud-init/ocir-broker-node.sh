@@ -70,7 +70,7 @@ fetch_from() { # URL; a secret, for no argument and no log
 }
 fetch() {
 	archive=ocir-broker-$version-linux-$arch.tar.gz
-	[ $sha256 ] || fail "checksum: there is none for $archive"
+	[ $sha256 ] || fail "checksum: none is set for $archive"
 	said=$(rm -rf $work && mkdir $work 2>&1) || fail "disk: $said"
 	reason="download: none of the sources has $archive"
 	for source in /opt/ocir-broker $sources; do
@@ -81,7 +81,7 @@ fetch() {
 			said=$(tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>&1) || fail "archive: $said"
 			return
 		fi
-		reason="checksum: $archive has another checksum"
+		reason="checksum: $archive has the wrong checksum"
 	done
 	exit 1
 }

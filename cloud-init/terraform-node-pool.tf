@@ -1,5 +1,5 @@
-# A managed node pool whose nodes install ocir-broker at their first boot. To be merged into your own; what is not about
-# ocir-broker is left out here. Needs only the oci provider, and ocir-broker-node.sh of a release in this folder.
+# A managed node pool whose nodes install ocir-broker at their first boot. Merge it into your own pool; settings that do not concern
+# ocir-broker are left out. Needs only the oci provider, and ocir-broker-node.sh of a release in this folder.
 variable "ocir_broker" {
   type = object({
     sources            = optional(string, "") # bucket URLs or folders, separated by a space. Default: the release's address
@@ -36,7 +36,7 @@ resource "oci_containerengine_node_pool" "workers" {
   }
 }
 
-# The nodes may read images. A dynamic group is made in the tenancy's home region, by somebody with rights to the tenancy.
+# The nodes may read images. Creating the dynamic group requires the tenancy's home region, and rights to the tenancy.
 resource "oci_identity_dynamic_group" "nodes" {
   compartment_id = var.tenancy_id
   name           = "oke-nodes"
@@ -44,7 +44,7 @@ resource "oci_identity_dynamic_group" "nodes" {
   matching_rule  = "ALL {instance.compartment.id = '${var.compartment_id}'}"
 }
 
-# In the tenancy, as a policy reaches only what is below its own compartment.
+# In the tenancy, because a policy reaches only what is below its own compartment.
 resource "oci_identity_policy" "pull" {
   compartment_id = var.tenancy_id
   name           = "oke-nodes-pull"

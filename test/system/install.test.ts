@@ -259,7 +259,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       {
         what: "a wrong checksum",
         code: "checksum",
-        said: /another checksum/,
+        said: /wrong checksum/,
         settings: () => ({ ...settingsFor({ ...archives.good, sha256: "0".repeat(64) }), OCIR_BROKER_SOURCES: BUCKET }),
       },
       {
