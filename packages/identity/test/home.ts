@@ -55,6 +55,8 @@ export function createHome(): Home {
     write(name, text, mode = 0o600) {
       const file = join(path, name);
       mkdirSync(dirname(file), { recursive: true });
+      // Also one that only root could overwrite.
+      rmSync(file, { force: true });
       writeFileSync(file, text);
       chmodSync(file, mode);
       return file;

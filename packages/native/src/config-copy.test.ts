@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { describeBuilds } from "../test/native-builds.ts";
 
 /** Our own group, so that the copy needs no root. The group can read files with its bits, so files are 0600. */
@@ -134,6 +134,8 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
         rmSync(from);
         mkdirSync(from, { mode: 0o700 });
         chmodSync(from, 0o000);
+        // So that it can be removed without root's rights.
+        onTestFinished(() => chmodSync(from, 0o700));
       },
       process.getuid?.() === 0 ? "Operation not permitted" : "Permission denied",
     ],

@@ -106,7 +106,6 @@ describe("createIdentityDomain", () => {
       first.write("identity-domain-secret", `${secret}\n`, 0o400);
       await exchange();
       sent.push(send.mock.lastCall?.[0].headers["authorization"]);
-      first.write("identity-domain-secret", "", 0o600);
     }
     const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
     expect(sent).toEqual([basic(`app:${SECRET}`), basic("app:new")]);
