@@ -36,30 +36,33 @@ const FETCHES: Readonly<Record<UpstreamName, readonly string[]>> = {
 
 const INTRODUCTION = `# What happens when an upstream fails
 
-The table shows the response to one pull while one upstream has one fault, and the broker has started with the fault in place:
-a token (*served*) or an error with this code, within 15 s. An empty cell means that the fault cannot occur there. \`test/system/fault-matrix\` runs the real broker against all of them on
-real sockets and fails if this page differs. \`npm run docs\` writes the page.
+An *upstream* is one of Oracle's services that the broker calls. Each cell shows what a pull gets if one upstream fails in one way, and the
+broker was started while it failed. The pull gets a token (*served*) or an error with this code, within 15 s. An empty cell means that
+this failure cannot occur there.
 
-The broker recovers from every fault by itself, at the next pull at the latest.
+The broker recovers from every failure by itself, at the next pull at the latest.
+
+\`test/system/fault-matrix\` runs the real broker against all of these faults on real sockets, and fails if this page differs.
+\`npm run docs\` writes the page.
 `;
 
 const RULES = `## Rules for every fault
 
-These rules hold apart from the exceptions below.
+The exceptions to these rules are below.
 
-- **Warm.** With a token in memory, no pull fails. The fault lasts 57 minutes, past every renewal, almost to the end of that token.
-  If the response above is an error, the broker serves the old token, whose renewal fails (*stale served*). Without the
-  region, tokens are still renewed, because the region is known already.
-- **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, the upper bound doubling up to 60 s.
-  With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker asks the metadata service
-  up to four times in 5 s for each document.
-- **Log.** Each fetch that fails logs \`not fetched\` with the code once for the whole fault, at warning: region, session and token if
-  the region is missing; session and token for the other documents and the auth service; the token alone for the token endpoint;
-  nothing for the probe. If warm, the session also logs \`session expired before it was replaced\`. A failed pull logs one more
-  line, \`request failed\`, with the code.
-- **Failures to connect** have their own codes, and the broker retries them by the back-off: an unresolved name, an untrusted
-  certificate, a proxy that refuses. At the registry these are \`name-not-resolved\`, \`tls\` and \`proxy-refused\`, and at
-  the auth service the same with the prefix \`federation-\`.
+- **Warm.** If the broker has a token in memory (*warm*, otherwise *cold*), no pull fails. In the test, the fault lasts 57 minutes, past
+  every renewal and almost to the end of that token. If the table shows an error, the broker serves the old token, whose renewal fails
+  (*stale served*). If the region is missing, tokens are still renewed, because the broker knows the region already.
+- **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, with an upper bound that doubles up to 60 s.
+  With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker requests each document of the
+  metadata service up to four times in 5 s.
+- **Log.** Each value that cannot be fetched logs \`not fetched\` with the code, as a warning, once for the whole fault. If the region is
+  missing, these are the region, the session and the token. For the other documents and the auth service, they are the session and the
+  token. For the token endpoint it is the token, and for the probe nothing. If warm, the session also logs
+  \`session expired before it was replaced\`. A failed pull also logs \`request failed\` with the code.
+- **Failures to connect** have codes of their own, and the broker retries them with the back-off. For the registry, these are
+  \`name-not-resolved\`, \`tls\` (an untrusted certificate) and \`proxy-refused\`. For the auth service, they are the same with the prefix
+  \`federation-\`.
 `;
 
 export function renderTable(rows: Rows): string {
