@@ -19,7 +19,7 @@ import { clearDisabled } from "./off-switch.ts";
 import type { Disk } from "./run/disk.ts";
 import { RECORD } from "./run/record.ts";
 import { stateIfAny } from "./run/run-state.ts";
-import type { Content, RestoreStep } from "./run/step.ts";
+import type { RestoreStep } from "./run/step.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
@@ -83,8 +83,10 @@ function finish({ run }: NodeRun, isRestored: boolean, next: string): void {
 
 /** A removal that was killed may have put the program at the path already, and removed it from our folder. */
 function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
-  const from = [DO_NOTHING_PROGRAM, path].find((name) => stateIfAny(disk, name)?.startsWith("file:"));
-  if (from === undefined) return undefined;
-  const content: Content = { kind: "copy", from: disk.at(from), sha256: disk.hashOf(from), mode: 0o755 };
-  return { content, why: PLUGIN_STAYS };
+  for (const from of [DO_NOTHING_PROGRAM, path]) {
+    const [kind, sha256] = stateIfAny(disk, from)?.split(":") ?? [];
+    if (kind === "file" && sha256 !== undefined)
+      return { content: { kind: "copy", from: disk.at(from), sha256, mode: 0o755 }, why: PLUGIN_STAYS };
+  }
+  return undefined;
 }

@@ -99,8 +99,8 @@ export function createDisk(root: string, change: FileSystem = fs) {
     copy,
     remove,
     stateOf,
-    read: (path: string): Buffer | undefined => ifThere(() => fs.readFileSync(at(path))),
-    hashOf: (path: string): string => sha256Of(at(path)),
+    /** Follows links. */
+    read: (path: string): Buffer | undefined => (fs.existsSync(at(path)) ? fs.readFileSync(at(path)) : undefined),
     modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
     isThere,
     /** Follows links. */
@@ -110,7 +110,6 @@ export function createDisk(root: string, change: FileSystem = fs) {
     },
     /** Whatever it is, without an error if it cannot be removed. */
     clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
-    list: (path: string): string[] => ifThere(() => fs.readdirSync(at(path))) ?? [],
     /** The folders, and those above them, that do not exist; the upper ones first. */
     missingFolders(paths: readonly string[]): string[] {
       const missing = new Set<string>();
@@ -197,14 +196,5 @@ function sha256Of(path: string): string {
     return hash.digest("hex");
   } finally {
     fs.closeSync(file);
-  }
-}
-
-function ifThere<Value>(read: () => Value): Value | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
   }
 }

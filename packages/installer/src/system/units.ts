@@ -56,7 +56,6 @@ export function createUnits(node: NodeContext) {
   const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
 
   return {
-    isRunning,
     reload: () => tellRunning("daemon-reload"),
     /** At the first installation only: an administrator may have disabled them since. */
     enable: () => tell("--quiet", "enable", SERVICE, SOCKET),
