@@ -49,7 +49,7 @@ const FAULTS: Readonly<Record<string, { readonly arrange?: string; readonly code
   "a program that does not start": { arrange: behaviour("does-not-start"), code: "install" },
   "a program that fails": { arrange: behaviour("fails"), code: "connect" },
   "a program that hangs before its 6th step": { arrange: behaviour("hangs-6"), code: "killed" },
-  "a program that hangs when asked for its version": { arrange: behaviour("hangs-at-version") },
+  "a program that hangs when it should print its version": { arrange: behaviour("hangs-at-version") },
   ...Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7].map((step) => [
       `a program that is killed before its step ${step}`,

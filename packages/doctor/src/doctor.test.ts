@@ -147,7 +147,7 @@ describe("diagnose", () => {
 
   test.for([
     ["with an exec plugin", { exec: { command: "/bin/true" } }, "because of kubeconfig"],
-    ["with a token, to which its API server does not answer", { token: "t" }, "because of status 404"],
+    ["with a token, if its API server does not respond", { token: "t" }, "because of status 404"],
   ] as const)("reports the kubelet's permission as unknown %s", async ([, user, cause], { node }) => {
     const kubeconfig = "/etc/kubernetes/kubelet.conf";
     const contexts = [{ name: "c", context: { user: "u", cluster: "c" } }];

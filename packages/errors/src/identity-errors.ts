@@ -90,7 +90,7 @@ export const IDENTITY_ERRORS = {
     "the auth service refused this instance",
     "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
   ),
-  "federation-throttled": transient("the auth service rate-limits this node (HTTP 429)", NEXT.wait, 503),
+  "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait, 503),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
   "federation-unauthorized": transient(
     "the auth service does not accept the instance certificate",
@@ -117,7 +117,7 @@ export const IDENTITY_ERRORS = {
     "reach 169.254.169.254 directly from the primary VNIC, without a proxy, and check that this is an OCI instance",
   ),
   "metadata-throttled": transient(
-    "the metadata service rate-limits this node (HTTP 429)",
+    "the metadata service rate-limits requests",
     "find the client that sends so many requests (ss -tnp dst 169.254.169.254): the broker sends at most five a second",
     503,
   ),

@@ -12,7 +12,7 @@ export const OCIR_ERRORS = {
   "registry-refused": permanent("the registry refused the request", NEXT.journal),
   "registry-response-invalid": transient("the registry's response contains no valid token", NEXT.changingProxy),
   "registry-status-unexpected": transient("the registry returned an unexpected status", NEXT.changingProxy),
-  "registry-throttled": transient("the registry rate-limits this node (HTTP 429)", NEXT.wait, 503),
+  "registry-throttled": transient("the registry rate-limits requests", NEXT.wait, 503),
   "registry-unauthorized": transient("the registry did not accept this instance's session", NEXT.clock),
   "registry-unavailable": transient("the registry returned a server error", NEXT.outage, 503),
   "token-anonymous": permanent(

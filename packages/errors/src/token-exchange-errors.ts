@@ -62,7 +62,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
   ),
   "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
   "token-exchange-refused": permanent("the token exchange refused the request", ADDRESS),
-  "token-exchange-throttled": transient("the token exchange rate-limits this node (HTTP 429)", RETRIED, 503),
+  "token-exchange-throttled": transient("the token exchange rate-limits requests", RETRIED, 503),
   "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED, 503),
 } as const satisfies Record<string, FetchErrorText>;
 

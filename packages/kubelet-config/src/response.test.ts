@@ -41,7 +41,7 @@ describe("decodeCredentialProviderResponse", () => {
     ["cacheDuration", { cacheDuration: "" }],
     ["cacheDuration", { cacheDuration: "1d" }],
     ["does not know", { serviceAccountTokenCacheType: "Token" }],
-    ["auth is no object", { auth: [] }],
+    ["auth is not an object", { auth: [] }],
     ["entry of auth", { auth: { "iad.ocir.io": "made up" } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: 1, password: "" } } }],
     ["entry of auth", { auth: { "iad.ocir.io": { username: "", password: [] } } }],
@@ -69,6 +69,6 @@ describe("decodeCredentialProviderResponse", () => {
   });
 
   it.each(["", "null", "[]", "ok", "kind: x", `${JSON.stringify(RESPONSE)}{}`])("rejects %j", (text) => {
-    expect(decodeCredentialProviderResponse(text)).toEqual({ problem: "it is no JSON object" });
+    expect(decodeCredentialProviderResponse(text)).toEqual({ problem: "it is not a JSON object" });
   });
 });

@@ -20,7 +20,7 @@ const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global
 /** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet cannot decode. */
 export function decodeCredentialProviderResponse(text: string, apiVersion: string = API_VERSION): DecodedResponse {
   const parsed = isJson(text) ? parseText(text) : undefined;
-  if (parsed === undefined || "problem" in parsed) return { problem: "it is no JSON object" };
+  if (parsed === undefined || "problem" in parsed) return { problem: "it is not a JSON object" };
   const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
   if (fields === undefined) return { problem: "it has a field that the kubelet does not know, or one twice" };
   if (textOf(fields.get("kind")) !== "CredentialProviderResponse") {
@@ -30,9 +30,9 @@ export function decodeCredentialProviderResponse(text: string, apiVersion: strin
   if (!KEY_TYPES.includes(textOf(fields.get("cacheKeyType")))) {
     return { problem: "cacheKeyType is none of Image, Registry, Global" };
   }
-  if (!isDuration(fields.get("cacheDuration"))) return { problem: "cacheDuration is no duration such as 10m" };
+  if (!isDuration(fields.get("cacheDuration"))) return { problem: "cacheDuration is not a duration such as 10m" };
   const entries = fieldsOf(fields.get("auth"));
-  if (entries === undefined) return { problem: "auth is no object, or has a key twice" };
+  if (entries === undefined) return { problem: "auth is not an object, or has a key twice" };
   const auth = new Map<string, Credentials>();
   for (const [key, entry] of entries) {
     const credentials = credentialsOf(entry);

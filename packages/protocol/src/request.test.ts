@@ -79,9 +79,9 @@ describe("decodeCredentialProviderRequest", () => {
     ["an empty image", "request-invalid", json({ ...fields, image: "" })],
     ["fields only inside __proto__", "request-invalid", Buffer.from(`{"__proto__":${JSON.stringify(fields)}}`)],
     ["fields in another case", "request-invalid", json({ Kind: fields.kind, ApiVersion: v1, Image: fields.image })],
-    ["a token that is no text", "request-invalid", json({ ...fields, serviceAccountToken: 1 })],
+    ["a token that is not a string", "request-invalid", json({ ...fields, serviceAccountToken: 1 })],
     [
-      "an annotation that is no text",
+      "an annotation that is not a string",
       "request-invalid",
       json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations: { a: 1 } }),
     ],

@@ -109,10 +109,10 @@ describe("createCluster", () => {
 
   it.each<[string, () => void]>([
     ["there is no file", () => {}],
-    ["the kubeconfig is no YAML", () => void write("kubelet.conf", "{")],
+    ["the kubeconfig is not YAML", () => void write("kubelet.conf", "{")],
     ["the kubeconfig has no cluster", () => void write("kubelet.conf", "clusters: []")],
     ["the kubeconfig is a folder", () => void mkdirSync(join(folder, "kubelet.conf"))],
-    ["the authority is no certificate", () => writeKubeconfig({ "certificate-authority-data": "eA==" })],
+    ["the authority is not a certificate", () => writeKubeconfig({ "certificate-authority-data": "eA==" })],
     [
       "the server is plain http",
       () => {

@@ -16,7 +16,12 @@ it("checkFileIdentity names the provider whose files give a session", async () =
 
 it.each([
   ["the setting that is wrong", "cli-session-expired", "cli-session-expired", "user.keyFile"],
-  ["the code of an error that is no file's", "federation-throttled", "federation-throttled", "federation-throttled"],
+  [
+    "the code of an error that does not concern a file",
+    "federation-throttled",
+    "federation-throttled",
+    "federation-throttled",
+  ],
 ] as const)("checkFileIdentity names %s", async (_what, code, name, evidence) => {
   const error = new IdentityError(code, "user.keyFile");
   expect(await check(() => Promise.reject(error))).toEqual([[name, evidence]]);

@@ -231,7 +231,7 @@ describe("mergeProvider", () => {
   test("rejects a file that the kubelet would not start with", () => {
     const existing = ECR.replace("defaultCacheDuration: 12h", "timeout: 1s");
     expect(() => mergeProvider(existing, options)).toThrow(
-      'config-refused: field-unknown at providers[0].timeout: "timeout" is no field here',
+      'config-refused: field-unknown at providers[0].timeout: "timeout" is not a known field here',
     );
     expect(() => mergeProvider(existing, { ...options, kubeletMinor: 31 })).toThrow(
       "config-refused: cache-duration-missing at providers[0].defaultCacheDuration",

@@ -159,7 +159,7 @@ function createReader(kubeletMinor: number, report: Report) {
       const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
       if (meant === key) found[meant] = { value, place: at };
       else if (meant !== undefined) report("field-case", at, `${quote(key)} is spelled ${meant}`);
-      else report("field-unknown", at, `${quote(key)} is no field here`);
+      else report("field-unknown", at, `${quote(key)} is not a known field here`);
     }
     return found;
   }

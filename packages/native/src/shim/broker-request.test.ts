@@ -107,8 +107,8 @@ describeShim("broker_request", (build) => {
   describe.concurrent("gives up at the time limit", () => {
     const partOf200 = httpResponse("200 OK", RESPONSE).subarray(0, -1);
     test.each([
-      ["answers nothing", undefined],
-      ["answers headers only", partOf200.subarray(0, -RESPONSE.length + 1)],
+      ["sends nothing", undefined],
+      ["sends headers only", partOf200.subarray(0, -RESPONSE.length + 1)],
       ["stops in the body", partOf200],
     ])("when the broker accepts and %s", async (_what, part) => {
       await using server = await startRawServer({

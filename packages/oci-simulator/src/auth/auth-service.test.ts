@@ -129,7 +129,7 @@ describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
     ["another content type", withHeaders({ "content-type": "text/plain" })],
     ["no content type", { ...uncover("content-type"), ...afterSigning({ "content-type": undefined }) }],
     ["a body that is not JSON", { draft: { body: "{" } }],
-    ["a body that is no object", { draft: { body: "null" } }],
+    ["a body that is not an object", { draft: { body: "null" } }],
     ["an unknown field", { fields: { more: 1 } }],
     ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
     ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],

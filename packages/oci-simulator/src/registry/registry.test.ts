@@ -82,7 +82,7 @@ describe("GET /20180419/docker/token", () => {
 
   test.each([
     ["another user", async () => basic("user", await tokenFor())],
-    ["a password that is no token", async () => basic("BEARER_TOKEN", "secret")],
+    ["a password that is not a token", async () => basic("BEARER_TOKEN", "secret")],
     ["the session in place of the token", async () => basic("BEARER_TOKEN", session)],
     ["nothing", async () => basic("", "")],
   ])("refuses Basic with %s", async (_, authorization) => {
