@@ -14,7 +14,7 @@ export async function makeImage(folder: string): Promise<{ image: string; digest
   for (const path of [work, programs]) mkdirSync(path, { recursive: true });
   const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
-  copyFileSync(join(nodePackage, "bin/node"), join(programs, "node"));
+  copyFileSync(join(nodePackage, "bin/node"), join(programs, "node.stripped"));
   copyFileSync(join(CHECKOUT, "dist/libatomic.so.1"), join(programs, "libatomic.so.1"));
   const content = { target, programs, nodePackage };
   return makePullSecretsImage({ version: VERSION, epochS: 1_767_225_600 }, [content], { work, output: folder });

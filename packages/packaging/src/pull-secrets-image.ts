@@ -2,12 +2,13 @@
  * The image of the pull-secrets controller for all architectures: its program, Node and the libraries that Node needs. It has no base
  * image, so there is nothing else to patch.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundledPackages } from "./contents/bundled-packages.ts";
+import { billOfMaterials } from "./contents/bill-of-materials.ts";
+import { type BundledPackage, bundledPackages } from "./contents/bundled-packages.ts";
 import { writeTree } from "./contents/installed-tree.ts";
 import { licenceTexts } from "./contents/licence-texts.ts";
-import { runtimeLibraries, runtimeLicences } from "./contents/runtime-libraries.ts";
+import { runtimeComponents, runtimeLibraries, runtimeLicences } from "./contents/runtime-libraries.ts";
 import { finished } from "./finished.ts";
 import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
 import { makeTar } from "./formats/tar.ts";
@@ -16,7 +17,7 @@ import type { Target } from "./target.ts";
 
 export interface PullSecretsPrograms {
   readonly target: Target;
-  /** Folder that has `node` and `libatomic.so.1` for this target. */
+  /** Folder that has `node.stripped`, which looks for libraries in the system's folders only, and `libatomic.so.1`. */
   readonly programs: string;
   /** The npm package whose Node this is. */
   readonly nodePackage: string;
@@ -48,7 +49,14 @@ export async function makePullSecretsImage(
   await finished(process.execPath, [join(CHECKOUT, "packages/pull-secrets/build.ts"), places.work]);
   const layout = join(places.work, "layout");
   const images: (Descriptor & { platform: Platform })[] = [];
-  for (const content of contents) images.push(await makeOne(release, content, layout, places.work));
+  for (const content of contents) {
+    const bill = billOf(release, content.target, places.work);
+    writeFileSync(
+      join(places.output, `${NAME}-${release.version}-linux-${content.target.debArchitecture}.cdx.json`),
+      bill,
+    );
+    images.push(await makeOne(release, content, bill, layout, places.work));
+  }
   const index = putIndex(layout, images, labels(release));
   finishLayout(layout, index, release.version);
   const image = `${NAME}-${release.version}.oci.tar`;
@@ -56,21 +64,30 @@ export async function makePullSecretsImage(
   return { image, digest: index.digest };
 }
 
+function packagesIn(work: string): BundledPackage[] {
+  return bundledPackages(join(work, "pull-secrets.metafile.json"));
+}
+
+function billOf(release: Release, target: Target, work: string): string {
+  return billOfMaterials(NAME, target, release, packagesIn(work), runtimeComponents(target));
+}
+
 async function makeOne(
   release: Release,
   { target, programs, nodePackage }: PullSecretsPrograms,
+  bill: string,
   layout: string,
   work: string,
 ): Promise<Descriptor & { platform: Platform }> {
   const root = join(work, target.debArchitecture);
-  const packages = bundledPackages(join(work, "pull-secrets.metafile.json"));
-  const licences = licenceTexts(target, nodePackage, packages, runtimeLicences(target));
+  const licences = licenceTexts(target, nodePackage, packagesIn(work), runtimeLicences(target));
   writeTree(root, [
     ...runtimeLibraries(target),
     { path: "/lib/libatomic.so.1", mode: 0o755, from: join(programs, "libatomic.so.1") },
-    { path: "/node", mode: 0o755, from: join(programs, "node") },
+    { path: "/node", mode: 0o755, from: join(programs, "node.stripped") },
     { path: `/${PROGRAM}`, mode: 0o644, from: join(work, PROGRAM) },
     { path: "/etc/nsswitch.conf", mode: 0o644, from: { text: NSSWITCH } },
+    { path: "/sbom.cdx.json", mode: 0o644, from: { text: bill } },
     { path: "/third-party-licences.txt", mode: 0o644, from: { text: licences } },
   ]);
   // Mount points, in case a runtime does not create them.

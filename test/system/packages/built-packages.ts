@@ -46,9 +46,9 @@ export function makePackages(checkout: string, env: NodeJS.ProcessEnv): void {
   });
 }
 
-/** The only package whose name ends with this. */
-export function packageNamed(end: string): string {
-  const names = readdirSync(PACKAGES).filter((name) => name.endsWith(end));
+/** The only package whose name ends, and begins, with this. */
+export function packageNamed(end: string, start = ""): string {
+  const names = readdirSync(PACKAGES).filter((name) => name.endsWith(end) && name.startsWith(start));
   if (names.length !== 1) throw new Error(`${names.length} packages end with ${end}`);
   return join(PACKAGES, names[0] as string);
 }

@@ -81,7 +81,7 @@ describeUnless(cannotPackage(), "the packages", () => {
 
   it("match SHA256SUMS", () => {
     expect(execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: PACKAGES, encoding: "utf8" })).toBe("");
-    expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(21);
+    expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(23);
   });
 
   describe.each(ARCHITECTURES)("for $deb", ({ deb, machine, elf }) => {
@@ -141,6 +141,21 @@ describeUnless(cannotPackage(), "the packages", () => {
         if (purl.startsWith("pkg:npm/")) expect(licences).toContain(`${name} ${version} (`);
       }
       expect(licences).toContain("Copyright Node.js contributors");
+    });
+
+    it("the image of pull secrets lists its Node, libraries and packages, and its Node has no search path of its own", () => {
+      const tree = unpackedImage(deb);
+      const text = readFileSync(join(tree, "sbom.cdx.json"), "utf8");
+      expect(readFileSync(packageNamed(`linux-${deb}.cdx.json`, "ocir-pull-secrets-"), "utf8")).toBe(text);
+      const purls: string[] = JSON.parse(text).components.map(({ purl }: { purl: string }) => purl);
+      const cross = deb === "amd64" ? "" : "-arm64-cross";
+      for (const name of ["libc6", "libgcc-s1", "libstdc%2B%2B6"])
+        expect(purls).toContainEqual(
+          expect.stringMatching(new RegExp(`^pkg:deb/debian/${name}${cross}@\\d.*=${deb}$`)),
+        );
+      for (const name of ["npm/undici", "npm/prom-client", "generic/node"])
+        expect(purls).toContainEqual(expect.stringMatching(new RegExp(`^pkg:${name}@\\d`)));
+      expect(output("readelf", "--dynamic", join(tree, "node"))).not.toContain("PATH");
     });
 
     it("requires of the node what the packages declare", () => {
@@ -213,6 +228,20 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(JSON.parse(run("do-nothing-provider", [], request))).toMatchObject({ auth: {} });
     });
   });
+
+  function unpackedImage(architecture: string): string {
+    const [layout, tree] = [join(scratch, "image"), join(scratch, `image-${architecture}`)];
+    for (const folder of [layout, tree]) mkdirSync(folder, { recursive: true });
+    output("tar", "-xf", packageNamed(".oci.tar", "ocir-pull-secrets-"), "-C", layout);
+    const pathOf = ({ digest }: { digest: string }) => join(layout, "blobs", digest.replace(":", "/"));
+    const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+    const { manifests } = json(pathOf(json(join(layout, "index.json")).manifests[0]));
+    const image = manifests.find(({ platform }: { platform: object }) =>
+      JSON.stringify(platform).includes(architecture),
+    );
+    output("tar", "-xf", pathOf(json(pathOf(image)).layers[0]), "-C", tree);
+    return tree;
+  }
 
   function unpacked(deb: string): string {
     const tree = join(scratch, deb);

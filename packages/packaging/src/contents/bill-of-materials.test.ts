@@ -38,11 +38,11 @@ describe("bundledPackages", () => {
   });
 
   it("yields the same bill for the same content, and another serial number for other content", () => {
-    const bill = billOfMaterials(amd64, RELEASE, packages);
-    expect(billOfMaterials(amd64, RELEASE, packages)).toBe(bill);
+    const bill = billOfMaterials("ocir-broker", amd64, RELEASE, packages);
+    expect(billOfMaterials("ocir-broker", amd64, RELEASE, packages)).toBe(bill);
     const { serialNumber, components, metadata } = JSON.parse(bill);
     expect(serialNumber).toMatch(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-    expect(JSON.parse(billOfMaterials(arm64, RELEASE, packages)).serialNumber).not.toBe(serialNumber);
+    expect(JSON.parse(billOfMaterials("ocir-broker", arm64, RELEASE, packages)).serialNumber).not.toBe(serialNumber);
     expect(metadata.timestamp).toBe("2026-09-21T14:13:20.000Z");
     expect(components.map(({ purl }: { purl: string }) => purl)).toEqual([
       "pkg:generic/node@26.10.0?arch=x64&os=linux",

@@ -1,6 +1,6 @@
 /**
- * The contents of the packages as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node,
- * the C library of the static programs, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
+ * The contents of packages and images as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node, the
+ * libraries, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -9,9 +9,19 @@ import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import type { BundledPackage } from "./bundled-packages.ts";
 
-export function billOfMaterials(target: Target, release: Release, packages: readonly BundledPackage[]): string {
-  const purl = `pkg:generic/ocir-broker@${release.version}?arch=${target.debArchitecture}&os=linux`;
-  const components = [nodeComponent(target), libraryComponent(target), ...packages.map(npmComponent)];
+/**
+ * @param name of the product
+ * @param libraries default: the C library inside of the static programs.
+ */
+export function billOfMaterials(
+  name: string,
+  target: Target,
+  release: Release,
+  packages: readonly BundledPackage[],
+  libraries: readonly Component[] = [staticLibrary(target)],
+): string {
+  const purl = `pkg:generic/${name}@${release.version}?arch=${target.debArchitecture}&os=linux`;
+  const components = [nodeComponent(target), ...libraries, ...packages.map(npmComponent)];
   const document = {
     bomFormat: "CycloneDX",
     specVersion: "1.6",
@@ -22,7 +32,7 @@ export function billOfMaterials(target: Target, release: Release, packages: read
       component: {
         type: "application",
         "bom-ref": purl,
-        name: "ocir-broker",
+        name,
         version: release.version,
         licenses: [{ license: { id: "Apache-2.0" } }],
         purl,
@@ -34,7 +44,7 @@ export function billOfMaterials(target: Target, release: Release, packages: read
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-interface Component {
+export interface Component {
   readonly type: "platform" | "library";
   readonly "bom-ref": string;
   readonly name: string;
@@ -65,10 +75,20 @@ function nodeComponent({ nodeArchitecture }: Target): Component {
   };
 }
 
-function libraryComponent({ staticLibrary }: Target): Component {
-  const purl = `pkg:generic/${staticLibrary}`;
-  const id = { musl: "MIT", glibc: "LGPL-2.1-or-later" }[staticLibrary];
-  return { type: "library", "bom-ref": purl, name: staticLibrary, licenses: [{ license: { id } }], purl };
+function staticLibrary({ staticLibrary: name }: Target): Component {
+  const id = { musl: "MIT", glibc: "LGPL-2.1-or-later" }[name];
+  return libraryComponent(name, `pkg:generic/${name}`, { license: { id } });
+}
+
+export function libraryComponent(name: string, purl: string, licence: object, version?: string): Component {
+  return {
+    type: "library",
+    "bom-ref": purl,
+    name,
+    ...(version !== undefined && { version }),
+    licenses: [licence],
+    purl,
+  };
 }
 
 function npmComponent({ name, version, licence, integrity }: BundledPackage): Component {

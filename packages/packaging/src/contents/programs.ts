@@ -16,8 +16,8 @@ const LIBRARIES_OF_IMAGE = "/proc/self/fd/100/ocir-broker";
 
 export interface BuiltPrograms {
   /**
-   * Holds the static programs, `ocir-broker` with `libatomic.so.1`, the DaemonSet's `node` and `daemonset.mjs`, and esbuild's
-   * `metafile.json`.
+   * Holds the static programs, `ocir-broker` with `libatomic.so.1`, the DaemonSet's `node` and `daemonset.mjs`, the pull-secrets
+   * image's `node.stripped`, and esbuild's `metafile.json`.
    */
   readonly folder: string;
   /** The npm package whose Node is inside. */

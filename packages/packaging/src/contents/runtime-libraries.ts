@@ -1,7 +1,8 @@
-/** The shared libraries of the target's compiler that Node needs, with their licences, for an image without a base. */
+/** The shared libraries of the target's compiler that Node needs, with their versions and licences, for an image without a base. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
 import type { Target } from "../target.ts";
+import { type Component, libraryComponent } from "./bill-of-materials.ts";
 import type { InstalledFile } from "./installed-tree.ts";
 
 interface Source {
@@ -28,6 +29,8 @@ const SOURCES: Readonly<Record<Target["machine"], Source>> = {
 /** Those of `readelf -d node`, and what these need; libatomic is ours. */
 const LIBRARIES = ["libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libstdc++.so.6"];
 
+const GCC_LICENCE = { expression: "GPL-3.0-or-later WITH GCC-exception-3.1" };
+
 const COMMON_LICENCES = ["GPL-3", "LGPL-2.1"];
 
 /** Loader and libraries, in the first folder of every loader's search path. */
@@ -40,6 +43,16 @@ export function runtimeLibraries({ machine }: Target): InstalledFile[] {
   };
   const libraries = LIBRARIES.map((name): InstalledFile => ({ path: `/lib/${name}`, mode: 0o755, from: find(name) }));
   return [...libraries, { path: loader, mode: 0o755, from: find(loader.replace(/.*\//, "")) }];
+}
+
+/** For the bill of materials: the Debian packages, whose versions name what is known to be vulnerable. */
+export function runtimeComponents({ machine, debArchitecture }: Target): Component[] {
+  return SOURCES[machine].packages.map((name) => {
+    const [, version = ""] = execFileSync("dpkg-query", ["--show", name], { encoding: "utf8" }).trim().split("\t");
+    const purl = `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${debArchitecture}`;
+    const licence = name.startsWith("libc6") ? { license: { id: "LGPL-2.1-or-later" } } : GCC_LICENCE;
+    return libraryComponent(name, purl, licence, version);
+  });
 }
 
 /** Debian's copyright file of each package, and the licences that it names. */
