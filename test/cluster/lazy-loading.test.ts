@@ -131,6 +131,13 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
     expect(await withKubelet.read("first", "after", LAYERS)).toEqual(ALL_READ);
   });
 
+  it("mounts the layers again after a restart with the helper only", async () => {
+    await withHelper.restartSnapshotter();
+    await withHelper.start("third", topLayer);
+    expect(await withHelper.read("third", "after", LAYERS)).toEqual(ALL_READ);
+    await expect(withKubelet.restartSnapshotter()).rejects.toThrow("failed to restore");
+  });
+
   it("needs no token for layers that were fetched in the background", async () => {
     expect(await inBackground.read("first", "after", LAYERS)).toEqual(ALL_READ);
     await inBackground.start("second", topLayer);

@@ -3,7 +3,7 @@
  * nothing stays mounted. The snapshotter mounts each layer with FUSE.
  */
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Daemon, spawnServer, untilListening } from "../daemon.ts";
@@ -38,28 +38,18 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
   const configPath = join(folder, "config.toml");
   writeFileSync(configPath, containerdConfig(folder, containerdSocket, snapshotterSocket));
   const serve = [STARGZ, "serve", folder, keychain, fetch, containerdSocket];
-  const snapshotter = spawnServer(["unshare", "--mount", "--propagation", "private", ...serve], env);
+  let snapshotter = spawnServer(["unshare", "--mount", "--propagation", "private", ...serve], env);
   await untilListening(snapshotter, snapshotterSocket);
-  const inside = ["nsenter", `--target=${snapshotter.pid}`, "--mount"];
-  const containerd = spawnServer([...inside, CONTAINERD, "--config", configPath], { PATH: process.env["PATH"] });
+  const entering = [...enter(snapshotter), CONTAINERD, "--config", configPath];
+  const containerd = spawnServer(entering, { PATH: process.env["PATH"] });
   await untilListening(containerd, containerdSocket);
 
   async function runInside(...command: readonly string[]): Promise<string> {
-    const [program = "", ...args] = [...inside, ...command];
+    const [program = "", ...args] = [...enter(containerd), ...command];
     return (await run(program, args)).stdout;
   }
-  const snapshots = (...args: readonly string[]) =>
-    runInside(
-      CTR,
-      "--address",
-      containerdSocket,
-      "--namespace",
-      "k8s.io",
-      "snapshots",
-      "--snapshotter",
-      "stargz",
-      ...args,
-    );
+  const ctr = [CTR, "--address", containerdSocket, "--namespace", "k8s.io"];
+  const snapshots = (...args: readonly string[]) => runInside(...ctr, "snapshots", "--snapshotter", "stargz", ...args);
   const rootOf = (container: string) => join(folder, container);
 
   return {
@@ -88,11 +78,22 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
       const texts = await runInside("sh", "-c", `cat "$1"/.stargz-snapshotter/*.json`, "sh", rootOf(container));
       return [...texts.matchAll(/"fetchedPercent":([\d.]+)/g)].map(([, percent]) => Number(percent));
     },
-    output: () => snapshotter.output() + containerd.output(),
+    /** Rejects if the snapshotter ends, because it cannot mount the layers again. */
+    async restartSnapshotter(): Promise<void> {
+      await snapshotter.stop();
+      rmSync(snapshotterSocket);
+      snapshotter = spawnServer([...enter(containerd), ...serve], env);
+      await untilListening(snapshotter, snapshotterSocket);
+    },
     async stop(): Promise<void> {
-      for (const each of [containerd, snapshotter] satisfies Daemon[]) await each.stop();
+      for (const each of [snapshotter, containerd]) await each.stop();
     },
   };
+}
+
+/** Into the mount namespace of a process. */
+function enter({ pid }: Daemon): string[] {
+  return ["nsenter", `--target=${pid}`, "--mount"];
 }
 
 function containerdConfig(folder: string, socket: string, snapshotterSocket: string): string {
