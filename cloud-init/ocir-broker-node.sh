@@ -1,14 +1,14 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node with the archive's program, and bootstraps the node in
-# any case: if that program fails, hangs or is killed.
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node with the program in the archive, and
+# bootstraps the node even if that program fails, hangs or is killed.
 # usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- BOOTSTRAP ARGUMENT...]
 # shellcheck disable=SC2015,SC2034,SC2046,SC2086,SC2174
 version=0.1.0
 sources= # URLs and folders of the archive; also OCIR_BROKER_SOURCES
 sha256_amd64=
 sha256_arm64=
-service_accounts= # an audience: pods pull with their service accounts
-bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done; also --running)
+service_accounts= # an audience, if pods should pull with their service accounts
+bootstrap= # oke, oke-install, oke-init, none (another program does it) or running (done; also --running)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
 set -uf && umask 022
 state=/run/ocir-broker-node
@@ -59,9 +59,9 @@ metadata() { # KEY; empty if it does not exist
 	done
 	return 1
 }
-fetch_from() { # URL; a secret, for no argument and no log
+fetch_from() { # URL, which is a secret: never in an argument or in the log
 	printf 'url = "%s"\n' "${1%/}/$archive" | (
-		trap '' XFSZ # older curl limits no unannounced size
+		trap '' XFSZ # an older curl has no limit if the server announces no size
 		ulimit -f 600000
 		curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 -o $work/archive -K - 2>$state/said
 	) && return
@@ -95,7 +95,7 @@ run() {
 	log "$(cat $state/said)"
 }
 install() {
-	undo $work$program # of a killed run
+	undo $work$program # a run that was killed
 	if [ "$(answer $program)" = $version ]; then
 		log "version $version is already installed" && run
 	fi
@@ -113,7 +113,7 @@ flag_in() {
 	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; join " $given"; } 2>/dev/null |
 		tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$flag$1[= ]([^ ]+).*/\1/p"
 }
-write() { # PATH MODE TEXT; only on a path of root's
+write() { # PATH MODE TEXT; only if no user but root can change the path
 	! namei -om $1 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
 		mkdir -p ${1%/*} && printf '%s\n' "$3" >$1.new && chmod $2 $1.new && mv -fT $1.new $1
 }

@@ -1,10 +1,10 @@
-# A managed node pool whose nodes install ocir-broker at their first boot. Merge it into your own pool; settings that do not concern
-# ocir-broker are left out. Needs only the oci provider, and ocir-broker-node.sh of a release in this folder.
+# A managed node pool whose nodes install ocir-broker at their first boot. Merge it into your own pool: settings that do not concern
+# ocir-broker are omitted. It needs only the oci provider, and the ocir-broker-node.sh of a release in this folder.
 variable "ocir_broker" {
   type = object({
-    sources            = optional(string, "") # bucket URLs or folders, separated by a space. Default: the release's address
+    sources            = optional(string, "") # bucket URLs or folders, separated by spaces. Default: the address of the release
     service_accounts   = optional(string, "") # an audience, if pods pull with their service accounts
-    kubelet_extra_args = optional(string, "") # your own, as one text
+    kubelet_extra_args = optional(string, "") # your own arguments, as one string
   })
   default = {}
 }
@@ -30,13 +30,13 @@ resource "oci_containerengine_node_pool" "workers" {
   compartment_id = var.compartment_id
   # name, node_shape, node_config_details, node_source_details …
 
-  # Takes effect on new nodes only: cycle or replace those that exist.
+  # This takes effect only on new nodes, so cycle or replace the existing ones.
   node_metadata = {
     user_data = base64encode(local.ocir_broker_user_data)
   }
 }
 
-# The nodes may read images. Creating the dynamic group requires the tenancy's home region, and rights to the tenancy.
+# The dynamic group of the nodes. To create it, you need rights in the tenancy, and must use its home region.
 resource "oci_identity_dynamic_group" "nodes" {
   compartment_id = var.tenancy_id
   name           = "oke-nodes"
@@ -44,7 +44,7 @@ resource "oci_identity_dynamic_group" "nodes" {
   matching_rule  = "ALL {instance.compartment.id = '${var.compartment_id}'}"
 }
 
-# In the tenancy, because a policy reaches only what is below its own compartment.
+# The policy is in the tenancy, because a policy applies only to compartments below its own.
 resource "oci_identity_policy" "pull" {
   compartment_id = var.tenancy_id
   name           = "oke-nodes-pull"
