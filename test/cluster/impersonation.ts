@@ -5,7 +5,7 @@ import { BEARER } from "./services.ts";
 
 export interface Response {
   readonly status: number;
-  /** The object, or the Status with the reason. */
+  /** The object, or the Status with the reason. A path that is not served yet has a line of text instead. */
   readonly body: { readonly message?: string; readonly [field: string]: unknown };
 }
 
@@ -30,6 +30,7 @@ export function requestAs(root: SystemdRoot, user?: string): RequestAs {
     const input = body === undefined ? "" : JSON.stringify(body);
     const stdout = await root.run("curl", [...args, "-w", "\n%{http_code}", `${API_SERVER}${path}`], { input });
     const end = stdout.trimEnd().lastIndexOf("\n");
-    return { status: Number(stdout.slice(end)), body: JSON.parse(stdout.slice(0, end)) };
+    const text = stdout.slice(0, end);
+    return { status: Number(stdout.slice(end)), body: text.startsWith("{") ? JSON.parse(text) : { message: text } };
   };
 }
