@@ -54,7 +54,10 @@ function planOf(state: RunState, { path, content }: FileStep): PendingChange | u
   const isKnown = entry?.written === written || (!isProgram && !isOurLink(written));
   if (previous === written && hasMode && isKnown) return undefined;
   const common = { written, ...(isProgram ? { isProgram } : {}) };
-  const changed = { previous: earlier?.previous ?? previous };
+  const changed = {
+    previous: earlier?.previous ?? previous,
+    ...(earlier === undefined ? {} : { earlier: [...(earlier.earlier ?? []), earlier.entry.written] }),
+  };
   if (isProgram) return { ...changed, entry: { original: "absent", ...common } };
   if (entry !== undefined && (isOurs(entry, previous) || isNeverOriginal(state.disk, path, previous)))
     return { ...changed, entry: { ...entry, ...common } };

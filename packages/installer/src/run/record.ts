@@ -31,6 +31,8 @@ export interface PendingChange {
   /** Before the run. A previous file is kept next to the path. */
   readonly previous: PathState;
   readonly entry: Entry;
+  /** What the run has written before, if it changes the path more than once. */
+  readonly earlier?: readonly PathState[];
 }
 
 export interface Pending {

@@ -63,6 +63,9 @@ function stepsFor(root: string, version = "2"): Step[] {
   ];
 }
 
+/** Then the steps change it again. */
+const TWICE = [file(CONFIG, text("ours at first\n"))];
+
 const ALL = [CONFIG, PLUGIN, "/etc/link", ABOVE, GONE, "/usr/libexec/ocir-broker/ocir-broker"];
 
 /** Each path with its type, mode, and content or target. */
@@ -80,10 +83,10 @@ function snapshotOf(root: string): string[] {
 
 const runOn = (root: string, change?: FileSystem) => createRun({ disk: createDisk(root, change), say() {} });
 
-async function install(root: string, version?: string, change?: FileSystem): Promise<void> {
+async function install(root: string, version?: string, change?: FileSystem, first: readonly Step[] = []) {
   const run = runOn(root, change);
   run.rollBack();
-  await run.apply(stepsFor(root, version));
+  await run.apply([...first, ...stepsFor(root, version)]);
   run.commit(version);
 }
 
@@ -129,7 +132,7 @@ describe("createRun", () => {
     const before = snapshotOf(nodeWithProvider());
     const changes = await eachKill(
       async () => nodeWithProvider(),
-      (root, change) => install(root, "1", change),
+      (root, change) => install(root, "1", change, TWICE),
       async (root, when) => {
         const run = runOn(root);
         run.rollBack();
