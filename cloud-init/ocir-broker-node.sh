@@ -1,14 +1,14 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node with the program in the archive, and
-# bootstraps the node even if that program fails, hangs or is killed.
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps the node even if that fails or hangs
 # usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- BOOTSTRAP ARGUMENT...]
 # shellcheck disable=SC2015,SC2034,SC2046,SC2086,SC2174
 version=0.1.0
 sources= # URLs and folders of the archive; also OCIR_BROKER_SOURCES
 sha256_amd64=
 sha256_arm64=
-service_accounts= # an audience, if pods should pull with their service accounts
-bootstrap= # oke, oke-install, oke-init, none (another program does it) or running (done; also --running)
+service_accounts= # an audience, for pulls by service account
+config= # a file, the broker's configuration
+bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
 set -uf && umask 022
 state=/run/ocir-broker-node
@@ -34,7 +34,7 @@ while [ "${1---}" != -- ]; do
 		help) exec head -n 12 "$0" ;;
 		running) bootstrap=running && shift && continue ;;
 		kubelet_extra_args) kubelet_extra_args="$kubelet_extra_args ${2-}" ;;
-		sources | sha256_amd64 | sha256_arm64 | service_accounts | bootstrap) eval "$setting=\${2:-\$$setting}" ;;
+		sources | sha256_amd64 | sha256_arm64 | service_accounts | config | bootstrap) eval "$setting=\${2:-\$$setting}" ;;
 		*) wrong "unknown: $1 (see --help)" ;;
 	esac
 	: "${2?"value of $1"}" && shift 2
@@ -59,9 +59,9 @@ metadata() { # KEY; empty if it does not exist
 	done
 	return 1
 }
-fetch_from() { # URL, which is a secret: never in an argument or in the log
+fetch_from() { # URL, a secret: in no argument and no log
 	printf 'url = "%s"\n' "${1%/}/$archive" | (
-		trap '' XFSZ # an older curl has no limit if the server announces no size
+		trap '' XFSZ # older curl has no limit
 		ulimit -f 600000
 		curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 -o $work/archive -K - 2>$state/said
 	) && return
@@ -88,14 +88,14 @@ fetch() {
 answer() { timeout -s KILL 20 $1 --version 2>/dev/null; }
 undo() { [ -z "$(answer $1)" ] || timeout -s KILL 120 $1 node remove --unfinished; }
 run() {
-	timeout -s KILL 420 $program node install --connect "--kubelet-args=$given" --output flags "$@" \
-		${service_accounts:+"--service-accounts=$service_accounts"} >$state/flags 2>$state/said &
+	timeout -s KILL 420 $program node install --connect "--kubelet-args=$given" ${config:+"--config=$config"} "$@" \
+		${service_accounts:+"--service-accounts=$service_accounts"} --output flags >$state/flags 2>$state/said &
 	child=$! && wait $child
 	status=$?
 	log "$(cat $state/said)"
 }
 install() {
-	undo $work$program # a run that was killed
+	undo $work$program # of a killed run
 	if [ "$(answer $program)" = $version ]; then
 		log "version $version is already installed" && run
 	fi
@@ -113,7 +113,7 @@ flag_in() {
 	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; join " $given"; } 2>/dev/null |
 		tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$flag$1[= ]([^ ]+).*/\1/p"
 }
-write() { # PATH MODE TEXT; only if no user but root can change the path
+write() { # PATH MODE TEXT; only if root alone can change the path
 	! namei -om $1 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
 		mkdir -p ${1%/*} && printf '%s\n' "$3" >$1.new && chmod $2 $1.new && mv -fT $1.new $1
 }

@@ -201,6 +201,35 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(result).toMatch(/Phase:\s+Succeeded/);
   });
 
+  it("rolls out each configuration without another version or a restart of the kubelet, and gives the node's own file back", async () => {
+    const own = "log: {level: debug}\n";
+    node.root.write(BROKER_CONFIG, own);
+    const kubelet = await node.root.property("kubelet", "MainPID");
+    const configure = (config: object) =>
+      helm(
+        "upgrade",
+        chart,
+        ...image,
+        "--set",
+        "kubelet.restart=whenIdle",
+        "--set-json",
+        `config=${JSON.stringify(config)}`,
+      );
+    await configure({ registries: { extraHosts: ["registry.example.com:5000"] } });
+    await untilInstalled();
+    expect(node.root.read(BROKER_CONFIG).toString()).toContain("registry.example.com:5000");
+    await node.api.createPod("configured", `${REGISTRY_HOST}/acme/configured:1`);
+    await pods.untilRunning(["configured"]);
+    // The schema of the values has no limits of durations.
+    await configure({ request: { deadline: "20s" } });
+    await untilFailed(/^the configuration has errors: the given one is not valid: line 2: request\.deadline: /);
+    expect(node.root.read(BROKER_CONFIG).toString()).toContain("registry.example.com:5000");
+    await configure({});
+    await untilInstalled();
+    expect(node.root.read(BROKER_CONFIG).toString()).toBe(own);
+    expect(await node.root.property("kubelet", "MainPID")).toBe(kubelet);
+  });
+
   it("reports a failed upgrade on the Node, which pulls as before", async () => {
     node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     const serviceAccounts = "serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={ocir}";

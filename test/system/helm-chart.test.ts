@@ -1,10 +1,11 @@
 /** The Helm chart with the real helm: lint, valid objects for all values, refused values, and the manifest that comes from it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
@@ -13,6 +14,7 @@ import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
+const README = join(CHART, "README.md");
 /** For the manifest, in which it is replaced by hand. */
 const REPOSITORY = "registry.invalid/ocir-broker-daemonset";
 const DIGEST = `sha256:${"0".repeat(64)}`;
@@ -122,6 +124,19 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect([status, stderr]).toEqual([1, expect.stringContaining("image.repository is not set: name the repository")]);
   });
 
+  it("gives the nodes the configuration of the README, as the daemon reads it", () => {
+    const [, example = ""] =
+      /## The nodes' configuration\n.*?```yaml\n(.*?)```/s.exec(readFileSync(README, "utf8")) ?? [];
+    const values = join(temporaryFolder(), "values.yaml");
+    writeFileSync(values, example);
+    const configIn = (...args: string[]) => /OCIR_BROKER_CONFIG\n +value: (".*")/.exec(template(...args))?.[1];
+    const text = JSON.parse(configIn("--values", values) ?? "");
+    expect(checkConfig(text)).toEqual(checkConfig(stringify(parse(example).config)));
+    expect(checkConfig(text)).toMatchObject({ config: { proxy: { https: "http://proxy.example:3128" } } });
+    expect(configIn("--set-json", "config={}")).toBe('"{}"');
+    expect(configIn()).toBeUndefined();
+  });
+
   it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
     const values = {
       nameOverride: "pull-credentials",
@@ -223,6 +238,9 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
     ["extraEnv[0].name=OCIR_BROKER_NODE", "/extraEnv/0/name"],
     ["nameOverride=A b", "/nameOverride"],
+    ["config.proxy.http=http://proxy.example:3128", "/config/proxy': additional properties 'http'"],
+    ["config.log.level=loud", "/config/log/level"],
+    ["config.upstream.caFile=ca.pem", "/config/upstream/caFile"],
   ])("rejects %s", (value, place) => {
     const { status, stderr } = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);

@@ -37,6 +37,7 @@ const BASE = ["kubelet", "--config=/etc/kubernetes/kubelet-config.json"];
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
 const BROKER = "/usr/local/bin/ocir-broker";
+const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const READ_ONLY_USR = "mount --bind /usr /usr && mount -o remount,bind,ro /usr";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
@@ -165,7 +166,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
 
     it("with the user data of the guides", async () => {
-      const [block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
+      const [withConfig = "", block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
       expect(others).toEqual([]);
       const folder = temporaryFolder();
       writeFileSync(join(folder, "ocir-broker-node.sh"), scriptOfRelease(archives.good, "http://10.1.2.3/"));
@@ -173,6 +174,14 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       execFileSync("sh", ["-ec", block], { cwd: folder, env });
       const { kubelet } = await boot(readFileSync(join(folder, "user-data.sh"), "utf8"));
       expect(kubelet).toEqual([...BASE, "--v=4", "--max-pods=9", ...OUR_FLAGS]);
+      execFileSync("sh", ["-ec", withConfig.replace(/^export .*/m, `$&\nexport OCIR_BROKER_SOURCES='${BUCKET}'`)], {
+        cwd: folder,
+      });
+      node.root.write(USER_DATA, readFileSync(join(folder, "user-data.sh"), "utf8"), 0o755);
+      // Its proxy does not exist, so no credentials come.
+      await node.root.run(USER_DATA, []);
+      const [, config] = /<<'CONFIG'\n(.*)CONFIG\n/s.exec(withConfig) ?? [];
+      expect(node.root.read(BROKER_CONFIG).toString()).toBe(config);
     });
 
     it("with kubelet-extra-args from metadata and caller joined, and keeps an existing configuration", async () => {
@@ -299,6 +308,13 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
         code: "plugin",
         said: /the response cannot be decoded/,
         settings: () => settingsFor(archives.babbling),
+      },
+      {
+        what: "an invalid configuration of the pool",
+        code: "config",
+        said: /config: the configuration has errors: \/run\/pool\.yaml is not valid: line 1: log\.level: must be error/,
+        settings: () => ({ ...settingsFor(archives.good), OCIR_BROKER_CONFIG: "/run/pool.yaml" }),
+        arrange: "echo 'log: {level: loud}' >/run/pool.yaml",
       },
       {
         what: "no kubelet to ask for its version",

@@ -30,6 +30,8 @@ export interface NodeCommandOptions {
   readonly command: readonly [program: string, ...args: string[]];
   /** A folder of libraries that the program may need; default: it finds its own. */
   readonly libraries?: string | undefined;
+  /** Standard input; default: none. */
+  readonly input?: string | undefined;
   /** SIGTERM after this time, and SIGKILL after another tenth. */
   readonly limitSeconds: number;
   say(line: string): void;
@@ -37,13 +39,15 @@ export interface NodeCommandOptions {
 
 /** Never rejects. */
 export async function runNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
-  const { command, libraries, limitSeconds, say } = options;
+  const { command, input = "", libraries, limitSeconds, say } = options;
   const [program, ...args] = command;
   const child = spawn(program, [...args, "--output", "json"], {
     detached: true,
     env: { PATH, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: "pipe",
   });
+  // It may end before it has read it.
+  child.stdin.on("error", () => {}).end(input);
   let lastLine = "";
   createInterface({ input: child.stderr }).on("line", (line) => {
     lastLine = line;

@@ -6,7 +6,12 @@ import { createNodeProgram } from "./node-program.ts";
 
 const FILES = { config: "/c.yaml", binDir: "/bin" };
 
-function programIn(output: string, serviceAccounts?: string) {
+interface Given {
+  readonly serviceAccounts?: string | undefined;
+  readonly config?: string;
+}
+
+function programIn(output: string, { serviceAccounts, config }: Given = {}) {
   const image = temporaryFolder();
   const folder = join(image, "ocir-broker/ocir-broker-1.2.3-linux-amd64");
   const program = join(folder, "usr/libexec/ocir-broker/ocir-broker");
@@ -17,7 +22,13 @@ function programIn(output: string, serviceAccounts?: string) {
     folder,
     libraries: join(image, "ocir-broker"),
     said,
-    program: createNodeProgram({ image, leaseSeconds: 60, serviceAccounts, say: (line) => said.push(line) }),
+    program: createNodeProgram({
+      image,
+      leaseSeconds: 60,
+      serviceAccounts,
+      config,
+      say: (line) => said.push(line),
+    }),
   };
 }
 
@@ -28,12 +39,23 @@ it.each([
   "NodeProgram.install installs the image's archive, and connects the kubelet with the audience %j",
   async (audience, option) => {
     const json = JSON.stringify({ ok: true, version: "1.2.3", steps: [], flags: FILES });
-    const { program, folder, libraries, said } = programIn(`echo '${json}'`, audience);
+    const { program, folder, libraries, said } = programIn(`echo '${json}'`, { serviceAccounts: audience });
     expect(await program.install()).toMatchObject({ ok: true, flags: FILES });
     expect(program.version).toBe("1.2.3");
     expect(said).toEqual([`${libraries}: node install --from ${folder} --connect${option} --output json`]);
   },
 );
+
+it.each([
+  ["a: 1\n", "a: 1\n"],
+  ["{}", ""],
+])("NodeProgram.install gives the program the configuration %j", async (config, given) => {
+  const { program, said } = programIn(`echo "given: $(cat)" >&2; echo '{"ok": true, "steps": [], "flags": {}}'`, {
+    config,
+  });
+  await program.install();
+  expect(said).toEqual([expect.stringMatching(/ --connect --config - --output json$/), `given: ${given.trim()}`]);
+});
 
 it("NodeProgram.install restores everything when the program is killed", async () => {
   const { program, libraries, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);

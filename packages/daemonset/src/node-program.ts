@@ -5,9 +5,9 @@ import { promisify } from "node:util";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
-import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
-import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { type CommandResult, type Outcome, runNodeCommand } from "./node-command.ts";
 
@@ -25,10 +25,13 @@ interface NodeProgramOptions {
   readonly leaseSeconds: number;
   /** The audience of service-account tokens; undefined leaves the node's settings unchanged. */
   readonly serviceAccounts: string | undefined;
+  /** The broker's configuration; without any setting, the nodes get their own back; undefined: as it is. */
+  readonly config: string | undefined;
   say(line: string): void;
 }
 
-export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }: NodeProgramOptions) {
+export function createNodeProgram(options: NodeProgramOptions) {
+  const { image, leaseSeconds, serviceAccounts, say } = options;
   const { folder, version } = findArchive(`${image}/ocir-broker`);
   const files = createNodeFiles("/");
   const runProgram = createRunProgram(createSystemClock());
@@ -36,9 +39,12 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
   const limitSeconds = Math.floor(leaseSeconds / 2);
   const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
   const audience = serviceAccounts === undefined ? [] : ["--service-accounts", serviceAccounts];
+  const config = options.config?.trim() === "{}" ? "" : options.config;
+  const given = config === undefined ? [] : ["--config", "-"];
 
   const node = (program: string, args: readonly string[], seconds = limitSeconds) =>
     runNodeCommand({
+      input: config,
       command: [program, "node", ...args],
       // The loader cannot find the library beside the image's program, whose own path does not exist on the node.
       libraries: program === imageProgram ? `${image}/ocir-broker` : undefined,
@@ -54,6 +60,8 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
 
   const isThere = (): boolean => existsSync(INSTALLED_PROGRAM);
   const readStatus = () => node(INSTALLED_PROGRAM, ["status"], QUICK_SECONDS);
+
+  const isConfigured = () => config === undefined || (textOf(files.readText(POOL_CONFIG_FILE)) ?? "") === config;
 
   function isConnected({ config }: KubeletFiles): boolean {
     const read = readCredentialProviderFiles(files, { configPath: config });
@@ -73,10 +81,12 @@ export function createNodeProgram({ image, leaseSeconds, serviceAccounts, say }:
     async installed(): Promise<KubeletFiles | undefined> {
       if (!isThere()) return undefined;
       const { ok, version: found, flags } = await readStatus();
-      return ok && found === version && flags !== undefined && isConnected(flags) ? flags : undefined;
+      const isWhole = ok && found === version && flags !== undefined && isConfigured() && isConnected(flags);
+      return isWhole ? flags : undefined;
     },
     /** The result has the files of the kubelet's flags. */
-    install: (): Promise<Outcome> => change(["install", "--from", folder, "--connect", ...audience], imageProgram),
+    install: (): Promise<Outcome> =>
+      change(["install", "--from", folder, "--connect", ...audience, ...given], imageProgram),
     /** Whether any version is installed. */
     isThere,
     remove: (): Promise<Outcome> => change(["remove"]),

@@ -12,6 +12,8 @@ export interface Settings {
   readonly mode: "install" | "remove";
   /** The audience that nodes are set up for; undefined if their pods pull with the node's identity. */
   readonly serviceAccounts: string | undefined;
+  /** The broker's configuration of the nodes, as YAML; undefined: as it is. */
+  readonly config: string | undefined;
 }
 
 const SHORTEST_LEASE_SECONDS = 30;
@@ -44,5 +46,6 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     kubeletRestart: oneOf("KUBELET_RESTART", "whenIdle", "never"),
     mode: oneOf("MODE", "install", "remove"),
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
+    config: environment["OCIR_BROKER_CONFIG"] || undefined,
   };
 }

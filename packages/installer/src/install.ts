@@ -6,6 +6,7 @@ import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
+import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionStep, FileStep, Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
@@ -14,6 +15,8 @@ import { isDisabled, type NodeContext } from "./system/node-context.ts";
 export interface InstallOptions {
   /** The unpacked archive; undefined if the files are there, from a package or an earlier installation. */
   readonly from: string | undefined;
+  /** The configuration of the node's pool; undefined: as it is. */
+  readonly given?: string | undefined;
   /** Whether a daemon that does not answer fails the run, also if a package has installed the files. */
   readonly isStrict: boolean;
 }
@@ -27,7 +30,7 @@ const OWNER_QUERIES = [
 ] as const;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
-export async function installSteps(node: NodeRun, { from, isStrict }: InstallOptions): Promise<Step[]> {
+export async function installSteps(node: NodeRun, { from, given, isStrict }: InstallOptions): Promise<Step[]> {
   const { run } = node;
   const isPackage = from === undefined && run.programs().length === 0;
   if (from === undefined) await expectFiles(node);
@@ -36,6 +39,7 @@ export async function installSteps(node: NodeRun, { from, isStrict }: InstallOpt
     ...(from === undefined ? [] : archiveSteps(from, run.record())),
     prepareStep(node, run.record().version === undefined),
     ...linkSteps("commands", COMMAND_LINKS),
+    ...(given === undefined ? [] : poolConfigSteps(node, given)),
     startStep(node, isPackage && !isStrict),
     ...(isDisabled(node) ? [] : linkSteps("plugin", PLUGIN_LINKS)),
   ];

@@ -11,6 +11,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
+import type { ConnectOptions } from "./kubelet/connect.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
 import { createDisk } from "./run/disk.ts";
@@ -151,6 +152,91 @@ describe("installNode", () => {
     const options = { from: archive("1"), connect: undefined, checkConfig: async () => {} };
     expect(await installNode(node.context, AbortSignal.abort(), options)).toMatchObject({ ok: false, code: "killed" });
     expect(node.snapshot()).toEqual(before);
+  });
+});
+
+describe("installNode with the configuration of the node's pool", () => {
+  const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
+  const OWN = "log: {level: debug}\n";
+  const POOLS = "proxy: {https: http://user:password@proxy.example:3128}\n";
+  const AUDIENCE = { ...CONNECT, serviceAccounts: "ocir" };
+
+  function createConfiguredNode() {
+    const node = createNode();
+    node.write(BROKER_CONFIG, OWN, 0o640);
+    const give = (given: string | undefined, connect?: ConnectOptions) =>
+      installNode(node.context, NEVER, { from: archive("1"), given, connect, checkConfig: async () => {} });
+    return { ...node, give };
+  }
+
+  it("replaces the node's own file, which comes back when it is taken back or ocir-broker is removed", async () => {
+    const node = createConfiguredNode();
+    const before = node.snapshot();
+    await node.give(undefined);
+    const installed = node.snapshot();
+    await node.give(POOLS);
+    expect(node.read(BROKER_CONFIG)).toBe(POOLS);
+    expect(await node.give("{}\n")).toMatchObject({ ok: true });
+    expect(node.snapshot()).toEqual(installed);
+    await node.give(POOLS);
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("writes a file that only root may read, since a proxy's URL may have a password", async () => {
+    const node = createConfiguredNode();
+    fs.rmSync(join(node.context.root, BROKER_CONFIG));
+    await node.give(POOLS);
+    const modes = node.snapshot().filter((line) => line.includes("password"));
+    expect(modes).toEqual([
+      `etc/ocir-broker/config.yaml 100600 ${POOLS}`,
+      `var/lib/ocir-broker/config.yaml 100600 ${POOLS}`,
+    ]);
+    await node.give("");
+    expect(fs.existsSync(join(node.context.root, BROKER_CONFIG))).toBe(false);
+  });
+
+  it("keeps the token exchange, whichever of the two was there first, until disconnectNode", async () => {
+    const node = createConfiguredNode();
+    const exchange = "serviceAccounts:\n  tokenExchange: oke\n  audience: ocir\n";
+    await node.give(POOLS, AUDIENCE);
+    const both = node.read(BROKER_CONFIG);
+    expect(both).toBe(`${POOLS}\n${exchange}`);
+    await node.give(POOLS, AUDIENCE);
+    await node.give(undefined, CONNECT);
+    expect(node.read(BROKER_CONFIG)).toBe(both);
+    await node.give("log: {level: warn}\n");
+    expect(node.read(BROKER_CONFIG)).toBe(`log: {level: warn}\n\n${exchange}`);
+    await node.give("");
+    expect(node.read(BROKER_CONFIG)).toBe(`${OWN}\n${exchange}`);
+    await node.give(POOLS);
+    expect(node.read(BROKER_CONFIG)).toBe(both);
+    await disconnectNode(node.context, NEVER, { isOnlyFlags: false });
+    expect(node.read(BROKER_CONFIG)).toBe(POOLS);
+    expect(await connectNode(node.context, NEVER, AUDIENCE)).toMatchObject({ ok: true });
+    expect(node.read(BROKER_CONFIG)).toBe(both);
+  });
+
+  it("leaves a file that was changed since, until another configuration is given", async () => {
+    const node = createConfiguredNode();
+    await node.give(POOLS);
+    node.write(BROKER_CONFIG, "log: {level: warn}\n");
+    await node.give(undefined, CONNECT);
+    await disconnectNode(node.context, NEVER, { isOnlyFlags: false });
+    expect(node.read(BROKER_CONFIG)).toBe("log: {level: warn}\n");
+    await node.give("log: {level: error}\n");
+    await removeNode(node.context, NEVER, ALL);
+    expect(node.read(BROKER_CONFIG)).toBe("log: {level: warn}\n");
+  });
+
+  it("gives a link back as a link", async () => {
+    const node = createConfiguredNode();
+    const path = join(node.context.root, BROKER_CONFIG);
+    fs.renameSync(path, `${path}.shared`);
+    fs.symlinkSync("config.yaml.shared", path);
+    await node.give(POOLS);
+    await node.give("{}");
+    expect(fs.readlinkSync(path)).toBe("config.yaml.shared");
   });
 });
 

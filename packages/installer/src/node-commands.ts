@@ -9,6 +9,7 @@ import { PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
 import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
+import { poolConfigPaths } from "./kubelet/pool-config.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { readRecord } from "./run/record.ts";
@@ -19,7 +20,9 @@ export interface InstallCommand {
   readonly from: string | undefined;
   /** Also connects the kubelet. */
   readonly connect: ConnectOptions | undefined;
-  /** Checks the broker's configuration. @throws {Error} */
+  /** The configuration of the node's pool; undefined: as it is. */
+  readonly given?: string | undefined;
+  /** Checks the given configuration, or else the broker's. @throws {Error} */
   readonly checkConfig: () => Promise<void>;
 }
 
@@ -28,11 +31,12 @@ const FAILURE_METRIC = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
   return runOnNode(context, signal, async (node, rolledBack) => {
-    const { from, connect } = command;
+    const { from, connect, given } = command;
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
-    if (connect !== undefined) await expectUsable(node, command);
-    await node.run.apply(await installSteps(node, { from, isStrict: connect !== undefined }));
+    if (connect !== undefined) expectEnabled(node);
+    if (connect !== undefined || given !== undefined) await expectValid(command);
+    await node.run.apply(await installSteps(node, { from, given, isStrict: connect !== undefined }));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     node.run.commit(node.version);
     node.disk.remove(FAILURE_METRIC);
@@ -78,7 +82,7 @@ export async function removeNode(
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;
-  const steps = connectedPaths(record).map((path) => {
+  const steps = [...connectedPaths(record), ...poolConfigPaths(record)].map((path) => {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
     return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
   });
@@ -101,7 +105,7 @@ export async function describeSteps(
   {
     install,
     connect,
-  }: { readonly install?: { readonly from: string | undefined }; readonly connect: ConnectOptions | undefined },
+  }: { readonly install?: Pick<InstallCommand, "from" | "given">; readonly connect: ConnectOptions | undefined },
 ): Promise<string> {
   const node = createNodeRun(context, signal);
   const steps = [
@@ -112,12 +116,15 @@ export async function describeSteps(
   return `${isPending ? "an unfinished run would be rolled back first\n" : ""}${dryRun(node.disk, steps)}`;
 }
 
-async function expectUsable(node: NodeContext, { checkConfig }: InstallCommand): Promise<void> {
-  if (isDisabled(node))
-    throw new InstallError(
-      "switched-off",
-      "ocir-broker is switched off on this node: run ocir-broker enable, then this again",
-    );
+function expectEnabled(node: NodeContext): void {
+  if (!isDisabled(node)) return;
+  throw new InstallError(
+    "switched-off",
+    "ocir-broker is switched off on this node: run ocir-broker enable, then this again",
+  );
+}
+
+async function expectValid({ checkConfig }: InstallCommand): Promise<void> {
   try {
     await checkConfig();
   } catch (error) {

@@ -14,6 +14,7 @@ import {
   SHIM,
 } from "./installed-files.ts";
 import { restoreConnection, restoreFlags } from "./kubelet/disconnect.ts";
+import { poolConfigAlone, poolConfigPaths } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
 import type { Disk } from "./run/disk.ts";
@@ -32,6 +33,11 @@ export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOn
   const flags = await restoreFlags(node);
   const isRestored = isOnlyFlags || (await restoreConnection(node, flags)).isRestored;
   finish(node, isRestored && flags.areRestored, "disconnect it again");
+  if (isOnlyFlags) return;
+  const config = poolConfigAlone(node);
+  await node.run.apply(config);
+  node.run.commit();
+  if (config.length > 0) await node.units.restartIfActive();
 }
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
@@ -45,7 +51,10 @@ export async function remove(node: NodeRun): Promise<void> {
   const isDisconnected = await run.restoreAll(plugins);
   if (isDisabled(node)) await clearDisabled(node);
   await units.disable();
-  const areLinks = await run.restoreAll(named("commands", Object.keys(COMMAND_LINKS).toReversed()));
+  const areLinks = await run.restoreAll([
+    ...named("configuration", poolConfigPaths(run.record())),
+    ...named("commands", Object.keys(COMMAND_LINKS).toReversed()),
+  ]);
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
   // A removal that was killed may have left the program without the others and without a record.

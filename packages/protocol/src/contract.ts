@@ -45,6 +45,9 @@ export const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 /** Present on a node that `ocir-broker disable` has switched off; contains the time. */
 export const DISABLED_FILE = "/etc/ocir-broker/disabled";
 
+/** The configuration that `node install --config` was given. */
+export const POOL_CONFIG_FILE = "/var/lib/ocir-broker/config.yaml";
+
 /** Labels of a Node, by the DaemonSet; by a kubelet that registers with ocir-broker, once. */
 export const STATE_LABEL = "ocir-broker/state";
 export const VERSION_LABEL = "ocir-broker/version";

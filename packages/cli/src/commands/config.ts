@@ -1,5 +1,12 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
-import { pathOf as configPathOf, DEFAULT_CONFIG_PATH, loadConfig } from "@ocir-broker/credentials/config/load";
+import {
+  checkConfig,
+  configInvalid,
+  pathOf as configPathOf,
+  DEFAULT_CONFIG_PATH,
+  loadConfig,
+  readConfigText,
+} from "@ocir-broker/credentials/config/load";
 import { printConfig } from "@ocir-broker/credentials/config/print";
 import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
@@ -45,8 +52,15 @@ export function addConfigCommand(program: Command): void {
 }
 
 /** @throws {BrokerError} */
-export async function checkConfigFile(path: string | undefined): Promise<void> {
-  const config = loadConfig({ path, environment });
+export function checkConfigFile(path: string | undefined): Promise<void> {
+  return checkConfigText(readConfigText({ path, environment }) ?? "", path);
+}
+
+/** @param path for the errors. @throws {BrokerError} */
+export async function checkConfigText(text: string, path: string | undefined): Promise<void> {
+  const checked = checkConfig(text, environment);
+  if (!("config" in checked)) throw configInvalid({ path, environment }, checked);
+  const { config } = checked;
   if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
   await checkDomain(config, path);
 }

@@ -2,13 +2,15 @@
  * `ocir-broker node install|connect|disconnect|remove|status`: puts ocir-broker to use on this node, and undoes it. Exit status 1:
  * failed, and everything is as it was before; 75: install again from the archive.
  */
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
+import { readConfigText } from "@ocir-broker/credentials/config/load";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
 import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect";
+import { hasSettings } from "@ocir-broker/installer/kubelet/pool-config";
 import {
   connectNode,
   describeSteps,
@@ -19,7 +21,8 @@ import {
 } from "@ocir-broker/installer/node-commands";
 import { type Command, Option } from "commander";
 import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
-import { checkConfigFile } from "./config.ts";
+import { environment } from "../process/environment.ts";
+import { checkConfigFile, checkConfigText } from "./config.ts";
 
 interface ConnectCommandOptions extends OutputOption, ConnectOptions {
   readonly dryRun?: true;
@@ -27,6 +30,7 @@ interface ConnectCommandOptions extends OutputOption, ConnectOptions {
 
 interface InstallCommandOptions extends ConnectCommandOptions {
   readonly from?: string;
+  readonly config?: string;
   readonly connect?: true;
 }
 
@@ -39,6 +43,7 @@ export function addNodeCommand(program: Command): void {
     .command("install")
     .description("install or upgrade, and check that the daemon answers; a failure restores the previous version")
     .option("--from <directory>", "the unpacked archive; without it, the files are installed already")
+    .option("--config <file>", "the broker's configuration of this node, instead of its own file; -: standard input")
     .option("--connect", "also connect the kubelet, as `node connect` does");
   addConnectOptions(install).action((options: InstallCommandOptions) => runInstall(options));
 
@@ -98,20 +103,37 @@ function outputOption(forms: readonly string[]): Option {
 }
 
 async function runInstall(options: InstallCommandOptions): Promise<void> {
-  const { from, connect, dryRun } = options;
+  const { from, config, connect, dryRun } = options;
   const connectOptions = connect ? options : undefined;
   if (dryRun)
     return print(() =>
-      describeSteps(nodeContext(), new AbortController().signal, { install: { from }, connect: connectOptions }),
+      describeSteps(nodeContext(), new AbortController().signal, {
+        install: { from, given: givenIn(config) },
+        connect: connectOptions,
+      }),
     );
   await runNodeCommand(options, async (context, signal) => {
     expectOwnArchive(from);
+    const given = givenIn(config);
     return installNode(context, signal, {
       from,
+      given,
       connect: connectOptions,
-      checkConfig: () => checkConfigFile(undefined),
+      checkConfig: async () => {
+        if (given !== undefined) await checkConfigText(given, config === "-" ? "the given one" : config);
+        if (given === undefined || !hasSettings(given)) await checkConfigFile(undefined);
+      },
     });
   });
+}
+
+/** @throws {InstallError} `config` */
+function givenIn(file: string | undefined): string | undefined {
+  try {
+    return file === "-" ? readFileSync(0, "utf8") : file && readConfigText({ path: file, environment });
+  } catch (error) {
+    throw new InstallError("config", error instanceof Error ? error.message : String(error), { cause: error });
+  }
 }
 
 /** @throws {InstallError} unless this program is the archive's own, because the recorded version is this program's. */

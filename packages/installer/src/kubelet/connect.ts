@@ -20,6 +20,7 @@ import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { audienceIn, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
+import { configBelow } from "./pool-config.ts";
 
 export interface ConnectOptions {
   readonly kubeletConfig?: string | undefined;
@@ -138,7 +139,7 @@ function withBrokerConfig(
 ): Step[] {
   if (audience === undefined) return [configuration];
   const present = textOf(files.readText(DEFAULT_CONFIG_PATH)) ?? "";
-  const administrators = node.run.originalText(DEFAULT_CONFIG_PATH) ?? present;
+  const administrators = configBelow(node) ?? "";
   const text = withTokenExchange(administrators, audience);
   if (text === present) return [configuration];
   const restart: ActionStep = {

@@ -17,6 +17,7 @@ import type { InstallationRecord } from "../run/record.ts";
 import type { Content, RestoreStep } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
+import { poolConfigPaths } from "./pool-config.ts";
 
 export interface RestoredFlags {
   /** Whether the kubelet's unit had flags of ours. */
@@ -83,10 +84,12 @@ export function flagsFileOf(node: NodeContext, record: InstallationRecord): stri
   return pathsOf("flags", node, record)[0];
 }
 
-/** The paths that `connect` has changed: all except the programs and the names in /usr/local. */
-export function connectedPaths({ files }: InstallationRecord): string[] {
+/** The paths that `connect` has changed: all except the programs, the names in /usr/local and the pool's configuration. */
+export function connectedPaths(record: InstallationRecord): string[] {
+  const { files } = record;
   const paths = Object.keys(files).filter((path) => files[path]?.isProgram !== true);
-  return paths.filter((path) => !(path in COMMAND_LINKS) && !(path in PLUGIN_LINKS));
+  const others = poolConfigPaths(record);
+  return paths.filter((path) => !(path in COMMAND_LINKS) && !(path in PLUGIN_LINKS) && !others.includes(path));
 }
 
 type Kind = "flags" | "configuration" | "broker" | "plugin";

@@ -85,6 +85,18 @@ export function tidyRecord(disk: Disk): void {
   disk.removeFolder(STATE_FOLDER);
 }
 
+/** Of the unfinished run, or else of the installation. Undefined if the file is not as we have written it. */
+export function ownEntry(disk: Disk, { files, pending }: InstallationRecord, path: string): Entry | undefined {
+  const entry = pending?.files[path]?.entry ?? files[path];
+  return entry !== undefined && disk.stateOf(path) === entry.written ? entry : undefined;
+}
+
+/** Undefined if there was no file; empty for a link. */
+export function originalText(disk: Disk, { original, saved }: Entry): string | undefined {
+  if (saved !== undefined) return disk.read(saved)?.toString() ?? "";
+  return original === "absent" ? undefined : "";
+}
+
 /** A name for the copy of a path's original that no other copy has. */
 export function newSavedName(disk: Disk, path: string): string {
   for (let number = 1; ; number += 1) {

@@ -53,9 +53,9 @@ export function createRun({ disk, signal, say }: RunOptions) {
   function commit(version: string | undefined = state.record.version): void {
     const { pending = newPending(state.record) } = state.record;
     const changed = Object.entries(pending.files).map(([path, { entry }]) => [path, entry] as const);
-    const superseded = changed.flatMap(([path, { saved }]) => {
+    const superseded = changed.flatMap(([path, { original, written, saved }]) => {
       const earlier = state.record.files[path]?.saved;
-      return earlier === undefined || earlier === saved ? [] : [earlier];
+      return earlier === undefined || (earlier === saved && original !== written) ? [] : [earlier];
     });
     const files = Object.entries({ ...state.record.files, ...Object.fromEntries(changed) });
     const { pending: _, ...rest } = state.record;
@@ -87,12 +87,6 @@ export function createRun({ disk, signal, say }: RunOptions) {
     programs,
     /** The archive's files that somebody else has changed or removed. */
     changedPrograms: () => programs().filter((path) => stateIfAny(disk, path) !== state.record.files[path]?.written),
-    /** The text before our change, empty if there was none; undefined if the file is not as we have written it. */
-    originalText(path: string): string | undefined {
-      const entry = state.record.files[path];
-      if (entry === undefined || stateIfAny(disk, path) !== entry.written) return undefined;
-      return entry.saved === undefined ? "" : disk.read(entry.saved)?.toString();
-    },
     /** They belong to a package now. */
     forgetPrograms(): void {
       const files = Object.entries(state.record.files).filter(([, { isProgram }]) => !isProgram);

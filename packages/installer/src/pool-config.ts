@@ -1,0 +1,71 @@
+/**
+ * The configuration of a node's pool, from `node install --config`. It replaces the node's own file, which is restored when the pool's
+ * is taken back or ocir-broker is removed. A copy of it as given tells it from what `connect` adds.
+ */
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
+import { parse } from "yaml";
+import type { NodeRun } from "../node-run.ts";
+import { type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
+import type { Content, FileStep } from "../run/step.ts";
+import { audienceIn, withTokenExchange } from "./broker-config.ts";
+
+/** A proxy's URL may have a password. The unit copies the file for the daemon. */
+const MODE = 0o600;
+
+/** @param given checked; without any setting, the pool's configuration is taken back. */
+export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
+  const { disk, run } = node;
+  const isGiven = hasSettings(given);
+  if (!isGiven && !disk.isThere(POOL_CONFIG_FILE)) return [];
+  const entry = ownEntry(disk, run.record(), DEFAULT_CONFIG_PATH);
+  const current = disk.read(DEFAULT_CONFIG_PATH)?.toString();
+  const audience = current === configBelow(node) ? undefined : audienceIn(current ?? "");
+  const own = entry === undefined ? current : originalText(disk, entry);
+  const base = isGiven ? given : own;
+  const content =
+    !isGiven && audience === undefined && entry?.original.startsWith("link:")
+      ? ({ kind: "link", target: entry.original.slice("link:".length) } as const)
+      : contentOf(audience === undefined ? base : withTokenExchange(base ?? "", audience));
+  return [step(POOL_CONFIG_FILE, contentOf(isGiven ? given : undefined)), step(DEFAULT_CONFIG_PATH, content)];
+}
+
+/** Removes what `connect` has added to the pool's configuration. */
+export function poolConfigAlone(node: NodeRun): FileStep[] {
+  const text = configBelow(node);
+  const isChanged = node.disk.read(DEFAULT_CONFIG_PATH)?.toString() !== text;
+  return isChanged && poolConfigPaths(node.run.record()).length > 0 ? [step(DEFAULT_CONFIG_PATH, contentOf(text))] : [];
+}
+
+/** The files of the pool's configuration; none if it has not given one. */
+export function poolConfigPaths({ files }: InstallationRecord): string[] {
+  return [POOL_CONFIG_FILE, DEFAULT_CONFIG_PATH].filter((path) => POOL_CONFIG_FILE in files && path in files);
+}
+
+/** The broker's configuration without what `connect` has added; undefined if there is none. */
+export function configBelow({ disk, run }: NodeRun): string | undefined {
+  const entry = ownEntry(disk, run.record(), DEFAULT_CONFIG_PATH);
+  if (entry === undefined) return disk.read(DEFAULT_CONFIG_PATH)?.toString();
+  return disk.read(POOL_CONFIG_FILE)?.toString() ?? originalText(disk, entry);
+}
+
+/** @param text is YAML. */
+export function hasSettings(text: string): boolean {
+  const value: unknown = parse(text);
+  return typeof value === "object" && value !== null && Object.keys(value).length > 0;
+}
+
+function contentOf(text: string | undefined): Content {
+  return text === undefined ? { kind: "absent" } : { kind: "text", text, mode: MODE };
+}
+
+function step(path: string, content: Content): FileStep {
+  return {
+    kind: "file",
+    name: "configuration",
+    path,
+    content,
+    changes: `${path}: ${content.kind === "absent" ? "removed" : "the given configuration"}`,
+    check: "the configuration is valid",
+  };
+}
