@@ -2,21 +2,12 @@
  * Checks that kubelet, broker and token exchange name one audience, and reports which one is right: OKE's token exchange accepts tokens
  * for the API server's own audience, an identity domain those that its trust names.
  */
-import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
 import type { TokenAttributes } from "@ocir-broker/node/credential-provider-files";
-import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
 import { INSTALLED_PROGRAM } from "@ocir-broker/protocol/contract";
-import * as z from "zod";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
-
-const PODS = "/var/lib/kubelet/pods";
-
-/** Not by the volume's links: the volume is open to all users, who could make links there. */
-const TOKEN_FOLDER = /\/kube-api-access-[a-z0-9]+\/\.\.[0-9][\w.]*$/;
-
-const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
 
 /** @param entries our entries in the kubelet's configuration, at least one. */
 export async function audienceFinding(
@@ -67,18 +58,4 @@ async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, c
   ];
   const grant = `ocir-broker kubelet-config grants ${quoted(right)} | kubectl apply -f -`;
   return `${words.join(" ")} && systemctl restart kubelet (and once in the cluster: ${grant})`;
-}
-
-/**
- * The API server's own audiences: those of the token that Kubernetes mounts in a pod by default. Reads one such token on this node, and
- * keeps nothing else of it. Empty if there is none.
- */
-function apiAudiencesOn(files: NodeFiles): readonly string[] {
-  const inEach = (paths: readonly string[], below = "") => paths.flatMap((path) => pathsIn(`${path}${below}`, files));
-  const volumes = inEach(pathsIn(PODS, files), "/volumes/kubernetes.io~projected");
-  for (const folder of inEach(volumes).filter((path) => TOKEN_FOLDER.test(path))) {
-    const { data } = claims.safeParse(parseJwt(textOf(files.readText(`${folder}/token`)) ?? "").claims);
-    if (data !== undefined) return [data.aud].flat();
-  }
-  return [];
 }

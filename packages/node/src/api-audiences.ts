@@ -1,0 +1,25 @@
+/** The audiences of the cluster's API server, as a node knows them. */
+import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
+import * as z from "zod";
+import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
+
+const PODS = "/var/lib/kubelet/pods";
+
+/** Not by the volume's links: the volume is open to all users, who could make links there. */
+const TOKEN_FOLDER = /\/kube-api-access-[a-z0-9]+\/\.\.[0-9][\w.]*$/;
+
+const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
+
+/**
+ * The API server's own audiences: those of the token that Kubernetes mounts in a pod by default. Reads one such token on this node, and
+ * keeps nothing else of it. Empty if there is none.
+ */
+export function apiAudiencesOn(files: NodeFiles): readonly string[] {
+  const inEach = (paths: readonly string[], below = "") => paths.flatMap((path) => pathsIn(`${path}${below}`, files));
+  const volumes = inEach(pathsIn(PODS, files), "/volumes/kubernetes.io~projected");
+  for (const folder of inEach(volumes).filter((path) => TOKEN_FOLDER.test(path))) {
+    const { data } = claims.safeParse(parseJwt(textOf(files.readText(`${folder}/token`)) ?? "").claims);
+    if (data !== undefined) return [data.aud].flat();
+  }
+  return [];
+}
