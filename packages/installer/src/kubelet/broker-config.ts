@@ -34,6 +34,12 @@ export function audienceIn(text: string): string | undefined {
   return "config" in checked ? checked.config.serviceAccounts.audience : undefined;
 }
 
+/** Whether pods' tokens are exchanged at the cluster. */
+export function usesClusterExchange(text: string): boolean {
+  const checked = checkConfig(text);
+  return "config" in checked && checked.config.serviceAccounts.tokenExchange === "oke";
+}
+
 function configIn(text: string, reason: (errors: string) => string): Config {
   const checked = checkConfig(text);
   if ("config" in checked) return checked.config;

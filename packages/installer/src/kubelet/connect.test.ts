@@ -85,6 +85,27 @@ describe("connection", () => {
     expect(seen.at(-1)).toMatchObject({ broker: "second", kubelet: "second" });
   });
 
+  it("warns about an audience other than the API server's, and replaces it", async () => {
+    const node = createNode();
+    const claims = Buffer.from(JSON.stringify({ aud: ["api-server"] })).toString("base64url");
+    const volume = "/var/lib/kubelet/pods/1/volumes/kubernetes.io~projected/kube-api-access-abcde";
+    node.write(`${volume}/..2026_11_27_10_00_00.1/token`, `e30.${claims}.signature`);
+    const warnings = async (options: ConnectOptions) =>
+      (await node.connect(options)).map(({ line }) => line).filter((line) => line.startsWith("WARNING"));
+    const warning = expect.stringMatching(
+      /audience is ocir, .* the API server's, api-server: ocir-broker node connect --service-accounts api-server$/,
+    );
+    expect(await warnings({ serviceAccounts: "ocir" })).toEqual([warning]);
+    expect(await warnings({})).toEqual([warning]);
+    expect(await warnings({ serviceAccounts: "api-server" })).toEqual([]);
+    expect(node.read(CONFIG)).not.toContain("ocir\n");
+    node.write(
+      BROKER_CONFIG,
+      "serviceAccounts: {tokenExchange: identity-domain}\nidentityDomain: {url: https://a.example}\n",
+    );
+    expect(await warnings({ serviceAccounts: "ocir" })).toEqual([]);
+  });
+
   it("changes nothing of a kubelet that is connected", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true, serviceAccounts: "a" });
@@ -226,7 +247,7 @@ function createNode() {
     return printed(args[0] === "--version" ? "Kubernetes v1.33.1\n" : "");
   };
   const errorsAfterSteps: unknown[] = [];
-  const seen: { name: string; broker: string | undefined; kubelet: string | undefined }[] = [];
+  const seen: { line: string; name: string; broker: string | undefined; kubelet: string | undefined }[] = [];
 
   const read = (path: string): string | undefined => textOf(files.readText(path));
 
@@ -263,6 +284,7 @@ function createNode() {
         say(line) {
           errorsAfterSteps.push(...kubeletErrors());
           seen.push({
+            line,
             name: line.split(":")[0] ?? "",
             broker: audienceIn(read(BROKER_CONFIG) ?? ""),
             kubelet: tokenAttributesIn([{ path: CONFIG, text: read(CONFIG) ?? "" }])[0]?.audience,

@@ -7,7 +7,8 @@ import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/check
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
-import { readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
+import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
+import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { changedText, textOfUnitFile } from "@ocir-broker/node/kubelet-unit";
@@ -18,7 +19,7 @@ import { InstallError } from "../install-error.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
-import { audienceIn, withTokenExchange } from "./broker-config.ts";
+import { audienceIn, usesClusterExchange, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -137,10 +138,14 @@ function withBrokerConfig(
   configuration: FileStep,
   { serviceAccounts: audience }: ConnectOptions,
 ): Step[] {
-  if (audience === undefined) return [configuration];
   const present = textOf(files.readText(DEFAULT_CONFIG_PATH)) ?? "";
+  if (audience === undefined) {
+    warnOfAudience(node, files, configuration, present);
+    return [configuration];
+  }
   const administrators = configBelow(node) ?? "";
   const text = withTokenExchange(administrators, audience);
+  warnOfAudience(node, files, configuration, text);
   if (text === present) return [configuration];
   const restart: ActionStep = {
     kind: "action",
@@ -160,6 +165,17 @@ function withBrokerConfig(
     configuration,
     final,
   ];
+}
+
+/** OKE's token exchange accepts tokens for the API server's own audience only. */
+function warnOfAudience({ say }: NodeRun, files: NodeFiles, { path, content }: FileStep, brokerConfig: string): void {
+  const accepted = usesClusterExchange(brokerConfig) ? apiAudiencesOn(files) : [];
+  const entries = content.kind === "text" ? tokenAttributesIn([{ path, text: content.text }]) : [];
+  const wrong = entries.find(({ audience }) => !accepted.includes(audience));
+  if (accepted.length === 0 || wrong === undefined) return;
+  say(
+    `WARNING: the entry's audience is ${wrong.audience}, and OKE's token exchange accepts only the API server's, ${accepted.join(" or ")}: ocir-broker node connect --service-accounts ${accepted[0]}`,
+  );
 }
 
 function brokerStep(name: string, text: string, what: string): FileStep {
