@@ -29,6 +29,8 @@ const OKE_INIT_SCRIPT = "/run/oke-init.sh";
 export interface KubernetesOptions extends ServiceOptions {
   /** The minor version, one of those in `go/`. */
   readonly minor: number;
+  /** Further fields of the kubelet's configuration. */
+  readonly kubelet?: object;
   /** Further files of the node. */
   readonly files?: readonly InstalledFile[];
 }
@@ -43,7 +45,8 @@ export type KubernetesNode = ReturnType<typeof createNode>;
  */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
-  const files = [...nodeFiles(options.minor, temporaryFolder()), ...(options.hasPodNetwork ? podNetworkFiles() : [])];
+  const ofNode = nodeFiles(options.minor, temporaryFolder(), options.kubelet);
+  const files = [...ofNode, ...(options.hasPodNetwork ? podNetworkFiles() : [])];
   const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
   try {
     await startServices(node.root, options);

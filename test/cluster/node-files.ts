@@ -31,7 +31,8 @@ export const CONTAINERD_UNIT = "cluster-containerd";
 
 const NODE_TOKEN = "kubelet";
 
-export function nodeFiles(minor: number, folder: string): InstalledFile[] {
+/** @param kubelet further fields of the kubelet's configuration. */
+export function nodeFiles(minor: number, folder: string, kubelet: object = {}): InstalledFile[] {
   makeCertificates(folder, `127.0.0.1,IP:${SERVICE_HOST}`);
   makeWaitingProgram(join(folder, "wait"));
   const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
@@ -50,7 +51,7 @@ export function nodeFiles(minor: number, folder: string): InstalledFile[] {
     // Only root can read it, as on real nodes; the daemon finds the API server in OKE's own file.
     { ...file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)), mode: 0o600 },
     file("/etc/oke/oke-apiserver", new URL(API_SERVER).hostname),
-    file("/etc/kubernetes/kubelet-config.json", JSON.stringify(KUBELET_CONFIG)),
+    file("/etc/kubernetes/kubelet-config.json", JSON.stringify({ ...KUBELET_CONFIG, ...kubelet })),
     file(`${STATIC_PODS}/.none-yet`, ""),
     file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
     file("/etc/containerd/config.toml", CONTAINERD_CONFIG),

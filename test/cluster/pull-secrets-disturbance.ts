@@ -122,12 +122,20 @@ export function createPulls({ node, image }: PullSecretsCluster, namespaces: rea
   };
 }
 
-/** What the kubelet says about pods of the group that it could not start, and whether it had the Secret. */
-export async function failedPulls({ node }: PullSecretsCluster): Promise<string[]> {
+export interface FailedPulls {
+  /** What the kubelet says about pods of the group that it could not start. */
+  readonly failed: readonly string[];
+  /** Pods that it pulled without the Secret at first, because the API server took longer than the kubelet's second. */
+  readonly unread: readonly string[];
+}
+
+export async function failedPulls({ node }: PullSecretsCluster): Promise<FailedPulls> {
+  const journal = await node.root.journal("kubelet");
+  const unread = [...journal.matchAll(/pod="([^"]+)" .*err="failed to sync secret cache/g)].map(([, pod = ""]) => pod);
   const { items } = (await node.api.request("GET", "/api/v1/events")) as { items: CoreV1Event[] };
-  return items.flatMap(({ reason, message, involvedObject, firstTimestamp }) =>
-    ["Failed", "FailedToRetrieveImagePullSecret"].includes(reason ?? "") && involvedObject.name?.startsWith(`${GROUP}-`)
-      ? [`${firstTimestamp} ${involvedObject.namespace}/${involvedObject.name}: ${message}`]
-      : [],
-  );
+  const failed = items.flatMap(({ reason, message, involvedObject: { namespace, name }, firstTimestamp }) => {
+    const isFailure = reason === "Failed" && name?.startsWith(`${GROUP}-`) && !unread.includes(`${namespace}/${name}`);
+    return isFailure ? [`${firstTimestamp} ${namespace}/${name}: ${message}`] : [];
+  });
+  return { failed, unread };
 }
