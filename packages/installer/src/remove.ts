@@ -48,10 +48,10 @@ export async function remove(node: NodeRun): Promise<void> {
   const plugins = Object.keys(PLUGIN_LINKS)
     .toReversed()
     .map((path) => ({ name: "plugin", path, instead: needsPlugin(path) ? doNothing(disk, path) : undefined }));
-  const isDisconnected = await run.restoreAll(plugins);
+  const isDisconnected = run.restoreAll(plugins);
   if (isDisabled(node)) await clearDisabled(node);
   await units.disable();
-  const areLinks = await run.restoreAll([
+  const areLinks = run.restoreAll([
     ...named("configuration", poolConfigPaths(run.record())),
     ...named("commands", Object.keys(COMMAND_LINKS).toReversed()),
   ]);
@@ -60,7 +60,7 @@ export async function remove(node: NodeRun): Promise<void> {
   // A removal that was killed may have left the program without the others and without a record.
   const isPackage = run.programs().length === 0 && disk.isThere(SHIM);
   const others = run.programs().filter((path) => path !== PROGRAM && path !== LIBRARY);
-  finish(node, await run.restoreAll(named("programs", others)), "remove ocir-broker again");
+  finish(node, run.restoreAll(named("programs", others)), "remove ocir-broker again");
   const { folders } = run.record();
   run.forgetPrograms();
   run.finishRestoring({ isRemoved: true });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
 import { kubeletAdvice, kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
-import { CONFIG_FLAG, changedText, OWN_DROP_IN, textOfUnitFile } from "./kubelet-unit.ts";
+import { CONFIG_FLAG, changedText, OWN_DROP_IN } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 
 const PATHS = { config: "/c.yaml", binDir: "/bin" };
@@ -142,11 +142,10 @@ async function needOf(written: Readonly<Record<string, string>>, paths = PATHS) 
   const use = await readKubeletUse(paths, files, async () => printed(""), 0);
   const need = kubeletNeed(use);
   const change = need.kind === "flags" ? need.change : undefined;
-  const text = change && changedText(change, textOfUnitFile(use.unit, change.file));
   return {
     need,
     advice: kubeletAdvice(need, paths).join("\n"),
-    changed: change === undefined || text === undefined ? [] : [change.file, ...text.split("\n")],
+    changed: change === undefined ? [] : [change.file, ...changedText(use.unit, change).split("\n")],
   };
 }
 

@@ -64,11 +64,6 @@ export function unitValues(files: NodeFiles, flag: string): string[] {
   return [...new Set(allFiles(files).flatMap(({ text }) => valuesIn(withoutComments(text), flag)))];
 }
 
-/** The text of one of the unit's files; undefined if there is no such file. */
-export function textOfUnitFile({ parts, variables }: KubeletUnit, path: string): string | undefined {
-  return [...parts, ...variables].find((file) => file.path === path)?.text;
-}
-
 /** Whether the unit or one of its files of variables sets the kubelet's configuration of credential providers. */
 export function setsFlags({ parts, variables }: KubeletUnit): boolean {
   return fileWithFlags([...parts, ...variables]) !== undefined;
@@ -91,19 +86,23 @@ export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChang
   if (!/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
   const flags = flagsFor(paths);
   const place = placeOfVariable(unit);
-  if (place !== undefined) return extendedLine(place, textOfUnitFile(unit, place) ?? "", flags);
+  if (place !== undefined) return extendedLine(place, textIn(unit, place), flags);
   const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
   const isUsed = lines.some((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
   return isUsed ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
 }
 
-/** The file's text with the change. @param text undefined: there is no such file. */
-export function changedText({ at, line }: LineChange, text: string | undefined): string {
-  if (at === undefined || text === undefined) return `[Service]\n${line}\n`;
-  return text
+/** The text of the change's file with the change. */
+export function changedText(unit: KubeletUnit, { file, at, line }: LineChange): string {
+  if (at === undefined) return `[Service]\n${line}\n`;
+  return textIn(unit, file)
     .split("\n")
     .with(at - 1, line)
     .join("\n");
+}
+
+function textIn({ parts, variables }: KubeletUnit, path: string): string {
+  return [...parts, ...variables].find((file) => file.path === path)?.text ?? "";
 }
 
 function allFiles(files: NodeFiles): UnitFile[] {

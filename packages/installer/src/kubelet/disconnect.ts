@@ -49,7 +49,7 @@ const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubel
 export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
   const paths = pathsOf("flags", node, node.run.record());
   if (paths.length === 0) return { had: false, areRestored: true };
-  const areRestored = await node.run.restoreAll(paths.map((path) => ({ name: "kubelet-flags", path })));
+  const areRestored = node.run.restoreAll(paths.map((path) => ({ name: "kubelet-flags", path })));
   // Without it, systemd starts the kubelet with the drop-in files as it has read them before.
   return { had: true, areRestored: (await node.units.reload()) && areRestored };
 }
@@ -67,7 +67,7 @@ export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Pr
     instead: insteadOf(path, names, files),
   }));
   const broker = of("broker").map((path) => ({ name: "broker-configuration", path }));
-  let isRestored = await run.restoreAll([...configs, ...broker]);
+  let isRestored = run.restoreAll([...configs, ...broker]);
   if (broker.length > 0) await units.restartIfActive();
   // By the configuration that is there now.
   const plugins = of("plugin").map((path) => {
@@ -75,7 +75,7 @@ export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Pr
     const instead = needsPlugin(path) ? { content, why: STILL_NAMED } : undefined;
     return { name: `kubelet-plugin-${basename(path)}`, path, instead };
   });
-  isRestored = (await run.restoreAll(plugins)) && isRestored;
+  isRestored = run.restoreAll(plugins) && isRestored;
   return { needsPlugin, isRestored };
 }
 

@@ -93,7 +93,7 @@ async function install(root: string, version?: string, change?: FileSystem, firs
 async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
   run.rollBack();
-  const isRestored = await run.restoreAll(ALL.map((path) => restore(path, instead)));
+  const isRestored = run.restoreAll(ALL.map((path) => restore(path, instead)));
   run.finishRestoring({ isRemoved: true });
   return { isRestored, left: run.left() };
 }
@@ -179,7 +179,7 @@ describe("createRun", () => {
       async (root, change) => {
         const run = runOn(root, change);
         run.rollBack();
-        if (!(await run.restoreAll(ALL.map((path) => restore(path))))) throw new Killed();
+        if (!run.restoreAll(ALL.map((path) => restore(path)))) throw new Killed();
         run.finishRestoring({ isRemoved: true });
       },
       async (root, when) => {

@@ -7,10 +7,9 @@ import { InstallError, installErrorOf } from "../install-error.ts";
 import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
 import { forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
-import { finishRestoring, restoreAll } from "./restoration.ts";
-import { rollBack, tidy } from "./roll-back.ts";
 import { newPending, type RunState, report, save, stateIfAny } from "./run-state.ts";
 import type { FileStep, RestoreStep, Step } from "./step.ts";
+import { finishRestoring, restoreAll, rollBack, tidy } from "./undo.ts";
 
 export type Run = ReturnType<typeof createRun>;
 
