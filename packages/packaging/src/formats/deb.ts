@@ -35,7 +35,7 @@ export async function makeDeb(
     { path: "/usr/share/lintian/overrides/ocir-broker", mode: 0o644, from: join(FILES, "lintian-overrides") },
   ];
   writeTree(root, [...files, ...controlFiles(target, release, files)]);
-  await finished("dpkg-deb", ["--root-owner-group", "-Zxz", "-z6", "--build", root, join(places.output, name)], {
+  await finished("dpkg-deb", ["--root-owner-group", "-Zxz", "-z3", "--build", root, join(places.output, name)], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(release.epochS) },
   });
   return name;

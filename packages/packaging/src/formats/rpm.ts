@@ -13,7 +13,7 @@ const MACROS = {
   source_date_epoch_from_changelog: "0",
   clamp_mtime_to_source_date_epoch: "1",
   build_mtime_policy: "clamp_to_source_date_epoch",
-  _binary_payload: "w6.xzdio",
+  _binary_payload: "w3.xzdio",
   _build_id_links: "none",
   debug_package: "%{nil}",
   __os_install_post: "%{nil}",

@@ -6,6 +6,6 @@ const SAME = ["--sort=name", "--format=ustar", "--owner=0", "--group=0", "--nume
 
 /** Packs what `name` is in `folder`; compressed unless the tarball's name ends with .tar. */
 export async function makeTar({ epochS }: Release, folder: string, name: string, tarball: string): Promise<void> {
-  const compression = tarball.endsWith(".tar") ? [] : ["--use-compress-program=gzip -9n"];
+  const compression = tarball.endsWith(".tar") ? [] : ["--use-compress-program=gzip -6n"];
   await finished("tar", [...SAME, `--mtime=@${epochS}`, ...compression, "-C", folder, "-cf", tarball, name]);
 }
