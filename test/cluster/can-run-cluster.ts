@@ -21,10 +21,17 @@ export const isShortRun = process.env["OCIR_BROKER_CLUSTER_RUN"] === "short";
 export function canRunCluster(minors: readonly number[]): string | undefined {
   const reason = canBootSystemd();
   if (reason !== undefined) return reason;
-  for (const [program, debianPackage] of Object.entries(NEEDED)) {
-    if (spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0) return `needs ${program} (${debianPackage})`;
-  }
+  const lacks = Object.entries(NEEDED).flatMap(
+    ([program, debianPackage]) => lackOfProgram(program, debianPackage) ?? [],
+  );
+  if (lacks.length > 0) return lacks[0];
   if (controlGroupMounts().size === 0) return "needs control groups of version 1";
   const missing = minors.find((minor) => !areBuilt(minor));
   return missing === undefined ? undefined : `Kubernetes 1.${missing} is not built, which npm run test:cluster does`;
+}
+
+/** Undefined if the program is there. */
+export function lackOfProgram(program: string, debianPackage: string): string | undefined {
+  const { status } = spawnSync("sh", ["-c", `command -v ${program}`]);
+  return status === 0 ? undefined : `needs ${program} (${debianPackage})`;
 }
