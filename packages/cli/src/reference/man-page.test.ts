@@ -19,7 +19,7 @@ describe("renderManPages", () => {
   test("refers to a page that has a row for each state", () => {
     const [path = ""] = STATE_TRANSITIONS.split(" ");
     const rows = readFileSync(join(CHECKOUT, path), "utf8").matchAll(/^\| `([a-z-]+)` \|/gm);
-    expect([...rows].map(([, state]) => state)).toEqual(Object.keys(STATES));
+    expect([...new Set([...rows].map(([, state]) => state))]).toEqual(Object.keys(STATES));
   });
 
   test("includes every command, option and argument of --help", () => {
