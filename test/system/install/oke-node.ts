@@ -19,6 +19,9 @@ export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
 /** The output of `kubelet --version`. */
 export const KUBELET_VERSION = "/etc/kubelet-version";
 
+/** Longer than an installation on a busy machine. */
+const INSTALL_LIMIT_MS = 300_000;
+
 const BROKER_CONFIG = `
 registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
 auth: {endpoint: "http://127.0.0.1:18082"}
@@ -85,7 +88,7 @@ export async function bootNode() {
   /** Runs the cloud-init script to its end. */
   async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<Run> {
     await root.run("rm", ["-f", COMMAND_LINE]);
-    const result = await root.exec("sh", [SCRIPT, ...args], { env: settings });
+    const result = await root.exec("sh", [SCRIPT, ...args], { env: settings, timeoutMs: INSTALL_LIMIT_MS });
     return { ...result, kubelet: await kubelet() };
   }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Killed, killedAt } from "../../test/killed-at.ts";
 import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
@@ -115,6 +115,9 @@ async function eachKill(
     await check(root, `killed before change ${nth}`);
   }
 }
+
+// Each kill installs and removes: a minute and more on a busy machine.
+vi.setConfig({ testTimeout: 300_000 });
 
 describe("createRun", () => {
   it("restores every byte when an installation is removed", async () => {
