@@ -4,7 +4,7 @@ import { describeUnless } from "../system/describe-unless.ts";
 import { canRunCluster } from "./can-run-cluster.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 
-const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? String(NEWEST_MINOR)).split(",").map(Number);
+export const MINORS = (process.env["OCIR_BROKER_KUBERNETES"] ?? String(NEWEST_MINOR)).split(",").map(Number);
 
 /** @param lack why this machine cannot run these tests, though it can run a cluster. */
 export function describeCluster(title: string, body: (minor: number) => void, lack?: string): void {
