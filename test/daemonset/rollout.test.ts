@@ -548,9 +548,9 @@ describe("a removal", () => {
     await says(pod, "/etc/kubernetes/c.yaml stays: a kubelet still names it");
     const failing = startPod("b", {
       removes: true,
-      program: { remove: async () => ({ ok: false, reason: "a package of it is installed" }) },
+      program: { remove: async () => ({ ok: false, reason: "it is installed from a package" }) },
     });
-    await says(failing, "ERROR: a package of it is installed");
+    await says(failing, "ERROR: it is installed from a package");
     await until(() => labelOf("b") === "failed");
     expect(failing.isReady).toBe(false);
   });

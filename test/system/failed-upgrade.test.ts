@@ -28,12 +28,12 @@ describeUnless(canBootSystemd(), "an upgrade", () => {
     [
       "crashes after its start",
       "Type=exec\nExecStart=\nExecStart=/bin/sh -c 'sleep 1; exit 3'",
-      /^ocir-broker: plugin: the plugin was asked, and ended with /m,
+      /^ocir-broker: plugin: the plugin ended with /m,
     ],
     [
       "does not answer",
       "Type=exec\nExecStart=\nExecStart=/bin/sleep 3600",
-      /^ocir-broker: plugin: the plugin was asked, and ended with /m,
+      /^ocir-broker: plugin: the plugin ended with /m,
     ],
   ])("goes back to the previous version, with the reason, when the service %s", async (_what, lines, reason) => {
     const installed = await installAndConnect(node, archives.good);

@@ -159,7 +159,7 @@ describeUnless(canBootSystemd(), "ocir-broker node on a running node", () => {
       runs.map(({ stderr }) => stderr).join("\n"),
     ).toEqual([0, 0, 0]);
     expect(runs.filter(({ stdout }) => stdout.includes("done: programs"))).toHaveLength(1);
-    expect(runs.filter(({ stderr }) => stderr.includes("waiting for its end"))).toHaveLength(2);
+    expect(runs.filter(({ stderr }) => stderr.includes("waiting for another installation"))).toHaveLength(2);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
   });
 });

@@ -34,7 +34,7 @@ export function archiveSteps(from: string, record: InstallationRecord): FileStep
 function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: string }): FileStep {
   const stats = resultIfAny(() => fs.statSync(from));
   if (stats === undefined) throw new InstallError("archive", `${from} is missing: unpack the archive again`);
-  // Not the unpacked file's mode, which the umask of tar may have changed.
+  // A fixed mode, because tar's umask may have changed that of the unpacked file.
   const mode = (stats.mode & 0o100) === 0 ? 0o644 : 0o755;
   return {
     kind: "file",

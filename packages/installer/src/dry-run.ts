@@ -9,7 +9,7 @@ export function dryRun(disk: Disk, steps: readonly Step[]): string {
 
 function describe(step: Step, number: number): string {
   const { name, changes, check } = step;
-  const undo = step.kind === "action" ? step.undo : "what was there before is put back";
+  const undo = step.kind === "action" ? step.undo : "restores what was there before";
   return `${number}. ${name}: ${changes}\n   check: ${check}\n   undo: ${undo}\n`;
 }
 

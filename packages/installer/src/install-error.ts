@@ -25,7 +25,7 @@ export type InstallErrorCode = (typeof INSTALL_ERROR_CODES)[number];
 export class InstallError extends Error {
   readonly code: InstallErrorCode;
 
-  /** @param reason for people: what is wrong, and what to do. Made one line. */
+  /** @param reason what is wrong and what to do, for people. Line breaks are removed. */
   constructor(code: InstallErrorCode, reason: string, options?: ErrorOptions) {
     super(reason.replaceAll(/\s*\n\s*/g, " "), options);
     this.name = "InstallError";

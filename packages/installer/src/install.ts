@@ -1,6 +1,6 @@
 /**
- * The steps of an installation and of an upgrade. The plugin's links come last: the kubelet's calls go to our plugin only when the
- * daemon has answered.
+ * The steps of an installation and of an upgrade. The plugin's links come last: the kubelet's calls go to our plugin only after the
+ * daemon has responded.
  */
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
@@ -17,7 +17,7 @@ export interface InstallOptions {
   readonly from: string | undefined;
   /** The configuration of the node's pool; undefined: as it is. */
   readonly given?: string | undefined;
-  /** Whether a daemon that does not answer fails the run, also if a package has installed the files. */
+  /** Whether a daemon that does not respond fails the run, even if a package has installed the files. */
   readonly isStrict: boolean;
 }
 
@@ -54,7 +54,7 @@ async function expectFiles(node: NodeRun): Promise<void> {
   if (isWhole && (await packageOwner(node)) !== undefined) return run.forgetPrograms();
   throw new InstallError(
     "unfinished",
-    `${changed[0] ?? PROGRAM} is not as it was installed: install again from the archive`,
+    `${changed[0] ?? PROGRAM} has changed since the installation: install again from the archive`,
   );
 }
 
@@ -62,7 +62,8 @@ async function expectFiles(node: NodeRun): Promise<void> {
 async function refusePackage(node: NodeRun): Promise<void> {
   if (node.run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
-  if (owner !== undefined) throw new InstallError("package", `a package (${owner}) of it is installed: upgrade that`);
+  if (owner !== undefined)
+    throw new InstallError("package", `ocir-broker is installed from a package (${owner}): upgrade the package`);
 }
 
 /** The kind of package that has installed ocir-broker; undefined if none has. */
@@ -89,7 +90,7 @@ function prepareStep(node: NodeRun, isFirst: boolean): ActionStep {
     name: "system",
     changes: `creates the groups and the folders in /run, reloads systemd${isFirst ? ", enables the units" : ""}`,
     check: "systemd-sysusers succeeds",
-    undo: "the units are disabled and the folders removed; the groups stay",
+    undo: "disables the units and removes the folders; the groups stay",
     async run() {
       const { disk, runProgram, units, say } = node;
       const isDone = async (path: string, args: readonly string[]) =>
@@ -114,8 +115,8 @@ function startStep(node: NodeRun, isLenient: boolean): ActionStep {
     kind: "action",
     name: "daemon",
     changes: "starts the daemon, or restarts it if its program or a unit has changed; its socket stays open",
-    check: "the daemon answers one call of the plugin within 30 s; an error of the cloud is an answer",
-    undo: "the previous version is started again",
+    check: "the plugin gets a response from the daemon within 30 s, which may be an error of Oracle's services",
+    undo: "starts the previous version again",
     async run() {
       if (!(await units.isWanted())) return;
       try {

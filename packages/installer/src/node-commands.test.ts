@@ -120,7 +120,7 @@ describe("installNode", () => {
     expect(node.snapshot()).toEqual(before);
   });
 
-  it("asks for the archive when the files are missing or incomplete", async () => {
+  it("requests the archive when the files are missing or incomplete", async () => {
     const node = createNode();
     expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
     await install(node, archive("1"));
@@ -146,7 +146,7 @@ describe("installNode", () => {
     expect(node.snapshot()).toEqual(before);
   });
 
-  it("ends before its next step, with everything as it was, when a signal arrives", async () => {
+  it("ends before its next step, with everything as it was, if a signal arrives", async () => {
     const node = createNode();
     const before = node.snapshot();
     const options = { from: archive("1"), connect: undefined, checkConfig: async () => {} };
@@ -333,7 +333,7 @@ it("describeSteps prints each step, and each changed file as a diff, and changes
   const text = await describeSteps(node.context, NEVER, { install: { from: archive("1") }, connect: CONNECT });
   expect(text).toContain(`+++ ${CONFIG} (new)`);
   expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);
-  expect(text).toContain("   check: the daemon answers one call of the plugin within 30 s");
+  expect(text).toContain("   check: the plugin gets a response from the daemon within 30 s");
   expect(node.snapshot()).toEqual(before);
 });
 

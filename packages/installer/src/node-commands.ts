@@ -26,7 +26,7 @@ export interface InstallCommand {
   readonly checkConfig: () => Promise<void>;
 }
 
-/** Of a script's failed installation; a successful one ends it. */
+/** The metric of a script's failed installation; a success removes it. */
 const FAILURE_METRIC = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
@@ -78,7 +78,7 @@ export async function removeNode(
   return result.code === "record" ? { ...result, left: leftWithoutRecord(context) } : result;
 }
 
-/** Changes nothing. Each changed file of the kubelet's is a step: `done` if it is as we have written it. */
+/** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it. */
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;

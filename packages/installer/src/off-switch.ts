@@ -1,4 +1,4 @@
-/** The off switch of one node: the kubelet's plugin answers "no credentials", and the units are masked, until it is switched on. */
+/** The off switch of one node: the kubelet's plugin returns no credentials, and the units are masked, until it is switched on again. */
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
@@ -23,14 +23,14 @@ export function disable(node: NodeContext): Promise<NodeResult> {
     if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
       throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
     disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
-    // First: the kubelet's calls get "no credentials" from here on.
+    // First: the kubelet's calls get no credentials from here on.
     for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
     await createUnits(node).mask();
     disk.remove(`${METRICS}/ocir_broker.prom`);
     disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
     const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
     if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
-    say("switched off: the kubelet's plugin answers 'no credentials', until you run: ocir-broker enable");
+    say("switched off: the kubelet's plugin returns no credentials until you run: ocir-broker enable");
     return { ok: true, version: node.version, steps: [] };
   });
 }
@@ -46,7 +46,7 @@ export function enable(node: NodeContext): Promise<NodeResult> {
       for (const [name, target] of Object.entries(PLUGIN_LINKS)) node.disk.link(name, target);
       clearFiles(node);
       node.say("switched on");
-    } else node.say("it is not switched off");
+    } else node.say("ocir-broker is not switched off");
     return { ok: true, version: node.version, steps: [] };
   });
 }

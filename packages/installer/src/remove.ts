@@ -1,5 +1,5 @@
 /**
- * Takes ocir-broker off the node, the other way round: the kubelet's calls leave our plugin first, the programs go last. Each path is
+ * Removes ocir-broker from the node, in the reverse order: first the kubelet's plugin is replaced, last the programs go. Each path is
  * restored by itself, so a removal that was killed is completed by the next one.
  */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
@@ -26,7 +26,9 @@ import { isDisabled, type NodeContext } from "./system/node-context.ts";
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 /** What the program needs to run. */
 const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
-const PLUGIN_STAYS = `the kubelet still names it, so a program that answers "no credentials" is there now: remove the plugin from the kubelet's flags, restart the kubelet, then delete it`;
+const PLUGIN_STAYS =
+  "the kubelet still names it, so a program that returns no credentials has replaced it: " +
+  "remove the plugin from the kubelet's flags, restart the kubelet, then delete it";
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
 export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOnlyFlags: boolean }): Promise<void> {
@@ -72,9 +74,9 @@ export async function remove(node: NodeRun): Promise<void> {
   for (const folder of folders.toReversed()) disk.removeFolder(folder);
 }
 
-/** For a record that cannot be read: what a person must look at. */
+/** For an unreadable record: the files that a person must check. */
 export function leftWithoutRecord({ disk }: NodeContext): NonNullable<NodeResult["left"]> {
-  const why = `${RECORD} does not say what was there before`;
+  const why = `${RECORD} does not contain what was there before`;
   return [LIBEXEC, ...Object.keys(COMMAND_LINKS), ...Object.keys(PLUGIN_LINKS)]
     .filter(disk.isThere)
     .map((path) => ({ path, why }));
@@ -90,7 +92,7 @@ function finish({ run }: NodeRun, isRestored: boolean, next: string): void {
     throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }
 
-/** A removal that was killed may have put the program at the path already, and removed it from our folder. */
+/** A killed removal may have moved the program to its path already. */
 function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
   for (const from of [DO_NOTHING_PROGRAM, path]) {
     const [kind, sha256] = stateIfAny(disk, from)?.split(":") ?? [];

@@ -19,7 +19,7 @@ export interface CredentialProviderFiles {
   readonly files: readonly ConfigFile[];
   /** The errno code, if a file could not be read. */
   readonly failure?: string;
-  /** Why nothing was read: another user than root can change it. */
+  /** Why nothing was read: a user other than root can change it. */
   readonly distrusted?: string;
 }
 
@@ -111,7 +111,7 @@ export function invocationIn(files: readonly ConfigFile[]): Invocation {
   };
 }
 
-/** Of our entries that have tokenAttributes. */
+/** The audience and annotations of our entries that have tokenAttributes. */
 export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes[] {
   return ourEntries(files)
     .flatMap(({ tokenAttributes }) => tokenAttributes ?? [])

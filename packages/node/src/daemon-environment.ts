@@ -41,7 +41,7 @@ export async function environmentOfUnit(files: NodeFiles, runProgram: RunProgram
     show("--property=LoadState,Environment,EnvironmentFiles,UnsetEnvironment", UNIT),
   ]);
   if (manager === undefined || unit === undefined || !unit.includes("LoadState=loaded")) return undefined;
-  // Later ones win.
+  // A later value replaces an earlier one.
   const all = new Map([
     ...listOf("Environment", manager).flatMap(assignment),
     ...listOf("Environment", unit).flatMap(assignment),

@@ -4,7 +4,7 @@
 const LINE =
   /^[^\S\n]*(?:[#;](?:\\.|[^\\\n])*|([A-Za-z_]\w*)[^\S\n]*=((?:[^\S\n]*(?:'[^']*'|"(?:\\.|[^"\\])*"))*)[^\S\n]*((?:\\.|[^\\\n])*))$/gms;
 
-/** Lines that are no assignment are left out. */
+/** Ignores lines that are not assignments. */
 export function parseEnvironmentFile(text: string): [name: string, value: string][] {
   return [...text.matchAll(LINE)].flatMap(([, name, quoted = "", plain = ""]) =>
     name === undefined ? [] : [[name, unquoted(quoted) + unescaped(plain.trimEnd())] satisfies [string, string]],

@@ -15,7 +15,7 @@ interface SocketRequest extends Pick<RequestOptions, "method" | "headers"> {
   readonly limitMs: number;
 }
 
-/** A daemon answers within a millisecond; beyond this limit it is stuck. */
+/** A daemon responds within a millisecond; beyond this limit it is stuck. */
 const HEALTH_LIMIT_MS = 3_000;
 
 const MAX_HEALTH_BYTES = 1024 * 1024;

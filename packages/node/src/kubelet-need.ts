@@ -27,7 +27,7 @@ export interface KubeletUse {
 
 interface KubeletProcess {
   readonly startedAtMs: number;
-  /** Which files its two flags name. */
+  /** Whether its two flags name these files, others or none. */
   readonly flags: "these" | "others" | "none";
 }
 
@@ -35,8 +35,8 @@ interface KubeletProcess {
 const TICK_MS = 10;
 
 /**
- * A kubelet's start and a file's time are both up to 10 ms too early. A kubelet reads its configuration later than that after its
- * start, so it has read a change that close to it.
+ * A kubelet's start and a file's time are both up to 10 ms too early. A kubelet reads its configuration later than
+ * that after its start, so it has read a change within this time.
  */
 const PRECISION_MS = 10;
 
@@ -87,9 +87,10 @@ function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
     case "restart":
       return need.because === "configuration"
         ? [
-            `restart it when convenient, because ${paths.config} has changed since it was read: systemctl restart kubelet (running containers stay)`,
+            `restart it when convenient, because ${paths.config} has changed since it was read: ` +
+              "systemctl restart kubelet (running containers stay)",
           ]
-        : ["its unit has the flags, and it was not started with them yet", THEN_RESTART];
+        : ["its unit has the flags, but it was started without them", THEN_RESTART];
     case "by-hand":
       return [
         "it does not use ocir-broker yet: add to its command line, which systemctl cat kubelet shows:",

@@ -10,7 +10,7 @@ export interface Network {
   connect(address: string, port: number): Promise<string>;
 }
 
-/** A service gateway answers within milliseconds, a host on another continent within half a second. */
+/** A service gateway responds within milliseconds, a host on another continent within half a second. */
 const CONNECT_LIMIT_MS = 2_500;
 
 export function createNetwork(clock: Clock, connectLimitMs: number = CONNECT_LIMIT_MS): Network {

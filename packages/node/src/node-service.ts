@@ -23,12 +23,12 @@ export async function findKubelet(files: NodeFiles, runProgram: RunProgram): Pro
   const main = mainPid === undefined ? undefined : processAt(mainPid, files);
   const isNamed = ({ args }: ServiceProcess): boolean => basename(args[0] ?? "") === "kubelet";
   if (main !== undefined && isNamed(main)) return main;
-  // No systemd answers, or the main process is a shell that started the service's program.
+  // No systemd responds, or the main process is a shell that started the service's program.
   const processes = processesOfUnit(files);
   return processes.find(isNamed) ?? main ?? processes[0];
 }
 
-/** The text that `systemctl show` prints; undefined on the tree of another node, and if no systemd answers. */
+/** The text that `systemctl show` prints; undefined on the tree of another node, and if no systemd responds. */
 export async function showProperties(
   args: readonly string[],
   files: NodeFiles,

@@ -18,7 +18,7 @@ export function withTokenExchange(existing: string, audience: string | undefined
   const { serviceAccounts } = configIn(
     text,
     (errors) =>
-      `serviceAccounts.tokenExchange and serviceAccounts.audience cannot be added to ${DEFAULT_CONFIG_PATH}, so add them by hand: ${errors}`,
+      `add serviceAccounts.tokenExchange and serviceAccounts.audience to ${DEFAULT_CONFIG_PATH} by hand: ${errors}`,
   );
   const found = serviceAccounts.audience;
   if (audience === undefined || found === undefined || found === audience) return text;

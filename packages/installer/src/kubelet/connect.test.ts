@@ -55,7 +55,7 @@ describe("connect, then disconnect", () => {
       },
     ],
     ["service accounts", { serviceAccounts: "it's" }, (node) => node.write(BROKER_CONFIG, "log:\n  level: info\n")],
-  ])("give back every file, and a kubelet starts after each step: %s", async (_, options, arrange) => {
+  ])("restores every file, and a kubelet starts after each step: %s", async (_, options, arrange) => {
     const node = createNode();
     arrange(node);
     const before = node.snapshot();

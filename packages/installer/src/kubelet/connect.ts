@@ -26,7 +26,7 @@ import { configBelow } from "./pool-config.ts";
 export interface ConnectOptions {
   readonly kubeletConfig?: string | undefined;
   readonly binDir?: string | undefined;
-  /** One text, as a bootstrap gets it. */
+  /** The kubelet's arguments as one text, as a bootstrap gets them. */
   readonly kubeletArgs?: string | undefined;
   readonly kubeletVersion?: string | undefined;
   /** The audience of service-account tokens. */
@@ -79,7 +79,8 @@ function configurationStep(
     const { severity, code, file, path: place, message, fix } = found;
     throw new InstallError(
       "connect",
-      `a kubelet 1.${kubeletMinor} would not start with ${paths.config}, or may not: ${severity}: ${code}: ${[file, place].filter(Boolean).join(":")}: ${message}; ${fix}`,
+      `a kubelet 1.${kubeletMinor} would not start with ${paths.config}, or may not: ${severity}: ${code}: ` +
+        `${[file, place].filter(Boolean).join(":")}: ${message}; ${fix}`,
     );
   }
   return textStep("kubelet-configuration", path, text, {
@@ -97,7 +98,7 @@ function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; c
   return { isDirectory: read.directory, configFiles: read.files };
 }
 
-/** The file of a directory that has our entry, else a new one. */
+/** The file of a directory that has our entry; otherwise a new file. */
 function fileIn(directory: string, files: readonly ConfigFile[]): string {
   const ours = files.find(({ text }) => text.includes(PLUGIN_NAME));
   return ours?.path ?? `${withoutSlash(directory)}/${PLUGIN_NAME}.yaml`;
@@ -153,7 +154,7 @@ function withBrokerConfig(
     run: node.units.restartIfActive,
     changes: "restarts ocir-broker.service, if it runs",
     check: "systemd reports success",
-    undo: "none: it is restarted after its configuration is restored",
+    undo: "none: the service is restarted after its configuration is restored",
   };
   const final = brokerStep("broker-configuration", text, `the token exchange for the audience ${audience}`);
   const earlier = audienceIn(present);
@@ -186,8 +187,8 @@ function brokerStep(name: string, text: string, what: string): FileStep {
 }
 
 /**
- * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only when it is told to, as
- * before a restart of the kubelet, so a run that is rolled back leaves no flags there.
+ * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only at a daemon-reload,
+ * which precedes a restart of the kubelet, so a run that is rolled back leaves no flags there.
  */
 async function flagsSteps(
   { root, runProgram }: NodeContext,

@@ -38,14 +38,14 @@ interface KubeletNames {
   readonly binDirs: readonly string[];
 }
 
-/** Service accounts exist since this version, and later ones read the same. */
+/** The first version with service accounts; later ones have the same rules for our entries. */
 const SERVICE_ACCOUNTS_MINOR = 34;
 
 const FLAGS_VARIABLE = "KUBELET_EXTRA_ARGS=";
 
 const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubelet does, delete it";
 
-/** First, because what the kubelet names afterwards decides about the rest. */
+/** First, because the rest depends on what the kubelet still names afterwards. */
 export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
   const paths = pathsOf("flags", node, node.run.record());
   if (paths.length === 0) return { had: false, areRestored: true };
@@ -69,7 +69,7 @@ export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Pr
   const broker = of("broker").map((path) => ({ name: "broker-configuration", path }));
   let isRestored = run.restoreAll([...configs, ...broker]);
   if (broker.length > 0) await units.restartIfActive();
-  // By the configuration that is there now.
+  // Decided by the present configuration.
   const plugins = of("plugin").map((path) => {
     const content = { kind: "link", target: `${PLUGIN_FOLDER}/${basename(path)}` } as const;
     const instead = needsPlugin(path) ? { content, why: STILL_NAMED } : undefined;
@@ -149,12 +149,12 @@ function isConfigNeeded(path: string, names: KubeletNames | undefined, files: No
   return names.configs.some((named) => {
     const folder = files.resolve(named);
     if (folder === files.resolve(path)) return true;
-    // In a directory of configurations, the last one must stay.
+    // The last configuration of a directory must stay.
     return folder === files.resolve(dirname(path)) && pathsIn(folder, files).filter(isConfigName).length <= 1;
   });
 }
 
-/** Uncertain counts as needed, which costs one small file. */
+/** If it is uncertain, the plugin stays, which costs one small file. */
 function isPluginNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
   if (names === undefined) return true;
   const plugin = basename(path);

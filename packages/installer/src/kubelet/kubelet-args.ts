@@ -10,7 +10,7 @@ export function wordsOf(text: string): string[] {
   return words.map((word) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, "$1$2"));
 }
 
-/** Those of our two flags that the arguments lack. */
+/** The flags of our two that the arguments lack. */
 export function missingFlags(kubeletArgs: string, { config, binDir }: KubeletFiles): string {
   const args = wordsOf(kubeletArgs);
   return [[CONFIG_FLAG, config] as const, [BIN_DIRECTORY_FLAG, binDir] as const]

@@ -21,7 +21,7 @@ export const DEFAULT_PATHS: KubeletFiles = {
   binDir: PLUGIN_FOLDER,
 };
 
-/** Of a node whose kubelet does not say its version. */
+/** For a node whose kubelet does not report its version. */
 const METADATA_LIMIT_MS = 30_000;
 
 export async function readKubeletPaths({ root, runProgram }: NodeContext): Promise<KubeletFiles> {
@@ -45,7 +45,7 @@ export function withoutSlash(path: string): string {
   return path.replace(/(?<=.)\/+$/, "");
 }
 
-/** @throws {InstallError} `path-untrusted` if another user than root can change the path. */
+/** @throws {InstallError} `path-untrusted` if a user other than root can change the path. */
 export function assertRoots(path: string, root: string): void {
   const error = pathErrorOf(path, root);
   if (error !== undefined) throw new InstallError("path-untrusted", error.replace(/^path-untrusted: /, ""));

@@ -108,7 +108,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
       const [one, two] = [path, other].map((name) => fs.statSync(at(name), { throwIfNoEntry: false }));
       return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
     },
-    /** Whatever it is, without an error if it cannot be removed. */
+    /** Removes whatever is at the path; ignores a failure. */
     clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
     /** The folders, and those above them, that do not exist; the upper ones first. */
     missingFolders(paths: readonly string[]): string[] {
@@ -125,7 +125,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
       change.mkdirSync(at(path), { mode });
       change.chmodSync(at(path), mode);
     },
-    /** Does nothing if something is in it. */
+    /** Removes an empty folder; does nothing if it has content. */
     removeFolder(path: string): void {
       if (isThere(path) && fs.readdirSync(at(path)).length === 0) change.rmdirSync(at(path));
     },
@@ -158,7 +158,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
       remove(path + NEW);
       remove(path + PREVIOUS);
     },
-    /** Writes a file of the installer's own. */
+    /** Writes one of the installer's own files. */
     save(path: string, text: string, mode = 0o600): void {
       change.mkdirSync(at(dirname(path)), { recursive: true, mode: 0o755 });
       try {
@@ -172,7 +172,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
   };
 }
 
-/** The state that a content leads to. */
+/** The state of a path that has this content. */
 export function stateAfter(content: Content): PathState {
   switch (content.kind) {
     case "absent":

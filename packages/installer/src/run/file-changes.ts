@@ -8,7 +8,7 @@ import { newSavedName, type PendingChange, saveOriginal, writeRecord } from "./r
 import { isOurLink, isOurs, newPending, type RunState } from "./run-state.ts";
 import type { FileStep } from "./step.ts";
 
-/** A text in our do-nothing programs, the shell form included. */
+/** A text that each form of our do-nothing program contains. */
 const DO_NOTHING_MARK = "ocir-broker do-nothing provider";
 const MAX_DO_NOTHING_BYTES = 256 * 1024;
 
@@ -26,7 +26,7 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
     planned.flatMap(({ step }) => (isAbsent(step) ? [] : [dirname(step.path)])),
   );
   const files = Object.fromEntries(planned.map(({ step, change }) => [step.path, change]));
-  // In memory first: a write that fails may have replaced the file.
+  // Counted as changed before the write, because a failed write may have replaced the file.
   state.record = {
     ...state.record,
     pending: { ...pending, files: { ...pending.files, ...files }, folders: [...pending.folders, ...folders] },
@@ -43,14 +43,14 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
 
 /** Undefined if the path has the content already. */
 function planOf(state: RunState, { path, content }: FileStep): PendingChange | undefined {
-  // A second change within a run keeps what was there before the first.
+  // A second change within a run keeps the original from before the first.
   const earlier = state.record.pending?.files[path];
   const entry = earlier?.entry ?? state.record.files[path];
   const previous = state.disk.stateOf(path);
   const written = stateAfter(content);
   const isProgram = content.kind === "copy";
   const hasMode = !isProgram || (previous !== "absent" && state.disk.modeOf(path) === content.mode);
-  // What somebody else has written stays theirs, also if we would write the same.
+  // A file that others have written remains theirs, even if its content is what we would write.
   const isKnown = entry?.written === written || (!isProgram && !isOurLink(written));
   if (previous === written && hasMode && isKnown) return undefined;
   const common = { written, ...(isProgram ? { isProgram } : {}) };
@@ -75,7 +75,7 @@ function prepare(state: RunState, { path, content }: FileStep, { entry: { saved 
   state.disk.stage(path, content);
 }
 
-/** Whether a path's content must not be kept as somebody else's: our links, and what an earlier failure has left. */
+/** Whether a path's content is not an original to keep: one of our links, or what an earlier failure has left. */
 function isNeverOriginal(disk: Disk, path: string, state: PathState): boolean {
   if (!state.startsWith("file:")) return isOurLink(state);
   const bytes = disk.read(path);

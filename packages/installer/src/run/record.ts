@@ -11,16 +11,16 @@ const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;
 const REPLACED = `${STATE_FOLDER}/replaced`;
 
-/** A later release with another format must not be misread. */
+/** Another number means a later release's format, which must not be misread. */
 const FORMAT = 1;
 
 export interface Entry {
-  /** Before our first change. */
+  /** The state before our first change. */
   readonly original: PathState;
-  /** A copy of the original; only if that is a file. */
+  /** Path of the original's copy, if the original is a file. */
   readonly saved?: string;
   readonly written: PathState;
-  /** While `written` is being replaced. */
+  /** The next state, while `written` is being replaced. */
   readonly next?: PathState;
   /** A file of the archive, which has no original and goes with the program. */
   readonly isProgram?: true;
@@ -28,7 +28,7 @@ export interface Entry {
 
 /** A path that an unfinished run changes. */
 export interface PendingChange {
-  /** Before the run. A previous file is kept next to the path. */
+  /** The state before the run. A previous file is kept next to the path. */
   readonly previous: PathState;
   readonly entry: Entry;
   /** What the run has written before, if it changes the path more than once. */
@@ -66,7 +66,7 @@ export function readRecord(disk: Disk): InstallationRecord {
   return record;
 }
 
-/** Removes it if it has nothing to say. */
+/** Saves the record, or removes it if it is empty. */
 export function writeRecord(disk: Disk, record: InstallationRecord): void {
   const { version, files, folders, pending, untidy } = record;
   if (version === undefined && pending === undefined && untidy === undefined && Object.keys(files).length === 0) {
@@ -79,7 +79,7 @@ export function writeRecord(disk: Disk, record: InstallationRecord): void {
   disk.save(RECORD, `${JSON.stringify({ format: FORMAT, ...record }, undefined, 1)}\n`);
 }
 
-/** Removes what a kill has left of a record that was being written. */
+/** Removes a partial record that a kill has left. */
 export function tidyRecord(disk: Disk): void {
   disk.tidy(RECORD);
   disk.removeFolder(STATE_FOLDER);
@@ -97,7 +97,7 @@ export function originalText(disk: Disk, { original, saved }: Entry): string | u
   return original === "absent" ? undefined : "";
 }
 
-/** A name for the copy of a path's original that no other copy has. */
+/** A name for the copy of a path's original, different from those of all other copies. */
 export function newSavedName(disk: Disk, path: string): string {
   for (let number = 1; ; number += 1) {
     const name = `${REPLACED}${path}/before${number === 1 ? "" : `-${number}`}`;
@@ -116,7 +116,7 @@ export function forgetSaved(disk: Disk, saved: string | undefined): void {
   for (let folder = dirname(saved); folder.startsWith(REPLACED); folder = dirname(folder)) disk.removeFolder(folder);
 }
 
-/** Ours alone: the copies may be private. */
+/** Readable by root only, because the copies may be private. */
 function makeFolders(disk: Disk, path: string): void {
   for (const folder of disk.missingFolders([path]))
     disk.makeFolder(folder, folder.startsWith(STATE_FOLDER) ? 0o700 : 0o755);
@@ -125,7 +125,7 @@ function makeFolders(disk: Disk, path: string): void {
 function recordError(what: string): InstallError {
   return new InstallError(
     "record",
-    `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and restore by hand what ${REPLACED} holds`,
+    `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and restore the files in ${REPLACED} by hand`,
   );
 }
 

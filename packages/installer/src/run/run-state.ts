@@ -14,7 +14,7 @@ export interface RunState {
   readonly steps: StepResult[];
   /** Files that stay, and why. */
   readonly left: NonNullable<NodeResult["left"]>[number][];
-  /** For people: one line for each step that changes something. */
+  /** Prints one line for people for each step that changes something. */
   say(line: string): void;
 }
 

@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly disk: Disk;
   /** Ends the run before its next step. */
   readonly signal?: AbortSignal;
-  /** For people: one line for each step that changes something. */
+  /** Prints one line for people for each step that changes something. */
   say(line: string): void;
 }
 
@@ -48,7 +48,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
     }
   }
 
-  /** The end of a run: nothing of it is rolled back any more. */
+  /** Ends a run: nothing of it can be rolled back any more. */
   function commit(version: string | undefined = state.record.version): void {
     const { pending = newPending(state.record) } = state.record;
     const changed = Object.entries(pending.files).map(([path, { entry }]) => [path, entry] as const);

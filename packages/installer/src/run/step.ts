@@ -28,7 +28,7 @@ export interface FileStep extends Described {
   readonly content: Content;
 }
 
-/** Changes no file that is recorded: reloads systemd, enables and starts units, asks the daemon. */
+/** Changes no file that is recorded: reloads systemd, enables and starts units, tries the daemon. */
 export interface ActionStep extends Described {
   readonly kind: "action";
   /** @throws {InstallError} the run is rolled back. */
@@ -38,10 +38,10 @@ export interface ActionStep extends Described {
 
 export type Step = FileStep | ActionStep;
 
-/** Gives a path of ours back: what was there before the first change. A file that somebody else has changed since stays. */
+/** Restores what was there before our first change. A file that somebody else has changed since stays. */
 export interface RestoreStep {
   readonly name: string;
   readonly path: string;
-  /** If nothing was there before, but a kubelet still names the path: what stays instead, and why, in words. */
+  /** The file that stays, with the reason in words, if nothing was there before but a kubelet still names the path. */
   readonly instead?: { readonly content: Content; readonly why: string } | undefined;
 }

@@ -9,9 +9,9 @@ import { isOurLink, isOurs, putBack, type RunState, report, type StepResult, sav
 import type { RestoreStep } from "./step.ts";
 
 /**
- * Brings back what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
+ * Restores what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
  *
- * @param isNow false for paths that a later call brings back.
+ * @param isNow false for paths that a later call restores.
  * @returns the paths that the run had changed, without those for later.
  */
 export function rollBack(state: RunState, isNow: (path: string) => boolean = () => true): string[] {
@@ -64,7 +64,7 @@ function rollBackPath(state: RunState, path: string, { previous, entry, earlier 
   if (entry.saved !== state.record.files[path]?.saved) forgetSaved(state.disk, entry.saved);
 }
 
-/** Restores each path, also after one that cannot be restored, which is then named. @returns whether all are restored. */
+/** Restores each path. One that cannot be restored is named, and the others continue. @returns whether all are restored. */
 export function restoreAll(state: RunState, list: readonly RestoreStep[]): boolean {
   let isAll = true;
   for (const step of list) {
@@ -83,7 +83,7 @@ export function restoreAll(state: RunState, list: readonly RestoreStep[]): boole
 }
 
 /**
- * Records what is restored. A kill before it loses nothing: each path is either ours or restored, so the next removal continues.
+ * Records what is restored. A kill before this loses nothing: each path is either ours or restored, so the next removal continues.
  *
  * @param isRemoved whether the programs are gone too.
  */

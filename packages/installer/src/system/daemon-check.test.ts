@@ -37,8 +37,8 @@ it.each<[what: string, result: ProgramResult]>([
 });
 
 it.each<[what: string, result: ProgramResult, reason: string]>([
-  ["text that is no response", printed("all is well"), "cannot be decoded"],
-  ["no answer", { silent: true }, "did not answer"],
+  ["text that is not a response", printed("all is well"), "cannot be decoded"],
+  ["no response", { silent: true }, "did not respond"],
   ["a missing plugin", { failure: "ENOENT" }, "ENOENT"],
   ["no daemon", printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" }), "shim-timeout"],
   ["a crash", printed("", { exitCode: null, signal: "SIGSEGV" }), "SIGSEGV"],

@@ -1,4 +1,4 @@
-/** Asks the daemon for one image, through the plugin, as the kubelet asks. */
+/** Requests credentials for one image through the plugin, as the kubelet does. */
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { InstallError } from "../install-error.ts";
@@ -12,10 +12,10 @@ const LIMIT_MS = 30_000;
 const REGION_LIMIT_MS = 3_000;
 const MAX_REASON = 600;
 
-/** A daemon's error of the cloud is an answer: it recovers from that by itself. */
+/** Errors of Oracle's services do not fail the check, because the daemon retries them. */
 const CLOUD_ERROR = /^ocir-broker: (?!shim-)[a-z][a-z-]*: /;
 
-/** @throws {InstallError} `plugin` if no daemon answers, or if a kubelet could not decode the answer. */
+/** @throws {InstallError} `plugin` if no daemon responds, or if a kubelet could not decode the response. */
 export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
   const { clock, metadataUrl: baseUrl } = node;
   const metadata = { clock, baseUrl, limitMs: REGION_LIMIT_MS };
@@ -31,20 +31,19 @@ export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
     stdin: `${JSON.stringify(request)}\n`,
     limitMs: LIMIT_MS,
   });
-  if ("silent" in result) throw new InstallError("plugin", "the plugin was asked, and did not answer within 30 s");
-  if ("failure" in result)
-    throw new InstallError("plugin", `the plugin was asked, and could not be started: ${result.failure}`);
+  if ("silent" in result) throw new InstallError("plugin", "the plugin did not respond within 30 s");
+  if ("failure" in result) throw new InstallError("plugin", `the plugin could not be started: ${result.failure}`);
   const { exitCode, signal, stdout, stderr } = result;
   const said = stderr.trim().slice(0, MAX_REASON);
   if (exitCode === 0) {
     const response = decodeCredentialProviderResponse(stdout);
     if ("problem" in response) {
-      throw new InstallError("plugin", `the plugin was asked: the response cannot be decoded: ${response.problem}`);
+      throw new InstallError("plugin", `the plugin's response cannot be decoded: ${response.problem}`);
     }
     return;
   }
   if (!CLOUD_ERROR.test(said)) {
-    throw new InstallError("plugin", `the plugin was asked, and ended with ${exitCode ?? signal}: ${said}`);
+    throw new InstallError("plugin", `the plugin ended with ${exitCode ?? signal}: ${said}`);
   }
-  node.say(`no credentials yet, which the broker recovers from: ${said}`);
+  node.say(`no credentials yet; the broker retries: ${said}`);
 }

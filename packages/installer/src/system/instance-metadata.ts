@@ -11,13 +11,13 @@ const REQUEST_MS = 10_000;
 
 export interface MetadataOptions {
   readonly clock: Clock;
-  /** Undefined: Oracle's addresses. */
+  /** Base URL; undefined for Oracle's addresses. */
   readonly baseUrl: string | undefined;
-  /** Of all attempts. */
+  /** Time limit of all attempts together. */
   readonly limitMs: number;
 }
 
-/** @returns undefined if the metadata service does not answer, or does not have the key: `/instance/canonicalRegionName`. */
+/** @returns undefined if the metadata service does not respond, or does not have the key: `/instance/canonicalRegionName`. */
 export async function readInstanceMetadata(
   key: MetadataPath,
   { clock, baseUrl, limitMs }: MetadataOptions,

@@ -12,7 +12,7 @@ const LOCK = "/run/ocir-broker-install.lock";
 
 const WAIT_SECONDS = 300;
 
-/** Waits for another installer, and says so. @throws {InstallError} `lock` */
+/** Waits for another installer, and reports that. @throws {InstallError} `lock` */
 export async function withLock<Result>(
   { disk, say }: Pick<NodeContext, "disk" | "say">,
   work: () => Promise<Result>,
@@ -21,13 +21,13 @@ export async function withLock<Result>(
   refuseOthersLock(path);
   let lock = await hold(path, ["-n"]);
   if (lock === undefined) {
-    say("another installation runs on this node: waiting for its end");
+    say("waiting for another installation on this node to end");
     lock = await hold(path, ["-w", String(WAIT_SECONDS)]);
   }
   if (lock === undefined)
     throw new InstallError(
       "lock",
-      `another installation of ocir-broker has not ended for 5 minutes: see who with fuser -v ${path}`,
+      `another installation of ocir-broker still runs after 5 minutes: find it with fuser -v ${path}`,
     );
   try {
     return await work();

@@ -8,13 +8,13 @@ export interface NodeContext {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly runProgram: RunProgram;
-  /** Of this program. */
+  /** The version of this program. */
   readonly version: string;
   /** `/`, or a test's folder. */
   readonly root: string;
-  /** Of the instance metadata service, if it is not Oracle's. */
+  /** Base URL of the instance metadata service, if it is not Oracle's. */
   readonly metadataUrl: string | undefined;
-  /** For people: one line for each step and each problem. */
+  /** Prints one line for people for each step and each problem. */
   say(line: string): void;
 }
 

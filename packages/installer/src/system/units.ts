@@ -50,14 +50,14 @@ export function createUnits(node: NodeContext) {
       if (shown === undefined || !shown.includes("Result=success")) break;
       await sleep(RESULT_PAUSE_MS, node.clock);
     }
-    return (shown ?? "no answer from systemd").trim().replaceAll("\n", ", ");
+    return (shown ?? "no response from systemd").trim().replaceAll("\n", ", ");
   }
 
   const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
 
   return {
     reload: () => tellRunning("daemon-reload"),
-    /** At the first installation only: an administrator may have disabled them since. */
+    /** Called at the first installation only, because an administrator may disable the units later. */
     enable: () => tell("--quiet", "enable", SERVICE, SOCKET),
     mask: () => tell("--quiet", "mask", ...(isRunning ? ["--now"] : []), ...ALL),
     unmask: () => tell("--quiet", "unmask", ...ALL),
@@ -89,7 +89,7 @@ export function createUnits(node: NodeContext) {
       if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
       return `${SERVICE} does not start (${await resultOfStart()})`;
     },
-    /** For a changed configuration. */
+    /** Restarts the service after a change of its configuration. */
     async restartIfActive(): Promise<void> {
       if (isRunning && !isDisabled(node)) await tell("try-restart", SERVICE);
     },
