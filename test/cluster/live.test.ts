@@ -1,19 +1,30 @@
 /**
  * The first run in a tenancy (test/live) from start to end on a real Kubernetes, with the simulator as Oracle's services. Stand-ins for
- * terraform, which has no provider here, and for skopeo, because the simulator serves any image.
+ * terraform, which has no provider here, and for skopeo, because the simulator serves any image and keeps none.
  */
+import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { makeArchives } from "../system/install/archives.ts";
+import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
+import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
+import { makeImage } from "./pull-secrets-image.ts";
 import { CONTROL_URL } from "./services.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
 
 const RUN_LIMIT_MS = 900_000;
 const RESULT = "/run/live-run.json";
 const CALLS = "/run/live-calls";
 const OUTPUTS = "/run/live-outputs.json";
+const DEPLOYMENT_PATCH = "/run/live-deployment.json";
+/** In the checkout, which is /opt/checkout inside the node. */
+const PACKAGES = "dist/test-live";
 
 const TERRAFORM = `#!/bin/sh
 echo "terraform $1" >>${CALLS}
@@ -25,21 +36,44 @@ case "$*" in
 esac
 `;
 const SKOPEO = `#!/bin/sh
+case "$1 $2" in
+  "inspect --raw")
+    token=$(sed -n 's/.*"password":"\\([^"]*\\)".*/\\1/p' "$4")
+    exec curl -sSf -H "Authorization: Bearer $token" https://${REGISTRY_HOST}/v2/acme/live/manifests/1 ;;
+  "copy --all") shift ;;
+esac
 echo "skopeo $4 $5" >>${CALLS}
 grep -q '"auth":"QkVBUkVSX1RPS0VOOm' "$3"
+`;
+/** The real one; the controller's pods then find the simulator. */
+const HELM_FOR_SIMULATOR = `#!/bin/sh
+HOME=/run /usr/bin/helm "$@" >/dev/null && curl -sSf --cacert ${CLUSTER_CA} -H 'Authorization: Bearer ${ADMIN_TOKEN}' \\
+  -H 'Content-Type: application/apply-patch+yaml' --data-binary @${DEPLOYMENT_PATCH} -X PATCH \\
+  '${API_SERVER}${DEPLOYMENT}?fieldManager=test' >/dev/null
 `;
 
 describeCluster("the first run in a tenancy", (minor) => {
   let node: KubernetesNode;
 
   beforeAll(async () => {
-    const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
-    node = started;
+    buildHelm();
+    const made = await makeImage(join(CHECKOUT, PACKAGES));
+    await makeHelmChart(
+      { version: VERSION, epochS: 1_767_225_600 },
+      { name: "ocir-pull-secrets", imageDigest: made.digest, alertRules: "groups: []\n" },
+      { work: join(CHECKOUT, PACKAGES, "chart"), output: join(CHECKOUT, PACKAGES) },
+    );
+    const files = [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }];
+    // Not while the node boots, whose time limit passes while this blocks.
+    const archives = await makeArchives();
+    node = await startKubernetes({ minor, hasPodNetwork: true, files });
     const run = await node.install(archives.good);
     expect([run.exitCode, run.stderr]).toEqual([
       0,
       expect.stringMatching(/kubelet: --image-credential-provider-config/),
     ]);
+    await loadImage(node, `/opt/checkout/${PACKAGES}/${made.image}`, `${REGISTRY_HOST}/acme/live`, made.digest);
+    await createReleaseNamespace(node);
     return () => node.stop();
   });
 
@@ -47,6 +81,8 @@ describeCluster("the first run in a tenancy", (minor) => {
     const { root } = node;
     root.write("/usr/local/bin/terraform", TERRAFORM, 0o755);
     root.write("/usr/local/bin/skopeo", SKOPEO, 0o755);
+    root.write("/usr/local/bin/helm", HELM_FOR_SIMULATOR, 0o755);
+    root.write(DEPLOYMENT_PATCH, JSON.stringify(SIMULATED));
     const kubeconfig = root.read("/etc/kubernetes/admin.conf").toString();
     const outputs = { registry_host: REGISTRY_HOST, namespace: "acme", repository: "live", kubeconfig };
     const values = Object.entries(outputs).map(([name, value]) => [name, { value }]);
@@ -59,7 +95,8 @@ describeCluster("the first run in a tenancy", (minor) => {
       "--compartment",
       "ocid1.compartment.b",
     ];
-    const command = ["/opt/checkout/test/live/main.ts", ...tenancy, "--on-node", "sh -s", "--output", RESULT];
+    const places = ["--on-node", "sh -s", "--packages", `/opt/checkout/${PACKAGES}`, "--output", RESULT];
+    const command = ["/opt/checkout/test/live/main.ts", ...tenancy, ...places];
     const env = { PATH: "/usr/local/bin:/usr/bin:/bin" };
     const { stderr, exitCode } = await root.exec(NODE, command, { env, timeoutMs: RUN_LIMIT_MS });
     const text = root.read(RESULT).toString();
@@ -68,13 +105,15 @@ describeCluster("the first run in a tenancy", (minor) => {
     expect([exitCode, differences, transcript.format], stderr).toEqual([0, [], 1]);
     expect(steps.map(({ name }: { name: string }) => name)).toEqual([
       ...["terraform apply", "push", "node", "pull", "doctor", "record", "policy taken", "policy given"],
-      ...["service accounts", "SELinux denials", "terraform destroy"],
+      ...["pull secrets", "service accounts", "SELinux denials", "terraform destroy"],
     ]);
     expect(text).not.toMatch(/ocid1|acme|ashburn/);
     expect(root.read(CALLS).toString()).toBe(
       `${["init", "apply", "output"].map((name) => `terraform ${name}\n`).join("")}` +
         `skopeo docker://registry.k8s.io/pause:3.10 docker://${REGISTRY_HOST}/acme/live:1\n` +
-        `${"terraform init\nterraform apply\nterraform output\n".repeat(2)}terraform destroy\n`,
+        "terraform init\nterraform apply\nterraform output\n".repeat(2) +
+        `skopeo oci-archive:/opt/checkout/${PACKAGES}/ocir-pull-secrets-${VERSION}.oci.tar ` +
+        `docker://${REGISTRY_HOST}/acme/live:pull-secrets\nterraform destroy\n`,
     );
   });
 });

@@ -18,12 +18,12 @@ const CHECKOUT = join(import.meta.dirname, "../..");
 const CHECKOUT_ON_NODE = "/opt/checkout";
 const FOLDER = "dist/test-pull-secrets";
 const REPOSITORY = "registry.example.com/ocir-pull-secrets";
-const DEPLOYMENT = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
+export const DEPLOYMENT = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
 const READY_LIMIT_MS = 120_000;
 
-/** The simulator's hosts and authority, as DNS and public authorities are for real ones. */
-const SIMULATED = {
+/** The simulator's hosts and authority, as DNS and public authorities are for real ones. For server-side apply. */
+export const SIMULATED = {
   apiVersion: "apps/v1",
   kind: "Deployment",
   metadata: { name: "ocir-pull-secrets" },
@@ -70,18 +70,8 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
   try {
     await node.bootstrap();
     await node.control("/iam", { granted: false });
-    const images = ["-n", "k8s.io", "images"];
-    const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
-    await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
-    await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
-    await createNamespace(node, RELEASE_NAMESPACE);
-    const restricted = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
-    await node.api.request("PATCH", namespacePath(RELEASE_NAMESPACE), restricted);
-    const data = { "ca.crt": node.root.read(SIMULATOR_CA).toString() };
-    await node.api.request("POST", `${namespacePath(RELEASE_NAMESPACE)}/configmaps`, {
-      metadata: { name: "simulator" },
-      data,
-    });
+    await loadImage(node, join(CHECKOUT_ON_NODE, FOLDER, made.image), REPOSITORY, made.digest);
+    await createReleaseNamespace(node);
     const image = { repository: REPOSITORY, digest: made.digest, pullPolicy: "Never" };
     await helm(node, "install", { image });
     const applied = await requestAs(node.root)("APPLY", `${DEPLOYMENT}?fieldManager=test`, SIMULATED);
@@ -96,6 +86,23 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
     await node.stop();
     throw new Error(stdout, { cause: error });
   }
+}
+
+/** With the authority that `SIMULATED` mounts. */
+export async function createReleaseNamespace(node: KubernetesNode): Promise<void> {
+  await createNamespace(node, RELEASE_NAMESPACE);
+  const restricted = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
+  await node.api.request("PATCH", namespacePath(RELEASE_NAMESPACE), restricted);
+  const data = { "ca.crt": node.root.read(SIMULATOR_CA).toString() };
+  const path = `${namespacePath(RELEASE_NAMESPACE)}/configmaps`;
+  await node.api.request("POST", path, { metadata: { name: "simulator" }, data });
+}
+
+/** Into the runtime, as if it had been pulled. @param file inside the node */
+export async function loadImage({ root }: KubernetesNode, file: string, repository: string, digest: string) {
+  const images = ["-n", "k8s.io", "images"];
+  await root.run("ctr", [...images, "import", "--base-name", repository, file]);
+  await root.run("ctr", [...images, "tag", `${repository}:${VERSION}`, `${repository}@${digest}`]);
 }
 
 async function upgrade(cluster: ReturnType<typeof createCluster>, values: Readonly<Record<string, unknown>>) {

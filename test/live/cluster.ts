@@ -1,7 +1,8 @@
 /** The cluster with its one node, through kubectl. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CoreV1Event, V1Node, V1Pod } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Node, V1Pod, V1Secret } from "@kubernetes/client-node";
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { until } from "@ocir-broker/testkit/until";
 import { runProgram } from "./run-program.ts";
 
@@ -120,6 +121,25 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     },
     async createServiceAccount(name: string): Promise<void> {
       await apply(JSON.stringify({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } }));
+    },
+    /** Installs the chart of pull secrets with this image's repository, and waits for its replicas. */
+    async installPullSecrets(chart: string, repository: string, names: readonly string[]): Promise<void> {
+      const release = ["ocir-pull-secrets", chart, "--namespace", "ocir-pull-secrets", "--create-namespace"];
+      const values = ["--set", `image.repository=${repository}`, "--set", `names={${names}}`];
+      await runProgram(["helm", "upgrade", "--install", ...release, ...values], { env });
+      const deployment = ["--namespace", "ocir-pull-secrets", "deployment/ocir-pull-secrets"];
+      await kubectl(["rollout", "status", ...deployment, "--timeout=600s"]);
+    },
+    async createPullSecret(name: string, registry: string): Promise<void> {
+      const metadata = { name, namespace };
+      const apiVersion = `${api.group}/${api.version}`;
+      await apply(JSON.stringify({ apiVersion, kind: "OCIRPullSecret", metadata, spec: { registries: [registry] } }));
+    },
+    /** @returns the content of `.dockerconfigjson`. */
+    async untilPullSecret(name: string): Promise<string> {
+      await inNamespace("wait", `ocirps/${name}`, "--for=condition=Ready", "--timeout=300s");
+      const { data } = await read<V1Secret>("get", "secret", name);
+      return Buffer.from(data?.[".dockerconfigjson"] ?? "", "base64").toString();
     },
     /** Of the API server's own tokens, which OKE's token exchange accepts. */
     async audience(): Promise<string> {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Transcript } from "@ocir-broker/doctor/recording/transcript";
 import { compareTranscripts } from "../../packages/doctor/test/transcript-comparison.ts";
 import { type Cluster, clusterOf, type Pod } from "./cluster.ts";
+import { usePullSecrets } from "./pull-secrets.ts";
 import { runProgram } from "./run-program.ts";
 import { simulatorTranscript } from "./simulator-transcript.ts";
 import { createTerraform, type Made } from "./terraform.ts";
@@ -109,6 +110,10 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
       await terraform.apply({ mayPull: true });
       return await cluster.untilRunning(pod(denied?.pod ?? "after-policy", image));
     });
+    // Before the kubelet pulls for service accounts only, which have no right to the controller's image.
+    await step("pull secrets", () =>
+      usePullSecrets({ ...options, cluster, made, authFile: authFileIn(folder), folder }),
+    );
     await step("service accounts", () => useServiceAccounts(cluster, image));
     await step("SELinux denials", () => cluster.onNode(DENIALS));
   }
@@ -130,6 +135,8 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
   return { format: 1, version, oracleLinux, steps, differences, transcript };
 }
 
+const authFileIn = (folder: string) => join(folder, "auth.json");
+
 const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
 
 /** As in docs/laptop-and-ci.md: a token of the person who runs this. */
@@ -140,7 +147,7 @@ async function push(
 ): Promise<void> {
   const password = (await runProgram([broker, "get", "--output", "password", image])).trim();
   const auth = Buffer.from(`BEARER_TOKEN:${password}`).toString("base64");
-  const authFile = join(folder, "auth.json");
+  const authFile = authFileIn(folder);
   writeFileSync(authFile, JSON.stringify({ auths: { [registryHost]: { auth } } }), { mode: 0o600 });
   await runProgram(["skopeo", "copy", "--dest-authfile", authFile, `docker://${source}`, `docker://${image}`]);
 }

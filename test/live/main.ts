@@ -11,6 +11,7 @@ const USAGE = `usage: npm run live -- --region REGION --tenancy OCID --compartme
   --kubernetes VERSION      of cluster and node; default v1.34.1
   --image IMAGE             is copied into the repository; default registry.k8s.io/pause:3.10
   --on-node COMMAND         runs the shell script on its stdin on the node, as root; default: kubectl debug
+  --packages FOLDER         of npm run package, or of a release; default dist/packages
   --output FILE             the result; default live-run.json
 `;
 
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     kubernetes: { type: "string", default: "v1.34.1" },
     image: { type: "string", default: "registry.k8s.io/pause:3.10" },
     "on-node": { type: "string" },
+    packages: { type: "string", default: join(import.meta.dirname, "../../dist/packages") },
     output: { type: "string", default: "live-run.json" },
   },
 });
@@ -36,7 +38,7 @@ if (region === undefined || tenancy === undefined || compartment === undefined) 
     oracleLinux: values["oracle-linux"],
     onNode: values["on-node"]?.split(" "),
     broker: join(import.meta.dirname, "../../dist/ocir-broker"),
-    packages: join(import.meta.dirname, "../../dist/packages"),
+    packages: values.packages,
     version: cliPackage.version,
     say: (line) => void process.stderr.write(`${line}\n`),
   });

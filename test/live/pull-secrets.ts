@@ -1,0 +1,70 @@
+/** The controller of pull secrets in the cluster, and the Secrets of two service accounts, of which Terraform's policy covers `puller` only. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "@ocir-broker/testkit/until";
+import type { Cluster } from "./cluster.ts";
+import { runProgram } from "./run-program.ts";
+import type { Made } from "./terraform.ts";
+
+interface PullSecretsOptions {
+  readonly cluster: Cluster;
+  readonly made: Pick<Made, "registryHost" | "image">;
+  /** For registry and repository, to push the controller's image. */
+  readonly authFile: string;
+  readonly packages: string;
+  readonly version: string;
+  readonly folder: string;
+}
+
+/** A policy takes a while to reach the registry. */
+const POLICY_LIMIT_MS = 600_000;
+const POLL_MS = 5_000;
+
+/** @returns the seconds until the Secrets exist, and why the registry refuses the one without a policy. */
+export async function usePullSecrets(options: PullSecretsOptions): Promise<{ seconds: number; denied: string }> {
+  const { cluster, made, authFile, packages, version, folder } = options;
+  const repository = made.image.replace(/:\w+$/, "");
+  const archive = `oci-archive:${join(packages, `ocir-pull-secrets-${version}.oci.tar`)}`;
+  await runProgram([
+    "skopeo",
+    "copy",
+    "--all",
+    "--dest-authfile",
+    authFile,
+    archive,
+    `docker://${repository}:pull-secrets`,
+  ]);
+  const names = ["puller", "other"];
+  await cluster.installPullSecrets(join(packages, `ocir-pull-secrets-${version}.tgz`), repository, names);
+  for (const name of names) await cluster.createServiceAccount(name);
+  const startedAtMs = performance.now();
+  for (const name of names) await cluster.createPullSecret(name, made.registryHost);
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, `${name}.json`);
+      writeFileSync(path, await cluster.untilPullSecret(name), { mode: 0o600 });
+      return path;
+    }),
+  );
+  const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+  const [allowed = "", denied = ""] = files;
+  let refusal: string | undefined;
+  const isPulled = async () => {
+    refusal = await refusalOf(allowed, made.image);
+    return refusal === undefined;
+  };
+  await until("the Secret of puller works", isPulled, POLICY_LIMIT_MS, POLL_MS).catch((cause) => {
+    throw new Error(`the Secret of a service account with a policy was refused: ${refusal}`, { cause });
+  });
+  const message = await refusalOf(denied, made.image);
+  if (message === undefined) throw new Error("the Secret of a service account without a policy was accepted");
+  return { seconds, denied: message };
+}
+
+/** Reads the image's manifest with the Secret's credentials alone. Undefined if the registry allows it. */
+function refusalOf(authFile: string, image: string): Promise<string | undefined> {
+  return runProgram(["skopeo", "inspect", "--raw", "--authfile", authFile, `docker://${image}`]).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
