@@ -175,7 +175,8 @@ function warnOfAudience({ say }: NodeRun, files: NodeFiles, { path, content }: F
   const wrong = entries.find(({ audience }) => !accepted.includes(audience));
   if (accepted.length === 0 || wrong === undefined) return;
   say(
-    `WARNING: the entry's audience is ${wrong.audience}, and OKE's token exchange accepts only the API server's, ${accepted.join(" or ")}: ocir-broker node connect --service-accounts ${accepted[0]}`,
+    `WARNING: the entry's audience is ${wrong.audience}, and OKE's token exchange accepts only the API server's, ` +
+      `${accepted.join(" or ")}: ocir-broker node connect --service-accounts ${accepted[0]}`,
   );
 }
 
