@@ -8,7 +8,7 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect.ts";
@@ -183,17 +183,30 @@ describe("installNode with the configuration of the node's pool", () => {
     expect(node.snapshot()).toEqual(before);
   });
 
-  it("writes a file that only root may read, since a proxy's URL may have a password", async () => {
+  it.each<[what: string, arrange: (node: ReturnType<typeof createConfiguredNode>) => unknown]>([
+    ["there was no file", (node) => fs.rmSync(join(node.context.root, BROKER_CONFIG))],
+    ["all might read the node's own", (node) => node.write(BROKER_CONFIG, OWN, 0o644)],
+    [
+      "connectNode has written one that all may read",
+      async (node) => {
+        fs.rmSync(join(node.context.root, BROKER_CONFIG));
+        await node.give(undefined, AUDIENCE);
+      },
+    ],
+  ])("writes files that only root may read, since a proxy's URL may have a password: %s", async (_, arrange) => {
     const node = createConfiguredNode();
-    fs.rmSync(join(node.context.root, BROKER_CONFIG));
+    await arrange(node);
+    const before = node.snapshot().filter((line) => line.startsWith("etc/ocir-broker/"));
     await node.give(POOLS);
     const modes = node.snapshot().filter((line) => line.includes("password"));
     expect(modes).toEqual([
-      `etc/ocir-broker/config.yaml 100600 ${POOLS}`,
+      expect.stringMatching("^etc/ocir-broker/config.yaml 100600 "),
       `var/lib/ocir-broker/config.yaml 100600 ${POOLS}`,
     ]);
+    await disconnectNode(node.context, NEVER, { isOnlyFlags: false });
     await node.give("");
-    expect(fs.existsSync(join(node.context.root, BROKER_CONFIG))).toBe(false);
+    const after = node.snapshot().filter((line) => line.startsWith("etc/ocir-broker/"));
+    expect(after).toEqual(before.filter((line) => !line.includes("tokenExchange")));
   });
 
   it("keeps the token exchange, whichever of the two was there first, until disconnectNode", async () => {
@@ -227,6 +240,14 @@ describe("installNode with the configuration of the node's pool", () => {
     await node.give("log: {level: error}\n");
     await removeNode(node.context, NEVER, ALL);
     expect(node.read(BROKER_CONFIG)).toBe("log: {level: warn}\n");
+  });
+
+  it("lets no warning quote a line of it, which may have a password", async () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const { give } = createConfiguredNode();
+    expect(await give("proxy: {https: !secret http://user:password@proxy.example:3128}\n")).toMatchObject({ ok: true });
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 
   it("gives a link back as a link", async () => {

@@ -106,12 +106,12 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
   const { from, config, connect, dryRun } = options;
   const connectOptions = connect ? options : undefined;
   if (dryRun)
-    return print(() =>
-      describeSteps(nodeContext(), new AbortController().signal, {
-        install: { from, given: givenIn(config) },
-        connect: connectOptions,
-      }),
-    );
+    return print(async () => {
+      const given = givenIn(config);
+      if (given !== undefined) await checkGiven(given, config);
+      const install = { from, given };
+      return describeSteps(nodeContext(), new AbortController().signal, { install, connect: connectOptions });
+    });
   await runNodeCommand(options, async (context, signal) => {
     expectOwnArchive(from);
     const given = givenIn(config);
@@ -120,11 +120,16 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
       given,
       connect: connectOptions,
       checkConfig: async () => {
-        if (given !== undefined) await checkConfigText(given, config === "-" ? "the given one" : config);
+        if (given !== undefined) await checkGiven(given, config);
         if (given === undefined || !hasSettings(given)) await checkConfigFile(undefined);
       },
     });
   });
+}
+
+/** @throws {BrokerError} */
+function checkGiven(given: string, config: string | undefined): Promise<void> {
+  return checkConfigText(given, config === "-" ? "the given one" : config);
 }
 
 /** @throws {InstallError} `config` */

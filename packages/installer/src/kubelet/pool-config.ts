@@ -2,9 +2,8 @@
  * The configuration of a node's pool, from `node install --config`. It replaces the node's own file, which is restored when the pool's
  * is taken back or ocir-broker is removed. A copy of it as given tells it from what `connect` adds.
  */
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH, parseYaml } from "@ocir-broker/credentials/config/load";
 import { POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
-import { parse } from "yaml";
 import type { NodeRun } from "../node-run.ts";
 import { type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
 import type { Content, FileStep } from "../run/step.ts";
@@ -26,7 +25,10 @@ export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
   const content =
     !isGiven && audience === undefined && entry?.original.startsWith("link:")
       ? ({ kind: "link", target: entry.original.slice("link:".length) } as const)
-      : contentOf(audience === undefined ? base : withTokenExchange(base ?? "", audience));
+      : contentOf(
+          audience === undefined ? base : withTokenExchange(base ?? "", audience),
+          isGiven ? POOL_CONFIG_FILE : entry?.saved,
+        );
   return [step(POOL_CONFIG_FILE, contentOf(isGiven ? given : undefined)), step(DEFAULT_CONFIG_PATH, content)];
 }
 
@@ -49,14 +51,15 @@ export function configBelow({ disk, run }: NodeRun): string | undefined {
   return disk.read(POOL_CONFIG_FILE)?.toString() ?? originalText(disk, entry);
 }
 
-/** @param text is YAML. */
+/** False for a text that is not YAML. */
 export function hasSettings(text: string): boolean {
-  const value: unknown = parse(text);
+  const { value } = parseYaml(text);
   return typeof value === "object" && value !== null && Object.keys(value).length > 0;
 }
 
-function contentOf(text: string | undefined): Content {
-  return text === undefined ? { kind: "absent" } : { kind: "text", text, mode: MODE };
+/** @param like the file whose mode and owner it has. */
+function contentOf(text: string | undefined, like?: string): Content {
+  return text === undefined ? { kind: "absent" } : { kind: "text", text, mode: MODE, like };
 }
 
 function step(path: string, content: Content): FileStep {

@@ -73,8 +73,9 @@ export function createDisk(root: string, change: FileSystem = fs) {
   /** Prepares the new content under its other name. */
   function stage(path: string, content: Content): void {
     if (content.kind === "absent") return;
-    const stats = fs.lstatSync(at(path), { throwIfNoEntry: false });
-    write(path + NEW, content, content.kind === "text" && stats?.isFile() ? stats : undefined);
+    const like = content.kind === "text" ? (content.like ?? path) : undefined;
+    const stats = like === undefined ? undefined : fs.lstatSync(at(like), { throwIfNoEntry: false });
+    write(path + NEW, content, stats?.isFile() ? stats : undefined);
     if (content.kind === "copy" && stateOf(path + NEW) !== `file:${content.sha256}`)
       throw new InstallError("archive", `${path} is damaged in the archive: unpack or download it again`);
   }

@@ -7,8 +7,8 @@
 export type Content =
   | { readonly kind: "absent" }
   | { readonly kind: "link"; readonly target: string }
-  /** `mode` is for a new file: a file that exists keeps its mode and owner. */
-  | { readonly kind: "text"; readonly text: string; readonly mode: number }
+  /** Mode and owner are those of the file `like`, by default of the one that is replaced; `mode` and root if it does not exist. */
+  | { readonly kind: "text"; readonly text: string; readonly mode: number; readonly like?: string | undefined }
   /** A copy of `from`, owned by root. `sha256` is that of its content, in hex. */
   | { readonly kind: "copy"; readonly from: string; readonly sha256: string; readonly mode: number };
 
