@@ -8,7 +8,9 @@ const PODS = "/var/lib/kubelet/pods";
 /** Not by the volume's links: the volume is open to all users, who could make links there. */
 const TOKEN_FOLDER = /\/kube-api-access-[a-z0-9]+\/\.\.[0-9][\w.]*$/;
 
-const claims = z.object({ aud: z.union([z.string(), z.array(z.string())]) });
+/** Safe in a log and in a command that is printed: a pod's author can mount any text under a token's name. */
+const audience = z.string().regex(/^\w[\w.:/@+-]{0,252}$/);
+const claims = z.object({ aud: z.union([audience, z.array(audience)]) });
 
 /**
  * The API server's own audiences: those of the token that Kubernetes mounts in a pod by default. Reads one such token on this node, and

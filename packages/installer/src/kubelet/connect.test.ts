@@ -87,9 +87,12 @@ describe("connection", () => {
 
   it("warns about an audience other than the API server's, and replaces it", async () => {
     const node = createNode();
-    const claims = Buffer.from(JSON.stringify({ aud: ["api-server"] })).toString("base64url");
-    const volume = "/var/lib/kubelet/pods/1/volumes/kubernetes.io~projected/kube-api-access-abcde";
-    node.write(`${volume}/..2026_11_27_10_00_00.1/token`, `e30.${claims}.signature`);
+    // The first two are texts that a pod's author has mounted under a token's name.
+    for (const [pod, aud] of [["a;reboot"], ["b\nocir-broker: ok"], ["api-server"]].entries()) {
+      const claims = Buffer.from(JSON.stringify({ aud })).toString("base64url");
+      const volume = `/var/lib/kubelet/pods/${pod}/volumes/kubernetes.io~projected/kube-api-access-abcde`;
+      node.write(`${volume}/..2026_11_27_10_00_00.1/token`, `e30.${claims}.signature`);
+    }
     const warnings = async (options: ConnectOptions) =>
       (await node.connect(options)).map(({ line }) => line).filter((line) => line.startsWith("WARNING"));
     const warning = expect.stringMatching(
