@@ -135,6 +135,8 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(checkConfig(text)).toMatchObject({ config: { proxy: { https: "http://proxy.example:3128" } } });
     expect(configIn("--set-json", "config={}")).toBe('"{}"');
     expect(configIn()).toBeUndefined();
+    const escaped = configIn("--set-json", 'config={"proxy":{"https":"http://u:$(OCIR_BROKER_MODE)$$@proxy.example"}}');
+    expect(escaped).toContain("u:$$(OCIR_BROKER_MODE)$$$$@");
   });
 
   it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
