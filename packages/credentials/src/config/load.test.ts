@@ -230,6 +230,12 @@ it.each([
     "registries: {extraHosts: {password: hunter2}}",
     ["line 1: registries.extraHosts: must be a list of registry hosts (got a mapping)"],
   ],
+  [
+    `proxy: {https: 'http://user:hunter2 "x"@proxy'}`,
+    [
+      'line 1: proxy.https: must be the URL of a proxy, such as "http://proxy.example:3128" (got "http://[withheld]@proxy")',
+    ],
+  ],
   ["log: {level: [hunter2]}", ["line 1: log.level: must be error, warn, info, debug or trace (got a list)"]],
 ])("checkConfig names the key but not the value of %j, which may be a secret", (text, errors) => {
   expect(checkConfig(text)).toMatchObject({ errors });

@@ -1,4 +1,4 @@
-/** Withholds `user:password@` in everything that looks like a URL, for error messages and the printed configuration. */
-export function redactPasswords(text: string): string {
-  return text.replace(/((?:^|[\s"])(?:[a-z]+:\/\/)?)[^\s"]*@/g, "$1[withheld]@");
+/** Withholds what is before the last `@` of a value, such as `user:password`, for error messages and the printed configuration. */
+export function redactPasswords(value: string): string {
+  return value.replace(/^("?(?:[a-z]+:\/\/)?).*@/s, "$1[withheld]@");
 }
