@@ -172,7 +172,7 @@ function showWhatNext(): void {
     `                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`,
   );
   say(
-    "  break the token endpoint: pulls are still answered from memory, and status shows the failure within a minute (tokens live 90 s here):",
+    "  break the token endpoint: pulls still get the token from memory until it expires, and status shows the failure within a minute (tokens live 90 s here):",
   );
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
   say(`  repair everything:            curl -X POST ${controlUrl}reset`);

@@ -5,8 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const ROOT = join(import.meta.dirname, "../..");
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const ROOT = join(HERE, "../..");
 const BIN = join(ROOT, "node_modules/.bin");
 
 const USAGE = `usage: npm start [-- --stay]
@@ -29,7 +31,7 @@ if (spawnSync("cc", ["--version"]).status !== 0)
 
 if (!isInstalled()) run("npm", ["ci", "--no-audit", "--no-fund"]);
 run(join(BIN, "turbo"), ["run", "build", "--output-logs=errors-only"]);
-run(join(BIN, "node"), [join(import.meta.dirname, "demo.ts"), ...options]);
+run(join(BIN, "node"), [join(HERE, "demo.ts"), ...options]);
 
 function isInstalled() {
   const installed = join(ROOT, "node_modules/.package-lock.json");

@@ -20,7 +20,7 @@ PROBLEM socket-missing: there is no credentials socket
         seen: /run/x: ENOENT
         fix:  systemctl enable --now ocir-broker.socket
 
-problem: 1, warning: 1, unknown: 1, ok: 1. docs/reference/codes.md explains each name.
+problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.
 `);
   });
 

@@ -33,7 +33,7 @@ function summaryOf(findings: readonly Finding[]): string {
   if (count("ok") === findings.length) return "No problems found.";
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";
-  return `${parts.join(", ")}.${order} docs/reference/codes.md explains each name.`;
+  return `${parts.join(", ")}.${order} codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.`;
 }
 
 /** Removes control characters, since file names and configurations are untrusted text. */

@@ -379,3 +379,11 @@ describe("disable", () => {
     await expect(disable(createNode().context)).rejects.toMatchObject({ code: "install" });
   });
 });
+
+it("removeNode reports that ocir-broker is not installed, and changes nothing", async () => {
+  const node = createNode();
+  const said: string[] = [];
+  const result = await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
+  expect(result).toMatchObject({ ok: true });
+  expect(said).toEqual(["ocir-broker is not installed on this node: there is nothing to remove"]);
+});

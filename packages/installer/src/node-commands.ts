@@ -29,6 +29,9 @@ export interface InstallCommand {
 /** The metric of a script's failed installation; a success removes it. */
 const FAILURE_METRIC = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 
+const NOT_INSTALLED =
+  "ocir-broker is not installed on this node: run install.sh of the archive, or ocir-broker node install";
+
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
   return runOnNode(context, signal, async (node, rolledBack) => {
     const { from, connect, given } = command;
@@ -46,8 +49,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
 
 export function connectNode(context: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
-    if (node.run.record().version === undefined)
-      throw new InstallError("unfinished", "ocir-broker is not installed on this node");
+    if (node.run.record().version === undefined) throw new InstallError("unfinished", NOT_INSTALLED);
     const result = await applyConnection(node, options);
     node.run.commit();
     return withNeed(node, result);
@@ -72,6 +74,9 @@ export async function removeNode(
   { isUnfinished }: { readonly isUnfinished: boolean },
 ): Promise<NodeResult> {
   const result = await runOnNode(context, signal, async (node) => {
+    const { disk, run } = node;
+    if (!isUnfinished && run.record().version === undefined && !disk.isThere(PROGRAM))
+      node.say("ocir-broker is not installed on this node: there is nothing to remove");
     if (!isUnfinished) await remove(node);
     return {};
   });
@@ -89,7 +94,7 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   if (version === undefined || pending !== undefined) {
     const reason =
       pending === undefined
-        ? "ocir-broker is not installed on this node"
+        ? NOT_INSTALLED
         : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }

@@ -39,7 +39,7 @@ const INSTALLED = [
   ),
   "/usr/lib/sysusers.d/ocir-broker.conf",
   "/usr/lib/tmpfiles.d/ocir-broker.conf",
-  ...["CHANGELOG.md", "examples/config.yaml", "sbom.cdx.json", "third-party-licences.txt"].map(
+  ...["CHANGELOG.md", "codes.md", "examples/config.yaml", "sbom.cdx.json", "third-party-licences.txt"].map(
     (name) => `/usr/share/doc/ocir-broker/${name}`,
   ),
 ];

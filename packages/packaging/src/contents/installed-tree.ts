@@ -50,6 +50,7 @@ export function installedFiles(target: Target, release: Release, programs: Built
     plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),
     plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
     plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
+    plain(`${DOCUMENTATION}/codes.md`, join(CHECKOUT, "docs/reference/codes.md")),
     plain(`${DOCUMENTATION}/sbom.cdx.json`, { text: billOfMaterials("ocir-broker", target, release, packages) }),
     plain(`${DOCUMENTATION}/third-party-licences.txt`, { text: licenceTexts(target, programs.nodePackage, packages) }),
   ];
