@@ -14,7 +14,6 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   ],
   "needs a quiet machine": ["npm run bench", "npm run pictures"],
   "needs a published release": ["gh"],
-  "needs its own client": ["buildctl", "crane", "nerdctl"],
 };
 
 /** docs/install.ko.md has its marks in Korean. */
