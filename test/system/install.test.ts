@@ -306,7 +306,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       {
         what: "a plugin that babbles",
         code: "plugin",
-        said: /the response cannot be decoded/,
+        said: /the plugin.s response cannot be decoded/,
         settings: () => settingsFor(archives.babbling),
       },
       {
