@@ -8,7 +8,7 @@ import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 export const CHECKOUT = join(import.meta.dirname, "../../..");
 export const PACKAGES = join(CHECKOUT, "dist/packages");
 export const SOURCES =
-  "packages systemd cloud-init deploy monitoring LICENSE CHANGELOG.md package.json package-lock.json".split(" ");
+  "packages systemd cloud-init deploy docs monitoring LICENSE CHANGELOG.md package.json package-lock.json".split(" ");
 
 /** The missing prerequisite for building packages; undefined if there is none. */
 export function cannotPackage(): string | undefined {
