@@ -196,6 +196,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
         await kubeletReport(node, ({ ours }) => ours > 5);
         const { stderr } = await uninstall();
         expect(stderr).toContain(`${CONFIG} stays: a kubelet still names it`);
+        expect(stderr).not.toContain(`${CONFIG}: as it was before`);
         await restartKubelet(node);
         expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
       }

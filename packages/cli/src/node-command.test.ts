@@ -55,6 +55,16 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
     expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
   });
 
+  it("prints each kind of step once, and at the end the files that stay", async () => {
+    const steps = ["plugin", "programs", "programs"].map((name) => ({ name, state: "done" as const }));
+    const left = [{ path: "/etc/c.yaml", why: "a kubelet still names it" }];
+    expect(await run("text", async () => ({ ok: true, version: "1.2.3", steps, left }))).toEqual({
+      exitCode: 0,
+      stdout: "version 1.2.3\ndone: plugin\ndone: programs\n",
+      stderr: "ocir-broker: /etc/c.yaml stays: a kubelet still names it\n",
+    });
+  });
+
   it.each([
     ["", "--image-credential-provider-config=/etc/c.yaml '--image-credential-provider-bin-dir=/opt/of ours' "],
     ["--image-credential-provider-bin-dir=/b --v=2", "--image-credential-provider-config=/etc/c.yaml "],

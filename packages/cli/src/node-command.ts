@@ -29,6 +29,8 @@ export async function runNodeCommand(
   try {
     const result = await resultOf(work, abort.signal);
     process.stdout.write(rendered(result, output, options.kubeletArgs ?? ""));
+    // A package's script drops standard output.
+    if (output === "text") for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
     if (!result.ok) say(`${result.code}: ${result.reason}`);
     process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
   } finally {
@@ -73,9 +75,10 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   if (!ok) return "";
   if (output === "flags")
     return flags === undefined ? "" : `${missingFlags(kubeletArgs, flags)} ${nodeLabels(result.version)}\n`.trimStart();
+  const changes = steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`);
   const lines = [
     `version ${result.version}`,
-    ...steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`),
+    ...new Set(changes),
     ...(flagsIn === undefined ? [] : [`the kubelet's flags were added to ${flagsIn}`]),
     ...(kubelet !== undefined && flags !== undefined ? kubeletAdvice(kubelet, flags) : []),
   ];

@@ -108,15 +108,15 @@ function restore(state: RunState, { path, instead }: RestoreStep): StepResult["s
   if (ours || (current !== undefined && isOurs(entry, current))) {
     if (original === "absent" && instead !== undefined) {
       leave(state, path, entry, instead);
-      return "done";
+      return "unchanged";
     }
     if (saved !== undefined) state.disk.stageCopy(saved, path);
     putBack(state.disk, path, original);
   } else if (current !== original && current !== "absent") {
     const copy = saved === undefined ? "" : `; the file from before ocir-broker is in ${saved}`;
     state.left.push({ path, why: `it was changed by others since${copy}` });
-    state.say(`${path} was changed by others since, so it stays${copy}`);
-    if (saved !== undefined) return "unchanged";
+    if (saved === undefined) forget(state, path, saved);
+    return "unchanged";
   }
   forget(state, path, saved);
   return "done";
@@ -137,7 +137,6 @@ function leave(
   }
   state.record = { ...state.record, files: { ...state.record.files, [path]: { original: "absent", written } } };
   state.left.push({ path, why });
-  state.say(`${path} stays: ${why}`);
 }
 
 function forget(state: RunState, path: string, saved: string | undefined): void {
