@@ -59,8 +59,8 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
 
   const doctorSays = async (prefix: string) => {
     const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor", "--output", "json"]);
-    const { findings } = JSON.parse(stdout) as { findings: { name: string }[] };
-    return findings.map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    const { findings } = JSON.parse(stdout) as { findings: { name: string; fix?: string }[] };
+    return findings.filter(({ name }) => name.startsWith(prefix)).map(({ name, fix = "" }) => [name, fix]);
   };
   const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
   /** In each namespace, with its own image and the other's. */
@@ -76,9 +76,10 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     expect((await node.cloudRequests())["cluster.tokenExchange"]).toBe(0);
     const said = NO_RIGHT.exec(await node.root.journal("kubelet"))?.[0];
     expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(said ?? "its message");
-    expect(await doctorSays("audience-")).toEqual(["audience-forbidden"]);
+    const grant = `ocir-broker kubelet-config grants ${ISSUER} | kubectl apply -f - `;
+    expect(await doctorSays("audience-")).toEqual([["audience-forbidden", expect.stringContaining(grant)]]);
     await grantAudience(node, ISSUER);
-    expect(await doctorSays("audience-")).toEqual(["audience-allowed"]);
+    expect(await doctorSays("audience-")).toEqual([["audience-allowed", ""]]);
     await shop.untilRunning(["early-0"]);
   });
 

@@ -14,6 +14,7 @@ import * as z from "zod";
 import { attempt } from "../../attempt.ts";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
+import { quoted } from "../../quoted.ts";
 
 export interface KubeletCredentials {
   readonly clientCertificate?: ClientCertificate;
@@ -66,7 +67,11 @@ export async function audiencePermission(audience: string, context: CheckContext
   if ("error" in asked) return [unknown(codeOf(asked.error), "a response of the API server")];
   const { data } = review.safeParse(parseJson(asked.value.body.toString("utf8")));
   if (data === undefined) return [unknown(`status ${asked.value.status}`, "a response of the API server")];
-  return [finding(data.status.allowed ? "audience-allowed" : "audience-forbidden", `${VERB} on ${audience}`)];
+  const seen = `${VERB} on ${audience}`;
+  if (data.status.allowed) return [finding("audience-allowed", seen)];
+  const grant = `ocir-broker kubelet-config grants ${quoted(audience)} | kubectl apply -f -`;
+  const fix = `${grant} (with the chart: serviceAccountTokens.audiences), unless rules of yours allow single service accounts`;
+  return [finding("audience-forbidden", seen, { fix })];
 }
 
 function unknown(cause: string, need: string): Finding {
