@@ -258,7 +258,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await install();
     expect(read(CONFIG)).toBe(edited);
     const { stderr } = await uninstall();
-    expect(stderr).toContain(`${CONFIG} was changed by others since`);
+    expect(stderr).toContain(`${CONFIG} stays: it was changed by others since`);
     expect([read(CONFIG), read(KEPT)]).toEqual([edited, EARLIER_CONFIG]);
     expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
