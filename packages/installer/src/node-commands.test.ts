@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
@@ -10,6 +9,7 @@ import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, vi } from "vitest";
 import { killedAt } from "../test/killed-at.ts";
+import { nodeContextAt } from "../test/node-context.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
@@ -45,17 +45,8 @@ function createNode({ owner = "" } = {}) {
   for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(root, folder), { recursive: true });
   const runProgram: RunProgram = async ({ path }) =>
     path === owner || !["dpkg", "rpm"].includes(path) ? printed("") : printed("", { exitCode: 1 });
-  const context: NodeContext = {
-    root,
-    disk: createDisk(root),
-    clock: createSystemClock(),
-    runProgram,
-    version: "1.2.3",
-    metadataUrl: "http://127.0.0.1:1",
-    say() {},
-  };
   return {
-    context,
+    context: nodeContextAt(root, { runProgram }),
     write,
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
     /** The file to which a link leads, on the node. */

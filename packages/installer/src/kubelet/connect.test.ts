@@ -4,7 +4,6 @@
  */
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
@@ -12,8 +11,8 @@ import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
+import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
-import { createDisk } from "../run/disk.ts";
 import { audienceIn } from "./broker-config.ts";
 import { type ConnectOptions, connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
@@ -276,13 +275,8 @@ function createNode() {
 
   const newRun = () =>
     createNodeRun(
-      {
-        root,
-        disk: createDisk(root),
-        clock: createSystemClock(),
+      nodeContextAt(root, {
         runProgram,
-        version: "1.2.3",
-        metadataUrl: "http://127.0.0.1:1",
         // After each step that changes something.
         say(line) {
           errorsAfterSteps.push(...kubeletErrors());
@@ -293,7 +287,7 @@ function createNode() {
             kubelet: tokenAttributesIn([{ path: CONFIG, text: read(CONFIG) ?? "" }])[0]?.audience,
           });
         },
-      },
+      }),
       new AbortController().signal,
     );
   const steps = async (options: ConnectOptions, node = newRun()) =>

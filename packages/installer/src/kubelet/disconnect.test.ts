@@ -1,14 +1,12 @@
 /** The kubelet's flags as a recorded change: applied by a run, shown, and restored first. */
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
+import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
-import { createDisk } from "../run/disk.ts";
-import type { NodeContext } from "../system/node-context.ts";
 import { connection } from "./connect.ts";
 import { flagsFileOf, restoreConnection, restoreFlags } from "./disconnect.ts";
 
@@ -32,15 +30,7 @@ function createNode() {
     systemd.reloads += 1;
     return printed("", { exitCode: systemd.reads ? 0 : 1 });
   };
-  const node: NodeContext = {
-    root: tree.root,
-    disk: createDisk(tree.root),
-    clock: createSystemClock(),
-    runProgram,
-    version: "1.2.3",
-    metadataUrl: undefined,
-    say: () => {},
-  };
+  const node = nodeContextAt(tree.root, { runProgram });
   const newRun = () => createNodeRun(node, new AbortController().signal);
   return {
     ...tree,

@@ -98,6 +98,12 @@ async function remove(root: string, instead?: RestoreStep["instead"]) {
   return { isRestored, left: run.left() };
 }
 
+async function nodeWithVersion1(): Promise<string> {
+  const root = nodeWithProvider();
+  await install(root, "1");
+  return root;
+}
+
 /** Calls `check` with a node on which `run` was killed before a change, for each change. @returns their number. */
 async function eachKill(
   arrange: () => Promise<string>,
@@ -149,14 +155,9 @@ describe("createRun", () => {
 
   it("rolls back to the previous version when an upgrade is killed at any change, and completes when run again", async () => {
     const original = snapshotOf(nodeWithProvider());
-    const arrange = async (): Promise<string> => {
-      const root = nodeWithProvider();
-      await install(root, "1");
-      return root;
-    };
-    const before = snapshotOf(await arrange());
+    const before = snapshotOf(await nodeWithVersion1());
     await eachKill(
-      arrange,
+      nodeWithVersion1,
       (root, change) => install(root, "2", change),
       async (root, when) => {
         const run = runOn(root);
@@ -172,13 +173,8 @@ describe("createRun", () => {
 
   it("restores every byte when a removal is killed at any change and run again", async () => {
     const before = snapshotOf(nodeWithProvider());
-    const arrange = async (): Promise<string> => {
-      const root = nodeWithProvider();
-      await install(root, "1");
-      return root;
-    };
     await eachKill(
-      arrange,
+      nodeWithVersion1,
       async (root, change) => {
         const run = runOn(root, change);
         run.rollBack();

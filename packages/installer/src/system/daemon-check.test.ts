@@ -1,8 +1,7 @@
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
-import { createDisk } from "../run/disk.ts";
+import { nodeContextAt } from "../../test/node-context.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
 
 const RESPONSE = JSON.stringify({
@@ -16,16 +15,7 @@ const RESPONSE = JSON.stringify({
 /** @returns what was said. */
 async function check(result: ProgramResult): Promise<string[]> {
   const said: string[] = [];
-  await checkDaemonAnswers({
-    root: "/",
-    disk: createDisk("/"),
-    clock: createSystemClock(),
-    version: "1.2.3",
-    // Nothing listens there.
-    metadataUrl: "http://127.0.0.1:1",
-    runProgram: async () => result,
-    say: (line) => said.push(line),
-  });
+  await checkDaemonAnswers(nodeContextAt("/", { runProgram: async () => result, say: (line) => said.push(line) }));
   return said;
 }
 

@@ -1,12 +1,11 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import type { ProgramResult } from "@ocir-broker/node/program-run";
+import type { ProgramResult, RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
+import { nodeContextAt } from "../../test/node-context.ts";
 import { PROGRAM } from "../installed-files.ts";
-import { createDisk } from "../run/disk.ts";
 import { createUnits } from "./units.ts";
 
 const FAILED = printed("", { exitCode: 1 });
@@ -20,18 +19,11 @@ function unitsOf(program: string, responses: Readonly<Record<string, () => Progr
   for (const path of [PROGRAM, "/old"]) fs.writeFileSync(join(root, path), "");
   fs.mkdirSync(join(root, "proc/7"), { recursive: true });
   fs.symlinkSync(join(root, program), join(root, "proc/7/exe"));
-  const units = createUnits({
-    root,
-    disk: createDisk(root),
-    clock: createSystemClock(),
-    version: "1.2.3",
-    metadataUrl: undefined,
-    runProgram: async ({ args: [verb = "", ...args] }) => {
-      called.push(verb);
-      return responses[verb]?.() ?? printed(args.includes("--property=MainPID") ? "7\n" : "");
-    },
-    say() {},
-  });
+  const runProgram: RunProgram = async ({ args: [verb = "", ...args] }) => {
+    called.push(verb);
+    return responses[verb]?.() ?? printed(args.includes("--property=MainPID") ? "7\n" : "");
+  };
+  const units = createUnits(nodeContextAt(root, { runProgram }));
   return { units, called };
 }
 

@@ -1,0 +1,19 @@
+/** For tests: the node below a folder, without Oracle's metadata service. */
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createDisk } from "../src/run/disk.ts";
+import type { NodeContext } from "../src/system/node-context.ts";
+
+type Given = Pick<NodeContext, "runProgram"> & Partial<Pick<NodeContext, "say">>;
+
+export function nodeContextAt(root: string, given: Given): NodeContext {
+  return {
+    root,
+    disk: createDisk(root),
+    clock: createSystemClock(),
+    version: "1.2.3",
+    // Nothing listens there.
+    metadataUrl: "http://127.0.0.1:1",
+    say() {},
+    ...given,
+  };
+}
