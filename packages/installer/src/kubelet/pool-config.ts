@@ -5,6 +5,7 @@
 import { DEFAULT_CONFIG_PATH, parseYaml } from "@ocir-broker/credentials/config/load";
 import { POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeRun } from "../node-run.ts";
+import { linkTargetOf } from "../run/disk.ts";
 import { type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
 import type { Content, FileStep } from "../run/step.ts";
 import { audienceIn, withTokenExchange } from "./broker-config.ts";
@@ -22,13 +23,10 @@ export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
   const audience = current === configBelow(node) ? undefined : audienceIn(current ?? "");
   const own = entry === undefined ? current : originalText(disk, entry);
   const base = isGiven ? given : own;
-  const content =
-    !isGiven && audience === undefined && entry?.original.startsWith("link:")
-      ? ({ kind: "link", target: entry.original.slice("link:".length) } as const)
-      : contentOf(
-          audience === undefined ? base : withTokenExchange(base ?? "", audience),
-          isGiven ? POOL_CONFIG_FILE : entry?.saved,
-        );
+  const text = audience === undefined ? base : withTokenExchange(base ?? "", audience);
+  const target = isGiven || audience !== undefined || entry === undefined ? undefined : linkTargetOf(entry.original);
+  const content: Content =
+    target === undefined ? contentOf(text, isGiven ? POOL_CONFIG_FILE : entry?.saved) : { kind: "link", target };
   return [step(POOL_CONFIG_FILE, contentOf(isGiven ? given : undefined)), step(DEFAULT_CONFIG_PATH, content)];
 }
 

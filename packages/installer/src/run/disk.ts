@@ -187,6 +187,11 @@ export function stateAfter(content: Content): PathState {
   }
 }
 
+/** Undefined for what is not a link. */
+export function linkTargetOf(state: PathState): string | undefined {
+  return state.startsWith("link:") ? state.slice("link:".length) : undefined;
+}
+
 function sha256Of(path: string): string {
   const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   try {

@@ -16,9 +16,7 @@ const MAX_DO_NOTHING_BYTES = 256 * 1024;
 export function changeFiles(state: RunState, group: readonly FileStep[]): boolean {
   const planned = group.flatMap((step) => {
     const change = planOf(state, step);
-    return change === undefined
-      ? []
-      : [{ step, change, isFirst: state.record.pending?.files[step.path] === undefined }];
+    return change === undefined ? [] : [{ step, change }];
   });
   if (planned.length === 0) return false;
   const { pending = newPending(state.record) } = state.record;
@@ -33,8 +31,8 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
   };
   writeRecord(state.disk, state.record);
   for (const folder of folders) state.disk.makeFolder(folder);
-  for (const { step, change, isFirst } of planned) {
-    if (isFirst && change.previous.startsWith("file:")) state.disk.keepPrevious(step.path);
+  for (const { step, change } of planned) {
+    if (change.earlier === undefined && change.previous.startsWith("file:")) state.disk.keepPrevious(step.path);
     prepare(state, step, change);
   }
   for (const { step } of planned) state.disk.put(step.path, isAbsent(step) ? "absent" : "staged");

@@ -2,7 +2,7 @@
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import { LIBEXEC } from "../installed-files.ts";
-import type { Disk, PathState } from "./disk.ts";
+import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 import { type Entry, type InstallationRecord, type Pending, writeRecord } from "./record.ts";
 import type { Step } from "./step.ts";
 
@@ -44,7 +44,8 @@ export function stateIfAny(disk: Disk, path: string): PathState | undefined {
 
 /** @param previous a file is staged already. */
 export function putBack(disk: Disk, path: string, previous: PathState): void {
-  if (previous.startsWith("link:")) disk.stage(path, { kind: "link", target: previous.slice("link:".length) });
+  const target = linkTargetOf(previous);
+  if (target !== undefined) disk.stage(path, { kind: "link", target });
   disk.put(path, previous === "absent" ? "absent" : "staged");
 }
 
@@ -57,5 +58,5 @@ export function isOurs({ written, next }: Entry, state: PathState): boolean {
 }
 
 export function isOurLink(state: PathState): boolean {
-  return state.startsWith(`link:${LIBEXEC}/`);
+  return linkTargetOf(state)?.startsWith(`${LIBEXEC}/`) === true;
 }
