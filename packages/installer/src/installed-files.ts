@@ -14,8 +14,10 @@ export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
 export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
 /** Made by the first installation, without a record. */
 export const CONFIG_FOLDER = "/etc/ocir-broker";
-/** Likewise; systemd-tmpfiles makes them too. */
-export const RUNTIME_FOLDERS = ["/run/ocir-broker", "/run/ocir-broker-metrics"] as const;
+/** For node-exporter. */
+export const METRICS_FOLDER = "/run/ocir-broker-metrics";
+/** Made without a record too, also by systemd-tmpfiles. */
+export const RUNTIME_FOLDERS = ["/run/ocir-broker", METRICS_FOLDER] as const;
 
 const BIN = dirname(BROKER_PROGRAM);
 

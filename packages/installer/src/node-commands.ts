@@ -5,7 +5,7 @@ import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result
 import { dryRun } from "./dry-run.ts";
 import { installSteps } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
-import { PROGRAM } from "./installed-files.ts";
+import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
 import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
@@ -27,7 +27,7 @@ export interface InstallCommand {
 }
 
 /** The metric of a script's failed installation; a success removes it. */
-const FAILURE_METRIC = "/run/ocir-broker-metrics/ocir_broker_install.prom";
+const FAILURE_METRIC = `${METRICS_FOLDER}/ocir_broker_install.prom`;
 
 const NOT_INSTALLED =
   "ocir-broker is not installed on this node: run install.sh of the archive, or ocir-broker node install";

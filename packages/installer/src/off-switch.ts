@@ -3,7 +3,7 @@ import { isSuccess } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "./install-error.ts";
-import { DO_NOTHING_PROGRAM, LIBEXEC, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
+import { DO_NOTHING_PROGRAM, LIBEXEC, METRICS_FOLDER, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
 import type { NodeRun } from "./node-run.ts";
 import { withLock } from "./system/lock.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
@@ -11,8 +11,7 @@ import { createUnits } from "./system/units.ts";
 
 /** Writes the metric at each boot. */
 const METRIC_CONFIG = "/etc/tmpfiles.d/ocir-broker-disabled.conf";
-const METRICS = "/run/ocir-broker-metrics";
-const METRIC = `${METRICS}/ocir_broker_disabled.prom`;
+const METRIC = `${METRICS_FOLDER}/ocir_broker_disabled.prom`;
 /** tmpfiles.d expands the \n. */
 const METRIC_LINE = `f+ ${METRIC} 0644 root root - # TYPE ocir_broker_disabled gauge\\nocir_broker_disabled 1\\n\n`;
 
@@ -26,7 +25,7 @@ export function disable(node: NodeContext): Promise<NodeResult> {
     // First: the kubelet's calls get no credentials from here on.
     for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
     await createUnits(node).mask();
-    disk.remove(`${METRICS}/ocir_broker.prom`);
+    disk.remove(`${METRICS_FOLDER}/ocir_broker.prom`);
     disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
     const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
     if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
