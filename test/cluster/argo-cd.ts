@@ -22,7 +22,7 @@ export async function startArgoCd({ root }: KubernetesNode) {
   await serve(root, "argocd", ["argocd-charts", ADDRESS], ["Environment=KUBECONFIG=/etc/kubernetes/admin.conf"]);
   await untilAnswered(root, UNIT, `http://${ADDRESS}/?repo=example.com/none`);
   return {
-    /** What it finds and pulls for an Application with this `repoURL`, which gets the chart `chart`. */
+    /** Pulls the chart `chart` as for an Application with this `repoURL`. */
     async pull(repo: string, version: string): Promise<Chart> {
       const query = new URLSearchParams({ repo, chart: "chart", version });
       return JSON.parse(await root.run("curl", ["-sSf", `http://${ADDRESS}/?${query}`]));

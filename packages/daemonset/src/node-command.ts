@@ -11,7 +11,7 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** What a rollout needs of a result. */
+/** The part of a result that a rollout uses. */
 export type Outcome = Pick<NodeResult, "flags" | "left"> &
   (
     | { readonly ok: true }

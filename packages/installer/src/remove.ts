@@ -24,7 +24,7 @@ import type { RestoreStep } from "./run/step.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
-/** What the program needs to run. */
+/** The program does not run without this library. */
 const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
 const PLUGIN_STAYS =
   "the kubelet still names it, so a program that returns no credentials has replaced it: " +

@@ -127,8 +127,8 @@ async function readKubeletNames(
 }
 
 /**
- * What stays of a configuration that a kubelet names. It must not name the plugin for service accounts, because the token exchange is
- * removed from the broker's configuration.
+ * The configuration that replaces one which a kubelet still names. It must not name the plugin for service accounts, because the
+ * token exchange is removed from the broker's configuration.
  */
 function insteadOf(path: string, names: KubeletNames | undefined, files: NodeFiles): RestoreStep["instead"] {
   if (!isConfigNeeded(path, names, files)) return undefined;

@@ -31,7 +31,7 @@ export interface PendingChange {
   /** The state before the run. A previous file is kept next to the path. */
   readonly previous: PathState;
   readonly entry: Entry;
-  /** What the run has written before, if it changes the path more than once. */
+  /** The states that the run wrote before this one, if it changes the path more than once. */
   readonly earlier?: readonly PathState[];
 }
 
@@ -85,7 +85,7 @@ export function tidyRecord(disk: Disk): void {
   disk.removeFolder(STATE_FOLDER);
 }
 
-/** Of the unfinished run, or else of the installation. Undefined if the file is not as we have written it. */
+/** The path's entry of the unfinished run, or else of the installation. Undefined if the file is not as we have written it. */
 export function ownEntry(disk: Disk, { files, pending }: InstallationRecord, path: string): Entry | undefined {
   const entry = pending?.files[path]?.entry ?? files[path];
   return entry !== undefined && disk.stateOf(path) === entry.written ? entry : undefined;

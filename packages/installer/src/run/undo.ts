@@ -122,7 +122,7 @@ function restore(state: RunState, { path, instead }: RestoreStep): StepResult["s
   return "done";
 }
 
-/** What stays because a kubelet names it is still ours, for a later removal. */
+/** A path that stays because a kubelet names it remains recorded as ours, so that a later removal restores it. */
 function leave(
   state: RunState,
   path: string,

@@ -32,7 +32,7 @@ export function reasonOf(code: FailureCode): string {
     .join("");
 }
 
-/** What happened and what to do. @param policy the statement that pulls need, mentioned if it may be missing. */
+/** The error and what to do. @param policy the statement that pulls need, mentioned if it may be missing. */
 export function describeFailure({ code, place }: Failure, policy: string, detail?: string): string {
   const { what, next } = TEXTS[code];
   const statement = POLICY_CODES.includes(code) ? `, and check for the policy statement ${policy}` : "";
