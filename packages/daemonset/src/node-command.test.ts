@@ -49,7 +49,9 @@ it("runNodeCommand reports a program that cannot be started", async () => {
 
 it("runNodeCommand lets a program restore everything at its time limit", async () => {
   const failed = JSON.stringify({ ...RESULT, ok: false, reason: "the run was ended by a signal" });
-  const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; sleep 60 & echo ready >&2; wait`, 60);
+  // The child says that it is ready: a fork that has not run its program yet still has the trap, and would miss the signal.
+  const child = "sh -c 'echo ready >&2; exec sleep 60'";
+  const { result } = await run(`trap 'echo '\\''${failed}'\\''; exit 1' TERM; ${child} & wait`, 60);
   expect(result.reason).toBe("ocir-broker node install took longer than 60 s and was ended");
   expect(result).not.toHaveProperty("isEnded");
 });
