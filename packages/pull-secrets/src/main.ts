@@ -70,7 +70,7 @@ async function main(): Promise<void> {
     random: systemRandom,
     fetchDeadline: () => AbortSignal.timeout(FETCH_MS),
   };
-  const server = await startHttpServer(PORT, metrics.render);
+  const server = await startHttpServer(PORT, { synced: watched.synced, render: metrics.render });
   const work = async (signal: AbortSignal): Promise<void> => {
     metrics.leads(true);
     await runController(options, signal).finally(() => metrics.leads(false));

@@ -1,0 +1,26 @@
+import type { AddressInfo } from "node:net";
+import { until } from "@ocir-broker/testkit/until";
+import { expect, it, onTestFinished } from "vitest";
+import { startHttpServer } from "./http-server.ts";
+
+it("is ready when everything has been listed, and alive before", async () => {
+  const { promise: synced, resolve: sync } = Promise.withResolvers<void>();
+  const server = await startHttpServer(0, { synced, render: async () => "ocir_pull_secrets_leader 1\n" });
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const status = async (path: string) => (await fetch(`${url}${path}`)).status;
+
+  expect(await status("/healthz")).toBe(200);
+  const response = await fetch(`${url}/readyz`);
+  expect([response.status, await response.text()]).toEqual([503, "not everything is listed yet: see the log\n"]);
+  sync();
+  await until("it is ready", async () => (await status("/readyz")) === 200);
+});
+
+it("answers with the metrics, and 404 for any other path", async () => {
+  const server = await startHttpServer(0, { synced: Promise.resolve(), render: async () => "metric 1\n" });
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  expect(await (await fetch(`${url}/metrics`)).text()).toBe("metric 1\n");
+  expect((await fetch(`${url}/`)).status).toBe(404);
+});
