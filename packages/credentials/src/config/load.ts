@@ -37,6 +37,9 @@ export interface LoadedConfig {
 
 type LineOf = (path: readonly PropertyKey[]) => number;
 
+/** The unit copies no larger file (config-copy.c). */
+const LIMIT = { maxBytes: 1024 * 1024 };
+
 const LONGEST_SHOWN = 60;
 
 /** `section.key`; names below are the file's own. */
@@ -98,7 +101,7 @@ export function checkConfig(text: string, environment: Environment = {}, default
 export function readConfigText(source: ConfigSource): string | undefined {
   const path = pathOf(source);
   try {
-    return readRegularFile(path).toString();
+    return readRegularFile(path, LIMIT).toString();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return undefined;
@@ -113,7 +116,7 @@ export function readConfigText(source: ConfigSource): string | undefined {
 /** Undefined for users other than the daemon's, and if there is no copy. */
 function readCopy(): string | undefined {
   try {
-    return readRegularFile(CONFIG_COPY_PATH).toString();
+    return readRegularFile(CONFIG_COPY_PATH, LIMIT).toString();
   } catch {
     return undefined;
   }
