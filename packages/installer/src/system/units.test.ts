@@ -43,6 +43,21 @@ it("bringUp returns the result of the last start that has ended", async () => {
   expect(await units.bringUp({ isChanged: true })).toContain("(Result=exit-code, ExecMainStatus=217)");
 });
 
+it.each([
+  ["is killed", "Result=signal\nExecMainCode=2\nExecMainStatus=9\n"],
+  ["is killed for want of memory", "Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n"],
+  ["fails once, and that systemd has restarted", "Result=success\nExecMainCode=0\nExecMainStatus=0\n"],
+])("bringUp starts a service again that %s", async (_, shown) => {
+  const starts = [FAILED, printed("")];
+  const { units, called } = unitsOf(PROGRAM, {
+    restart: () => FAILED,
+    start: () => starts.shift() ?? printed(""),
+    show: () => printed(shown),
+  });
+  expect(await units.bringUp({ isChanged: true })).toBeUndefined();
+  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(["start", "restart", "start"]);
+});
+
 it("isWanted is false for a service that is neither enabled nor active, so that an upgrade does not start it", async () => {
   const { units } = unitsOf(PROGRAM, { "is-enabled": () => FAILED, "is-active": () => FAILED });
   expect(await units.isWanted()).toBe(false);

@@ -17,6 +17,12 @@ const CALLS_MS = 1_000;
 const RESULT_ATTEMPTS = 20;
 const RESULT_PAUSE_MS = 50;
 
+/** A start takes less than a second, so all of them take less than 30 s. */
+const START_ATTEMPTS = 20;
+
+/** Something else has killed the process, for example the kernel for want of memory. */
+const KILLED = /^Result=(?:oom-kill|signal, .*ExecMainStatus=9$)/;
+
 export type Units = ReturnType<typeof createUnits>;
 
 export function createUnits(node: NodeContext) {
@@ -85,9 +91,17 @@ export function createUnits(node: NodeContext) {
      */
     async bringUp({ isChanged }: { readonly isChanged: boolean }): Promise<string | undefined> {
       if ((await systemctl("is-enabled", SOCKET)) !== undefined) await systemctl("start", SOCKET);
-      const verb = isChanged || !(await runsInstalledProgram()) ? "restart" : "start";
-      if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
-      return `${SERVICE} does not start (${await resultOfStart()})`;
+      let verb = isChanged || !(await runsInstalledProgram()) ? "restart" : "start";
+      let result = "";
+      for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+        if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
+        result = await resultOfStart();
+        // systemd may have started it again meanwhile. A broken unit has the same result.
+        const mayRun = result.startsWith("Result=success") && attempt === 1;
+        if (!KILLED.test(result) && !mayRun) break;
+        verb = "start";
+      }
+      return `${SERVICE} does not start (${result})`;
     },
     /** Restarts the service after a change of its configuration. */
     async restartIfActive(): Promise<void> {
