@@ -51,8 +51,8 @@ const LONG = [
   { ...alone, name: "long", include: WITH_LONG_FORM, env: { OCIR_BROKER_LONG_RUN: "1" }, testTimeout: 3_600_000 },
 ];
 
-/** The tests on a real Kubernetes, which test/cluster/main.ts builds. */
-const CLUSTER = [{ ...alone, name: "cluster", include: ["test/cluster/**/*.test.ts"] }];
+/** The tests on a real Kubernetes, which test/cluster/main.ts builds. Two clusters at a time, because most of a test waits. */
+const CLUSTER = [{ ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 }];
 
 /** What `npm run test:system`, `test:long` and `test:cluster` run: `--mode long`, `--mode cluster`, otherwise the system tests. */
 export default defineConfig(({ mode }) => ({

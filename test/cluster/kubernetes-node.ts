@@ -38,8 +38,8 @@ export interface KubernetesOptions extends ServiceOptions {
 export type KubernetesNode = ReturnType<typeof createNode>;
 
 /**
- * Starts everything but the kubelet, which `bootstrap` or `install` starts. Only one cluster runs at a time. A test whose cluster
- * differs from the pull story's starts its own:
+ * Starts everything but the kubelet, which `bootstrap` or `install` starts. A process has one cluster at a time, whose control groups
+ * have the process's name:
  *
  *     startKubernetes({ minor: NEWEST_MINOR, apiServerFlags: ["--v=4"] })
  */
