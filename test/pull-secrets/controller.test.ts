@@ -255,6 +255,17 @@ it("keeps a live token while Oracle fails, reports that, and recovers", async ()
   expect(api.events.map(({ reason }) => reason)).toEqual(["Issued", "RefreshFailing", "Expired", "Issued"]);
 });
 
+it("renews in time if the wall clock was an hour ahead for a while, so that the token seemed to have expired", async () => {
+  const first = await issued();
+  simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 240 });
+  clock.jumpWall(HOUR_MS);
+  await untilTime(() => api.events.at(-1).reason === "Expired", 500);
+  await clock.advance(MINUTE_MS);
+  clock.jumpWall(-HOUR_MS);
+  simulator.clearFaults();
+  await untilRenewal(() => authsIn()[HOST].password !== first);
+});
+
 it("waits as long as Oracle's Retry-After demands", async () => {
   simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 120, times: 1 });
   api.createResource("shop", { registries: [HOST] });

@@ -73,6 +73,7 @@ class Controller {
   /** Resolvers of steps that wait for a limiter. */
   readonly #waiting = new Set<() => void>();
   #prunedAtMs = 0;
+  #wokeAtMs = 0;
 
   constructor(options: ControllerOptions, signal: AbortSignal) {
     this.#options = options;
@@ -93,7 +94,7 @@ class Controller {
     await Promise.race([watched.synced, aborted]);
     watched.notify((namespace, name) => this.#start(`${namespace}/${name}`));
     metrics.show({ resources: () => watched.resources.values(), waiting: () => this.#waiting.size });
-    for (const { namespace, name } of watched.resources.values()) this.#start(`${namespace}/${name}`);
+    this.#startAll();
     while (!this.#signal.aborted) {
       await sleep(TICK_MS, clock);
       this.#wake(clock.wallMs());
@@ -109,7 +110,14 @@ class Controller {
     for (const resolve of this.#waiting) resolve();
   }
 
+  #startAll(): void {
+    for (const { namespace, name } of this.#options.watched.resources.values()) this.#start(`${namespace}/${name}`);
+  }
+
   #wake(nowMs: number): void {
+    // The wall clock was set back: times that were decided before may come too late.
+    if (nowMs < this.#wokeAtMs) this.#startAll();
+    this.#wokeAtMs = nowMs;
     for (const [key, atMs] of this.#wakeAt) if (atMs <= nowMs) this.#start(key);
     if (nowMs - this.#prunedAtMs < PRUNE_MS) return;
     this.#prunedAtMs = nowMs;
