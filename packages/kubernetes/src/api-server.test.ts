@@ -1,8 +1,12 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { expect, it } from "vitest";
-import { podAccess } from "./api-server.ts";
+import { until } from "@ocir-broker/testkit/until";
+import { expect, it, onTestFinished } from "vitest";
+import { type ApiServer, createApiServer, podAccess } from "./api-server.ts";
 
 function podRoot(): string {
   const root = temporaryFolder();
@@ -31,4 +35,36 @@ it("podAccess reads the token again for each request, because the kubelet replac
 
 it("podAccess fails outside a cluster", () => {
   expect(() => podAccess({}, podRoot())).toThrow(TypeError);
+});
+
+async function startApi(listener: RequestListener): Promise<ApiServer> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const api = createApiServer({ url, caCertificate: "", token: () => "token" });
+  onTestFinished(async () => {
+    await api.close();
+    server.close();
+  });
+  return api;
+}
+
+const endless = () => new AbortController().signal;
+
+it.each([
+  ["its caller leaves it", "{}"],
+  ["a line is not JSON", "{"],
+])("watch closes the connection if %s", async (_when, line) => {
+  let isClosed = false;
+  const api = await startApi((_request, response) => {
+    response.write(`${line}\n`);
+    response.on("close", () => {
+      isClosed = true;
+    });
+  });
+  const readOne = async () => {
+    for await (const _event of api.watch("/things", 600_000, endless())) break;
+  };
+  await readOne().catch((error: Error) => expect(error).toBeInstanceOf(SyntaxError));
+  await until("the connection is closed", () => isClosed, 4_000);
 });

@@ -95,7 +95,14 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
         signal,
       });
       if (response.statusCode >= 300) throw errorOf(response.statusCode, await response.body.text(), response.headers);
-      for await (const line of createInterface({ input: response.body })) yield JSON.parse(line);
+      const lines = createInterface({ input: response.body });
+      // If the caller leaves early, nobody listens any more: an error of the connection would end the program.
+      lines.on("error", () => {});
+      try {
+        for await (const line of lines) yield JSON.parse(line);
+      } finally {
+        response.body.destroy();
+      }
     },
     close: () => dispatcher.destroy(),
   };
