@@ -1,5 +1,5 @@
 /**
- * Requests to the API server, in JSON, over a few kept connections. Trusts the cluster's certificate authority alone. Never retries.
+ * Requests to the API server, in JSON, over kept connections. Trusts the cluster's certificate authority alone. Never retries.
  */
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
@@ -45,7 +45,8 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const CONNECT_MS = 5_000;
 /** Longer than any request's own time limit. */
 const RESPONSE_MS = 30_000;
-const MAX_CONNECTIONS = 32;
+/** Each watch keeps one, and the controller of pull secrets has a watch for each name. */
+const MAX_CONNECTIONS = 1_024;
 
 /**
  * The access of a pod.
