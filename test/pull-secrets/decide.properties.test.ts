@@ -30,7 +30,7 @@ const LONGEST_FETCH_MS = 2_000;
 /** Fetch, apply, and both again after a failure that a wait follows. */
 const SLACK_MS = 2 * LONGEST_BACK_OFF_MS + 2 * LONGEST_FETCH_MS;
 const TOKEN = new Secret("token");
-const FOREIGN: KnownSecret = { kind: "foreign", why: "its type is Opaque" };
+const FOREIGN: KnownSecret = { kind: "foreign", why: "it is immutable" };
 
 const EVERYWHERE: Rules = {
   names: new Set(["ocir-pull", "other"]),

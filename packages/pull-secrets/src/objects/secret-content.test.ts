@@ -40,7 +40,7 @@ describe("readSecret", () => {
   });
 
   it.each([
-    ["another type", { type: "Opaque" }, "its type is Opaque"],
+    ["another type", { type: "any\ntext" }, "its type is not kubernetes.io/dockerconfigjson"],
     ["an immutable Secret", { immutable: true }, "it is immutable"],
     ["no label", { metadata: { labels: {} } }, "it lacks the label app.kubernetes.io/managed-by=ocir-broker"],
   ])("returns foreign for %s", (_what, fields, why) => {

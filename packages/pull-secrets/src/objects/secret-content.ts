@@ -91,7 +91,8 @@ const NO_LOGIN: RegistryCredentials = { username: "", password: "" };
 function whyForeign(secret: z.infer<typeof secretObject>): string | undefined {
   const { labels, managedFields } = secret.metadata;
   const other = managedFields.find(({ manager, fieldsV1 }) => manager !== MANAGER && fieldsV1["f:data"] !== undefined);
-  if (secret.type !== TYPE) return `its type is ${secret.type}`;
+  // The type is any text of a tenant's, with line breaks and of any length, and this reason is logged.
+  if (secret.type !== TYPE) return `its type is not ${TYPE}`;
   if (secret.immutable) return "it is immutable";
   if (other !== undefined) return `its manager is ${other.manager}`;
   return labels[LABEL] === MANAGER ? undefined : `it lacks the label ${LABEL}=${MANAGER}`;
