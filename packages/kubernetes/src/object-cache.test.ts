@@ -46,6 +46,18 @@ it("watchObjects keeps the newer version when a watch is behind a response", asy
   expect(versionOf("a")).toBe("12");
 });
 
+it("watchObjects ignores the late response to a write if the object has been deleted since", async () => {
+  const events = [
+    { type: "DELETED", object: named("a", 12) },
+    { type: "BOOKMARK", object: { metadata: { resourceVersion: "15" } } },
+  ];
+  const { cache, synced, changed, versionOf, clock } = setUp([[named("a", 5)]], [events]);
+  await synced;
+  await clock.advance(0);
+  cache.put(named("a", 11));
+  expect([versionOf("a"), changed]).toEqual([undefined, ["a", "a"]]);
+});
+
 it("watchObjects drops deleted objects, by an event or between two lists", async () => {
   const events = [
     { type: "DELETED", object: named("a", 11) },

@@ -29,7 +29,7 @@ export interface ObjectCacheOptions<T> {
 
 interface Known<T> {
   readonly version: bigint;
-  /** Undefined if it was deleted in this version. */
+  /** Undefined if it counts as deleted. */
   readonly value: T | undefined;
 }
 
@@ -55,15 +55,26 @@ const GONE = 410;
 export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: ObjectCache<T>; synced: Promise<void> } {
   const { api, clock, path, query = {}, parse, onChange, say, signal } = options;
   const known = new Map<string, Known<T>>();
+  /** Everything up to this version has been listed or watched. */
+  let seen = 0n;
   let told = "";
 
-  function put(object: unknown, isDeleted = false): void {
-    const { namespace, name, resourceVersion } = (object as { metadata: Metadata }).metadata;
+  function put(object: unknown): void {
+    const { namespace, name, resourceVersion } = metadataOf(object);
     const key = `${namespace}/${name}`;
     const version = BigInt(resourceVersion);
     const before = known.get(key);
     if (before !== undefined && version <= before.version) return;
-    known.set(key, { version, value: isDeleted ? undefined : parse(object) });
+    known.set(key, { version, value: parse(object) });
+    onChange(namespace, name);
+  }
+
+  /** @param version the object did not exist in it. */
+  function forget(key: string, version: bigint): void {
+    const before = known.get(key);
+    if (before === undefined || before.version > version) return;
+    known.delete(key);
+    const [namespace = "", name = ""] = key.split("/");
     onChange(namespace, name);
   }
 
@@ -75,28 +86,15 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
       const search = new URLSearchParams({ ...query, limit: PAGE, ...(next !== "" && { continue: next }) });
       const page = (await api.send({ method: "GET", path: `${path}?${search}`, signal })) as ObjectList;
       for (const object of page.items) {
-        const { namespace, name } = (object as { metadata: Metadata }).metadata;
-        listed.add(`${namespace}/${name}`);
+        listed.add(keyOf(object));
         put(object);
       }
       version = page.metadata.resourceVersion;
       next = page.metadata.continue || undefined;
     }
-    forgetUnlisted(listed, BigInt(version));
+    seen = BigInt(version);
+    for (const key of known.keys()) if (!listed.has(key)) forget(key, seen);
     return version;
-  }
-
-  function forgetUnlisted(listed: ReadonlySet<string>, version: bigint): void {
-    for (const [key, before] of known) {
-      if (listed.has(key) || before.version > version) continue;
-      known.delete(key);
-      const [namespace = "", name = ""] = key.split("/");
-      onChange(namespace, name);
-    }
-  }
-
-  function forgetDeleted(version: bigint): void {
-    for (const [key, before] of known) if (before.value === undefined && before.version < version) known.delete(key);
   }
 
   /** @returns the version to go on from; undefined if a list is needed. */
@@ -108,8 +106,9 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
       const { type, object } = event as { type: string; object: { metadata: Metadata } };
       if (type === "ERROR") return undefined;
       version = object.metadata.resourceVersion;
-      if (type === "BOOKMARK") forgetDeleted(BigInt(version));
-      else put(object, type === "DELETED");
+      seen = BigInt(version);
+      if (type === "DELETED") forget(keyOf(object), seen);
+      else if (type !== "BOOKMARK") put(object);
     }
     return version;
   }
@@ -147,10 +146,22 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
     synced,
     cache: {
       get: (namespace, name) => known.get(`${namespace}/${name}`)?.value,
-      put: (object) => put(object),
+      put(object) {
+        // Otherwise it may have been deleted since.
+        if (BigInt(metadataOf(object).resourceVersion) > seen) put(object);
+      },
       *values() {
         for (const { value } of known.values()) if (value !== undefined) yield value;
       },
     },
   };
+}
+
+function metadataOf(object: unknown): Metadata {
+  return (object as { metadata: Metadata }).metadata;
+}
+
+function keyOf(object: unknown): string {
+  const { namespace, name } = metadataOf(object);
+  return `${namespace}/${name}`;
 }
