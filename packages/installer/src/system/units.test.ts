@@ -1,7 +1,9 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult, RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
@@ -11,7 +13,7 @@ import { createUnits } from "./units.ts";
 const FAILED = printed("", { exitCode: 1 });
 
 /** Units of a node whose service's process runs `program`. `responses` has the output for a verb of systemctl. */
-function unitsOf(program: string, responses: Readonly<Record<string, () => ProgramResult>> = {}) {
+function unitsOf(program: string, responses: Readonly<Record<string, () => ProgramResult>> = {}, clock?: Clock) {
   const root = temporaryFolder();
   const called: string[] = [];
   fs.mkdirSync(join(root, "run/systemd/system"), { recursive: true });
@@ -23,7 +25,7 @@ function unitsOf(program: string, responses: Readonly<Record<string, () => Progr
     called.push(verb);
     return responses[verb]?.() ?? printed(args.includes("--property=MainPID") ? "7\n" : "");
   };
-  const units = createUnits(nodeContextAt(root, { runProgram }));
+  const units = createUnits({ ...nodeContextAt(root, { runProgram }), ...(clock && { clock }) });
   return { units, called };
 }
 
@@ -56,6 +58,22 @@ it.each([
   });
   expect(await units.bringUp({ isChanged: true })).toBeUndefined();
   expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(["start", "restart", "start"]);
+});
+
+it("bringUp gives up after 30 s if a service is killed 9 s after each start, for example for want of memory", async () => {
+  let nowMs = 0;
+  const takeLong = () => {
+    nowMs += 9_000;
+    return FAILED;
+  };
+  const { units, called } = unitsOf(
+    PROGRAM,
+    { restart: takeLong, start: takeLong, show: () => printed("Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n") },
+    { ...createFakeClock(), monotonicMs: () => nowMs },
+  );
+  expect(await units.bringUp({ isChanged: true })).toContain("Result=oom-kill");
+  const starts = ["restart", "start", "start", "start"];
+  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(["start", ...starts]);
 });
 
 it("isWanted is false for a service that is neither enabled nor active, so that an upgrade does not start it", async () => {
