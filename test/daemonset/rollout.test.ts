@@ -415,6 +415,10 @@ describe("a restart of the kubelet", () => {
     throw new Error("exit status 1");
   };
   const sendsNoHeartbeat = async () => void steps.push("a restarts");
+  const beatsMeanwhile = async () => {
+    api.beat("a");
+    return { ok: true as const };
+  };
   const cannotBeChanged = async () => ({ ok: false as const, reason: "EROFS: read-only file system" });
   /** Answers so after the first time. */
   const later = (answer: () => Promise<KubeletNeed>) => {
@@ -426,6 +430,14 @@ describe("a restart of the kubelet", () => {
     ["cannot be examined", FLAGS, { need: later(failsToStart) }, RESTORES, "does not use", undefined],
     ["does not come back", FLAGS, { restartKubelet: goesAway }, RESTORES, "; it stays cordoned", true],
     ["sends no heartbeat", FLAGS, { restartKubelet: sendsNoHeartbeat }, RESTORES, "not Ready", true],
+    [
+      "sends no heartbeat after the restart, but one shortly before",
+      FLAGS,
+      { addFlags: beatsMeanwhile, restartKubelet: sendsNoHeartbeat, need: later(async () => NOTHING) },
+      RESTORES,
+      "not Ready",
+      true,
+    ],
     ["does not start", RESTART, { restartKubelet: failsToStart }, "a restarts", "; it stays cordoned", true],
     [
       "does not start with an earlier pod's flags",

@@ -84,7 +84,7 @@ async function giveBack(
   options: RestartOptions,
 ): Promise<RestartResult> {
   const removed = plan.flags === "add" ? await options.program.removeFlags() : undefined;
-  const isReady = removed === undefined ? isBack : await restartAndWatch(await newer(before, options), options);
+  const isReady = removed === undefined ? isBack : await restartAndWatch(before, options);
   if (isReady) await options.cluster.patchNode(cordonPatch(false));
   const what = isBack
     ? "the kubelet has restarted, but does not use ocir-broker"
@@ -100,13 +100,11 @@ function flagsAfter(removed: Outcome | undefined): string {
     : `; the flags that were added cannot be removed (${removed.reason})`;
 }
 
-/** The Node's heartbeat, or `known` if the API server does not respond. */
-function newer(known: Heartbeat, { cluster }: RestartOptions): Promise<Heartbeat> {
-  return cluster.readNode().then(heartbeatOf, () => known);
-}
-
-async function restartAndWatch(before: Heartbeat, options: RestartOptions): Promise<boolean> {
+/** @param known an earlier heartbeat, in case the API server does not respond. */
+async function restartAndWatch(known: Heartbeat, options: RestartOptions): Promise<boolean> {
   const { cluster, program } = options;
+  // The kubelet before the restart may have sent another one meanwhile.
+  const before = await cluster.readNode().then(heartbeatOf, () => known);
   try {
     await program.restartKubelet();
   } catch {
