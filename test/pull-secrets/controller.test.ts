@@ -347,6 +347,15 @@ it("tries again after five minutes at the earliest if the API server reports a c
   await untilTime(() => condition().reason === "Issued", 30_000);
 });
 
+it.each([400, 403, 422])("reports an admission policy that refuses the Secret with the status %d", async (status) => {
+  api.failApplyWith = status;
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  await untilReason("SecretRefused");
+  api.failApplyWith = undefined;
+  await untilTime(() => condition().reason === "Issued");
+});
+
 it("names the chart's value that allows a name", async () => {
   api.createResource("shop", { registries: [HOST] }, "mine");
   api.createResource("shop", { registries: [HOST], serviceAccountName: "default" });

@@ -63,10 +63,16 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       try {
         return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {
-        // Any other 409 comes from two writers at the same moment. 422: the type, or an immutable Secret, cannot be changed.
+        // Any other 409 comes from two writers at the same moment. A webhook refuses with 400, a ValidatingAdmissionPolicy with 422,
+        // unless they name another status. So does the API server, for another type and an immutable Secret, which the watch shows.
         const isConflict = statusIn(error)?.details?.causes?.some(({ reason }) => reason === "FieldManagerConflict");
         const conflict = isConflict ? ({ 409: "secret-conflict" } as const) : {};
-        throw errorOf(error, name, { 403: "secret-refused", 422: "secret-conflict", ...conflict });
+        throw errorOf(error, name, {
+          400: "secret-refused",
+          403: "secret-refused",
+          422: "secret-refused",
+          ...conflict,
+        });
       }
     },
     /** Uses server-side apply, because conditions of other types may have other managers. @returns the resource. */
