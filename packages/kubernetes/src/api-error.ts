@@ -38,7 +38,8 @@ export function describeRefusal(error: unknown): string {
 
 function messageIn(body: string): string | undefined {
   try {
-    return String(JSON.parse(body).message);
+    // A policy's message may have several lines, and so has that of two conflicts.
+    return String(JSON.parse(body).message).replaceAll(/\s*\n\s*/g, " ");
   } catch {
     return undefined;
   }
