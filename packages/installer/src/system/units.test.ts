@@ -13,7 +13,11 @@ import { createUnits } from "./units.ts";
 const FAILED = printed("", { exitCode: 1 });
 
 /** Units of a node whose service's process runs `program`. `responses` has the output for a verb of systemctl. */
-function unitsOf(program: string, responses: Readonly<Record<string, () => ProgramResult>> = {}, clock?: Clock) {
+function unitsOf(
+  program: string,
+  responses: Readonly<Record<string, (property: string) => ProgramResult>> = {},
+  clock?: Clock,
+) {
   const root = temporaryFolder();
   const called: string[] = [];
   fs.mkdirSync(join(root, "run/systemd/system"), { recursive: true });
@@ -23,7 +27,8 @@ function unitsOf(program: string, responses: Readonly<Record<string, () => Progr
   fs.symlinkSync(join(root, program), join(root, "proc/7/exe"));
   const runProgram: RunProgram = async ({ args: [verb = "", ...args] }) => {
     called.push(verb);
-    return responses[verb]?.() ?? printed(args.includes("--property=MainPID") ? "7\n" : "");
+    const property = args.find((arg) => arg.startsWith("--property="))?.slice("--property=".length) ?? "";
+    return responses[verb]?.(property) ?? printed(property === "MainPID" ? "7\n" : "");
   };
   const units = createUnits({ ...nodeContextAt(root, { runProgram }), ...(clock && { clock }) });
   return { units, called };
@@ -45,19 +50,32 @@ it("bringUp returns the result of the last start that has ended", async () => {
   expect(await units.bringUp({ isChanged: true })).toContain("(Result=exit-code, ExecMainStatus=217)");
 });
 
+const RESTARTED = "Result=success\nExecMainCode=0\nExecMainStatus=0\n";
+
 it.each([
   ["is killed", "Result=signal\nExecMainCode=2\nExecMainStatus=9\n"],
   ["is killed for want of memory", "Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n"],
-  ["fails once, and that systemd has restarted", "Result=success\nExecMainCode=0\nExecMainStatus=0\n"],
-])("bringUp starts a service again that %s", async (_, shown) => {
-  const starts = [FAILED, printed("")];
+  ["fails, and that systemd has restarted", RESTARTED],
+])("bringUp starts a service again that %s, twice", async (_, shown) => {
+  const starts = [printed(""), FAILED, printed("")];
   const { units, called } = unitsOf(PROGRAM, {
     restart: () => FAILED,
-    start: () => starts.shift() ?? printed(""),
-    show: () => printed(shown),
+    start: () => starts.shift() ?? FAILED,
+    show: (property) => printed(property.startsWith("Load") ? "LoadState=loaded\nActiveState=activating\n" : shown),
   });
   expect(await units.bringUp({ isChanged: true })).toBeUndefined();
-  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(["start", "restart", "start"]);
+  const expected = ["start", "restart", "start", "start"];
+  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(expected);
+});
+
+it("bringUp does not start a unit again that cannot be loaded", async () => {
+  const { units, called } = unitsOf(PROGRAM, {
+    restart: () => FAILED,
+    show: (property) =>
+      printed(property.startsWith("Load") ? "LoadState=bad-setting\nActiveState=active\n" : RESTARTED),
+  });
+  expect(await units.bringUp({ isChanged: true })).toContain("Result=success");
+  expect(called.filter((verb) => verb === "restart" || verb === "start")).toEqual(["start", "restart"]);
 });
 
 it("bringUp gives up after 30 s if a service is killed 9 s after each start, for example for want of memory", async () => {

@@ -60,6 +60,12 @@ export function createUnits(node: NodeContext) {
     return (shown ?? "no response from systemd").trim().replaceAll("\n", ", ");
   }
 
+  /** Whether systemd has started it again meanwhile, or does so. Of a unit that cannot be loaded, the old process may run. */
+  async function isStarted(): Promise<boolean> {
+    const shown = (await systemctl("show", "--property=LoadState,ActiveState", SERVICE)) ?? "";
+    return shown.includes("LoadState=loaded") && shown.includes("ActiveState=activ");
+  }
+
   const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
 
   return {
@@ -98,9 +104,7 @@ export function createUnits(node: NodeContext) {
       for (let attempt = 1; attempt <= START_ATTEMPTS && node.clock.monotonicMs() < endMs; attempt += 1) {
         if ((await systemctl(verb, SERVICE)) !== undefined) return undefined;
         result = await resultOfStart();
-        // systemd may have started it again meanwhile. A broken unit has the same result.
-        const mayRun = result.startsWith("Result=success") && attempt === 1;
-        if (!KILLED.test(result) && !mayRun) break;
+        if (!KILLED.test(result) && !(result.startsWith("Result=success") && (await isStarted()))) break;
         verb = "start";
       }
       return `${SERVICE} does not start (${result})`;
