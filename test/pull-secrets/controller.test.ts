@@ -301,9 +301,9 @@ it("keeps the fresh token of one registry when another one fails, and names that
   expect(Object.keys(authsIn())).toHaveLength(2);
 });
 
-it("uses a service-account token for one token exchange, also when the registry refuses the session", async () => {
-  simulator.faults({ endpoint: "registry.token", status: 401, times: 1 });
-  await issued();
+it("exchanges a service-account token once, and one more for all registries that refuse the session", async () => {
+  simulator.faults({ endpoint: "registry.token", status: 401, times: 2 });
+  await issued({ registries: [HOST, "fra.ocir.io"] });
   const tokenRequests = api.requests.filter((line) => line.endsWith("/serviceaccounts/ocir-pull/token 200"));
   expect(tokenRequests).toHaveLength(2);
   expect(simulator.requests()["cluster.tokenExchange"]).toBe(2);

@@ -42,25 +42,27 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
   const { ways, exchange, requestToken } = options;
   return async (resource, wanted, signal) => {
     const account = serviceAccountOf(resource);
-    let session: Promise<Expiring<SigningSession>> | undefined;
     let subject: string | undefined;
     const open = async () => {
       const token = await requestToken(resource.namespace, account, signal);
       subject = `${account}/${readServiceAccountClaims(token).uid}`;
       return exchange.exchange(token, signal);
     };
-    const sessionWays = {
-      ...ways,
-      session: () => (session ??= open()),
-      onRefused() {
-        session = undefined;
-      },
-    };
+    let first: Expiring<SigningSession>;
     try {
-      await sessionWays.session();
+      first = await open();
     } catch (error) {
       return answerOf(subject, new Map(), error, account);
     }
+    /** One for all registries that refuse the first session. */
+    let second: Promise<Expiring<SigningSession>> | undefined;
+    const sessionWays = {
+      ...ways,
+      session: async () => second ?? first,
+      onRefused() {
+        second ??= open();
+      },
+    };
     const registries = subject === wanted.subject ? wanted.registries : resource.registries;
     return fetchAll(registries, subject, options, (host) => fetchExchangedToken(host, sessionWays, signal));
   };
