@@ -377,7 +377,7 @@ describe("a restart of the kubelet", () => {
     api.mayListPods = true;
   });
 
-  it("cordons, waits for starting pods but not for those that cannot pull, and uncordons when the node is Ready", async () => {
+  it("cordons, waits for starting pods but not for those that cannot start, and uncordons when the node is Ready", async () => {
     const waiting = (reason: string) => ({
       metadata: { namespace: "default", name: reason },
       status: { containerStatuses: [{ state: { waiting: { reason } } }] },
@@ -386,7 +386,7 @@ describe("a restart of the kubelet", () => {
     const pod = startPod("a", { need: FLAGS, mayRestart: true });
     await says(pod, "cordoned: the kubelet is restarted once no pod of this node is starting");
     expect(steps).toEqual(["a begins", "a ends"]);
-    api.pods = [waiting("ImagePullBackOff")];
+    api.pods = ["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting);
     await pod.ended;
     expect(steps.slice(2)).toEqual([
       "a shows a failure",

@@ -38,7 +38,11 @@ interface ContainerStatus {
 
 /** The API server allows Events about a Node, which has no namespace, only here. */
 const EVENT_NAMESPACE = "default";
-const CANNOT_PULL = ["ErrImagePull", "ImagePullBackOff"];
+/** Why the kubelet cannot start a container: it tries again and again, until a person or ocir-broker changes something. */
+const CANNOT_START = [
+  ...["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"],
+  ...["CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff"],
+];
 const LEASE = "ocir-broker";
 
 export type Cluster = ReturnType<typeof createCluster>;
@@ -88,8 +92,8 @@ export function createCluster(api: ApiServer, options: ClusterOptions) {
   };
 }
 
-/** A pod whose image cannot be pulled may be one that waits for ocir-broker. */
+/** A pod whose image cannot be pulled may be one that waits for ocir-broker, and one that cannot start may stay so for ever. */
 function isStarting({ status }: PodObject): boolean {
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  return !containers.some(({ state }) => CANNOT_PULL.includes(state?.waiting?.reason ?? ""));
+  return !containers.some(({ state }) => CANNOT_START.includes(state?.waiting?.reason ?? ""));
 }
