@@ -10,7 +10,8 @@ export const ADMIN_TOKEN = "administrator";
 export type KubernetesApi = ReturnType<typeof createApi>;
 
 /** Why its container waits, `Running`, or before that the pod's phase. */
-export function stateOf({ status }: V1Pod): string | undefined {
+export function stateOf(pod: V1Pod | undefined): string | undefined {
+  const status = pod?.status;
   const state = status?.containerStatuses?.[0]?.state;
   return state?.running === undefined ? (state?.waiting?.reason ?? status?.phase) : "Running";
 }
@@ -56,7 +57,8 @@ export function createApi(root: SystemdRoot, namespace = "default") {
     async removePods(group: string): Promise<void> {
       await request("DELETE", `${podsPath}?labelSelector=group%3D${group}`, { gracePeriodSeconds: 1 });
     },
-    pod: async (name: string) => (await request("GET", `${podsPath}/${name}`)) as V1Pod,
+    /** Undefined if it does not exist, such as a static pod that the kubelet has not reported yet. */
+    pod: async (name: string) => (await items<V1Pod>(`${podsPath}?fieldSelector=metadata.name%3D${name}`))[0],
     pods: () => items<V1Pod>(podsPath),
     events: () => items<CoreV1Event>(`${resources}/events`),
   };
