@@ -7,7 +7,7 @@ import type { Attack } from "../hostile-clients.ts";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../system/simulated-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { medianOf } from "./median.ts";
-import { readTimes } from "./spawn-times.ts";
+import { readTimes, timerArguments } from "./spawn-times.ts";
 
 const ATTACKS: readonly (readonly [attack: Attack, socket: string])[] = [
   ["pipelining", HEALTH_SOCKET],
@@ -34,11 +34,8 @@ export async function hostileRatios(
   timer: string,
   request: string,
 ): Promise<readonly (readonly [attack: Attack, ratio: number])[]> {
-  const pullMs = async (): Promise<number> =>
-    readTimes(
-      ["shim"],
-      await root.run(timer, [String(CALLS_AT_ONCE), "1", "0", request, `${CREDENTIALS_SOCKET}=${SHIM}`]),
-    ).shim.p50Ms;
+  const args = timerArguments({ rounds: CALLS_AT_ONCE }, request, [{ socket: CREDENTIALS_SOCKET, program: SHIM }]);
+  const pullMs = async (): Promise<number> => readTimes(["shim"], await root.run(timer, args)).shim.p50Ms;
   const limited = (...command: readonly string[]) =>
     // A signal from here would end nsenter only.
     root.spawn("timeout", ["--signal=KILL", `${TURN_MS / 1_000}`, ...command]);

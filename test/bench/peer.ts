@@ -11,7 +11,7 @@ import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
 import { lackOf } from "../real-registry.ts";
 import { medianOf } from "./median.ts";
-import { buildTimer } from "./spawn-times.ts";
+import { buildTimer, timerArguments, type Variant } from "./spawn-times.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/bench/peer");
 const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
@@ -26,7 +26,6 @@ const REQUEST = JSON.stringify({
 const LATENCY = { endpoint: "*", latencyMs: 40 };
 const TIMED_CALLS = 40;
 const AT_ONCE = 100;
-const PAUSE_MS = 0;
 const HEAL_LIMIT_MS = 120_000;
 
 interface Call {
@@ -43,8 +42,7 @@ interface Response {
 /** A program as the kubelet starts it, on the machine. */
 interface Provider {
   call(): Promise<Response>;
-  /** The argument of spawn-timer: the socket and the program. */
-  readonly timed: string;
+  readonly timed: Variant;
 }
 
 export async function printPeer(): Promise<void> {
@@ -132,7 +130,7 @@ function providerOn(cloud: OracleCloud, socket: string, program: string): Provid
   const env = { OCIR_BROKER_SOCKET: socket };
   return {
     call: async () => JSON.parse(await cloud.run([program], { env, input: REQUEST })) as Response,
-    timed: `${socket}=${program}`,
+    timed: { socket, program },
   };
 }
 
@@ -157,8 +155,8 @@ async function countsOf(cloud: OracleCloud): Promise<Readonly<Record<string, num
 async function timedCalls(cloud: OracleCloud, rounds: number, parallel: number, providers: readonly Provider[]) {
   const request = join(cloud.directory, "request.json");
   writeFileSync(request, REQUEST);
-  const counts = [rounds, parallel, PAUSE_MS].map(String);
-  const command = [buildTimer(), ...counts, request, ...providers.map(({ timed }) => timed)];
+  const variants = providers.map(({ timed }) => timed);
+  const command = [buildTimer(), ...timerArguments({ rounds, parallel }, request, variants)];
   const calls: Call[][] = providers.map(() => []);
   for (const line of (await cloud.run(command)).trim().split("\n")) {
     const [provider = 0, ns = 0, exitCode = 0, bytes = 0] = line.split(" ").map(Number);

@@ -31,17 +31,13 @@ interface Rounds {
  * @throws Error if a process did not answer as expected, or exited with another status than 0.
  */
 export function spawnTimes<Name extends string>(
-  { rounds, parallel = 1, pauseMs = 0 }: Rounds,
+  rounds: Rounds,
   requestPath: string,
   variants: Readonly<Record<Name, Variant>>,
 ): Record<Name, Times> {
   const names = Object.keys(variants) as Name[];
-  const pairs = names.map((name) => `${variants[name].socket}=${variants[name].program}`);
-  const counts = [rounds, parallel, pauseMs].map(String);
-  const lines = execFileSync(buildTimer(), [...counts, requestPath, ...pairs], {
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
+  const args = timerArguments(rounds, requestPath, Object.values<Variant>(variants));
+  const lines = execFileSync(buildTimer(), args, { encoding: "utf8", maxBuffer: 1 << 28 });
   return readTimes(names, lines);
 }
 
@@ -50,6 +46,15 @@ export function buildTimer(): string {
   mkdirSync(BUILD, { recursive: true });
   execFileSync("cc", ["-static", "-O2", "-o", TIMER, join(import.meta.dirname, "spawn-timer.c")]);
   return TIMER;
+}
+
+export function timerArguments(
+  { rounds, parallel = 1, pauseMs = 0 }: Rounds,
+  requestPath: string,
+  variants: readonly Variant[],
+): string[] {
+  const counts = [rounds, parallel, pauseMs].map(String);
+  return [...counts, requestPath, ...variants.map(({ socket, program }) => `${socket}=${program}`)];
 }
 
 /** @throws Error as `spawnTimes` does */
