@@ -54,6 +54,8 @@ export async function startApiServer({ names, issueToken }: Options) {
     failWith: undefined as number | undefined,
     /** The same for applies of Secrets. */
     failApplyWith: undefined as number | undefined,
+    /** Applies of Secrets succeed, and the client sees this status, as if the response was lost. */
+    loseApplyWith: undefined as number | undefined,
     /** In the header of each failure, if set. */
     retryAfterS: undefined as number | undefined,
     url: () => new URL(`http://127.0.0.1:${port}`),
@@ -189,7 +191,9 @@ export async function startApiServer({ names, issueToken }: Options) {
     if (before?.immutable || (before && before.type !== applied.type)) throw refusal(422, "field is immutable");
     const managedFields = [{ manager: MANAGER, operation: "Apply", fieldsV1: { "f:data": {} } }];
     const metadata = { ...applied.metadata, managedFields, uid: before?.metadata.uid };
-    return store("secrets", { ...applied, metadata });
+    const stored = store("secrets", { ...applied, metadata });
+    if (api.loseApplyWith !== undefined) throw refusal(api.loseApplyWith, "told to fail");
+    return stored;
   }
 
   function report(namespace: string, name: string, { status }: KubernetesJson): KubernetesJson {

@@ -406,6 +406,17 @@ it.each([403, 404, 409, 429, 500])(
   },
 );
 
+it("reports no failure any more if the Secret was written, although the response was lost", async () => {
+  const first = await issued();
+  api.failApplyWith = 504;
+  await untilRenewal(() => said.some((line) => line.includes("apply failed")));
+  await untilTime(() => condition().reason === "RefreshFailing", 500);
+  api.loseApplyWith = 504;
+  api.failApplyWith = undefined;
+  await untilTime(() => condition().reason === "Issued");
+  expect(authsIn()[HOST].password).not.toBe(first);
+});
+
 it("soon applies again after a conflict with a writer of the same moment, which is no other manager's field", async () => {
   const first = await issued();
   api.failApplyWith = 409;

@@ -49,7 +49,8 @@ export function decide(
 
   const held = secret?.kind === "ours" ? secret.content : undefined;
   const content = secret?.kind === "foreign" ? undefined : contentFor(resource, held, progress, refusal, rules);
-  if (content !== undefined && !isSame(content, held)) {
+  const isWritten = content === undefined || isSame(content, held);
+  if (!isWritten) {
     if (isOpen("apply")) return { kind: "apply", content };
   } else if (secret?.kind !== "foreign" && refusal === undefined) {
     const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
@@ -61,7 +62,10 @@ export function decide(
     }
   }
 
-  const status = statusOf({ resource, secret, progress, refusal, nowMs, policy: rules.policyOf(resource) });
+  // An apply whose response was lost has failed, and has written the Secret.
+  const apply = isWritten ? undefined : progress.gates.apply;
+  const { fetch } = progress.gates;
+  const status = statusOf({ resource, secret, fetch, apply, refusal, nowMs, policy: rules.policyOf(resource) });
   if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
     return { kind: "report", status };
   // A token's expiry changes the status.

@@ -4,12 +4,14 @@ import { describeFailure, type Failure, reasonOf } from "../objects/failure.ts";
 import type { IssuedToken } from "../objects/issued-token.ts";
 import type { Condition, PullSecret, PullSecretStatus } from "../objects/pull-secret.ts";
 import type { KnownSecret } from "../objects/secret-content.ts";
-import type { Progress } from "./progress.ts";
+import type { Gate } from "./progress.ts";
 
 interface StatusFacts {
   readonly resource: PullSecret;
   readonly secret: KnownSecret | undefined;
-  readonly progress: Progress;
+  readonly fetch: Gate;
+  /** Undefined if the Secret is as it should be. */
+  readonly apply: Gate | undefined;
   readonly refusal: Failure | undefined;
   /** The policy statement that pulls need. */
   readonly policy: string;
@@ -78,10 +80,9 @@ const CONDITION_KEYS = ["status", "reason", "message", "observedGeneration", "la
 type Ready = Pick<Condition, "status" | "reason" | "message">;
 
 function readyOf(
-  { resource, secret, progress, refusal, nowMs, policy }: StatusFacts,
+  { resource, secret, fetch, apply, refusal, nowMs, policy }: StatusFacts,
   tokens: ReadonlyMap<string, IssuedToken>,
 ) {
-  const { fetch, apply } = progress.gates;
   const failed = (failure: Failure, detail?: string): Ready => ({
     status: "False",
     reason: reasonOf(failure.code),
@@ -89,8 +90,8 @@ function readyOf(
   });
   if (refusal !== undefined) return failed(refusal);
   if (secret?.kind === "foreign") return failed({ code: "secret-conflict", place: resource.name }, secret.why);
-  if (apply.failure?.code === "secret-conflict") return failed(apply.failure);
-  const failure = fetch.failure ?? apply.failure;
+  if (apply?.failure?.code === "secret-conflict") return failed(apply.failure);
+  const failure = fetch.failure ?? apply?.failure;
   const issued = resource.registries.map((host) => [host, tokens.get(host)] as const);
   if (issued.some(([, token]) => token === undefined)) return failure && failed(failure);
 
@@ -102,7 +103,7 @@ function readyOf(
       reason: EXPIRED,
       message: [times(expired, "since"), text].filter(Boolean).join("; "),
     } as const;
-  if (text !== undefined && Math.max(fetch.failures, apply.failures) >= SHOWN_FAILURES)
+  if (text !== undefined && Math.max(fetch.failures, apply?.failures ?? 0) >= SHOWN_FAILURES)
     return { status: "True", reason: REFRESH_FAILING, message: `${times(issued, "until")}; ${text}` } as const;
   return { status: "True", reason: ISSUED, message: times(issued, "until") } as const;
 }
