@@ -17,5 +17,5 @@ export function typeOfPlain(text: string): ScalarTree["type"] {
 
 /** Whether a text needs no quotes in any reader: a cautious guess, which adds needless quotes at worst. */
 export function isPlainText(text: string): boolean {
-  return /^-{0,2}[a-z0-9/][\w./-]*$/i.test(text) && typeOfPlain(text) === "string";
+  return /^(?:-{1,2}(?=[a-z0-9]))?[a-z0-9/][\w./-]*$/i.test(text) && typeOfPlain(text) === "string";
 }

@@ -112,6 +112,8 @@ describe("mergeProvider", () => {
     value:
   - name: "YES"
     value: "yes"
+  - name: FLAGS
+    value: "-/"
   - name: ""
     value: x
   - value: x
@@ -133,6 +135,8 @@ describe("mergeProvider", () => {
     value: ""
   - name: "YES"
     value: "yes"
+  - name: FLAGS
+    value: "-/"
 `),
     );
   });
