@@ -1,7 +1,8 @@
-/** Pages that follow from the code: every dependency has its reason, and the table of the configuration is the schema's. */
+/** Pages that follow from the code: the reasons of dependencies, the table of the configuration, and a policy statement. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
+import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { expect, it } from "vitest";
 import rootPackage from "../package.json" with { type: "json" };
 import { expectTables } from "./documentation/generated-table.ts";
@@ -27,6 +28,13 @@ it("docs/reference/configuration.md has the table of the schema", async () => {
   await expectTables(CONFIGURATION, [
     { name: "config table", titles: ["key", "default", "meaning", "applied by a"], rows },
   ]);
+});
+
+it("docs/pull-secrets.md has the policy statement of the commands", () => {
+  const page = readFileSync(join(ROOT, "docs/pull-secrets.md"), "utf8");
+  const places = { cluster: "ocid1.cluster.oc1.iad.example", compartment: "images" };
+  const statement = serviceAccountPolicy({ namespace: "shop", serviceAccount: "ocir-pull", ...places });
+  expect(page).toContain(`\n${statement}`);
 });
 
 interface Package {
