@@ -3,6 +3,7 @@
 const FILLED_IN: Readonly<Record<string, string>> = {
   IMAGE: "iad.ocir.io/acme/shop/web:1.4",
   FILE: "answers.json",
+  ADDRESS: "https://objectstorage.example/n/tenancy/b/ocir-broker/o",
   CONFIG: "/etc/kubernetes/credential-provider-config.yaml",
 };
 
