@@ -1,4 +1,5 @@
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
 import { startHttpServer } from "./http-server.ts";
@@ -23,4 +24,17 @@ it("answers with the metrics, and 404 for any other path", async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   expect(await (await fetch(`${url}/metrics`)).text()).toBe("metric 1\n");
   expect((await fetch(`${url}/`)).status).toBe(404);
+});
+
+it("answers next to many idle connections, and closes the oldest", async () => {
+  const server = await startHttpServer(0, { synced: Promise.resolve(), render: async () => "" });
+  const { port } = server.address() as AddressInfo;
+  const idle = Array.from({ length: 300 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+  onTestFinished(() => {
+    for (const socket of idle) socket.destroy();
+    server.close();
+  });
+  await Promise.all(idle.slice(0, 300 - 256).map((socket) => once(socket, "close")));
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+  expect(idle.at(-1)?.destroyed).toBe(false);
 });

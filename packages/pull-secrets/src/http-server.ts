@@ -3,6 +3,10 @@
  * without the rights or the CRD is not Ready; `GET /metrics`. Never a token.
  */
 import { createServer, type Server } from "node:http";
+import type { Socket } from "node:net";
+
+/** Each costs some 20 KB, and every pod may reach the port. */
+const MAX_CONNECTIONS = 256;
 
 /** @throws the system's error if it cannot listen. */
 export async function startHttpServer(
@@ -21,6 +25,18 @@ export async function startHttpServer(
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await render());
     else response.writeHead(404).end();
   });
+  closeOldestOf(server);
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
   return server;
+}
+
+/** Not the newest, as `maxConnections` does: many idle connections would then keep the kubelet's probes out. */
+function closeOldestOf(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > MAX_CONNECTIONS) oldest?.destroy();
+  });
 }
