@@ -104,7 +104,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
       timeoutMs: LIMIT_MS,
     });
   const chart = `${CHECKOUT_ON_NODE}/deploy/helm/ocir-broker`;
-  const upgrade = (setting: string) => helm("upgrade", chart, "--reuse-values", "--set", setting);
+  const upgrade = (setting: string) => helm("upgrade", chart, "--reset-then-reuse-values", "--set", setting);
 
   async function get<Kind>(path: string): Promise<Kind> {
     return (await node.api.request("GET", path)) as Kind;

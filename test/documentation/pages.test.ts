@@ -34,6 +34,13 @@ describe("the pages", () => {
     expect(lines.filter((line) => /\/tmp\//.test(line))).toEqual([]);
   });
 
+  it.each([...PAGES, "deploy/helm/ocir-broker/templates/NOTES.txt"])(
+    "%s: no upgrade keeps the previous image",
+    (page) => {
+      expect(readPage(page)).not.toMatch(/helm upgrade .*--reuse-values/);
+    },
+  );
+
   it("use only stages that a system test runs", () => {
     const tests = globSync("test/system/*.test.ts", { cwd: CHECKOUT }).map((path) => readPage(path));
     const stages = new Set(PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ stage }) => stage ?? []));
