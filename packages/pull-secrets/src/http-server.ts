@@ -1,6 +1,6 @@
 /**
- * For the kubelet and Prometheus: `GET /healthz`; `GET /readyz`, which is 503 until everything has been listed once, so that a release
- * without the rights or the CRD is not Ready; `GET /metrics`. Never a token.
+ * For the kubelet and Prometheus: `GET /healthz`; `GET /readyz`, which is 503 until the Lease was read and everything listed once, so
+ * that a release without its rights, Lease or CRD is not Ready; `GET /metrics`. Never a token.
  */
 import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
@@ -11,16 +11,18 @@ const MAX_CONNECTIONS = 256;
 /** @throws the system's error if it cannot listen. */
 export async function startHttpServer(
   port: number,
-  { synced, render }: { synced: Promise<unknown>; render(): Promise<string> },
+  { started, render }: { started: Promise<unknown>; render(): Promise<string> },
 ): Promise<Server> {
   let isReady = false;
-  void synced.then(() => {
+  void started.then(() => {
     isReady = true;
   });
   const server = createServer(async (request, response) => {
     if (request.url === "/healthz") response.end("ok\n");
     else if (request.url === "/readyz")
-      response.writeHead(isReady ? 200 : 503).end(isReady ? "ok\n" : "not everything is listed yet: see the log\n");
+      response
+        .writeHead(isReady ? 200 : 503)
+        .end(isReady ? "ok\n" : "the Lease and the resources are not read yet: see the log\n");
     else if (request.url === "/metrics")
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await render());
     else response.writeHead(404).end();

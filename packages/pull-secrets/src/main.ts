@@ -70,12 +70,14 @@ async function main(): Promise<void> {
     random: systemRandom,
     fetchDeadline: () => AbortSignal.timeout(FETCH_MS),
   };
-  const server = await startHttpServer(PORT, { synced: watched.synced, render: metrics.render });
+  const leaseRead = Promise.withResolvers<void>();
+  const started = Promise.all([watched.synced, leaseRead.promise]);
+  const server = await startHttpServer(PORT, { started, render: metrics.render });
   const work = async (signal: AbortSignal): Promise<void> => {
     metrics.leads(true);
     await runController(options, signal).finally(() => metrics.leads(false));
   };
-  await lead({ lease, clock, work, say }, ending.signal);
+  await lead({ lease, clock, onLeaseRead: leaseRead.resolve, work, say }, ending.signal);
   server.close();
   process.exit();
 }

@@ -9,6 +9,7 @@ function setUp() {
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
   const events: string[] = [];
+  const reads: number[] = [];
   const lease = {
     taken: "ours" as Taken,
     async take() {
@@ -24,8 +25,9 @@ function setUp() {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
     events.push("ends");
   };
-  const done = lead({ lease, clock, work, say: () => {} }, ending.signal);
-  return { clock, ending, events, lease, done };
+  const onLeaseRead = () => void reads.push(clock.monotonicMs());
+  const done = lead({ lease, clock, onLeaseRead, work, say: () => {} }, ending.signal);
+  return { clock, ending, events, reads, lease, done };
 }
 
 it("lead keeps working during a short outage of the API server, and stops after ten seconds", async () => {
@@ -56,4 +58,14 @@ it("lead ends the work before it releases the Lease", async () => {
   await clock.advance(2_000);
   await done;
   expect(events).toEqual(["starts", "ends", "released"]);
+});
+
+it("lead reports the Lease as read only when the API server has it", async () => {
+  const { clock, lease, reads } = setUp();
+  lease.taken = new Error('404: leases.coordination.k8s.io "ocir-pull-secrets" not found');
+  await clock.advance(6_000);
+  const before = reads.length;
+  lease.taken = "outrun";
+  await clock.advance(2_000);
+  expect([before, reads.length > before]).toEqual([1, true]);
 });

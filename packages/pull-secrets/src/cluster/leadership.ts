@@ -11,6 +11,8 @@ const RETRY_MS = 2_000;
 export interface LeadershipOptions {
   readonly lease: Lease;
   readonly clock: Clock;
+  /** Called each time the API server has answered with the Lease, whoever holds it. */
+  onLeaseRead(): void;
   /** Called each time the Lease is taken. Must end soon after its signal aborts. */
   work(signal: AbortSignal): Promise<void>;
   say(text: string): void;
@@ -24,7 +26,10 @@ interface Term {
 }
 
 /** Resolves after `signal`, when the work has ended and the Lease is released. Rejects if the work does. */
-export async function lead({ lease, clock, work, say }: LeadershipOptions, signal: AbortSignal): Promise<void> {
+export async function lead(
+  { lease, clock, onLeaseRead, work, say }: LeadershipOptions,
+  signal: AbortSignal,
+): Promise<void> {
   let term: Term | undefined;
   let failure: { error: unknown } | undefined;
   /** An outage is one line, not one each two seconds. */
@@ -63,6 +68,7 @@ export async function lead({ lease, clock, work, say }: LeadershipOptions, signa
     try {
       if ((await lease.take()).kind === "ours") renewed();
       else await end();
+      onLeaseRead();
       told = "";
     } catch (error) {
       const text = describeRefusal(error);
