@@ -14,7 +14,8 @@ import {
 } from "./systemd-root/index.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const UID = 1_001;
+/** That of no user of the machine, whose files the node has too. */
+const UID = 54_321;
 const NOBODY = 65_534;
 const HOME = "/home/person";
 const RUNTIME = `/run/user/${UID}`;
