@@ -17,6 +17,9 @@ const NEEDED = {
 /** True in CI, which leaves the longer tests out. */
 export const isShortRun = process.env["OCIR_BROKER_CLUSTER_RUN"] === "short";
 
+/** Why a short run leaves a whole file out. */
+export const lackOfTime = isShortRun ? "a short run" : undefined;
+
 /** Undefined if it can, with these minor versions built; else the reason why not. */
 export function canRunCluster(minors: readonly number[]): string | undefined {
   const reason = canBootSystemd();

@@ -11,7 +11,7 @@ import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
-import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { createAccount, type TryRequest } from "./daemonset-account.ts";
 import { MINORS } from "./describe-cluster.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
@@ -21,7 +21,7 @@ import { createPods, type Pods } from "./pods.ts";
 import { ISSUER } from "./services.ts";
 
 const minor = Math.max(...MINORS);
-const skipped = canRunCluster([minor]) ?? (isShortRun ? "a short run" : undefined);
+const skipped = canRunCluster([minor]) ?? lackOfTime;
 const CHECKOUT_ON_NODE = "/opt/checkout";
 const FOLDER = "dist/test-chart";
 const REPOSITORY = "registry.example.com/ocir-broker-daemonset";

@@ -38,8 +38,7 @@ export interface KubernetesOptions extends ServiceOptions {
 export type KubernetesNode = ReturnType<typeof createNode>;
 
 /**
- * Starts everything but the kubelet, which `bootstrap` or `install` starts. A process has one cluster at a time, whose control groups
- * have the process's name:
+ * Starts everything but the kubelet, which `bootstrap` or `install` starts. A process has one cluster at a time. For example:
  *
  *     startKubernetes({ minor: NEWEST_MINOR, apiServerFlags: ["--v=4"] })
  */

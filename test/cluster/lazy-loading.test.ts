@@ -13,7 +13,7 @@ import { beforeAll, expect, it } from "vitest";
 import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 import { lackAsRoot, startDistribution } from "../real-registry.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { isShortRun } from "./can-run-cluster.ts";
+import { lackOfTime } from "./can-run-cluster.ts";
 import { lackOf, STARGZ } from "./consumer-programs.ts";
 import { CONTAINERD_PROGRAMS, type LazyNode, startLazyNode } from "./lazy-nodes.ts";
 
@@ -29,7 +29,6 @@ const REPOSITORY = "acme/shop/web";
 const lackOfPrograms = lackAsRoot("docker-registry", "unshare", "nsenter") || undefined;
 const lackOfFuse = existsSync("/dev/fuse") ? undefined : "no /dev/fuse here";
 const lackOfBuilt = lackOf([STARGZ, ...CONTAINERD_PROGRAMS]);
-const lackOfTime = isShortRun ? "a short run" : undefined;
 const lack =
   lackOfTime ??
   lackOfFuse ??

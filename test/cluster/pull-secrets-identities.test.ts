@@ -8,7 +8,7 @@ import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
-import { canRunCluster, isShortRun } from "./can-run-cluster.ts";
+import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
 import { CLOUD_HOSTS, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
@@ -23,7 +23,7 @@ const LIMIT_MS = 60_000;
 const AUDIENCE = "ocir";
 const DOMAIN = CLOUD_HOSTS["10.99.0.3"];
 const CLIENT = { id: "pulls", secret: "s3cret-of-the-client" };
-const skipped = isShortRun ? "only in the whole run" : (canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork());
+const skipped = lackOfTime ?? canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork();
 
 describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () => {
   let cluster: PullSecretsCluster;

@@ -8,7 +8,7 @@ import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
 import { ARGO_CD_FILES, lackOfArgoCd, startArgoCd } from "./argo-cd.ts";
 import { BUILD_KIT_FILES, clientPod, lackOfBuildKit, startBuildKit } from "./build-kit.ts";
-import { canRunCluster, isShortRun, lackOfProgram } from "./can-run-cluster.ts";
+import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { FLUX_FILES, lackOfFlux, startFlux } from "./flux.ts";
 import { CONTAINERD_UNIT, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
@@ -38,7 +38,7 @@ function itWith(product: keyof typeof lacks, title: string, body: () => Promise<
 
 const lackOfStorage = lackOfProgram("docker-registry", "docker-registry");
 const lackOfCluster = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lackOfStorage;
-const skipped = isShortRun ? "a short run" : (lackOfCluster ?? lackOfAll);
+const skipped = lackOfTime ?? lackOfCluster ?? lackOfAll;
 
 describeUnless(skipped, "products that read pull secrets", () => {
   let cluster: PullSecretsCluster;
