@@ -3,7 +3,7 @@ import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createDisk } from "../src/run/disk.ts";
 import type { NodeContext } from "../src/system/node-context.ts";
 
-type Given = Pick<NodeContext, "runProgram"> & Partial<Pick<NodeContext, "say">>;
+type Given = Pick<NodeContext, "runProgram"> & Partial<Pick<NodeContext, "clock" | "say">>;
 
 export function nodeContextAt(root: string, given: Given): NodeContext {
   return {

@@ -27,13 +27,13 @@ export async function startHttpServer(
       response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await render());
     else response.writeHead(404).end();
   });
-  closeOldestOf(server);
+  closeOldestConnections(server);
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
   return server;
 }
 
-/** Not the newest, as `maxConnections` does: many idle connections would then keep the kubelet's probes out. */
-function closeOldestOf(server: Server): void {
+/** `maxConnections` would refuse the newest connections, and so the kubelet's probes. */
+function closeOldestConnections(server: Server): void {
   const open = new Set<Socket>();
   server.on("connection", (socket) => {
     open.add(socket);

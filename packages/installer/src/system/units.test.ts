@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult, RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
@@ -16,7 +16,7 @@ const FAILED = printed("", { exitCode: 1 });
 function unitsOf(
   program: string,
   responses: Readonly<Record<string, (property: string) => ProgramResult>> = {},
-  clock?: Clock,
+  clock = createSystemClock(),
 ) {
   const root = temporaryFolder();
   const called: string[] = [];
@@ -30,8 +30,9 @@ function unitsOf(
     const property = args.find((arg) => arg.startsWith("--property="))?.slice("--property=".length) ?? "";
     return responses[verb]?.(property) ?? printed(property === "MainPID" ? "7\n" : "");
   };
-  const units = createUnits({ ...nodeContextAt(root, { runProgram }), ...(clock && { clock }) });
-  return { units, called };
+  const units = createUnits(nodeContextAt(root, { runProgram, clock }));
+  const changes = () => called.filter((verb) => verb !== "show" && verb !== "is-enabled");
+  return { units, called, changes };
 }
 
 it.each([
@@ -58,24 +59,23 @@ it.each([
   ["fails, and that systemd has restarted", RESTARTED],
 ])("bringUp starts a service again that %s, twice", async (_, shown) => {
   const starts = [printed(""), FAILED, printed("")];
-  const { units, called } = unitsOf(PROGRAM, {
+  const { units, changes } = unitsOf(PROGRAM, {
     restart: () => FAILED,
     start: () => starts.shift() ?? FAILED,
     show: (property) => printed(property.startsWith("Load") ? "LoadState=loaded\nActiveState=activating\n" : shown),
   });
   expect(await units.bringUp({ isChanged: true })).toBeUndefined();
-  const expected = ["start", "restart", "start", "start"];
-  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(expected);
+  expect(changes()).toEqual(["start", "restart", "start", "start"]);
 });
 
 it("bringUp does not start a unit again that cannot be loaded", async () => {
-  const { units, called } = unitsOf(PROGRAM, {
+  const { units, changes } = unitsOf(PROGRAM, {
     restart: () => FAILED,
     show: (property) =>
       printed(property.startsWith("Load") ? "LoadState=bad-setting\nActiveState=active\n" : RESTARTED),
   });
   expect(await units.bringUp({ isChanged: true })).toContain("Result=success");
-  expect(called.filter((verb) => verb === "restart" || verb === "start")).toEqual(["start", "restart"]);
+  expect(changes()).toEqual(["start", "restart"]);
 });
 
 it("bringUp gives up after 30 s if a service is killed 9 s after each start, for example for want of memory", async () => {
@@ -84,14 +84,13 @@ it("bringUp gives up after 30 s if a service is killed 9 s after each start, for
     nowMs += 9_000;
     return FAILED;
   };
-  const { units, called } = unitsOf(
+  const { units, changes } = unitsOf(
     PROGRAM,
     { restart: takeLong, start: takeLong, show: () => printed("Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n") },
     { ...createFakeClock(), monotonicMs: () => nowMs },
   );
   expect(await units.bringUp({ isChanged: true })).toContain("Result=oom-kill");
-  const starts = ["restart", "start", "start", "start"];
-  expect(called.filter((verb) => verb !== "show" && verb !== "is-enabled")).toEqual(["start", ...starts]);
+  expect(changes()).toEqual(["start", "restart", "start", "start", "start"]);
 });
 
 it("isWanted is false for a service that is neither enabled nor active, so that an upgrade does not start it", async () => {

@@ -60,7 +60,7 @@ export function createUnits(node: NodeContext) {
     return (shown ?? "no response from systemd").trim().replaceAll("\n", ", ");
   }
 
-  /** Whether systemd has started it again meanwhile, or does so. Of a unit that cannot be loaded, the old process may run. */
+  /** Whether systemd has started the service again, or does so now. If its unit cannot be loaded, the old process still runs. */
   async function isStarted(): Promise<boolean> {
     const shown = (await systemctl("show", "--property=LoadState,ActiveState", SERVICE)) ?? "";
     return shown.includes("LoadState=loaded") && shown.includes("ActiveState=activ");
