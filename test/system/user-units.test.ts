@@ -14,7 +14,7 @@ import {
 } from "./systemd-root/index.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-/** That of no user of the machine, whose files the node has too. */
+/** No user of the machine has this id. The node has the machine's files, and so its users. */
 const UID = 54_321;
 const NOBODY = 65_534;
 const HOME = "/home/person";
