@@ -105,7 +105,8 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const created = await node.api.request("POST", resourcesPath(namespace), pullSecret(spec));
       uids[namespace] = (created as Created).metadata.uid;
     }
-    await until("the policy is enforced", async () => (await apply("depot", { labels: {} })).status === 403, 60_000);
+    const isDenied = async () => (await apply("depot", { labels: {} }, "&dryRun=All")).status === 403;
+    await until("the policy is enforced", isDenied, 60_000);
     return () => node.stop();
   });
 
@@ -235,10 +236,11 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     ])(
       "cannot apply over a Secret %s that has our label, which is 422, a conflict for the controller",
       async (_what, theirs, ours) => {
-        const path = secretPath("other");
-        const before = { ...secret(NOBODYS_UID), ...theirs };
+        const path = secretPath("depot");
+        // The garbage collector would delete a Secret whose owner does not exist.
+        const before = { ...secret(uids["depot"] as string), ...theirs };
         expect((await requestAs(node.root)("APPLY", path, before)).status).toBe(201);
-        expect((await apply("other", ours)).status).toBe(422);
+        expect((await apply("depot", ours)).status).toBe(422);
         await node.api.request("DELETE", path);
       },
     );
