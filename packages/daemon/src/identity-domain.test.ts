@@ -130,3 +130,14 @@ it("startDaemon uses the node's session if there is no secret, and refreshes it 
   simulator.iam({ dynamicGroup: false });
   expect(String((await pull("puller-3")).body)).toMatch(/^ocir-broker: domain-client-refused: /);
 });
+
+it("startDaemon reports the failure of a service account until that account, with any of its tokens, succeeds", async () => {
+  trust({});
+  await start("instance-principal", {});
+  simulator.faults({ endpoint: "domain.token", times: 1, status: 400 });
+  expect(await pull("puller-1")).not.toMatchObject({ status: 200 });
+  expect(await pull("puller-2")).toMatchObject({ status: 200 });
+  expect(broker.health.details().serviceAccountFailure).toMatchObject({ code: "domain-token-refused" });
+  expect(await pull("puller-1")).toMatchObject({ status: 200 });
+  expect(broker.health.details().serviceAccountFailure).toBeNull();
+});

@@ -38,7 +38,7 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
   readonly registries: Readonly<Record<string, FetchDetails>>;
   /** How many service accounts have a session; null if they are off. */
   readonly serviceAccounts: number | null;
-  /** The last failed fetch for any of them; others may have worked since. */
+  /** The last failed fetch for any of them that has not succeeded since; those of others may have. */
   readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
 }
 

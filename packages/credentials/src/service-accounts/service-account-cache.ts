@@ -43,9 +43,12 @@ export interface ServiceAccountCacheOptions extends TokenWays {
   readonly audience: string | undefined;
   /** A registry token is kept no longer, whatever its own life. */
   readonly longestTokenLifeMs: number;
+  /** The event's key is the subject, whichever of its tokens was exchanged. */
   readonly onSession?: OnDemandCacheOptions["onEvent"];
   readonly onToken?: OnDemandCacheOptions["onEvent"];
 }
+
+type FetchEvent = Parameters<NonNullable<OnDemandCacheOptions["onEvent"]>>[0];
 
 /** A node runs at most 256 pods; this leaves room for those that have ended. */
 const MAX_SUBJECTS = 512;
@@ -73,10 +76,10 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
   const exchanges = {
     ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS },
-    ...(options.onSession && { onEvent: options.onSession }),
+    onEvent: (event: FetchEvent) => options.onSession?.({ ...event, key: String(event.key.split(" ")[0]) }),
   };
   const sessions = new OnDemandCache<SigningSession>(exchanges);
-  /** Token exchanges that prove a token, by its hash. */
+  /** Token exchanges that prove a token, by its subject and hash. */
   const proofs = new OnDemandCache<SigningSession>(exchanges);
   const tokens = new OnDemandCache<Secret>({
     ...{ clock, random, maxEntries: MAX_TOKENS, fetchLimitMs: FETCH_LIMIT_MS },
@@ -114,8 +117,9 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
       known.set(tokenHash, claims);
       return accepted;
     };
-    const { entry } = await proofs.get(tokenHash, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
-    proofs.reject(tokenHash, entry);
+    const proof = `${subject} ${tokenHash}`;
+    const { entry } = await proofs.get(proof, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
+    proofs.reject(proof, entry);
     return subject;
   }
 

@@ -51,17 +51,24 @@ interface ServiceAccountEventsOptions extends Pick<CredentialEventsOptions, "log
   readonly clock: Clock;
 }
 
-/** Events of service accounts contain no names; the pull's log line names the image. Keeps the last failure of any account. */
+/** As many as a node runs pods; the oldest are dropped. */
+const MAX_FAILURES = 256;
+
+/** Events of service accounts contain no names; the pull's log line names the image. */
 export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccountEventsOptions) {
-  let last: ServiceAccountFailure | undefined;
+  /** The latest is the last one. Only a success of the same fetch removes a failure: it proves nothing about other accounts. */
+  const failures = new Map<string, ServiceAccountFailure>();
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
+    const fetch = `${kind} ${event.key}`;
+    failures.delete(fetch);
     if (event.type === "failed") {
-      last = { error: event.error, atMs: clock.monotonicMs() };
+      failures.set(fetch, { error: event.error, atMs: clock.monotonicMs() });
+      if (failures.size > MAX_FAILURES) failures.delete(String(failures.keys().next().value));
       log.warn({ reason: event.reason, error: event.error }, `${kind} for a service account not fetched`);
     } else if (event.type === "fetched") log.info({ reason: event.reason }, `${kind} for a service account fetched`);
   };
-  return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => last };
+  return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => [...failures.values()].at(-1) };
 }
 
 /** Logs at debug, and counts requests. */

@@ -24,7 +24,7 @@ export interface DaemonCredentials extends Omit<NodeCredentials, "close"> {
   readonly pullTokens: PullTokens;
   /** Service accounts with a session; undefined without a token exchange. */
   readonly serviceAccountCount: () => number | undefined;
-  /** The last failed fetch for any service account. */
+  /** The last failed fetch for any service account that has not succeeded since. */
   readonly lastServiceAccountFailure: () => ServiceAccountFailure | undefined;
   /** Aborts the probes and fetches under way. */
   close(): Promise<void>;
