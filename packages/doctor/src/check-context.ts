@@ -16,7 +16,10 @@ import type { Finding } from "./finding.ts";
 import { proxyFailureIn } from "./proxy-failure.ts";
 
 export interface CheckContext
-  extends Pick<DoctorOptions, "config" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"> {
+  extends Pick<
+    DoctorOptions,
+    "config" | "configError" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"
+  > {
   /** With the registry host that a short name stands for. Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
   readonly ownerId: number;

@@ -176,7 +176,8 @@ export const DIAGNOSES = {
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
     "the broker's configuration is not valid",
-    "ocir-broker config check names every error; fix them first: daemon and doctor use the valid part, and defaults for the rest",
+    "ocir-broker config check names every error; fix them first: doctor uses the valid part, and defaults for the rest " +
+      "(ocir-broker status shows what the daemon uses)",
   ),
 
   "socket-ok": ok("the credentials socket exists, and only root can use it"),

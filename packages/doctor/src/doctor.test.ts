@@ -162,6 +162,16 @@ describe("diagnose", () => {
     expect(namesOf(findings)).toContain("domain-ok");
   });
 
+  test("does not report service accounts as off when the configuration is invalid", async ({ node }) => {
+    node.simulator.iam({ granted: false });
+    const configError = "/etc/ocir-broker/config.yaml is not valid: file: not YAML";
+    const findings = await node.examine({ ...useServiceAccounts(node, { tokenExchange: "none" }), configError });
+    expect(problems(findings)).toEqual(["broker-config-invalid"]);
+    expect(findings.map(({ means }) => means)).toContain(
+      "the token exchange was not checked because of broker-config-invalid",
+    );
+  });
+
   test("ignores a service account failure older than 10 min", async ({ node }) => {
     await withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 601 } })(node);
     expect(problems(await node.examine())).toEqual([]);

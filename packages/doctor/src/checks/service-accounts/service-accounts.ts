@@ -10,7 +10,7 @@ import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import type { Check, CheckContext } from "../../check-context.ts";
-import { type Finding, finding } from "../../finding.ts";
+import { type Finding, finding, notChecked } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
 import { audienceFinding } from "./audience.ts";
 import { audiencePermission } from "./audience-permission.ts";
@@ -23,7 +23,11 @@ export const checkServiceAccounts: Check = async (context) => {
   const { tokenExchange, select, annotation } = context.config.serviceAccounts;
   const entries = tokenAttributesIn((await context.credentialProviderFiles())?.files ?? []);
   if (tokenExchange === "none") {
-    return entries.length === 0 ? [] : [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
+    if (entries.length === 0) return [];
+    // The daemon may still use an earlier file, in which the token exchange is on.
+    if (context.configError !== undefined)
+      return [notChecked("the token exchange", "broker-config-invalid", "it needs a valid configuration")];
+    return [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
   if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
@@ -49,11 +53,12 @@ function notTried(audience: string): Finding {
   });
 }
 
-/** False if the kubelet may also get the node's credentials for the image, so that the node's rights matter. */
+/** False if the kubelet may also get the node's credentials for the image, so that the node's rights are known to matter. */
 export async function isPulledByServiceAccounts(image: string, context: CheckContext): Promise<boolean> {
   const { tokenExchange, select, fallback } = context.config.serviceAccounts;
   const provider = await context.credentialProviderFiles();
-  if (tokenExchange === "none" || select !== "all" || fallback === "node" || provider === undefined) return false;
+  const isOff = tokenExchange === "none" && context.configError === undefined;
+  if (isOff || select !== "all" || fallback === "node" || provider === undefined) return false;
   const kubeletMinor = Math.max((await context.kubelet())?.minor ?? FIRST_MINOR, FIRST_MINOR);
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurPlugin(name));
