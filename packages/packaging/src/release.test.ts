@@ -9,6 +9,12 @@ describe("thisRelease", () => {
   it.each(["", "yesterday", "-1", "1.5"])("rejects %j as a time", (epoch) => {
     expect(() => thisRelease({ SOURCE_DATE_EPOCH: epoch })).toThrow("SOURCE_DATE_EPOCH");
   });
+
+  it("rejects a version that cannot be an image tag and a label of Kubernetes", () => {
+    const versionOf = (given: string) => thisRelease({ SOURCE_DATE_EPOCH: "1" }, given).version;
+    expect(versionOf("1.2.3-acme.1")).toBe("1.2.3-acme.1");
+    expect(() => versionOf("1.2.3+acme.1")).toThrow("version 1.2.3+acme.1 in packages/cli/package.json cannot be");
+  });
 });
 
 describe("maintainerOf", () => {

@@ -17,12 +17,23 @@ export interface Release {
 const NOBODY = "ocir-broker maintainers";
 const NAME_AND_ADDRESS = /^[\w .+-]+ <[\w.+@[\]-]+>$/;
 
-/** @throws {Error} if OCIR_BROKER_MAINTAINER is not a name and address, or if neither SOURCE_DATE_EPOCH nor a git checkout has the time. */
-export function thisRelease(environment: NodeJS.ProcessEnv): Release {
+/** Image tags and Kubernetes labels contain the version. */
+const TAG_AND_LABEL = /^[a-z\d](?:[\w.-]{0,61}[a-z\d])?$/i;
+
+/**
+ * @throws {Error} if the version cannot be an image tag and a label, if OCIR_BROKER_MAINTAINER is not a name and address, or if
+ * neither SOURCE_DATE_EPOCH nor a git checkout has the time.
+ */
+export function thisRelease(environment: NodeJS.ProcessEnv, version = ownVersion()): Release {
+  if (!TAG_AND_LABEL.test(version)) {
+    throw new Error(
+      `version ${version} in packages/cli/package.json cannot be an image tag and a Kubernetes label: ` +
+        "use at most 63 letters, digits and '.', '_', '-', such as 1.2.3-acme.1 instead of 1.2.3+acme.1",
+    );
+  }
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
   if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is not a time: ${given}`);
-  const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
   const maintainer = environment["OCIR_BROKER_MAINTAINER"];
   if (!maintainer) return { version, epochS };
   if (!NAME_AND_ADDRESS.test(maintainer)) {
@@ -38,6 +49,11 @@ export function maintainerOf({ maintainer = NOBODY }: Release): string {
 /** In the form that Debian and RPM sort correctly: 1.0.0~rc.1 comes before 1.0.0. */
 export function packageVersion({ version }: Pick<Release, "version">): string {
   return version.replace("-", "~").replaceAll("-", ".");
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
+  return version;
 }
 
 function lastCommitS(): string {
