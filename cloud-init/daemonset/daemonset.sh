@@ -9,6 +9,11 @@ export PATH
 umask 022
 
 if [ "${1-}" = doctor ]; then
+  if ! [ -x /usr/local/bin/ocir-broker ]; then
+    echo "ocir-broker-daemonset: ocir-broker is not on this node yet; run the test again when a node is installed:" \
+      "kubectl get nodes -L ocir-broker/state" >&2
+    exit 1
+  fi
   /usr/local/bin/ocir-broker doctor
   status=$?
   # 2: a check could not be made. With service accounts, only a pod's token shows whether the pod can pull.

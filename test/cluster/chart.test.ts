@@ -146,6 +146,8 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await helm("install", chart, "--create-namespace", ...image);
     await until("the kubelet lacks its flags", async () => (await stateOfNode()) === "needs-flags", LIMIT_MS);
     expect((await get<V1DaemonSet>(DAEMONSET)).status?.numberReady).toBe(0);
+    await expect(helm("test")).rejects.toThrow(/ocir-broker-doctor failed/);
+    expect(await lastLog()).toContain("kubelet-flags-missing");
     await upgrade("kubelet.restart=whenIdle");
     await untilInstalled();
     await pods.untilRunning(["private"]);

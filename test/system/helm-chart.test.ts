@@ -32,6 +32,13 @@ interface DaemonSetSpec {
   readonly template: { readonly metadata: Metadata; readonly spec: object };
 }
 
+/** Of the test's pod, and of a DaemonSet with its template. */
+interface PodSpec {
+  readonly nodeSelector?: object;
+  readonly affinity?: { readonly nodeAffinity: object };
+  readonly template?: { readonly spec: PodSpec };
+}
+
 const HEADER = `# Installs ocir-broker on existing nodes, one at a time. See README.md in this folder.
 #
 # Generated from the chart in deploy/helm/ocir-broker with its default values, by npm run docs. For other values, use the chart.
@@ -211,6 +218,22 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(notes()).toContain("--set kubelet.restart=whenIdle");
     expect(notes("kubelet.restart=whenIdle")).not.toContain("--set kubelet.restart");
     expect(notes("mode=remove")).toContain("helm uninstall ocir-broker -n default\n");
+  });
+
+  it("runs the test on the DaemonSet's nodes, if possible on one that is installed", () => {
+    const canary = { key: "canary", operator: "Exists" };
+    const objects = objectsOf(template("--set-json", `nodeAffinity=${JSON.stringify([canary])}`));
+    const podOf = (kind: string) => objects.find((each) => each.kind === kind) as never as { spec: PodSpec };
+    const daemonSet = podOf("DaemonSet").spec.template?.spec;
+    const { affinity, nodeSelector } = podOf("Pod").spec;
+    expect(nodeSelector).toEqual(daemonSet?.nodeSelector);
+    expect(affinity?.nodeAffinity).toMatchObject(daemonSet?.affinity?.nodeAffinity ?? {});
+    expect(JSON.stringify(affinity)).toContain(JSON.stringify(canary));
+    expect(affinity?.nodeAffinity).toMatchObject({
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { preference: { matchExpressions: [{ key: "ocir-broker/state", operator: "In", values: ["installed"] }] } },
+      ],
+    });
   });
 
   it("is packed for a release with its digest, and the same bytes each time", async () => {

@@ -17,6 +17,22 @@
 {{ include "ocir-broker.name" . }}-daemonset
 {{- end }}
 
+{{- /* The node affinity of the DaemonSet, and of the test. */ -}}
+{{- define "ocir-broker.nodes" -}}
+requiredDuringSchedulingIgnoredDuringExecution:
+  nodeSelectorTerms:
+    - matchExpressions:
+        - key: kubernetes.io/arch
+          operator: In
+          values: [amd64, arm64]
+        # Virtual nodes have no kubelet to configure.
+        - key: node-role.kubernetes.io/virtual-node
+          operator: DoesNotExist
+        {{- with .Values.nodeAffinity }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+{{- end }}
+
 {{- /* Labels and annotations of an object that has none of its own; empty by default. */ -}}
 {{- define "ocir-broker.common" -}}
 {{- with .Values.commonLabels }}
