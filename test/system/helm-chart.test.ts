@@ -146,6 +146,18 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(escaped).toContain("u:$$(OCIR_BROKER_MODE)$$$$@");
   });
 
+  it.each([
+    ["renders", 131_052, 0],
+    ["rejects", 131_053, 1],
+  ])("%s a configuration of %i bytes", (_, bytes, status) => {
+    const host = "a".repeat(bytes - "registries:\n  extraHosts:\n  - ".length);
+    const values = join(temporaryFolder(), "values.json");
+    writeFileSync(values, JSON.stringify({ config: { registries: { extraHosts: [host] } } }));
+    const run = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, "--values", values);
+    expect(run.status).toBe(status);
+    if (status === 1) expect(run.stderr).toContain("config is longer than 131052 bytes");
+  });
+
   it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
     const values = {
       nameOverride: "pull-credentials",
