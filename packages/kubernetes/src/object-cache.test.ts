@@ -15,6 +15,7 @@ function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Erro
   onTestFinished(() => ending.abort());
   const changed: string[] = [];
   const paths: string[] = [];
+  const said: string[] = [];
   const api: ApiServer = {
     async send() {
       return { metadata: { resourceVersion: String(versions.shift()) }, items: lists.shift() ?? [] };
@@ -24,17 +25,21 @@ function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Erro
       const next = watches.shift();
       if (next instanceof Error) throw next;
       if (next === undefined) await new Promise(() => {});
-      yield* next ?? [];
+      if (next === "silent") await sleep(60_000, clock);
+      else
+        for (const event of next ?? [])
+          if (event instanceof Error) throw event;
+          else yield event;
     },
     close: async () => {},
   };
   const { cache, synced } = watchObjects({
-    ...{ api, clock, path: "/things", say: () => {}, signal: ending.signal },
+    ...{ api, clock, path: "/things", say: (text) => void said.push(text), signal: ending.signal },
     parse: (object) => (object as ReturnType<typeof named>).metadata,
     onChange: (_namespace, name) => void changed.push(name),
   });
   const versionOf = (name: string) => cache.get("shop", name)?.resourceVersion;
-  return { clock, cache, synced, changed, paths, versionOf };
+  return { clock, cache, synced, changed, paths, said, versionOf };
 }
 
 it("watchObjects keeps the newer version when a watch is behind a response", async () => {
@@ -78,4 +83,22 @@ it("watchObjects continues from the last version after a broken watch, and lists
   await clock.advance(5_000);
   const versions = paths.map((path) => new URLSearchParams(path.split("?")[1]).get("resourceVersion"));
   expect(versions).toEqual(["10", "15", "15", "20"]);
+});
+
+it("watchObjects continues where a watch broke, and reads no event twice", async () => {
+  const broken = [{ type: "ADDED", object: named("a", 11) }, new Error("broken")];
+  const { clock, paths } = setUp([], [broken]);
+  await clock.advance(5_000);
+  expect(paths.map((path) => new URLSearchParams(path.split("?")[1]).get("resourceVersion"))).toEqual(["10", "11"]);
+});
+
+it("watchObjects lists again after a watch's error, reports it once, and waits longer each time", async () => {
+  const error = { type: "ERROR", object: { code: 500, message: "etcd: corrupt" } };
+  const times = <T>(value: T) => Array.from({ length: 60 }, () => value);
+  const lists = times([]);
+  const { clock, said } = setUp(lists, times([error]), times(10));
+  await clock.advance(60_000);
+  expect(said).toEqual(["the API server answers 500: etcd: corrupt"]);
+  // After 0, 1, 3, 7, 15, 25, 35, 45 and 55 seconds.
+  expect(lists).toHaveLength(60 - 9);
 });

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
-import { describeRefusal, statusOf } from "./api-error.ts";
+import { ApiError, describeRefusal, statusOf } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
 
 export interface ObjectCache<T> {
@@ -48,7 +48,9 @@ const PAGE = "500";
 /** A watch is short, so that a connection that is silently dead is noticed. */
 const WATCH_SECONDS = 60;
 const SILENCE_MS = (WATCH_SECONDS + 15) * 1_000;
+/** Between the starts of two watches. Doubles with each failure, because a failed watch may need a list. */
 const RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 10_000;
 const GONE = 410;
 
 /** `synced` resolves when the first list is complete, or after `signal`, which ends the watch. */
@@ -57,6 +59,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
   const known = new Map<string, Known<T>>();
   /** Everything up to this version has been listed or watched. */
   let seen = 0n;
+  let mustList = true;
   let told = "";
 
   function put(object: unknown): void {
@@ -78,39 +81,38 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
     onChange(namespace, name);
   }
 
-  async function list(): Promise<string> {
+  async function list(): Promise<void> {
     const listed = new Set<string>();
-    let version = "";
+    let version = 0n;
     let next: string | undefined = "";
     while (next !== undefined) {
       const search = new URLSearchParams({ ...query, limit: PAGE, ...(next !== "" && { continue: next }) });
       const page = (await api.send({ method: "GET", path: `${path}?${search}`, signal })) as ObjectList;
+      version = BigInt(page.metadata.resourceVersion);
       for (const object of page.items) {
         listed.add(keyOf(object));
         put(object);
       }
-      version = page.metadata.resourceVersion;
       next = page.metadata.continue || undefined;
     }
-    seen = BigInt(version);
-    for (const key of known.keys()) if (!listed.has(key)) forget(key, seen);
-    return version;
+    for (const key of known.keys()) if (!listed.has(key)) forget(key, version);
+    seen = version;
+    mustList = false;
   }
 
-  /** @returns the version to go on from; undefined if a list is needed. */
-  async function watch(from: string): Promise<string | undefined> {
+  async function watch(): Promise<void> {
     const wanted = { watch: "true", allowWatchBookmarks: "true", timeoutSeconds: String(WATCH_SECONDS) };
-    const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: from });
-    let version = from;
+    const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: String(seen) });
     for await (const event of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
-      const { type, object } = event as { type: string; object: { metadata: Metadata } };
-      if (type === "ERROR") return undefined;
-      version = object.metadata.resourceVersion;
-      seen = BigInt(version);
+      const { type, object } = event as { type: string; object: { code: number; metadata: Metadata } };
+      if (type === "ERROR") {
+        mustList = true;
+        throw new ApiError(object.code, JSON.stringify(object));
+      }
+      seen = BigInt(object.metadata.resourceVersion);
       if (type === "DELETED") forget(keyOf(object), seen);
       else if (type !== "BOOKMARK") put(object);
     }
-    return version;
   }
 
   /** An outage is one line, not one each second. */
@@ -120,23 +122,25 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
   }
 
   async function follow(onSynced: () => void): Promise<void> {
-    let version: string | undefined;
+    let failures = 0;
     while (!signal.aborted) {
       const startedAtMs = clock.monotonicMs();
+      const lastedMs = () => clock.monotonicMs() - startedAtMs;
       try {
-        if (version === undefined) {
-          version = await list();
-          onSynced();
-        }
-        version = await watch(version);
+        if (mustList) await list();
+        onSynced();
+        await watch();
+        failures = 0;
         told = "";
       } catch (error) {
         if (signal.aborted) return;
-        if (statusOf(error) === GONE) version = undefined;
+        failures += 1;
+        if (statusOf(error) === GONE) mustList = true;
         else tell(describeRefusal(error));
       }
       // Also if something between ends each watch at once.
-      if (clock.monotonicMs() - startedAtMs < RETRY_MS) await sleep(RETRY_MS, clock);
+      const spacingMs = Math.min(RETRY_MS * 2 ** Math.max(failures - 1, 0), LONGEST_RETRY_MS);
+      if (lastedMs() < spacingMs) await sleep(spacingMs - lastedMs(), clock);
     }
   }
 
