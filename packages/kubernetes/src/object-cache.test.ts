@@ -1,3 +1,4 @@
+import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished } from "vitest";
 import { ApiError } from "./api-error.ts";
@@ -8,8 +9,11 @@ const named = (name: string, version: number) => ({
   metadata: { namespace: "shop", name, resourceVersion: String(version) },
 });
 
-/** Each list is the next of `lists`; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
-function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
+/**
+ * Each list is the next of `lists`; a watch sends the next of `watches` and ends, or fails, or ends after a minute without an event,
+ * or stays open without one.
+ */
+function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Error | "silent")[], versions = [10, 20]) {
   const clock = createFakeClock();
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
@@ -92,6 +96,13 @@ it("watchObjects continues where a watch broke, and reads no event twice", async
   expect(paths.map((path) => new URLSearchParams(path.split("?")[1]).get("resourceVersion"))).toEqual(["10", "11"]);
 });
 
+it("watchObjects does not list again if something ends each watch at once", async () => {
+  const lists = [[], []];
+  const { clock } = setUp(lists, [[], [], []]);
+  await clock.advance(5_000);
+  expect(lists).toHaveLength(1);
+});
+
 it("watchObjects lists again after a watch's error, reports it once, and waits longer each time", async () => {
   const error = { type: "ERROR", object: { code: 500, message: "etcd: corrupt" } };
   const times = <T>(value: T) => Array.from({ length: 60 }, () => value);
@@ -101,4 +112,33 @@ it("watchObjects lists again after a watch's error, reports it once, and waits l
   expect(said).toEqual(["the API server answers 500: etcd: corrupt"]);
   // After 0, 1, 3, 7, 15, 25, 35, 45 and 55 seconds.
   expect(lists).toHaveLength(60 - 9);
+});
+
+const GONE = [{ type: "ERROR", object: { code: 410 } }];
+
+it.each([
+  ["whose versions are older", 50],
+  ["whose versions have reached the last one again", 150],
+])("watchObjects replaces everything after a restore of etcd %s", async (_state, version) => {
+  const before = [named("a", 91), named("b", 92)];
+  const { clock, cache, versionOf } = setUp([before, [named("a", 41)]], [GONE], [100, version]);
+  await clock.advance(5_000);
+  expect([versionOf("a"), versionOf("b")]).toEqual(["41", undefined]);
+  cache.put(named("a", version + 1));
+  expect(versionOf("a")).toBe(String(version + 1));
+});
+
+it("watchObjects lists again after a watch without any event, because etcd may have been restored", async () => {
+  const { clock, versionOf } = setUp([[named("a", 91)], [named("a", 41)]], ["silent"], [100, 50]);
+  await clock.advance(61_000);
+  expect(versionOf("a")).toBe("41");
+});
+
+it("watchObjects keeps the response to a write that is newer than a list", async () => {
+  const { clock, cache, synced, versionOf } = setUp([[named("a", 5)], [named("a", 5)]], [GONE]);
+  await synced;
+  cache.put(named("a", 25));
+  cache.put(named("b", 26));
+  await clock.advance(5_000);
+  expect([versionOf("a"), versionOf("b")]).toEqual(["25", "26"]);
 });

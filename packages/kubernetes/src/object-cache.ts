@@ -62,20 +62,21 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
   let mustList = true;
   let told = "";
 
-  function put(object: unknown): void {
+  /** @param upTo the object had this content up to this version. Default: its own. */
+  function put(object: unknown, upTo?: bigint | number): void {
     const { namespace, name, resourceVersion } = metadataOf(object);
     const key = `${namespace}/${name}`;
     const version = BigInt(resourceVersion);
     const before = known.get(key);
-    if (before !== undefined && version <= before.version) return;
+    if (before !== undefined && (before.version === version || before.version > (upTo ?? version))) return;
     known.set(key, { version, value: parse(object) });
     onChange(namespace, name);
   }
 
-  /** @param version the object did not exist in it. */
-  function forget(key: string, version: bigint): void {
+  /** @param upTo the object did not exist in this version. */
+  function forget(key: string, upTo: bigint | number): void {
     const before = known.get(key);
-    if (before === undefined || before.version > version) return;
+    if (before === undefined || before.version > upTo) return;
     known.delete(key);
     const [namespace = "", name = ""] = key.split("/");
     onChange(namespace, name);
@@ -84,6 +85,8 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
   async function list(): Promise<void> {
     const listed = new Set<string>();
     let version = 0n;
+    // After a restore of etcd, versions start again from an older one, and those of known objects mean nothing.
+    const upTo = () => (version < seen ? Number.POSITIVE_INFINITY : version);
     let next: string | undefined = "";
     while (next !== undefined) {
       const search = new URLSearchParams({ ...query, limit: PAGE, ...(next !== "" && { continue: next }) });
@@ -91,11 +94,11 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
       version = BigInt(page.metadata.resourceVersion);
       for (const object of page.items) {
         listed.add(keyOf(object));
-        put(object);
+        put(object, upTo());
       }
       next = page.metadata.continue || undefined;
     }
-    for (const key of known.keys()) if (!listed.has(key)) forget(key, version);
+    for (const key of known.keys()) if (!listed.has(key)) forget(key, upTo());
     seen = version;
     mustList = false;
   }
@@ -129,7 +132,10 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
       try {
         if (mustList) await list();
         onSynced();
+        const from = seen;
         await watch();
+        // After a restore of etcd, a watch from a later version is silent until that version is reached again.
+        mustList = seen === from && lastedMs() >= RETRY_MS;
         failures = 0;
         told = "";
       } catch (error) {
