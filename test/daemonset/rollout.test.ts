@@ -365,6 +365,12 @@ describe("a rollout", () => {
     expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
   });
 
+  it("reports an error of the program itself as what it is", async () => {
+    const installed = () => Promise.reject(new Error("EACCES: permission denied, open '/var/lib/ocir-broker'"));
+    const pod = startPod("a", { program: { installed } });
+    await says(pod, "waiting: EACCES: permission denied, open '/var/lib/ocir-broker'");
+  });
+
   it("reports a refused token without printing it", async () => {
     const pod = startPod("a", { token: "outdated-token" });
     await says(pod, "waiting: the API server answers 401: Unauthorized");

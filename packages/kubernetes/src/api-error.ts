@@ -18,6 +18,17 @@ export class ApiError extends Error {
   }
 }
 
+/** No complete response. The message is one line for the log. */
+export class NoResponseError extends Error {
+  override readonly name = "NoResponseError";
+
+  /** @param cause undici's or the signal's error. */
+  constructor(cause: unknown) {
+    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    super(`the API server does not respond: ${inner instanceof Error ? inner.message : inner}`, { cause });
+  }
+}
+
 /** The HTTP status; undefined without a response. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof ApiError ? error.code : undefined;
@@ -32,8 +43,7 @@ export function isConflict(error: unknown): boolean {
 export function describeRefusal(error: unknown): string {
   if (error instanceof ApiError)
     return `the API server answers ${error.code}: ${messageIn(error.body) ?? STATUS_CODES[error.code]}`;
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return `the API server does not respond: ${cause instanceof Error ? cause.message : cause}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function messageIn(body: string): string | undefined {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
+import { describeRefusal } from "./api-error.ts";
 import { type ApiServer, createApiServer, podAccess } from "./api-server.ts";
 
 function podRoot(): string {
@@ -67,6 +68,18 @@ it.each([
   };
   await readOne().catch((error: Error) => expect(error).toBeInstanceOf(SyntaxError));
   await until("the connection is closed", () => isClosed, 4_000);
+});
+
+it.each([
+  ["without a response", "", "the API server does not respond: other side closed"],
+  ["without quoting a response that is not JSON", '{"token": eyJhbGciOi}', "the API server's response is not JSON"],
+])("send fails %s", async (_how, body, message) => {
+  const api = await startApi((_request, response) => {
+    if (body === "") response.destroy();
+    else response.end(body);
+  });
+  const error = await api.send({ method: "GET", path: "/things", signal: endless() }).catch((reason) => reason);
+  expect(describeRefusal(error)).toBe(message);
 });
 
 it("send responds next to a hundred open watches", async () => {

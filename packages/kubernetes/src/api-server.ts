@@ -5,9 +5,10 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { createInterface } from "node:readline";
 import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { request } from "undici";
-import { ApiError } from "./api-error.ts";
+import { ApiError, NoResponseError } from "./api-error.ts";
 
 export interface ApiServerAccess {
   readonly url: URL;
@@ -33,7 +34,7 @@ const CONTENT_TYPES = {
   none: "application/json",
 } as const;
 
-/** @throws {ApiError} for another status than 2xx; undici's and the signal's errors without a response. */
+/** @throws {ApiError} for another status than 2xx, NoResponseError without a response, SyntaxError if it is not JSON. */
 export interface ApiServer {
   send(request: ApiRequest): Promise<unknown>;
   /** The lines of a watch, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
@@ -83,10 +84,10 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
         headers: { ...headers(), ...(body !== undefined && { "content-type": contentType }) },
         body: body === undefined ? null : JSON.stringify(body),
         signal,
-      });
-      const text = await response.body.text();
+      }).catch(noResponse);
+      const text = await response.body.text().catch(noResponse);
       if (response.statusCode >= 300) throw errorOf(response.statusCode, text, response.headers);
-      return JSON.parse(text);
+      return decode(text);
     },
     async *watch(path, silenceMs, signal) {
       const response = await request(new URL(path, url), {
@@ -94,19 +95,32 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
         headers: headers(),
         bodyTimeout: silenceMs,
         signal,
-      });
-      if (response.statusCode >= 300) throw errorOf(response.statusCode, await response.body.text(), response.headers);
+      }).catch(noResponse);
+      if (response.statusCode >= 300)
+        throw errorOf(response.statusCode, await response.body.text().catch(noResponse), response.headers);
       const lines = createInterface({ input: response.body });
       // If the caller leaves early, nobody listens any more: an error of the connection would end the program.
       lines.on("error", () => {});
       try {
-        for await (const line of lines) yield JSON.parse(line);
+        for await (const line of lines) yield decode(line);
+      } catch (error) {
+        throw error instanceof SyntaxError ? error : new NoResponseError(error);
       } finally {
         response.body.destroy();
       }
     },
     close: () => dispatcher.destroy(),
   };
+}
+
+function noResponse(error: unknown): never {
+  throw new NoResponseError(error);
+}
+
+function decode(text: string): unknown {
+  const value = parseJson(text);
+  if (value === undefined) throw new SyntaxError("the API server's response is not JSON");
+  return value;
 }
 
 function errorOf(status: number, body: string, headers: Record<string, string | string[] | undefined>): ApiError {
