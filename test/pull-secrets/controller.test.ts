@@ -266,6 +266,16 @@ it("renews in time if the wall clock was an hour ahead for a while, so that the 
   await untilRenewal(() => authsIn()[HOST].password !== first);
 });
 
+it("reports no failing refresh any more if a wrong wall clock is corrected, so that none is due", async () => {
+  await issued();
+  simulator.faults({ endpoint: "registry.token", status: 503 });
+  await clock.advance(24 * MINUTE_MS);
+  clock.jumpWall(10 * MINUTE_MS);
+  await untilTime(() => condition().reason === "RefreshFailing", 500);
+  clock.jumpWall(-10 * MINUTE_MS);
+  await untilTime(() => condition().reason === "Issued", 500);
+});
+
 it("waits as long as Oracle's Retry-After demands", async () => {
   simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 120, times: 1 });
   api.createResource("shop", { registries: [HOST] });

@@ -4,7 +4,7 @@ import { FORMATS } from "../objects/format.ts";
 import type { IssuedToken } from "../objects/issued-token.ts";
 import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
-import { type GateName, LONGEST_WAIT_MS, type Progress, progressFor } from "./progress.ts";
+import { type GateName, type Progress, progressFor } from "./progress.ts";
 import { type Rules, refusalOf } from "./rules.ts";
 import { isReported, statusOf } from "./status.ts";
 
@@ -40,21 +40,21 @@ export function decide(
   const refusal = refusalOf(resource, rules);
   const times: number[] = [];
   const isOpen = (name: GateName): boolean => {
-    const waitMs = progress.gates[name].notBeforeMs - nowMs;
-    // A longer wait can only come from a wall clock that was set back.
-    if (waitMs <= 0 || waitMs > LONGEST_WAIT_MS) return true;
-    times.push(nowMs + waitMs);
+    const { triedAtMs, notBeforeMs } = progress.gates[name];
+    // Nothing was tried later than now, unless the wall clock was set back.
+    if (notBeforeMs <= nowMs || triedAtMs > nowMs) return true;
+    times.push(notBeforeMs);
     return false;
   };
 
   const held = secret?.kind === "ours" ? secret.content : undefined;
   const content = secret?.kind === "foreign" ? undefined : contentFor(resource, held, progress, refusal, rules);
   const isWritten = content === undefined || isSame(content, held);
+  const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
+  const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.refreshAtMs ?? nowMs));
   if (!isWritten) {
     if (isOpen("apply")) return { kind: "apply", content };
   } else if (secret?.kind !== "foreign" && refusal === undefined) {
-    const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
-    const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.refreshAtMs ?? nowMs));
     times.push(dueAtMs);
     if (dueAtMs <= nowMs && isOpen("fetch")) {
       const registries = resource.registries.filter((host) => isSoonDue(tokens.get(host), nowMs));
@@ -64,7 +64,8 @@ export function decide(
 
   // An apply whose response was lost has failed, and has written the Secret.
   const apply = isWritten ? undefined : progress.gates.apply;
-  const { fetch } = progress.gates;
+  // The last fetch may have failed while the wall clock was wrong, so that it seemed to be due.
+  const fetch = dueAtMs > nowMs ? undefined : progress.gates.fetch;
   const status = statusOf({ resource, secret, fetch, apply, refusal, nowMs, policy: rules.policyOf(resource) });
   if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
     return { kind: "report", status };

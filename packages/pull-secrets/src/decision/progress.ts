@@ -52,8 +52,6 @@ export const LONGEST_BACK_OFF_MS = 30_000;
 const LONGEST_PERMANENT_BACK_OFF_MS = 300_000;
 const SHORTEST_CONFLICT_BACK_OFF_MS = 300_000;
 const LONGEST_RETRY_AFTER_MS = 300_000;
-/** The longest wait of a gate. */
-export const LONGEST_WAIT_MS = LONGEST_RETRY_AFTER_MS + SHORTEST_CONFLICT_BACK_OFF_MS + LONGEST_PERMANENT_BACK_OFF_MS;
 /** Successes that are further apart are not repetitions. */
 const QUIET_MS = 60_000;
 /** Pause after a change of the resource: short for a person who tries values, and long enough to make a loop useless. */

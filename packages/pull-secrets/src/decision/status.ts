@@ -9,7 +9,8 @@ import type { Gate } from "./progress.ts";
 interface StatusFacts {
   readonly resource: PullSecret;
   readonly secret: KnownSecret | undefined;
-  readonly fetch: Gate;
+  /** Undefined if no fetch is due. */
+  readonly fetch: Gate | undefined;
   /** Undefined if the Secret is as it should be. */
   readonly apply: Gate | undefined;
   readonly refusal: Failure | undefined;
@@ -91,7 +92,7 @@ function readyOf(
   if (refusal !== undefined) return failed(refusal);
   if (secret?.kind === "foreign") return failed({ code: "secret-conflict", place: resource.name }, secret.why);
   if (apply?.failure?.code === "secret-conflict") return failed(apply.failure);
-  const failure = fetch.failure ?? apply?.failure;
+  const failure = fetch?.failure ?? apply?.failure;
   const issued = resource.registries.map((host) => [host, tokens.get(host)] as const);
   if (issued.some(([, token]) => token === undefined)) return failure && failed(failure);
 
@@ -103,7 +104,7 @@ function readyOf(
       reason: EXPIRED,
       message: [times(expired, "since"), text].filter(Boolean).join("; "),
     } as const;
-  if (text !== undefined && Math.max(fetch.failures, apply?.failures ?? 0) >= SHOWN_FAILURES)
+  if (text !== undefined && Math.max(fetch?.failures ?? 0, apply?.failures ?? 0) >= SHOWN_FAILURES)
     return { status: "True", reason: REFRESH_FAILING, message: `${times(issued, "until")}; ${text}` } as const;
   return { status: "True", reason: ISSUED, message: times(issued, "until") } as const;
 }
