@@ -23,6 +23,8 @@ import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api
 const HOST = "iad.ocir.io";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** Begins the names of namespaces whose fetches get no response. */
+const SILENT = "silent";
 /** Half of a token's life is 27 to 33 minutes. */
 const BEFORE_RENEWAL_MS = 26 * MINUTE_MS;
 /** Below the limit of a test, so that the message names what did not happen. */
@@ -45,7 +47,9 @@ beforeEach(async () => {
   api = await startApiServer({
     names: ["ocir-pull", "builder"],
     issueToken: (namespace, serviceAccount, uid, lifeMs) =>
-      simulator.serviceAccountToken({ namespace, serviceAccount, uid, lifeMs, pod: null }),
+      namespace.startsWith(SILENT)
+        ? new Promise(() => {})
+        : simulator.serviceAccountToken({ namespace, serviceAccount, uid, lifeMs, pod: null }),
   });
   api.accounts.set("shop/ocir-pull", "account-1");
 });
@@ -510,6 +514,16 @@ it("fetches for ten resources at once, and for ten more each second", async () =
   await until("ten more", () => fetched() === 20, LIMIT_MS, 5);
   await clock.advance(1_000);
   await until("the rest", () => fetched() === 25, LIMIT_MS, 5);
+});
+
+it("issues a token although the fetches of fifty other namespaces get no response", async () => {
+  for (let index = 0; index < 50; index++) {
+    api.accounts.set(`${SILENT}-${index}/ocir-pull`, `account-${index}`);
+    api.createResource(`${SILENT}-${index}`, { registries: [HOST] });
+  }
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  await untilTime(() => condition().reason === "Issued", 500);
 });
 
 it("leaves another controller's condition alone, and reports once", async () => {

@@ -41,10 +41,9 @@ export interface ControllerOptions {
   say(text: string): void;
 }
 
-/** Fetches of tokens: ten a second. */
+/** Fetches of tokens: ten a second, however long each takes, so that hosts that do not respond delay no other resource. */
 const FETCH_SPACING_MS = 100;
 const FETCH_BURST = 10;
-const MAX_FETCHES = 32;
 /** Writes to the API server. */
 const MAX_WRITES = 16;
 /** Interval of the search for due resources. */
@@ -79,8 +78,7 @@ class Controller {
     this.#options = options;
     this.#signal = signal;
     const { clock } = options;
-    const spacing = { spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST };
-    this.#fetches = createLimiter({ clock, concurrency: MAX_FETCHES, ...spacing });
+    this.#fetches = createLimiter({ clock, spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST });
     this.#writes = createLimiter({ clock, concurrency: MAX_WRITES });
   }
 
