@@ -282,15 +282,13 @@ class History {
   /** What rests must be right. */
   #checkRest(): void {
     const held = this.#secret?.kind === "ours" ? this.#secret.content : undefined;
+    const apply = this.#resource && progressFor(this.#resource, this.#progress).gates.apply;
+    const mayApply = apply !== undefined && apply.notBeforeMs <= this.#nowMs;
     const isOthers = held?.subject === CONTROLLER_SUBJECT && this.#rules !== LISTED;
-    if (isOthers && this.#resource && this.#isApiUp && (this.#progress?.gates.apply.notBeforeMs ?? 0) <= this.#nowMs)
+    if (isOthers && mayApply && this.#isApiUp)
       this.broken.push("keeps the controller's token in a namespace that may not have it");
     const isOthersFormat = held?.formats.some((format) => !this.#resource?.formats.includes(format)) ?? false;
-    if (
-      isOthersFormat &&
-      this.#healthySinceMs <= this.#nowMs &&
-      (this.#progress?.gates.apply.notBeforeMs ?? 0) <= this.#nowMs
-    )
+    if (isOthersFormat && mayApply && this.#healthySinceMs <= this.#nowMs)
       this.broken.push("keeps a format that the resource no longer has");
   }
 

@@ -23,7 +23,7 @@ export interface Gate {
   readonly notBeforeMs: number;
   /** Failures in a row. */
   readonly failures: number;
-  /** Successes in a row, each soon after the one before. */
+  /** Successes, each soon after the attempt before. Failures between them do not count. */
   readonly repeats: number;
   readonly failure: Failure | undefined;
 }
@@ -69,10 +69,7 @@ const OPEN: Gate = {
 export function progressFor(resource: PullSecret, known: Progress | undefined): Progress {
   const version = `${resource.uid}/${resource.generation}`;
   if (known?.version === version) return known;
-  const reopened = (gate: Gate | undefined): Gate =>
-    gate === undefined
-      ? OPEN
-      : { ...OPEN, triedAtMs: gate.triedAtMs, notBeforeMs: Math.min(gate.notBeforeMs, gate.triedAtMs + CHANGED_MS) };
+  const reopened = ({ triedAtMs } = OPEN): Gate => ({ ...OPEN, triedAtMs, notBeforeMs: triedAtMs + CHANGED_MS });
   const { fetch, apply, report } = known?.gates ?? {};
   const gates = { fetch: reopened(fetch), apply: reopened(apply), report: reopened(report) };
   return { version, answer: undefined, gates };
@@ -91,7 +88,7 @@ export function gateAfter(gate: Gate, attempt: Attempt, nowMs: number, chance: n
   const jitterMs = chance * (Math.min(ceilingMs(failures), longestMs) - SHORTEST_BACK_OFF_MS);
   const leastMs = failure.code === "secret-conflict" ? SHORTEST_CONFLICT_BACK_OFF_MS : SHORTEST_BACK_OFF_MS;
   const waitMs = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + leastMs + jitterMs;
-  return { triedAtMs: nowMs, notBeforeMs: nowMs + waitMs, failures, repeats: 0, failure };
+  return { triedAtMs: nowMs, notBeforeMs: nowMs + waitMs, failures, repeats: gate.repeats, failure };
 }
 
 function ceilingMs(attempts: number): number {
