@@ -1,16 +1,16 @@
 /**
  * The DaemonSet's image for all architectures: the release's archive, unpacked, the program that runs its installer on one node at a
- * time, and the Node for that program. It has no base image, so there is nothing else to patch.
+ * time, and the Node for that program.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeTree } from "./contents/installed-tree.ts";
 import { finished } from "./finished.ts";
-import { type Descriptor, finishLayout, type Platform, putImage, putIndex } from "./formats/oci-layout.ts";
-import { makeTar } from "./formats/tar.ts";
+import { type ImageRoot, type MadeImage, makeImage } from "./formats/oci-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
+const NAME = "ocir-broker-daemonset";
 const SCRIPTS = join(CHECKOUT, "cloud-init/daemonset");
 const MANIFEST = join(SCRIPTS, "daemonset.yaml");
 /** The image in the checkout's manifest. */
@@ -24,11 +24,7 @@ export interface ImageContent {
   readonly programs: string;
 }
 
-export interface DaemonSetFiles {
-  /** Name of the image in `output`: an OCI layout in a tar. */
-  readonly image: string;
-  /** Of the image for all architectures. */
-  readonly digest: string;
+export interface DaemonSetFiles extends MadeImage {
   /** Name of the manifest in `output`: the checkout's, with the image's digest. */
   readonly manifest: { readonly name: string; readonly text: string };
 }
@@ -38,26 +34,15 @@ export async function makeDaemonSetImage(
   contents: readonly ImageContent[],
   places: { work: string; output: string },
 ): Promise<DaemonSetFiles> {
-  const layout = join(places.work, "layout");
-  const images: (Descriptor & { platform: Platform })[] = [];
-  for (const content of contents) images.push(await makeOne(release, content, layout, places.work));
-  const index = putIndex(layout, images, labels(release));
-  finishLayout(layout, index, release.version);
-  const name = `ocir-broker-daemonset-${release.version}`;
-  await makeTar(release, layout, ".", join(places.output, `${name}.oci.tar`));
-  return {
-    image: `${name}.oci.tar`,
-    digest: index.digest,
-    manifest: { name: `${name}.yaml`, text: manifestOf(index.digest) },
-  };
+  const roots: ImageRoot[] = [];
+  for (const content of contents) roots.push(await makeRoot(content, places.work));
+  const description = "Installs ocir-broker on the node around the container";
+  const config = { Entrypoint: ["/enter-node"], WorkingDir: "/" };
+  const made = await makeImage(release, roots, { name: NAME, description, config }, places);
+  return { ...made, manifest: { name: `${NAME}-${release.version}.yaml`, text: manifestOf(made.digest) } };
 }
 
-async function makeOne(
-  release: Release,
-  { target, archive, programs }: ImageContent,
-  layout: string,
-  work: string,
-): Promise<Descriptor & { platform: Platform }> {
+async function makeRoot({ target, archive, programs }: ImageContent, work: string): Promise<ImageRoot> {
   const root = join(work, target.debArchitecture);
   writeTree(root, [
     { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
@@ -67,25 +52,9 @@ async function makeOne(
     { path: "/ocir-broker/daemonset.sh", mode: 0o755, from: join(SCRIPTS, "daemonset.sh") },
   ]);
   await finished("tar", ["-xzf", archive, "-C", join(root, "ocir-broker"), "--no-same-owner"]);
-  // Mount points of the manifest's volumes, in case a runtime does not create them.
-  for (const folder of ["status", "proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"]) {
-    mkdirSync(join(root, folder), { recursive: true });
-  }
-  const tarball = `${root}.tar`;
-  await makeTar(release, root, ".", tarball);
-  const platform: Platform = { architecture: target.debArchitecture, os: "linux" };
-  const created = new Date(release.epochS * 1_000).toISOString();
-  const config = { Entrypoint: ["/enter-node"], WorkingDir: "/", Labels: labels(release) };
-  return { ...putImage(layout, { tar: readFileSync(tarball), platform, created, config }), platform };
-}
-
-function labels({ version }: Release): Record<string, string> {
-  return {
-    "org.opencontainers.image.title": "ocir-broker-daemonset",
-    "org.opencontainers.image.description": "Installs ocir-broker on the node around the container",
-    "org.opencontainers.image.version": version,
-    "org.opencontainers.image.licenses": "Apache-2.0",
-  };
+  // The mount point of the manifest's emptyDir.
+  mkdirSync(join(root, "status"), { recursive: true });
+  return { target, root };
 }
 
 function manifestOf(digest: string): string {
