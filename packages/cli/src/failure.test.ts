@@ -19,7 +19,7 @@ describe("a wrong command line exits with 2 and one line", () => {
       ["doctor", "--output", "xml"],
       "option '--output <form>' argument 'xml' is invalid: Allowed choices are text, json; see ocir-broker doctor --help",
     ],
-    ["an escape", ["get", "--\u001b[2J"], "unknown option '--?[2J'; see ocir-broker get --help"],
+    ["an escape", ["get", "--\u001b[2J"], "unknown option '--\\u{1b}[2J'; see ocir-broker get --help"],
   ])("for %s", async (_what, args, line) => {
     expect(await runCommand(...args)).toEqual({
       exitCode: 2,

@@ -3,6 +3,7 @@
  * 2 for a wrong command line, 1 for everything else.
  */
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
+import { printable } from "@ocir-broker/foundation/printable";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { type Command, CommanderError } from "commander";
 import { brokerErrorLine } from "./broker-error-line.ts";
@@ -58,10 +59,10 @@ function lineOf(error: unknown): string {
 
 /** Joins the lines of "error: unknown option '--otput'\n(Did you mean --output?)"; removes the full stops of "is invalid. Allowed …". */
 function wordsOf({ message }: CommanderError): string {
-  return message
+  const words = message
     .replace(/^error: /, "")
     .replace(/ is invalid\. /, " is invalid: ")
     .replace(/\.$/, "")
-    .replace(/\n\(Did/, " (did")
-    .replace(/\p{Cc}+/gu, "?");
+    .replace(/\n\(Did/, " (did");
+  return printable(words);
 }

@@ -1,4 +1,8 @@
-/** The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Pure. */
+/**
+ * The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Prints only printable
+ * text, because any program might listen on the socket. Pure.
+ */
+import { printable } from "@ocir-broker/foundation/printable";
 import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol/health";
 
 type Details = NonNullable<HealthDetails["session"]>;
@@ -89,9 +93,4 @@ function duration(seconds: number | null | undefined): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-/** Keeps control characters off the terminal, because any program might listen on the socket. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, "?");
 }

@@ -38,9 +38,9 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
     expect(renderReport([PROBLEM], { colored: false })).not.toContain("\u001b");
   });
 
-  test("removes control characters from a file's name", () => {
+  test("shows the control characters of a file's name", () => {
     const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], { colored: false });
-    expect(text).toContain("seen: a [2J b c\n");
+    expect(text).toContain("seen: a\\u{1b}[2J\\u{202e}b\\u{a}c\n");
   });
 });
 

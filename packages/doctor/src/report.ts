@@ -1,5 +1,6 @@
 /** Renders findings for people: one line for each good result, problems last, next to the prompt. Also the exit status. */
 import { styleText } from "node:util";
+import { printable } from "@ocir-broker/foundation/printable";
 import type { Verdict } from "./diagnoses.ts";
 import type { Finding } from "./finding.ts";
 
@@ -34,11 +35,6 @@ function summaryOf(findings: readonly Finding[]): string {
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";
   return `${parts.join(", ")}.${order} codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.`;
-}
-
-/** Removes control characters, since file names and configurations are untrusted text. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
 }
 
 /** 0: no problem. 1: a problem. 2: no problem was found, but a check could not be made. */

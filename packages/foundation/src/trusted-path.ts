@@ -4,6 +4,7 @@
  */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
+import { printable } from "./printable.ts";
 
 export interface TrustOptions {
   /** `/`, or a test's folder. */
@@ -81,8 +82,4 @@ function lookAt(place: string, { root, ownerId }: TrustOptions): Stats | string 
 function openness(place: string, stats: Stats): string | undefined {
   const isOpen = !stats.isSymbolicLink() && (stats.mode & WRITABLE_BY_OTHERS) !== 0;
   return isOpen ? `${printable(place)} has mode ${(stats.mode & 0o7777).toString(8)}` : undefined;
-}
-
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, "?");
 }

@@ -18,6 +18,6 @@ it("pathErrorOf accepts paths that only root can change, and names the part of o
   expect(["/etc/providers", "/opt/x", "/x\ny"].map((path) => pathErrorOf(path, root))).toEqual([
     `path-untrusted: /etc/providers: /etc/providers/a.yaml has mode 666; ${FIX}`,
     `path-untrusted: /opt/x: /opt has mode 775; ${FIX}`,
-    `path-untrusted: /x?y: /x?y has control characters; ${FIX}`,
+    `path-untrusted: /x\\u{a}y: /x\\u{a}y has control characters; ${FIX}`,
   ]);
 });

@@ -1,4 +1,5 @@
 /** Why root should not use a path that the kubelet names. */
+import { printable } from "@ocir-broker/foundation/printable";
 import { distrustOfAll } from "./credential-provider-files.ts";
 import { createNodeFiles } from "./node-files.ts";
 
@@ -6,6 +7,5 @@ import { createNodeFiles } from "./node-files.ts";
 export function pathErrorOf(path: string, root: string): string | undefined {
   const distrusted = distrustOfAll(createNodeFiles(root), path);
   if (distrusted === undefined) return undefined;
-  const shown = path.replace(/\p{Cc}/gu, "?");
-  return `path-untrusted: ${shown}: ${distrusted}; make root the only owner and writer of it and of each folder above it`;
+  return `path-untrusted: ${printable(path)}: ${distrusted}; make root the only owner and writer of it and of each folder above it`;
 }

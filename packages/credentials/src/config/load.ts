@@ -4,7 +4,9 @@
  * The file has precedence; the environment fills in keys that the file does not set.
  */
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
+import { printable } from "@ocir-broker/foundation/printable";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./located-yaml.ts";
@@ -105,20 +107,11 @@ export function readConfigText(source: ConfigSource): string | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return undefined;
-    const copy =
-      code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined ? readCopy() : undefined;
+    const mayHaveCopy = code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined;
+    const copy = mayHaveCopy ? resultIfAny(() => readRegularFile(CONFIG_COPY_PATH, LIMIT).toString()) : undefined;
     if (copy !== undefined) return copy;
     const problem = fileErrorOf(error)?.what ?? String(code);
     throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });
-  }
-}
-
-/** Undefined for users other than the daemon's, and if there is no copy. */
-function readCopy(): string | undefined {
-  try {
-    return readRegularFile(CONFIG_COPY_PATH, LIMIT).toString();
-  } catch {
-    return undefined;
   }
 }
 
@@ -204,9 +197,4 @@ function shownOf(got: unknown): string {
   if (typeof got === "object" && got !== null) return "a mapping";
   const text = redactPasswords(String(JSON.stringify(got)));
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-}
-
-/** Replaces characters that end a line or control a terminal by their code points. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) => `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 }
