@@ -4,7 +4,7 @@
  */
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { observed, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 
 export type ServiceName = "metadata" | "auth" | "registry";
 
@@ -27,22 +27,11 @@ export function recorded(
   clock: Clock,
   requests: RecordedRequest[],
 ): SendRequest {
-  return async (request) => {
-    const startedAtMs = clock.monotonicMs();
-    const note = (outcome: Pick<RecordedRequest, "response" | "failure">): void => {
-      const { method, url } = request;
-      const elapsedMs = clock.monotonicMs() - startedAtMs;
-      requests.push({ service, label: labelOf(url), method, url, elapsedMs, ...outcome });
-    };
-    try {
-      const response = await send(request);
-      note({ response });
-      return response;
-    } catch (error) {
-      if (error instanceof UpstreamError) note({ failure: error.code });
-      throw error;
-    }
-  };
+  return observed(send, clock, ({ method, url }, end, elapsedMs) => {
+    const made = { service, label: labelOf(url), method, url, elapsedMs };
+    if ("response" in end) requests.push({ ...made, response: end.response });
+    else if (end.error instanceof UpstreamError) requests.push({ ...made, failure: end.error.code });
+  });
 }
 
 /** `GET /opc/v2/identity/cert.pem: 404 in 12 ms` */

@@ -91,6 +91,28 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
   };
 }
 
+/** How a request ended. */
+export type RequestEnd = { readonly response: UpstreamResponse } | { readonly error: unknown };
+
+/** Wraps `send`, and reports the end of every request. */
+export function observed(
+  send: SendRequest,
+  clock: Clock,
+  onEnd: (request: UpstreamRequest, end: RequestEnd, elapsedMs: number) => void,
+): SendRequest {
+  return async (request) => {
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const response = await send(request);
+      onEnd(request, { response }, clock.monotonicMs() - startedAtMs);
+      return response;
+    } catch (error) {
+      onEnd(request, { error }, clock.monotonicMs() - startedAtMs);
+      throw error;
+    }
+  };
+}
+
 /** Date.parse alone would accept "5" as a day in 2001. */
 function dateMsOf(text = ""): number | undefined {
   const dateMs = text.endsWith(" GMT") ? Date.parse(text) : Number.NaN;

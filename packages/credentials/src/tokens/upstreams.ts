@@ -2,7 +2,7 @@
 import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
-import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
+import { createSendRequest, observed, type SendRequest } from "@ocir-broker/foundation/upstream";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { type UpstreamResult, upstreamResult } from "./upstream-result.ts";
@@ -50,15 +50,7 @@ export function instrumented(
   clock: Clock,
   onAnswered: (result: UpstreamResult, elapsedMs: number) => void,
 ): SendRequest {
-  return async (request) => {
-    const startedAtMs = clock.monotonicMs();
-    try {
-      const response = await send(request);
-      onAnswered(upstreamResult(response.status), clock.monotonicMs() - startedAtMs);
-      return response;
-    } catch (error) {
-      onAnswered("failed", clock.monotonicMs() - startedAtMs);
-      throw error;
-    }
-  };
+  return observed(send, clock, (_request, end, elapsedMs) =>
+    onAnswered("response" in end ? upstreamResult(end.response.status) : "failed", elapsedMs),
+  );
 }

@@ -1,6 +1,6 @@
 /** Reports the requests of one service as identity events. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
+import { observed, type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "../identity-event.ts";
 
 type RequestEvent = Extract<IdentityEvent, { type: "request" }>;
@@ -13,17 +13,9 @@ export interface ReportedOptions {
 
 /** Wraps `send`, and reports every request. */
 export function reported(upstream: RequestEvent["upstream"], { clock, send, onEvent }: ReportedOptions): SendRequest {
-  return async (request) => {
-    const startedAtMs = clock.monotonicMs();
-    const report = (outcome: RequestEvent["outcome"]): void =>
-      onEvent?.({ type: "request", upstream, outcome, elapsedMs: clock.monotonicMs() - startedAtMs });
-    try {
-      const response = await send(request);
-      report(response.status);
-      return response;
-    } catch (error) {
-      if (error instanceof UpstreamError) report(error.code);
-      throw error;
-    }
-  };
+  return observed(send, clock, (_request, end, elapsedMs) => {
+    const made = { type: "request", upstream, elapsedMs } as const;
+    if ("response" in end) onEvent?.({ ...made, outcome: end.response.status });
+    else if (end.error instanceof UpstreamError) onEvent?.({ ...made, outcome: end.error.code });
+  });
 }
