@@ -5,7 +5,7 @@
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
-import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { type ConfigFile, isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
 import { API_VERSION, isOurPlugin } from "@ocir-broker/protocol/contract";
 import { parse } from "yaml";
@@ -90,11 +90,6 @@ export function distrustOfAll(files: NodeFiles, configPath: string): string | un
     .filter(isConfigName)
     .map(files.distrust)
     .find((reason) => reason !== undefined);
-}
-
-/** The kubelet reads only these files of a directory. */
-export function isConfigName(name: string): boolean {
-  return /\.(?:json|ya?ml)$/.test(name);
 }
 
 function isDirectory(stats: Read<Stats>): boolean {

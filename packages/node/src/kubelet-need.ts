@@ -1,7 +1,7 @@
 /** What the running kubelet needs to use ocir-broker, once its configuration has our credential provider. One reading decides. */
 import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
+import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
-import { isConfigName } from "./credential-provider-files.ts";
 import { flagIn } from "./kubelet.ts";
 import {
   BIN_DIRECTORY_FLAG,

@@ -1,10 +1,8 @@
 /** The kubelet's configuration files: read as the kubelet reads them, replaced so that it never sees half of one. */
 import {
   closeSync,
-  constants,
   fchmodSync,
   fchownSync,
-  fstatSync,
   fsyncSync,
   mkdtempSync,
   openSync,
@@ -18,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
-import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { type ConfigFile, isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
 import { withPath } from "../failure.ts";
 
@@ -71,12 +69,10 @@ function replace(path: string, text: string): void {
 
 /** Creates the file, and works on its descriptor only, so that no link can lead elsewhere. */
 function writeFresh(path: string, text: string, before: Stats | undefined): void {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  const file = openSync(path, "wx", 0o600);
   try {
     writeFileSync(file, text);
-    const { uid, gid } = fstatSync(file);
-    if (before !== undefined && (before.uid !== uid || before.gid !== gid)) fchownSync(file, before.uid, before.gid);
+    if (before !== undefined) fchownSync(file, before.uid, before.gid);
     fchmodSync(file, before === undefined ? NEW_FILE_MODE : before.mode & 0o777);
     fsyncSync(file);
   } finally {
@@ -86,6 +82,6 @@ function writeFresh(path: string, text: string, before: Stats | undefined): void
 
 function filesIn(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && /\.(?:json|ya?ml)$/.test(entry.name))
+    .filter((entry) => !entry.isDirectory() && isConfigName(entry.name))
     .map(({ name }) => join(directory, name));
 }

@@ -5,7 +5,7 @@
 import { basename, dirname, join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
-import { isConfigName } from "@ocir-broker/node/credential-provider-files";
+import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, OWN_DROP_IN, unitValues } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";

@@ -5,7 +5,7 @@
 
 import { createReport, type Finding, quote, type Report } from "../finding.ts";
 import { assertKubeletMinor } from "../minor.ts";
-import { type ConfigFile, decodeConfig, type Provider } from "../reading/decode.ts";
+import { type ConfigFile, decodeConfig, isConfigName, type Provider } from "../reading/decode.ts";
 import { lintProviders } from "./lint.ts";
 import { validateProvider } from "./validate.ts";
 
@@ -77,7 +77,7 @@ export function readProviders(
 function filesToRead(files: readonly ConfigFile[], directory: boolean): readonly ConfigFile[] {
   if (!directory) return files;
   return files
-    .filter(({ path }) => /\.(?:json|ya?ml)$/.test(path))
+    .filter(({ path }) => isConfigName(path))
     .toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
 }
 

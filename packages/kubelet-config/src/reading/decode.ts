@@ -13,6 +13,11 @@ export interface ConfigFile {
   readonly text: string;
 }
 
+/** The kubelet reads only these files of a directory. */
+export function isConfigName(name: string): boolean {
+  return /\.(?:json|ya?ml)$/.test(name);
+}
+
 export interface Located<Value> {
   readonly value: Value;
   readonly place: Place;
