@@ -1,6 +1,7 @@
 /** Reads a kubeconfig's cluster: the API server's URL and its certificate authority. Reads no user, and so no credential. */
 import { dirname, resolve } from "node:path";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { parse } from "yaml";
 import * as z from "zod";
 
@@ -33,7 +34,7 @@ const kubeconfig = z.looseObject({
 
 /** The cluster or user that a kubeconfig's current context names, unchecked. Undefined if the file has no such entry. */
 export function currentEntry(kind: "cluster" | "user", text: string): unknown {
-  const { data } = kubeconfig.safeParse(parsed(text));
+  const { data } = kubeconfig.safeParse(resultIfAny(() => parse(text)));
   const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context[kind];
   const named = entries.safeParse(data?.[`${kind}s`]).data?.find(({ name }) => name === current);
   return named?.[kind];
@@ -41,17 +42,5 @@ export function currentEntry(kind: "cluster" | "user", text: string): unknown {
 
 /** Undefined if it cannot be read. */
 export function readText(path: string): string | undefined {
-  try {
-    return readRegularFile(path).toString();
-  } catch {
-    return undefined;
-  }
-}
-
-function parsed(yaml: string): unknown {
-  try {
-    return parse(yaml);
-  } catch {
-    return undefined;
-  }
+  return resultIfAny(() => readRegularFile(path).toString());
 }

@@ -4,7 +4,7 @@
  * The file is replaced by a rename, so a reader never sees part of it. Failures are counted, logged when they change, and
  * affect nothing else. The file remains after a stop; its time stamp shows its age.
  */
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, type Timer, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
@@ -72,27 +72,17 @@ async function replaceFile(path: string, text: string): Promise<void> {
   // Does not end with `.prom`, so the collector ignores it.
   const unfinished = `${path}.new`;
   // A killed process may have left a file of another user: a dynamic user's id changes with every start.
-  await unlink(unfinished).catch(unlessMissing);
+  await rm(unfinished, { force: true });
   const file = await open(unfinished, "wx", MODE);
-  try {
-    await fill(file, text);
-    await rename(unfinished, path);
-  } catch (error) {
-    await unlink(unfinished).catch(() => undefined);
-    throw error;
-  }
-}
-
-async function fill(file: FileHandle, text: string): Promise<void> {
   try {
     // Independent of the umask.
     await file.chmod(MODE);
     await file.writeFile(text);
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw error;
   } finally {
     await file.close();
   }
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }

@@ -6,6 +6,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
@@ -14,6 +15,17 @@ import { createFederationRequest, type FederationRequest } from "./federation-re
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import { type ReportedOptions, reported } from "./reported.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
+
+/** Failures that fixing the network route would not cure get their own code. */
+const FAILURES: Partial<Readonly<Record<UpstreamErrorCode, IdentityErrorCode>>> = {
+  aborted: "aborted",
+  "upstream-response-too-large": "federation-invalid",
+  "name-not-found": "federation-name-not-resolved",
+  "name-not-resolved": "federation-name-not-resolved",
+  "proxy-refused": "federation-proxy-refused",
+  "proxy-unreachable": "federation-proxy-unreachable",
+  tls: "federation-tls",
+};
 
 /** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
 export async function federate(
@@ -43,28 +55,7 @@ async function post(
     return await send({ ...request, method: "POST", signal });
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    throw new IdentityError(codeOfFailure(error), request.url.host, { cause: error });
-  }
-}
-
-/** Failures that fixing the network route would not cure get their own code. */
-function codeOfFailure({ code }: UpstreamError): IdentityErrorCode {
-  switch (code) {
-    case "aborted":
-      return "aborted";
-    case "upstream-response-too-large":
-      return "federation-invalid";
-    case "name-not-found":
-    case "name-not-resolved":
-      return "federation-name-not-resolved";
-    case "proxy-refused":
-      return "federation-proxy-refused";
-    case "proxy-unreachable":
-      return "federation-proxy-unreachable";
-    case "tls":
-      return "federation-tls";
-    default:
-      return "federation-unreachable";
+    throw new IdentityError(FAILURES[error.code] ?? "federation-unreachable", request.url.host, { cause: error });
   }
 }
 

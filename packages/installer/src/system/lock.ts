@@ -56,9 +56,8 @@ async function hold(path: string, how: readonly string[]) {
 
 /** Any user who can open the file can hold the lock, so only root may open it. */
 function refuseOthersLock(path: string): void {
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
   try {
-    fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+    fs.closeSync(fs.openSync(path, "wx", 0o600));
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   }
