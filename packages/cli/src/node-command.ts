@@ -6,6 +6,7 @@ import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet
 import { createDisk } from "@ocir-broker/installer/run/disk";
 import type { NodeContext } from "@ocir-broker/installer/system/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { environment, version } from "./process/environment.ts";
@@ -55,8 +56,8 @@ async function resultOf(
 export function nodeContext(): NodeContext {
   const clock = createSystemClock();
   return {
-    root: "/",
     disk: createDisk("/"),
+    files: createNodeFiles("/"),
     clock,
     runProgram: createRunProgram(clock),
     version,

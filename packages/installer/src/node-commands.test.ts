@@ -46,6 +46,7 @@ function createNode({ owner = "" } = {}) {
   const runProgram: RunProgram = async ({ path }) =>
     path === owner || !["dpkg", "rpm"].includes(path) ? printed("") : printed("", { exitCode: 1 });
   return {
+    root,
     context: nodeContextAt(root, { runProgram }),
     write,
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
@@ -175,12 +176,12 @@ describe("installNode with the configuration of the node's pool", () => {
   });
 
   it.each<[what: string, arrange: (node: ReturnType<typeof createConfiguredNode>) => unknown]>([
-    ["there was no file", (node) => fs.rmSync(join(node.context.root, BROKER_CONFIG))],
+    ["there was no file", (node) => fs.rmSync(node.context.disk.at(BROKER_CONFIG))],
     ["all might read the node's own", (node) => node.write(BROKER_CONFIG, OWN, 0o644)],
     [
       "connectNode has written one that all may read",
       async (node) => {
-        fs.rmSync(join(node.context.root, BROKER_CONFIG));
+        fs.rmSync(node.context.disk.at(BROKER_CONFIG));
         await node.give(undefined, AUDIENCE);
       },
     ],
@@ -243,7 +244,7 @@ describe("installNode with the configuration of the node's pool", () => {
 
   it("gives a link back as a link", async () => {
     const node = createConfiguredNode();
-    const path = join(node.context.root, BROKER_CONFIG);
+    const path = node.context.disk.at(BROKER_CONFIG);
     fs.renameSync(path, `${path}.shared`);
     fs.symlinkSync("config.yaml.shared", path);
     await node.give(POOLS);
@@ -276,7 +277,7 @@ it("removeNode changes nothing, and names what it cannot undo, when the record i
 
 it("removeNode completes a removal that was killed, when a kubelet still names the plugin", async () => {
   const node = createNode();
-  for (const path of [CONFIG, PLUGIN]) fs.rmSync(join(node.context.root, path));
+  for (const path of [CONFIG, PLUGIN]) fs.rmSync(node.context.disk.at(path));
   await install(node, archive("1"));
   const flags = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
   node.write("/etc/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${flags}\n`);
@@ -298,12 +299,8 @@ it("removeNode can be run again when it is killed at any change", async () => {
     const node = createNode();
     const before = node.snapshot();
     await install(node, archive("1"), { connect: false });
-    const killed = await removeNode(
-      { ...node.context, disk: createDisk(node.context.root, killedAt(nth)) },
-      NEVER,
-      ALL,
-    );
-    const isRunnable = [PROGRAM, LIBRARY].every((path) => fs.existsSync(join(node.context.root, path)));
+    const killed = await removeNode({ ...node.context, disk: createDisk(node.root, killedAt(nth)) }, NEVER, ALL);
+    const isRunnable = [PROGRAM, LIBRARY].every((path) => fs.existsSync(node.context.disk.at(path)));
     if (isRunnable) expect(await removeNode(node.context, NEVER, ALL), `change ${nth}`).toMatchObject({ ok: true });
     // At the very end, only empty folders can be left.
     const isLeft = (line: string) => /^(etc\/ocir-broker|usr\/libexec(\/ocir-broker)?) 40755/.test(line);
@@ -323,7 +320,7 @@ it("installNode rolls a first run back in an order in which no call and no start
     async runProgram(run) {
       const { args } = run;
       if (args.includes("disable")) seen.push(`disable: ${node.read(PLUGIN)}`);
-      const isThere = (path: string) => fs.existsSync(join(node.context.root, path));
+      const isThere = (path: string) => fs.existsSync(node.context.disk.at(path));
       if (args.includes("daemon-reload") && !isThere(OWN_DROP_IN))
         seen.push(`reload: ${node.read(CONFIG).includes(PLUGIN_NAME)}`);
       return args.some((arg) => arg.startsWith("is-")) ? printed("", { exitCode: 1 }) : node.context.runProgram(run);

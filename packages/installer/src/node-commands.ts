@@ -1,6 +1,5 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
-import { createNodeFiles } from "@ocir-broker/node/node-files";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
 import { installSteps } from "./install.ts";
@@ -151,10 +150,10 @@ async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<
 
 /** Adds what the running kubelet needs, if one runs. */
 async function withNeed<Result extends Pick<NodeResult, "flags">>(
-  { root, runProgram }: NodeContext,
+  { files, runProgram }: NodeContext,
   result: Result,
 ): Promise<Result & Pick<NodeResult, "kubelet">> {
   if (result.flags === undefined) return result;
-  const use = await readKubeletUse(result.flags, createNodeFiles(root), runProgram);
+  const use = await readKubeletUse(result.flags, files, runProgram);
   return use.process === undefined ? result : { ...result, kubelet: kubeletNeed(use) };
 }

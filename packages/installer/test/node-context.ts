@@ -1,5 +1,6 @@
 /** For tests: the node below a folder, without Oracle's metadata service. */
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createDisk } from "../src/run/disk.ts";
 import type { NodeContext } from "../src/system/node-context.ts";
 
@@ -7,8 +8,8 @@ type Given = Pick<NodeContext, "runProgram"> & Partial<Pick<NodeContext, "clock"
 
 export function nodeContextAt(root: string, given: Given): NodeContext {
   return {
-    root,
     disk: createDisk(root),
+    files: createNodeFiles(root),
     clock: createSystemClock(),
     version: "1.2.3",
     // Nothing listens there.

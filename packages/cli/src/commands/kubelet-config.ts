@@ -164,8 +164,9 @@ function describe({ severity, code, file, line, path, message, fix }: Finding): 
 /** @param edit gets the file's text, if there is a file, and returns the new text. */
 function change(path: string, { write }: WriteOption, edit: (existing: string | undefined) => string): void {
   // Another user could redirect what root writes below a folder that this user can change.
-  const error = write && process.geteuid?.() === 0 ? pathErrorOf(absolutePathOf(path), "/") : undefined;
-  if (error !== undefined) throw new Error(error);
+  const error =
+    write && process.geteuid?.() === 0 ? pathErrorOf(absolutePathOf(path), createNodeFiles("/")) : undefined;
+  if (error !== undefined) throw new Error(`path-untrusted: ${error}`);
   const existing = readIfThere(path);
   const text = withPath(path, () => edit(existing));
   if (!write) process.stdout.write(text);

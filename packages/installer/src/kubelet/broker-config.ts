@@ -28,16 +28,10 @@ export function withTokenExchange(existing: string, audience: string | undefined
   );
 }
 
-/** The audience that the configuration demands; undefined if it has none, or errors. */
-export function audienceIn(text: string): string | undefined {
+/** Undefined if the configuration has errors. */
+export function serviceAccountsIn(text: string): Config["serviceAccounts"] | undefined {
   const checked = checkConfig(text);
-  return "config" in checked ? checked.config.serviceAccounts.audience : undefined;
-}
-
-/** Whether pods' tokens are exchanged at the cluster. */
-export function usesClusterExchange(text: string): boolean {
-  const checked = checkConfig(text);
-  return "config" in checked && checked.config.serviceAccounts.tokenExchange === "oke";
+  return "config" in checked ? checked.config.serviceAccounts : undefined;
 }
 
 function configIn(text: string, reason: (errors: string) => string): Config {

@@ -13,7 +13,7 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
-import { audienceIn } from "./broker-config.ts";
+import { serviceAccountsIn } from "./broker-config.ts";
 import { type ConnectOptions, connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
 
@@ -283,7 +283,7 @@ function createNode() {
           seen.push({
             line,
             name: line.split(":")[0] ?? "",
-            broker: audienceIn(read(BROKER_CONFIG) ?? ""),
+            broker: serviceAccountsIn(read(BROKER_CONFIG) ?? "")?.audience,
             kubelet: tokenAttributesIn([{ path: CONFIG, text: read(CONFIG) ?? "" }])[0]?.audience,
           });
         },

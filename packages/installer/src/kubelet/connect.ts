@@ -12,14 +12,14 @@ import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/nod
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { changedText } from "@ocir-broker/node/kubelet-unit";
-import { createNodeFiles, type NodeFiles, textOf } from "@ocir-broker/node/node-files";
+import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
-import { audienceIn, usesClusterExchange, withTokenExchange } from "./broker-config.ts";
+import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -42,16 +42,16 @@ export interface Connection {
 
 /** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
 export async function connection(node: NodeRun, options: ConnectOptions): Promise<Connection> {
-  const files = createNodeFiles(node.root);
-  const kubelet = await detectKubelet(files, node.runProgram);
+  const { files, runProgram } = node;
+  const kubelet = await detectKubelet(files, runProgram);
   const paths = pathsOf(options, kubelet, files);
-  for (const path of Object.values(paths)) assertRoots(path, node.root);
+  for (const path of Object.values(paths)) assertRoots(path, files);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   const configuration = configurationStep(files, paths, kubeletMinor, options);
   const steps = [
     ...pluginSteps(files, paths),
-    ...withBrokerConfig(node, files, configuration, options),
-    ...(options.kubeletFlags === true ? await flagsSteps(node, files, paths) : []),
+    ...withBrokerConfig(node, configuration, options),
+    ...(options.kubeletFlags === true ? await flagsSteps(node, paths) : []),
   ];
   return { paths, steps };
 }
@@ -135,18 +135,17 @@ function pluginSteps(files: NodeFiles, { binDir }: KubeletFiles): FileStep[] {
  */
 function withBrokerConfig(
   node: NodeRun,
-  files: NodeFiles,
   configuration: FileStep,
   { serviceAccounts: audience }: ConnectOptions,
 ): Step[] {
-  const present = textOf(files.readText(DEFAULT_CONFIG_PATH)) ?? "";
+  const present = textOf(node.files.readText(DEFAULT_CONFIG_PATH)) ?? "";
   if (audience === undefined) {
-    warnOfAudience(node, files, configuration, present);
+    warnOfAudience(node, configuration, present);
     return [configuration];
   }
   const administrators = configBelow(node) ?? "";
   const text = withTokenExchange(administrators, audience);
-  warnOfAudience(node, files, configuration, text);
+  warnOfAudience(node, configuration, text);
   if (text === present) return [configuration];
   const restart: ActionStep = {
     kind: "action",
@@ -157,7 +156,7 @@ function withBrokerConfig(
     undo: "none: the service is restarted after its configuration is restored",
   };
   const final = brokerStep("broker-configuration", text, `the token exchange for the audience ${audience}`);
-  const earlier = audienceIn(present);
+  const earlier = serviceAccountsIn(present)?.audience;
   if (earlier === undefined || earlier === audience) return [final, restart, configuration];
   const open = withTokenExchange(administrators, undefined);
   return [
@@ -169,8 +168,8 @@ function withBrokerConfig(
 }
 
 /** OKE's token exchange accepts tokens for the API server's own audience only. */
-function warnOfAudience({ say }: NodeRun, files: NodeFiles, { path, content }: FileStep, brokerConfig: string): void {
-  const accepted = usesClusterExchange(brokerConfig) ? apiAudiencesOn(files) : [];
+function warnOfAudience({ say, files }: NodeRun, { path, content }: FileStep, brokerConfig: string): void {
+  const accepted = serviceAccountsIn(brokerConfig)?.tokenExchange === "oke" ? apiAudiencesOn(files) : [];
   const entries = content.kind === "text" ? tokenAttributesIn([{ path, text: content.text }]) : [];
   const wrong = entries.find(({ audience }) => !accepted.includes(audience));
   if (accepted.length === 0 || wrong === undefined) return;
@@ -191,16 +190,12 @@ function brokerStep(name: string, text: string, what: string): FileStep {
  * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only at a daemon-reload,
  * which precedes a restart of the kubelet, so a run that is rolled back leaves no flags there.
  */
-async function flagsSteps(
-  { root, runProgram }: NodeContext,
-  files: NodeFiles,
-  paths: KubeletFiles,
-): Promise<FileStep[]> {
+async function flagsSteps({ files, runProgram }: NodeContext, paths: KubeletFiles): Promise<FileStep[]> {
   const use = await readKubeletUse(paths, files, runProgram);
   const need = kubeletNeed(use);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
-  assertRoots(file, root);
+  assertRoots(file, files);
   const text = changedText(use.unit, need.change);
   const path = files.resolve(file);
   const changes = `${path}: adds the kubelet's flags, which name ${paths.config}`;

@@ -6,10 +6,10 @@ import { basename, dirname, join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
+import { distrustOfAll } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, OWN_DROP_IN, unitValues } from "@ocir-broker/node/kubelet-unit";
-import { createNodeFiles, type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
-import { pathErrorOf } from "@ocir-broker/node/path-error";
+import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 import type { NodeRun } from "../node-run.ts";
@@ -56,8 +56,7 @@ export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
 
 /** The rest, after the flags. */
 export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
-  const { run, units } = node;
-  const files = createNodeFiles(node.root);
+  const { run, units, files } = node;
   const names = flags.areRestored ? await readKubeletNames(node, flags.had) : undefined;
   const needsPlugin = (path: string) => isPluginNeeded(path, names, files);
   const of = (kind: Kind) => pathsOf(kind, node, run.record());
@@ -94,8 +93,7 @@ export function connectedPaths(record: InstallationRecord): string[] {
 
 type Kind = "flags" | "configuration" | "broker" | "plugin";
 
-function pathsOf(kind: Kind, { root }: NodeContext, record: InstallationRecord): string[] {
-  const files = createNodeFiles(root);
+function pathsOf(kind: Kind, { files }: NodeContext, record: InstallationRecord): string[] {
   return connectedPaths(record).filter((path) => kindOf(path, files) === kind);
 }
 
@@ -112,17 +110,16 @@ function kindOf(path: string, files: NodeFiles): Kind {
  * @param ignoresProcess the running kubelet has its flags from us, and they are removed from its unit: its next start does not get them.
  */
 async function readKubeletNames(
-  { root, runProgram }: NodeContext,
+  { files, runProgram }: NodeContext,
   ignoresProcess: boolean,
 ): Promise<KubeletNames | undefined> {
-  const files = createNodeFiles(root);
   const kubelet = await detectKubelet(files, runProgram);
   const process = kubelet?.pid === undefined || ignoresProcess ? undefined : kubelet;
   const named = (flag: string, ofProcess: string | undefined) =>
     [...unitValues(files, flag), ofProcess ?? ""].filter((path) => path.startsWith("/"));
   const configs = named(CONFIG_FLAG, process?.configPath);
   const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
-  const isCertain = [...configs, ...binDirs].every((path) => pathErrorOf(path, root) === undefined);
+  const isCertain = [...configs, ...binDirs].every((path) => distrustOfAll(files, path) === undefined);
   return isCertain ? { configs, binDirs } : undefined;
 }
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { detectKubelet, flagIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
 import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitValues } from "@ocir-broker/node/kubelet-unit";
-import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
+import type { NodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
@@ -24,8 +24,7 @@ export const DEFAULT_PATHS: KubeletFiles = {
 /** For a node whose kubelet does not report its version. */
 const METADATA_LIMIT_MS = 30_000;
 
-export async function readKubeletPaths({ root, runProgram }: NodeContext): Promise<KubeletFiles> {
-  const files = createNodeFiles(root);
+export async function readKubeletPaths({ files, runProgram }: NodeContext): Promise<KubeletFiles> {
   return pathsOf({}, await detectKubelet(files, runProgram), files);
 }
 
@@ -46,20 +45,20 @@ export function withoutSlash(path: string): string {
 }
 
 /** @throws {InstallError} `path-untrusted` if a user other than root can change the path. */
-export function assertRoots(path: string, root: string): void {
-  const error = pathErrorOf(path, root);
-  if (error !== undefined) throw new InstallError("path-untrusted", error.replace(/^path-untrusted: /, ""));
+export function assertRoots(path: string, files: NodeFiles): void {
+  const error = pathErrorOf(path, files);
+  if (error !== undefined) throw new InstallError("path-untrusted", error);
 }
 
 /** @throws {InstallError} `kubelet-version`, or `path-untrusted` if the kubelet's program must not be run. */
 export async function readKubeletMinor(
   { kubeletVersion }: ConnectOptions,
   kubelet: Kubelet | undefined,
-  { root, runProgram, clock, metadataUrl: baseUrl }: NodeContext,
+  { files, runProgram, clock, metadataUrl: baseUrl }: NodeContext,
 ): Promise<number> {
   if (kubelet?.distrusted !== undefined && kubeletVersion === undefined)
     throw new InstallError("path-untrusted", `the kubelet's program is not run: ${kubelet.distrusted}`);
-  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(createNodeFiles(root), runProgram));
+  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(files, runProgram));
   const found = kubeletVersion === undefined ? await ofProgram() : undefined;
   if (found !== undefined) return found;
   const metadata = { clock, baseUrl, limitMs: METADATA_LIMIT_MS };

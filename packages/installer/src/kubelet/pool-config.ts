@@ -8,7 +8,7 @@ import type { NodeRun } from "../node-run.ts";
 import { linkTargetOf } from "../run/disk.ts";
 import { type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
 import type { Content, FileStep } from "../run/step.ts";
-import { audienceIn, withTokenExchange } from "./broker-config.ts";
+import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 
 /** A proxy's URL may have a password. The unit copies the file for the daemon. */
 const MODE = 0o600;
@@ -20,7 +20,7 @@ export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
   if (!isGiven && !disk.isThere(POOL_CONFIG_FILE)) return [];
   const entry = ownEntry(disk, run.record(), DEFAULT_CONFIG_PATH);
   const current = disk.read(DEFAULT_CONFIG_PATH)?.toString();
-  const audience = current === configBelow(node) ? undefined : audienceIn(current ?? "");
+  const audience = current === configBelow(node) ? undefined : serviceAccountsIn(current ?? "")?.audience;
   const own = entry === undefined ? current : originalText(disk, entry);
   const base = isGiven ? given : own;
   const text = audience === undefined ? base : withTokenExchange(base ?? "", audience);
