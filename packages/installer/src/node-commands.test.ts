@@ -339,7 +339,9 @@ it("installNode rolls a first run back in an order in which no call and no start
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
   const before = node.snapshot();
-  const text = await describeSteps(node.context, NEVER, { install: { from: archive("1") }, connect: CONNECT });
+  const text = await describeSteps(node.context, {
+    install: { from: archive("1"), connect: CONNECT, checkConfig: async () => {} },
+  });
   expect(text).toContain(`+++ ${CONFIG} (new)`);
   expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);
   expect(text).toContain("   check: the plugin gets a response from the daemon within 30 s");

@@ -8,7 +8,7 @@ import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
 import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
-import { poolConfigPaths } from "./kubelet/pool-config.ts";
+import { hasSettings, poolConfigPaths } from "./kubelet/pool-config.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { readRecord } from "./run/record.ts";
@@ -21,8 +21,8 @@ export interface InstallCommand {
   readonly connect: ConnectOptions | undefined;
   /** The configuration of the node's pool; undefined: as it is. */
   readonly given?: string | undefined;
-  /** Checks the given configuration, or else the broker's. @throws {Error} */
-  readonly checkConfig: () => Promise<void>;
+  /** Checks the given configuration; without one, the node's. @throws {Error} */
+  readonly checkConfig: (given?: string) => Promise<void>;
 }
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -105,13 +105,10 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
 /** Each step, and each file as a diff against this node. Changes nothing. */
 export async function describeSteps(
   context: NodeContext,
-  signal: AbortSignal,
-  {
-    install,
-    connect,
-  }: { readonly install?: Pick<InstallCommand, "from" | "given">; readonly connect: ConnectOptions | undefined },
+  { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
-  const node = createNodeRun(context, signal);
+  const node = createNodeRun(context);
+  if (install?.given !== undefined) await install.checkConfig(install.given);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, { ...install, isStrict: true })),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
@@ -128,9 +125,10 @@ function expectEnabled(node: NodeContext): void {
   );
 }
 
-async function expectValid({ checkConfig }: InstallCommand): Promise<void> {
+async function expectValid({ given, checkConfig }: InstallCommand): Promise<void> {
   try {
-    await checkConfig();
+    if (given !== undefined) await checkConfig(given);
+    if (given === undefined || !hasSettings(given)) await checkConfig();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new InstallError("config", `the configuration has errors: ${reason}`, { cause: error });

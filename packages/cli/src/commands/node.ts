@@ -10,11 +10,11 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
 import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect";
-import { hasSettings } from "@ocir-broker/installer/kubelet/pool-config";
 import {
   connectNode,
   describeSteps,
   disconnectNode,
+  type InstallCommand,
   installNode,
   removeNode,
   statusOfNode,
@@ -52,8 +52,7 @@ export function addNodeCommand(program: Command): void {
       .command("connect")
       .description("add our credential provider to the kubelet's configuration, checked by the rules of its version"),
   ).action(async (options: ConnectCommandOptions) => {
-    if (options.dryRun)
-      return print(() => describeSteps(nodeContext(), new AbortController().signal, { connect: options }));
+    if (options.dryRun) return printSteps({ connect: options });
     await runNodeCommand(options, (context, signal) => connectNode(context, signal, options));
   });
 
@@ -104,32 +103,24 @@ function outputOption(forms: readonly string[]): Option {
 
 async function runInstall(options: InstallCommandOptions): Promise<void> {
   const { from, config, connect, dryRun } = options;
-  const connectOptions = connect ? options : undefined;
-  if (dryRun)
-    return print(async () => {
-      const given = givenIn(config);
-      if (given !== undefined) await checkGiven(given, config);
-      const install = { from, given };
-      return describeSteps(nodeContext(), new AbortController().signal, { install, connect: connectOptions });
-    });
-  await runNodeCommand(options, async (context, signal) => {
+  const command = (): InstallCommand => ({
+    from,
+    given: givenIn(config),
+    connect: connect ? options : undefined,
+    checkConfig: (given) =>
+      given === undefined
+        ? checkConfigFile(undefined)
+        : checkConfigText(given, config === "-" ? "the given one" : config),
+  });
+  if (dryRun) return printSteps({ install: command() });
+  await runNodeCommand(options, (context, signal) => {
     expectOwnArchive(from);
-    const given = givenIn(config);
-    return installNode(context, signal, {
-      from,
-      given,
-      connect: connectOptions,
-      checkConfig: async () => {
-        if (given !== undefined) await checkGiven(given, config);
-        if (given === undefined || !hasSettings(given)) await checkConfigFile(undefined);
-      },
-    });
+    return installNode(context, signal, command());
   });
 }
 
-/** @throws {BrokerError} */
-function checkGiven(given: string, config: string | undefined): Promise<void> {
-  return checkConfigText(given, config === "-" ? "the given one" : config);
+async function printSteps(commands: Parameters<typeof describeSteps>[1]): Promise<void> {
+  process.stdout.write(await describeSteps(nodeContext(), commands));
 }
 
 /** @throws {InstallError} `config` */
@@ -149,8 +140,4 @@ function expectOwnArchive(from: string | undefined): void {
   const [theirs, ours] = [program, "/proc/self/exe"].map((path) => resultIfAny(() => statSync(path)));
   if (theirs === undefined || theirs.dev !== ours?.dev || theirs.ino !== ours.ino)
     throw new InstallError("archive", `this is another program than ${program}: run that one`);
-}
-
-async function print(text: () => Promise<string>): Promise<void> {
-  process.stdout.write(await text());
 }

@@ -288,7 +288,6 @@ function createNode() {
           });
         },
       }),
-      new AbortController().signal,
     );
   const steps = async (options: ConnectOptions, node = newRun()) =>
     (await connection(node, { kubeletVersion: "1.34", ...options })).steps;

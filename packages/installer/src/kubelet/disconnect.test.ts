@@ -31,7 +31,7 @@ function createNode() {
     return printed("", { exitCode: systemd.reads ? 0 : 1 });
   };
   const node = nodeContextAt(tree.root, { runProgram });
-  const newRun = () => createNodeRun(node, new AbortController().signal);
+  const newRun = () => createNodeRun(node);
   return {
     ...tree,
     systemd,

@@ -16,7 +16,7 @@ export type Run = ReturnType<typeof createRun>;
 export interface RunOptions {
   readonly disk: Disk;
   /** Ends the run before its next step. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Prints one line for people for each step that changes something. */
   say(line: string): void;
 }
