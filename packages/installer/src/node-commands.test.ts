@@ -336,6 +336,21 @@ it("installNode rolls a first run back in an order in which no call and no start
   expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 
+it.each([
+  ["the given one", { given: "log: {level: warn}" }, "log: {level: warn}"],
+  ["the node's own, if a given one has no setting", { given: "{}" }, undefined],
+  ["the node's own, if the kubelet is connected", { connect: CONNECT }, undefined],
+])("installNode changes nothing if the configuration has errors: %s", async (_, options, wrong) => {
+  const node = createNode();
+  const before = node.snapshot();
+  async function checkConfig(given?: string): Promise<void> {
+    if (given === wrong) throw new Error("line 1: it is wrong");
+  }
+  const command = { from: archive("1"), connect: undefined, checkConfig, ...options };
+  expect(await installNode(node.context, NEVER, command)).toMatchObject({ ok: false, code: "config", steps: [] });
+  expect(node.snapshot()).toEqual(before);
+});
+
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
   const before = node.snapshot();
