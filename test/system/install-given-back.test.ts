@@ -16,7 +16,6 @@ import { isLongRun } from "./long-run.ts";
 import { providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
-const KEPT = `/var/lib/ocir-broker/replaced${CONFIG}/before`;
 const OTHER_CONFIG = EARLIER_CONFIG.slice(0, EARLIER_CONFIG.indexOf("- name: credential-provider-oke"));
 const FLAGS = EARLIER_FLAGS.replace(/\/$/, "");
 const EARLIER_JSON = providerConfig({ name: "credential-provider-oke", matchImages: ["*.ocir.io"] });
@@ -208,19 +207,6 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     },
   );
 
-  it("leave a kubelet that sends service account tokens able to pull as the node after a disconnection", async () => {
-    node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
-    await startKubelet(node, "--v=4");
-    await install();
-    await connect(CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "--service-accounts", "audience");
-    await startKubelet(node, FLAGS);
-    await restartKubelet(node);
-    expect((await runNode(node, "disconnect")).stderr).toContain("restart the kubelet");
-    await restartKubelet(node);
-    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ none: 0, failures: [] });
-    expect(node.root.read(CONFIG).toString()).not.toContain("credential-provider-oke-sa");
-  });
-
   it("name a file that cannot be restored, restore the others, and restore it at the next removal", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
@@ -248,19 +234,6 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await node.root.run("umount", [CONFIG]);
     expect([run.exitCode, run.stderr]).toEqual([1, expect.stringMatching(/^ocir-broker: connect: .*mount point/m)]);
     expect(await snapshotOf(node)).toBe(before);
-  });
-
-  it("keep an administrator's changes, with the first copy next to them", async () => {
-    putEarlierProvider(node);
-    await install();
-    const edited = read(CONFIG).replace("registry.example.com", "registry.example.org");
-    node.root.write(CONFIG, edited);
-    await install();
-    expect(read(CONFIG)).toBe(edited);
-    const { stderr } = await uninstall();
-    expect(stderr).toContain(`${CONFIG} stays: it was changed by others since`);
-    expect([read(CONFIG), read(KEPT)]).toEqual([edited, EARLIER_CONFIG]);
-    expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
   });
 
   it.each([

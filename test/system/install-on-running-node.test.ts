@@ -61,13 +61,6 @@ describeUnless(canBootSystemd(), "ocir-broker node on a running node", () => {
     await kubeletReport(node, (report) => report.earlier > earlier);
   });
 
-  it("leaves nothing after an error when the kubelet has no flags", async () => {
-    await startKubelet(node, "--v=4");
-    const before = await snapshotOf(node);
-    const run = await install(archives.babbling);
-    expect([run.exitCode, await snapshotOf(node)]).toEqual([1, before]);
-  });
-
   it("leaves nothing when a run is killed while it copies files, and the next one fails", async () => {
     await startKubelet(node, "--v=4");
     const before = await snapshotOf(node);

@@ -206,25 +206,6 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(await waiting).toMatchObject({ exitCode: 0 });
     });
 
-    it("never dumps core: with a limit of 1 byte the kernel also skips a crash handler behind a pipe", async () => {
-      await call();
-      expect(await root.run("cat", [`/proc/${await mainPid(root)}/limits`])).toMatch(/Max core file size +1 +1 /);
-    });
-
-    it("has only the variables that it reads, whatever the manager or a drop-in sets", async () => {
-      await root.run("systemctl", ["set-environment", "NODE_V8_COVERAGE=/run", "LD_BIND_NOW=1", "ANYTHING=else"]);
-      const text = "[Service]\nEnvironment=RES_OPTIONS=debug NODE_ICU_DATA=/nowhere NO_PROXY=kept\n";
-      await withDropIn(root, dropIn(SERVICE, "environment", text), async () => {
-        await call();
-        const names = (await root.run("cat", [`/proc/${await mainPid(root)}/environ`])).match(/(?<=^|\0)[^=]+/g) ?? [];
-        const ofSystemd = /^(LISTEN|WATCHDOG)_|^OCIR_BROKER_(NOTIFY_FD|STATE_FILE)$|^(INVOCATION_ID|JOURNAL_STREAM)$/;
-        expect(names.filter((name) => !ofSystemd.test(name)).sort()).toEqual([
-          ...["HOME", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "NO_PROXY"],
-        ]);
-      });
-      await root.run("systemctl", ["unset-environment", "NODE_V8_COVERAGE", "LD_BIND_NOW", "ANYTHING"]);
-    });
-
     it("leaves a metrics file that every user can read at a stop, in a folder that others cannot write to", async () => {
       const file = `${METRICS_FOLDER}/ocir_broker.prom`;
       await root.run("rm", ["-f", file]);

@@ -130,14 +130,6 @@ describe("installNode", () => {
     expect(node.read(PROGRAM)).toBe("");
   });
 
-  it("checks the broker's configuration before it changes anything", async () => {
-    const node = createNode();
-    const before = node.snapshot();
-    const checkConfig = () => Promise.reject(new Error("line 1"));
-    expect(await install(node, archive("1"), { checkConfig })).toMatchObject({ code: "config" });
-    expect(node.snapshot()).toEqual(before);
-  });
-
   it("ends before its next step, with everything as it was, if a signal arrives", async () => {
     const node = createNode();
     const before = node.snapshot();
