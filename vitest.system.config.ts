@@ -4,11 +4,7 @@ import { defineConfig } from "vitest/config";
  * Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. And one that
  * keeps the processors busy.
  */
-const NEED_QUIET = [
-  "test/system/fault-matrix/*.test.ts",
-  "test/system/hung-daemon.test.ts",
-  "test/system/systemd-load.test.ts",
-];
+const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-load.test.ts"];
 
 /** Files with a longer form (more inputs, every step). */
 const WITH_LONG_FORM = [

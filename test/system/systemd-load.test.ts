@@ -1,4 +1,7 @@
-/** The broker under a real systemd: kills under load, and its metrics file as node-exporter reads it. test/bench measures the times. */
+/**
+ * The broker in use under a real systemd: kills, and a daemon that hangs, which the watchdog ends, without a failed call; if its unit
+ * cannot start, the shim gives up with one line. And its metrics file as node-exporter reads it. test/bench measures the times.
+ */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
@@ -9,10 +12,11 @@ import { describeUnless } from "./describe-unless.ts";
 import { isLongRun } from "./long-run.ts";
 import {
   bootSimulatedNode,
+  dropIn,
   IMAGE,
   killDaemon,
   METRICS_FOLDER,
-  NODE,
+  REGISTRY_HOST,
   SERVICE,
   SHIM,
   underLoad,
@@ -20,18 +24,25 @@ import {
 } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult, type SystemdRoot } from "./systemd-root/index.ts";
 
+const SOCKET = "ocir-broker.socket";
 const EXPORTER = "/usr/bin/prometheus-node-exporter";
 const METRICS_FILE = `${METRICS_FOLDER}/ocir_broker.prom`;
 const KILLS = isLongRun ? 60 : 20;
-const READS = isLongRun ? 10_000 : 2_000;
-const NOBODY = 65_534;
-/** Prints each text of the file in its argument that it has read, once. Fails if the file is missing at any time. */
-const READER = `const texts = new Set();
-for (let reads = 0; reads < ${READS}; reads += 1) {
-  texts.add(require("node:fs").readFileSync("${METRICS_FILE}", "utf8"));
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-}
-console.log(JSON.stringify([...texts]));`;
+/** The watchdog's 15 s, and a start. */
+const REPLACED_WITHIN_MS = 30_000;
+const BUSY_LOOPS = 8;
+const BUSY_MS = isLongRun ? 600_000 : 45_000;
+/** How a unit cannot start: systemd's status, and what in the unit causes it. Each takes 20 s. */
+const BROKEN_UNITS: [status: string, lines: string][] = [
+  ["217/USER", "DynamicUser=no\nUser=ocir-broker-nobody"],
+  ["226/NAMESPACE", "ReadWritePaths=/nowhere"],
+  ["203/EXEC", "ExecStart=\nExecStart=/bin/false"],
+];
+const TRIED_UNITS = isLongRun ? BROKEN_UNITS : BROKEN_UNITS.slice(0, 1);
+const REQUEST = credentialProviderRequest({ image: IMAGE });
+
+/** Permits a process no descriptor besides those that are open: the limit is on their numbers. */
+const EXHAUST = "fd=0; while [ -L /proc/$0/fd/$fd ]; do fd=$((fd + 1)); done; prlimit --pid $0 --nofile=$fd:";
 
 describeUnless(canBootSystemd(), "a node in use", () => {
   let root: SystemdRoot;
@@ -42,9 +53,13 @@ describeUnless(canBootSystemd(), "a node in use", () => {
   });
 
   beforeEach(async () => {
+    // Ends the count of starts, of which systemd permits the socket five in ten seconds.
     await root.run("systemctl", ["reset-failed"]);
-    await root.run(SHIM, [], { input: credentialProviderRequest({ image: IMAGE }) });
+    await root.run("systemctl", ["start", SOCKET, SERVICE]);
+    await root.run(SHIM, [], { input: REQUEST });
   });
+
+  const mainPid = () => root.property(SERVICE, "MainPID");
 
   it(`fails no call and fetches nothing again when killed ${KILLS} times, a second after each start, at 50 calls a second`, async () => {
     const asked = await upstreamRequests(root);
@@ -63,22 +78,60 @@ describeUnless(canBootSystemd(), "a node in use", () => {
     expect({ ...(await upstreamRequests(root)), ...probes }).toEqual({ ...asked, ...probes });
   });
 
-  it(`has a complete metrics file in ${READS} reads over kills and restarts`, { timeout: 180_000 }, async () => {
-    await until("the file is there", async () => (await root.exec("test", ["-e", METRICS_FILE])).exitCode === 0);
-    let isRead = false;
-    const reading = root.run(NODE, ["-e", READER], { timeoutMs: 150_000, uid: NOBODY }).finally(() => {
-      isRead = true;
+  it.each([
+    ["stopped by SIGSTOP", "kill -STOP $0"],
+    ["out of descriptors", EXHAUST],
+  ])("replaces a daemon that is %s, and none of 50 calls a second fails", { timeout: 180_000 }, async (_what, hang) => {
+    const before = await mainPid();
+    const report = await underLoad(root, async () => {
+      await sleep(1_000);
+      await root.run("sh", ["-c", hang, before]);
+      await until("another process runs", async () => !["0", before].includes(await mainPid()), REPLACED_WITHIN_MS);
+      await sleep(1_000);
     });
-    while (!isRead) {
-      await killDaemon(root);
-      await root.run("systemctl", ["restart", SERVICE]);
-      await root.run(SHIM, [], { input: credentialProviderRequest({ image: IMAGE }) });
+    expect(report.failures).toEqual([]);
+    expect(report.tokens).toHaveLength(1);
+    expect(await root.journal(SERVICE)).toMatch(/Watchdog timeout[\s\S]*status=9\/KILL/);
+  });
+
+  it("fails no call while its socket unit is restarted five times", { timeout: 120_000 }, async () => {
+    const report = await underLoad(root, async () => {
+      for (let time = 0; time < 5; time += 1) {
+        await root.run("systemctl", ["restart", SOCKET]);
+        await sleep(1_000);
+      }
+    });
+    expect(report.failures).toEqual([]);
+  });
+
+  it.each(TRIED_UNITS)("fails a call with one line if its unit ends with %s", async (status, lines) => {
+    const broken = dropIn(SERVICE, "broken", `[Service]\n${lines}\n`);
+    root.write(broken.to, broken.from.text);
+    try {
+      await root.run("systemctl", ["daemon-reload"]);
+      await root.run("systemctl", ["stop", SERVICE]);
+      await root.run("systemctl", ["start", "--no-block", SERVICE]);
+      const { exitCode, signal, stdout, stderr } = await root.exec(SHIM, [], { input: REQUEST });
+      expect({ exitCode, signal, stdout }).toEqual({ exitCode: 1, signal: null, stdout: "" });
+      expect(stderr).toMatch(/^ocir-broker: shim-timeout: [ -~]+; [ -~]+ systemctl status [ -~]+\n?$/);
+      expect(await root.journal(SERVICE)).toContain(`status=${status}`);
+    } finally {
+      // No stop: a call in the backlog starts the service again, which cancels the stop.
+      await root.run("rm", [broken.to]);
+      await root.run("systemctl", ["daemon-reload"]);
     }
-    const texts = JSON.parse(await reading) as string[];
-    expect(texts.length).toBeGreaterThan(READS / 1_000);
-    const families = texts.map((text) => [...familiesOf(text).keys()].join(" "));
-    expect(new Set(families).size).toBe(1);
-    expect(texts.filter((text) => !text.endsWith("\n"))).toEqual([]);
+    const response = JSON.parse(await root.run(SHIM, [], { input: REQUEST }));
+    expect(response.auth[REGISTRY_HOST]?.password).toMatch(/\./);
+  });
+
+  it(`keeps its daemon during ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {
+    const before = await mainPid();
+    const loops = Array.from({ length: BUSY_LOOPS }, () =>
+      root.exec("sh", ["-c", "while :; do :; done"], { timeoutMs: BUSY_MS }),
+    );
+    await Promise.all(loops);
+    expect(await mainPid()).toBe(before);
+    expect(JSON.parse(await root.run(SHIM, [], { input: REQUEST })).auth).toHaveProperty([REGISTRY_HOST]);
   });
 
   const lackOfExporter = existsSync(EXPORTER) ? "" : " (skipped: it is not installed)";
