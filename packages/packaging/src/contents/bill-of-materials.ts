@@ -64,12 +64,8 @@ function nodeComponent({ nodeArchitecture }: Target): Component {
   const checksums = JSON.parse(recorded) as NodeChecksums;
   const purl = `pkg:generic/node@${checksums.version}?arch=${nodeArchitecture}&os=linux`;
   return {
+    ...libraryComponent("node", purl, { license: { id: "MIT" } }, checksums.version),
     type: "platform",
-    "bom-ref": purl,
-    name: "node",
-    version: checksums.version,
-    licenses: [{ license: { id: "MIT" } }],
-    purl,
     // The hash of the program as published by the Node project, before symbols are removed.
     hashes: [{ alg: "SHA-256", content: checksums.sha256[nodeArchitecture] }],
   };
@@ -94,15 +90,8 @@ export function libraryComponent(name: string, purl: string, licence: object, ve
 function npmComponent({ name, version, licence, integrity }: BundledPackage): Component {
   const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
   const sha512 = Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
-  return {
-    type: "library",
-    "bom-ref": purl,
-    name,
-    version,
-    licenses: [/[() ]/.test(licence) ? { expression: licence } : { license: { id: licence } }],
-    purl,
-    hashes: [{ alg: "SHA-512", content: sha512 }],
-  };
+  const named = /[() ]/.test(licence) ? { expression: licence } : { license: { id: licence } };
+  return { ...libraryComponent(name, purl, named, version), hashes: [{ alg: "SHA-512", content: sha512 }] };
 }
 
 /** A UUID of version 8 (RFC 9562: custom) derived from the content, so that the same content has the same number. */
