@@ -1,7 +1,7 @@
 /** Failures of file operations in words: a stable code, what happened, and what to do next. */
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
-import { type RefusedFileCode, RefusedFileError } from "./regular-file.ts";
+import { RefusedFileError } from "./regular-file.ts";
 
 export interface FileErrorDetails extends ErrorText {
   readonly code: FileErrorCode;
@@ -17,18 +17,9 @@ const CODES: Readonly<Record<string, FileErrorCode>> = {
   EROFS: "read-only",
 };
 
-const REFUSED: Readonly<Record<RefusedFileCode, FileErrorCode>> = {
-  "not-regular": "file-not-regular",
-  "path-untrusted": "path-untrusted",
-  "too-large": "file-too-large",
-};
-
 /** @returns undefined for anything but a failed system call or a refused file. */
 export function fileErrorOf(error: unknown): FileErrorDetails | undefined {
-  if (error instanceof RefusedFileError) {
-    const code = REFUSED[error.code];
-    return { code, ...FILE_ERRORS[code], what: error.message };
-  }
+  if (error instanceof RefusedFileError) return { code: error.code, ...FILE_ERRORS[error.code], what: error.message };
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
   const errno = String(error.code);
   const code = CODES[errno] ?? "file-failed";

@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
+import type { FileErrorCode } from "@ocir-broker/errors/file-errors";
 import { absolutePathOf, distrustOf } from "./trusted-path.ts";
 
 export interface ReadOptions {
@@ -20,14 +21,11 @@ export interface ReadOptions {
   readonly isSystemdCredential?: boolean;
 }
 
-/** The `code` of a {@link RefusedFileError}. */
-export type RefusedFileCode = "not-regular" | "path-untrusted" | "too-large";
-
 export class RefusedFileError extends Error {
-  readonly code: RefusedFileCode;
+  readonly code: FileErrorCode;
 
   /** @param message what was found at the path, printable. */
-  constructor(code: RefusedFileCode, message: string) {
+  constructor(code: FileErrorCode, message: string) {
     super(message);
     this.name = "RefusedFileError";
     this.code = code;
@@ -49,10 +47,10 @@ export function readRegularFile(path: string, options: ReadOptions = {}): Buffer
   try {
     const stats = fstatSync(file);
     if (stats.isDirectory()) throw systemError("EISDIR", path);
-    if (!stats.isFile()) throw new RefusedFileError("not-regular", "it is a pipe, socket or device, not a file");
+    if (!stats.isFile()) throw new RefusedFileError("file-not-regular", "it is a pipe, socket or device, not a file");
     check?.(stats);
     const bytes = readAtMost(file, maxBytes + 1);
-    if (bytes.length > maxBytes) throw new RefusedFileError("too-large", `it is larger than ${maxBytes} bytes`);
+    if (bytes.length > maxBytes) throw new RefusedFileError("file-too-large", `it is larger than ${maxBytes} bytes`);
     return bytes;
   } finally {
     closeSync(file);

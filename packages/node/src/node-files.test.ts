@@ -31,8 +31,8 @@ describe("createNodeFiles", () => {
     writeFileSync(join(folder, "large"), "");
     truncateSync(join(folder, "large"), 5 * 1024 * 1024);
     const files = createNodeFiles(folder);
-    expect(files.readText("/pipe")).toEqual({ failure: "not-regular" });
-    expect(files.readText("/large")).toEqual({ failure: "too-large" });
+    expect(files.readText("/pipe")).toEqual({ failure: "file-not-regular" });
+    expect(files.readText("/large")).toEqual({ failure: "file-too-large" });
     expect(createNodeFiles("/").readText("/dev/zero")).toHaveProperty("failure");
   });
 

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { distrustOf } from "@ocir-broker/foundation/trusted-path";
 
-/** A failure is an errno code, such as ENOENT, or that of a refused file: `not-regular`, `path-untrusted`, `too-large`. */
+/** A failure is an errno code, such as ENOENT, or that of a refused file: `file-not-regular`, `path-untrusted`, `file-too-large`. */
 export type Read<Value> = { readonly value: Value } | { readonly failure: string };
 
 export type NodeFiles = ReturnType<typeof createNodeFiles>;

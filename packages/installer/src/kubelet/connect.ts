@@ -92,7 +92,7 @@ function configurationStep(
 function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; configFiles: readonly ConfigFile[] } {
   const read = readCredentialProviderFiles(files, { configPath: config });
   if (read === undefined || read.failure === "ENOENT") return { isDirectory: false, configFiles: [] };
-  if (read.failure === "not-regular")
+  if (read.failure === "file-not-regular")
     throw new InstallError("connect", `${config} is neither a file nor a directory of files`);
   if (read.failure !== undefined) throw new InstallError("connect", `${config} cannot be read: ${read.failure}`);
   return { isDirectory: read.directory, configFiles: read.files };
