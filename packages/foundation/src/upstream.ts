@@ -5,6 +5,7 @@
  * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
  * own file does.
  */
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import { proxyHostOf } from "./dispatcher.ts";
@@ -157,7 +158,7 @@ function classifyAtService(error: unknown): UpstreamErrorCode {
   if (error instanceof errors.HTTPParserError) return "connection-broken";
   // Our own signals were checked before, so this is a proxy's response to CONNECT, such as 407.
   if (error instanceof errors.RequestAbortedError) return "proxy-refused";
-  const code = codeOf(error);
+  const code = codeOf(error instanceof AggregateError ? error.errors[0] : error);
   if (code === "ETIMEDOUT") return "timeout";
   if (code === "ECONNREFUSED") return "refused";
   if (code === "ENOTFOUND") return "name-not-found";
@@ -165,10 +166,4 @@ function classifyAtService(error: unknown): UpstreamErrorCode {
   if (TLS_CODE.test(code)) return "tls";
   if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) return "connection-broken";
   return "unreachable";
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof AggregateError) return codeOf(error.errors[0]);
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  return "";
 }

@@ -9,6 +9,7 @@ import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "no
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 
 export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o660 } | { readonly fd: number };
 
@@ -22,7 +23,7 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
   try {
     await listenOnPath(server, path, mode);
   } catch (error) {
-    if (!hasCode(error, "EADDRINUSE")) throw notListening(path, error);
+    if (codeOf(error) !== "EADDRINUSE") throw notListening(path, error);
     await reclaimStaleSocket(server, path, mode);
   }
 }
@@ -35,7 +36,7 @@ async function reclaimStaleSocket(server: Server, path: string, mode: number): P
   try {
     await listenOnPath(server, path, mode);
   } catch (error) {
-    throw hasCode(error, "EADDRINUSE") ? inUse : notListening(path, error);
+    throw codeOf(error) === "EADDRINUSE" ? inUse : notListening(path, error);
   }
 }
 
@@ -50,7 +51,7 @@ function remove(path: string, found: BigIntStats): boolean {
     if (!isFound) renameSync(aside, path);
     return isFound;
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
+    if (codeOf(error) === "ENOENT") return false;
     throw notListening(path, error);
   } finally {
     rmSync(folder, { recursive: true });
@@ -88,14 +89,10 @@ function isAnswered(path: string): Promise<boolean> {
       client.destroy();
       resolve(true);
     });
-    client.once("error", (error) => resolve(!hasCode(error, "ECONNREFUSED")));
+    client.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"));
   });
 }
 
 function notListening(path: string, error: unknown): BrokerError {
   return new BrokerError("socket-not-listening", `${path}: cannot listen here`, { cause: error });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
