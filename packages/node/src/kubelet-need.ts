@@ -129,7 +129,5 @@ function flagsOf(args: readonly string[], { config, binDir }: KubeletFiles, file
 }
 
 function isSame(path: string, other: string, files: NodeFiles): boolean {
-  const [one, two] = [files.stat(path), files.stat(other)];
-  if ("failure" in one || "failure" in two) return path.replace(/\/$/, "") === other.replace(/\/$/, "");
-  return one.value.dev === two.value.dev && one.value.ino === two.value.ino;
+  return files.isSame(path, other) ?? path.replace(/\/$/, "") === other.replace(/\/$/, "");
 }

@@ -62,9 +62,7 @@ function programOf(pid: number, files: NodeFiles): string | undefined {
   const link = files.readLink(`/proc/${pid}/exe`);
   if ("failure" in link) return undefined;
   const path = resolve(`/proc/${pid}`, link.value);
-  const [theirs, ours] = [files.stat(`/proc/${pid}/exe`), files.stat(path)];
-  if ("failure" in theirs || "failure" in ours) return undefined;
-  return theirs.value.dev === ours.value.dev && theirs.value.ino === ours.value.ino ? path : undefined;
+  return files.isSame(`/proc/${pid}/exe`, path) ? path : undefined;
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {

@@ -17,6 +17,7 @@ export function createNodeFiles(root: string) {
   const ownerId = root === "/" ? 0 : (process.getuid?.() ?? 0);
   /** The real path, with the root in front. */
   const locate = (path: string): string => (root === "/" ? path : join(root, path));
+  const stat = (path: string) => attempt(() => statSync(locate(path)));
   return {
     locate,
     readText: (path: string) => attempt(() => readRegularFile(locate(path)).toString()),
@@ -27,11 +28,17 @@ export function createNodeFiles(root: string) {
     resolve: (path: string): string => resolveLinks(path, (part) => attempt(() => readlinkSync(locate(part)))),
     list: (path: string) => attempt(() => readdirSync(locate(path)).toSorted()),
     /** Follows links. */
-    stat: (path: string) => attempt(() => statSync(locate(path))),
+    stat,
     /** Does not follow links. */
     lstat: (path: string) => attempt(() => lstatSync(locate(path))),
+    /** Whether both are one file. Follows links; undefined if one of them cannot be examined. */
+    isSame(path: string, other: string): boolean | undefined {
+      const [one, two] = [stat(path), stat(other)];
+      if ("failure" in one || "failure" in two) return undefined;
+      return one.value.dev === two.value.dev && one.value.ino === two.value.ino;
+    },
     isExecutable(path: string): boolean {
-      const stats = attempt(() => statSync(locate(path)));
+      const stats = stat(path);
       const access = attempt(() => accessSync(locate(path), constants.X_OK));
       return "value" in stats && stats.value.isFile() && (stats.value.mode & 0o111) !== 0 && "value" in access;
     },

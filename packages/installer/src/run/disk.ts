@@ -104,11 +104,6 @@ export function createDisk(root: string, change: FileSystem = fs) {
     read: (path: string): Buffer | undefined => (fs.existsSync(at(path)) ? fs.readFileSync(at(path)) : undefined),
     modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
     isThere,
-    /** Follows links. */
-    isSameFile(path: string, other: string): boolean {
-      const [one, two] = [path, other].map((name) => fs.statSync(at(name), { throwIfNoEntry: false }));
-      return one !== undefined && one.dev === two?.dev && one.ino === two.ino;
-    },
     /** Removes whatever is at the path; ignores a failure. */
     clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
     /** The folders, and those above them, that do not exist; the upper ones first. */

@@ -27,7 +27,7 @@ const KILLED = /^Result=(?:oom-kill|signal, .*ExecMainStatus=9$)/;
 export type Units = ReturnType<typeof createUnits>;
 
 export function createUnits(node: NodeContext) {
-  const { runProgram, disk, say } = node;
+  const { runProgram, disk, files, say } = node;
   const isRunning = disk.isThere("/run/systemd/system");
 
   /** @returns the output if it succeeds. */
@@ -46,7 +46,7 @@ export function createUnits(node: NodeContext) {
   /** An upgrade replaces the program's file, and a running process keeps the old one. */
   async function runsInstalledProgram(): Promise<boolean> {
     const pid = (await systemctl("show", "--value", "--property=MainPID", SERVICE))?.trim();
-    return pid !== undefined && pid !== "0" && disk.isSameFile(`/proc/${pid}/exe`, PROGRAM);
+    return pid !== undefined && pid !== "0" && files.isSame(`/proc/${pid}/exe`, PROGRAM) === true;
   }
 
   /** systemd starts the service again and again, and the result is that of the last start that has ended. */
