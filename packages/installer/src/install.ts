@@ -6,19 +6,22 @@ import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
 import { InstallError } from "./install-error.ts";
 import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
+import type { ConnectOptions } from "./kubelet/connect.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionStep, FileStep, Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
-export interface InstallOptions {
+export interface InstallCommand {
   /** The unpacked archive; undefined if the files are there, from a package or an earlier installation. */
   readonly from: string | undefined;
+  /** Also connects the kubelet. A daemon that does not respond then fails the run, even if a package has installed the files. */
+  readonly connect: ConnectOptions | undefined;
   /** The configuration of the node's pool; undefined: as it is. */
   readonly given?: string | undefined;
-  /** Whether a daemon that does not respond fails the run, even if a package has installed the files. */
-  readonly isStrict: boolean;
+  /** Checks the given configuration; without one, the node's. @throws {Error} */
+  readonly checkConfig: (given?: string) => Promise<void>;
 }
 
 const PREPARE_LIMIT_MS = 30_000;
@@ -30,7 +33,7 @@ const OWNER_QUERIES = [
 ] as const;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
-export async function installSteps(node: NodeRun, { from, given, isStrict }: InstallOptions): Promise<Step[]> {
+export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
   const { run } = node;
   const isPackage = from === undefined && run.programs().length === 0;
   if (from === undefined) await expectFiles(node);
@@ -40,7 +43,7 @@ export async function installSteps(node: NodeRun, { from, given, isStrict }: Ins
     prepareStep(node, run.record().version === undefined),
     ...linkSteps("commands", COMMAND_LINKS),
     ...(given === undefined ? [] : poolConfigSteps(node, given)),
-    startStep(node, isPackage && !isStrict),
+    startStep(node, isPackage && connect === undefined),
     ...(isDisabled(node) ? [] : linkSteps("plugin", PLUGIN_LINKS)),
   ];
 }

@@ -2,7 +2,7 @@
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
-import { installSteps } from "./install.ts";
+import { type InstallCommand, installSteps } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
@@ -13,17 +13,6 @@ import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { readRecord } from "./run/record.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
-
-export interface InstallCommand {
-  /** The folder of the unpacked archive. */
-  readonly from: string | undefined;
-  /** Also connects the kubelet. */
-  readonly connect: ConnectOptions | undefined;
-  /** The configuration of the node's pool; undefined: as it is. */
-  readonly given?: string | undefined;
-  /** Checks the given configuration; without one, the node's. @throws {Error} */
-  readonly checkConfig: (given?: string) => Promise<void>;
-}
 
 /** The metric of a script's failed installation; a success removes it. */
 const FAILURE_METRIC = `${METRICS_FOLDER}/ocir_broker_install.prom`;
@@ -38,7 +27,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
     if (connect !== undefined || given !== undefined) await expectValid(command);
-    await node.run.apply(await installSteps(node, { from, given, isStrict: connect !== undefined }));
+    await node.run.apply(await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     node.run.commit(node.version);
     node.disk.remove(FAILURE_METRIC);
@@ -110,7 +99,7 @@ export async function describeSteps(
   const node = createNodeRun(context);
   if (install?.given !== undefined) await install.checkConfig(install.given);
   const steps = [
-    ...(install === undefined ? [] : await installSteps(node, { ...install, isStrict: true })),
+    ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
   ];
   const isPending = node.run.isPending();

@@ -1,10 +1,9 @@
 import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { printed } from "../test/program-double.ts";
-import { environmentOfUnit, readDaemonEnvironment } from "./daemon-environment.ts";
+import { readDaemonEnvironment } from "./daemon-environment.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
 
@@ -18,7 +17,7 @@ function systemd(manager: string, unit: string, state = "loaded"): RunProgram {
 }
 
 async function proxies(manager: string, unit: string): Promise<unknown> {
-  const environment = await environmentOfUnit(files, systemd(manager, unit));
+  const environment = await readDaemonEnvironment(files, systemd(manager, unit));
   return [environment?.["HTTPS_PROXY"], environment?.["NO_PROXY"]];
 }
 
@@ -28,11 +27,11 @@ function makeFile(text: string): string {
   return path;
 }
 
-describe("environmentOfUnit", () => {
+describe("readDaemonEnvironment", () => {
   test("returns the unit's values for an allow-list of variables, and the unit's own credentials directory", async () => {
     const unit =
       "Environment=HOME=/ SSL_CERT_FILE=/etc/own.pem NODE_OPTIONS=--inspect CREDENTIALS_DIRECTORY=/tmp/theirs";
-    expect(await environmentOfUnit(files, systemd("PATH=/bin", unit))).toEqual({
+    expect(await readDaemonEnvironment(files, systemd("PATH=/bin", unit))).toEqual({
       SSL_CERT_FILE: "/etc/own.pem",
       CREDENTIALS_DIRECTORY: "/run/credentials/ocir-broker.service",
     });
@@ -75,13 +74,11 @@ describe("environmentOfUnit", () => {
   });
 
   test("returns undefined when the unit is missing or systemd does not respond", async () => {
-    expect(await environmentOfUnit(files, systemd("", "", "not-found"))).toBeUndefined();
-    expect(await environmentOfUnit(files, async () => ({ failure: "ENOENT" }))).toBeUndefined();
+    expect(await readDaemonEnvironment(files, systemd("", "", "not-found"))).toBeUndefined();
+    expect(await readDaemonEnvironment(files, async () => ({ failure: "ENOENT" }))).toBeUndefined();
   });
-});
 
-describe("readDaemonEnvironment", () => {
   test("does not query systemd about another node's files", async () => {
-    expect(await readDaemonEnvironment("/no/such/root", createSystemClock())).toBeUndefined();
+    expect(await readDaemonEnvironment(createNodeFiles("/no/such/root"), () => expect.unreachable())).toBeUndefined();
   });
 });

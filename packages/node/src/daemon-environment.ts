@@ -7,11 +7,10 @@
  * A value with blanks is unknown with a systemd that prints `[unprintable]` instead, as 239 does.
  */
 import { globSync } from "node:fs";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { parseEnvironmentFile } from "./environment-file.ts";
-import { createNodeFiles, type NodeFiles, textOf } from "./node-files.ts";
+import { type NodeFiles, textOf } from "./node-files.ts";
 import { showProperties } from "./node-service.ts";
-import { createRunProgram, type RunProgram } from "./program-run.ts";
+import type { RunProgram } from "./program-run.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -30,11 +29,10 @@ const PASSED = [
 ];
 
 /** Undefined if there is no systemd, no such unit, or the files are not those of this machine. */
-export function readDaemonEnvironment(root: string, clock: Clock): Promise<Environment | undefined> {
-  return environmentOfUnit(createNodeFiles(root), createRunProgram(clock));
-}
-
-export async function environmentOfUnit(files: NodeFiles, runProgram: RunProgram): Promise<Environment | undefined> {
+export async function readDaemonEnvironment(
+  files: NodeFiles,
+  runProgram: RunProgram,
+): Promise<Environment | undefined> {
   const show = async (...args: readonly string[]) => (await showProperties(args, files, runProgram))?.split("\n");
   const [manager, unit] = await Promise.all([
     show("--property=Environment"),

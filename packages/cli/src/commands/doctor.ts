@@ -20,6 +20,8 @@ import {
 } from "@ocir-broker/identity/identity-providers";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
+import { createRunProgram } from "@ocir-broker/node/program-run";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
@@ -122,7 +124,8 @@ async function doctorOptions(
 ): Promise<DoctorOptions> {
   const clock = createSystemClock();
   const isNode = identity === undefined;
-  const environment = (isNode ? await readDaemonEnvironment(root, clock) : undefined) ?? ownEnvironment;
+  const ofDaemon = isNode ? await readDaemonEnvironment(createNodeFiles(root), createRunProgram(clock)) : undefined;
+  const environment = ofDaemon ?? ownEnvironment;
   const source = isNode ? { path, environment } : personalSource(path, environment);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, configError } = loadLenientConfig(source);

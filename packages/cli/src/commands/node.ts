@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { isSea } from "node:sea";
 import { readConfigText } from "@ocir-broker/credentials/config/load";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
 import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect";
@@ -14,7 +15,6 @@ import {
   connectNode,
   describeSteps,
   disconnectNode,
-  type InstallCommand,
   installNode,
   removeNode,
   statusOfNode,

@@ -35,13 +35,11 @@ export interface ConnectOptions {
   readonly kubeletFlags?: boolean | undefined;
 }
 
-export interface Connection {
-  readonly paths: KubeletFiles;
-  readonly steps: readonly Step[];
-}
-
 /** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
-export async function connection(node: NodeRun, options: ConnectOptions): Promise<Connection> {
+export async function connection(
+  node: NodeRun,
+  options: ConnectOptions,
+): Promise<{ paths: KubeletFiles; steps: Step[] }> {
   const { files, runProgram } = node;
   const kubelet = await detectKubelet(files, runProgram);
   const paths = pathsOf(options, kubelet, files);
