@@ -132,10 +132,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
       try {
         if (mustList) await list();
         onSynced();
-        const from = seen;
         await watch();
-        // After a restore of etcd, a watch from a later version is silent until that version is reached again.
-        mustList = seen === from && lastedMs() >= RETRY_MS;
         failures = 0;
         told = "";
       } catch (error) {
