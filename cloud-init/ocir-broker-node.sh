@@ -1,5 +1,5 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps it even if that fails or hangs
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps the node even if that fails or hangs
 # usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- BOOTSTRAP ARGUMENT...]
 # shellcheck disable=SC2015,SC2034,SC2046,SC2086,SC2174
 version=0.1.0
@@ -7,8 +7,8 @@ sources= # URLs and folders of the archive; also OCIR_BROKER_SOURCES
 sha256_amd64=
 sha256_arm64=
 service_accounts= # an audience, for pulls by service account
-config= # the broker's configuration file
-bootstrap= # oke, oke-install, oke-init, none (done elsewhere), running (was done)
+config= # a file, the broker's configuration
+bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
 set -uf && umask 022
 state=/run/ocir-broker-node
@@ -24,18 +24,18 @@ join() { printf %s "$*"; }
 retry() { # PAUSES COMMAND ARGUMENT
 	for pause in $1; do $2 "$3" && return || sleep $pause; done && return 1
 }
-for name in $(env | sed -nE 's/^(OCIR_BROKER_\w+)=.*/\1/p'); do
-	eval "set -- $name \"\${$name-}\" \"\$@\""
+for name in $(env | sed -n 's/^OCIR_BROKER_\(\w*\)=.*/\1/p'); do
+	eval "set -- --$name \"\$OCIR_BROKER_$name\" \"\$@\""
 done
 set -- --kubelet-extra-args "${KUBELET_EXTRA_ARGS-}" "$@" && unset KUBELET_EXTRA_ARGS
 while [ "${1---}" != -- ]; do
-	name=${1#--} && setting=$(join "${name#OCIR_BROKER_}" | tr A-Z- a-z_)
+	setting=$(join "${1#--}" | tr A-Z- a-z_)
 	case $setting in
 		help) exec head -n 12 "$0" ;;
 		running) bootstrap=running && shift && continue ;;
 		kubelet_extra_args) kubelet_extra_args="$kubelet_extra_args ${2-}" ;;
 		sources | sha256_amd64 | sha256_arm64 | service_accounts | config | bootstrap) eval "$setting=\${2:-\$$setting}" ;;
-		*) [ "${1#OCIR}" = "$1" ] && wrong "unknown: $1 (see --help)" || error "ignored: $1" ;;
+		*) wrong "unknown: $1 (see --help)" ;;
 	esac
 	: "${2?"value of $1"}" && shift 2
 done
@@ -51,7 +51,7 @@ case $bootstrap in
 	oke | oke-install | oke-init | none | running) ;;
 	*) wrong "unknown: --bootstrap $bootstrap" ;;
 esac
-metadata() { # KEY; empty without it
+metadata() { # KEY; empty if it does not exist
 	for host in 169.254.169.254 '[fd00:c1::a9fe:a9fe]'; do
 		value=$(curl -qs --noproxy '*' --connect-timeout 2 -m 10 -H 'Authorization: Bearer Oracle' -w ' %{http_code}' \
 			"http://$host/opc/v2/instance/metadata/$1")
@@ -97,7 +97,7 @@ run() {
 install() {
 	undo $work$program # of a killed run
 	if [ "$(answer $program)" = $version ]; then
-		log "$version is already installed" && run
+		log "version $version is already installed" && run
 	fi
 	if [ $status = 75 ]; then
 		fetch
@@ -108,12 +108,12 @@ install() {
 	[ $status = 0 ] || fail "${reason:-install: status $status: $(tail -n 1 $state/said)}"
 }
 
-# A kubelet starts only with the files that its flags name.
+# A kubelet does not start without the files that its flags name.
 flag_in() {
 	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; join " $given"; } 2>/dev/null |
 		tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$flag$1[= ]([^ ]+).*/\1/p"
 }
-write() { # PATH MODE TEXT; only if root alone can change it
+write() { # PATH MODE TEXT; only if root alone can change the path
 	! namei -om $1 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
 		mkdir -p ${1%/*} && printf '%s\n' "$3" >$1.new && chmod $2 $1.new && mv -fT $1.new $1
 }
@@ -135,13 +135,13 @@ providers:
 fetch_init() { init=$(metadata oke_init_script | base64 -d) && [ "$init" ]; }
 bootstrap() {
 	[ -z "$given" ] || set -- "$@" --kubelet-extra-args "$given"
-	log "bootstrap: $bootstrap; kubelet arguments: $given"
+	log "bootstrap: $bootstrap; arguments for the kubelet: $given"
 	case $bootstrap in
 		oke) oke bootstrap "$@" ;;
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
 		none) ;;
 		running) [ $done = yes ] && ${program#"$work"} node status >&2 ;;
-		*) retry '2 4 4 4 4 0' fetch_init '' || error "cannot bootstrap: there is no oke_init_script"
+		*) retry '2 4 4 4 4 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
 			bash -c "${init:?}" oke-init "$@" ;;
 	esac
 }

@@ -203,20 +203,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
     expect(printed).toMatch(/(?:bootstrapped\n){3}$/);
   });
 
-  it("installs and bootstraps with variables that are no settings, and names them", async () => {
-    const printed = await runInRoom({
-      scenario: `
-        cp "$archives"/*.tar.gz /opt/ocir-broker
-        export OCIR_BROKER_SOCKET=/run/a.sock OCIR_BROKER_SORUCES=/opt OCIR_BROKER_SOURCES=/opt/none
-        sh "$out/script" 2>&1
-        cat /run/bootstraps`,
-    });
-    expect(printed.match(/verified|ERROR.*/g)?.sort()).toEqual([
-      ...["ERROR: ignored: OCIR_BROKER_SOCKET", "ERROR: ignored: OCIR_BROKER_SORUCES", "verified"],
-    ]);
-    expect(printed).toMatch(/bootstrapped\n$/);
-  });
-
   it("runs one of two at a time, so that one installs and both bootstrap", async () => {
     const printed = await runInRoom({
       scenario: `

@@ -404,7 +404,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const run = await node.install(settingsFor(archives.good));
       await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
       expect([run.exitCode === 0, run.kubelet]).toEqual([false, undefined]);
-      expect(run.stderr).toContain("cannot bootstrap: there is no oke_init_script");
+      expect(run.stderr).toContain("the node cannot be bootstrapped: there is no oke_init_script");
     });
   });
 
