@@ -21,7 +21,7 @@ export interface InstallCommand {
   /** The configuration of the node's pool; undefined: as it is. */
   readonly given?: string | undefined;
   /** Checks the given configuration; without one, the node's. @throws {Error} */
-  readonly checkConfig: (given?: string) => Promise<void>;
+  readonly checkConfig: (given?: string) => void;
 }
 
 const PREPARE_LIMIT_MS = 30_000;

@@ -133,7 +133,7 @@ describe("installNode", () => {
   it("ends before its next step, with everything as it was, if a signal arrives", async () => {
     const node = createNode();
     const before = node.snapshot();
-    const options = { from: archive("1"), connect: undefined, checkConfig: async () => {} };
+    const options = { from: archive("1"), connect: undefined, checkConfig() {} };
     expect(await installNode(node.context, AbortSignal.abort(), options)).toMatchObject({ ok: false, code: "killed" });
     expect(node.snapshot()).toEqual(before);
   });
@@ -149,7 +149,7 @@ describe("installNode with the configuration of the node's pool", () => {
     const node = createNode();
     node.write(BROKER_CONFIG, OWN, 0o640);
     const give = (given: string | undefined, connect?: ConnectOptions) =>
-      installNode(node.context, NEVER, { from: archive("1"), given, connect, checkConfig: async () => {} });
+      installNode(node.context, NEVER, { from: archive("1"), given, connect, checkConfig() {} });
     return { ...node, give };
   }
 
@@ -322,9 +322,9 @@ it("installNode rolls a first run back in an order in which no call and no start
     },
   };
   const connect = { ...CONNECT, kubeletFlags: true };
-  expect(await installNode(context, NEVER, { from: archive("1"), connect, checkConfig: async () => {} })).toMatchObject(
-    { ok: false },
-  );
+  expect(await installNode(context, NEVER, { from: archive("1"), connect, checkConfig() {} })).toMatchObject({
+    ok: false,
+  });
   expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 
@@ -335,7 +335,7 @@ it.each([
 ])("installNode changes nothing if the configuration has errors: %s", async (_, options, wrong) => {
   const node = createNode();
   const before = node.snapshot();
-  async function checkConfig(given?: string): Promise<void> {
+  function checkConfig(given?: string): void {
     if (given === wrong) throw new Error("line 1: it is wrong");
   }
   const command = { from: archive("1"), connect: undefined, checkConfig, ...options };
@@ -347,7 +347,7 @@ it("describeSteps prints each step, and each changed file as a diff, and changes
   const node = createNode();
   const before = node.snapshot();
   const text = await describeSteps(node.context, {
-    install: { from: archive("1"), connect: CONNECT, checkConfig: async () => {} },
+    install: { from: archive("1"), connect: CONNECT, checkConfig() {} },
   });
   expect(text).toContain(`+++ ${CONFIG} (new)`);
   expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);

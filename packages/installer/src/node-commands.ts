@@ -26,7 +26,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
-    if (connect !== undefined || given !== undefined) await expectValid(command);
+    if (connect !== undefined || given !== undefined) expectValid(command);
     await node.run.apply(await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     node.run.commit(node.version);
@@ -97,7 +97,7 @@ export async function describeSteps(
   { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
   const node = createNodeRun(context);
-  if (install?.given !== undefined) await install.checkConfig(install.given);
+  if (install?.given !== undefined) install.checkConfig(install.given);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
@@ -114,10 +114,10 @@ function expectEnabled(node: NodeContext): void {
   );
 }
 
-async function expectValid({ given, checkConfig }: InstallCommand): Promise<void> {
+function expectValid({ given, checkConfig }: InstallCommand): void {
   try {
-    if (given !== undefined) await checkConfig(given);
-    if (given === undefined || !hasSettings(given)) await checkConfig();
+    if (given !== undefined) checkConfig(given);
+    if (given === undefined || !hasSettings(given)) checkConfig();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new InstallError("config", `the configuration has errors: ${reason}`, { cause: error });

@@ -10,8 +10,11 @@ import {
 import { printConfig } from "@ocir-broker/credentials/config/print";
 import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
-import { domainErrorOf } from "@ocir-broker/credentials/service-accounts/domain-error";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
+import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Command } from "commander";
 import { configSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
@@ -29,8 +32,8 @@ export function addConfigCommand(program: Command): void {
     .command("check")
     .description("report every error of the configuration; exit 1 if there is one")
     .argument(...FILE)
-    .action(async (path: string | undefined) => {
-      await checkConfigFile(path);
+    .action((path: string | undefined) => {
+      checkConfigFile(path);
       process.stdout.write(`the configuration is valid: ${configSource(path)}\n`);
       reportReaders(path);
     });
@@ -52,17 +55,17 @@ export function addConfigCommand(program: Command): void {
 }
 
 /** @throws {BrokerError} */
-export function checkConfigFile(path: string | undefined): Promise<void> {
-  return checkConfigText(readConfigText({ path, environment }) ?? "", path);
+export function checkConfigFile(path: string | undefined): void {
+  checkConfigText(readConfigText({ path, environment }) ?? "", path);
 }
 
 /** @param path for the errors. @throws {BrokerError} */
-export async function checkConfigText(text: string, path: string | undefined): Promise<void> {
+export function checkConfigText(text: string, path: string | undefined): void {
   const checked = checkConfig(text, environment);
   if (!("config" in checked)) throw configInvalid({ path, environment }, checked);
   const { config } = checked;
   if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
-  await checkDomain(config, path);
+  checkDomain(config, path);
 }
 
 function reportReaders(path: string | undefined): void {
@@ -72,10 +75,18 @@ function reportReaders(path: string | undefined): void {
   else process.stderr.write(`ocir-broker: ${problem}\n`);
 }
 
-async function checkDomain(config: Config, path: string | undefined): Promise<void> {
-  const error = await domainErrorOf(config, environment);
-  if (error?.isUncertain) process.stderr.write(`ocir-broker: unless the unit passes it: ${error.line}\n`);
-  else if (error) throw invalid(path, error.line);
+/** Before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */
+function checkDomain({ serviceAccounts, identityDomain }: Config, path: string | undefined): void {
+  if (serviceAccounts.tokenExchange !== "identity-domain") return;
+  try {
+    checkDomainSettings({ settings: identityDomain, environment });
+  } catch (error) {
+    if (!(error instanceof TokenExchangeError || error instanceof IdentityError)) throw error;
+    const line = `${error.message}; ${ERROR_TABLE[error.code].next}`;
+    const isUncertain = error.code === "domain-secret-missing" && identityDomain.clientSecretFile === undefined;
+    if (!isUncertain) throw invalid(path, line);
+    process.stderr.write(`ocir-broker: unless the unit passes it: ${line}\n`);
+  }
 }
 
 function checkCaFile(caFile: string, path: string | undefined): void {

@@ -87,7 +87,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
  *
  * @throws the error that every token exchange would fail with.
  */
-export async function checkDomainSettings(options: SecretOptions): Promise<void> {
+export function checkDomainSettings(options: SecretOptions): void {
   tokenUrlOf(options.settings);
   if (options.settings.authorization === "client") basicOf(options);
 }
