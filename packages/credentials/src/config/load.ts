@@ -10,7 +10,7 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./located-yaml.ts";
-import { redactPasswords } from "./redact.ts";
+import { redactPasswords } from "./print.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
 import { similarKey } from "./similar-key.ts";
 import { type Defaults, withDefaults } from "./with-defaults.ts";

@@ -3,7 +3,7 @@
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
-import { DEFAULT_CONFIG_PATH, type LoadedConfig } from "@ocir-broker/credentials/config/load";
+import type { LoadedConfig } from "@ocir-broker/credentials/config/load";
 import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 
@@ -28,7 +28,7 @@ const TEXTS: Readonly<Record<ConfigInForce, string>> = {
 };
 
 export function createConfigStatus(
-  path: string | undefined,
+  path: string,
   started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
 ): ConfigStatus {
   const detailsOf = (
@@ -36,7 +36,7 @@ export function createConfigStatus(
     configError: ConfigError | undefined,
     needRestart: readonly string[],
   ): ConfigDetails => ({
-    path: path ?? DEFAULT_CONFIG_PATH,
+    path: path,
     inForce,
     error: configError?.code ?? null,
     errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),

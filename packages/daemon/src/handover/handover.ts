@@ -5,6 +5,7 @@
  */
 import { type Config, configSchema } from "@ocir-broker/credentials/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
@@ -121,12 +122,10 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 export function lastConfig(source: StateSource): Config | undefined {
   const path = source.environment["OCIR_BROKER_STATE_FILE"];
   if (!path) return undefined;
-  try {
+  return resultIfAny(() => {
     const decoded = read(createStateFile(path), source);
     return decoded && "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 function read(file: StateFile, source: StateSource) {
