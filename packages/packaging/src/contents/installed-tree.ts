@@ -57,7 +57,7 @@ export function installedFiles(target: Target, release: Release, programs: Built
 }
 
 export function manPages(): { readonly fileName: string; readonly text: string }[] {
-  return JSON.parse(generated("print-man-pages.ts"));
+  return JSON.parse(generated("reference/man/print-man-pages.ts"));
 }
 
 function completion(shell: string): InstalledFile["from"] {

@@ -1,7 +1,7 @@
 /** Text of the man pages beyond the help: exit statuses, examples, files. */
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
+import { STATE_TRANSITIONS, STATES } from "../../status-states.ts";
 import type { Item } from "./roff.ts";
-import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
 
 export const CONFIG_PAGE = { name: "ocir-broker.yaml", section: 5 } as const;
 

@@ -4,13 +4,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
 import { describe, expect, test } from "vitest";
-import { EXAMPLES } from "../man-text.ts";
-import { createProgram } from "../program.ts";
-import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
-import { allCommands, type CommandNode, describeCommand } from "./command-tree.ts";
+import { createProgram } from "../../program.ts";
+import { STATE_TRANSITIONS, STATES } from "../../status-states.ts";
+import { allCommands, type CommandNode, describeCommand } from "../command-tree.ts";
 import { renderManPages } from "./man-page.ts";
+import { EXAMPLES } from "./man-text.ts";
 
-const CHECKOUT = join(import.meta.dirname, "../../../..");
+const CHECKOUT = join(import.meta.dirname, "../../../../..");
 
 const program = describeCommand(createProgram());
 const pages = renderManPages(program, describeConfigKeys());

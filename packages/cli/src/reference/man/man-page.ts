@@ -1,9 +1,9 @@
 /** Man pages in man(7)'s macros, generated from the command tree: the text of --help and the sections around it. Pure. */
 import type { ConfigKey } from "@ocir-broker/credentials/config/keys";
-import { renderConfigPage } from "../config-man-page.ts";
-import { CONFIG_PAGE, DEFAULT_EXIT_STATUS, EXAMPLES, EXIT_STATUS, FILES, MORE_SECTIONS } from "../man-text.ts";
-import { item, roff, section, sentence } from "../roff.ts";
-import { allCommands, type CommandNode } from "./command-tree.ts";
+import { allCommands, type CommandNode } from "../command-tree.ts";
+import { renderConfigPage } from "./config-man-page.ts";
+import { CONFIG_PAGE, DEFAULT_EXIT_STATUS, EXAMPLES, EXIT_STATUS, FILES, MORE_SECTIONS } from "./man-text.ts";
+import { item, roff, section, sentence } from "./roff.ts";
 
 export interface ManPage {
   /** `ocir-broker-doctor.1` */
