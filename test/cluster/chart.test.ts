@@ -79,7 +79,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   let image: readonly string[];
 
   beforeAll(async () => {
-    buildHelm();
+    await buildHelm();
     await makeArchives();
     const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];

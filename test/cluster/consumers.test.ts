@@ -57,7 +57,7 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   let node: KubernetesNode;
 
   beforeAll(async () => {
-    buildHelm();
+    await buildHelm();
     const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
     const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
     node = await startKubernetes({ minor, files: [helmProgram, ...(lackOfProgram === undefined ? [program] : [])] });

@@ -56,7 +56,7 @@ describeCluster("the first run in a tenancy", (minor) => {
   let node: KubernetesNode;
 
   beforeAll(async () => {
-    buildHelm();
+    await buildHelm();
     const made = await makeImage(join(CHECKOUT, PACKAGES));
     await makeHelmChart(
       { version: VERSION, epochS: 1_767_225_600 },

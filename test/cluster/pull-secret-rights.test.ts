@@ -88,7 +88,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
   const uids: Record<string, string> = {};
 
   beforeAll(async () => {
-    buildHelm();
+    await buildHelm();
     node = await startKubernetes({
       minor,
       files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],

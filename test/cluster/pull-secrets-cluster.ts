@@ -58,7 +58,7 @@ interface Resource {
 
 /** The chart is installed, and one replica leads. */
 export async function startPullSecretsCluster(options: KubernetesOptions) {
-  buildHelm();
+  await buildHelm();
   const made = await makeImage(join(CHECKOUT, FOLDER));
   const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
   const node = await startKubernetes({

@@ -54,7 +54,7 @@ const lackOfRegistry = lackAsRoot("docker-registry") || lackOfHelm;
 
 describe.skipIf(lackOfRegistry !== "")(`helm${lackOfRegistry}`, () => {
   it("pushes a chart and pulls it", async () => {
-    buildHelm();
+    await buildHelm();
     const { run, registryHost, directory, simulator } = await setRealRegistryStage();
     await run(HELM, "create", join(directory, "web"));
     await run(HELM, "package", join(directory, "web"), "--destination", directory);

@@ -1,8 +1,9 @@
 /** Helm, built from its Go module once and kept in the user's cache folder: a build takes minutes, and Debian has no package. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 const [, VERSION] = /helm\.sh\/helm\/v4 (v\S+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8")) ?? [];
@@ -13,10 +14,16 @@ export const HELM = join(FOLDER, "helm");
 export const lackOfHelm =
   existsSync(HELM) || spawnSync("go", ["version"]).status === 0 ? "" : " (skipped: needs go (golang))";
 
-export function buildHelm(): void {
+export function buildHelm(): Promise<void> {
+  return oneProcessAtATime("helm", buildIfMissing);
+}
+
+function buildIfMissing(): void {
   if (existsSync(HELM)) return;
   mkdirSync(FOLDER, { recursive: true });
-  const args = ["build", "-trimpath", "-o", HELM, "helm.sh/helm/v4/cmd/helm"];
+  const unfinished = `${HELM}.${process.pid}`;
+  const args = ["build", "-trimpath", "-o", unfinished, "helm.sh/helm/v4/cmd/helm"];
   const { status, stderr } = spawnSync("go", args, { cwd: SOURCE, encoding: "utf8" });
   if (status !== 0) throw new Error(`helm cannot be built: ${stderr}`);
+  renameSync(unfinished, HELM);
 }
