@@ -13,9 +13,9 @@ import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { applyTokens } from "./apply-tokens.ts";
 import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { requestAs } from "./impersonation.ts";
+import { type Response, requestAs } from "./impersonation.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { API_VERSION, helm, NAME } from "./pull-secret-objects.ts";
+import { API_VERSION, helm, NAME, pullSecret } from "./pull-secret-objects.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
 
 /** For programs on nodes, which read no Secret. */
@@ -66,17 +66,26 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   });
 
   describeUnless(lackOfProgram, "k8schain", () => {
+    /** Of the resource of each namespace. */
+    const uids: Record<string, string> = {};
+
     beforeAll(async () => {
       for (const namespace of ["shop", "depot"]) {
         await createNamespace(node, namespace);
         await createServiceAccount(node, namespace, "runner");
         const account = `${namespacePath(namespace)}/serviceaccounts/runner`;
         await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
-        await applyTokens(node, namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
+        const resource = pullSecret({ registries: ["iad.ocir.io"] });
+        const { body } = await applied({ ...resource, metadata: { name: NAME, namespace } });
+        uids[namespace] = (body["metadata"] as { uid: string }).uid;
+        await replaceTokens(namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
       }
       await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret(OLD, "iad.ocir.io"));
       await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret("path", "iad.ocir.io/acme"));
     });
+
+    const replaceTokens = (namespace: string, tokens: Readonly<Record<string, string>>) =>
+      applyTokens(node, namespace, uids[namespace] as string, tokens);
 
     /** What the library finds, one login for each image. */
     async function resolve(args: readonly string[], ...images: readonly string[]): Promise<string[]> {
@@ -112,10 +121,10 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
     });
 
     it("finds the new token after a renewal, and none in an emptied Secret", async () => {
-      await applyTokens(node, "depot", { "iad.ocir.io": "renewed" });
+      await replaceTokens("depot", { "iad.ocir.io": "renewed" });
       const lookUp = () => resolve(["-namespace", "depot", "-secrets", NAME], "iad.ocir.io/acme/web:1");
       expect(await lookUp()).toEqual(["BEARER_TOKEN renewed"]);
-      await applyTokens(node, "depot", {});
+      await replaceTokens("depot", {});
       expect(await lookUp()).toEqual(["anonymous"]);
     });
   });
@@ -164,18 +173,21 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
 
   /** Why the API server refuses it; undefined if it does not. */
   async function applyStrictly(manifest: Manifest): Promise<string | undefined> {
+    return (await applied(manifest)).body.message;
+  }
+
+  async function applied(manifest: Manifest): Promise<Response> {
     const { kind, metadata } = manifest;
     const collection = COLLECTIONS[kind]?.replace("{}", `namespaces/${metadata.namespace}`);
     const path = `${collection}/${metadata.name}?fieldManager=a-person&fieldValidation=Strict`;
-    let message: string | undefined;
+    let response: Response | undefined;
     const isAnswered = async () => {
-      const response = await requestAs(node.root)("APPLY", path, manifest);
-      message = response.body.message;
+      response = await requestAs(node.root)("APPLY", path, manifest);
       // 404: the definition is not served yet.
       return response.status !== 404;
     };
     await until(`${kind} is served`, isAnswered, LIMIT_MS);
-    return message;
+    return response as Response;
   }
 });
 

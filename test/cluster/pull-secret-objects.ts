@@ -15,7 +15,7 @@ export function resourcesPath(namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${namespace}/ocirpullsecrets`;
 }
 
-export function pullSecret(spec: object, name = NAME): object {
+export function pullSecret(spec: object, name = NAME) {
   return { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata: { name }, spec };
 }
 
