@@ -1,4 +1,5 @@
 /** A real Kubernetes without our plugin, in which the chart of pull secrets runs as a Deployment of two, as on OKE. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
@@ -16,7 +17,8 @@ import { CONTROL_URL, SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const CHECKOUT_ON_NODE = "/opt/checkout";
-const FOLDER = "dist/test-pull-secrets";
+/** Of this process alone, since files run at the same time. */
+const FOLDER = `dist/test-pull-secrets-${process.pid}`;
 const REPOSITORY = "registry.example.com/ocir-pull-secrets";
 export const DEPLOYMENT = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
@@ -71,6 +73,7 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
     await node.bootstrap();
     await node.control("/iam", { granted: false });
     await loadImage(node, join(CHECKOUT_ON_NODE, FOLDER, made.image), REPOSITORY, made.digest);
+    rmSync(join(CHECKOUT, FOLDER), { recursive: true });
     await createReleaseNamespace(node);
     const image = { repository: REPOSITORY, digest: made.digest, pullPolicy: "Never" };
     await helm(node, "install", { image });

@@ -115,7 +115,8 @@ function declareTests(minor: number): void {
       isOver = true;
     });
     const [disturbances, pulls] = await Promise.all([disturbing, pulling.run(() => isOver)]);
-    const exchanges = exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
+    const countExchanges = async () => exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
+    const exchanges = await countExchanges();
     const { failed, unread } = await failedPulls(cluster);
     console.info(
       `${pulls} pulls within ${DURATION_S} s,`,
@@ -124,7 +125,8 @@ function declareTests(minor: number): void {
       unread,
     );
     expect(failed, await cluster.evidence()).toEqual([]);
-    expect(exchanges).toBeGreaterThanOrEqual(NAMESPACES.length);
+    // A kill delays a renewal that was due at the end.
+    await until("all are renewed", async () => (await countExchanges()) >= NAMESPACES.length, LIMIT_MS);
   });
 
   it("gives the controller's own token to the listed namespaces only, and empties a Secret whose namespace leaves the list", async () => {

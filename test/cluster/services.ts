@@ -75,6 +75,8 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
     // The shims of running pods ignore the signal that would end them with containerd.
     "KillMode=mixed",
   ]);
+  // The kubelet enters its mount namespace, and ends at its start without its socket.
+  await untilServing(root, CONTAINERD_UNIT, async () => (await root.exec("ctr", ["version"])).exitCode === 0);
 }
 
 /** @throws Error with the unit's journal if it fails meanwhile. */
@@ -149,6 +151,9 @@ async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promi
   ];
   await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
   await untilAnswered(root, "cluster-simulator", `${CONTROL_URL}/requests`);
+  // It answers before it writes the authorities' files, this one last.
+  const isWritten = async () => (await root.exec("test", ["-s", EXCHANGE_CA])).exitCode === 0;
+  await untilServing(root, "cluster-simulator", isWritten);
   await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}; cat ${EXCHANGE_CA} >>${CLUSTER_CA}`]);
 }
 
