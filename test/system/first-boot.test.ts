@@ -35,21 +35,28 @@ const ORIGINS = {
   "another program (none)": { args: "--bootstrap none", judge: `kubelet ${DEFAULTS}` },
   Karpenter: {
     arrange: "mkdir -p /etc/oke && ln -s /usr/local/bin/oke /etc/oke/oke-install.sh",
-    script: userDataOf(nodeClassWith(scriptOfRelease())),
+    bootWith: (script: string) => userDataOf(nodeClassWith(script)),
     args: "",
     judge: "kubelet $(cat /run/kubelet-args)",
   },
 } as const;
 
+interface Fault {
+  readonly arrange?: string;
+  readonly code?: string;
+  /** The script's time limit of the call that hangs. */
+  readonly limitS?: number;
+}
+
 const behaviour = (what: string): string => `echo ${what} >/etc/behaviour`;
-const FAULTS: Readonly<Record<string, { readonly arrange?: string; readonly code?: string }>> = {
+const FAULTS: Readonly<Record<string, Fault>> = {
   nothing: {},
   "no source": { arrange: "rm -f /opt/ocir-broker/*", code: "download" },
   "a wrong checksum": { arrange: "echo | tee -a /opt/ocir-broker/*.gz >/dev/null", code: "checksum" },
   "a program that does not start": { arrange: behaviour("does-not-start"), code: "install" },
   "a program that fails": { arrange: behaviour("fails"), code: "connect" },
-  "a program that hangs before its 6th step": { arrange: behaviour("hangs-6"), code: "killed" },
-  "a program that hangs when it should print its version": { arrange: behaviour("hangs-at-version") },
+  "a program that hangs before its 6th step": { arrange: behaviour("hangs-6"), code: "killed", limitS: 420 },
+  "a program that hangs when it should print its version": { arrange: behaviour("hangs-at-version"), limitS: 20 },
   ...Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7].map((step) => [
       `a program that is killed before its step ${step}`,
@@ -65,10 +72,11 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, whatever fails,", () => {
     it.each(Object.keys(FAULTS).flatMap((fault) => upgrades.map((isUpgrade) => [fault, isUpgrade] as const)))(
       `leaves a kubelet with flags from ${origin} that starts: %s, over an older version: %s`,
       async (fault, isUpgrade) => {
-        const { arrange = "", code } = FAULTS[fault] ?? {};
+        const { arrange = "", code, limitS } = FAULTS[fault] ?? {};
+        const script = scriptOfRelease(limitS);
         const printed = await runInRoom({
           ...("metadata" in given ? { metadata: given.metadata } : {}),
-          script: "script" in given ? given.script : scriptOfRelease(),
+          script: "bootWith" in given ? given.bootWith(script) : script,
           scenario: `
             elsewhere='${judge.includes(ELSEWHERE) ? ELSEWHERE : DEFAULTS}'
             ${"arrange" in given ? given.arrange : ""}
@@ -126,7 +134,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
     "bootstraps the node, undoes everything and leaves no process after kill %s while the installer works",
     async (kill) => {
       const printed = await runInRoom({
-        script: scriptOfRelease().replace(/-s KILL 2 (\$program)/, "-s KILL 60 $1"),
         scenario: `
           ${PUT_ARCHIVE}
           ${behaviour("hangs-5")}
@@ -150,7 +157,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
 
   it("bootstraps the node when everything that it has started is killed", async () => {
     const printed = await runInRoom({
-      script: scriptOfRelease().replace(/-s KILL 2 (\$program)/, "-s KILL 60 $1"),
       scenario: `
         ${PUT_ARCHIVE}
         ${behaviour("hangs-5")}

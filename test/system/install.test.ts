@@ -381,8 +381,11 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("an installer that receives SIGTERM", async () => {
       node.addBootstrap("oke");
       const env = { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" };
+      await node.root.run("rm", ["-f", "/run/pid"]);
       const started = node.root.exec("sh", ["-c", `setsid sh ${SCRIPT} & echo $! >/run/pid; wait`], { env });
-      await node.root.run("sh", ["-c", "sleep 1; env kill -s TERM -- -$(cat /run/pid)"]);
+      // From this file on, the script handles signals.
+      const handles = `until [ -s /run/pid ] && [ -e ${INSTALL_METRICS} ]; do sleep 0.05; done`;
+      await node.root.run("sh", ["-c", `${handles}; env kill -s TERM -- -$(cat /run/pid)`]);
       const { stderr } = await started;
       expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("ERROR"), BASE]);
     });

@@ -316,12 +316,12 @@ describeUnless(canBootSystemd(), "a booting node", () => {
     try {
       const startedAtMs = async (unit: string) =>
         Number(await root.property(unit, "ActiveEnterTimestampMonotonic")) / 1_000;
-      const bootUs = await root.run("systemctl", ["show", "--property=UserspaceTimestampMonotonic", "--value"]);
       const kubeletMs = await startedAtMs("kubelet.service");
       expect(await isActive(root, "kubelet.service")).toBe(true);
       expect(await isActive(root, SERVICE)).toBe(state === "active");
       expect(await isActive(root, "ocir-broker.socket")).toBe(true);
-      expect(kubeletMs - Number(bootUs) / 1_000).toBeLessThan(heldUpMs + 5_000);
+      // Both start from there on; how long the boot takes until then depends on the machine.
+      expect(kubeletMs - (await startedAtMs("basic.target"))).toBeLessThan(heldUpMs + 5_000);
       if (state === "active") expect(kubeletMs).toBeGreaterThan(await startedAtMs(SERVICE));
     } finally {
       await root.powerOff();
