@@ -67,7 +67,7 @@ it.each([
     for await (const _event of api.watch("/things", 600_000, endless())) break;
   };
   await readOne().catch((error: Error) => expect(error).toBeInstanceOf(SyntaxError));
-  await until("the connection is closed", () => isClosed, 4_000);
+  await until("the connection is closed", () => isClosed);
 });
 
 it.each([

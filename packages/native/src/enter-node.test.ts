@@ -84,8 +84,8 @@ function testOnNode(build: { path(program: string): string }): void {
   test("lets the script finish its work when it gets SIGTERM", async () => {
     const { image, said, signal, ended } = start(`
       trap 'echo told to end' TERM
-      echo begun
-      sh -c 'until [ -e "$OCIR_BROKER_IMAGE/status/go-on" ]; do sleep 0.05; done; echo finished'
+      # The child begins: the shell then waits for it, and no signal can come before.
+      sh -c 'echo begun; until [ -e "$OCIR_BROKER_IMAGE/status/go-on" ]; do sleep 0.05; done; echo finished'
       exit 0`);
     await until("the script has begun", () => said() === "begun\n");
     signal("TERM");

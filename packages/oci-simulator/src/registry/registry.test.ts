@@ -34,7 +34,12 @@ describe("GET /20180419/docker/token", () => {
     [
       "x-date and date covered, one too far off",
       "x-date is too far off",
-      { draft: { covered: ["date", "x-date", "(request-target)", "host"], headers: { "x-date": later(310_000) } } },
+      {
+        draft: () => ({
+          covered: ["date", "x-date", "(request-target)", "host"],
+          headers: { "x-date": later(310_000) },
+        }),
+      },
     ],
     ["another host than signed for", "signature does not match", { wire: { headers: { host: "icn.ocir.io" } } }],
     [
