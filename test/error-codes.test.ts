@@ -12,25 +12,7 @@ const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
   Object.entries(codes).map(([name, { what, next }]) => ({ program, name, what, next })),
 );
 
-/** Fixes of several names. The row of a name has the short form, with a link to the table of the long ones. */
-const LONG_FIXES = Object.entries({
-  "set the clock": /^set the clock: /,
-  "correct the DNS": /^check the node's DNS: /,
-  "add a route": /^route the node's subnet /,
-  "exempt Oracle's hosts": /^look for a proxy or firewall that changes requests/,
-  "check the CA": /^look for a TLS-inspecting proxy/,
-  "pass the flags": /^pass them with a space/,
-  "use one release": /^check that the shim and the broker are from the same release/,
-  wait: /^no action needed: the broker retries \(/,
-}).map(([short, start]) => ({ short, long: NAMED.find(({ next }) => start.test(next))?.next ?? "" }));
-
-function fixCell(next: string): string {
-  const { short } = LONG_FIXES.find(({ long }) => long === next) ?? {};
-  return short === undefined ? cell(next) : `[${short}](#longer-fixes)`;
-}
-
-it("codes.md explains every name once, and each long fix once", async () => {
-  expect(LONG_FIXES.filter(({ long }) => long === "")).toEqual([]);
+it("codes.md explains every name once", async () => {
   const rows = [...Map.groupBy(NAMED, ({ name }) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   await expectTables(join(DOCS, "reference/codes.md"), [
     {
@@ -38,13 +20,8 @@ it("codes.md explains every name once, and each long fix once", async () => {
       titles: ["name", "reported by", "what it means", "what to do"],
       rows: rows.map(([name, by]) => {
         const [{ what, next }] = by as [(typeof NAMED)[number]];
-        return `| \`${name}\` | ${by.map(({ program }) => program).join(", ")} | ${cell(what)} | ${fixCell(next)} |`;
+        return `| \`${name}\` | ${by.map(({ program }) => program).join(", ")} | ${cell(what)} | ${cell(next)} |`;
       }),
-    },
-    {
-      name: "fixes",
-      titles: ["fix", "what to do"],
-      rows: LONG_FIXES.map(({ short, long }) => `| ${short} | ${cell(long)} |`),
     },
   ]);
 });

@@ -53,7 +53,7 @@ The exceptions to these rules are below.
 - **Warm.** If the broker has a token in memory (*warm*, otherwise *cold*), no pull fails. In the test, the fault lasts 57 minutes, past
   every renewal and almost to the end of that token. If the table shows an error, the broker serves the old token, whose renewal fails
   (*stale served*). If the region is missing, tokens are still renewed, because the broker knows the region already.
-- **Next try.** A failed fetch is repeated ${BACK_OFF} ([its times](../decisions/0002-two-clocks-a-token.md)).
+- **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, with an upper bound that doubles up to 60 s.
   With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker requests each document of the
   metadata service up to four times in 5 s.
 - **Log.** Each value that cannot be fetched logs \`not fetched\` with the code, as a warning, once for the whole fault. If the region is
