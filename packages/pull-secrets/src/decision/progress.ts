@@ -54,7 +54,7 @@ const SHORTEST_CONFLICT_BACK_OFF_MS = 300_000;
 const LONGEST_RETRY_AFTER_MS = 300_000;
 /** Successes that are further apart are not repetitions. */
 const QUIET_MS = 60_000;
-/** Pause after a change of the resource: short for a person who tries values, and long enough to make a loop useless. */
+/** Pause after a change of the resource: short for a person who tries values, and long enough to make a loop of fetches useless. */
 const CHANGED_MS = 5_000;
 
 const OPEN: Gate = {
@@ -69,9 +69,10 @@ const OPEN: Gate = {
 export function progressFor(resource: PullSecret, known: Progress | undefined): Progress {
   const version = `${resource.uid}/${resource.generation}`;
   if (known?.version === version) return known;
-  const reopened = ({ triedAtMs } = OPEN): Gate => ({ ...OPEN, triedAtMs, notBeforeMs: triedAtMs + CHANGED_MS });
-  const { fetch, apply, report } = known?.gates ?? {};
-  const gates = { fetch: reopened(fetch), apply: reopened(apply), report: reopened(report) };
+  const { fetch, apply, report } = known?.gates ?? { fetch: OPEN, apply: OPEN, report: OPEN };
+  const reopened = (gate: Gate, notBeforeMs: number): Gate => ({ ...OPEN, triedAtMs: gate.triedAtMs, notBeforeMs });
+  const soon = (gate: Gate) => reopened(gate, Math.min(gate.notBeforeMs, gate.triedAtMs + CHANGED_MS));
+  const gates = { fetch: reopened(fetch, fetch.triedAtMs + CHANGED_MS), apply: soon(apply), report: soon(report) };
   return { version, answer: undefined, gates };
 }
 
