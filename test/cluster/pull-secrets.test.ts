@@ -136,10 +136,11 @@ function declareTests(minor: number): void {
       serviceAccount: `${RELEASE_NAMESPACE}/ocir-pull-secrets`,
       granted: true,
     });
-    await cluster.createResource("listed");
     await cluster.upgrade({ identity: { type: "controller", namespaces: ["listed"] } });
-    await cluster.pods("listed").untilRunning(await start("listed", "controlled"));
     await cluster.untilReason("shop", "NamespaceNotAllowed");
+    await cluster.createResource("listed");
+    await cluster.untilReason("listed", "Issued");
+    await cluster.pods("listed").untilRunning(await start("listed", "controlled"));
     const auths = async (namespace: string) => authsOf(await cluster.secret(namespace));
     expect([await auths("shop"), await auths("listed")]).toEqual([[], [REGISTRY_HOST]]);
 
