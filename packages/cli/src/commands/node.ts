@@ -2,11 +2,10 @@
  * `ocir-broker node install|connect|disconnect|remove|status`: puts ocir-broker to use on this node, and undoes it. Exit status 1:
  * failed, and everything is as it was before; 75: install again from the archive.
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { readConfigText } from "@ocir-broker/credentials/config/load";
-import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
@@ -19,6 +18,7 @@ import {
   removeNode,
   statusOfNode,
 } from "@ocir-broker/installer/node-commands";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { type Command, Option } from "commander";
 import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
 import { environment } from "../process/environment.ts";
@@ -137,7 +137,6 @@ function expectOwnArchive(from: string | undefined): void {
   if (from === undefined || !isSea()) return;
   const program = join(from, PROGRAM);
   // Compares inodes, because the path of a program in another mount namespace has no meaning here.
-  const [theirs, ours] = [program, "/proc/self/exe"].map((path) => resultIfAny(() => statSync(path)));
-  if (theirs === undefined || theirs.dev !== ours?.dev || theirs.ino !== ours.ino)
+  if (createNodeFiles("/").isSame(program, "/proc/self/exe") !== true)
     throw new InstallError("archive", `this is another program than ${program}: run that one`);
 }

@@ -36,7 +36,7 @@ export function createConfigStatus(
     configError: ConfigError | undefined,
     needRestart: readonly string[],
   ): ConfigDetails => ({
-    path: path,
+    path,
     inForce,
     error: configError?.code ?? null,
     errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),
