@@ -15,6 +15,12 @@ it.each([
   expect(gates.fetch.notBeforeMs).toBe(6_000);
 });
 
+it("progressFor delays no write of a changed resource after a success", () => {
+  const written = gateAfter(first.gates.apply, {}, 1_000, 0.5);
+  const { gates } = progressFor(version(2), { ...first, gates: { ...first.gates, apply: written, report: written } });
+  expect([gates.apply.notBeforeMs, gates.report.notBeforeMs]).toEqual([1_100, 1_100]);
+});
+
 it("gateAfter slows down successes that follow each other soon, also with failures between them", () => {
   let gate = first.gates.fetch;
   for (let round = 0; round < 10; round++) {
