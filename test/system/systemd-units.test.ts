@@ -320,7 +320,7 @@ describeUnless(canBootSystemd(), "a booting node", () => {
       expect(await isActive(root, "kubelet.service")).toBe(true);
       expect(await isActive(root, SERVICE)).toBe(state === "active");
       expect(await isActive(root, "ocir-broker.socket")).toBe(true);
-      // Both start from there on; how long the boot takes until then depends on the machine.
+      // Both units start after basic.target. How long the boot takes until then depends on the machine.
       expect(kubeletMs - (await startedAtMs("basic.target"))).toBeLessThan(heldUpMs + 5_000);
       if (state === "active") expect(kubeletMs).toBeGreaterThan(await startedAtMs(SERVICE));
     } finally {

@@ -56,7 +56,7 @@ const MAX_FAILURES = 256;
 
 /** Events of service accounts contain no names; the pull's log line names the image. */
 export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccountEventsOptions) {
-  /** The latest is the last one. Only a success of the same fetch removes a failure: it proves nothing about other accounts. */
+  /** In order of time. Only a success of the same fetch removes a failure, because it proves nothing about other accounts. */
   const failures = new Map<string, ServiceAccountFailure>();
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
