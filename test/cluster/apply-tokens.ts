@@ -15,7 +15,7 @@ export async function applyTokens(
   ownerUid: string,
   tokens: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, refreshAtMs: 1_800_000 };
+  const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, renewAtMs: 1_800_000 };
   const issued = Object.entries(tokens).map(([host, token]) => [host, { token: new Secret(token), ...times }] as const);
   const content = { subject: "ocir-pull/1", ownerUid, tokens: new Map(issued), formats: [] };
   const manifest = secretManifest({ namespace, name: NAME }, content);

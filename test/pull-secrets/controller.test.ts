@@ -156,7 +156,7 @@ function authsIn(namespace = "shop", name = "ocir-pull"): KubernetesJson {
 /** Time passes until the tokens are due, and not while requests are under way. */
 async function untilRenewal(isDone: () => boolean): Promise<void> {
   const { tokens } = JSON.parse(api.get("secrets", "shop", "ocir-pull").metadata.annotations[TOKENS_ANNOTATION]);
-  const dueAtMs = Math.min(...Object.values<{ refresh: string }>(tokens).map(({ refresh }) => Date.parse(refresh)));
+  const dueAtMs = Math.min(...Object.values<{ renew: string }>(tokens).map(({ renew }) => Date.parse(renew)));
   await clock.advance(dueAtMs - clock.wallMs() + 1_000);
   await until("it is renewed", isDone, LIMIT_MS, 5).catch((error: Error) => expect.fail(`${error.message}: ${said}`));
 }
@@ -247,7 +247,7 @@ it("keeps a live token while Oracle fails, reports that, and recovers", async ()
   const first = await issued();
   simulator.faults({ endpoint: "registry.token", status: 503 });
   await untilRenewal(() => said.some((line) => line.includes("registry returned a server error")));
-  await untilTime(() => condition().reason === "RefreshFailing", 5_000);
+  await untilTime(() => condition().reason === "RenewalFailing", 5_000);
   expect(condition().status).toBe("True");
   expect(condition().message).toContain("no action needed: the broker retries");
   expect(authsIn()[HOST].password).toBe(first);
@@ -256,7 +256,7 @@ it("keeps a live token while Oracle fails, reports that, and recovers", async ()
   simulator.clearFaults();
   await untilTime(() => api.events.length === 4, 5_000);
   expect(condition().status).toBe("True");
-  expect(api.events.map(({ reason }) => reason)).toEqual(["Issued", "RefreshFailing", "Expired", "Issued"]);
+  expect(api.events.map(({ reason }) => reason)).toEqual(["Issued", "RenewalFailing", "Expired", "Issued"]);
 });
 
 it("renews in time if the wall clock was an hour ahead for a while, so that the token seemed to have expired", async () => {
@@ -270,12 +270,12 @@ it("renews in time if the wall clock was an hour ahead for a while, so that the 
   await untilRenewal(() => authsIn()[HOST].password !== first);
 });
 
-it("reports no failing refresh any more if a wrong wall clock is corrected, so that none is due", async () => {
+it("stops reporting RenewalFailing once the wall clock is corrected and nothing is due", async () => {
   await issued();
   simulator.faults({ endpoint: "registry.token", status: 503 });
   await clock.advance(24 * MINUTE_MS);
   clock.jumpWall(10 * MINUTE_MS);
-  await untilTime(() => condition().reason === "RefreshFailing", 500);
+  await untilTime(() => condition().reason === "RenewalFailing", 500);
   clock.jumpWall(-10 * MINUTE_MS);
   await untilTime(() => condition().reason === "Issued", 500);
 });
@@ -424,7 +424,7 @@ it("reports no failure any more if the Secret was written, although the response
   const first = await issued();
   api.failApplyWith = 504;
   await untilRenewal(() => said.some((line) => line.includes("apply failed")));
-  await untilTime(() => condition().reason === "RefreshFailing", 500);
+  await untilTime(() => condition().reason === "RenewalFailing", 500);
   api.loseApplyWith = 504;
   api.failApplyWith = undefined;
   await untilTime(() => condition().reason === "Issued");
@@ -548,7 +548,7 @@ it("shows metrics without a namespace or a name", async () => {
     return text.includes('ocir_pull_secrets_resources{reason="Issued"} 1');
   };
   await until("the resource is counted", isShown, LIMIT_MS, 5);
-  expect(text).toContain('ocir_pull_secrets_refreshes_total{outcome="success"} 1');
+  expect(text).toContain('ocir_pull_secrets_fetches_total{outcome="success"} 1');
   expect(text).toMatch(/ocir_pull_secrets_next_expiry_seconds 3[56]\d\d/);
   expect(text).not.toContain("shop");
 });

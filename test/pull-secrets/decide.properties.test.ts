@@ -10,7 +10,7 @@ import {
   progressFor,
 } from "../../packages/pull-secrets/src/decision/progress.ts";
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import { refreshAtMs } from "../../packages/pull-secrets/src/objects/issued-token.ts";
+import { renewAtMs } from "../../packages/pull-secrets/src/objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import type { KnownSecret } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -24,7 +24,7 @@ const HOSTS = ["iad.ocir.io", "fra.ocir.io"];
 const LIVES_MS = [180_000, 600_000, 3_600_000];
 const GAPS_MS = [200, 3_000, 20_000, 60_000, 400_000, 2_400_000];
 /** Share of a token's life. */
-const LATEST_REFRESH = 0.55;
+const LATEST_RENEWAL = 0.55;
 /** Of one fetch. */
 const LONGEST_FETCH_MS = 2_000;
 /** Fetch, apply, and both again after a failure that a wait follows. */
@@ -147,7 +147,7 @@ class History {
       token: TOKEN,
       fetchedAtMs: this.#nowMs,
       expiresAtMs,
-      refreshAtMs: refreshAtMs(this.#nowMs, expiresAtMs, this.#random()),
+      renewAtMs: renewAtMs(this.#nowMs, expiresAtMs, this.#random()),
     };
     const fetched = own === subject ? registries : resource.registries;
     const tokens = new Map(fetched.map((host) => [host, token]));
@@ -273,7 +273,7 @@ class History {
       const token = this.#secret.content.tokens.get(host);
       if (token === undefined || token.expiresAtMs > this.#nowMs) continue;
       const { fetchedAtMs, expiresAtMs } = token;
-      const dueAtMs = fetchedAtMs + LATEST_REFRESH * (expiresAtMs - fetchedAtMs);
+      const dueAtMs = fetchedAtMs + LATEST_RENEWAL * (expiresAtMs - fetchedAtMs);
       const couldSinceMs = Math.max(dueAtMs, this.#healthySinceMs, this.#askedToWaitMs);
       if (token.expiresAtMs - couldSinceMs > SLACK_MS) this.broken.push(`the token for ${host} has expired`);
     }

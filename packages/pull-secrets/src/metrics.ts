@@ -24,13 +24,13 @@ export function createMetrics(clock: Clock): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   let shown: Shown | undefined;
-  const refreshes = new Counter({
-    name: "ocir_pull_secrets_refreshes_total",
+  const fetches = new Counter({
+    name: "ocir_pull_secrets_fetches_total",
     help: "Fetches of a resource's tokens by outcome (success, failure).",
     labelNames: ["outcome"],
     registers,
   });
-  for (const outcome of ["success", "failure"]) refreshes.inc({ outcome }, 0);
+  for (const outcome of ["success", "failure"]) fetches.inc({ outcome }, 0);
   const leader = new Gauge({
     name: "ocir_pull_secrets_leader",
     help: "1 on the replica that holds the Lease.",
@@ -67,7 +67,7 @@ export function createMetrics(clock: Clock): Metrics {
     },
   });
   return {
-    fetched: (isSuccess) => refreshes.inc({ outcome: isSuccess ? "success" : "failure" }),
+    fetched: (isSuccess) => fetches.inc({ outcome: isSuccess ? "success" : "failure" }),
     leads: (isLeader) => leader.set(isLeader ? 1 : 0),
     show(next) {
       shown = next;

@@ -19,7 +19,7 @@ export type Action =
 /** The subject of tokens that are fetched with the controller's own identity. */
 export const CONTROLLER_SUBJECT = "controller";
 
-/** A token is fetched earlier by this share of the time between fetch and refresh if another one is due. */
+/** A token is fetched earlier by this share of the time between fetch and renewal if another one is due. */
 const SOON = 0.2;
 
 const NO_TOKENS: ReadonlyMap<string, IssuedToken> = new Map();
@@ -51,7 +51,7 @@ export function decide(
   const content = secret?.kind === "foreign" ? undefined : contentFor(resource, held, progress, refusal, rules);
   const isWritten = content === undefined || isSame(content, held);
   const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
-  const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.refreshAtMs ?? nowMs));
+  const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.renewAtMs ?? nowMs));
   if (!isWritten) {
     if (isOpen("apply")) return { kind: "apply", content };
   } else if (secret?.kind !== "foreign" && refusal === undefined) {
@@ -77,8 +77,8 @@ export function decide(
 /** Tokens that are due soon are fetched together, so that one write to the API server is enough. */
 function isSoonDue(token: IssuedToken | undefined, nowMs: number): boolean {
   if (token === undefined) return true;
-  const { fetchedAtMs, refreshAtMs } = token;
-  return nowMs >= refreshAtMs - SOON * (refreshAtMs - fetchedAtMs);
+  const { fetchedAtMs, renewAtMs } = token;
+  return nowMs >= renewAtMs - SOON * (renewAtMs - fetchedAtMs);
 }
 
 /** What the Secret should contain; undefined if none should be written. */

@@ -22,7 +22,7 @@ interface StatusFacts {
 
 /** A token was issued, which does not prove that it works: OCIR issues tokens without a policy too. */
 export const ISSUED = "Issued";
-const REFRESH_FAILING = "RefreshFailing";
+const RENEWAL_FAILING = "RenewalFailing";
 const EXPIRED = "Expired";
 
 /** Failures in a row before a resource with a live token shows them. */
@@ -39,7 +39,7 @@ export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
   const registries = [...tokens].map(([host, { expiresAtMs, fetchedAtMs }]) => ({
     host,
     expirationTime: rfc3339(expiresAtMs),
-    refreshTime: rfc3339(fetchedAtMs),
+    fetchTime: rfc3339(fetchedAtMs),
   }));
   const expiries = [...tokens.values()].map(({ expiresAtMs }) => expiresAtMs);
   return {
@@ -67,11 +67,9 @@ export function isReported(status: PullSecretStatus, reported: PullSecretStatus 
     reported.observedGeneration === status.observedGeneration &&
     reported.expirationTime === status.expirationTime &&
     reported.registries.length === status.registries.length &&
-    status.registries.every(({ host, expirationTime, refreshTime }, index) => {
+    status.registries.every(({ host, expirationTime, fetchTime }, index) => {
       const registry = reported.registries[index];
-      return (
-        registry?.host === host && registry.expirationTime === expirationTime && registry.refreshTime === refreshTime
-      );
+      return registry?.host === host && registry.expirationTime === expirationTime && registry.fetchTime === fetchTime;
     })
   );
 }
@@ -105,7 +103,7 @@ function readyOf(
       message: [times(expired, "since"), text].filter(Boolean).join("; "),
     } as const;
   if (text !== undefined && Math.max(fetch?.failures ?? 0, apply?.failures ?? 0) >= SHOWN_FAILURES)
-    return { status: "True", reason: REFRESH_FAILING, message: `${times(issued, "until")}; ${text}` } as const;
+    return { status: "True", reason: RENEWAL_FAILING, message: `${times(issued, "until")}; ${text}` } as const;
   return { status: "True", reason: ISSUED, message: times(issued, "until") } as const;
 }
 

@@ -6,15 +6,15 @@ export interface IssuedToken {
   readonly fetchedAtMs: number;
   readonly expiresAtMs: number;
   /** When the next token is due. */
-  readonly refreshAtMs: number;
+  readonly renewAtMs: number;
 }
 
-/** Share of the life after which the token is refreshed; the other half is for outages. */
-const REFRESH_AT = 0.5;
-/** Share of that half by which the refresh moves either way, so that Secrets of one minute drift apart. */
-const REFRESH_JITTER = 0.1;
+/** Share of the life after which the token is renewed; the other half is for outages. */
+const RENEW_AT = 0.5;
+/** Share of the life by which the renewal moves either way, so that Secrets of one minute drift apart. */
+const RENEW_JITTER = 0.05;
 
 /** @param chance in [0, 1). */
-export function refreshAtMs(fetchedAtMs: number, expiresAtMs: number, chance: number): number {
-  return fetchedAtMs + (expiresAtMs - fetchedAtMs) * REFRESH_AT * (1 + REFRESH_JITTER * (2 * chance - 1));
+export function renewAtMs(fetchedAtMs: number, expiresAtMs: number, chance: number): number {
+  return fetchedAtMs + (expiresAtMs - fetchedAtMs) * (RENEW_AT + RENEW_JITTER * (2 * chance - 1));
 }

@@ -9,7 +9,7 @@ export const API_VERSION = `${api.group}/${api.version}`;
 export const PLURAL = "ocirpullsecrets";
 /** Field manager of the Secrets and value of their label. */
 export const MANAGER = "ocir-broker";
-/** A Secret's annotation with the times of its tokens: fetch, refresh and expiry. Never a token. */
+/** A Secret's annotation with the times of its tokens: fetch, renewal and expiry. Never a token. */
 export const TOKENS_ANNOTATION = `${api.group}/tokens`;
 
 export interface PullSecret {
@@ -32,11 +32,11 @@ export interface PullSecretStatus {
   readonly conditions: readonly [Condition];
   /** The expiry of the token that expires first. RFC 3339, like all times here. */
   readonly expirationTime?: string | undefined;
-  /** `refreshTime`: when the token was fetched. */
+  /** `fetchTime`: when the token was fetched. */
   readonly registries: readonly {
     readonly host: string;
     readonly expirationTime: string;
-    readonly refreshTime: string;
+    readonly fetchTime: string;
   }[];
 }
 
@@ -65,7 +65,7 @@ const status = z.object({
     .transform((all) => all.filter((each) => condition.safeParse(each).success))
     .pipe(z.tuple([condition])),
   expirationTime: z.string().optional(),
-  registries: z.array(z.object({ host: z.string(), expirationTime: z.string(), refreshTime: z.string() })).default([]),
+  registries: z.array(z.object({ host: z.string(), expirationTime: z.string(), fetchTime: z.string() })).default([]),
 });
 
 const resource = z.object({

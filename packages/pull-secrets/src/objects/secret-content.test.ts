@@ -2,7 +2,7 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import { describe, expect, it } from "vitest";
 import { readSecret, type SecretContent, secretManifest } from "./secret-content.ts";
 
-const TOKEN = { token: new Secret("t1"), fetchedAtMs: 1_000, expiresAtMs: 3_601_000, refreshAtMs: 1_801_000 };
+const TOKEN = { token: new Secret("t1"), fetchedAtMs: 1_000, expiresAtMs: 3_601_000, renewAtMs: 1_801_000 };
 const CONTENT: SecretContent = {
   subject: "ocir-pull/uid-1",
   ownerUid: "uid-2",

@@ -48,7 +48,7 @@ const time = z.iso.datetime().transform((text) => Date.parse(text));
 
 const annotation = z.object({
   subject: z.string(),
-  tokens: z.record(z.string(), z.object({ fetched: time, expires: time, refresh: time })),
+  tokens: z.record(z.string(), z.object({ fetched: time, expires: time, renew: time })),
 });
 
 const dockerConfig = z.object({ auths: z.record(z.string(), z.object({ password: z.string() })) });
@@ -62,10 +62,10 @@ export function readSecret(object: unknown): KnownSecret {
   const text = Buffer.from(secret.data[DATA_KEY] ?? "", "base64").toString();
   const auths = dockerConfig.safeParse(parseJson(text)).data?.auths ?? {};
   const tokens = new Map<string, IssuedToken>();
-  for (const [host, { fetched, expires, refresh }] of Object.entries(times?.tokens ?? {})) {
+  for (const [host, { fetched, expires, renew }] of Object.entries(times?.tokens ?? {})) {
     const token = auths[host]?.password;
     if (token === undefined) continue;
-    tokens.set(host, { token: new Secret(token), fetchedAtMs: fetched, expiresAtMs: expires, refreshAtMs: refresh });
+    tokens.set(host, { token: new Secret(token), fetchedAtMs: fetched, expiresAtMs: expires, renewAtMs: renew });
   }
   const { formats, isWhole } = formatsIn(fieldsIn(secret), ...soleLogin(tokens));
   // An entry without its times, or an incomplete format, belongs to no subject, so it is replaced.
@@ -104,9 +104,9 @@ export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">,
   const entries = [...content.tokens];
   const auths = Object.fromEntries(entries.map(([host, { token }]) => [host, authEntry(token)]));
   const tokens = Object.fromEntries(
-    entries.map(([host, { fetchedAtMs, expiresAtMs, refreshAtMs }]) => [
+    entries.map(([host, { fetchedAtMs, expiresAtMs, renewAtMs }]) => [
       host,
-      { fetched: iso(fetchedAtMs), expires: iso(expiresAtMs), refresh: iso(refreshAtMs) },
+      { fetched: iso(fetchedAtMs), expires: iso(expiresAtMs), renew: iso(renewAtMs) },
     ]),
   );
   const { labels, data } = fieldsOf(content.formats, ...soleLogin(content.tokens));

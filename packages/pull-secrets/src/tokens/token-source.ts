@@ -11,7 +11,7 @@ import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-e
 import { CONTROLLER_SUBJECT } from "../decision/decide.ts";
 import type { CloudAnswer } from "../decision/progress.ts";
 import { type Failure, failureCodeOf } from "../objects/failure.ts";
-import { type IssuedToken, refreshAtMs } from "../objects/issued-token.ts";
+import { type IssuedToken, renewAtMs } from "../objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
 interface FetchedTokens extends CloudAnswer {
@@ -100,7 +100,7 @@ async function fetchAll(
     const { value, obtainedAtMs, expiresAtMs } = result.value;
     const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
     const [fetchedAtMs, endMs] = [Math.floor(obtainedAtMs + wallOffsetMs), Math.floor(expiresAtMs + wallOffsetMs)];
-    const times = { fetchedAtMs, expiresAtMs: endMs, refreshAtMs: Math.floor(refreshAtMs(fetchedAtMs, endMs, chance)) };
+    const times = { fetchedAtMs, expiresAtMs: endMs, renewAtMs: Math.floor(renewAtMs(fetchedAtMs, endMs, chance)) };
     tokens.set(host, { token: value, ...times });
   }
   return answerOf(subject, tokens, failed?.error, failed?.host ?? "");
