@@ -48,14 +48,14 @@ const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([checkPlugin, checkSocket, c
 /** Start and exit of the program included, doctor takes ten seconds at most. */
 const LIMIT_MS = 8_500;
 
-export interface Diagnosis {
+export interface DoctorResult {
   readonly findings: readonly Finding[];
   /** The responses of Oracle's services, secrets included: never to be printed. */
   readonly requests: readonly RecordedRequest[];
 }
 
 /** Never rejects because of an error on the node; an exception in a check becomes a finding too. */
-export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
+export async function diagnose(options: DoctorOptions): Promise<DoctorResult> {
   const { clock, limitMs = LIMIT_MS } = options;
   const ending = new AbortController();
   const cloud = createCloud({ ...options, signal: ending.signal });
