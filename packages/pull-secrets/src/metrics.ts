@@ -21,16 +21,16 @@ interface Shown {
 const PENDING = "Pending";
 
 export function createMetrics(clock: Clock): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+  const registry = new Registry();
+  const registers = [registry];
   let shown: Shown | undefined;
   const fetches = new Counter({
     name: "ocir_pull_secrets_fetches_total",
-    help: "Fetches of a resource's tokens by outcome (success, failure).",
-    labelNames: ["outcome"],
+    help: "Fetches of a resource's tokens by result (success, failure).",
+    labelNames: ["result"],
     registers,
   });
-  for (const outcome of ["success", "failure"]) fetches.inc({ outcome }, 0);
+  for (const result of ["success", "failure"]) fetches.inc({ result }, 0);
   const leader = new Gauge({
     name: "ocir_pull_secrets_leader",
     help: "1 on the replica that holds the Lease.",
@@ -47,14 +47,14 @@ export function createMetrics(clock: Clock): Metrics {
     },
   });
   new Gauge({
-    name: "ocir_pull_secrets_next_expiry_seconds",
-    help: "Time until the first token of a resource with live tokens expires.",
+    name: "ocir_pull_secrets_next_expiry_timestamp_seconds",
+    help: "When the first valid token expires, Unix time.",
     registers,
     collect() {
       const expiries = [...(shown?.resources() ?? [])].map(({ status }) => Date.parse(status?.expirationTime ?? ""));
       const live = expiries.filter((atMs) => atMs > clock.wallMs());
       this.reset();
-      if (live.length > 0) this.set((Math.min(...live) - clock.wallMs()) / 1_000);
+      if (live.length > 0) this.set(Math.min(...live) / 1_000);
       else this.remove();
     },
   });
@@ -67,7 +67,7 @@ export function createMetrics(clock: Clock): Metrics {
     },
   });
   return {
-    fetched: (isSuccess) => fetches.inc({ outcome: isSuccess ? "success" : "failure" }),
+    fetched: (isSuccess) => fetches.inc({ result: isSuccess ? "success" : "failure" }),
     leads: (isLeader) => leader.set(isLeader ? 1 : 0),
     show(next) {
       shown = next;
