@@ -28,8 +28,8 @@ export class UpstreamError extends Error {
 const TLS_CODE =
   /^ERR_TLS|^ERR_SSL|^EPROTO$|^UND_ERR_PRX_TLS$|CERT|SIGNATURE|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/;
 
-/** Largest body accepted. A token or a certificate is about 2 KiB. */
-export const MAX_BODY_BYTES = 64 * 1024;
+/** Largest body accepted. A registry may send its token twice, each time with the 32 768 characters that its API allows. */
+export const MAX_BODY_BYTES = 80 * 1024;
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST";

@@ -1,9 +1,14 @@
 import { inspect } from "node:util";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import {
+  MAX_BODY_BYTES,
+  type SendRequest,
+  UpstreamError,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation/upstream";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { fetchBearerToken } from "./token-endpoint.ts";
+import { fetchBearerToken, MAX_TOKEN_CHARACTERS } from "./token-endpoint.ts";
 
 const INSTANCE = "ocid1.instance.oc1.iad.aaaaaaaaexample";
 const ENDPOINT = new URL("https://registry.test:8443");
@@ -128,6 +133,16 @@ describe("fetchBearerToken", () => {
     const error = await failure();
     expect(error).toMatchObject({ code: "registry-response-invalid", retryable: true });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("canary");
+  });
+
+  test("accepts the longest token of Oracle's API, sent twice, and none that is longer", async () => {
+    const token = goodToken().padEnd(MAX_TOKEN_CHARACTERS, "A");
+    const body = { token, access_token: token, scope: "s".repeat(1_024), expires_in: 3_600 };
+    expect(JSON.stringify(body).length).toBeLessThanOrEqual(MAX_BODY_BYTES);
+    answer(body);
+    expect((await fetchToken()).value.reveal()).toBe(token);
+    answer({ token: `${token}A`, expires_in: 3_600 });
+    expect(await failure()).toMatchObject({ code: "registry-response-invalid" });
   });
 
   test("accepts no expired token", async () => {
