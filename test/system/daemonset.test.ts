@@ -20,7 +20,7 @@ const OUR_FLAGS = [
 ];
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const RECORD = "/var/lib/ocir-broker/installation.json";
-const BEGINS = "node-a: holds the Lease: install version";
+const BEGINS = '"node":"node-a","msg":"holds the Lease: install version';
 /** Milliseconds after a line of the log. */
 const KILL_POINTS: readonly [line: string, afterMs: number][] = [
   [BEGINS, 0],
@@ -48,7 +48,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
 
   /** The Node shows the state, and the Lease is free. */
   async function untilState(state: string): Promise<void> {
-    await cluster.said(`node-a: ${state}: version`);
+    await cluster.said(`"node":"node-a","msg":"${state}: version`);
     const shown = () => cluster.api.nodes.get("node-a").metadata.labels?.["ocir-broker/state"];
     await until(`the Node shows ${state}`, async () => shown() === state);
     await cluster.turnIsOver();
@@ -69,7 +69,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     await untilState("needs-flags");
     await expectInstalled();
     expect([await pod.isReady(), await cluster.kubelet()]).toEqual([false, kubelet]);
-    expect(cluster.lines()).toContain("node-a: kubelet: it does not use ocir-broker yet");
+    expect(cluster.lines()).toContain('"node":"node-a","msg":"kubelet: it does not use ocir-broker yet');
     await startKubelet(oke, OUR_FLAGS.join(" "));
     await restartKubelet(oke);
     await untilState("installed");

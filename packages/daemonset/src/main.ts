@@ -8,6 +8,7 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
+import { logLine } from "@ocir-broker/kubernetes/log-line";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { type RestartPlan, restartKubelet } from "./kubelet-restart.ts";
@@ -18,29 +19,29 @@ import { parseSettings, type Settings } from "./settings.ts";
 
 const LONGEST_REQUEST_SECONDS = 20;
 
+const clock = createSystemClock();
+const wallMs = () => clock.wallMs();
+
 try {
   await main(parseSettings(process.env));
 } catch (error) {
-  process.stdout.write(`ocir-broker-daemonset: ${error instanceof Error ? error.message : error}\n`);
+  process.stdout.write(logLine("fatal", wallMs(), error instanceof Error ? error.message : String(error)));
   process.exitCode = 2;
 }
 
 async function main(settings: Settings): Promise<void> {
   const { node, image, leaseSeconds } = settings;
-  const clock = createSystemClock();
   const nowSeconds = () => clock.monotonicMs() / 1_000;
-  const wallMs = () => clock.wallMs();
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => ending.abort());
-  const print = (line: string) => process.stdout.write(`${line}\n`);
-  const say = (text: string) => print(`ocir-broker-daemonset: ${node}: ${text}`);
+  const say = (text: string) => void process.stdout.write(logLine("info", wallMs(), text, { node }));
   const pause = (isOver?: AbortSignal) => pauseAbout(leaseSeconds / 20, [ending.signal, ...(isOver ? [isOver] : [])]);
 
   const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
   const cluster = createCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
   const lease = createLease({ requests: cluster, identity: node, leaseSeconds, nowSeconds, wallMs, say });
-  const program = createNodeProgram({ ...settings, say: print });
+  const program = createNodeProgram({ ...settings, say });
   const restart = {
     cluster,
     program,

@@ -5,6 +5,7 @@ import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
+import { logLine } from "@ocir-broker/kubernetes/log-line";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { createCluster } from "./cluster/cluster.ts";
 import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
@@ -25,17 +26,18 @@ const REQUEST_MS = 4_000;
 /** Time limit of all requests for a resource's tokens. */
 const FETCH_MS = 15_000;
 
+const clock = createSystemClock();
+const wallMs = () => clock.wallMs();
+
 main().catch((error: unknown) => {
-  process.stdout.write(`ocir-pull-secrets: ${error instanceof Error ? error.message : error}\n`);
+  process.stdout.write(logLine("fatal", wallMs(), error instanceof Error ? error.message : String(error)));
   process.exit(2);
 });
 
 async function main(): Promise<void> {
   const settings = parseSettings(process.env);
   const access = podAccess(process.env);
-  const clock = createSystemClock();
-  const wallMs = () => clock.wallMs();
-  const say = (text: string) => void process.stdout.write(`${new Date(wallMs()).toISOString()} ${text}\n`);
+  const say = (text: string) => void process.stdout.write(logLine("info", wallMs(), text));
   const ending = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => ending.abort());
 
