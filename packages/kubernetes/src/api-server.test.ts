@@ -42,7 +42,9 @@ async function startApi(listener: RequestListener): Promise<ApiServer> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const api = createApiServer({ url, caCertificate: "", token: () => "token" });
+  let tokens = 0;
+  // The kubelet replaces it within the hour.
+  const api = createApiServer({ url, caCertificate: "", token: () => `token-${++tokens}` });
   onTestFinished(async () => {
     await api.close();
     server.close();
@@ -51,6 +53,24 @@ async function startApi(listener: RequestListener): Promise<ApiServer> {
 }
 
 const endless = () => new AbortController().signal;
+
+it("send and watch use the token that the kubelet has written last", async () => {
+  const seen: unknown[] = [];
+  const api = await startApi(({ headers }, response) => {
+    seen.push(headers.authorization);
+    response.end("{}\n");
+  });
+  await api.send({ method: "GET", path: "/things", signal: endless() });
+  for await (const _event of api.watch("/things", 600_000, endless()));
+  expect(seen).toEqual(["Bearer token-1", "Bearer token-2"]);
+});
+
+it("watch waits in silence for as long as its caller says, and not as long as send", { timeout: 25_000 }, async () => {
+  const api = await startApi((_request, response) => response.write("{}\n"));
+  const watch = api.watch("/things", 100, endless())[Symbol.asyncIterator]();
+  expect(await watch.next()).toEqual({ done: false, value: {} });
+  await expect(watch.next()).rejects.toThrow("the API server does not respond: Body Timeout Error");
+});
 
 it.each([
   ["its caller leaves it", "{}"],
