@@ -41,6 +41,11 @@ it.each([
   ["namespaces for service accounts", { ...OWN, ...ACCOUNTS }, "only for OCIR_PULL_SECRETS_IDENTITY=controller"],
   ["an unknown principal", { ...OWN, OCIR_PULL_SECRETS_PRINCIPAL: "user" }, "must be workload or instance"],
   ["an identity domain without an audience", { ...ACCOUNTS, ...DOMAIN }, "OCIR_PULL_SECRETS_AUDIENCE is not set"],
+  [
+    "an identity domain without TLS",
+    { ...ACCOUNTS, ...DOMAIN, OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "http://idcs.example" },
+    "is not an https address",
+  ],
   ["an audience on OKE", { ...ACCOUNTS, OCIR_PULL_SECRETS_AUDIENCE: "oci" }, "on OKE it is the API server's own"],
 ])("parseSettings refuses %s", (_what, environment, message) => {
   expect(() => parseSettings(environment)).toThrow(message);
