@@ -17,7 +17,7 @@ const ISOLATED = [
  * `npm test`. Every test must pass on a busy machine: it moves a clock that is passed in, or waits for an event, so none fails because
  * something takes long. These wait for real time all the same, since what they test has no clock to pass in:
  *
- * - foundation/upstream, daemon/http/bounded-server: time limits of undici and Node, 50 to 200 ms
+ * - foundation/upstream, http-server/bounded-server: time limits of undici and Node, 50 to 200 ms
  * - native/shim: limits of the C programs, in builds with shorter ones
  * - test/e2e/get: pauses between tries of the built program
  * - test/e2e/doctor, test/e2e/ordinary-user: the time limit of the built `doctor`, 8.5 s, within which a healthy node must be examined

@@ -1,10 +1,12 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
+import type { Server } from "node:net";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import type { AnswerCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Health } from "./health/health.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer } from "./http/health-server.ts";
+import { listenOn } from "./http/listen.ts";
 import { listenFds } from "./systemd/socket-activation.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics/metrics.ts";
@@ -52,14 +54,14 @@ export function createDaemonServers(options: DaemonServersOptions) {
     /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
     async listen(sockets: Config["sockets"], environment: Readonly<Record<string, string | undefined>>, pid: number) {
       const activated = listenFds(environment, pid);
-      await credentials.listen(addressOf(activated.credentials, sockets.credentials, 0o600));
+      await credentials.listen(socketAt(activated.credentials, sockets.credentials, 0o600));
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.
       if (activated.credentials !== undefined && activated.health === undefined)
         log.error(
           "systemd passed no health socket; run systemd-sysusers, then systemctl restart ocir-broker.service; " +
             "see journalctl -u ocir-broker-health.socket",
         );
-      else await healthServer.listen(addressOf(activated.health, sockets.health, 0o660));
+      else await healthServer.listen(socketAt(activated.health, sockets.health, 0o660));
     },
     async stop() {
       await Promise.all([credentials.stop(STOP_GRACE_MS), healthServer.stop(HEALTH_STOP_GRACE_MS)]);
@@ -67,6 +69,6 @@ export function createDaemonServers(options: DaemonServersOptions) {
   };
 }
 
-function addressOf(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
-  return fd === undefined ? { path, mode } : { fd };
+function socketAt(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
+  return (server: Server) => listenOn(server, fd === undefined ? { path, mode } : { fd });
 }

@@ -1,4 +1,4 @@
-import { type ReadResult, RequestReader } from "../../../packages/daemon/src/http/request-reader.ts";
+import { type ReadResult, RequestReader } from "../../../packages/http-server/src/request-reader.ts";
 
 const MAX_BODY_BYTES = 256;
 

@@ -7,6 +7,7 @@
  */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
+import { JSON_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
 import { withoutDefaultPort } from "@ocir-broker/ocir/host-rules";
 import { bearerCredentials } from "@ocir-broker/protocol/auth";
 import {
@@ -15,7 +16,6 @@ import {
   encodeDockerCredentialResponse,
 } from "@ocir-broker/protocol/docker-credential";
 import { errorResponseOf } from "./error-response.ts";
-import { JSON_TYPE, textResponse } from "./http-response.ts";
 import type { AnswerCredentials, CredentialsResponse, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 
 export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions, "access" | "pullTokens"> {

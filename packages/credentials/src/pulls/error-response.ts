@@ -1,21 +1,11 @@
-/** Renders an error as the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. */
-import { type ErrorCode, errorRowOf } from "@ocir-broker/errors/catalogue";
+/** Adds to an error's response the place or rule that the error names. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
+import { responseWith } from "@ocir-broker/http-server/error-response";
+import type { HttpResponse } from "@ocir-broker/http-server/http-response";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
-import { type HttpResponse, textResponse } from "./http-response.ts";
 
 export function errorResponseOf(error: unknown): HttpResponse {
   const place = error instanceof IdentityError ? error.place : undefined;
   return responseWith(codeOf(error), error instanceof OcirError ? error.reason : place);
-}
-
-export function errorResponse(code: ErrorCode): HttpResponse {
-  return responseWith(code);
-}
-
-function responseWith(anyCode: string, reason?: string): HttpResponse {
-  const { code, row } = errorRowOf(anyCode);
-  const what = reason === undefined ? row.what : `${row.what}: ${reason}`;
-  return textResponse(row.status, `ocir-broker: ${code}: ${what}; ${row.next}\n`);
 }

@@ -6,6 +6,7 @@
  */
 import type { Outcome } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type HttpResponse, JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
 import { bearerAuth } from "@ocir-broker/protocol/auth";
@@ -15,7 +16,6 @@ import type { RepositoryAccess } from "../access/repository-access.ts";
 import type { PullToken, PullTokens } from "../service-accounts/pull-tokens.ts";
 import type { Registries } from "../tokens/registries.ts";
 import { errorResponseOf } from "./error-response.ts";
-import { type HttpResponse, JSON_TYPE } from "./http-response.ts";
 import type { RequestOutcome } from "./request-outcome.ts";
 
 export interface CredentialsResponse extends HttpResponse {

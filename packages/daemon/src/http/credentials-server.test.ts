@@ -1,12 +1,13 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { JSON_TYPE } from "@ocir-broker/credentials/pulls/http-response";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished } from "vitest";
 import { createCredentialsServer } from "./credentials-server.ts";
+import { listenOn } from "./listen.ts";
 
 /** Sends a request; returns the received bytes, and each route that a body was passed on to with the body's length. */
 async function send(method: string, path: string, body = "") {
@@ -27,7 +28,7 @@ async function send(method: string, path: string, body = "") {
     },
   });
   onTestFinished(() => server.stop(0));
-  await server.listen({ path: socketPath, mode: 0o600 });
+  await server.listen((unbound) => listenOn(unbound, { path: socketPath, mode: 0o600 }));
   const socket = connect(socketPath);
   socket.write(`${method} ${path} HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   return { heard: await text(socket), passedOn, served };

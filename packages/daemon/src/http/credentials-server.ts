@@ -4,11 +4,12 @@
  * Passes the body on without interpreting it. Counts and logs after the response is written, so that the client does not wait
  * for either.
  */
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
+
 import type { AnswerCredentials, CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
+import { errorResponse } from "@ocir-broker/http-server/error-response";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
-import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 
 export interface CredentialsServerOptions {
   readonly clock: Clock;

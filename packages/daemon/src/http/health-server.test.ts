@@ -5,6 +5,7 @@ import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createHealthServer, type HealthServerOptions } from "./health-server.ts";
+import { listenOn } from "./listen.ts";
 
 let path: string;
 let clock: FakeClock;
@@ -24,7 +25,7 @@ async function start(options: Partial<HealthServerOptions> = {}): Promise<void> 
   const health = { isServing: () => true, summary: () => ({}), details: () => ({}), config: () => null } as never;
   const server = createHealthServer({ clock, health, renderMetrics: async () => "", onFailed: () => {}, ...options });
   stop = () => server.stop(1_000);
-  await server.listen({ path, mode: 0o660 });
+  await server.listen((unbound) => listenOn(unbound, { path, mode: 0o660 }));
 }
 
 /** Everything received until the other side closes. */

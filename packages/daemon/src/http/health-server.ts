@@ -5,13 +5,14 @@
  * Each body is rendered at most once a second, and after a reload; connections are limited and requests queued, so that busy clients cannot
  * starve pulls. health.ts and metrics.ts decide what is shown.
  */
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
-import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/credentials/pulls/http-response";
+
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
+import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
+import { errorResponse } from "@ocir-broker/http-server/error-response";
+import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/http-server/http-response";
 import type { Health } from "../health/health.ts";
-import { type BoundedServer, createBoundedServer, type RequestHandler } from "./bounded-server.ts";
 
 /** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
 const MAX_CONNECTIONS = 256;

@@ -1,12 +1,13 @@
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { textResponse } from "@ocir-broker/credentials/pulls/http-response";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
+import { textResponse } from "./http-response.ts";
 
 const LIMITS: ServerLimits = { headersMs: 5_000, requestMs: 5_000, silenceMs: 5_000, maxBodyBytes: 256 };
 const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -28,7 +29,7 @@ async function start(limits: Partial<ServerLimits> = {}, clock: Clock = createSy
     else answer();
   });
   onTestFinished(() => server.stop(0));
-  await server.listen({ path, mode: 0o600 });
+  await server.listen(async (unbound) => void (await once(unbound.listen(path), "listening")));
   return server;
 }
 

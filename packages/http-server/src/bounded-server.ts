@@ -5,13 +5,12 @@
  * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the response.
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
-import { createServer, type Socket } from "node:net";
-import { errorResponse } from "@ocir-broker/credentials/pulls/error-response";
-import { encodeResponse, type HttpResponse } from "@ocir-broker/credentials/pulls/http-response";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import { type ListenAddress, listenOn } from "./listen.ts";
+import { errorResponse } from "./error-response.ts";
+import { encodeResponse, type HttpResponse } from "./http-response.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
@@ -32,8 +31,8 @@ export interface ServerLimits {
 export type RequestHandler = (request: HttpRequest, respond: (response: HttpResponse) => void) => void;
 
 export interface BoundedServer {
-  /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
-  listen(address: ListenAddress): Promise<void>;
+  /** @param bind makes the server listen, and rejects if it cannot. */
+  listen(bind: (server: Server) => Promise<void>): Promise<void>;
   /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
   stop(graceMs: number): Promise<void>;
 }
@@ -118,5 +117,5 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     await closed;
   }
 
-  return { listen: (address) => listenOn(server, address), stop };
+  return { listen: (bind) => bind(server), stop };
 }
