@@ -20,7 +20,11 @@ const LEASE_SECONDS = 60;
 /** Below the limit of a test, so that the message names what did not happen. */
 const LIMIT_MS = 40_000;
 const FILES = { config: "/config.yaml", binDir: "/bin" };
-const FLAGS: KubeletNeed = { kind: "flags", change: { file: "/etc/kubelet.conf", at: 1, line: "--flag" } };
+const FLAGS: KubeletNeed = {
+  kind: "flags",
+  why: "none",
+  change: { file: "/etc/kubelet.conf", at: 1, line: "--flag" },
+};
 const RESTART: KubeletNeed = { kind: "restart", because: "configuration" };
 const RESTART_FOR_FLAGS: KubeletNeed = { kind: "restart", because: "flags" };
 const NOTHING: KubeletNeed = { kind: "nothing" };
@@ -515,7 +519,7 @@ describe("a node whose kubelet does not use ocir-broker yet", () => {
   it.each<[state: NodeState, need: KubeletNeed, setup: PodSetup]>([
     ["needs-flags", FLAGS, {}],
     ["needs-restart", RESTART, {}],
-    ["needs-flags", { kind: "by-hand" }, { mayRestart: true }],
+    ["needs-flags", { kind: "by-hand", why: "none" }, { mayRestart: true }],
     ["needs-restart", RESTART_FOR_FLAGS, { isInstalled: true }],
   ])("has the label %s and an unready pod until its kubelet runs with the flags", async (state, need, setup) => {
     const pod = startPod("a", { ...setup, need });

@@ -5,7 +5,7 @@ import { InstallError, installErrorOf } from "@ocir-broker/installer/install-err
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
 import { createDisk } from "@ocir-broker/installer/run/disk";
 import type { NodeContext } from "@ocir-broker/installer/system/node-context";
-import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
+import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";

@@ -1,5 +1,5 @@
 /** What a rollout does on a node: installs ocir-broker there, or removes it. */
-import { kubeletAdvice } from "@ocir-broker/node/kubelet-need";
+import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
 import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
 import type { RestartPlan, RestartResult } from "./kubelet-restart.ts";
 import type { NodeProgram } from "./node-program.ts";
@@ -32,6 +32,7 @@ const STATE_OF_NEED: Readonly<Record<KubeletNeed["kind"], NodeState>> = {
   restart: "needs-restart",
   flags: "needs-flags",
   "by-hand": "needs-flags",
+  connect: "needs-flags",
 };
 
 export function createInstallWork({ program, restart, say }: WorkOptions): NodeWork {

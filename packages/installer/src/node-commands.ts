@@ -135,12 +135,13 @@ async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<
   return { flags: paths };
 }
 
-/** Adds what the running kubelet needs, if one runs. */
+/** Adds what the kubelet needs. */
 async function withNeed<Result extends Pick<NodeResult, "flags">>(
-  { files, runProgram }: NodeContext,
+  node: NodeContext,
   result: Result,
 ): Promise<Result & Pick<NodeResult, "kubelet">> {
   if (result.flags === undefined) return result;
-  const use = await readKubeletUse(result.flags, files, runProgram);
-  return use.process === undefined ? result : { ...result, kubelet: kubeletNeed(use) };
+  const use = await readKubeletUse(result.flags, node.files, node.runProgram);
+  const hadFlags = flagsFileOf(node, readRecord(node.disk)) !== undefined;
+  return { ...result, kubelet: kubeletNeed(use, hadFlags) };
 }

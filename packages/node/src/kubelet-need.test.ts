@@ -1,8 +1,10 @@
 /** The kubelet's need for units as distributions and administrators write them. */
+import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
-import { kubeletAdvice, kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
+import { kubeletAdvice } from "./kubelet-advice.ts";
+import { kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
 import { CONFIG_FLAG, changedText, OWN_DROP_IN } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 
@@ -12,6 +14,16 @@ const SETTING = `  Environment="KUBELET_EXTRA_ARGS=${FLAGS}"`;
 const PACKAGED = "/usr/lib/systemd/system/kubelet.service";
 const DROP_IN = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
 const VARIABLES = "/etc/default/kubelet";
+const UNIT = "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
+const PLUGIN = "/bin/credential-provider-oke";
+const CONFIG = `kind: CredentialProviderConfig
+apiVersion: kubelet.config.k8s.io/v1
+providers:
+  - name: credential-provider-oke
+    apiVersion: credentialprovider.kubelet.k8s.io/v1
+    matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
+    defaultCacheDuration: 0s
+`;
 
 test.each<readonly [unit: string, execStart: string, kind: string, said: string]>([
   ["on one line", "/usr/bin/kubelet $KUBELET_EXTRA_ARGS", "flags", SETTING],
@@ -20,6 +32,12 @@ test.each<readonly [unit: string, execStart: string, kind: string, said: string]
   ["without the variable", "/usr/bin/kubelet \\\n  --v=2\n# $KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["after a comment with a backslash", "/usr/bin/kubelet\n# a \\\nX=$KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["that has the flags", `/usr/bin/kubelet \\\n  ${FLAGS}`, "restart", "its unit has the flags"],
+  [
+    "that has one of the flags",
+    `/usr/bin/kubelet $KUBELET_EXTRA_ARGS ${CONFIG_FLAG}=/c.yaml`,
+    "flags",
+    '  Environment="KUBELET_EXTRA_ARGS=--image-credential-provider-bin-dir=/bin"',
+  ],
   ["with the flags in a comment", `/usr/bin/kubelet\n# ${FLAGS}`, "by-hand", `  ${FLAGS}`],
 ])("kubeletNeed reads an ExecStart %s", async (_, execStart, kind, said) => {
   const { need, advice, changed } = await needOf({ [PACKAGED]: `[Service]\nExecStart=${execStart}\nRestart=always\n` });
@@ -60,7 +78,7 @@ test.each<readonly [title: string, before: readonly string[], after: readonly st
     ["[Service]", `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\`, "--b'"],
   ],
 ])("kubeletNeed adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", async (_, before, after) => {
-  const files = { [PACKAGED]: "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n", [DROP_IN]: lines(before) };
+  const files = { [PACKAGED]: UNIT, [DROP_IN]: lines(before) };
   const { changed } = await needOf(files);
   expect(changed).toEqual([DROP_IN, ...after, ""]);
 });
@@ -85,14 +103,13 @@ test.each([
 });
 
 test("kubeletNeed reads the unit as systemd does at its next reload, not as systemd has read it", async () => {
-  const unit = "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
   const dropIns = "/usr/lib/systemd/system/kubelet.service.d";
   const replaced = { [`${dropIns}/extra-args.conf`]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--replaced\n" };
   const first = { [`${dropIns}/00-first.conf`]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--first\n" };
   const last = { [DROP_IN]: "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--last\n" };
-  const { changed } = await needOf({ [PACKAGED]: unit, ...last, ...first, ...replaced });
+  const { changed } = await needOf({ [PACKAGED]: UNIT, ...last, ...first, ...replaced });
   expect(changed.slice(0, 3)).toEqual([DROP_IN, "[Service]", `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --last"`]);
-  const { need } = await needOf({ [PACKAGED]: unit, [OWN_DROP_IN]: `[Service]\n${SETTING.trim()}\n` });
+  const { need } = await needOf({ [PACKAGED]: UNIT, [OWN_DROP_IN]: `[Service]\n${SETTING.trim()}\n` });
   expect(need).toEqual({ kind: "restart", because: "flags" });
 });
 
@@ -100,47 +117,114 @@ test.each([
   ["with a blank, in quotes", "/etc/a b.yaml", `"KUBELET_EXTRA_ARGS='${CONFIG_FLAG}=/etc/a b.yaml' `],
   ["that systemd would expand, by hand", "/etc/%n.yaml", undefined],
 ])("kubeletNeed writes a path %s", async (_, config, text) => {
-  const unit = "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n";
-  const { changed } = await needOf({ [PACKAGED]: unit }, { config, binDir: "/bin" });
+  const { changed } = await needOf({ [PACKAGED]: UNIT, [config]: CONFIG }, { paths: { config, binDir: "/bin" } });
   expect(changed[2]).toEqual(text === undefined ? undefined : expect.stringContaining(text));
 });
 
-test("kubeletNeed finds nothing to do only when the kubelet has started after the last change of its configuration", () => {
-  const needAt = (changedAtMs: number, startedAtMs: number) =>
-    kubeletNeed({
-      paths: PATHS,
-      changedAtMs,
-      process: { startedAtMs, flags: "these" },
-      unit: { parts: [], variables: [] },
-    });
-  expect(needAt(5_000.9, 5_000)).toEqual({ kind: "nothing" });
-  expect(needAt(5_011, 5_000)).toEqual({ kind: "restart", because: "configuration" });
+/** As `oke bootstrap` of an Ubuntu image writes them. */
+const OKE_DROP_IN = "/etc/systemd/system/kubelet.service.d/00-default.conf";
+const OKE_VARIABLES = "/etc/sysconfig/kubelet";
+
+test.each([
+  ["the drop-in file, if the unit does not name the file of variables", "", OKE_DROP_IN],
+  ["the file of variables, if the unit names it", `EnvironmentFile=-${OKE_VARIABLES}\n`, OKE_VARIABLES],
+])("kubeletNeed adds the flags of an Ubuntu image of OKE to %s", async (_, named, place) => {
+  const files = {
+    [PACKAGED]: `${UNIT}${named}`,
+    [OKE_DROP_IN]: '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=10.0.0.2"\n',
+    [OKE_VARIABLES]: 'KUBELET_EXTRA_ARGS="--fail-swap-on=false"\n',
+  };
+  const { changed } = await needOf(files);
+  expect(changed[0]).toBe(place);
+  expect((await needOf({ ...files, [place]: changed.slice(1).join("\n") })).need).toMatchObject({ kind: "restart" });
+  // Flags in the other file have no effect.
+  const other = place === OKE_DROP_IN ? OKE_VARIABLES : OKE_DROP_IN;
+  const elsewhere = {
+    [other]: files[other]?.replace('ARGS="', `ARGS="${FLAGS} `).replace("ARGS=--n", `ARGS=${FLAGS} --n`) ?? "",
+  };
+  expect((await needOf({ ...files, ...elsewhere })).need).toMatchObject({ kind: "flags", why: "none" });
+});
+
+const NEEDS_FLAGS = { kind: "flags", why: "none", change: expect.objectContaining({ file: OWN_DROP_IN }) };
+const OTHER_FLAGS = FLAGS.replace("/c.", "/other.");
+const BY_HAND = { kind: "by-hand", why: "others" };
+const NO_FILE = { kind: "connect", lack: { kind: "file" } };
+const NO_ENTRY = { kind: "connect", lack: { kind: "entry" } };
+const NO_PLUGIN = {
+  kind: "connect",
+  lack: { kind: "error", reason: expect.stringContaining("provider-executable-missing") },
+};
+const LATER = { kind: "restart", because: "configuration" };
+const WITHOUT = { kind: "restart", because: "flags" };
+const THEIRS = { "/c.yaml": CONFIG.replace("-oke", "-x"), "/bin/credential-provider-x": "" };
+
+test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, expected: object]>([
+  ["started after its configuration", { flags: FLAGS }, { kind: "nothing" }],
+  ["started before its configuration", { flags: FLAGS, startedAt: 50 }, LATER],
+  ["was started without the flags of its unit", { unit: FLAGS }, WITHOUT],
+  ["would be started with other flags", { flags: FLAGS, startedAt: 50, unit: OTHER_FLAGS }, BY_HAND],
+  ["names another configuration", { flags: OTHER_FLAGS }, BY_HAND],
+  ["has no flags", {}, NEEDS_FLAGS],
+  ["would get one of its flags", { flags: FLAGS, unit: `${CONFIG_FLAG}=/c.yaml` }, { ...NEEDS_FLAGS, why: "one" }],
+  ["is not connected", { files: { "/c.yaml": undefined } }, NO_FILE],
+  ["is not connected, but would get the flags", { unit: FLAGS, files: { "/c.yaml": undefined } }, NO_FILE],
+  ["has lost its configuration", { flags: FLAGS, unit: FLAGS, files: { "/c.yaml": undefined } }, NO_FILE],
+  ["has another credential provider", { flags: FLAGS, startedAt: 50, files: THEIRS }, NO_ENTRY],
+  ["would not start again", { flags: FLAGS, startedAt: 50, files: { [PLUGIN]: undefined } }, NO_PLUGIN],
+  ["does not run, and has its flags", { flags: undefined, unit: FLAGS }, { ...WITHOUT, isStopped: true }],
+  ["does not run, and has no flags", { flags: undefined }, { ...NEEDS_FLAGS, isStopped: true }],
+  ["does not run, and cannot", { flags: undefined, files: { "/c.yaml": undefined } }, { ...NO_FILE, isStopped: true }],
+])("kubeletNeed of a kubelet that %s", async (_, kubelet, expected) => {
+  const { need, advice } = await needOf({}, kubelet);
+  expect(need).toEqual(expected);
+  // A restart is advised only if the kubelet starts then.
+  expect(advice.includes("systemctl restart")).toBe(need.kind !== "connect" && need.kind !== "nothing");
+  expect(advice.startsWith("kubelet: it does not run\n")).toBe("flags" in kubelet && kubelet.flags === undefined);
 });
 
 test.each([
-  ["started after its configuration", `${CONFIG_FLAG}=/c.yaml`, 200, { kind: "nothing" }],
-  ["started before its configuration", `${CONFIG_FLAG}=/c.yaml`, 50, { kind: "restart", because: "configuration" }],
-  ["names another configuration", `${CONFIG_FLAG}=/other.yaml`, 200, { kind: "by-hand" }],
-  ["has one of the flags", "--v=2", 200, { kind: "flags", change: expect.objectContaining({ file: OWN_DROP_IN }) }],
-])("readKubeletUse reads a process that %s", async (_, flag, startedAfterBootSeconds, expected) => {
-  const tree = createNodeTree();
-  tree.write("/c.yaml", "");
-  tree.process(7, "0::/system.slice/kubelet.service", ["kubelet", flag, "--image-credential-provider-bin-dir=/bin"]);
-  const fields = `S ${"0 ".repeat(18)}${startedAfterBootSeconds * 100} 0`;
-  tree.write("/proc/7/stat", `7 (kube) let) ${fields}`);
-  tree.write(PACKAGED, "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
-  const files = createNodeFiles(tree.root);
-  const use = await readKubeletUse(PATHS, files, async () => printed(""), Date.now() - 100_000);
-  expect(kubeletNeed(use)).toEqual(expected);
+  ["was restarted without them", ""],
+  ["still runs with them", FLAGS],
+])("kubeletNeed names the command that adds lost flags again to a kubelet that %s", async (_, flags) => {
+  const { need, advice } = await needOf({}, { flags, hadFlags: true });
+  expect(need).toEqual({ ...NEEDS_FLAGS, why: "lost" });
+  expect(advice).toMatch(/are gone, .* second oke bootstrap .*run: ocir-broker node connect --kubelet-flags$/);
 });
 
-/** @param written files of the node. */
-async function needOf(written: Readonly<Record<string, string>>, paths = PATHS) {
+/** @param written files of the node, which is connected, with a kubelet that is not, unless they and the options say otherwise. */
+async function needOf(
+  written: Readonly<Record<string, string>>,
+  {
+    paths = PATHS,
+    unit = "",
+    files: others = {},
+    startedAt = 200,
+    hadFlags = false,
+    ...process
+  }: {
+    paths?: KubeletFiles;
+    /** The flags of the unit's command line. */
+    unit?: string;
+    files?: Readonly<Record<string, string | undefined>>;
+    /** Of the process; undefined: none runs. */
+    flags?: string | undefined;
+    /** Seconds after the boot. The files are 100 seconds old then. */
+    startedAt?: number;
+    hadFlags?: boolean;
+  } = {},
+) {
+  const { flags } = { flags: "", ...process };
   const tree = createNodeTree();
-  for (const [path, text] of Object.entries(written)) tree.write(path, text);
+  const execStart = `[Service]\nExecStart=/usr/bin/kubelet ${unit} $KUBELET_EXTRA_ARGS\n`;
+  const all = { "/c.yaml": CONFIG, [PLUGIN]: "", [PACKAGED]: execStart, ...others, ...written };
+  for (const [path, text] of Object.entries(all)) if (text !== undefined) tree.write(path, text, 0o755);
+  if (flags !== undefined) {
+    tree.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...flags.split(" ")]);
+    tree.write("/proc/7/stat", `7 (kube) let) S ${"0 ".repeat(18)}${startedAt * 100} 0`);
+  }
   const files = createNodeFiles(tree.root);
-  const use = await readKubeletUse(paths, files, async () => printed(""), 0);
-  const need = kubeletNeed(use);
+  const use = await readKubeletUse(paths, files, async () => printed(""), Date.now() - 100_000);
+  const need = kubeletNeed(use, hadFlags);
   const change = need.kind === "flags" ? need.change : undefined;
   return {
     need,

@@ -1,35 +1,32 @@
-/** What the running kubelet needs to use ocir-broker, once its configuration has our credential provider. One reading decides. */
+/** What the kubelet needs to use ocir-broker, from what is on the node now. One reading decides. */
 import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
-import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
-import { flagIn } from "./kubelet.ts";
-import {
-  BIN_DIRECTORY_FLAG,
-  CONFIG_FLAG,
-  flagsFor,
-  type KubeletUnit,
-  lineWithFlags,
-  readKubeletUnit,
-  setsFlags,
-} from "./kubelet-unit.ts";
+import type { FlagsReason, KubeletFiles, KubeletLack, KubeletNeed } from "@ocir-broker/protocol/node-result";
+import { lackOf } from "./config-lack.ts";
+import { flagsIn, minorOfInstalled } from "./kubelet.ts";
+import { type KubeletFlags, type KubeletUnit, lineWithFlags, readKubeletUnit, unitFlags } from "./kubelet-unit.ts";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
 export interface KubeletUse {
   readonly paths: KubeletFiles;
-  /** Epoch milliseconds of the last change of the configuration; undefined if it is missing. */
-  readonly changedAtMs: number | undefined;
-  /** Undefined if no kubelet runs. */
   readonly process: KubeletProcess | undefined;
   readonly unit: KubeletUnit;
+  /** Of the kubelet's next start. */
+  readonly unitHas: FlagsState;
+  /** Undefined if it would start with its configuration; not examined if it has. */
+  readonly lack: KubeletLack | undefined;
 }
 
 interface KubeletProcess {
-  readonly startedAtMs: number;
-  /** Whether its two flags name these files, others or none. */
-  readonly flags: "these" | "others" | "none";
+  readonly has: FlagsState;
+  /** Whether it has started after the last change of its configuration. */
+  readonly hasRead: boolean;
 }
+
+/** Whether the two flags name these files or others. A kubelet with only one of the two does not start. */
+type FlagsState = "these" | "others" | "one" | "none";
 
 /** The unit of times in /proc/PID/stat, USER_HZ. It is 100 on each architecture that we support. */
 const TICK_MS = 10;
@@ -47,65 +44,51 @@ export async function readKubeletUse(
   runProgram: RunProgram,
   bootMs: number = bootedAtMs(),
 ): Promise<KubeletUse> {
+  const unit = readKubeletUnit(files);
   const found = await findKubelet(files, runProgram);
   const startedAtMs = found && startOf(textOf(files.readText(`/proc/${found.pid}/stat`)) ?? "", bootMs);
+  const process =
+    found !== undefined && startedAtMs !== undefined
+      ? {
+          has: stateOf(flagsIn(found.args), paths, files),
+          // The kubelet looks for the plugin at each call, but reads the configuration only once.
+          hasRead: (lastChange(files, paths.config) ?? Number.POSITIVE_INFINITY) <= startedAtMs + PRECISION_MS,
+        }
+      : undefined;
+  const runsWithIt = process?.has === "these" && process.hasRead;
+  const minor = runsWithIt ? undefined : await minorOfInstalled(files, runProgram);
   return {
     paths,
-    changedAtMs: lastChange(files, paths.config),
-    process:
-      found !== undefined && startedAtMs !== undefined
-        ? { startedAtMs, flags: flagsOf(found.args, paths, files) }
-        : undefined,
-    unit: readKubeletUnit(files),
+    process,
+    unit,
+    unitHas: stateOf(unitFlags(unit), paths, files),
+    lack: runsWithIt ? undefined : lackOf(paths, files, minor),
   };
 }
 
-export function kubeletNeed({ paths, changedAtMs = 0, process, unit }: KubeletUse): KubeletNeed {
-  if (process?.flags === "others") return { kind: "by-hand" };
-  if (process?.flags === "these") {
-    // The kubelet looks for the plugin at each call, but reads the configuration only once.
-    const hasRead = changedAtMs <= process.startedAtMs + PRECISION_MS;
-    return hasRead ? { kind: "nothing" } : { kind: "restart", because: "configuration" };
+/** @param hadFlags whether flags were added to a file of the unit. */
+export function kubeletNeed(use: KubeletUse, hadFlags = false): KubeletNeed {
+  const step = stepOf(use, hadFlags);
+  return use.process === undefined ? { ...step, isStopped: true } : step;
+}
+
+function stepOf({ paths, process, unit, unitHas, lack }: KubeletUse, hadFlags: boolean): KubeletNeed {
+  if (lack !== undefined) return { kind: "connect", lack };
+  const why = flagsReason(unitHas, hadFlags);
+  if (process?.has === "these" && (why === undefined || why === "none")) {
+    if (process.hasRead) return { kind: "nothing" };
+    return unitHas === "others" ? { kind: "by-hand", why: "others" } : { kind: "restart", because: "configuration" };
   }
-  if (setsFlags(unit)) return { kind: "restart", because: "flags" };
+  if (process?.has === "others" || unitHas === "others") return { kind: "by-hand", why: "others" };
+  if (why === undefined) return { kind: "restart", because: "flags" };
   const change = lineWithFlags(unit, paths);
-  return change === undefined ? { kind: "by-hand" } : { kind: "flags", change };
+  return change === undefined ? { kind: "by-hand", why } : { kind: "flags", change, why };
 }
 
-/** Lines for people. */
-export function kubeletAdvice(need: KubeletNeed, paths: KubeletFiles): string[] {
-  return linesFor(need, paths).map((line) => `kubelet: ${line}`);
-}
-
-const THEN_RESTART =
-  "then restart it when convenient: systemctl daemon-reload && systemctl restart kubelet (running containers stay)";
-
-function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
-  switch (need.kind) {
-    case "nothing":
-      return [`nothing to do: it has the flags, and has read ${paths.config} as it is`];
-    case "restart":
-      return need.because === "configuration"
-        ? [
-            `restart it when convenient, because ${paths.config} has changed since it was read: ` +
-              "systemctl restart kubelet (running containers stay)",
-          ]
-        : ["its unit has the flags, but it was started without them", THEN_RESTART];
-    case "by-hand":
-      return [
-        "it does not use ocir-broker yet: add to its command line, which systemctl cat kubelet shows:",
-        `  ${flagsFor(paths)}`,
-        THEN_RESTART,
-      ];
-    case "flags": {
-      const { file, at, line } = need.change;
-      const how =
-        at === undefined
-          ? [`it does not use ocir-broker yet: create ${file} with these two lines:`, "  [Service]"]
-          : [`it does not use ocir-broker yet: in ${file} change the line with KUBELET_EXTRA_ARGS to`];
-      return [...how, `  ${line}`, THEN_RESTART];
-    }
-  }
+/** Undefined if the unit has both flags. */
+function flagsReason(unitHas: FlagsState, hadFlags: boolean): FlagsReason | undefined {
+  if (unitHas === "these" || unitHas === "others") return undefined;
+  return hadFlags ? "lost" : unitHas;
 }
 
 /** @param stat the text of /proc/PID/stat; the part up to the last parenthesis includes the process's name. */
@@ -121,11 +104,9 @@ function lastChange(files: NodeFiles, config: string): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-function flagsOf(args: readonly string[], { config, binDir }: KubeletFiles, files: NodeFiles) {
-  const [theirConfig, theirBinDir] = [flagIn(args, CONFIG_FLAG), flagIn(args, BIN_DIRECTORY_FLAG)];
-  // A kubelet with only one of the two ignores it.
-  if (theirConfig === undefined || theirBinDir === undefined) return "none";
-  return isSame(theirConfig, config, files) && isSame(theirBinDir, binDir, files) ? "these" : "others";
+function stateOf({ config, binDir }: KubeletFlags, paths: KubeletFiles, files: NodeFiles): FlagsState {
+  if (config === undefined || binDir === undefined) return config === binDir ? "none" : "one";
+  return isSame(config, paths.config, files) && isSame(binDir, paths.binDir, files) ? "these" : "others";
 }
 
 function isSame(path: string, other: string, files: NodeFiles): boolean {

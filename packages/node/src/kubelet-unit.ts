@@ -6,6 +6,12 @@ import { basename } from "node:path";
 import type { KubeletFiles, LineChange } from "@ocir-broker/protocol/node-result";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
 
+/** The values of the two flags, each undefined if it is missing. */
+export interface KubeletFlags {
+  readonly config: string | undefined;
+  readonly binDir: string | undefined;
+}
+
 export interface KubeletUnit {
   /** The unit's file and its drop-ins, in systemd's order. */
   readonly parts: readonly UnitFile[];
@@ -20,12 +26,14 @@ interface UnitFile {
 
 export const CONFIG_FLAG = "--image-credential-provider-config";
 export const BIN_DIRECTORY_FLAG = "--image-credential-provider-bin-dir";
+const FLAGS = [CONFIG_FLAG, BIN_DIRECTORY_FLAG];
 
 /** The drop-in file that we add to the unit. */
 export const OWN_DROP_IN = "/etc/systemd/system/kubelet.service.d/90-ocir-broker.conf";
 
 const VARIABLE = "KUBELET_EXTRA_ARGS";
 const UNIT = "kubelet.service";
+const SETS_VARIABLE = /^(?:Environment=.*)?\bKUBELET_EXTRA_ARGS=/;
 
 /** A file in an earlier folder replaces one of the same name in a later one (systemd.unit(5)). */
 const FOLDERS = [
@@ -46,7 +54,7 @@ export function readKubeletUnit(files: NodeFiles): KubeletUnit {
     .filter((path, index, all) => all.findIndex((other) => basename(other) === basename(path)) === index)
     .toSorted((a, b) => Buffer.compare(Buffer.from(basename(a)), Buffer.from(basename(b))));
   const parts = [...FOLDERS.flatMap((folder) => read(`${folder}/${UNIT}`)).slice(0, 1), ...dropIns.flatMap(read)];
-  return { parts, variables: variableFiles(parts).flatMap(read) };
+  return { parts, variables: (parts.length === 0 ? PACKAGED_VARIABLES : variableFiles(parts)).flatMap(read) };
 }
 
 function readUnitFile(files: NodeFiles, path: string): UnitFile[] {
@@ -54,9 +62,16 @@ function readUnitFile(files: NodeFiles, path: string): UnitFile[] {
   return text === undefined ? [] : [{ path, text }];
 }
 
-/** The file that sets the kubelet's configuration of credential providers. */
+/** The flags of the kubelet's next start; a KUBELET_EXTRA_ARGS that another one replaces does not count. */
+export function unitFlags(unit: KubeletUnit): KubeletFlags {
+  const text = linesInForce(unit).join("\n");
+  return { config: valuesIn(text, CONFIG_FLAG).at(-1), binDir: valuesIn(text, BIN_DIRECTORY_FLAG).at(-1) };
+}
+
+/** A file that has one of the flags, also if it is replaced. */
 export function unitFileWithFlags(files: NodeFiles): string | undefined {
-  return fileWithFlags(allFiles(files));
+  return allFiles(files).find(({ text }) => FLAGS.some((flag) => valuesIn(withoutComments(text), flag).length > 0))
+    ?.path;
 }
 
 /** Each value of the flag in the kubelet's unit files; a quoted value may contain blanks. */
@@ -64,27 +79,26 @@ export function unitValues(files: NodeFiles, flag: string): string[] {
   return [...new Set(allFiles(files).flatMap(({ text }) => valuesIn(withoutComments(text), flag)))];
 }
 
-/** Whether the unit or one of its files of variables sets the kubelet's configuration of credential providers. */
-export function setsFlags({ parts, variables }: KubeletUnit): boolean {
-  return fileWithFlags([...parts, ...variables]) !== undefined;
-}
-
-/** The two flags as one value of KUBELET_EXTRA_ARGS. */
-export function flagsFor({ config, binDir }: KubeletFiles): string {
-  return `${flagFor(CONFIG_FLAG, config)} ${flagFor(BIN_DIRECTORY_FLAG, binDir)}`;
+/** Those of the two that are not present. */
+export function flagsToAdd(present: KubeletFlags, { config, binDir }: KubeletFiles): string {
+  const missing = [
+    ...(present.config === undefined ? [flagFor(CONFIG_FLAG, config)] : []),
+    ...(present.binDir === undefined ? [flagFor(BIN_DIRECTORY_FLAG, binDir)] : []),
+  ];
+  return missing.join(" ");
 }
 
 /** systemd, like a shell, removes the quotes around a word with blanks. */
-export function flagFor(flag: string, path: string): string {
+function flagFor(flag: string, path: string): string {
   const word = `${flag}=${path}`;
   return /[ \t]/.test(word) ? `'${word}'` : word;
 }
 
-/** The line that adds the flags to the kubelet's arguments; undefined if a person must decide. */
+/** The line that adds the missing flags to the kubelet's arguments; undefined if a person must decide. */
 export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChange | undefined {
-  // systemd gives other characters a meaning.
-  if (!/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
-  const flags = flagsFor(paths);
+  // systemd gives other characters a meaning. Without a unit, a file of variables may have no effect.
+  if (unit.parts.length === 0 || !/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
+  const flags = flagsToAdd(unitFlags(unit), paths);
   const place = placeOfVariable(unit);
   if (place !== undefined) return extendedLine(place, textIn(unit, place), flags);
   const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
@@ -110,10 +124,6 @@ function allFiles(files: NodeFiles): UnitFile[] {
   return [...parts, ...variables, ...PACKAGED_VARIABLES.flatMap((path) => readUnitFile(files, path))];
 }
 
-function fileWithFlags(unitFiles: readonly UnitFile[]): string | undefined {
-  return unitFiles.find(({ text }) => normalized(withoutComments(text)).includes(CONFIG_FLAG))?.path;
-}
-
 export function normalized(text: string): string {
   return text.replaceAll("_", "-");
 }
@@ -135,6 +145,16 @@ function placeOfVariable({ parts, variables }: KubeletUnit): string | undefined 
     logicalLines(text).some((line) => /^Environment=.*KUBELET_EXTRA_ARGS=/.test(line));
   const inVariables = variables.findLast(({ text }) => /^KUBELET_EXTRA_ARGS=/m.test(text));
   return (inVariables ?? parts.findLast(isSet))?.path;
+}
+
+/** Logical lines without comments, and of those that set KUBELET_EXTRA_ARGS only the one that counts. */
+function linesInForce(unit: KubeletUnit): string[] {
+  const place = placeOfVariable(unit);
+  return [...unit.parts, ...unit.variables].flatMap(({ path, text }) => {
+    const lines = logicalLines(text).filter((line) => !isComment(line));
+    const last = path === place ? lines.findLastIndex((line) => SETS_VARIABLE.test(line)) : -1;
+    return lines.filter((line, at) => at === last || !SETS_VARIABLE.test(line));
+  });
 }
 
 function variableFiles(parts: readonly UnitFile[]): string[] {

@@ -4,7 +4,14 @@
  * program if only root can change it.
  */
 import { resolve } from "node:path";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, normalized, unitFileWithFlags, unitValues } from "./kubelet-unit.ts";
+import {
+  BIN_DIRECTORY_FLAG,
+  CONFIG_FLAG,
+  type KubeletFlags,
+  normalized,
+  readKubeletUnit,
+  unitFlags,
+} from "./kubelet-unit.ts";
 import type { NodeFiles } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
@@ -28,10 +35,11 @@ export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): P
   const process = await findKubelet(files, runProgram);
   if (process === undefined) return fromUnit(files, runProgram);
   const { pid, args } = process;
+  const { config, binDir } = flagsIn(args);
   return {
     pid,
-    configPath: flagIn(args, CONFIG_FLAG),
-    binDirectory: flagIn(args, BIN_DIRECTORY_FLAG),
+    configPath: config,
+    binDirectory: binDir,
     ...(await lookAtProgram(pid, files, runProgram)),
   };
 }
@@ -42,6 +50,10 @@ export function flagIn(args: readonly string[], flag: string): string | undefine
   const given = args[at];
   if (given === undefined) return undefined;
   return (given.includes("=") ? given.slice(flag.length + 1) : args[at + 1]) || undefined;
+}
+
+export function flagsIn(args: readonly string[]): KubeletFlags {
+  return { config: flagIn(args, CONFIG_FLAG), binDir: flagIn(args, BIN_DIRECTORY_FLAG) };
 }
 
 async function lookAtProgram(
@@ -66,12 +78,9 @@ function programOf(pid: number, files: NodeFiles): string | undefined {
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
-  if (unitFileWithFlags(files) === undefined) return undefined;
-  return {
-    configPath: unitValues(files, CONFIG_FLAG).at(-1),
-    binDirectory: unitValues(files, BIN_DIRECTORY_FLAG).at(-1),
-    minor: await minorOfInstalled(files, runProgram),
-  };
+  const { config, binDir } = unitFlags(readKubeletUnit(files));
+  if (config === undefined && binDir === undefined) return undefined;
+  return { configPath: config, binDirectory: binDir, minor: await minorOfInstalled(files, runProgram) };
 }
 
 /** Of the kubelet's program, which need not run: a node's first boot. */

@@ -13,7 +13,7 @@ export interface NodeResult {
   readonly flags?: KubeletFiles;
   /** The file of the kubelet's unit to which `--kubelet-flags` has added them; absent if it has not. */
   readonly flagsIn?: string;
-  /** Absent if no kubelet runs. */
+  /** Absent if the kubelet was not examined. */
   readonly kubelet?: KubeletNeed;
   /** Files that stay, for example because somebody else has changed them. */
   readonly left?: readonly { readonly path: string; readonly why: string }[];
@@ -27,15 +27,28 @@ export interface KubeletFiles {
   readonly binDir: string;
 }
 
-/** What the running kubelet needs to use ocir-broker. */
-export type KubeletNeed =
+/** What the kubelet needs to use ocir-broker. */
+export type KubeletNeed = KubeletStep & {
+  /** No kubelet runs. */
+  readonly isStopped?: true;
+};
+
+type KubeletStep =
   | { readonly kind: "nothing" }
+  /** Before anything else: it would not start with its configuration, or not use ocir-broker. */
+  | { readonly kind: "connect"; readonly lack: KubeletLack }
   /** It started before its configuration or its flags existed as they are now. */
   | { readonly kind: "restart"; readonly because: "configuration" | "flags" }
-  /** It lacks our flags, and this line adds them; then a restart. */
-  | { readonly kind: "flags"; readonly change: LineChange }
+  /** Its unit lacks a flag, and this line adds it; then a restart. */
+  | { readonly kind: "flags"; readonly change: LineChange; readonly why: FlagsReason }
   /** A person must change its command line. */
-  | { readonly kind: "by-hand" };
+  | { readonly kind: "by-hand"; readonly why: FlagsReason | "others" };
+
+/** `file`: the configuration does not exist; `entry`: it does not name our plugin; `error`: a kubelet does not start with it. */
+export type KubeletLack = { readonly kind: "file" | "entry" } | { readonly kind: "error"; readonly reason: string };
+
+/** Which flags the unit lacks: both, one, or those that were added to a file which has been written again since. */
+export type FlagsReason = "none" | "one" | "lost";
 
 /** One line of a file of the kubelet's unit. */
 export interface LineChange {

@@ -18,8 +18,8 @@ import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
-import type { NodeContext } from "../system/node-context.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
+import { flagsFileOf } from "./disconnect.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -188,9 +188,11 @@ function brokerStep(name: string, text: string, what: string): FileStep {
  * Last: from here on a kubelet's start uses what the steps before have made. systemd reads a drop-in file only at a daemon-reload,
  * which precedes a restart of the kubelet, so a run that is rolled back leaves no flags there.
  */
-async function flagsSteps({ files, runProgram }: NodeContext, paths: KubeletFiles): Promise<FileStep[]> {
+async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[]> {
+  const { files, runProgram, run } = node;
   const use = await readKubeletUse(paths, files, runProgram);
-  const need = kubeletNeed(use);
+  // The steps before this one give it what it lacks.
+  const need = kubeletNeed({ ...use, lack: undefined }, flagsFileOf(node, run.record()) !== undefined);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);

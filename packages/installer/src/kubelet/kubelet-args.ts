@@ -1,6 +1,6 @@
 /** The kubelet's arguments as one text, which a bootstrap passes to it. */
-import { flagIn } from "@ocir-broker/node/kubelet";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, flagFor } from "@ocir-broker/node/kubelet-unit";
+import { flagsIn } from "@ocir-broker/node/kubelet";
+import { flagsToAdd } from "@ocir-broker/node/kubelet-unit";
 import { STATE_LABEL, VERSION_LABEL } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 
@@ -11,12 +11,8 @@ export function wordsOf(text: string): string[] {
 }
 
 /** The flags of our two that the arguments lack. */
-export function missingFlags(kubeletArgs: string, { config, binDir }: KubeletFiles): string {
-  const args = wordsOf(kubeletArgs);
-  return [[CONFIG_FLAG, config] as const, [BIN_DIRECTORY_FLAG, binDir] as const]
-    .filter(([flag]) => flagIn(args, flag) === undefined)
-    .map(([flag, path]) => flagFor(flag, path))
-    .join(" ");
+export function missingFlags(kubeletArgs: string, paths: KubeletFiles): string {
+  return flagsToAdd(flagsIn(wordsOf(kubeletArgs)), paths);
 }
 
 /** A kubelet adds them to the labels of its other flags, and sets them only when it creates its Node. */

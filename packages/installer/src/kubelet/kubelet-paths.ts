@@ -1,8 +1,8 @@
 /** The kubelet's paths and version: from options, from its process, from a bootstrap's arguments, or from its unit. */
 import { dirname } from "node:path";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { detectKubelet, flagIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitValues } from "@ocir-broker/node/kubelet-unit";
+import { detectKubelet, flagsIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
+import { type KubeletFlags, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
@@ -31,12 +31,13 @@ export async function readKubeletPaths({ files, runProgram }: NodeContext): Prom
 /** A running kubelet's flags override the arguments that a bootstrap will give it, and these override those of its unit. */
 export function pathsOf(options: ConnectOptions, kubelet: Kubelet | undefined, files: NodeFiles): KubeletFiles {
   const process = kubelet?.pid === undefined ? undefined : kubelet;
-  const args = wordsOf(options.kubeletArgs ?? "");
-  const given = (flag: string) =>
-    flagIn(args, flag) ?? unitValues(files, flag).findLast((path) => path.startsWith("/"));
+  const args = flagsIn(wordsOf(options.kubeletArgs ?? ""));
+  const unit = unitFlags(readKubeletUnit(files));
+  const given = (flag: keyof KubeletFlags) =>
+    args[flag] ?? (unit[flag]?.startsWith("/") === true ? unit[flag] : undefined);
   return {
-    config: options.kubeletConfig ?? process?.configPath ?? given(CONFIG_FLAG) ?? DEFAULT_PATHS.config,
-    binDir: withoutSlash(options.binDir ?? process?.binDirectory ?? given(BIN_DIRECTORY_FLAG) ?? DEFAULT_PATHS.binDir),
+    config: options.kubeletConfig ?? process?.configPath ?? given("config") ?? DEFAULT_PATHS.config,
+    binDir: withoutSlash(options.binDir ?? process?.binDirectory ?? given("binDir") ?? DEFAULT_PATHS.binDir),
   };
 }
 
