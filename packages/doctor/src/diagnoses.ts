@@ -241,7 +241,10 @@ export const DIAGNOSES = {
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
     EXTRA_ARGS,
   ),
-  "kubelet-flags-incomplete": problem("the kubelet has only one of the two flags, and needs both", EXTRA_ARGS),
+  "kubelet-flags-incomplete": problem(
+    "the kubelet has only one of the two flags, and does not start with one",
+    EXTRA_ARGS,
+  ),
   "kubelet-extra-args-swallowed": problem(
     "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script silently ignores",
     EXTRA_ARGS,

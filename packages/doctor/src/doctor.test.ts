@@ -295,6 +295,21 @@ describe("diagnose, special cases", () => {
   test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void]>([
     ["kubelet-flags-missing", (node) => node.kubelet("--v=2")],
     ["kubelet-flags-incomplete", (node) => node.kubelet("--image-credential-provider-bin-dir=/opt/my plugins")],
+    ["kubelet-flags-incomplete", (node) => withUnitFlags(node, String(KUBELET_FLAGS[0]))],
+    [
+      "kubelet-flags-incomplete",
+      (node) => {
+        withUnitFlags(node, String(KUBELET_FLAGS[1]));
+        node.remove("/proc/4242");
+      },
+    ],
+    [
+      "kubelet-not-restarted",
+      (node) => {
+        withUnitFlags(node, KUBELET_FLAGS.join(" "));
+        node.remove("/etc/kubernetes/credential-provider-config.yaml");
+      },
+    ],
     [
       "kubelet-config-provider-missing",
       (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
@@ -305,6 +320,17 @@ describe("diagnose, special cases", () => {
     const found = (await node.examine()).find((each) => each.name === name);
     expect(found?.fix).toContain("/usr/libexec/ocir-broker/ocir-broker node connect;");
     expect(found?.fix).not.toContain("replace the node");
+  });
+
+  test.for<[unit: string, finding: DiagnosisName, breaks: (node: BrokenNode) => void, text: string]>([
+    ["oke.service", "kubelet-flags-missing", (node) => node.kubelet("--v=2"), "use the node script"],
+    ["oke-init.service", "kubelet-not-running", (node) => node.remove("/proc/4242"), "journalctl -u oke-init.service"],
+  ])("names %s of the image in %s", async ([unit, name, breaks, text], { node }) => {
+    node.write(`/usr/lib/systemd/system/${unit}`, "[Service]\nExecStart=/usr/bin/oke bootstrap $OKE_EXTRA_ARGS\n");
+    breaks(node);
+    const { evidence, fix } = (await node.examine()).find((each) => each.name === name) ?? {};
+    expect(evidence).toContain(`${unit} bootstraps this node`);
+    expect(`${evidence}; ${fix}`).toContain(text);
   });
 
   test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
@@ -359,3 +385,9 @@ describe("diagnose, special cases", () => {
     expect(slow.find(({ name }) => name === "out-of-time")?.evidence).toMatch(/^kubelet/);
   });
 });
+
+/** A running kubelet without flags, and these in its unit. */
+function withUnitFlags(node: BrokenNode, flags: string): void {
+  node.kubelet("--v=2");
+  node.write("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="${flags}"\n`);
+}

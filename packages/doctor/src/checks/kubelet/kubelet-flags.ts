@@ -1,6 +1,14 @@
 /** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
+
+import { lackOf } from "@ocir-broker/node/config-lack";
 import type { Kubelet } from "@ocir-broker/node/kubelet";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitFileWithFlags } from "@ocir-broker/node/kubelet-unit";
+import {
+  BIN_DIRECTORY_FLAG,
+  CONFIG_FLAG,
+  readKubeletUnit,
+  unitFileWithFlags,
+  unitFlags,
+} from "@ocir-broker/node/kubelet-unit";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
@@ -11,14 +19,22 @@ import { type Finding, finding } from "../../finding.ts";
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
 const USER_SCRIPTS = "/var/lib/cloud/instance/scripts";
 
+/** Units of OKE's images that bootstrap the node without its user data. */
+const BOOTSTRAP_UNITS = ["oke.service", "oke-init.service"];
+const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
 const EXTRA_ARGS = DIAGNOSES["kubelet-extra-args-swallowed"].fix;
+const UNREADY = DIAGNOSES["kubelet-config-missing"].fix;
 
 export const checkKubeletFlags: Check = async (context) => {
   const kubelet = await context.kubelet();
   if (kubelet?.pid === undefined) {
-    const unit = unitFileWithFlags(context.files);
-    const flags = unit === undefined ? "" : `; its flags as in ${unit}`;
-    return [finding("kubelet-not-running", `kubelet.service has no process${flags}`)];
+    const place = unitFileWithFlags(context.files);
+    const flags = place === undefined ? "" : `; its flags as in ${place}`;
+    const bootstrap = bootstrapUnit(context);
+    const log = bootstrap && `; ${bootstrap} bootstraps this node: journalctl -u ${bootstrap}`;
+    const evidence = `kubelet.service has no process${flags}`;
+    return [incomplete(kubelet, evidence, context) ?? finding("kubelet-not-running", `${evidence}${log ?? ""}`)];
   }
   const { distrusted, program } = kubelet;
   const found = flagFindings(kubelet, context);
@@ -35,12 +51,17 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
   const fix = connectAdvice(context.files);
-  if (configPath !== undefined || binDirectory !== undefined) {
-    const missing = configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
-    return [finding("kubelet-flags-incomplete", `${process}: no ${missing}`, { fix })];
+  const half = incomplete(kubelet, process, context);
+  if (half !== undefined) return [half];
+  const place = unitFileWithFlags(context.files);
+  const { config, binDir } = unitFlags(readKubeletUnit(context.files));
+  if (place !== undefined && (config !== undefined || binDir !== undefined)) {
+    const evidence = `${process} has no flags; ${place} has them`;
+    const ofUnit = incomplete({ configPath: config, binDirectory: binDir }, evidence, context);
+    // Otherwise it would not start again.
+    const isReady = config !== undefined && binDir !== undefined && !lackOf({ config, binDir }, context.files, minor);
+    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNREADY })];
   }
-  const unit = unitFileWithFlags(context.files);
-  if (unit !== undefined) return [finding("kubelet-not-restarted", `${process} has no flags; ${unit} has them`)];
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
   const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
   if (script !== undefined) {
@@ -52,5 +73,27 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
       }),
     ];
   }
-  return [finding("kubelet-flags-missing", `${process}: neither flag`, { fix })];
+  const unit = bootstrapUnit(context);
+  if (unit === undefined) return [finding("kubelet-flags-missing", `${process}: neither flag`, { fix })];
+  const forNew = `use the node script, which adds the flags after ${unit} has bootstrapped the node`;
+  return [
+    finding("kubelet-flags-missing", `${process}: neither flag; ${unit} bootstraps this node, without its user data`, {
+      fix: fix === undefined ? forNew : `on this node: ${fix}. For new nodes: ${forNew}`,
+    }),
+  ];
+}
+
+/** Undefined unless there is exactly one of the flags. */
+function incomplete(
+  found: Pick<Kubelet, "configPath" | "binDirectory"> | undefined,
+  evidence: string,
+  { files }: CheckContext,
+): Finding | undefined {
+  if ((found?.configPath === undefined) === (found?.binDirectory === undefined)) return undefined;
+  const missing = found?.configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
+  return finding("kubelet-flags-incomplete", `${evidence}: no ${missing}`, { fix: connectAdvice(files) });
+}
+
+function bootstrapUnit({ files }: CheckContext): string | undefined {
+  return BOOTSTRAP_UNITS.find((unit) => UNIT_FOLDERS.some((folder) => "value" in files.stat(`${folder}/${unit}`)));
 }
