@@ -101,7 +101,7 @@ describe("Handover", () => {
     const hosts = open()
       .load()
       ?.state.tokens.map(({ registryHost }) => registryHost);
-    expect(hosts).toEqual(names.slice(0, 10));
+    expect(hosts).toEqual(names.slice(0, 15));
   });
 
   it.each<[what: string, change: () => void, bootMs: number | undefined, code: string]>([

@@ -75,18 +75,7 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 
   function write(): void {
     pending = undefined;
-    attempt(() => {
-      const state = snapshot();
-      let tokens = state.tokens;
-      let payload = encodeSnapshot(state, momentOf(options));
-      // Drops the less recently used half until the rest fits.
-      while (payload.length > MAX_STATE_BYTES && tokens.length > 0) {
-        tokens = tokens.slice(0, Math.floor(tokens.length / 2));
-        payload = encodeSnapshot({ ...state, tokens }, momentOf(options));
-      }
-      file.write(payload);
-      payload.fill(0);
-    });
+    attempt(() => file.write(encodeSnapshot(snapshot(), momentOf(options), MAX_STATE_BYTES)));
   }
 
   /** Logs only the first failure, and each change of its code. */
@@ -117,7 +106,7 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 
 /**
  * The configuration that an earlier process had in force. Undefined if there is no usable state.
- * Never writes, and never throws: the broker reads the same state later and logs its errors.
+ * Never throws: the broker reads the same state later and logs its errors.
  */
 export function lastConfig(source: StateSource): Config | undefined {
   const path = source.environment["OCIR_BROKER_STATE_FILE"];
@@ -129,11 +118,7 @@ export function lastConfig(source: StateSource): Config | undefined {
 }
 
 function read(file: StateFile, source: StateSource) {
-  const found = file.read();
-  if (found === undefined || "error" in found) return found;
-  const decoded = decodeSnapshot(found.payload, momentOf(source));
-  found.payload.fill(0);
-  return decoded;
+  return file.read((payload) => decodeSnapshot(payload, momentOf(source)));
 }
 
 function momentOf({ clock, bootMs }: StateSource): Moment {

@@ -26,14 +26,16 @@ function after(ms: number, wallJumpMs = 0): Moment {
   return { monotonicMs: 50, bootMs: written.bootMs + ms, wallMs: written.wallMs + ms + wallJumpMs };
 }
 
-function decodeAt(now: Moment, payload = encodeSnapshot(state, written)) {
+const encode = (given: Snapshot, now = written) => encodeSnapshot(given, now, 1_000_000);
+
+function decodeAt(now: Moment, payload = encode(state)) {
   const decoded = decodeSnapshot(payload, now);
   if ("error" in decoded) throw new Error(decoded.error);
   return decoded;
 }
 
 function altered(change: (value: Record<string, unknown>) => void): Buffer {
-  const value = JSON.parse(encodeSnapshot(state, written).toString());
+  const value = JSON.parse(encode(state).toString());
   change(value);
   return Buffer.from(JSON.stringify(value));
 }
@@ -58,7 +60,7 @@ describe("decodeSnapshot", () => {
 
   it("extends no life, whatever time one step of the boot clock hides", () => {
     for (const hiddenMs of [0, BOOT_STEP_MS - 1]) {
-      const payload = encodeSnapshot(state, { ...written, bootMs: written.bootMs - hiddenMs });
+      const payload = encode(state, { ...written, bootMs: written.bootMs - hiddenMs });
       const expiresAtMs = decodeAt(after(60_000 - (BOOT_STEP_MS - 1 - hiddenMs)), payload).state.tokens[0]?.entry
         .expiresAtMs;
       expect(expiresAtMs).toBeLessThanOrEqual(50 + 4_000 + HOUR_MS - written.monotonicMs - 60_000 + hiddenMs);
@@ -84,11 +86,11 @@ describe("decodeSnapshot", () => {
 
   it("returns an empty state", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
-    expect(decodeAt(after(1_000), encodeSnapshot(nothing, written)).state).toEqual(nothing);
+    expect(decodeAt(after(1_000), encode(nothing)).state).toEqual(nothing);
   });
 
   it("refuses a state of another boot", () => {
-    expect(decodeSnapshot(encodeSnapshot(state, written), after(-1))).toEqual({ error: "state-of-another-boot" });
+    expect(decodeSnapshot(encode(state), after(-1))).toEqual({ error: "state-of-another-boot" });
   });
 
   it.each([
@@ -107,6 +109,8 @@ describe("decodeSnapshot", () => {
       altered((v) => Object.assign(v, { tokens: [{ registryHost: "iad.ocir.io" }] })),
       "state-not-valid",
     ],
+    ["is deep", Buffer.from(`{"version":1,"a":${"[".repeat(1_000)}${"]".repeat(1_000)}}`), "state-not-valid"],
+    ["has many objects", altered((v) => Object.assign(v, { a: Array(1_000).fill({}) })), "state-not-valid"],
     ["has an invalid region", altered((v) => Object.assign(v, { region: { id: "" } })), "state-not-valid"],
   ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });

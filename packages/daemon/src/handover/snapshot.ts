@@ -22,6 +22,7 @@ export interface Snapshot {
   readonly region: RegionInfo | undefined;
   /** Encoded by the identity provider. */
   readonly session: Expiring<unknown> | undefined;
+  /** The most recently requested first. */
   readonly tokens: readonly SavedToken[];
 }
 
@@ -54,6 +55,9 @@ export type DecodedSnapshot =
 /** Increase it when a field changes its meaning; state of another version is ignored. */
 const VERSION = 1;
 
+/** A state of 256 tokens has less than 300. V8 needs 30 times the bytes of nested brackets, which would end the daemon. */
+const MAX_BRACKETS = 1_000;
+
 /** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
 const DOUBT_MS = 60_000;
 
@@ -76,14 +80,15 @@ const record = z.object({
 
 const versioned = z.object({ version: z.number() });
 
-export function encodeSnapshot(state: Snapshot, now: Moment): Buffer {
+/** Leaves out the least recently requested tokens if not all fit into `maxBytes`. */
+export function encodeSnapshot(state: Snapshot, now: Moment, maxBytes: number): Buffer {
   const toBootMs = now.bootMs - now.monotonicMs;
   const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>) => ({
     obtainedAtBootMs: obtainedAtMs + toBootMs,
     expiresAtBootMs: expiresAtMs + toBootMs,
   });
   const { source, provider, config, region, session, tokens } = state;
-  const encoded: z.input<typeof record> = {
+  const encoded: z.input<typeof record> & { tokens: unknown[] } = {
     version: VERSION,
     bootMs: now.bootMs,
     wallMs: now.wallMs,
@@ -92,18 +97,21 @@ export function encodeSnapshot(state: Snapshot, now: Moment): Buffer {
     config,
     region,
     session: session && { ...lifeOf(session), session: session.value },
-    tokens: tokens.map(({ registryHost, endpoint, entry }) => ({
-      ...lifeOf(entry),
-      registryHost,
-      endpoint,
-      token: entry.value.reveal(),
-    })),
+    tokens: [],
   };
+  let leftBytes = maxBytes - Buffer.byteLength(JSON.stringify(encoded));
+  for (const { registryHost, endpoint, entry } of tokens) {
+    const token = { ...lifeOf(entry), registryHost, endpoint, token: entry.value.reveal() };
+    leftBytes -= Buffer.byteLength(JSON.stringify(token)) + ",".length;
+    if (leftBytes < 0) break;
+    encoded.tokens.push(token);
+  }
   return Buffer.from(JSON.stringify(encoded));
 }
 
 /** Omits expired values. The caller checks the session, and whether a host may still have a token. */
 export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
+  if (bracketsIn(payload) > MAX_BRACKETS) return { error: "state-not-valid" };
   const value = parseJson(payload.toString("utf8"));
   const { data } = record.safeParse(value);
   if (data === undefined) {
@@ -137,6 +145,13 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
     ageMs,
     isAgeDoubtful: Math.abs(now.wallMs - data.wallMs - ageMs) > DOUBT_MS,
   };
+}
+
+/** Counts those in texts too. */
+function bracketsIn(payload: Buffer): number {
+  let count = 0;
+  for (const byte of payload) if (byte === 0x5b || byte === 0x7b) count += 1;
+  return count;
 }
 
 interface Life {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -31,8 +32,7 @@ const write = (text: string) => createStateFile(path).write(Buffer.from(text));
 
 /** Reads as the next process does. */
 function read(): unknown {
-  const found = createStateFile(path).read();
-  return found !== undefined && "payload" in found ? found.payload.toString() : found;
+  return createStateFile(path).read(String);
 }
 
 describe("StateFile", () => {
@@ -43,6 +43,16 @@ describe("StateFile", () => {
     expect(readdirSync(directory)).toEqual(["state"]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readFileSync(path).subarray(32).toString()).toBe("two");
+  });
+
+  it("is read by one process at most if that process is killed, and again if it is not", () => {
+    write("one");
+    const killed = createStateFile(path).read(() => readdirSync(directory));
+    expect(killed).toEqual(["state.reading"]);
+    expect([read(), read()]).toEqual(["one", "one"]);
+    renameSync(path, `${path}.reading`);
+    expect(read()).toBeUndefined();
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   it("removes the file", () => {

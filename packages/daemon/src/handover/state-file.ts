@@ -1,6 +1,6 @@
 /**
  * Stores bytes that outlive the process, in one file on a tmpfs. A write goes to another name and is then renamed, so that a
- * kill during a write leaves the previous file.
+ * kill during a write leaves the previous file. A read does the same, so that a file that ends the process is read once.
  *
  * Does not interpret the bytes. Throws errors of node:fs.
  */
@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
-/** A state has at most 256 tokens of about 4 KiB. */
+/** 256 tokens of about 4 KiB, as OCIR issues them, or 31 of the size that Oracle's API allows. */
 export const MAX_STATE_BYTES = 1024 * 1024;
 
 /** linux/magic.h. */
@@ -34,8 +34,8 @@ type StateError =
   | "state-broken";
 
 export interface StateFile {
-  /** Undefined if there is no file. */
-  read(): { readonly payload: Buffer } | { readonly error: StateError } | undefined;
+  /** Undefined if there is no file. If `use` ends the process, the next read removes the file. */
+  read<T>(use: (payload: Buffer) => T): T | { readonly error: StateError } | undefined;
   /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
   write(payload: Buffer): void;
   remove(): void;
@@ -47,42 +47,55 @@ export function createStateFile(path: string): StateFile {
     throw Object.assign(new Error("the state's folder is not on a tmpfs"), { code: "state-on-disk" });
   }
   const next = `${path}.new`;
+  const reading = `${path}.reading`;
   return {
-    read() {
-      const bytes = readOwnFile(path);
-      if (!Buffer.isBuffer(bytes)) return bytes;
-      const payload = bytes.subarray(DIGEST_BYTES);
-      return bytes.subarray(0, DIGEST_BYTES).equals(digestOf(payload)) ? { payload } : { error: "state-broken" };
+    read(use) {
+      rmSync(reading, { recursive: true, force: true });
+      if (!renameIfThere(path, reading)) return undefined;
+      try {
+        const bytes = readOwnFile(reading);
+        if (!Buffer.isBuffer(bytes)) return bytes;
+        const payload = bytes.subarray(DIGEST_BYTES);
+        return bytes.subarray(0, DIGEST_BYTES).equals(digestOf(payload)) ? use(payload) : { error: "state-broken" };
+      } finally {
+        renameSync(reading, path);
+      }
     },
 
     write(payload) {
       if (payload.length > MAX_STATE_BYTES) throw new RangeError("the state is too large");
-      const bytes = Buffer.concat([digestOf(payload), payload]);
       // A killed process may have left one.
-      rmSync(next, { force: true });
+      rmSync(next, { recursive: true, force: true });
       try {
-        writeFileSync(next, bytes, { flag: "wx", mode: 0o600 });
+        writeFileSync(next, Buffer.concat([digestOf(payload), payload]), { flag: "wx", mode: 0o600 });
         renameSync(next, path);
       } catch (error) {
         rmSync(next, { force: true });
         throw error;
-      } finally {
-        bytes.fill(0);
       }
     },
 
-    remove: () => rmSync(path, { force: true }),
+    remove: () => rmSync(path, { recursive: true, force: true }),
   };
 }
 
+function renameIfThere(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
 /** Follows no link, waits for no pipe, and reads no more than the limit. */
-function readOwnFile(path: string): Buffer | { readonly error: StateError } | undefined {
+function readOwnFile(path: string): Buffer | { readonly error: StateError } {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT") return undefined;
     if (code === "ELOOP" || code === "ENXIO") return { error: "state-foreign" };
     throw error;
   }
