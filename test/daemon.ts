@@ -60,7 +60,11 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
       ...(options.serviceAccounts && { serviceAccounts: { ...cluster, ...options.serviceAccounts } }),
       sockets: { credentials: credentialsSocket, health: healthSocket },
       ...(options.deadline === undefined ? {} : { request: { deadline: options.deadline } }),
-      registries: { prefetch: options.prefetch ?? [], endpoints: Object.fromEntries(endpoints) },
+      registries: {
+        prefetch: options.prefetch ?? [],
+        extraHosts: options.registryHosts,
+        endpoints: Object.fromEntries(endpoints),
+      },
       metadata: { baseUrl: simulator.metadataUrl.href },
       auth: { endpoint: simulator.authUrl.origin },
       metrics: { textfile: join(directory, "ocir_broker.prom") },

@@ -79,7 +79,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
       totalMs: HOUR_MS,
     });
   const send = sender(simulator.clusterCaCertificate);
-  const registries = { isAllowed: () => true, endpointOf: () => simulator.registryUrl };
+  const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };
   const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
   const wallMs = () => clock.wallMs();
   const cluster = createCluster({ api: server, audience: undefined, pod: "pod-1", wallMs, deadline: endless });

@@ -16,11 +16,11 @@ export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
   readonly retryable: boolean;
 
-  constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions) {
+  constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions & { readonly retryable?: boolean }) {
     super(`${host}: ${code}`, options);
     this.name = "UpstreamError";
     this.code = code;
-    this.retryable = UPSTREAM_ERRORS[code].retryable;
+    this.retryable = options?.retryable ?? UPSTREAM_ERRORS[code].retryable;
   }
 }
 

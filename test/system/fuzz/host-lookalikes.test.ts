@@ -101,7 +101,7 @@ it(`no token for ${NAMES} look-alikes, and one for each real name among them`, a
   const answer = createKubeletCredentials({
     clock: { monotonicMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) },
     deadlineMs: 1_000,
-    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+    registries: { isAllowed, isExpected: () => true, endpointOf: (host) => new URL(`https://${host}`) },
     pullTokens: {
       get: async (host) => {
         asked.push(host);

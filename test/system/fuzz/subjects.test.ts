@@ -122,7 +122,7 @@ it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, a
   const serviceAccounts = createServiceAccountCache({
     ...{ clock, random, keys, exchange, audience: undefined, longestTokenLifeMs: HOUR_MS },
     sendTo: () => cloud.send,
-    registries: { isAllowed: () => true, endpointOf: (host) => new URL(`https://${host}`) },
+    registries: { isAllowed: () => true, isExpected: () => true, endpointOf: (host) => new URL(`https://${host}`) },
   });
   const ofNode = new Secret(`${part({})}.${part({ sub: NODE })}.c2ln`);
   const pullsOf = (select: "all" | "annotated") =>

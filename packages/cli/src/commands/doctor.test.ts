@@ -47,8 +47,8 @@ describe("ocir-broker doctor", () => {
     expect(run.stderr).not.toContain("secret");
   });
 
-  test("accepts a registry that the configuration names only for prefetching", async () => {
-    const { args } = makeEmptyNode({ registries: { prefetch: ["mirror.test"] } });
+  test("accepts a registry that the configuration trusts", async () => {
+    const { args } = makeEmptyNode({ registries: { extraHosts: ["mirror.test"] } });
     expect((await runCommand("doctor", ...args, "mirror.test/acme/web")).stdout).not.toContain(
       "the registry is not Oracle",
     );

@@ -73,7 +73,13 @@ describe("loadLenientConfig", () => {
 
   it.each([
     ["trusts no certificate", "narrows trust", "upstream: {caFile: /etc/ca.pem}", "upstream: {caFile: /dev/null}"],
-    ["uses no identity", "names one", "identity:\n  provider: none", "identity: {provider: none}"],
+    ["uses no identity", "names one", "identity:\n  provider: user", "identity: {provider: none}"],
+    ["uses no identity", "names one in quotes", '"identity":\n  provider: user', "identity: {provider: none}"],
+    ["uses no identity", "names one in flow style", "{ identity: {provider: user}", "identity: {provider: none}"],
+    ["uses no identity", "has an escape", '"\\x69dentity": {provider: user}', "identity: {provider: none}"],
+    ["uses no identity", "has an alias", "a: &a identity\n*a : {provider: user}", "identity: {provider: none}"],
+    ["uses no identity", "has a merge key", "<<: {log: {}}", "identity: {provider: none}"],
+    ["uses the default identity", "names it in a comment", "log: {}\n  # identity: {}", "{}"],
   ])("%s if a file that cannot be parsed %s", (_what, _if, text, inForce) => {
     writeFileSync(path, `${text}\nregistries: [`);
     const { config, ...rest } = loadLenientConfig({ path, environment: {} });

@@ -64,9 +64,14 @@ function withoutFile(
   const defaults = configSchema.parse({
     ...source.defaults,
     ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
-    ...(/^\s*identity\b/m.test(text) ? { identity: { provider: NO_IDENTITY } } : {}),
+    ...(mayNameIdentity(text) ? { identity: { provider: NO_IDENTITY } } : {}),
   });
   return { config: withEnvironment(defaults, source), inForce: "defaults", configError };
+}
+
+/** In any spelling, or hidden by an escape, an anchor, an alias or a merge key. */
+function mayNameIdentity(text: string): boolean {
+  return /identity|\\|(?:^|[\s[{,])[&*]\S|<</im.test(text.replaceAll(/^\s*#.*$/gm, ""));
 }
 
 function withEnvironment(file: Config, { environment }: ConfigSource): Config {

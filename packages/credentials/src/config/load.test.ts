@@ -70,7 +70,7 @@ describe("checkConfig", () => {
     {
       registries: {
         extraHosts: ["registry.example:5000", "localhost"],
-        endpoints: { "a.ocir.io": "http://127.0.0.1:1" },
+        endpoints: { "iad.ocir.io": "http://127.0.0.1:1" },
       },
     },
     { user: { configFile: "~/oci/config" } },
@@ -125,6 +125,16 @@ surprise: 1
     [
       'registries: { endpoints: { iad.ocir.io: "https://mirror.example/base" } }',
       'line 1: registries.endpoints.iad.ocir.io: must be a URL without a path (got "https://mirror.example/base")',
+    ],
+    [
+      "registries: {prefetch: [iad.ocir.io, iad.ocri.io]}",
+      "line 1: registries.prefetch.1: is not a registry of Oracle's; if you trust it, add the line " +
+        '"extraHosts: [iad.ocri.io]" under "registries:" (got "iad.ocri.io")',
+    ],
+    [
+      "registries: {endpoints: {mirror.example: 'https://x'}}",
+      "line 1: registries.endpoints.mirror.example: is not a registry of Oracle's; if you trust it, add the line " +
+        '"extraHosts: [mirror.example]" under "registries:" (got "https://x")',
     ],
     [
       "identityDomain: {url: 'http://127.0.0.1'}",

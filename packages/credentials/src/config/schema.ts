@@ -2,6 +2,7 @@
  * The configuration's schema: every key with type, default, check and description; the larger sections are in …-section.ts. JSON
  * Schema, reference page, man page and example are generated from it.
  */
+import { regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
 import { duration } from "./duration.ts";
@@ -15,6 +16,25 @@ const socketPath = z
   .string("must be a path")
   // sun_path holds 108 bytes including the terminator; a longer path would be cut silently.
   .regex(/^\/[^\0]{1,106}$/, "must be an absolute path of at most 107 characters");
+
+interface NamedHosts {
+  readonly prefetch?: readonly string[] | undefined;
+  readonly extraHosts: readonly string[];
+  readonly endpoints: Readonly<Record<string, string>>;
+}
+
+/** A typing error must not send signed requests to a stranger, so only `extraHosts` makes another host trusted. */
+function refuseUntrusted({ value: { prefetch = [], extraHosts, endpoints }, issues }: z.core.ParsePayload<NamedHosts>) {
+  const named: [string, PropertyKey[]][] = [
+    ...prefetch.map((host, at): [string, PropertyKey[]] => [host, ["prefetch", at]]),
+    ...Object.keys(endpoints).map((host): [string, PropertyKey[]] => [host, ["endpoints", host]]),
+  ];
+  for (const [host, path] of named) {
+    if (regionNameIn(host) !== undefined || extraHosts.includes(host)) continue;
+    const message = `is not a registry of Oracle's; if you trust it, add the line "extraHosts: [${host}]" under "registries:"`;
+    issues.push({ code: "custom", message, path, input: host });
+  }
+}
 
 export const configSchema = z.strictObject(
   {
@@ -50,12 +70,17 @@ export const configSchema = z.strictObject(
       extraHosts: z
         .array(registryHost, "must be a list of registry hosts")
         .default([])
-        .describe("Further registry hosts that get tokens, besides Oracle's own names; with the port if there is one."),
+        .describe(
+          "Further registry hosts that get tokens, besides Oracle's own names; with the port if there is one. " +
+            "Name here those of prefetch and endpoints too, if they are not Oracle's.",
+        ),
       endpoints: z
         .record(registryHost, registryEndpoint, "must map registry hosts to URLs")
         .default({})
         .describe("Maps a registry host to a base URL, for a registry that is not at the address of its name."),
-    }).prefault({}),
+    })
+      .check(refuseUntrusted)
+      .prefault({}),
     metadata: section({
       baseUrl: endpoint
         .optional()

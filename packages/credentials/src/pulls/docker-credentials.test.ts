@@ -13,7 +13,7 @@ function setUp() {
   const answer = createDockerCredentials({
     clock,
     deadlineMs: 15_000,
-    registries: { isAllowed, endpointOf: () => new URL("https://x") },
+    registries: { isAllowed, isExpected: () => true, endpointOf: () => new URL("https://x") },
     tokens: { get },
   });
   return { clock, get, isAllowed, ask: (text: string) => answer(Buffer.from(text)) };

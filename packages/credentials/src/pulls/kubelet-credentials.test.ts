@@ -24,7 +24,7 @@ function setUp() {
   const answer = createKubeletCredentials({
     clock,
     deadlineMs: 15_000,
-    registries: { isAllowed: (host) => host === HOST, endpointOf: () => new URL("https://x") },
+    registries: { isAllowed: (host) => host === HOST, isExpected: () => true, endpointOf: () => new URL("https://x") },
     pullTokens: {
       get: async (host, _serviceAccount, options) => ({ ...(await parts.get(host, options)), identity: "node" }),
     },

@@ -21,7 +21,7 @@ function createTokens(isSigned: boolean) {
     keys: { isSigned: async () => isSigned },
     exchange: { exchange: async () => ({ value: session, obtainedAtMs: 0, expiresAtMs: LIFE_S * 1_000 }) },
     sendTo: () => async () => ({ status: 200, headers: {}, body, sentAtMs: 0, serverDateMs: undefined }),
-    registries: { isAllowed: () => true, endpointOf: () => new URL("https://registry.test") },
+    registries: { isAllowed: () => true, isExpected: () => true, endpointOf: () => new URL("https://registry.test") },
   });
   return { clock, serviceAccounts };
 }

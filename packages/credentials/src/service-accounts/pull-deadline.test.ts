@@ -45,7 +45,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
     keys: { isSigned: async () => sleep(keysMs, clock).then(() => true) },
     exchange: { exchange },
     sendTo: () => send,
-    registries: { isAllowed: () => true, endpointOf: () => new URL("https://registry.test") },
+    registries: { isAllowed: () => true, isExpected: () => true, endpointOf: () => new URL("https://registry.test") },
   });
   const token = new Secret(jwtOf(podClaims(clock.wallMs() + LIFE_MS)));
 

@@ -58,7 +58,7 @@ function start(settings: object = {}): void {
     refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
     sendTo: () => send,
-    registries: createRegistries(config, { get: unused }),
+    registries: createRegistries(config, { get: unused, peek: () => undefined }),
   });
   onTestFinished(() => started.close());
   serviceAccounts = started;
@@ -165,7 +165,7 @@ describe("createServiceAccountCache", () => {
     const reading = Promise.withResolvers<void>();
     const cache = createServiceAccountCache({
       ...{ clock: now, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIMIT_MS, sendTo: () => unused },
-      registries: createRegistries(configSchema.parse({}), { get: unused }),
+      registries: createRegistries(configSchema.parse({}), { get: unused, peek: () => undefined }),
       exchange: { exchange: unused },
       keys: {
         isSigned: (_token, signal) =>

@@ -26,7 +26,7 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
 function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } = {}) {
   const clock = createFakeClock();
-  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0 };
+  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0, hasDns: true };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider = {
@@ -46,6 +46,7 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
     if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
     sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
     if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
+    if (!cloud.hasDns) throw new UpstreamError("name-not-resolved", request.url.host);
     return {
       status: cloud.status,
       headers: { "content-type": "application/json" },
@@ -58,7 +59,7 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
   }
 
   const deadlineMs = options.deadlineMs ?? 15_000;
-  const config = configSchema.parse({});
+  const config = configSchema.parse({ registries: { prefetch: [HOST] } });
   const caches = createCaches(provider, { config, clock, random: () => 0.5, deadlineMs, sendTo: () => send });
   const { sessions, tokens } = caches;
   onTestFinished(caches.close);
@@ -88,6 +89,18 @@ describe("createTokenCache", () => {
       await expect(refused).rejects.toMatchObject({ code: "registry-foreign", retryable: false });
     await clock.advance(MINUTE_MS);
     expect(counts).toEqual({ sessions: 0, tokens: 0 });
+  });
+
+  it("tries a name that is not resolved once, and an expected one as long as the request may wait", async () => {
+    const { clock, cloud, counts, get, tokens } = setUp();
+    cloud.hasDns = false;
+    const failure = { code: "name-not-resolved" };
+    await expect(tokens.get("xx-1a-1.ocir.io", { waitMs: 15_000 })).rejects.toMatchObject(failure);
+    expect(counts.tokens).toBe(1);
+    const expected = expect(get()).rejects.toMatchObject(failure);
+    await clock.advance(15_000);
+    await expected;
+    expect(counts.tokens).toBeGreaterThan(4);
   });
 
   it("lets an attempt take as long as the request's deadline", async () => {

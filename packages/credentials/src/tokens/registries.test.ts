@@ -3,7 +3,7 @@ import { expect, it, vi } from "vitest";
 import { configOf } from "../../test/config.ts";
 import { createRegistries, isAllowedNow } from "./registries.ts";
 
-const homeRegion = { get: () => Promise.reject(new Error("no region")) };
+const homeRegion = { get: () => Promise.reject(new Error("no region")), peek: () => undefined };
 
 it("Registries allows only the hosts of the current configuration", () => {
   const registries = createRegistries(configOf("registries: {extraHosts: [a.example]}"), homeRegion);
@@ -17,26 +17,27 @@ it("Registries allows hosts in a realm unknown to the SDK only once it has learn
   const value: RegionInfo = { id: "xx-new-1", key: "xnw", realmKey: "oc99", realmDomain: "example-cloud.test" };
   const entry = { value, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY };
   const get = vi.fn(async () => ({ entry, outcome: "hit" as const }));
-  const registries = createRegistries(configOf({}), { get });
+  const registries = createRegistries(configOf({}), { get, peek: () => entry });
   const own = "ocir.xx-new-1.oci.example-cloud.test";
   get.mockRejectedValueOnce(new Error("no region"));
   expect(await isAllowedNow(registries, own)).toBe(false);
   expect(await registries.isAllowed(own, 0)).toBe(true);
   expect(await registries.isAllowed("ocir.xx-new-1.oci.other-cloud.test", 0)).toBe(false);
+  expect(["xnw.ocir.io", own, "iad.ocir.io"].map(registries.isExpected)).toEqual([true, true, false]);
 });
 
 it("Registries reports hosts whose address changed", () => {
   const endpoints = {
-    "a.ocir.io": "https://a.example",
-    "b.ocir.io": "https://b.example",
-    "c.ocir.io": "https://c.example",
+    "aaa.ocir.io": "https://a.example",
+    "bbb.ocir.io": "https://b.example",
+    "ccc.ocir.io": "https://c.example",
   };
   const registries = createRegistries(configOf({ registries: { endpoints } }), homeRegion);
-  const { "a.ocir.io": _gone, ...others } = endpoints;
-  const next = { ...others, "b.ocir.io": "https://b2.example", "d.ocir.io": "https://d.example" };
+  const { "aaa.ocir.io": _gone, ...others } = endpoints;
+  const next = { ...others, "bbb.ocir.io": "https://b2.example", "ddd.ocir.io": "https://d.example" };
   const moved = registries.applyConfig(configOf({ registries: { endpoints: next } }));
-  expect(moved.sort()).toEqual(["a.ocir.io", "b.ocir.io", "d.ocir.io"]);
-  expect(registries.endpointOf("a.ocir.io").href).toBe("https://a.ocir.io/");
-  expect(registries.endpointOf("b.ocir.io").href).toBe("https://b2.example/");
-  expect(registries.endpointOf("c.ocir.io").href).toBe("https://c.example/");
+  expect(moved.sort()).toEqual(["aaa.ocir.io", "bbb.ocir.io", "ddd.ocir.io"]);
+  expect(registries.endpointOf("aaa.ocir.io").href).toBe("https://aaa.ocir.io/");
+  expect(registries.endpointOf("bbb.ocir.io").href).toBe("https://b2.example/");
+  expect(registries.endpointOf("ccc.ocir.io").href).toBe("https://c.example/");
 });

@@ -7,12 +7,14 @@
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
-import { createHostRules } from "@ocir-broker/ocir/host-rules";
+import { createHostRules, regionNameIn } from "@ocir-broker/ocir/host-rules";
 import type { Config } from "../config/schema.ts";
 
 export interface Registries {
   /** Rejects if the home region is needed and not available within `waitMs`. */
   isAllowed(registryHost: string, waitMs: number): boolean | Promise<boolean>;
+  /** Whether the configuration names it, or it is a name of the home region: so it exists, unlike an image's mistyped one. */
+  isExpected(registryHost: string): boolean;
   /** Base URL of a registry host. */
   endpointOf(registryHost: string): URL;
 }
@@ -33,8 +35,9 @@ const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
 export function createRegistries(
   config: Registered,
-  homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get">,
+  homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">,
 ): LiveRegistries {
+  let { registries } = config;
   let endpoints = endpointsOf(config);
   let isKnownHost = hostRulesOf(config);
   let isInHomeRealm: ((registryHost: string) => boolean) | undefined;
@@ -51,9 +54,17 @@ export function createRegistries(
       if (!LONG_HOST_FORM.test(registryHost)) return false;
       return isInHomeRealm === undefined ? isHomeRealmHost(registryHost, waitMs) : isInHomeRealm(registryHost);
     },
+    isExpected(registryHost) {
+      const region = homeRegion.peek(HOME_REGION)?.value;
+      const regionName = regionNameIn(registryHost);
+      const isOfHomeRegion = region !== undefined && (regionName === region.id || regionName === region.key);
+      const { prefetch = [], extraHosts } = registries;
+      return isOfHomeRegion || endpoints.has(registryHost) || [...prefetch, ...extraHosts].includes(registryHost);
+    },
     endpointOf: (registryHost) => new URL(endpoints.get(registryHost) ?? `https://${registryHost}`),
     applyConfig(next) {
       const before = endpoints;
+      ({ registries } = next);
       endpoints = endpointsOf(next);
       isKnownHost = hostRulesOf(next);
       const named = new Set([...before.keys(), ...endpoints.keys()]);
@@ -75,8 +86,6 @@ function endpointsOf({ registries }: Registered): Map<string, string> {
   return new Map(Object.entries(registries.endpoints));
 }
 
-/** Allows the known realms, and every host that the configuration names as a registry. */
-function hostRulesOf({ registries }: Registered): (registryHost: string) => boolean {
-  const extraHosts = [...registries.extraHosts, ...(registries.prefetch ?? []), ...Object.keys(registries.endpoints)];
+function hostRulesOf({ registries: { extraHosts } }: Registered): (registryHost: string) => boolean {
   return createHostRules({ realmDomains: knownRealmDomains(), extraHosts });
 }

@@ -116,7 +116,7 @@ it("a broker that cannot read its configuration serves the same tokens after eve
 });
 
 it("a restarted broker does not keep the token of a registry host that is no longer named", async () => {
-  const named = (host: string) => ({ endpoints: { [host]: simulator.registryUrl.href } });
+  const named = (host: string) => ({ extraHosts: [host], endpoints: { [host]: simulator.registryUrl.href } });
   await warmed((await start(named("gone.example"))).broker, ["gone.example"]);
   const { broker } = await start(named("other.example"));
   expect(broker.health.details().registries).toEqual({});

@@ -51,7 +51,7 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     homeRegion: cacheOf("region"),
     sessions: cacheOf<SigningSession>("session"),
     tokens: cacheOf<Secret>("token"),
-    registries: { isAllowed, endpointOf: (host) => new URL(`https://${host}`) },
+    registries: { isAllowed, isExpected: () => true, endpointOf: (host) => new URL(`https://${host}`) },
   };
   const remembered = (registryHost: string, endpoint = `https://${registryHost}/`) => ({
     registryHost,

@@ -39,7 +39,11 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
   const dispatcher = createUpstreamDispatcher({ ...LIMITS, caCertificates, proxy });
   const send = createSendRequest({ dispatcher, clock, totalMs: UPSTREAM_MS });
   const endpointOf = (host: string) => new URL(`https://${host}`);
-  const ways: TokenWays = { clock, sendTo: () => send, registries: { isAllowed: isRegistry, endpointOf } };
+  const ways: TokenWays = {
+    clock,
+    sendTo: () => send,
+    registries: { isAllowed: isRegistry, isExpected: () => true, endpointOf },
+  };
 
   if (identity.kind === "service-account") {
     const exchange = identity.exchange.kind === "oke" ? oke() : domain(identity.exchange);
