@@ -18,6 +18,10 @@ export const PULL_SECRET_ERRORS = {
     "the API server refuses the Secret",
     "look for a quota or an admission policy in the namespace; the controller's log has the reason",
   ),
+  "secret-too-large": permanent(
+    "the tokens do not fit into a Secret, which holds 1 MiB",
+    "name fewer registries in one resource",
+  ),
   "service-account-missing": permanent(
     "the namespace has no service account of this name",
     "create it: kubectl create serviceaccount",

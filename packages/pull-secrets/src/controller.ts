@@ -204,7 +204,7 @@ class Controller {
         if (this.#signal.aborted) return;
         const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
         const { retryable, retryAfterMs } = retryHintOf(error);
-        this.#options.say(`${key}: ${describeRefusal(error instanceof PullSecretError ? error.cause : error)}`);
+        this.#options.say(`${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`);
         settle(action.kind, { failure, retryable, retryAfterMs });
       }
     }

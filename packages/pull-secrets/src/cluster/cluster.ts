@@ -60,6 +60,7 @@ export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterO
       const { namespace, name } = resource;
       const path = `/api/v1/namespaces/${namespace}/secrets/${name}?fieldManager=${MANAGER}`;
       const body = secretManifest(resource, content);
+      if (body === undefined) throw new PullSecretError("secret-too-large", name);
       try {
         return await api.send({ method: "PATCH", path, patch: "apply", body, signal: limited(signal) });
       } catch (error) {

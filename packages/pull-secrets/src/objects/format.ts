@@ -6,7 +6,7 @@ export type Format = (typeof FORMATS)[number];
 
 export interface FormatFields {
   readonly labels: Readonly<Record<string, string>>;
-  /** Values as text. */
+  /** Values as text, or all in base64. */
   readonly data: Readonly<Record<string, string>>;
 }
 
@@ -28,21 +28,31 @@ export function fieldsOf(formats: readonly Format[], host: string, credentials: 
   };
 }
 
-/** The formats with all of their fields, and whether other formats have some of theirs or wrong ones. */
+/**
+ * The formats with all of their fields, and whether other formats have some of theirs or wrong ones.
+ *
+ * @param found labels, and data in base64. Looked up only, because a tenant's may have 100 000 keys.
+ */
 export function formatsIn(
-  fields: FormatFields,
+  found: FormatFields,
   host: string,
   credentials: RegistryCredentials,
 ): { readonly formats: readonly Format[]; readonly isWhole: boolean } {
   const matches = FORMATS.map((format) => {
     const { labels, data } = FIELDS[format](host, credentials);
-    const expected = [...Object.entries(labels), ...Object.entries(data)];
-    const found = { ...fields.labels, ...fields.data };
-    const isThere = expected.every(([key, value]) => found[key] === value);
-    return { format, isThere, isWhole: isThere || expected.every(([key]) => found[key] === undefined) };
+    const pairs = [
+      ...Object.entries(labels).map(([key, value]) => [found.labels[key], value]),
+      ...Object.entries(data).map(([key, value]) => [found.data[key], toBase64(value)]),
+    ];
+    const isThere = pairs.every(([value, expected]) => value === expected);
+    return { format, isThere, isWhole: isThere || pairs.every(([value]) => value === undefined) };
   });
   return {
     formats: matches.filter(({ isThere }) => isThere).map(({ format }) => format),
     isWhole: matches.every(({ isWhole }) => isWhole),
   };
+}
+
+export function toBase64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }

@@ -26,6 +26,16 @@ describe("readSecret", () => {
     expect(readSecret(changed)).toMatchObject({ kind: "ours", content: { subject: "?", tokens: new Map() } });
   });
 
+  it("returns as many tokens as secretManifest writes, which is undefined if the API server would refuse their size", () => {
+    const tokens = (bytes: number) => {
+      const token = { ...TOKEN, token: new Secret("t".repeat(bytes)) };
+      return new Map(Array.from({ length: 16 }, (_, index) => [`${index}.ocir.io`.padStart(253, "x"), token]));
+    };
+    const content = { ...CONTENT, tokens: tokens(27_000) };
+    expect(readSecret(manifest(content))).toEqual({ kind: "ours", content });
+    expect(manifest({ ...CONTENT, tokens: tokens(28_000) })).toBeUndefined();
+  });
+
   it("finds no subject if a format has lost its label, lacks a key, or has another token", () => {
     const changes: ((secret: ReturnType<typeof manifest>) => void)[] = [
       ({ metadata }) => delete metadata.labels["argocd.argoproj.io/secret-type"],

@@ -6,7 +6,7 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { bearerCredentials, type RegistryCredentials } from "@ocir-broker/protocol/auth";
 import * as z from "zod";
-import { type Format, type FormatFields, fieldsOf, formatsIn } from "./format.ts";
+import { type Format, fieldsOf, formatsIn, toBase64 } from "./format.ts";
 import type { IssuedToken } from "./issued-token.ts";
 import { API_VERSION, KIND, MANAGER, type PullSecret, TOKENS_ANNOTATION } from "./pull-secret.ts";
 
@@ -30,19 +30,31 @@ const TYPE = "kubernetes.io/dockerconfigjson";
 const DATA_KEY = ".dockerconfigjson";
 const LABEL = "app.kubernetes.io/managed-by";
 
-const secretObject = z.object({
-  metadata: z.object({
-    labels: z.record(z.string(), z.string()).default({}),
-    annotations: z.record(z.string(), z.string()).default({}),
-    ownerReferences: z.array(z.object({ kind: z.string(), uid: z.string() })).default([]),
-    managedFields: z
-      .array(z.object({ manager: z.string().default(""), fieldsV1: z.record(z.string(), z.unknown()).default({}) }))
-      .default([]),
-  }),
-  type: z.string(),
-  immutable: z.boolean().default(false),
-  data: z.record(z.string(), z.string()).default({}),
-});
+/** The API server's limit for the values of a Secret, before base64. */
+const MAX_SECRET_BYTES = 1_048_576;
+/** The chart's definition allows as many. */
+const MAX_HOSTS = 16;
+/** Enough for that many hosts of 253 characters. */
+const MAX_ANNOTATION_CHARACTERS = 8_192;
+
+/**
+ * The API server has checked the types. Not validated again, because a tenant chooses how many keys there are: only those that are
+ * needed are looked at.
+ */
+interface SecretObject {
+  readonly metadata: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { readonly kind: string; readonly uid: string }[];
+    readonly managedFields?: readonly {
+      readonly manager?: string;
+      readonly fieldsV1?: Readonly<Record<string, unknown>>;
+    }[];
+  };
+  readonly type?: string;
+  readonly immutable?: boolean;
+  readonly data?: Readonly<Record<string, string>>;
+}
 
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 
@@ -51,32 +63,41 @@ const annotation = z.object({
   tokens: z.record(z.string(), z.object({ fetched: time, expires: time, renew: time })),
 });
 
-const dockerConfig = z.object({ auths: z.record(z.string(), z.object({ password: z.string() })) });
+/** One registry in `.dockerconfigjson`, exactly as `authEntry` writes it. */
+const ENTRY = String.raw`"[^"\\]{1,253}":\{"username":"\w+","password":"[\w.=-]+","auth":"[\w+/=]+"\}`;
+/** JSON.parse makes a hundred times as much of other texts as of ours. */
+const OURS = new RegExp(`^\\{"auths":\\{(?:${ENTRY}(?:,${ENTRY}){0,${MAX_HOSTS - 1}})?\\}\\}$`);
 
 export function readSecret(object: unknown): KnownSecret {
-  const { data: secret } = secretObject.safeParse(object);
-  const why = secret === undefined ? "it cannot be read" : whyForeign(secret);
-  if (secret === undefined || why !== undefined) return { kind: "foreign", why: why ?? "" };
-  const owner = secret.metadata.ownerReferences.find(({ kind }) => kind === KIND);
-  const times = annotation.safeParse(parseJson(secret.metadata.annotations[TOKENS_ANNOTATION] ?? "")).data;
-  const text = Buffer.from(secret.data[DATA_KEY] ?? "", "base64").toString();
-  const auths = dockerConfig.safeParse(parseJson(text)).data?.auths ?? {};
+  const secret = object as SecretObject;
+  const why = whyForeign(secret);
+  if (why !== undefined) return { kind: "foreign", why };
+  const { labels = {}, annotations, ownerReferences } = secret.metadata;
+  const { data = {} } = secret;
+  const owner = ownerReferences?.find(({ kind }) => kind === KIND);
+  const times = timesIn(annotations?.[TOKENS_ANNOTATION]);
+  const auths = authsIn(data[DATA_KEY]);
   const tokens = new Map<string, IssuedToken>();
   for (const [host, { fetched, expires, renew }] of Object.entries(times?.tokens ?? {})) {
-    const token = auths[host]?.password;
+    const token = auths?.[host]?.password;
     if (token === undefined) continue;
     tokens.set(host, { token: new Secret(token), fetchedAtMs: fetched, expiresAtMs: expires, renewAtMs: renew });
   }
-  const { formats, isWhole } = formatsIn(fieldsIn(secret), ...soleLogin(tokens));
+  const { formats, isWhole } = formatsIn({ labels, data }, ...soleLogin(tokens));
   // An entry without its times, or an incomplete format, belongs to no subject, so it is replaced.
-  const isKnown = isWhole && Object.keys(auths).every((host) => tokens.has(host));
+  const isKnown = isWhole && auths !== undefined && Object.keys(auths).every((host) => tokens.has(host));
   const subject = isKnown ? (times?.subject ?? "") : UNKNOWN_SUBJECT;
   return { kind: "ours", content: { subject, ownerUid: owner?.uid ?? "", tokens, formats } };
 }
 
-function fieldsIn({ metadata: { labels }, data }: z.infer<typeof secretObject>): FormatFields {
-  const texts = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString()]);
-  return { labels, data: Object.fromEntries(texts) };
+function timesIn(text = ""): z.infer<typeof annotation> | undefined {
+  return text.length > MAX_ANNOTATION_CHARACTERS ? undefined : annotation.safeParse(parseJson(text)).data;
+}
+
+/** Undefined unless it is exactly as we write it. */
+function authsIn(base64 = ""): Readonly<Record<string, { readonly password: string }>> | undefined {
+  const text = Buffer.from(base64, "base64").toString();
+  return OURS.test(text) ? JSON.parse(text).auths : undefined;
 }
 
 /** The login of the only token, or empty. */
@@ -88,18 +109,20 @@ function soleLogin(tokens: SecretContent["tokens"]): [host: string, credentials:
 const UNKNOWN_SUBJECT = "?";
 const NO_LOGIN: RegistryCredentials = { username: "", password: "" };
 
-function whyForeign(secret: z.infer<typeof secretObject>): string | undefined {
-  const { labels, managedFields } = secret.metadata;
-  const other = managedFields.find(({ manager, fieldsV1 }) => manager !== MANAGER && fieldsV1["f:data"] !== undefined);
+function whyForeign({ type, immutable, metadata }: SecretObject): string | undefined {
   // The type is any text of a tenant's, with line breaks and of any length, and this reason is logged.
-  if (secret.type !== TYPE) return `its type is not ${TYPE}`;
-  if (secret.immutable) return "it is immutable";
-  if (other !== undefined) return `its manager is ${other.manager}`;
-  return labels[LABEL] === MANAGER ? undefined : `it lacks the label ${LABEL}=${MANAGER}`;
+  if (type !== TYPE) return `its type is not ${TYPE}`;
+  if (immutable) return "it is immutable";
+  const other = metadata.managedFields?.find(({ manager, fieldsV1 }) => manager !== MANAGER && fieldsV1?.["f:data"]);
+  if (other !== undefined) return `its manager is ${other.manager ?? ""}`;
+  return metadata.labels?.[LABEL] === MANAGER ? undefined : `it lacks the label ${LABEL}=${MANAGER}`;
 }
 
-/** The manifest for server-side apply. */
-export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">, content: SecretContent): object {
+/** The manifest for server-side apply; undefined if the API server would refuse its size. */
+export function secretManifest(
+  resource: Pick<PullSecret, "namespace" | "name">,
+  content: SecretContent,
+): object | undefined {
   const { namespace, name } = resource;
   const entries = [...content.tokens];
   const auths = Object.fromEntries(entries.map(([host, { token }]) => [host, authEntry(token)]));
@@ -110,6 +133,8 @@ export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">,
     ]),
   );
   const { labels, data } = fieldsOf(content.formats, ...soleLogin(content.tokens));
+  const texts = Object.entries({ ...data, [DATA_KEY]: JSON.stringify({ auths }) });
+  if (texts.reduce((sum, [, text]) => sum + text.length, 0) > MAX_SECRET_BYTES) return undefined;
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -121,12 +146,8 @@ export function secretManifest(resource: Pick<PullSecret, "namespace" | "name">,
       ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name, uid: content.ownerUid }],
     },
     type: TYPE,
-    data: base64Values({ ...data, [DATA_KEY]: JSON.stringify({ auths }) }),
+    data: Object.fromEntries(texts.map(([key, text]) => [key, toBase64(text)])),
   };
-}
-
-function base64Values(texts: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
 }
 
 function iso(ms: number): string {
@@ -135,6 +156,6 @@ function iso(ms: number): string {
 
 function authEntry(token: Secret) {
   const credentials = bearerCredentials(token.reveal());
-  const auth = Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64");
+  const auth = toBase64(`${credentials.username}:${credentials.password}`);
   return { ...credentials, auth };
 }
