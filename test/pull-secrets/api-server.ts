@@ -15,6 +15,8 @@ export type ApiServerDouble = Awaited<ReturnType<typeof startApiServer>>;
 interface Options {
   /** Names that the chart lists. */
   readonly names: readonly string[];
+  /** Of objects, the largest page of a list. Default: small, so that most lists have several. */
+  readonly largestPage?: number;
   issueToken(namespace: string, name: string, uid: string, lifeMs: number): Promise<string>;
 }
 
@@ -29,13 +31,12 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   secrets: "/api/v1",
   ocirpullsecrets: `/apis/${API_VERSION}`,
 };
-const PAGE = 3;
 const FIELD_CONFLICT = { causes: [{ reason: "FieldManagerConflict", field: ".data" }] };
 
 const refusal = (status: number, message: string, details?: object) =>
   Object.assign(new Error(message), { status, details });
 
-export async function startApiServer({ names, issueToken }: Options) {
+export async function startApiServer({ names, largestPage = 3, issueToken }: Options) {
   let version = 100;
   let uids = 0;
   const objects = new Map<string, KubernetesJson>();
@@ -58,6 +59,7 @@ export async function startApiServer({ names, issueToken }: Options) {
     loseApplyWith: undefined as number | undefined,
     /** In the header of each failure, if set. */
     retryAfterS: undefined as number | undefined,
+    watches: () => watches.size,
     url: () => new URL(`http://127.0.0.1:${port}`),
     start: () =>
       new Promise<void>((resolve) =>
@@ -152,8 +154,9 @@ export async function startApiServer({ names, issueToken }: Options) {
     const { collection, isWanted } = collectionOf(url);
     const all = [...objects].filter(([key, object]) => key.startsWith(`${collection}/`) && isWanted(object));
     const start = Number(url.searchParams.get("continue") ?? 0);
-    const items = all.slice(start, start + PAGE).map(([, object]) => object);
-    const next = start + PAGE < all.length ? String(start + PAGE) : "";
+    const end = start + Math.min(largestPage, Number(url.searchParams.get("limit")));
+    const items = all.slice(start, end).map(([, object]) => object);
+    const next = end < all.length ? String(end) : "";
     return { metadata: { resourceVersion: String(version), continue: next }, items };
   }
 

@@ -9,6 +9,7 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import { proxyHostOf } from "./dispatcher.ts";
+import { readBounded } from "./read-bounded.ts";
 import type { Clock } from "./time/clock.ts";
 
 /** The message has the code and the host, never sent or received text. */
@@ -74,10 +75,12 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
         signal: AbortSignal.any([signal, deadline.signal]),
       });
       const responseHeaders = firstOfEach(response.headers);
+      const received = await readBounded(response.body, MAX_BODY_BYTES);
+      if (received === undefined) throw new UpstreamError("upstream-response-too-large", url.host);
       return {
         status: response.statusCode,
         headers: responseHeaders,
-        body: await readBounded(response.body, url.host),
+        body: received,
         sentAtMs,
         serverDateMs: dateMsOf(responseHeaders["date"]),
       };
@@ -124,17 +127,6 @@ function firstOfEach(headers: Record<string, string | string[] | undefined>): Re
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
   );
-}
-
-async function readBounded(body: AsyncIterable<Buffer>, host: string): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.length;
-    if (bytes > MAX_BODY_BYTES) throw new UpstreamError("upstream-response-too-large", host);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 /** undici's parser error contains the bytes that it could not parse, which may include a token. */

@@ -29,6 +29,15 @@ export class NoResponseError extends Error {
   }
 }
 
+/** A response that is longer than its caller allows. The rest of it is not read. */
+export class ResponseTooLargeError extends Error {
+  override readonly name = "ResponseTooLargeError";
+
+  constructor(maxBytes: number) {
+    super(`the API server's response has more than ${maxBytes} bytes`);
+  }
+}
+
 /** The HTTP status; undefined without a response. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof ApiError ? error.code : undefined;

@@ -90,15 +90,28 @@ it.each([
   await until("the connection is closed", () => isClosed);
 });
 
+it("watch leaves out a line that is larger than any object of ours", async () => {
+  const api = await startApi((_request, response) => response.end(`"${"x".repeat(4 * 1024 * 1024)}"\n1\n{"a":\n2}`));
+  const lines: unknown[] = [];
+  const read = async () => {
+    for await (const line of api.watch("/things", 600_000, endless())) lines.push(line);
+  };
+  await expect(read()).rejects.toThrow(SyntaxError);
+  expect(lines).toEqual([1]);
+});
+
 it.each([
   ["without a response", "", "the API server does not respond: other side closed"],
+  ["without reading a large response to its end", " ".repeat(101), "the API server's response has more than 100 bytes"],
   ["without quoting a response that is not JSON", '{"token": eyJhbGciOi}', "the API server's response is not JSON"],
 ])("send fails %s", async (_how, body, message) => {
   const api = await startApi((_request, response) => {
     if (body === "") response.destroy();
     else response.end(body);
   });
-  const error = await api.send({ method: "GET", path: "/things", signal: endless() }).catch((reason) => reason);
+  const error = await api
+    .send({ method: "GET", path: "/things", maxBytes: 100, signal: endless() })
+    .catch((reason) => reason);
   expect(describeRefusal(error)).toBe(message);
 });
 

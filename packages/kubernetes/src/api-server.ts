@@ -3,12 +3,13 @@
  */
 import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { createInterface } from "node:readline";
 import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { readBounded } from "@ocir-broker/foundation/read-bounded";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { request } from "undici";
-import { ApiError, NoResponseError } from "./api-error.ts";
+import { ApiError, NoResponseError, ResponseTooLargeError } from "./api-error.ts";
+import { linesOf } from "./lines.ts";
 
 export interface ApiServerAccess {
   readonly url: URL;
@@ -25,6 +26,8 @@ interface ApiRequest {
   readonly body?: object;
   /** The kind of a PATCH. Default: a merge patch. */
   readonly patch?: "apply" | "merge";
+  /** Of the response. Default: 4 MiB. */
+  readonly maxBytes?: number;
   readonly signal: AbortSignal;
 }
 
@@ -34,10 +37,13 @@ const CONTENT_TYPES = {
   none: "application/json",
 } as const;
 
-/** @throws {ApiError} for another status than 2xx, NoResponseError without a response, SyntaxError if it is not JSON. */
+/**
+ * @throws {ApiError} for another status than 2xx, NoResponseError without a response, ResponseTooLargeError, SyntaxError if it is not
+ *   JSON.
+ */
 export interface ApiServer {
   send(request: ApiRequest): Promise<unknown>;
-  /** The lines of a watch, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
+  /** The lines of a watch that have at most 4 MiB, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
   watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<unknown>;
   close(): Promise<void>;
 }
@@ -46,8 +52,10 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 const CONNECT_MS = 5_000;
 /** Longer than any request's own time limit. */
 const RESPONSE_MS = 30_000;
-/** Each watch keeps one, and the controller of pull secrets has a watch for each name. */
-const MAX_CONNECTIONS = 1_024;
+/** Each watch keeps one, and the controller of pull secrets has two watches for each name. */
+const MAX_CONNECTIONS = 2_048;
+/** Larger than any object of ours: an object in etcd has 1.5 MiB, and six times as much in JSON, if all of it is escaped. */
+const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
 
 /**
  * The access of a pod.
@@ -76,7 +84,7 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
   const headers = () => ({ authorization: `Bearer ${token()}`, accept: "application/json" });
 
   return {
-    async send({ method, path, body, patch = "merge", signal }) {
+    async send({ method, path, body, patch = "merge", maxBytes = MAX_OBJECT_BYTES, signal }) {
       const contentType = CONTENT_TYPES[method === "PATCH" ? patch : "none"];
       const response = await request(new URL(path, url), {
         dispatcher,
@@ -85,7 +93,9 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
         body: body === undefined ? null : JSON.stringify(body),
         signal,
       }).catch(noResponse);
-      const text = await response.body.text().catch(noResponse);
+      const received = await readBounded(response.body, maxBytes).catch(noResponse);
+      if (received === undefined) throw new ResponseTooLargeError(maxBytes);
+      const text = received.toString();
       if (response.statusCode >= 300) throw errorOf(response.statusCode, text, response.headers);
       return decode(text);
     },
@@ -98,11 +108,10 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
       }).catch(noResponse);
       if (response.statusCode >= 300)
         throw errorOf(response.statusCode, await response.body.text().catch(noResponse), response.headers);
-      const lines = createInterface({ input: response.body });
       // If the caller leaves early, nobody listens any more: an error of the connection would end the program.
-      lines.on("error", () => {});
+      response.body.on("error", () => {});
       try {
-        for await (const line of lines) yield decode(line);
+        for await (const line of linesOf(response.body, MAX_OBJECT_BYTES)) yield decode(line);
       } catch (error) {
         throw error instanceof SyntaxError ? error : new NoResponseError(error);
       } finally {

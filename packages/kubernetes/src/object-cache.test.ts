@@ -1,6 +1,6 @@
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished } from "vitest";
-import { ApiError } from "./api-error.ts";
+import { ApiError, ResponseTooLargeError } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import { watchObjects } from "./object-cache.ts";
 
@@ -8,17 +8,21 @@ const named = (name: string, version: number) => ({
   metadata: { namespace: "shop", name, resourceVersion: String(version) },
 });
 
-/** Each list is the next of `lists`; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
-function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
+/** Each page is the next of `lists`, or fails; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
+function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
   const clock = createFakeClock();
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
   const changed: string[] = [];
+  const limits: string[] = [];
   const paths: string[] = [];
   const said: string[] = [];
   const api: ApiServer = {
-    async send() {
-      return { metadata: { resourceVersion: String(versions.shift()) }, items: lists.shift() ?? [] };
+    async send({ path }) {
+      limits.push(new URLSearchParams(path.split("?")[1]).get("limit") ?? "");
+      const next = lists.shift() ?? [];
+      if (next instanceof Error) throw next;
+      return { metadata: { resourceVersion: String(versions.shift()) }, items: next };
     },
     async *watch(path) {
       paths.push(path);
@@ -33,11 +37,12 @@ function setUp(lists: (readonly unknown[])[], watches: (readonly object[] | Erro
   };
   const { cache, synced } = watchObjects({
     ...{ api, clock, path: "/things", say: (text) => void said.push(text), signal: ending.signal },
+    inTurn: (work) => work(),
     parse: (object) => (object as ReturnType<typeof named>).metadata,
     onChange: (_namespace, name) => void changed.push(name),
   });
   const versionOf = (name: string) => cache.get("shop", name)?.resourceVersion;
-  return { clock, cache, synced, changed, paths, said, versionOf };
+  return { clock, cache, synced, changed, limits, paths, said, versionOf };
 }
 
 it("watchObjects keeps the newer version when a watch is behind a response", async () => {
@@ -59,6 +64,13 @@ it("watchObjects ignores the late response to a write if the object has been del
   await clock.advance(0);
   cache.put(named("a", 11));
   expect([versionOf("a"), changed]).toEqual([undefined, ["a", "a"]]);
+});
+
+it("watchObjects lists large objects in smaller pages, down to one object", async () => {
+  const tooLarge = new ResponseTooLargeError(1);
+  const { synced, limits, versionOf } = setUp([tooLarge, tooLarge, tooLarge, [named("a", 5)]], []);
+  await synced;
+  expect([limits, versionOf("a")]).toEqual([["20", "5", "2", "1"], "5"]);
 });
 
 it("watchObjects drops deleted objects, by an event or between two lists", async () => {

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
-import { ApiError, describeRefusal, statusOf } from "./api-error.ts";
+import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
 
 export interface ObjectCache<T> {
@@ -23,6 +23,8 @@ export interface ObjectCacheOptions<T> {
   /** The part of an object that is kept; undefined counts as deleted. */
   readonly parse: (object: unknown) => T | undefined;
   readonly onChange: (namespace: string, name: string) => void;
+  /** Runs a part of a list after those of other caches, because each needs several times a page of memory. */
+  readonly inTurn: <R>(work: () => Promise<R>) => Promise<R>;
   readonly say: (text: string) => void;
   readonly signal: AbortSignal;
 }
@@ -44,7 +46,12 @@ interface ObjectList {
   readonly items: readonly unknown[];
 }
 
-const PAGE = "500";
+/** Objects. Fewer if they are large. */
+const PAGE = 20;
+/** A tenant's objects may have 1.5 MB each, and a page needs several times its size of the chart's 256 MiB. */
+const MAX_PAGE_BYTES = 6 * 1024 * 1024;
+/** No object is larger: the 1.5 MiB that etcd stores, if each byte is escaped in JSON. */
+const MAX_OBJECT_BYTES = 10 * 1024 * 1024;
 /** A watch is short, so that a connection that is silently dead is noticed. */
 const WATCH_SECONDS = 60;
 const SILENCE_MS = (WATCH_SECONDS + 15) * 1_000;
@@ -55,7 +62,7 @@ const GONE = 410;
 
 /** `synced` resolves when the first list is complete, or after `signal`, which ends the watch. */
 export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: ObjectCache<T>; synced: Promise<void> } {
-  const { api, clock, path, query = {}, parse, onChange, say, signal } = options;
+  const { api, clock, path, query = {}, parse, onChange, inTurn, say, signal } = options;
   const known = new Map<string, Known<T>>();
   /** Everything up to this version has been listed or watched. */
   let seen = 0n;
@@ -87,16 +94,26 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
     let version = 0n;
     // After a restore of etcd, versions start again from an older one, and those of known objects mean nothing.
     const upTo = () => (version < seen ? Number.POSITIVE_INFINITY : version);
+    let limit = PAGE;
     let next: string | undefined = "";
-    while (next !== undefined) {
-      const search = new URLSearchParams({ ...query, limit: PAGE, ...(next !== "" && { continue: next }) });
-      const page = (await api.send({ method: "GET", path: `${path}?${search}`, signal })) as ObjectList;
+    async function readPage(): Promise<void> {
+      const search = new URLSearchParams({ ...query, limit: String(limit), ...(next && { continue: next }) });
+      const maxBytes = limit === 1 ? MAX_OBJECT_BYTES : MAX_PAGE_BYTES;
+      const page = (await api.send({ method: "GET", path: `${path}?${search}`, maxBytes, signal })) as ObjectList;
       version = BigInt(page.metadata.resourceVersion);
       for (const object of page.items) {
         listed.add(keyOf(object));
         put(object, upTo());
       }
       next = page.metadata.continue || undefined;
+    }
+    while (next !== undefined) {
+      try {
+        await inTurn(readPage);
+      } catch (error) {
+        if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
+        limit = Math.ceil(limit / 4);
+      }
     }
     for (const key of known.keys()) if (!listed.has(key)) forget(key, upTo());
     seen = version;

@@ -23,7 +23,7 @@ const NAME = "ocir-pull-secrets";
 const PROGRAM = "pull-secrets.cjs";
 /** As in the chart. */
 const USER = "65532:65532";
-const NODE_FLAGS = [
+export const NODE_FLAGS = [
   // V8 keeps its peak memory (packages/cli/build.ts).
   "--max-semi-space-size=1",
   "--v8-pool-size=1",
@@ -32,6 +32,7 @@ const NODE_FLAGS = [
   "--no-addons",
   "--disable-warning=DEP0040",
 ];
+export const ENVIRONMENT = ["MALLOC_ARENA_MAX=1", "MALLOC_TRIM_THRESHOLD_=65536"];
 /** glibc otherwise asks DNS first, and never the file that a pod's hostAliases change. */
 const NSSWITCH = "hosts: files dns\n";
 
@@ -47,7 +48,7 @@ export async function makePullSecretsImage(
   const config = {
     User: USER,
     WorkingDir: "/",
-    Env: ["MALLOC_ARENA_MAX=1", "MALLOC_TRIM_THRESHOLD_=65536"],
+    Env: ENVIRONMENT,
     Entrypoint: ["/node", ...NODE_FLAGS, `/${PROGRAM}`],
   };
   return makeImage(

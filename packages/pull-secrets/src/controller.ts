@@ -91,7 +91,7 @@ class Controller {
     });
     await Promise.race([watched.synced, aborted]);
     watched.notify((namespace, name) => this.#start(`${namespace}/${name}`));
-    metrics.show({ resources: () => watched.resources.values(), waiting: () => this.#waiting.size });
+    metrics.show({ resources: () => watched.allResources(), waiting: () => this.#waiting.size });
     this.#startAll();
     while (!this.#signal.aborted) {
       await sleep(TICK_MS, clock);
@@ -109,7 +109,7 @@ class Controller {
   }
 
   #startAll(): void {
-    for (const { namespace, name } of this.#options.watched.resources.values()) this.#start(`${namespace}/${name}`);
+    for (const { namespace, name } of this.#options.watched.allResources()) this.#start(`${namespace}/${name}`);
   }
 
   #wake(nowMs: number): void {
@@ -169,7 +169,8 @@ class Controller {
   }
 
   #resourceOf(key: string): PullSecret | undefined {
-    return this.#options.watched.resources.get(...split(key));
+    const [namespace, name] = split(key);
+    return this.#options.watched.resources(name)?.get(namespace, name);
   }
 
   #decide(key: string): Action {
@@ -204,7 +205,9 @@ class Controller {
         if (this.#signal.aborted) return;
         const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
         const { retryable, retryAfterMs } = retryHintOf(error);
-        this.#options.say(`${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`);
+        this.#options.say(
+          `${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`,
+        );
         settle(action.kind, { failure, retryable, retryAfterMs });
       }
     }
@@ -219,7 +222,7 @@ class Controller {
     }
     const reported = await cluster.reportStatus(resource, action.status, this.#signal);
     await this.#reportEvent(resource, action.status);
-    return () => watched.resources.put(reported);
+    return () => watched.resources(resource.name)?.put(reported);
   }
 
   /** Sends an Event only if the reason has changed. A lost Event is not sent again. */

@@ -89,8 +89,6 @@ function contentFor(
   refusal: Failure | undefined,
   rules: Rules,
 ): SecretContent | undefined {
-  // The controller has no rights for another name.
-  if (!rules.names.has(resource.name)) return undefined;
   const ownerUid = resource.uid;
   const isTakenBack =
     refusal?.code === "namespace-not-allowed" ||

@@ -3,7 +3,7 @@ import type { Failure } from "../objects/failure.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
 export interface Rules {
-  /** Names that resources, and so Secrets, and service accounts may have. */
+  /** Names that service accounts may have. Resources of other names are not watched. */
   readonly names: ReadonlySet<string>;
   readonly identity:
     | { readonly kind: "service-account" }
@@ -16,8 +16,7 @@ export interface Rules {
 
 /** Undefined if the resource is allowed. */
 export function refusalOf(resource: PullSecret, { names, identity, isRegistry }: Rules): Failure | undefined {
-  const { name, namespace, serviceAccountName } = resource;
-  if (!names.has(name)) return { code: "name-not-allowed", place: name };
+  const { namespace, serviceAccountName } = resource;
   if (identity.kind === "controller") {
     if (!identity.namespaces.has(namespace)) return { code: "namespace-not-allowed", place: namespace };
     if (serviceAccountName !== undefined) return { code: "service-account-not-used", place: serviceAccountName };

@@ -1,0 +1,23 @@
+/** The lines of a watch. Not `node:readline`, whose lines have no limit, and which reads on although nobody wants a line. */
+const LINE_FEED = 10;
+
+/** Yields the lines of a body but those of more than `maxBytes`, whose bytes are dropped as they arrive. */
+export async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIterable<string> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  const add = (piece: Buffer): void => {
+    bytes += piece.length;
+    if (bytes <= maxBytes) pieces.push(piece);
+    else pieces = [];
+  };
+  for await (const chunk of body) {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+      add(chunk.subarray(start, end));
+      if (bytes <= maxBytes) yield Buffer.concat(pieces).toString();
+      [pieces, bytes] = [[], 0];
+      start = end + 1;
+    }
+    add(chunk.subarray(start));
+  }
+}
