@@ -1,15 +1,12 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
-import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, vi } from "vitest";
+import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER } from "../test/image-node.ts";
 import { killedAt } from "../test/killed-at.ts";
-import { nodeContextAt } from "../test/node-context.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
@@ -18,74 +15,7 @@ import { createDisk } from "./run/disk.ts";
 import { RECORD } from "./run/record.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
-const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
-const THEIRS = `apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-- name: other
-  apiVersion: credentialprovider.kubelet.k8s.io/v1
-  matchImages: [registry.example.com]
-  defaultCacheDuration: 1h
-`;
-const CONNECT = { kubeletVersion: "1.34" };
 const ALL = { isUnfinished: false };
-const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
-const NEVER = new AbortController().signal;
-
-/** A node without a running systemd, as in an image build, below a temporary folder. */
-function createNode({ owner = "" } = {}) {
-  const root = temporaryFolder();
-  const write = (path: string, text: string, mode = 0o644): void => {
-    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-    fs.writeFileSync(join(root, path), text, { mode });
-  };
-  write(CONFIG, THEIRS, 0o640);
-  write("/usr/local/bin/other", "", 0o755);
-  write(PLUGIN, "#!/bin/sh\n", 0o755);
-  for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(root, folder), { recursive: true });
-  const runProgram: RunProgram = async ({ path }) =>
-    path === owner || !["dpkg", "rpm"].includes(path) ? printed("") : printed("", { exitCode: 1 });
-  return {
-    root,
-    context: nodeContextAt(root, { runProgram }),
-    write,
-    read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
-    /** The file to which a link leads, on the node. */
-    through: (path: string): string => fs.readFileSync(join(root, fs.readlinkSync(join(root, path))), "utf8"),
-    /** Each path with its mode, and content or target. */
-    snapshot: (): string[] =>
-      fs
-        .readdirSync(root, { recursive: true, encoding: "utf8" })
-        .filter((name) => name !== "run/ocir-broker-install.lock")
-        .toSorted()
-        .map((name) => {
-          const stats = fs.lstatSync(join(root, name));
-          if (stats.isSymbolicLink()) return `${name} -> ${fs.readlinkSync(join(root, name))}`;
-          return `${name} ${stats.mode.toString(8)} ${stats.isFile() ? fs.readFileSync(join(root, name), "utf8") : ""}`;
-        }),
-  };
-}
-
-/** An unpacked archive. */
-function archive(version: string): string {
-  const folder = temporaryFolder();
-  const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"].map(
-    (path) => {
-      const text = `${path} ${version}`;
-      fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
-      fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
-      return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
-    },
-  );
-  fs.writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
-  return folder;
-}
-
-const install = (
-  node: ReturnType<typeof createNode>,
-  from: string | undefined,
-  { connect = true, checkConfig = async () => {} } = {},
-) => installNode(node.context, NEVER, { from, connect: connect ? CONNECT : undefined, checkConfig });
 
 describe("installNode", () => {
   it("installs, upgrades and connects, and removeNode restores every byte", async () => {

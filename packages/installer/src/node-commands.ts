@@ -30,7 +30,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     await node.run.apply(await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     node.run.commit(node.version);
-    node.disk.remove(FAILURE_METRIC);
+    node.disk.clear(FAILURE_METRIC);
     return withNeed(node, result);
   });
 }

@@ -2,7 +2,7 @@
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { InstallError } from "./install-error.ts";
+import { InstallError, installErrorOf } from "./install-error.ts";
 import { DO_NOTHING_PROGRAM, LIBEXEC, METRICS_FOLDER, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
 import type { NodeRun } from "./node-run.ts";
 import { withLock } from "./system/lock.ts";
@@ -12,6 +12,7 @@ import { createUnits } from "./system/units.ts";
 /** Writes the metric at each boot. */
 const METRIC_CONFIG = "/etc/tmpfiles.d/ocir-broker-disabled.conf";
 const METRIC = `${METRICS_FOLDER}/ocir_broker_disabled.prom`;
+const DAEMON_METRIC = `${METRICS_FOLDER}/ocir_broker.prom`;
 /** tmpfiles.d expands the \n. */
 const METRIC_LINE = `f+ ${METRIC} 0644 root root - # TYPE ocir_broker_disabled gauge\\nocir_broker_disabled 1\\n\n`;
 
@@ -25,10 +26,14 @@ export function disable(node: NodeContext): Promise<NodeResult> {
     // First: the kubelet's calls get no credentials from here on.
     for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
     await createUnits(node).mask();
-    disk.remove(`${METRICS_FOLDER}/ocir_broker.prom`);
-    disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
-    const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
-    if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
+    for (const path of [DAEMON_METRIC, METRIC]) disk.clear(path);
+    try {
+      disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
+      const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
+      if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
+    } catch (error) {
+      say(`the metric is missing: ${installErrorOf(error).message}`);
+    }
     say("switched off: the kubelet's plugin returns no credentials until you run: ocir-broker enable");
     return { ok: true, version: node.version, steps: [] };
   });
@@ -57,5 +62,7 @@ export async function clearDisabled(node: NodeRun): Promise<void> {
 }
 
 function clearFiles({ disk }: NodeContext): void {
-  for (const path of [METRIC_CONFIG, METRIC, DISABLED_FILE]) disk.remove(path);
+  // The daemon's user can put anything at the metric's path.
+  for (const path of [METRIC_CONFIG, METRIC]) disk.clear(path);
+  disk.remove(DISABLED_FILE);
 }

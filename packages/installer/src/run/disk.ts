@@ -25,6 +25,7 @@ const NEW = ".ocir-broker-new";
 const PREVIOUS = ".ocir-broker-previous";
 const RESTORECON = "/usr/sbin/restorecon";
 const RESTORECON_MS = 10_000;
+const CLEAR_MS = 10_000;
 const PIECE_BYTES = 1024 * 1024;
 
 export function createDisk(root: string, change: FileSystem = fs) {
@@ -104,8 +105,14 @@ export function createDisk(root: string, change: FileSystem = fs) {
     read: (path: string): Buffer | undefined => (fs.existsSync(at(path)) ? fs.readFileSync(at(path)) : undefined),
     modeOf: (path: string): number => fs.lstatSync(at(path)).mode & 0o7777,
     isThere,
-    /** Removes whatever is at the path; ignores a failure. */
-    clear: (path: string): void => fs.rmSync(at(path), { recursive: true, force: true }),
+    /** Removes whatever is at the path, and never throws. rm follows no link that another user puts into a folder meanwhile. */
+    clear(path: string): void {
+      spawnSync("rm", ["-rf", "--one-file-system", at(path)], {
+        stdio: "ignore",
+        timeout: CLEAR_MS,
+        killSignal: "SIGKILL",
+      });
+    },
     /** The folders, and those above them, that do not exist; the upper ones first. */
     missingFolders(paths: readonly string[]): string[] {
       const missing = new Set<string>();

@@ -1,0 +1,63 @@
+/** The daemon's group may write to the folder of the metrics: what it puts in a metric's place must fail no command of root. */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { archive, createNode, install, NEVER } from "../test/image-node.ts";
+import { METRICS_FOLDER } from "./installed-files.ts";
+import { removeNode } from "./node-commands.ts";
+import { disable, enable } from "./off-switch.ts";
+
+const PLACES = ["ocir_broker.prom", "ocir_broker_install.prom", "ocir_broker_disabled.prom"];
+const DEEP = Array.from({ length: 12 }, () => "d".repeat(200)).join("/");
+
+it.each<[what: string, plant: (path: string, victim: string) => unknown]>([
+  ["folder", (path) => fs.mkdirSync(path)],
+  [
+    "folder with many files",
+    (path) => execFileSync("sh", ["-c", 'mkdir "$0" && cd "$0" && seq 200 | xargs touch', path]),
+  ],
+  [
+    "folder that nobody may enter",
+    (path) => execFileSync("sh", ["-c", 'mkdir -p "$0/a/b"; chmod 0 "$0/a" "$0"', path]),
+  ],
+  ["deep folder", (path) => fs.mkdirSync(join(path, DEEP), { recursive: true })],
+  [
+    "folder with links",
+    (path, victim) =>
+      execFileSync("sh", ["-c", 'mkdir "$0" && cd "$0" && ln -s "$1" a && ln -s .. b && ln -s / c', path, victim]),
+  ],
+  ["folder with a pipe", (path) => execFileSync("sh", ["-c", 'mkdir "$0" && mkfifo "$0/pipe"', path])],
+  ["link to a folder", (path, victim) => fs.symlinkSync(victim, path)],
+  ["link to a file", (path, victim) => fs.symlinkSync(join(victim, "file"), path)],
+  ["dangling link", (path) => fs.symlinkSync("/nowhere/file", path)],
+  ["link to itself", (path) => fs.symlinkSync(path, path)],
+  ["link to an endless device", (path) => fs.symlinkSync("/dev/zero", path)],
+  ["hard link", (path, victim) => fs.linkSync(join(victim, "file"), path)],
+  ["pipe", (path) => execFileSync("mkfifo", [path])],
+  ["socket", (path) => createServer().listen(path).unref()],
+  ["unreadable file", (path) => fs.writeFileSync(path, "", { mode: 0 })],
+  ["huge file", (path) => execFileSync("truncate", ["-s", "1T", path])],
+  ["folder under each other name", (path) => [".new", ".ocir-broker-new"].map((end) => fs.mkdirSync(path + end))],
+])("a %s in a metric's place fails no command", async (_, plant) => {
+  const node = createNode();
+  const victim = join(node.root, "victim");
+  node.write("/victim/file", "untouched");
+  const before = node.snapshot();
+  const folder = join(node.root, METRICS_FOLDER);
+  const planted = async (command: () => Promise<{ readonly ok: boolean }>, cleared: readonly string[]) => {
+    execFileSync("rm", ["-rf", folder]);
+    fs.mkdirSync(folder, { recursive: true });
+    for (const name of PLACES) plant(join(folder, name), victim);
+    expect(await command()).toMatchObject({ ok: true });
+    const there = cleared.filter((name) => fs.lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined);
+    expect(there).toEqual([]);
+  };
+  await planted(() => install(node, archive("1")), ["ocir_broker_install.prom"]);
+  await planted(() => install(node, archive("2")), ["ocir_broker_install.prom"]);
+  await planted(() => disable(node.context), ["ocir_broker.prom"]);
+  await planted(() => enable(node.context), ["ocir_broker_disabled.prom"]);
+  await planted(() => removeNode(node.context, NEVER, { isUnfinished: false }), PLACES);
+  expect(node.snapshot().filter((line) => !/^etc\/(ocir-broker|tmpfiles.d) /.test(line))).toEqual(before);
+});
