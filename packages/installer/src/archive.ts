@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "./install-error.ts";
 import { PROGRAM } from "./installed-files.ts";
-import type { InstallationRecord } from "./run/record.ts";
+import { changedPaths, type InstallationRecord } from "./run/record.ts";
 import type { FileStep } from "./run/step.ts";
 
 /** A line of SHA256SUMS, for a file that is installed. The others are for people. */
@@ -21,12 +21,13 @@ export function archiveSteps(from: string, record: InstallationRecord): FileStep
   if (!files.some(({ path }) => path === PROGRAM))
     throw new InstallError("archive", `${from} is not an unpacked archive of ocir-broker`);
   const isNew = new Set(files.map(({ path }) => path));
-  const old = Object.keys(record.files).filter((path) => record.files[path]?.isProgram && !isNew.has(path));
+  const old = changedPaths(record, "program").filter((path) => !isNew.has(path));
   return [
     ...files.map(copyStep),
     ...old.map((path): FileStep => {
       const changes = `removes ${path}, which only the previous version has`;
-      return { kind: "file", name: "programs", path, content: { kind: "absent" }, changes, check: "it is gone" };
+      const content = { kind: "absent" } as const;
+      return { kind: "file", change: "program", name: "programs", path, content, changes, check: "it is gone" };
     }),
   ];
 }
@@ -38,6 +39,7 @@ function copyStep({ path, from, sha256 }: { path: string; from: string; sha256: 
   const mode = (stats.mode & 0o100) === 0 ? 0o644 : 0o755;
   return {
     kind: "file",
+    change: "program",
     name: "programs",
     path,
     content: { kind: "copy", from, sha256, mode },

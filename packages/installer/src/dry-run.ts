@@ -1,5 +1,6 @@
 /** The steps of a run in words, with a diff of each text against this node. Changes nothing. */
 import { spawnSync } from "node:child_process";
+import { ACTION_UNDO, CHANGE_KINDS } from "./run/change-kind.ts";
 import { type Disk, stateAfter } from "./run/disk.ts";
 import type { FileStep, Step } from "./run/step.ts";
 
@@ -9,7 +10,7 @@ export function dryRun(disk: Disk, steps: readonly Step[]): string {
 
 function describe(step: Step, number: number): string {
   const { name, changes, check } = step;
-  const undo = step.kind === "action" ? step.undo : "restores what was there before";
+  const { undo } = step.kind === "action" ? { undo: ACTION_UNDO[step.undo] } : CHANGE_KINDS[step.change];
   return `${number}. ${name}: ${changes}\n   check: ${check}\n   undo: ${undo}\n`;
 }
 

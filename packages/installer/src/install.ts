@@ -9,6 +9,7 @@ import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM
 import type { ConnectOptions } from "./kubelet/connect.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
+import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";
 import type { ActionStep, FileStep, Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
@@ -36,15 +37,18 @@ const OWNER_QUERIES = [
 export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
   const { run } = node;
   const isPackage = from === undefined && run.programs().length === 0;
+  const isFirst = run.record().version === undefined;
+  // Units that are enabled already are not this run's to disable.
+  const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
   if (from === undefined) await expectFiles(node);
   else await refusePackage(node);
   return [
     ...(from === undefined ? [] : archiveSteps(from, run.record())),
-    prepareStep(node, run.record().version === undefined),
-    ...linkSteps("commands", COMMAND_LINKS),
+    prepareStep(node, isFirst, undo),
+    ...linkSteps("commands", "command", COMMAND_LINKS),
     ...(given === undefined ? [] : poolConfigSteps(node, given)),
     startStep(node, isPackage && connect === undefined),
-    ...(isDisabled(node) ? [] : linkSteps("plugin", PLUGIN_LINKS)),
+    ...(isDisabled(node) ? [] : linkSteps("plugin", "plugin", PLUGIN_LINKS)),
   ];
 }
 
@@ -76,9 +80,10 @@ async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm
   return undefined;
 }
 
-function linkSteps(name: string, links: Readonly<Record<string, string>>): FileStep[] {
+function linkSteps(name: string, change: ChangeKind, links: Readonly<Record<string, string>>): FileStep[] {
   return Object.entries(links).map(([path, target]) => ({
     kind: "file",
+    change,
     name,
     path,
     content: { kind: "link", target },
@@ -87,13 +92,13 @@ function linkSteps(name: string, links: Readonly<Record<string, string>>): FileS
   }));
 }
 
-function prepareStep(node: NodeRun, isFirst: boolean): ActionStep {
+function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo): ActionStep {
   return {
     kind: "action",
     name: "system",
     changes: `creates the groups and the folders in /run, reloads systemd${isFirst ? ", enables the units" : ""}`,
     check: "systemd-sysusers succeeds",
-    undo: "disables the units and removes the folders; the groups stay",
+    undo,
     async run() {
       const { disk, runProgram, units, say } = node;
       const isDone = async (path: string, args: readonly string[]) =>
@@ -119,11 +124,11 @@ function startStep(node: NodeRun, isLenient: boolean): ActionStep {
     name: "daemon",
     changes: "starts the daemon, or restarts it if its program or a unit has changed; its socket stays open",
     check: "the plugin gets a response from the daemon within 30 s, which may be an error of Oracle's services",
-    undo: "starts the previous version again",
+    undo: "restart-daemon",
     async run() {
       if (!(await units.isWanted())) return;
       try {
-        const reason = await units.bringUp({ isChanged: run.isPending() });
+        const reason = await units.bringUp({ isChanged: run.hasChangedDaemon() });
         if (reason !== undefined) throw new InstallError("service", `${reason}: see journalctl -u ocir-broker.service`);
         await checkDaemonAnswers(node);
       } catch (error) {

@@ -11,6 +11,7 @@ import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts"
 import type { ConnectOptions } from "./kubelet/connect.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
+import { describeRemoval } from "./remove-dry-run.ts";
 import { createDisk } from "./run/disk.ts";
 import { RECORD } from "./run/record.ts";
 import type { NodeContext } from "./system/node-context.ts";
@@ -313,4 +314,32 @@ it("removeNode reports that ocir-broker is not installed, and changes nothing", 
   const result = await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
   expect(result).toMatchObject({ ok: true });
   expect(said).toEqual(["ocir-broker is not installed on this node: there is nothing to remove"]);
+});
+
+it("describeRemoval says what a removal then does with each file, and changes nothing", async () => {
+  const node = createNode();
+  fs.rmSync(node.context.disk.at(PLUGIN));
+  node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
+  const connect = { ...CONNECT, kubeletFlags: true };
+  await installNode(node.context, NEVER, { from: archive("1"), connect, checkConfig() {} });
+  const edited = "/usr/lib/systemd/system/ocir-broker.service";
+  node.write(edited, "edited");
+  const before = node.snapshot();
+  const lines = (await describeRemoval(node.context, false)).split("\n");
+  expect(node.snapshot()).toEqual(before);
+  const result = await removeNode(node.context, NEVER, ALL);
+  const claims = lines.flatMap(
+    (line) => /^[\w-]+: (\/\S+): (removed|restored|stays)/.exec(line)?.slice(1, 3).join(" ") ?? [],
+  );
+  const isThere = (path: string) => fs.lstatSync(node.context.disk.at(path), { throwIfNoEntry: false }) !== undefined;
+  expect(claims).toEqual(
+    claims.map((claim) => {
+      const [path = ""] = claim.split(" ");
+      const stays = result.left?.some((left) => left.path === path);
+      return `${path} ${stays ? "stays" : isThere(path) ? "restored" : "removed"}`;
+    }),
+  );
+  expect(claims).toEqual(
+    expect.arrayContaining([`${OWN_DROP_IN} removed`, `${CONFIG} restored`, `${PLUGIN} removed`, `${edited} stays`]),
+  );
 });

@@ -6,12 +6,12 @@ import { type InstallCommand, installSteps } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { type ConnectOptions, connection } from "./kubelet/connect.ts";
-import { connectedPaths, flagsFileOf } from "./kubelet/disconnect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
-import { hasSettings, poolConfigPaths } from "./kubelet/pool-config.ts";
+import { hasSettings } from "./kubelet/pool-config.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
-import { readRecord } from "./run/record.ts";
+import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
+import { changedPaths, readRecord } from "./run/record.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -75,7 +75,8 @@ export async function removeNode(
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;
-  const steps = [...connectedPaths(record), ...poolConfigPaths(record)].map((path) => {
+  const shown = (Object.keys(CHANGE_KINDS) as ChangeKind[]).filter((kind) => CHANGE_KINDS[kind].isShown);
+  const steps = changedPaths(record, ...shown).map((path) => {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
     return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
   });
@@ -86,7 +87,7 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
         : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }
-  const flagsIn = flagsFileOf(node, record);
+  const [flagsIn] = changedPaths(record, "kubelet-flags");
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
   return withNeed(node, { ...result, flags: await readKubeletPaths(node) });
 }
@@ -142,6 +143,6 @@ async function withNeed<Result extends Pick<NodeResult, "flags">>(
 ): Promise<Result & Pick<NodeResult, "kubelet">> {
   if (result.flags === undefined) return result;
   const use = await readKubeletUse(result.flags, node.files, node.runProgram);
-  const hadFlags = flagsFileOf(node, readRecord(node.disk)) !== undefined;
+  const hadFlags = changedPaths(readRecord(node.disk), "kubelet-flags").length > 0;
   return { ...result, kubelet: kubeletNeed(use, hadFlags) };
 }

@@ -1,8 +1,8 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
+import { CHANGE_KINDS } from "./run/change-kind.ts";
 import { createRun, type Run } from "./run/run.ts";
 import { withLock } from "./system/lock.ts";
 import type { NodeContext } from "./system/node-context.ts";
@@ -59,21 +59,25 @@ async function rollBack({ disk, run, units, say }: NodeRun): Promise<readonly st
   if (pending === undefined) return run.rollBack();
   say("an unfinished run is rolled back");
   const paths = Object.keys(pending.files);
+  const readerOf = (path: string) => {
+    const change = pending.files[path];
+    return change && CHANGE_KINDS[change.entry.kind].readBy;
+  };
   // Otherwise systemd may start a kubelet with flags that name a configuration which is gone.
-  if (run.rollBack((path) => path.includes("/kubelet.service")).length > 0) await units.reload();
-  if (pending.isFirst) {
+  if (run.rollBack((path) => readerOf(path) === "systemd").length > 0) await units.reload();
+  const enables = pending.undo.includes("disable-units");
+  if (enables) {
     // The kubelet's calls leave our plugin before the daemon's socket closes. The units' own files are needed to disable them.
-    run.rollBack((path) => pending.files[path]?.entry.isProgram !== true);
+    run.rollBack((path) => pending.files[path]?.entry.kind !== "program");
     await units.disable();
   }
   run.rollBack();
-  if (pending.isFirst) {
+  if (enables) {
     for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
     disk.removeFolder(CONFIG_FOLDER);
   }
   await units.reload();
-  const isDaemons = (path: string): boolean => path.startsWith("/usr/") || path === DEFAULT_CONFIG_PATH;
-  if (!pending.isFirst && paths.some(isDaemons) && (await units.isWanted())) {
+  if (!enables && paths.some((path) => readerOf(path) === "daemon") && (await units.isWanted())) {
     const reason = await units.bringUp({ isChanged: true });
     if (reason !== undefined) say(reason);
   }

@@ -18,7 +18,7 @@ import { poolConfigAlone, poolConfigPaths } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
 import type { Disk } from "./run/disk.ts";
-import { RECORD } from "./run/record.ts";
+import { changedPaths, type InstallationRecord, RECORD } from "./run/record.ts";
 import { stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
@@ -47,31 +47,45 @@ export async function remove(node: NodeRun): Promise<void> {
   const { disk, run, units } = node;
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
-  const plugins = Object.keys(PLUGIN_LINKS)
-    .toReversed()
-    .map((path) => ({ name: "plugin", path, instead: needsPlugin(path) ? doNothing(disk, path) : undefined }));
-  const isDisconnected = run.restoreAll(plugins);
+  const isDisconnected = run.restoreAll(pluginSteps(disk, needsPlugin));
   if (isDisabled(node)) await clearDisabled(node);
   await units.disable();
-  const areLinks = run.restoreAll([
-    ...named("configuration", poolConfigPaths(run.record())),
-    ...named("commands", Object.keys(COMMAND_LINKS).toReversed()),
-  ]);
+  const areLinks = run.restoreAll(lastLinkSteps(run.record()));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
   // A removal that was killed may have left the program without the others and without a record.
   const isPackage = run.programs().length === 0 && disk.isThere(SHIM);
-  const others = run.programs().filter((path) => path !== PROGRAM && path !== LIBRARY);
-  finish(node, run.restoreAll(named("programs", others)), "remove ocir-broker again");
+  finish(node, run.restoreAll(programSteps(run.record())), "remove ocir-broker again");
   const { folders } = run.record();
   run.forgetPrograms();
   run.finishRestoring({ isRemoved: true });
   await units.reload();
   if (isPackage) return;
-  // Last, so that a removal that is killed can be run again.
   disk.remove(PROGRAM);
   for (const folder of [DOCUMENTATION, LIBEXEC]) disk.clear(folder);
   for (const folder of folders.toReversed()) disk.removeFolder(folder);
+}
+
+/** First, so that the kubelet's calls leave our plugin before the daemon's socket closes. */
+export function pluginSteps(disk: Disk, isNeeded: (path: string) => boolean): RestoreStep[] {
+  return Object.keys(PLUGIN_LINKS)
+    .toReversed()
+    .map((path) => ({ name: "plugin", path, instead: isNeeded(path) ? doNothing(disk, path) : undefined }));
+}
+
+/** After the daemon has stopped. */
+export function lastLinkSteps(record: InstallationRecord): RestoreStep[] {
+  const commands = Object.keys(COMMAND_LINKS).toReversed();
+  return [...named("configuration", poolConfigPaths(record)), ...named("commands", commands)];
+}
+
+/** All but the program itself, which is removed last, so that a removal that is killed can be run again. */
+export function programSteps(record: InstallationRecord): RestoreStep[] {
+  const last: readonly string[] = [PROGRAM, LIBRARY];
+  return named(
+    "programs",
+    changedPaths(record, "program").filter((path) => !last.includes(path)),
+  );
 }
 
 /** For an unreadable record: the files that a person must check. */

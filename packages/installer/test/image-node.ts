@@ -35,10 +35,15 @@ export function createNode({ owner = "" } = {}) {
   write("/usr/local/bin/other", "", 0o755);
   write(PLUGIN, "#!/bin/sh\n", 0o755);
   for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(root, folder), { recursive: true });
-  const runProgram: RunProgram = async ({ path }) =>
-    path === owner || !["dpkg", "rpm"].includes(path) ? printed("") : printed("", { exitCode: 1 });
+  const units = { areEnabled: false };
+  const runProgram: RunProgram = async ({ path, args }) => {
+    if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
+    const isYes = args.includes("is-enabled") ? units.areEnabled : path === owner || !["dpkg", "rpm"].includes(path);
+    return printed("", { exitCode: isYes ? 0 : 1 });
+  };
   return {
     root,
+    units,
     context: nodeContextAt(root, { runProgram }),
     write,
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),

@@ -18,6 +18,7 @@ import {
   removeNode,
   statusOfNode,
 } from "@ocir-broker/installer/node-commands";
+import { describeRemoval } from "@ocir-broker/installer/remove-dry-run";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { type Command, Option } from "commander";
 import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
@@ -71,12 +72,13 @@ export function addNodeCommand(program: Command): void {
     .command("remove")
     .description("remove ocir-broker, and restore what was there before")
     .option("--unfinished", "only roll back a run that was interrupted")
+    .option("--dry-run", "print what happens to each file; change nothing")
     .addOption(outputOption(["text", "json"]))
-    .action((options: OutputOption & { readonly unfinished?: true }) =>
-      runNodeCommand(options, (context, signal) =>
-        removeNode(context, signal, { isUnfinished: options.unfinished === true }),
-      ),
-    );
+    .action(async (options: OutputOption & { readonly unfinished?: true; readonly dryRun?: true }) => {
+      const isUnfinished = options.unfinished === true;
+      if (options.dryRun) process.stdout.write(await describeRemoval(nodeContext(), isUnfinished));
+      else await runNodeCommand(options, (context, signal) => removeNode(context, signal, { isUnfinished }));
+    });
 
   node
     .command("status")

@@ -17,9 +17,10 @@ import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-bro
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import type { NodeRun } from "../node-run.ts";
+import type { ChangeKind } from "../run/change-kind.ts";
+import { changedPaths } from "../run/record.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
-import { flagsFileOf } from "./disconnect.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -81,7 +82,7 @@ function configurationStep(
         `${[file, place].filter(Boolean).join(":")}: ${message}; ${fix}`,
     );
   }
-  return textStep("kubelet-configuration", path, text, {
+  return textStep("kubelet-configuration", "kubelet-configuration", path, text, {
     changes: `${path}: adds our credential provider`,
     check: `a kubelet 1.${kubeletMinor} starts with it, by that version's rules`,
   });
@@ -119,6 +120,7 @@ function pluginSteps(files: NodeFiles, { binDir }: KubeletFiles): FileStep[] {
   if (files.resolve(binDir) === files.resolve(PLUGIN_FOLDER)) return [];
   return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) => ({
     kind: "file",
+    change: "kubelet-plugin",
     name: `kubelet-plugin-${name}`,
     path: `${binDir}/${name}`,
     content: { kind: "link", target: `${PLUGIN_FOLDER}/${name}` },
@@ -151,7 +153,7 @@ function withBrokerConfig(
     run: node.units.restartIfActive,
     changes: "restarts ocir-broker.service, if it runs",
     check: "systemd reports success",
-    undo: "none: the service is restarted after its configuration is restored",
+    undo: "restart-daemon",
   };
   const final = brokerStep("broker-configuration", text, `the token exchange for the audience ${audience}`);
   const earlier = serviceAccountsIn(present)?.audience;
@@ -178,7 +180,7 @@ function warnOfAudience({ say, files }: NodeRun, { path, content }: FileStep, br
 }
 
 function brokerStep(name: string, text: string, what: string): FileStep {
-  return textStep(name, DEFAULT_CONFIG_PATH, text, {
+  return textStep(name, "broker-configuration", DEFAULT_CONFIG_PATH, text, {
     changes: `${DEFAULT_CONFIG_PATH}: adds ${what}`,
     check: "the configuration is valid",
   });
@@ -192,16 +194,22 @@ async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[
   const { files, runProgram, run } = node;
   const use = await readKubeletUse(paths, files, runProgram);
   // The steps before this one give it what it lacks.
-  const need = kubeletNeed({ ...use, lack: undefined }, flagsFileOf(node, run.record()) !== undefined);
+  const need = kubeletNeed({ ...use, lack: undefined }, changedPaths(run.record(), "kubelet-flags").length > 0);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);
   const text = changedText(use.unit, need.change);
   const path = files.resolve(file);
   const changes = `${path}: adds the kubelet's flags, which name ${paths.config}`;
-  return [textStep("kubelet-flags", path, text, { changes, check: "its unit has the flags" })];
+  return [textStep("kubelet-flags", "kubelet-flags", path, text, { changes, check: "its unit has the flags" })];
 }
 
-function textStep(name: string, path: string, text: string, about: Pick<FileStep, "changes" | "check">): FileStep {
-  return { kind: "file", name, path, content: { kind: "text", text, mode: 0o644 }, ...about };
+function textStep(
+  name: string,
+  change: ChangeKind,
+  path: string,
+  text: string,
+  about: Pick<FileStep, "changes" | "check">,
+): FileStep {
+  return { kind: "file", change, name, path, content: { kind: "text", text, mode: 0o644 }, ...about };
 }

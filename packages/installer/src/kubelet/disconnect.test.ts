@@ -7,8 +7,9 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
+import { changedPaths } from "../run/record.ts";
 import { connection } from "./connect.ts";
-import { flagsFileOf, restoreConnection, restoreFlags } from "./disconnect.ts";
+import { restoreConnection, restoreFlags } from "./disconnect.ts";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const DEFAULTS = "/etc/default/kubelet";
@@ -37,7 +38,7 @@ function createNode() {
     systemd,
     read,
     record: () => newRun().run.record(),
-    flagsFile: () => flagsFileOf(node, newRun().run.record()),
+    flagsFile: () => changedPaths(newRun().run.record(), "kubelet-flags")[0],
     async connect() {
       const run = newRun();
       await run.run.apply((await connection(run, CONNECT)).steps);

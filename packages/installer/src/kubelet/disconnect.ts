@@ -3,17 +3,15 @@
  * names stays, in a form with which it starts.
  */
 import { basename, dirname, join } from "node:path";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { distrustOfAll } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
-import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, OWN_DROP_IN, unitValues } from "@ocir-broker/node/kubelet-unit";
+import { BIN_DIRECTORY_FLAG, CONFIG_FLAG, unitValues } from "@ocir-broker/node/kubelet-unit";
 import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
-import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
-import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
+import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeRun } from "../node-run.ts";
-import type { InstallationRecord } from "../run/record.ts";
+import { changedPaths, type InstallationRecord } from "../run/record.ts";
 import type { Content, RestoreStep } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
@@ -41,15 +39,19 @@ interface KubeletNames {
 /** The first version with service accounts; later ones have the same rules for our entries. */
 const SERVICE_ACCOUNTS_MINOR = 34;
 
-const FLAGS_VARIABLE = "KUBELET_EXTRA_ARGS=";
-
 const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubelet does, delete it";
+
+/** What a kubelet names, and the files as they will be then. Undefined names: it is uncertain. */
+export interface KubeletView {
+  readonly names: KubeletNames | undefined;
+  readonly files: NodeFiles;
+}
 
 /** First, because the rest depends on what the kubelet still names afterwards. */
 export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
-  const paths = pathsOf("flags", node, node.run.record());
-  if (paths.length === 0) return { had: false, areRestored: true };
-  const areRestored = node.run.restoreAll(paths.map((path) => ({ name: "kubelet-flags", path })));
+  const steps = flagSteps(node.run.record());
+  if (steps.length === 0) return { had: false, areRestored: true };
+  const areRestored = node.run.restoreAll(steps);
   // Without it, systemd starts the kubelet with the drop-in files as it has read them before.
   return { had: true, areRestored: (await node.units.reload()) && areRestored };
 }
@@ -57,51 +59,39 @@ export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
 /** The rest, after the flags. */
 export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
   const { run, units, files } = node;
-  const names = flags.areRestored ? await readKubeletNames(node, flags.had) : undefined;
-  const needsPlugin = (path: string) => isPluginNeeded(path, names, files);
-  const of = (kind: Kind) => pathsOf(kind, node, run.record());
-  const configs = of("configuration").map((path) => ({
-    name: "kubelet-configuration",
-    path,
-    instead: insteadOf(path, names, files),
-  }));
-  const broker = of("broker").map((path) => ({ name: "broker-configuration", path }));
-  let isRestored = run.restoreAll([...configs, ...broker]);
+  const view = { files, names: flags.areRestored ? await readKubeletNames(node, flags.had) : undefined };
+  const broker = brokerSteps(run.record());
+  let isRestored = run.restoreAll([...configSteps(run.record(), view), ...broker]);
   if (broker.length > 0) await units.restartIfActive();
   // Decided by the present configuration.
-  const plugins = of("plugin").map((path) => {
+  isRestored = run.restoreAll(kubeletPluginSteps(run.record(), view)) && isRestored;
+  return { needsPlugin: (path) => isPluginNeeded(path, view), isRestored };
+}
+
+export function flagSteps(record: InstallationRecord): RestoreStep[] {
+  return changedPaths(record, "kubelet-flags").map((path) => ({ name: "kubelet-flags", path }));
+}
+
+export function configSteps(record: InstallationRecord, view: KubeletView): RestoreStep[] {
+  return changedPaths(record, "kubelet-configuration").map((path) => ({
+    name: "kubelet-configuration",
+    path,
+    instead: insteadOf(path, view),
+  }));
+}
+
+/** None if the file is the pool's, which stays until the removal. */
+export function brokerSteps(record: InstallationRecord): RestoreStep[] {
+  if (poolConfigPaths(record).length > 0) return [];
+  return changedPaths(record, "broker-configuration").map((path) => ({ name: "broker-configuration", path }));
+}
+
+export function kubeletPluginSteps(record: InstallationRecord, view: KubeletView): RestoreStep[] {
+  return changedPaths(record, "kubelet-plugin").map((path) => {
     const content = { kind: "link", target: `${PLUGIN_FOLDER}/${basename(path)}` } as const;
-    const instead = needsPlugin(path) ? { content, why: STILL_NAMED } : undefined;
+    const instead = isPluginNeeded(path, view) ? { content, why: STILL_NAMED } : undefined;
     return { name: `kubelet-plugin-${basename(path)}`, path, instead };
   });
-  isRestored = run.restoreAll(plugins) && isRestored;
-  return { needsPlugin, isRestored };
-}
-
-/** The file of the kubelet's unit to which the flags were added; undefined if they were not. */
-export function flagsFileOf(node: NodeContext, record: InstallationRecord): string | undefined {
-  return pathsOf("flags", node, record)[0];
-}
-
-/** The paths that `connect` has changed: all except the programs, the names in /usr/local and the pool's configuration. */
-export function connectedPaths(record: InstallationRecord): string[] {
-  const { files } = record;
-  const paths = Object.keys(files).filter((path) => files[path]?.isProgram !== true);
-  const others = poolConfigPaths(record);
-  return paths.filter((path) => !(path in COMMAND_LINKS) && !(path in PLUGIN_LINKS) && !others.includes(path));
-}
-
-type Kind = "flags" | "configuration" | "broker" | "plugin";
-
-function pathsOf(kind: Kind, { files }: NodeContext, record: InstallationRecord): string[] {
-  return connectedPaths(record).filter((path) => kindOf(path, files) === kind);
-}
-
-function kindOf(path: string, files: NodeFiles): Kind {
-  if (isOurPlugin(basename(path))) return "plugin";
-  if (path === DEFAULT_CONFIG_PATH) return "broker";
-  const hasFlags = path === OWN_DROP_IN || textOf(files.readText(path))?.includes(FLAGS_VARIABLE);
-  return hasFlags ? "flags" : "configuration";
 }
 
 /**
@@ -109,8 +99,8 @@ function kindOf(path: string, files: NodeFiles): Kind {
  *
  * @param ignoresProcess the running kubelet has its flags from us, and they are removed from its unit: its next start does not get them.
  */
-async function readKubeletNames(
-  { files, runProgram }: NodeContext,
+export async function readKubeletNames(
+  { files, runProgram }: Pick<NodeContext, "files" | "runProgram">,
   ignoresProcess: boolean,
 ): Promise<KubeletNames | undefined> {
   const kubelet = await detectKubelet(files, runProgram);
@@ -127,8 +117,9 @@ async function readKubeletNames(
  * The configuration that replaces one which a kubelet still names. It must not name the plugin for service accounts, because the
  * token exchange is removed from the broker's configuration.
  */
-function insteadOf(path: string, names: KubeletNames | undefined, files: NodeFiles): RestoreStep["instead"] {
-  if (!isConfigNeeded(path, names, files)) return undefined;
+function insteadOf(path: string, view: KubeletView): RestoreStep["instead"] {
+  const { files } = view;
+  if (!isConfigNeeded(path, view)) return undefined;
   const text = textOf(files.readText(path)) ?? "";
   if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: STILL_NAMED };
   return {
@@ -141,7 +132,7 @@ function textContent(text: string): Content {
   return { kind: "text", text, mode: 0o644 };
 }
 
-function isConfigNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
+function isConfigNeeded(path: string, { names, files }: KubeletView): boolean {
   if (names === undefined) return true;
   return names.configs.some((named) => {
     const folder = files.resolve(named);
@@ -152,7 +143,7 @@ function isConfigNeeded(path: string, names: KubeletNames | undefined, files: No
 }
 
 /** If it is uncertain, the plugin stays, which costs one small file. */
-function isPluginNeeded(path: string, names: KubeletNames | undefined, files: NodeFiles): boolean {
+export function isPluginNeeded(path: string, { names, files }: KubeletView): boolean {
   if (names === undefined) return true;
   const plugin = basename(path);
   const texts = [DEFAULT_PATHS.config, ...names.configs].flatMap((named) =>

@@ -5,8 +5,9 @@
 import { DEFAULT_CONFIG_PATH, parseYaml } from "@ocir-broker/credentials/config/load";
 import { POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeRun } from "../node-run.ts";
+import type { ChangeKind } from "../run/change-kind.ts";
 import { linkTargetOf } from "../run/disk.ts";
-import { type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
+import { changedPaths, type InstallationRecord, originalText, ownEntry } from "../run/record.ts";
 import type { Content, FileStep } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 
@@ -27,19 +28,24 @@ export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
   const target = isGiven || audience !== undefined || entry === undefined ? undefined : linkTargetOf(entry.original);
   const content: Content =
     target === undefined ? contentOf(text, isGiven ? POOL_CONFIG_FILE : entry?.saved) : { kind: "link", target };
-  return [step(POOL_CONFIG_FILE, contentOf(isGiven ? given : undefined)), step(DEFAULT_CONFIG_PATH, content)];
+  return [
+    step("pool-configuration", POOL_CONFIG_FILE, contentOf(isGiven ? given : undefined)),
+    step("broker-configuration", DEFAULT_CONFIG_PATH, content),
+  ];
 }
 
 /** Removes what `connect` has added to the pool's configuration. */
 export function poolConfigAlone(node: NodeRun): FileStep[] {
   const text = configBelow(node);
   const isChanged = node.disk.read(DEFAULT_CONFIG_PATH)?.toString() !== text;
-  return isChanged && poolConfigPaths(node.run.record()).length > 0 ? [step(DEFAULT_CONFIG_PATH, contentOf(text))] : [];
+  const isPools = poolConfigPaths(node.run.record()).length > 0;
+  return isChanged && isPools ? [step("broker-configuration", DEFAULT_CONFIG_PATH, contentOf(text))] : [];
 }
 
 /** The files of the pool's configuration; none if it has not given one. */
-export function poolConfigPaths({ files }: InstallationRecord): string[] {
-  return [POOL_CONFIG_FILE, DEFAULT_CONFIG_PATH].filter((path) => POOL_CONFIG_FILE in files && path in files);
+export function poolConfigPaths(record: InstallationRecord): string[] {
+  const given = changedPaths(record, "pool-configuration");
+  return given.length === 0 ? [] : [...given, ...changedPaths(record, "broker-configuration")];
 }
 
 /** The broker's configuration without what `connect` has added; undefined if there is none. */
@@ -60,9 +66,10 @@ function contentOf(text: string | undefined, like?: string): Content {
   return text === undefined ? { kind: "absent" } : { kind: "text", text, mode: MODE, like };
 }
 
-function step(path: string, content: Content): FileStep {
+function step(change: ChangeKind, path: string, content: Content): FileStep {
   return {
     kind: "file",
+    change,
     name: "configuration",
     path,
     content,

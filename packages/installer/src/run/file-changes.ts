@@ -5,7 +5,7 @@
 import { dirname } from "node:path";
 import { type Disk, type PathState, stateAfter } from "./disk.ts";
 import { newSavedName, type PendingChange, saveOriginal, writeRecord } from "./record.ts";
-import { isOurLink, isOurs, newPending, type RunState } from "./run-state.ts";
+import { isOurLink, isOurs, NO_CHANGE, type RunState } from "./run-state.ts";
 import type { FileStep } from "./step.ts";
 
 /** A text that each form of our do-nothing program contains. */
@@ -19,7 +19,7 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
     return change === undefined ? [] : [{ step, change }];
   });
   if (planned.length === 0) return false;
-  const { pending = newPending(state.record) } = state.record;
+  const { pending = NO_CHANGE } = state.record;
   const folders = state.disk.missingFolders(
     planned.flatMap(({ step }) => (isAbsent(step) ? [] : [dirname(step.path)])),
   );
@@ -40,7 +40,7 @@ export function changeFiles(state: RunState, group: readonly FileStep[]): boolea
 }
 
 /** Undefined if the path has the content already. */
-function planOf(state: RunState, { path, content }: FileStep): PendingChange | undefined {
+function planOf(state: RunState, { path, content, change: kind }: FileStep): PendingChange | undefined {
   // A second change within a run keeps the original from before the first.
   const earlier = state.record.pending?.files[path];
   const entry = earlier?.entry ?? state.record.files[path];
@@ -51,7 +51,7 @@ function planOf(state: RunState, { path, content }: FileStep): PendingChange | u
   // A file that others have written remains theirs, even if its content is what we would write.
   const isKnown = entry?.written === written || (!isProgram && !isOurLink(written));
   if (previous === written && hasMode && isKnown) return undefined;
-  const common = { written, ...(isProgram ? { isProgram } : {}) };
+  const common = { kind, written };
   const changed = {
     previous: earlier?.previous ?? previous,
     ...(earlier === undefined ? {} : { earlier: [...(earlier.earlier ?? []), earlier.entry.written] }),
@@ -61,8 +61,7 @@ function planOf(state: RunState, { path, content }: FileStep): PendingChange | u
     return { ...changed, entry: { ...entry, ...common } };
   if (previous === "absent" || isNeverOriginal(state.disk, path, previous))
     return { ...changed, entry: { original: "absent", ...common } };
-  const saved = previous.startsWith("file:") ? { saved: newSavedName(state.disk, path) } : {};
-  return { ...changed, entry: { original: previous, ...saved, ...common } };
+  return { ...changed, entry: { original: previous, saved: newSavedName(state.disk, path), ...common } };
 }
 
 function prepare(state: RunState, { path, content }: FileStep, { entry: { saved } }: PendingChange): void {

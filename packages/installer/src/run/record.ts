@@ -5,7 +5,8 @@
 import { dirname } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { InstallError } from "../install-error.ts";
-import type { Disk, PathState } from "./disk.ts";
+import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
+import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
 const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;
@@ -15,15 +16,14 @@ const REPLACED = `${STATE_FOLDER}/replaced`;
 const FORMAT = 1;
 
 export interface Entry {
+  readonly kind: ChangeKind;
   /** The state before our first change. */
   readonly original: PathState;
-  /** Path of the original's copy, if the original is a file. */
+  /** Path of the original's copy, if there is an original. */
   readonly saved?: string;
   readonly written: PathState;
   /** The next state, while `written` is being replaced. */
   readonly next?: PathState;
-  /** A file of the archive, which has no original and goes with the program. */
-  readonly isProgram?: true;
 }
 
 /** A path that an unfinished run changes. */
@@ -36,8 +36,8 @@ export interface PendingChange {
 }
 
 export interface Pending {
-  /** Whether no version was installed before. */
-  readonly isFirst: boolean;
+  /** The actions of the run that must be undone. */
+  readonly undo: readonly ActionUndo[];
   readonly files: Readonly<Record<string, PendingChange>>;
   readonly folders: readonly string[];
 }
@@ -91,10 +91,16 @@ export function ownEntry(disk: Disk, { files, pending }: InstallationRecord, pat
   return entry !== undefined && disk.stateOf(path) === entry.written ? entry : undefined;
 }
 
+/** The changed paths of these kinds, without those of an unfinished run. */
+export function changedPaths({ files }: InstallationRecord, ...kinds: readonly ChangeKind[]): string[] {
+  return Object.keys(files).filter((path) => kinds.some((kind) => files[path]?.kind === kind));
+}
+
 /** Undefined if there was no file; empty for a link. */
 export function originalText(disk: Disk, { original, saved }: Entry): string | undefined {
-  if (saved !== undefined) return disk.read(saved)?.toString() ?? "";
-  return original === "absent" ? undefined : "";
+  if (original === "absent") return undefined;
+  const isLink = linkTargetOf(original) !== undefined;
+  return (saved === undefined || isLink ? undefined : disk.read(saved)?.toString()) ?? "";
 }
 
 /** A name for the copy of a path's original, different from those of all other copies. */
@@ -132,5 +138,9 @@ function recordError(what: string): InstallError {
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
   if (typeof value !== "object" || value === null || !("format" in value)) return false;
   if (value.format !== FORMAT) return typeof value.format === "number";
-  return "files" in value && typeof value.files === "object" && "folders" in value && Array.isArray(value.folders);
+  const { files, folders } = value as { files?: unknown; folders?: unknown };
+  if (typeof files !== "object" || files === null || !Array.isArray(folders)) return false;
+  return Object.values(files).every(
+    (entry: Partial<Entry> | null) => entry?.kind !== undefined && entry.kind in CHANGE_KINDS,
+  );
 }

@@ -49,9 +49,7 @@ export function putBack(disk: Disk, path: string, previous: PathState): void {
   disk.put(path, previous === "absent" ? "absent" : "staged");
 }
 
-export function newPending({ version }: InstallationRecord): Pending {
-  return { isFirst: version === undefined, files: {}, folders: [] };
-}
+export const NO_CHANGE: Pending = { undo: [], files: {}, folders: [] };
 
 export function isOurs({ written, next }: Entry, state: PathState): boolean {
   return state === written || state === next;

@@ -13,6 +13,7 @@ import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
 const NOTHING = { changes: "", check: "" };
 const file = (path: string, content: Content): FileStep => ({
   kind: "file",
+  change: content.kind === "copy" ? "program" : "kubelet-configuration",
   name: path,
   path,
   content,
@@ -55,7 +56,7 @@ function stepsFor(root: string, version = "2"): Step[] {
   return [
     file("/usr/libexec/ocir-broker/ocir-broker", { kind: "copy", from, sha256, mode: 0o755 }),
     file(GONE, { kind: "absent" }),
-    { kind: "action", name: "start", ...NOTHING, undo: "", run: async () => {} },
+    { kind: "action", name: "start", ...NOTHING, undo: "disable-units", run: async () => {} },
     file(ABOVE, text(`ours ${version}\n`)),
     file("/etc/link", link("/usr/libexec/ocir-broker/x")),
     file(PLUGIN, link("/usr/libexec/ocir-broker/credential-provider-oke")),

@@ -4,10 +4,11 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { InstallError, installErrorOf } from "../install-error.ts";
+import { type ActionUndo, CHANGE_KINDS } from "./change-kind.ts";
 import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
-import { forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
-import { newPending, type RunState, report, save, stateIfAny } from "./run-state.ts";
+import { changedPaths, forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
+import { NO_CHANGE, type RunState, report, save, stateIfAny } from "./run-state.ts";
 import type { FileStep, RestoreStep, Step } from "./step.ts";
 import { finishRestoring, restoreAll, rollBack, tidy } from "./undo.ts";
 
@@ -34,8 +35,11 @@ export function createRun({ disk, signal, say }: RunOptions) {
       const { name, changes } = first;
       try {
         let isChanged = true;
-        if (first.kind === "action") await first.run();
-        else isChanged = changeFiles(state, [first, ...more]);
+        if (first.kind === "action") {
+          if (first.undo === "disable-units") recordUndo(state, first.undo);
+          await first.run();
+        }
+        if (first.kind === "file") isChanged = changeFiles(state, [first, ...more]);
         report(
           state,
           { name, changes: `${changes}${more.length === 0 ? "" : " and others"}` },
@@ -50,7 +54,7 @@ export function createRun({ disk, signal, say }: RunOptions) {
 
   /** Ends a run: nothing of it can be rolled back any more. */
   function commit(version: string | undefined = state.record.version): void {
-    const { pending = newPending(state.record) } = state.record;
+    const { pending = NO_CHANGE } = state.record;
     const changed = Object.entries(pending.files).map(([path, { entry }]) => [path, entry] as const);
     const superseded = changed.flatMap(([path, { original, written, saved }]) => {
       const earlier = state.record.files[path]?.saved;
@@ -64,14 +68,13 @@ export function createRun({ disk, signal, say }: RunOptions) {
       files: Object.fromEntries(files.filter(([, { original, written }]) => original !== written)),
       folders: [...state.record.folders, ...pending.folders],
     };
-    if (changed.length === 0 && committed.version === state.record.version) return;
+    if (state.record.pending === undefined && committed.version === state.record.version) return;
     save(state, { ...committed, untidy: changed.map(([path]) => path) });
     for (const saved of superseded) forgetSaved(state.disk, saved);
     tidy(state);
   }
 
-  const programs = (): string[] =>
-    Object.entries(state.record.files).flatMap(([path, { isProgram }]) => (isProgram ? [path] : []));
+  const programs = (): string[] => changedPaths(state.record, "program");
 
   return {
     apply,
@@ -80,6 +83,11 @@ export function createRun({ disk, signal, say }: RunOptions) {
     steps: () => state.steps,
     left: () => state.left,
     isPending: () => state.record.pending !== undefined,
+    /** Whether this run has changed a file that the daemon reads. */
+    hasChangedDaemon: () =>
+      Object.values(state.record.pending?.files ?? {}).some(
+        ({ entry }) => CHANGE_KINDS[entry.kind].readBy === "daemon",
+      ),
     rollBack: (isNow?: (path: string) => boolean) => rollBack(state, isNow),
     restoreAll: (list: readonly RestoreStep[]) => restoreAll(state, list),
     finishRestoring: (options: { readonly isRemoved: boolean }) => finishRestoring(state, options),
@@ -88,10 +96,16 @@ export function createRun({ disk, signal, say }: RunOptions) {
     changedPrograms: () => programs().filter((path) => stateIfAny(disk, path) !== state.record.files[path]?.written),
     /** They belong to a package now. */
     forgetPrograms(): void {
-      const files = Object.entries(state.record.files).filter(([, { isProgram }]) => !isProgram);
+      const files = Object.entries(state.record.files).filter(([, { kind }]) => kind !== "program");
       save(state, { ...state.record, files: Object.fromEntries(files) });
     },
   };
+}
+
+function recordUndo(state: RunState, undo: ActionUndo): void {
+  const { pending = NO_CHANGE } = state.record;
+  if (!pending.undo.includes(undo))
+    save(state, { ...state.record, pending: { ...pending, undo: [...pending.undo, undo] } });
 }
 
 /** Consecutive file steps of one name are one group. */

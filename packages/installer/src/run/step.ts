@@ -3,6 +3,8 @@
  * in order and records each change before it is made.
  */
 
+import type { ActionUndo, ChangeKind } from "./change-kind.ts";
+
 /** What is at a path after a step. A folder that is missing above it is made with mode 0755. */
 export type Content =
   | { readonly kind: "absent" }
@@ -20,9 +22,10 @@ interface Described {
   readonly check: string;
 }
 
-/** Replaces a file by one rename. Does nothing if the path has the content already. Undone by putting back what was there. */
+/** Replaces a file by one rename. Does nothing if the path has the content already. */
 export interface FileStep extends Described {
   readonly kind: "file";
+  readonly change: ChangeKind;
   /** Absolute; its folder is not a link that another user can change. */
   readonly path: string;
   readonly content: Content;
@@ -33,7 +36,7 @@ export interface ActionStep extends Described {
   readonly kind: "action";
   /** @throws {InstallError} the run is rolled back. */
   readonly run: () => Promise<void>;
-  readonly undo: string;
+  readonly undo: ActionUndo;
 }
 
 export type Step = FileStep | ActionStep;

@@ -97,29 +97,56 @@ export function finishRestoring(state: RunState, { isRemoved }: { readonly isRem
   }
 }
 
-function restore(state: RunState, { path, instead }: RestoreStep): StepResult["state"] {
-  const current = stateIfAny(state.disk, path);
+/** What a restoration does with a path. */
+export type Outcome =
+  | { readonly kind: "unknown" }
+  | { readonly kind: "restored"; readonly entry: Entry; readonly isThere: boolean }
+  | { readonly kind: "stays"; readonly entry: Entry; readonly instead: NonNullable<RestoreStep["instead"]> }
+  | { readonly kind: "theirs"; readonly entry: Entry; readonly why: string };
+
+/** Changes nothing. */
+export function outcomeOf(
+  { disk, record }: Pick<RunState, "disk" | "record">,
+  { path, instead }: RestoreStep,
+): Outcome {
+  const current = stateIfAny(disk, path);
   // Without a record, a link to our programs would dangle once they are removed.
-  const ours = current !== undefined && isOurLink(current);
-  const entry = state.record.files[path] ?? (ours ? ({ original: "absent", written: current } as const) : undefined);
-  if (entry === undefined) return "unchanged";
-  state.disk.tidy(path);
+  const isLink = current !== undefined && isOurLink(current);
+  const entry =
+    record.files[path] ?? (isLink ? ({ kind: "command", original: "absent", written: current } as const) : undefined);
+  if (entry === undefined) return { kind: "unknown" };
   const { original, saved } = entry;
-  if (ours || (current !== undefined && isOurs(entry, current))) {
-    if (original === "absent" && instead !== undefined) {
-      leave(state, path, entry, instead);
-      return "unchanged";
-    }
-    if (saved !== undefined) state.disk.stageCopy(saved, path);
-    putBack(state.disk, path, original);
-  } else if (current !== original && current !== "absent") {
-    const copy = saved === undefined ? "" : `; the file from before ocir-broker is in ${saved}`;
-    state.left.push({ path, why: `it was changed by others since${copy}` });
-    if (saved === undefined) forget(state, path, saved);
-    return "unchanged";
+  if (isLink || (current !== undefined && isOurs(entry, current))) {
+    const stays = original === "absent" && instead !== undefined;
+    return stays ? { kind: "stays", entry, instead } : { kind: "restored", entry, isThere: true };
   }
-  forget(state, path, saved);
-  return "done";
+  if (current === original || current === "absent") return { kind: "restored", entry, isThere: false };
+  const copy = saved === undefined ? "" : `; the file from before ocir-broker is in ${saved}`;
+  return { kind: "theirs", entry, why: `it was changed by others since${copy}` };
+}
+
+function restore(state: RunState, step: RestoreStep): StepResult["state"] {
+  const { path } = step;
+  const outcome = outcomeOf(state, step);
+  if (outcome.kind === "unknown") return "unchanged";
+  state.disk.tidy(path);
+  const { original, saved } = outcome.entry;
+  switch (outcome.kind) {
+    case "stays":
+      leave(state, path, outcome.entry, outcome.instead);
+      return "unchanged";
+    case "theirs":
+      state.left.push({ path, why: outcome.why });
+      if (saved === undefined) forget(state, path, saved);
+      return "unchanged";
+    case "restored":
+      if (outcome.isThere) {
+        if (saved !== undefined) state.disk.stageCopy(saved, path);
+        putBack(state.disk, path, original);
+      }
+      forget(state, path, saved);
+      return "done";
+  }
 }
 
 /** A path that stays because a kubelet names it remains recorded as ours, so that a later removal restores it. */
@@ -135,7 +162,10 @@ function leave(
     state.disk.stage(path, content);
     state.disk.put(path);
   }
-  state.record = { ...state.record, files: { ...state.record.files, [path]: { original: "absent", written } } };
+  state.record = {
+    ...state.record,
+    files: { ...state.record.files, [path]: { kind: entry.kind, original: "absent", written } },
+  };
   state.left.push({ path, why });
 }
 

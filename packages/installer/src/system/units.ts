@@ -66,10 +66,13 @@ export function createUnits(node: NodeContext) {
     return shown.includes("LoadState=loaded") && shown.includes("ActiveState=activ");
   }
 
+  const isEnabled = async (): Promise<boolean> => (await systemctl("is-enabled", SERVICE)) !== undefined;
+
   const tellRunning = async (...args: string[]): Promise<boolean> => !isRunning || tell(...args);
 
   return {
     reload: () => tellRunning("daemon-reload"),
+    isEnabled,
     /** Called at the first installation only, because an administrator may disable the units later. */
     enable: () => tell("--quiet", "enable", SERVICE, SOCKET),
     mask: () => tell("--quiet", "mask", ...(isRunning ? ["--now"] : []), ...ALL),
@@ -86,9 +89,7 @@ export function createUnits(node: NodeContext) {
     /** Whether the service should run: it does, or it is enabled and ocir-broker is not switched off. */
     async isWanted(): Promise<boolean> {
       if (!isRunning || isDisabled(node)) return false;
-      return (
-        (await systemctl("is-enabled", SERVICE)) !== undefined || (await systemctl("is-active", SERVICE)) !== undefined
-      );
+      return (await isEnabled()) || (await systemctl("is-active", SERVICE)) !== undefined;
     },
     /**
      * Starts the service, or restarts it if it runs another program or `isChanged`. The credentials socket stays open: calls made

@@ -1,0 +1,81 @@
+/** A removal, or the rollback of an unfinished run, in words. Changes nothing. */
+import { RUNTIME_FOLDERS } from "./installed-files.ts";
+import {
+  brokerSteps,
+  configSteps,
+  flagSteps,
+  isPluginNeeded,
+  kubeletPluginSteps,
+  readKubeletNames,
+} from "./kubelet/disconnect.ts";
+import { createNodeRun } from "./node-run.ts";
+import { lastLinkSteps, pluginSteps, programSteps } from "./remove.ts";
+import { ACTION_UNDO } from "./run/change-kind.ts";
+import type { Disk } from "./run/disk.ts";
+import { type InstallationRecord, originalText } from "./run/record.ts";
+import type { RestoreStep } from "./run/step.ts";
+import { outcomeOf } from "./run/undo.ts";
+import type { NodeContext } from "./system/node-context.ts";
+
+export async function describeRemoval(context: NodeContext, isUnfinished: boolean): Promise<string> {
+  const node = createNodeRun(context);
+  const { disk } = node;
+  const record = node.run.record();
+  const rolledBack = Object.keys(record.pending?.files ?? {});
+  const rollBack = rolledBack.map((path) => `rollback: ${path}: as before the run that was interrupted\n`).join("");
+  if (isUnfinished) return rollBack || "no run was interrupted\n";
+  const told = (steps: readonly RestoreStep[]): string => steps.map((step) => outcomeIn(disk, record, step)).join("");
+  const flags = flagSteps(record);
+  const withoutFlags = filesAfter(node, record, flags);
+  const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0);
+  const configs = configSteps(record, { names, files: withoutFlags });
+  const view = { names, files: filesAfter({ disk, files: withoutFlags }, record, configs) };
+  return [
+    rollBack,
+    told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
+    told(pluginSteps(disk, (path) => isPluginNeeded(path, view))),
+    `system: ${ACTION_UNDO["disable-units"]}: ${RUNTIME_FOLDERS.join(", ")}\n`,
+    told([...lastLinkSteps(record), ...programSteps(record)]),
+    "programs: removes ocir-broker itself\n",
+  ].join("");
+}
+
+function outcomeIn(disk: Disk, record: InstallationRecord, step: RestoreStep): string {
+  const outcome = outcomeOf({ disk, record }, step);
+  const say = (what: string): string => `${step.name}: ${step.path}: ${what}\n`;
+  switch (outcome.kind) {
+    case "unknown":
+      return "";
+    case "stays":
+      return say(`stays: ${outcome.instead.why}`);
+    case "theirs":
+      return say(`stays: ${outcome.why}`);
+    case "restored": {
+      const { original, saved } = outcome.entry;
+      return say(original === "absent" ? "removed: nothing was there before" : `restored from ${saved}`);
+    }
+  }
+}
+
+/** The files as they will be after these steps. */
+function filesAfter(
+  { disk, files }: Pick<NodeContext, "disk" | "files">,
+  record: InstallationRecord,
+  steps: readonly RestoreStep[],
+): NodeContext["files"] {
+  const texts = new Map(
+    steps.flatMap((step): [string, string | undefined][] => {
+      const outcome = outcomeOf({ disk, record }, step);
+      if (outcome.kind !== "restored") return [];
+      return [[step.path, originalText(disk, outcome.entry)]];
+    }),
+  );
+  return {
+    ...files,
+    readText(path) {
+      if (!texts.has(path)) return files.readText(path);
+      const value = texts.get(path);
+      return value === undefined ? { failure: "ENOENT" } : { value };
+    },
+  };
+}
