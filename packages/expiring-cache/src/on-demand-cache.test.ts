@@ -83,6 +83,32 @@ describe("OnDemandCache", () => {
     expect([refused.mock.calls.length, once.mock.calls.length]).toEqual([1, 2]);
   });
 
+  it("rejects at once, or after one fetch, once fetches have failed for 10 s, and fetches again within 8 s", async () => {
+    const { clock, cache, get } = setUp();
+    const fail = vi.fn(() => Promise.reject(failing(true)));
+    const failedAfterMs = async () => {
+      const startedAtMs = clock.monotonicMs();
+      const ended = cache.get("a", fail, { waitMs: 15_000 }).catch(() => clock.monotonicMs() - startedAtMs);
+      await clock.advance(15_000);
+      return ended;
+    };
+    expect(await failedAfterMs()).toBeGreaterThan(7_000);
+    for (const [pauseMs, fetches] of [
+      [0, 0],
+      [30_000, 1],
+      [500_000, 1],
+    ] as const) {
+      await clock.advance(pauseMs);
+      fail.mockClear();
+      expect(await failedAfterMs()).toBe(0);
+      expect(fail).toHaveBeenCalledTimes(fetches);
+    }
+    const failed = cache.get("a", fail, { waitMs: 15_000 }).catch(() => get("a", "unused", 15_000));
+    await expect(failed).rejects.toThrow("failed");
+    await clock.advance(8_000);
+    expect(await get("a", "value")).toEqual(["value", "miss"]);
+  });
+
   it("rejects with the previous error at the deadline while a retry is in progress", async () => {
     const { clock, cache } = setUp();
     const fetch = vi

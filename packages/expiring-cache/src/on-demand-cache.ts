@@ -34,8 +34,19 @@ interface Slot<V> {
   readonly waiters: Waiters<V>;
   cached: { readonly entry: Expiring<V>; readonly servableUntilMs: number; readonly renewAtMs: number } | undefined;
   attempt: Attempt | undefined;
-  failure: { readonly error: unknown; readonly failures: number; readonly untilMs: number } | undefined;
+  failure:
+    | { readonly error: unknown; readonly failures: number; readonly sinceMs: number; readonly untilMs: number }
+    | undefined;
 }
+
+/** Callers wait for the end of a failure that is not older. Of an older one they learn at once, or from one more fetch. */
+const SHORT_FAILURE_MS = 10_000;
+
+/** Keeps the ceiling of the back-off at 8 s, less than the 10 s after which a kubelet tries again at the earliest. */
+const MAX_COUNTED_FAILURES = 5;
+
+/** How long a failure is remembered after its back-off if nobody asks. */
+const FAILURE_KEPT_MS = 600_000;
 
 export class OnDemandCache<V> {
   readonly #options: OnDemandCacheOptions;
@@ -59,7 +70,7 @@ export class OnDemandCache<V> {
 
   /**
    * Returns the value of `key`: at once if there is one that may be served, else by `fetch` or by a fetch that another caller
-   * has started. Retries within `waitMs` unless an error is not retryable.
+   * has started. Retries within `waitMs` unless an error is not retryable, or the fetches have failed for a while already.
    * @throws the error of a fetch, or {@link CacheError}
    */
   async get(key: string, fetch: FetchOnce<V>, { waitMs }: { waitMs: number }): Promise<CacheResult<V>> {
@@ -82,8 +93,10 @@ export class OnDemandCache<V> {
         return { entry: await entry, outcome };
       } catch (error) {
         const failedAtMs = this.#clock.monotonicMs();
-        const retryAtMs = Math.max(failedAtMs, slot.failure?.untilMs ?? Number.POSITIVE_INFINITY);
-        if (this.#isClosed || !retryHintOf(error).retryable || retryAtMs >= deadlineMs) throw error;
+        const { sinceMs = failedAtMs, untilMs = Number.POSITIVE_INFINITY } = slot.failure ?? {};
+        const retryAtMs = Math.max(failedAtMs, untilMs);
+        const isHopeless = !retryHintOf(error).retryable || failedAtMs - sinceMs >= SHORT_FAILURE_MS;
+        if (this.#isClosed || isHopeless || retryAtMs >= deadlineMs) throw error;
         await sleep(retryAtMs - failedAtMs, this.#clock);
       }
     }
@@ -147,9 +160,9 @@ export class OnDemandCache<V> {
   #onFailed(key: string, slot: Slot<V>, attempt: Attempt, error: unknown): void {
     if (!this.#settle(slot, attempt)) return;
     const nowMs = this.#clock.monotonicMs();
-    const failures = (slot.failure?.failures ?? 0) + 1;
+    const failures = Math.min((slot.failure?.failures ?? 0) + 1, MAX_COUNTED_FAILURES);
     const retryInMs = retryDelayMs(failures, this.#options.random(), retryHintOf(error).retryAfterMs);
-    slot.failure = { error, failures, untilMs: nowMs + retryInMs };
+    slot.failure = { error, failures, sinceMs: slot.failure?.sinceMs ?? nowMs, untilMs: nowMs + retryInMs };
     slot.waiters.reject(error);
     const elapsedMs = nowMs - attempt.startedAtMs;
     this.#options.onEvent?.({ type: "failed", key, reason: attempt.reason, elapsedMs, error, retryInMs });
@@ -173,7 +186,8 @@ export class OnDemandCache<V> {
   #dropExpired(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [key, slot] of this.#slots.entries()) {
-      const isBusy = slot.attempt !== undefined || nowMs < (slot.failure?.untilMs ?? 0);
+      const isBusy =
+        slot.attempt !== undefined || nowMs < (slot.failure === undefined ? 0 : slot.failure.untilMs + FAILURE_KEPT_MS);
       if (!isBusy && !isServable(slot, nowMs)) this.#slots.delete(key);
     }
   }
