@@ -1,14 +1,16 @@
 /** docs/metrics.md matches the built daemon's metrics, and Prometheus can read them. */
+import { jwtOf, podClaims } from "@ocir-broker/credentials/test/jwt";
 import { describe, expect, it } from "vitest";
 import { REGISTRY_HOSTS, responseOf, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
 import { type Family, familiesOf, scrape } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
-/** Metrics of a daemon that has answered a pull from each registry host. */
+/** Metrics of a daemon that has answered a pull from each registry host, and one for a service account with the anonymous entry. */
 async function expose(): Promise<string> {
   const { call, config } = await setStage({ daemon: { prefetch: REGISTRY_HOSTS.slice(0, 1) } });
   for (const host of REGISTRY_HOSTS) responseOf(await call(`${host}/acme/shop/web`));
+  responseOf(await call(`${REGISTRY_HOSTS[0]}/acme/shop/web`, jwtOf(podClaims(0))));
   return scrape(config.healthSocket);
 }
 

@@ -29,7 +29,7 @@ const STATUS: HealthDetails = {
   session: FRESH,
   registries: {},
   serviceAccounts: null,
-  serviceAccountFailure: null,
+  serviceAccountFailures: [],
 };
 
 /** The clearing of a screen, and a line of its own. */
@@ -45,16 +45,27 @@ describe("renderStatus", () => {
     const used = { ...STATUS, serviceAccounts: 3 };
     expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
     expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");
-    const serviceAccountFailure = { code: "cluster-basic", secondsAgo: 42 };
-    expect(renderStatus({ ...used, serviceAccountFailure })).toContain(
-      "3 service accounts (last failure: cluster-basic, 42 s ago)\n",
-    );
+  });
+
+  test("lists the service accounts whose pulls fail, the latest of at most 20 first", () => {
+    const serviceAccountFailures = Array.from({ length: 22 }, (_, at) => ({
+      account: at === 20 ? null : `shop/puller-${at}`,
+      code: "cluster-basic",
+      secondsAgo: 100 - at,
+    }));
+    const lines = renderStatus({ ...STATUS, serviceAccountFailures })
+      .split("\n")
+      .slice(1, 23);
+    expect(lines.slice(0, 2)).toEqual([
+      "  failed for shop/puller-21: cluster-basic, 1 min ago",
+      "  failed for a service account's renewal: cluster-basic, 1 min ago",
+    ]);
+    expect(lines.slice(-2)).toEqual(["  and 2 more", ""]);
   });
 
   test.each<[string, object]>([
     ...["version", "status", "region", "identity"].map(hostile),
     ["uptimeSeconds", { uptimeSeconds: "\n5" }],
-    ["serviceAccountFailure", { serviceAccounts: 1, serviceAccountFailure: { code: HOSTILE, secondsAgo: "\n5" } }],
     ...["state", "hits", "fetches", "failures", "lastFailure"].map(ofSession(HOSTILE)),
     ...["ageSeconds", "expiresInSeconds", "nextFetchInSeconds"].map(ofSession("\n5")),
     ...["lastFailureSecondsAgo", "failuresInARow"].map(ofSession("\n5")),
@@ -64,6 +75,13 @@ describe("renderStatus", () => {
     const text = renderStatus({ ...STATUS, ...fields });
     expect(text).toMatch(/^[\x20-\x7e\n]*$/);
     expect(text.split("\n")).toHaveLength(5);
+  });
+
+  test("removes control characters and line breaks from a service account's failure", () => {
+    const failed = { account: HOSTILE, code: HOSTILE, secondsAgo: "\n5" as unknown as number };
+    const text = renderStatus({ ...STATUS, serviceAccountFailures: [failed] });
+    expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+    expect(text.split("\n")).toHaveLength(6);
   });
 
   test("prints one aligned row for the session and for each registry host", () => {

@@ -18,6 +18,9 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
   ["LAST FAILURE", lastFailure],
 ];
 
+/** Service accounts that are listed, the latest failures first. */
+const MAX_FAILURES = 20;
+
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
   const summary = [
@@ -27,7 +30,8 @@ export function renderStatus(status: HealthDetails): string {
     `region ${region ?? "not known yet"}`,
     ...serviceAccountsText(status),
   ];
-  const head = `${printable(summary.join(", "))}\n${configText(status.config)}`;
+  const lines = [summary.join(", "), ...serviceAccountFailureLines(status)];
+  const head = `${lines.map((line) => `${printable(line)}\n`).join("")}${configText(status.config)}`;
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
     ...Object.entries(registries),
@@ -38,19 +42,30 @@ export function renderStatus(status: HealthDetails): string {
     ...named.map(([name, details]) => [name, ...COLUMNS.map(([, of]) => of(details))].map(printable)),
   ];
   const widths = ["", ...COLUMNS].map((_column, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  const lines = rows.map((row) =>
+  const table = rows.map((row) =>
     row
       .map((cell, at) => cell.padEnd(widths[at] ?? 0))
       .join("  ")
       .trimEnd(),
   );
-  return `${head}\n${lines.join("\n")}\n`;
+  return `${head}\n${table.join("\n")}\n`;
 }
 
-function serviceAccountsText({ serviceAccounts, serviceAccountFailure: failure }: HealthDetails): string[] {
+function serviceAccountsText({ serviceAccounts }: HealthDetails): string[] {
   if (serviceAccounts === null) return [];
-  const failed = failure === null ? "" : ` (last failure: ${failure.code}, ${duration(failure.secondsAgo)} ago)`;
-  return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}${failed}`];
+  return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}`];
+}
+
+/** A daemon of an earlier release sends none. */
+function serviceAccountFailureLines({ serviceAccountFailures: failures = [] }: HealthDetails): string[] {
+  const lines = failures.map(
+    ({ account, code, secondsAgo }) =>
+      `  failed for ${account ?? "a service account's renewal"}: ${code}, ${duration(secondsAgo)} ago`,
+  );
+  return [
+    ...lines.slice(-MAX_FAILURES).reverse(),
+    ...(lines.length > MAX_FAILURES ? [`  and ${lines.length - MAX_FAILURES} more`] : []),
+  ];
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {

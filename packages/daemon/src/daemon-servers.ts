@@ -39,7 +39,7 @@ export function createDaemonServers(options: DaemonServersOptions) {
     answerDockerCredential,
     deadlineMs,
     onServed(served, elapsedMs) {
-      metrics.requests.served(served.outcome, elapsedMs);
+      metrics.requests.served(served, elapsedMs);
       logRequest(log, served, elapsedMs);
     },
   });

@@ -70,7 +70,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     identity: credentials.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
-  const answer = createKubeletCredentials({ ...credentials, clock, deadlineMs });
+  const answerKubelet = createKubeletCredentials({ ...credentials, clock, deadlineMs });
+  const answer: AnswerCredentials = async (body) => {
+    const response = await answerKubelet(body);
+    credentials.onPull(response);
+    return response;
+  };
   const servers = createDaemonServers({
     ...options,
     deadlineMs,

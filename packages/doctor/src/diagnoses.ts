@@ -120,10 +120,7 @@ export const DIAGNOSES = {
     "this kubelet does not support service-account tokens for credential providers",
     "use Kubernetes 1.34 or newer, or set serviceAccounts.tokenExchange: none",
   ),
-  "service-account-failed": problem(
-    "the daemon could not get a token for a pod's service account",
-    "see the code in the evidence",
-  ),
+  "service-account-failed": problemOf(ERROR_TABLE["service-account-failed"]),
   "service-account-audience": problem(
     "the kubelet requests service-account tokens for an audience that is not accepted",
     "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience equal; for OKE, use the API server's own",

@@ -102,6 +102,20 @@ describe("diagnose", () => {
     expect([names, asNode.some(({ means }) => means.includes("fallback: node"))]).toEqual([[], true]);
   });
 
+  test("names the code for which a service account's pull got only the anonymous entry", async ({ node }) => {
+    const options = await askForServiceAccount(node);
+    node.plugin(responseScript({ "iad.ocir.io": { username: "", password: "" } }));
+    const failed = async () =>
+      (await node.examine(options)).flatMap(({ name, evidence, verdict }) =>
+        verdict === "problem" ? `${name}: ${evidence}` : [],
+      );
+    expect(await failed()).toEqual([expect.stringMatching(/^service-account-failed: .* only an anonymous entry$/)]);
+    await withStatus({ serviceAccountFailures: [{ account: "shop/puller", code: "domain-tls", secondsAgo: 0 }] })(node);
+    expect(await failed()).toEqual([
+      expect.stringMatching(/^service-account-failed: shop\/puller: domain-tls, 0 s ago/),
+    ]);
+  });
+
   test.for([
     ["the kubelet's", "ocir", { audience: AUDIENCE }],
     ["the broker's", AUDIENCE, { audience: "ocir" }],
@@ -173,7 +187,9 @@ describe("diagnose", () => {
   });
 
   test("ignores a service account failure older than 10 min", async ({ node }) => {
-    await withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 601 } })(node);
+    await withStatus({ serviceAccountFailures: [{ account: null, code: "domain-token-refused", secondsAgo: 601 }] })(
+      node,
+    );
     expect(problems(await node.examine())).toEqual([]);
   });
 

@@ -149,7 +149,7 @@ export function statusResponse(changed: object): RequestListener {
     identity: "instance-principal",
     config: null,
     session: life,
-    serviceAccountFailure: null,
+    serviceAccountFailures: [],
     registries: { "iad.ocir.io": life },
   };
   return (_request, response) => response.end(JSON.stringify({ ...healthy, ...changed }));

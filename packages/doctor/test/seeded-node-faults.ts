@@ -85,7 +85,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "service-account-failed",
     "the identity domain does not trust the cluster",
-    withStatus({ serviceAccountFailure: { code: "domain-token-refused", secondsAgo: 20 } }),
+    withStatus({ serviceAccountFailures: [{ account: "shop/puller", code: "domain-token-refused", secondsAgo: 20 }] }),
   ],
   ["daemon-version", "the daemon is of another release", withStatus({ version: "1.0.0" })],
   ["daemon-starting", "the daemon has no token yet", withStatus({ status: "starting" })],

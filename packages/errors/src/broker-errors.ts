@@ -37,6 +37,11 @@ export const BROKER_ERRORS = {
     what: "the request is not one HTTP request whose body has a Content-Length",
     next: NEXT.release,
   },
+  "service-account-failed": {
+    status: 502,
+    what: "the daemon could not get a token for a pod's service account",
+    next: "run ocir-broker status",
+  },
   "service-accounts-off": {
     status: 400,
     what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",

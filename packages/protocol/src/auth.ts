@@ -11,6 +11,8 @@ export interface RegistryCredentials {
   readonly password: string;
 }
 
+const ANONYMOUS: RegistryCredentials = { username: "", password: "" };
+
 /** OCIR accepts a bearer token as the password of this user name. */
 const BEARER_TOKEN_USERNAME = "BEARER_TOKEN";
 
@@ -35,10 +37,25 @@ export function bearerCredentials(token: string): RegistryCredentials {
  * @throws {ProtocolError} `registry-host-invalid`
  */
 export function bearerAuth(registryHost: string, token: string): Record<string, RegistryCredentials> {
-  const rest = REGISTRY_HOST.exec(registryHost)?.[1];
-  if (rest === undefined) throw new ProtocolError("registry-host-invalid");
   return {
     [registryHost]: bearerCredentials(token),
-    [`*${rest}`]: { username: "", password: "" },
+    [`*${withoutFirstLabel(registryHost)}`]: ANONYMOUS,
   };
+}
+
+/**
+ * Permits an anonymous pull, and no other. An entry that matches the image makes the kubelet (1.35 and newer) compare the pod's
+ * service account with those that have pulled the image before, so a container whose image is present starts without the registry.
+ *
+ * @throws {ProtocolError} `registry-host-invalid`
+ */
+export function anonymousAuth(registryHost: string): Record<string, RegistryCredentials> {
+  withoutFirstLabel(registryHost);
+  return { [registryHost]: ANONYMOUS };
+}
+
+function withoutFirstLabel(registryHost: string): string {
+  const rest = REGISTRY_HOST.exec(registryHost)?.[1];
+  if (rest === undefined) throw new ProtocolError("registry-host-invalid");
+  return rest;
 }

@@ -38,8 +38,12 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
   readonly registries: Readonly<Record<string, FetchDetails>>;
   /** How many service accounts have a session; null if they are off. */
   readonly serviceAccounts: number | null;
-  /** The last failed fetch for any of them that has not succeeded since; those of others may have. */
-  readonly serviceAccountFailure: { readonly code: string; readonly secondsAgo: number } | null;
+  /** Of those whose last pull or renewal has failed, the latest failure last. A renewal has no account's name. */
+  readonly serviceAccountFailures: readonly {
+    readonly account: string | null;
+    readonly code: string;
+    readonly secondsAgo: number;
+  }[];
 }
 
 /** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */

@@ -71,14 +71,15 @@ async function answer(request: Buffer, options: GetOptions): Promise<DaemonRespo
   const response = await askDaemon(config.sockets.credentials, request, clock);
   if (response !== undefined) return response;
   const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
-  return await broker.answer(request);
+  const answered = await broker.answer(request);
+  return answered.outcome === "anonymous" ? errorResponseOf(answered.failure) : answered;
 }
 
 function requestFor(image: string): Buffer {
   return Buffer.from(JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: API_VERSIONS[0], image }));
 }
 
-/** @throws {BrokerError} `registry-foreign` if a password is wanted and there is none. */
+/** @throws {BrokerError} `registry-foreign`, `service-account-failed` if a password is wanted and there is none. */
 async function deliver({ status, body }: DaemonResponse, { output }: GetOptions): Promise<void> {
   if (status !== 200 || body.length === 0) {
     process.stderr.write(status === 200 ? errorResponseOf(undefined).body : body);
@@ -92,5 +93,6 @@ function passwordIn(body: Buffer): string {
   const { auth } = JSON.parse(body.toString()) as { auth: Record<string, { password: string }> };
   const [first] = Object.values(auth);
   if (first === undefined) throw new BrokerError("registry-foreign", "the response has no credentials");
+  if (first.password === "") throw new BrokerError("service-account-failed", "the response is anonymous");
   return first.password;
 }

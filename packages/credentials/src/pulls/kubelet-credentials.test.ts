@@ -1,15 +1,19 @@
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
+import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { passwordIn, requestFor } from "../../test/kubelet-request.ts";
+import type { Registries } from "../tokens/registries.ts";
 import { createKubeletCredentials } from "./kubelet-credentials.ts";
 
 const HOST = "iad.ocir.io";
 
-function setUp() {
+function setUp(isAllowed: Registries["isAllowed"] = (host) => host === HOST) {
   const clock = createFakeClock();
   const entryOf = (token: string): Expiring<Secret> => ({ value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 });
   let live = "first";
@@ -24,7 +28,7 @@ function setUp() {
   const answer = createKubeletCredentials({
     clock,
     deadlineMs: 15_000,
-    registries: { isAllowed: (host) => host === HOST, isExpected: () => true, endpointOf: () => new URL("https://x") },
+    registries: { isAllowed, isExpected: () => true, endpointOf: () => new URL("https://x") },
     pullTokens: {
       get: async (host, _serviceAccount, options) => ({ ...(await parts.get(host, options)), identity: "node" }),
     },
@@ -127,6 +131,53 @@ describe("createKubeletCredentials", () => {
     });
     expect(failed.body.toString()).toMatch(/^ocir-broker: internal: /);
     expect((await answer(Buffer.from("{"))).image).toBeUndefined();
+  });
+
+  describe("for a service account", () => {
+    const POD = { serviceAccountToken: jwtOf(podClaims(0), "signature") };
+    const failing = (code: ErrorCode) => Object.assign(new Error(), { code });
+    /** Those with a request to show it, and those of other requests. */
+    const NEVER_ANSWERED: Partial<Record<ErrorCode, Buffer | "another request's">> = {
+      "api-version-unsupported": requestFor(`${HOST}/ns/app`, { ...POD, apiVersion: "v9" }),
+      "image-invalid": requestFor(`${HOST}/Acme`, POD),
+      "registry-host-invalid": requestFor("[::1]:5000/ns/app", POD),
+      "request-invalid": requestFor(`${HOST}/ns/app`, { ...POD, serviceAccountAnnotations: [] }),
+      "request-not-json": Buffer.from("{"),
+      "request-too-large": requestFor("a".repeat(300 * 1_024), POD),
+      "service-account-token-invalid": requestFor(`${HOST}/ns/app`, { serviceAccountToken: "token" }),
+      "body-too-large": "another request's",
+      "headers-too-large": "another request's",
+      "method-not-allowed": "another request's",
+      "not-found": "another request's",
+      "request-incomplete": "another request's",
+      "request-malformed": "another request's",
+      "server-url-invalid": "another request's",
+    };
+    const answered = (Object.keys(ERROR_TABLE) as ErrorCode[]).filter((code) => !(code in NEVER_ANSWERED));
+    const undecodable = Object.entries(NEVER_ANSWERED).filter(([, request]) => typeof request !== "string");
+
+    it.each(answered)(
+      "answers %s with the anonymous entry of the image's host, and names the account",
+      async (code) => {
+        const { answer, parts } = setUp();
+        parts.get.mockRejectedValue(failing(code));
+        const { status, outcome, account, failure, body } = await answer(requestFor("IAD.ocir.io/ns/app", POD));
+        expect([status, outcome, account, codeOf(failure)]).toEqual([200, "anonymous", "shop/puller", code]);
+        const { cacheDuration, auth } = JSON.parse(body.toString());
+        expect([cacheDuration, auth]).toEqual(["0s", { "IAD.ocir.io": { username: "", password: "" } }]);
+      },
+    );
+
+    it.each(undecodable)("returns the error %s", async (code, request) => {
+      const { answer } = setUp((host) => host !== "");
+      const { status, outcome, error } = await answer(request as Buffer);
+      expect([Math.floor(status / 100), outcome, codeOf(error)]).toEqual([4, "error", code]);
+    });
+
+    it("also if the home region, which decides about the host, is not available", async () => {
+      const { answer } = setUp(() => Promise.reject(failing("metadata-unreachable")));
+      expect(await answer(requestFor(`${HOST}/ns/app`, POD))).toMatchObject({ outcome: "anonymous" });
+    });
   });
 
   it("treats port 443 as the same registry, under a key spelled like the image", async () => {

@@ -2,17 +2,20 @@
  * One pull: from the kubelet's request to the response that it reads, both as bytes.
  *
  * Reads as decode → host → rules → token → access → response; the packages below make each decision.
- * Never throws: a failure is a response with a stable code and what to do next.
+ * Never throws: a failure is a response with a stable code and what to do next. A failure for a service account is answered with
+ * the anonymous entry, because an error would stop a container whose image is on the node (docs/images-on-the-node.md).
  */
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Outcome } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type HttpResponse, JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
-import { bearerAuth } from "@ocir-broker/protocol/auth";
+import { anonymousAuth, bearerAuth } from "@ocir-broker/protocol/auth";
 import { type CredentialProviderRequest, decodeCredentialProviderRequest } from "@ocir-broker/protocol/request";
 import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import type { RepositoryAccess } from "../access/repository-access.ts";
+import { accountName } from "../service-accounts/account-name.ts";
 import type { PullToken, PullTokens } from "../service-accounts/pull-tokens.ts";
 import type { Registries } from "../tokens/registries.ts";
 import { errorResponseOf } from "./error-response.ts";
@@ -24,7 +27,9 @@ export interface CredentialsResponse extends HttpResponse {
   readonly image?: (Pick<ImageName, "registryHost"> & Partial<ImageName>) | undefined;
   /** Whose token the response has; undefined without one. */
   readonly identity?: PullToken["identity"];
-  /** Why a service account got the node's token. */
+  /** The service account of the request: its namespace and its name, which nothing has verified. */
+  readonly account?: string | undefined;
+  /** Why a service account got the node's token, or none. */
   readonly failure?: unknown;
   /** The error, if the outcome is "error". */
   readonly error?: unknown;
@@ -64,15 +69,29 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
   }
 
   return async (body) => {
+    let request: CredentialProviderRequest | undefined;
     let image: ImageName | undefined;
     try {
-      const request = decodeCredentialProviderRequest(body);
+      request = decodeCredentialProviderRequest(body);
       image = parseImage(request.image);
-      return await answer(request, image);
+      return { ...(await answer(request, image)), account: accountName(request.serviceAccount) };
     } catch (error) {
+      const hasKey = codeOf(error) !== "registry-host-invalid";
+      if (request?.serviceAccount !== undefined && image !== undefined && hasKey)
+        return anonymousFor(request, image, error);
       return { ...errorResponseOf(error), outcome: "error", image, error };
     }
   };
+}
+
+function anonymousFor(
+  { apiVersion, image: asSpelled, serviceAccount }: CredentialProviderRequest,
+  image: ImageName,
+  failure: unknown,
+): CredentialsResponse {
+  const body = encodeCredentialProviderResponse(apiVersion, anonymousAuth(hostIn(asSpelled)));
+  const account = accountName(serviceAccount);
+  return { status: 200, contentType: JSON_TYPE, body, outcome: "anonymous", image, account, failure };
 }
 
 /** For a registry that is not Oracle's: no credentials, so the kubelet continues with its other sources. */
@@ -87,8 +106,11 @@ function tokenFor(
   { entry, identity, failure, ...found }: PullToken,
   outcome: Outcome | "denied" = found.outcome,
 ): CredentialsResponse {
-  // The kubelet's comparison with the image is case-sensitive, so the key uses the image's spelling.
-  const registryHost = asSpelled.slice(0, asSpelled.indexOf("/"));
-  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(registryHost, entry.value.reveal()));
+  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(hostIn(asSpelled), entry.value.reveal()));
   return { status: 200, contentType: JSON_TYPE, body, outcome, image, identity, failure };
+}
+
+/** The kubelet's comparison with the image is case-sensitive, so a key uses the image's spelling. */
+function hostIn(asSpelled: string): string {
+  return asSpelled.slice(0, asSpelled.indexOf("/"));
 }

@@ -1,5 +1,7 @@
 /** Turns the events of the node's credentials into log lines and metrics, and notifies the handover when its state has changed. */
+
 import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
+import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { upstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -42,6 +44,8 @@ export function createCredentialEvents({
 }
 
 export interface ServiceAccountFailure {
+  /** Undefined for a renewal, which no pull has noticed yet. */
+  readonly account: string | undefined;
   readonly error: unknown;
   /** Monotonic. */
   readonly atMs: number;
@@ -54,21 +58,36 @@ interface ServiceAccountEventsOptions extends Pick<CredentialEventsOptions, "log
 /** As many as a node runs pods; the oldest are dropped. */
 const MAX_FAILURES = 256;
 
-/** Events of service accounts contain no names; the pull's log line names the image. */
+/** Events of service accounts contain no names; the pull's log line names account and image. */
 export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccountEventsOptions) {
-  /** In order of time. Only a success of the same fetch removes a failure, because it proves nothing about other accounts. */
+  /** In order of time. Only the same account's pull, or the same fetch, removes a failure: others prove nothing about it. */
   const failures = new Map<string, ServiceAccountFailure>();
+
+  function note(what: string, account: string | undefined, error: unknown): void {
+    failures.delete(what);
+    if (error === undefined) return;
+    failures.set(what, { account, error, atMs: clock.monotonicMs() });
+    if (failures.size > MAX_FAILURES) failures.delete(String(failures.keys().next().value));
+  }
+
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
-    const fetch = `${kind} ${event.key}`;
-    failures.delete(fetch);
-    if (event.type === "failed") {
-      failures.set(fetch, { error: event.error, atMs: clock.monotonicMs() });
-      if (failures.size > MAX_FAILURES) failures.delete(String(failures.keys().next().value));
+    const isFailedRenewal = event.type === "failed" && event.reason === "renewal";
+    note(`${kind} ${event.key}`, undefined, isFailedRenewal ? event.error : undefined);
+    if (event.type === "failed")
       log.warn({ reason: event.reason, error: event.error }, `${kind} for a service account not fetched`);
-    } else if (event.type === "fetched") log.info({ reason: event.reason }, `${kind} for a service account fetched`);
+    else if (event.type === "fetched") log.info({ reason: event.reason }, `${kind} for a service account fetched`);
   };
-  return { onSession: noter("session"), onToken: noter("token"), lastFailure: () => [...failures.values()].at(-1) };
+
+  return {
+    onSession: noter("session"),
+    onToken: noter("token"),
+    /** A pull was answered. */
+    onPull({ account, failure }: Pick<CredentialsResponse, "account" | "failure">): void {
+      if (account !== undefined || failure !== undefined) note(`pull ${account}`, account, failure);
+    },
+    failures: () => [...failures.values()],
+  };
 }
 
 /** Logs at debug, and counts requests. */

@@ -5,6 +5,7 @@
 import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import type { PullTokens } from "@ocir-broker/credentials/service-accounts/pull-tokens";
 import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/service-accounts";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
@@ -24,8 +25,9 @@ export interface DaemonCredentials extends Omit<NodeCredentials, "close"> {
   readonly pullTokens: PullTokens;
   /** Service accounts with a session; undefined without a token exchange. */
   readonly serviceAccountCount: () => number | undefined;
-  /** The last failed fetch for any service account that has not succeeded since. */
-  readonly lastServiceAccountFailure: () => ServiceAccountFailure | undefined;
+  /** Of the service accounts whose last pull or renewal has failed. */
+  readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
+  readonly onPull: (response: CredentialsResponse) => void;
   /** Aborts the probes and fetches under way. */
   close(): Promise<void>;
 }
@@ -73,7 +75,8 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions): Daem
     access: createAccess(credentials, sendTo, options, closing.signal),
     pullTokens: serviceAccounts.pullTokens,
     serviceAccountCount: serviceAccounts.serviceAccountCount,
-    lastServiceAccountFailure: serviceAccountEvents.lastFailure,
+    serviceAccountFailures: serviceAccountEvents.failures,
+    onPull: serviceAccountEvents.onPull,
     async close() {
       closing.abort();
       credentials.close();

@@ -21,7 +21,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     sessions: { entries: () => [session as CacheEntry] },
     tokens: { entries: () => tokens as CacheEntry[] },
     serviceAccountCount: () => undefined,
-    lastServiceAccountFailure: () => undefined,
+    serviceAccountFailures: () => [],
     regionId: () => undefined,
     expectsToken: () => true,
   });

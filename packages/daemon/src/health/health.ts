@@ -1,7 +1,7 @@
 /**
  * The broker's health, readable over the health socket, as a closed list of fields.
  *
- * It contains registry hosts, ages, counts and error codes; never an OCID, a repository, a token or text from upstream.
+ * It contains registry hosts, ages, counts, error codes, and the names of service accounts whose pulls fail; never an OCID, a repository, a token or text from upstream.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
@@ -12,6 +12,7 @@ import type {
   HealthSummary,
   LifeSummary,
 } from "@ocir-broker/protocol/health";
+import type { ServiceAccountFailure } from "../credentials/credential-events.ts";
 import { isOfInterest, servableTimes } from "../telemetry/cache-entries.ts";
 import { createReadiness, type ReadinessOptions } from "./readiness.ts";
 
@@ -29,7 +30,7 @@ export interface HealthOptions extends ReadinessOptions {
   readonly regionId: () => string | undefined;
   readonly configDetails?: (() => ConfigDetails) | undefined;
   readonly serviceAccountCount: () => number | undefined;
-  readonly lastServiceAccountFailure: () => { readonly error: unknown; readonly atMs: number } | undefined;
+  readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
 }
 
 export function createHealth(options: HealthOptions): Health {
@@ -48,9 +49,12 @@ export function createHealth(options: HealthOptions): Health {
     };
   }
 
-  function serviceAccountFailure(nowMs: number): HealthDetails["serviceAccountFailure"] {
-    const last = options.lastServiceAccountFailure();
-    return last === undefined ? null : { code: codeOf(last.error), secondsAgo: secondsSince(last.atMs, nowMs) };
+  function serviceAccountFailures(nowMs: number): HealthDetails["serviceAccountFailures"] {
+    return options.serviceAccountFailures().map(({ account = null, error, atMs }) => ({
+      account,
+      code: codeOf(error),
+      secondsAgo: secondsSince(atMs, nowMs),
+    }));
   }
 
   const config = () => options.configDetails?.() ?? null;
@@ -78,7 +82,7 @@ export function createHealth(options: HealthOptions): Health {
         session: sessions.entries().map(detailsNow)[0] ?? null,
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
         serviceAccounts: options.serviceAccountCount() ?? null,
-        serviceAccountFailure: serviceAccountFailure(nowMs),
+        serviceAccountFailures: serviceAccountFailures(nowMs),
       };
     },
   };

@@ -3,7 +3,7 @@ import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
-import type { Check } from "../check-context.ts";
+import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
 /** The part of /status that this check reads. */
@@ -12,7 +12,9 @@ const status = z.object({
   version: z.string(),
   uptimeSeconds: z.number(),
   session: z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() }).nullable(),
-  serviceAccountFailure: z.object({ code: z.string(), secondsAgo: z.number() }).nullable(),
+  serviceAccountFailures: z.array(
+    z.object({ account: z.string().max(320).nullable(), code: z.string(), secondsAgo: z.number() }),
+  ),
   identity: z.string().max(40),
   config: z
     .object({
@@ -30,29 +32,54 @@ type Status = z.output<typeof status>;
 /** A kubelet tries a failed pull again after 5 minutes at the latest. */
 const RECENT_SECONDS = 600;
 
-export const checkDaemon: Check = async ({ config, files, clock, version }) => {
+export const checkDaemon: Check = async (context) => {
+  const read = await readStatus(context);
+  if ("finding" in read) return [read.finding];
+  const { data } = read;
+  // With a pod's token, plugin-response.ts reports the failures, after its own pull.
+  const ofAccounts = context.serviceAccountToken === undefined ? serviceAccountFindings(data) : [];
+  const found = [healthFinding(data), ...configFindings(data), ...ofAccounts];
+  if (data.version === context.version) return found;
+  return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${context.version}`)];
+};
+
+/** The failures of service accounts that the daemon has seen until now. */
+export async function failuresOfServiceAccounts(context: CheckContext): Promise<Finding[]> {
+  const read = await readStatus(context);
+  return "finding" in read ? [] : serviceAccountFindings(read.data);
+}
+
+async function readStatus({
+  config,
+  files,
+  clock,
+}: CheckContext): Promise<{ readonly data: Status } | { readonly finding: Finding }> {
   const path = config.sockets.health;
   const response = await askHealthSocket(files.locate(path), "/status", clock);
   if ("failure" in response) {
-    if (response.failure === "EACCES") return [finding("needs-root", `${path}: EACCES`)];
+    if (response.failure === "EACCES") return { finding: finding("needs-root", `${path}: EACCES`) };
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
-    return [finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${response.failure}`)];
+    return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${response.failure}`) };
   }
   const { data } = status.safeParse(parseJson(response.body.toString()));
-  if (data === undefined)
-    return [finding("daemon-version", `${path}: this release cannot read this version of /status`)];
-  const found = [healthFinding(data), ...configFindings(data), ...serviceAccountFindings(data)];
-  if (data.version === version) return found;
-  return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${version}`)];
-};
+  if (data !== undefined) return { data };
+  return { finding: finding("daemon-version", `${path}: this release cannot read this version of /status`) };
+}
 
-/** Only a token exchange shows whether the exchanging service trusts the cluster. The daemon has tried one; doctor cannot. */
-function serviceAccountFindings({ serviceAccountFailure }: Status): Finding[] {
-  if (serviceAccountFailure === null || serviceAccountFailure.secondsAgo > RECENT_SECONDS) return [];
-  const { code, secondsAgo } = serviceAccountFailure;
-  const row = Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as keyof typeof ERROR_TABLE] : undefined;
-  if (row === undefined) return [];
-  return [finding("service-account-failed", `${code}, ${secondsAgo} s ago: ${row.what}`, { fix: row.next })];
+/**
+ * One finding for each code. Only a token exchange shows whether the exchanging service trusts the cluster. The daemon has tried
+ * one; doctor cannot.
+ */
+function serviceAccountFindings({ serviceAccountFailures }: Status): Finding[] {
+  const recent = serviceAccountFailures.filter(({ secondsAgo }) => secondsAgo <= RECENT_SECONDS);
+  return [...Map.groupBy(recent, ({ code }) => code)].flatMap(([code, failures]) => {
+    const row = Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as keyof typeof ERROR_TABLE] : undefined;
+    const last = failures.at(-1);
+    if (row === undefined || last === undefined) return [];
+    const others = failures.length === 1 ? "" : ` and ${failures.length - 1} more`;
+    const evidence = `${last.account ?? "a renewal"}${others}: ${code}, ${last.secondsAgo} s ago: ${row.what}`;
+    return [finding("service-account-failed", evidence, { fix: row.next })];
+  });
 }
 
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */

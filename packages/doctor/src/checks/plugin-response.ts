@@ -11,6 +11,7 @@ import { type Attempt, attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
+import { failuresOfServiceAccounts } from "./daemon.ts";
 import { pluginError, pluginPath } from "./plugin.ts";
 import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
 
@@ -48,6 +49,10 @@ export const checkPluginResponse: Check = async (context) => {
   if (!("token" in answered)) return [answered];
   const { token, evidence } = answered;
   const { serviceAccountToken } = context;
+  if (serviceAccountToken !== undefined && token.reveal() === "") {
+    const failures = await failuresOfServiceAccounts(context);
+    return failures.length > 0 ? failures : [finding("service-account-failed", `${path}: only an anonymous entry`)];
+  }
   if (serviceAccountToken === undefined && (await isOutdated(token, context)))
     return [finding("token-outdated", `${path}: its token is denied, but a new one is not`)];
   const access =

@@ -1,3 +1,4 @@
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -22,7 +23,7 @@ describe("createMetrics", () => {
     const metrics = setUp();
     metrics.nameRegistry(HOST);
     for (const [part, count] of [
-      ["ocir_broker_requests_total", 7],
+      ["ocir_broker_requests_total", 8],
       ["ocir_broker_session_fetches_total", 6],
       ["ocir_broker_token_fetches_total", 6],
       ["ocir_broker_access_refreshes_total", 1],
@@ -37,14 +38,24 @@ describe("createMetrics", () => {
 
   it("counts and times a request under its outcome", async () => {
     const metrics = setUp();
-    metrics.requests.served("hit", 0.09);
-    metrics.requests.served("hit", 0.11);
-    metrics.requests.served("miss", 400);
+    metrics.requests.served({ outcome: "hit" }, 0.09);
+    metrics.requests.served({ outcome: "hit" }, 0.11);
+    metrics.requests.served({ outcome: "miss" }, 400);
     expect(await samples(metrics, "requests_total", '"hit"')).toEqual(['ocir_broker_requests_total{outcome="hit"} 2']);
     const [at100us] = await samples(metrics, "duration_seconds_bucket", 'le="0.0001"', '"hit"');
     expect(at100us).toMatch(/ 1$/);
     expect(await samples(metrics, "request_duration_seconds_count", '"miss"')).toHaveLength(1);
     expect(await samples(metrics, "request_duration_seconds_count", '"error"')).toEqual([]);
+  });
+
+  it("counts a failure that was answered with the anonymous entry by its code", async () => {
+    const metrics = setUp();
+    for (const failure of [new BrokerError("annotation-unknown", "x"), new Error("made up")])
+      metrics.requests.served({ outcome: "anonymous", failure }, 1);
+    expect(await samples(metrics, "anonymous_responses_total")).toEqual([
+      'ocir_broker_anonymous_responses_total{code="annotation-unknown"} 1',
+      'ocir_broker_anonymous_responses_total{code="internal"} 1',
+    ]);
   });
 
   it("shows a token's last success after the token has ended, and 0 before the first", async () => {
