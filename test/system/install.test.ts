@@ -228,7 +228,8 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const codeOfPull = async () => {
         await node.root.exec(`${PLUGIN}-sa`, [], { input });
-        return JSON.parse(await node.root.run(BROKER, ["status", "--output", "json"])).serviceAccountFailures.at(-1)?.code;
+        return JSON.parse(await node.root.run(BROKER, ["status", "--output", "json"])).serviceAccountFailures.at(-1)
+          ?.code;
       };
       expect(await codeOfPull()).toBe("service-account-token-unreadable");
       await node.root.run(BROKER, ["node", "disconnect"]);
