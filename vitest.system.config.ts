@@ -17,6 +17,7 @@ const WITH_LONG_FORM = [
   "test/system/first-boot.test.ts",
   "test/system/fuzz/*.test.ts",
   "test/system/hostile-clients.test.ts",
+  "test/system/hostile-pods.test.ts",
   "test/system/install.test.ts",
   "test/system/install-given-back.test.ts",
   "test/system/kubelet-oracle.test.ts",

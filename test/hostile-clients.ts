@@ -1,16 +1,20 @@
 /**
- * A hostile local process: attacks one of the daemon's sockets until it is killed, and connects again whenever it is cut off. For
- * tests and the benchmark. Prints a line once it is connected.
+ * A hostile process: attacks one of the daemon's sockets, or the controller's port from 16 addresses, until it is killed, and connects
+ * again whenever it is cut off. For tests and the benchmark. Prints a line once it is connected.
  *
- * usage: node hostile-clients.ts SOCKET ATTACK
+ * usage: node hostile-clients.ts SOCKET|PORT ATTACK
  */
 import { connect, type Socket } from "node:net";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 
 interface HostileClient {
   readonly first: string;
   /** Sent without end after `first`; without it, the client closes the connection and connects again. */
   readonly endless?: string;
+  /** Sends no more, and closes the connection after this time. */
+  readonly holdMs?: number;
+  /** Does not read. */
+  readonly isDeaf?: boolean;
 }
 
 const MAX_BODY_BYTES = 256 * 1_024;
@@ -18,6 +22,8 @@ const MAX_BODY_BYTES = 256 * 1_024;
 const WRITES_A_TURN = 64;
 
 const GET = "GET /livez HTTP/1.1\r\n\r\n";
+const METRICS = "GET /metrics HTTP/1.1\r\nHost:x\r\n\r\n";
+const HEALTHZ = "GET /healthz HTTP/1.1\r\n\r\n";
 const POST = "POST /v1/credentials HTTP/1.1\r\n";
 const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
@@ -31,6 +37,12 @@ export const ATTACKS = {
   "all on the health socket": [...six(pipelining), ...six(chunks), chunks, chunks, ...six({ first: GET })],
   "chunks on the credentials socket": six({ first: `${POST}${CHUNKED}`, endless: chunks.endless ?? "" }),
   "bodies byte by byte": six({ first: `${POST}Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`, endless: "a" }),
+  "bursts of 64 KiB": six({ first: METRICS.repeat(1_985), holdMs: 20, isDeaf: true }),
+  "pipelined metrics": six({ first: METRICS, endless: METRICS.repeat(1_985) }),
+  "pipelined metrics, not read": six({ first: METRICS, endless: METRICS.repeat(1_985), isDeaf: true }),
+  "pipelined probes": six({ first: HEALTHZ, endless: HEALTHZ.repeat(1_985) }),
+  "open and drop": Array.from({ length: 200 }, () => ({ first: "" })),
+  "slow heads": Array.from({ length: 600 }, () => ({ first: "GET /healthz HTTP/1.1\r\nX: ", holdMs: 10_000 })),
 } as const satisfies Record<string, readonly HostileClient[]>;
 
 export type Attack = keyof typeof ATTACKS;
@@ -39,17 +51,21 @@ function six(client: HostileClient): readonly HostileClient[] {
   return Array.from({ length: 6 }, () => client);
 }
 
-async function attackForever(path: string, client: HostileClient): Promise<never> {
+async function attackForever(target: string, client: HostileClient, index: number): Promise<never> {
+  const port = Number(target);
+  const localAddress = `127.0.0.${2 + (index % 16)}`;
+  const address = port > 0 ? { host: "127.0.0.1", port, localAddress } : { path: target };
   for (;;) {
-    const socket = connect(path)
-      .on("error", () => undefined)
-      .resume();
+    const socket = connect(address).on("error", () => undefined);
+    if (!client.isDeaf) socket.resume();
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     await Promise.race([closed, new Promise((resolve) => socket.once("connect", resolve))]);
     if (socket.writable) announce();
     socket.write(client.first);
-    if (client.endless === undefined) socket.destroy();
-    else await sendWithoutEnd(socket, client.endless, closed);
+    if (client.endless === undefined) {
+      if (client.holdMs !== undefined) await Promise.race([closed, setTimeout(client.holdMs)]);
+      socket.destroy();
+    } else await sendWithoutEnd(socket, client.endless, closed);
     await closed;
   }
 }
@@ -73,6 +89,6 @@ function announce(): void {
 }
 
 if (import.meta.main) {
-  const [path, attack] = process.argv.slice(2) as [string, Attack];
-  await Promise.all(ATTACKS[attack].map((client) => attackForever(path, client)));
+  const [target, attack] = process.argv.slice(2) as [string, Attack];
+  await Promise.all(ATTACKS[attack].map((client, index) => attackForever(target, client, index)));
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { type AddressInfo, connect, type ListenOptions, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
@@ -8,6 +8,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 import { textResponse } from "./http-response.ts";
+import type { PlaceLimits } from "./places.ts";
 
 const LIMITS: ServerLimits = { headersMs: 5_000, requestMs: 5_000, silenceMs: 5_000, maxBodyBytes: 256 };
 const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -22,15 +23,23 @@ beforeEach(() => {
 });
 
 /** Answers at once, or `/later` when released. */
-async function start(limits: Partial<ServerLimits> = {}, clock: Clock = createSystemClock()): Promise<BoundedServer> {
+async function start(
+  limits: Partial<ServerLimits> = {},
+  clock: Clock = createSystemClock(),
+  where: ListenOptions = { path },
+): Promise<BoundedServer & { port: number | undefined }> {
+  let address: AddressInfo | string | null = null;
   const server = createBoundedServer({ ...LIMITS, ...limits }, clock, ({ target }, respond) => {
     const answer = (): void => respond(textResponse(200, "hello\n"));
     if (target === "/later") release.push(answer);
     else answer();
   });
   onTestFinished(() => server.stop(0));
-  await server.listen(async (unbound) => void (await once(unbound.listen(path), "listening")));
-  return server;
+  await server.listen(async (unbound) => {
+    await once(unbound.listen(where), "listening");
+    address = unbound.address();
+  });
+  return { ...server, port: (address as AddressInfo | null)?.port };
 }
 
 function dial(): Promise<Socket> {
@@ -210,6 +219,38 @@ describe("createBoundedServer with a limiter", () => {
   it.each([REQUEST, "nonsense\r\n\r\n"])("drops the connection of %j when the limiter is full", async (text) => {
     await start({ limiter: { add: () => false, close() {} } });
     expect(await talk(text)).toBe("");
+  });
+});
+
+describe("createBoundedServer with places", () => {
+  /** Sockets from these addresses, each connected before the next, and the numbers of those that are open after one more exchange. */
+  async function openAfter(addresses: readonly number[], limits: PlaceLimits, first = ""): Promise<number[]> {
+    const { port = 0 } = await start({ places: limits }, createSystemClock(), { port: 0 });
+    const sockets: Socket[] = [];
+    for (const address of addresses) {
+      const socket = connect({ host: "127.0.0.1", port, localAddress: `127.0.0.${address}` }).on(
+        "error",
+        () => undefined,
+      );
+      onTestFinished(() => void socket.destroy());
+      await once(socket, "connect");
+      if (sockets.push(socket) > 1 || first === "") continue;
+      socket.write(first);
+      await until(() => release.length === 1);
+    }
+    const newest = sockets.at(-1) as Socket;
+    newest.write(REQUEST);
+    expect(await heardOf(newest)).toContain("hello");
+    return sockets.slice(0, -1).flatMap(({ destroyed }, index) => (destroyed ? [] : [index]));
+  }
+
+  it.each([
+    ["the oldest of its address", [2, 3, 3, 3], { perAddress: 2, total: 9 }, "", [0, 2]],
+    ["the oldest of all addresses", [2, 3, 4, 5], { perAddress: 2, total: 3 }, "", [1, 2]],
+    ["the oldest one without a request", [2, 2, 2], { perAddress: 2, total: 9 }, "GET /later HTTP/1.1\r\n\r\n", [0]],
+    ["the oldest, if all have sent theirs", [2, 2], { perAddress: 1, total: 9 }, "GET /later HTTP/1.1\r\n\r\n", []],
+  ])("closes %s for a new one", async (_title, addresses, limits, first, open) => {
+    expect(await openAfter(addresses, limits, first)).toEqual(open);
   });
 });
 

@@ -1,6 +1,5 @@
 /**
- * An HTTP server for a Unix socket that a slow, hostile or broken client cannot block, and that shuts down gracefully. Knows no
- * route.
+ * An HTTP server that a slow, hostile or broken client cannot block, and that shuts down gracefully. Knows no route.
  *
  * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the response.
  * node:http would parse every request of a 64 KiB read before its first handler runs.
@@ -11,6 +10,7 @@ import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limite
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import { errorResponse } from "./error-response.ts";
 import { encodeResponse, type HttpResponse } from "./http-response.ts";
+import { type PlaceLimits, Places } from "./places.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
@@ -23,6 +23,8 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
+  /** On TCP, instead of `maxConnections`, which would close the newest connection. */
+  readonly places?: PlaceLimits;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Limiter;
 }
@@ -53,10 +55,12 @@ const HIGH_WATER_MARK_BYTES = 1;
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
   const open = new Set<Socket>();
+  const places = limits.places && new Places(limits.places);
   const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
   const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
+    places?.enter(socket);
     serve(socket);
   });
   if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
@@ -102,8 +106,10 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     socket.on("data", (piece: Buffer) => {
       const result = reader.read(piece);
       if (result.state === "refused") refuse(result.code);
-      else if (result.state === "complete") enqueue(() => onRequest(result.request, respond));
-      else if (result.isContinueDue) socket.write(CONTINUE);
+      else if (result.state === "complete") {
+        places?.setBusy(socket);
+        enqueue(() => onRequest(result.request, respond));
+      } else if (result.isContinueDue) socket.write(CONTINUE);
     });
   }
 

@@ -11,6 +11,8 @@ export interface HttpResponse {
 
 export const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain; charset=utf-8";
+/** Of Prometheus. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export function textResponse(status: number, text: string): HttpResponse {
   return { status, contentType: TEXT_TYPE, body: Buffer.from(text) };

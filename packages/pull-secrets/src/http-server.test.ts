@@ -1,12 +1,13 @@
-import { once } from "node:events";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
 import { startHttpServer } from "./http-server.ts";
 
 /** @returns its port, and a function that requests a path. */
-async function serve(started: Promise<void> = Promise.resolve()) {
-  const server = await startHttpServer(0, { started, render: async () => "ocir_pull_secrets_leader 1\n" });
+async function serve(started: Promise<void> = Promise.resolve(), render = async () => "") {
+  const server = await startHttpServer(0, { clock: createFakeClock(), started, render });
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
   return { port, get: (path: string) => fetch(`http://127.0.0.1:${port}${path}`) };
@@ -25,19 +26,37 @@ it("is ready when it has read everything, and alive before", async () => {
   await until("it is ready", async () => (await get("/readyz")).status === 200);
 });
 
-it("answers with the metrics, and 404 for any other path", async () => {
-  const { get } = await serve();
-  expect(await (await get("/metrics")).text()).toBe("ocir_pull_secrets_leader 1\n");
+it("answers with metrics that it renders once a second, and 404 for any other path", async () => {
+  let renders = 0;
+  const { get } = await serve(Promise.resolve(), async () => `rendered ${++renders}\n`);
+  for (let time = 0; time < 2; time += 1) expect(await (await get("/metrics")).text()).toBe("rendered 1\n");
   expect((await get("/")).status).toBe(404);
 });
 
-it("answers next to many idle connections, and closes the oldest", async () => {
+it("answers next to idle connections of many addresses, of which it keeps 16 each and 256 in all", async () => {
   const { port, get } = await serve();
-  const idle = Array.from({ length: 300 }, () => connect(port, "127.0.0.1").on("error", () => {}));
-  onTestFinished(() => {
-    for (const socket of idle) socket.destroy();
-  });
-  await Promise.all(idle.slice(0, 300 - 256).map((socket) => once(socket, "close")));
+  const idle = Array.from({ length: 20 }, (_, address) =>
+    Array.from({ length: 17 }, () => dial(port, `127.0.0.${address + 2}`)),
+  );
+  const open = () => idle.map((sockets) => sockets.filter(({ closed }) => !closed).length);
+  await until("the rest is closed", () => open().reduce((sum, count) => sum + count) === 256);
+  expect(Math.max(...open())).toBe(16);
   expect((await get("/healthz")).status).toBe(200);
-  expect(idle.at(-1)?.destroyed).toBe(false);
 });
+
+it("refuses a body, a second request, another method, and metrics that cannot be rendered", async () => {
+  const { port } = await serve(Promise.resolve(), () => Promise.reject(new Error("canary")));
+  const ask = (sent: string) => text(dial(port, "127.0.0.1").end(sent));
+  expect(await ask("GET /healthz HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")).toMatch(/^HTTP\/1.1 413 /);
+  expect(await ask("GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
+  expect(await ask("POST /healthz HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1.1 405 /);
+  expect(await ask("GET /metrics HTTP/1.1\r\n\r\n")).toMatch(
+    /^HTTP\/1.1 500 .*\r\n\r\nocir-broker: internal: (?!.*canary)/s,
+  );
+});
+
+function dial(port: number, localAddress: string): Socket {
+  const socket = connect({ host: "127.0.0.1", port, localAddress }).on("error", () => {});
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}

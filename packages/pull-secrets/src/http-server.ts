@@ -1,44 +1,56 @@
 /**
  * For the kubelet and Prometheus: `GET /healthz`; `GET /readyz`, which is 503 until the Lease was read and everything listed once, so
  * that a release without its rights, Lease or CRD is not Ready; `GET /metrics`. Never a token.
+ *
+ * Every pod can connect. A request is answered at once, because an answer costs about as much as a refusal and may be a probe's.
  */
-import { createServer, type Server } from "node:http";
-import type { Socket } from "node:net";
+import type { Server } from "node:net";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { createBoundedServer } from "@ocir-broker/http-server/bounded-server";
+import { errorResponse } from "@ocir-broker/http-server/error-response";
+import { type HttpResponse, METRICS_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
+import { remembered } from "@ocir-broker/http-server/remembered";
 
-/** Each costs some 20 KB, and every pod may reach the port. */
-const MAX_CONNECTIONS = 256;
+const NOT_READY = "the Lease and the resources are not read yet: see the log\n";
+
+const LIMITS = {
+  headersMs: 2_000,
+  requestMs: 3_000,
+  silenceMs: 5_000,
+  maxBodyBytes: 0,
+  places: { perAddress: 16, total: 256 },
+};
+
+/** Connections that wait to be accepted. A full queue would cost a probe a second, after which its SYN is sent again. */
+const BACKLOG = 4_096;
+
+interface HttpServerOptions {
+  readonly clock: Clock;
+  readonly started: Promise<unknown>;
+  render(): Promise<string>;
+}
 
 /** @throws the system's error if it cannot listen. */
-export async function startHttpServer(
-  port: number,
-  { started, render }: { started: Promise<unknown>; render(): Promise<string> },
-): Promise<Server> {
+export async function startHttpServer(port: number, { clock, started, render }: HttpServerOptions): Promise<Server> {
   let isReady = false;
   void started.then(() => {
     isReady = true;
   });
-  const server = createServer(async (request, response) => {
-    if (request.url === "/healthz") response.end("ok\n");
-    else if (request.url === "/readyz")
-      response
-        .writeHead(isReady ? 200 : 503)
-        .end(isReady ? "ok\n" : "the Lease and the resources are not read yet: see the log\n");
-    else if (request.url === "/metrics")
-      response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(await render());
-    else response.writeHead(404).end();
+  const metrics = remembered(clock, async () => ({ ...textResponse(200, await render()), contentType: METRICS_TYPE }));
+  const routes = new Map<string, () => Promise<HttpResponse>>([
+    ["/healthz", async () => textResponse(200, "ok\n")],
+    ["/readyz", async () => (isReady ? textResponse(200, "ok\n") : textResponse(503, NOT_READY))],
+    ["/metrics", metrics],
+  ]);
+  const server = createBoundedServer(LIMITS, clock, ({ method, target }, respond) => {
+    const route = routes.get(target);
+    if (route === undefined) respond(errorResponse("not-found"));
+    else if (method !== "GET") respond({ ...errorResponse("method-not-allowed"), allow: "GET" });
+    else route().then(respond, () => respond(errorResponse("internal")));
   });
-  closeOldestConnections(server);
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, resolve));
-  return server;
-}
-
-/** `maxConnections` would refuse the newest connections, and so the kubelet's probes. */
-function closeOldestConnections(server: Server): void {
-  const open = new Set<Socket>();
-  server.on("connection", (socket) => {
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-    const [oldest] = open;
-    if (open.size > MAX_CONNECTIONS) oldest?.destroy();
+  return new Promise((resolve, reject) => {
+    void server.listen(async (unbound) => {
+      unbound.once("error", reject).listen({ port, backlog: BACKLOG }, () => resolve(unbound));
+    });
   });
 }

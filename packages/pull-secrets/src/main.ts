@@ -74,7 +74,7 @@ async function main(): Promise<void> {
   };
   const leaseRead = Promise.withResolvers<void>();
   const started = Promise.all([watched.synced, leaseRead.promise]);
-  const server = await startHttpServer(PORT, { started, render: metrics.render });
+  const server = await startHttpServer(PORT, { clock, started, render: metrics.render });
   const work = async (signal: AbortSignal): Promise<void> => {
     metrics.leads(true);
     await runController(options, signal).finally(() => metrics.leads(false));

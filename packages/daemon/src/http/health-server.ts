@@ -11,7 +11,8 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
 import { errorResponse } from "@ocir-broker/http-server/error-response";
-import { type HttpResponse, jsonResponse, textResponse } from "@ocir-broker/http-server/http-response";
+import { type HttpResponse, jsonResponse, METRICS_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
+import { remembered } from "@ocir-broker/http-server/remembered";
 import type { Health } from "../health/health.ts";
 
 /** A refused client retries at once and costs more than a waiting one, so more than 200 may wait. */
@@ -28,11 +29,6 @@ const LIMITS = {
 
 /** 400 responses a second take about 3 % of the event loop; a credentials request waits for at most four of them, 0.3 ms. */
 const RATE = { burst: 4, spacingMs: 2.5, maxQueued: MAX_CONNECTIONS };
-
-/** How long a rendered body is reused. */
-const FRESH_MS = 1_000;
-
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PATHS = `/livez    200 while the daemon runs
 /readyz   200 while it can serve a token
@@ -81,24 +77,4 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
   };
 
   return createBoundedServer({ ...LIMITS, limiter: createLimiter({ clock, ...RATE }) }, clock, serve);
-}
-
-/** @param revision a body is not reused once this value has changed. */
-function remembered(
-  clock: Clock,
-  render: () => Promise<HttpResponse>,
-  revision: () => unknown = () => undefined,
-): () => Promise<HttpResponse> {
-  let rendered: Promise<HttpResponse> | undefined;
-  let untilMs = 0;
-  let renderedRevision: unknown;
-  return () => {
-    const nowMs = clock.monotonicMs();
-    if (rendered === undefined || nowMs >= untilMs || revision() !== renderedRevision) {
-      untilMs = nowMs + FRESH_MS;
-      renderedRevision = revision();
-      rendered = render();
-    }
-    return rendered;
-  };
 }
