@@ -63,6 +63,15 @@ describe("renderStatus", () => {
     expect(lines.slice(-2)).toEqual(["  and 2 more", ""]);
   });
 
+  test("prints each host that had a token, and five others", () => {
+    const failing = Object.fromEntries(
+      Array.from({ length: 257 }, (_, at) => [`xx-${at}a-1.ocir.io`, { ...FAILED, lastSuccessSecondsAgo: null }]),
+    );
+    const text = renderStatus({ ...STATUS, registries: { ...failing, "iad.ocir.io": FRESH } });
+    expect(text.split("\n").filter((line) => line.includes(".ocir.io"))).toHaveLength(6);
+    expect(text).toContain("\n5 of 257 hosts without a token\n");
+  });
+
   test.each<[string, object]>([
     ...["version", "status", "region", "identity"].map(hostile),
     ["uptimeSeconds", { uptimeSeconds: "\n5" }],

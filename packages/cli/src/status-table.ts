@@ -21,6 +21,9 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
 /** Service accounts that are listed, the latest failures first. */
 const MAX_FAILURES = 20;
 
+/** Hosts that never had a token: pods can name any number of them. */
+const MAX_OTHERS = 5;
+
 export function renderStatus(status: HealthDetails): string {
   const { version, uptimeSeconds, region, session, registries } = status;
   const summary = [
@@ -32,9 +35,13 @@ export function renderStatus(status: HealthDetails): string {
   ];
   const lines = [summary.join(", "), ...serviceAccountFailureLines(status)];
   const head = `${lines.map((line) => `${printable(line)}\n`).join("")}${configText(status.config)}`;
+  const hosts = Object.entries(registries);
+  const served = hosts.filter(([, { lastSuccessSecondsAgo }]) => lastSuccessSecondsAgo !== null);
+  const others = hosts.filter(([, { lastSuccessSecondsAgo }]) => lastSuccessSecondsAgo === null);
   const named: [string, Details][] = [
     ...(session === null ? [] : [["session", session] satisfies [string, Details]]),
-    ...Object.entries(registries),
+    ...served,
+    ...others.slice(0, MAX_OTHERS),
   ];
   if (named.length === 0) return `${head}\nno session and no token yet\n`;
   const rows = [
@@ -48,7 +55,8 @@ export function renderStatus(status: HealthDetails): string {
       .join("  ")
       .trimEnd(),
   );
-  return `${head}\n${table.join("\n")}\n`;
+  const cut = others.length > MAX_OTHERS ? `${MAX_OTHERS} of ${others.length} hosts without a token\n` : "";
+  return `${head}\n${table.join("\n")}\n${cut}`;
 }
 
 function serviceAccountsText({ serviceAccounts }: HealthDetails): string[] {

@@ -53,7 +53,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
-  const metrics = createMetrics({ clock, version });
+  const metrics = createMetrics({ clock, version, hasIdentity: hasIdentity({ name: config.identity.provider }) });
   const credentials = createDaemonCredentials({
     ...options,
     deadlineMs,
@@ -88,7 +88,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let textfile: Textfile | undefined;
 
   function renderMetrics(): Promise<string> {
-    metrics.read({ isServing: health.isServing(), sessions: credentials.sessions, tokens: credentials.tokens });
+    const { sessions, tokens } = credentials;
+    const isConfigValid = (health.config()?.error ?? null) === null;
+    metrics.read({ isServing: health.isServing(), isConfigValid, sessions, tokens });
     return metrics.render();
   }
 

@@ -6,7 +6,8 @@ import type { RefreshAheadCacheOptions } from "./refresh-ahead-cache.ts";
 vi.setConfig({ testTimeout: 10_000 });
 
 const SECOND = 1_000;
-const HOUR = 3_600 * SECOND;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 const HOST = "icn.ocir.io";
 
 function setUp(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
@@ -319,6 +320,16 @@ test("get renews a key until a day after its last use, even if that fails, and t
   expect(events.at(-1)).toEqual({ type: "dropped", key: HOST, cause: "idle" });
   expect(cache.entries()).toEqual([]);
   expect(clock.armed()).toEqual([]);
+});
+
+test("get drops a key that never had a value 10 minutes after its last use", async () => {
+  const { clock, upstream, cache, ask } = setUp();
+  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  ask();
+  await clock.advance(10 * MINUTE - 1);
+  expect(cache.entries()).toHaveLength(1);
+  await clock.advance(1);
+  expect(cache.entries()).toEqual([]);
 });
 
 test("close aborts fetches, cancels timers, and rejects waiting and later callers", async () => {

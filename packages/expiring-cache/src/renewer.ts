@@ -31,12 +31,15 @@ import { Waiters } from "./waiters.ts";
 /** One day, so that a nightly job still finds its token warm. */
 const IDLE_MS = 24 * 60 * 60 * 1_000;
 
+/** Without a value, such as of a mistyped name: the kubelet repeats a pull within 5 min while a pod needs it. */
+const EMPTY_IDLE_MS = 10 * 60 * 1_000;
+
 export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly random: Random;
   readonly onEvent: (event: CacheEvent) => void;
   /** Called when a value was taken. */
   readonly onFilled: (renewer: Renewer<V>) => void;
-  /** Called after a day without a caller; the owner closes the renewer. */
+  /** Called after a day without a caller, or 10 minutes without a value; the owner closes the renewer. */
   readonly onIdle: (renewer: Renewer<V>) => void;
 }
 
@@ -178,8 +181,9 @@ export class Renewer<V> {
   }
 
   #idleDueMs(): number {
-    const { activity, pinned } = this.#state;
-    return activity.kind === "closed" || pinned || this.isBusy ? NEVER : this.#lastUsedAtMs + IDLE_MS;
+    const { activity, cached, pinned } = this.#state;
+    if (activity.kind === "closed" || pinned || this.isBusy) return NEVER;
+    return this.#lastUsedAtMs + (cached === undefined ? EMPTY_IDLE_MS : IDLE_MS);
   }
 
   #start(): void {

@@ -47,6 +47,11 @@ describe("ocir-broker status", () => {
     expect(exitCode).toBe(0);
   });
 
+  test("exits with 1 while the daemon is degraded", async () => {
+    const config = await daemonThat((_, response) => response.end(JSON.stringify({ ...STATUS, status: "degraded" })));
+    expect(await runCommand("status", "--config", config)).toMatchObject({ exitCode: 1, stderr: "" });
+  });
+
   test("reports a configuration error, and still queries the daemon", async () => {
     const config = await daemonThat(statusResponse, { log: { level: "loud" } });
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", config);

@@ -102,6 +102,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
+  process.exitCode = status.status === "degraded" ? 1 : 0;
   return render(status, output, () => renderStatus(status));
 }
 

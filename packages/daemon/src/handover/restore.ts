@@ -11,6 +11,9 @@ import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
+/** Pods can name any number of registry hosts. */
+const MAX_LOGGED = 5;
+
 export interface SnapshotOwners {
   readonly provider: Pick<NamedIdentityProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
@@ -61,7 +64,10 @@ export async function restore(
     restored.push(registryHost);
   }
   log.info(
-    { registryHosts: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+    {
+      ...{ registryHosts: restored.slice(0, MAX_LOGGED), tokens: restored.length, hasSession },
+      ...{ ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+    },
     "state restored",
   );
   // After a jump of the wall clock, the values are still served while newer ones are fetched.

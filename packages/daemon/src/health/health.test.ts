@@ -1,4 +1,5 @@
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
+import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it } from "vitest";
 import { createHealth } from "./health.ts";
@@ -6,6 +7,8 @@ import { createHealth } from "./health.ts";
 const HOUR_MS = 3_600_000;
 const FETCHING: Partial<CacheEntry> = { key: "prefetched", pinned: true, isAsked: false, failuresInARow: 0 };
 const FAILING = { ...FETCHING, failuresInARow: 1 };
+const REQUESTED = { ...FAILING, key: "other", pinned: false, isAsked: true };
+const NO_NAME = new UpstreamError("name-not-found", "other");
 
 /** The health of a node whose session works. */
 function setUp(...tokens: Partial<CacheEntry>[]) {
@@ -32,7 +35,9 @@ it.each([
   ["waits for the first token", [], "starting", []],
   ["waits for the prefetched token", [FETCHING], "starting", []],
   ["is ready without the prefetched token if its fetch failed and no request waits for it", [FAILING], "ok", []],
-  ["is not ready while a request waits for it", [{ ...FAILING, isAsked: true }], "starting", ["prefetched"]],
+  ["is not ready while a request waits for it", [{ ...FAILING, isAsked: true }], "degraded", ["prefetched"]],
+  ["is not ready if another host is requested and fails", [FAILING, REQUESTED], "degraded", ["other"]],
+  ["is ready if a requested name does not exist", [FAILING, { ...REQUESTED, lastError: NO_NAME }], "ok", []],
 ] as const)("createHealth %s", (_, tokens, status, registries) => {
   const { health } = setUp(...tokens);
   expect(health.isServing()).toBe(status === "ok");

@@ -32,7 +32,7 @@ export function createReadiness({ clock, identity, sessions, tokens, expectsToke
   function awaitsToken(): boolean {
     const entries = tokens.entries();
     if (entries.length === 0) return expectsToken();
-    return entries.some(({ pinned, isAsked, failuresInARow }) => pinned && (isAsked || failuresInARow === 0));
+    return entries.some((entry) => (entry.failuresInARow === 0 ? entry.pinned : entry.isAsked && isOfInterest(entry)));
   }
 
   function isServableNow(entry: CacheEntry): boolean {
@@ -40,11 +40,12 @@ export function createReadiness({ clock, identity, sessions, tokens, expectsToke
   }
 
   function status(): HealthStatus {
-    if (!isServing()) return hasServed ? "degraded" : "starting";
     // Without an identity every fetch fails by design.
     if (isWithoutIdentity) return "ok";
-    const entries = [...sessions.entries(), ...tokens.entries().filter(isOfInterest)];
-    return entries.some(({ failuresInARow }) => failuresInARow > 0) ? "degraded" : "ok";
+    const hosts = tokens.entries().filter(isOfInterest);
+    const hasFailed = (entries: CacheEntry[]) => entries.some(({ failuresInARow }) => failuresInARow > 0);
+    if (!isServing()) return hasServed || hasFailed(hosts) ? "degraded" : "starting";
+    return hasFailed([...sessions.entries(), ...hosts]) ? "degraded" : "ok";
   }
 
   return { isServing, status };

@@ -1,4 +1,5 @@
 /** Functions of a cache's entries that health and metrics share. The times of an entry are on the monotonic clock. */
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -13,11 +14,11 @@ export function servableTimes({ obtainedAtMs, expiresAtMs, servableUntilMs }: Ca
 }
 
 /**
- * A host that has never worked matters only if it is pinned and requested. One that is not pinned is a mistake in an image's
- * name; one that is never requested, such as the home region's default name in a realm without it, does no harm.
+ * A host that has never worked matters only if it is requested: the home region's default name, in a realm without it, does no harm.
+ * A name that does not exist is a mistake in an image's name, unless it is pinned.
  */
-export function isOfInterest({ pinned, isAsked, lastSuccessAtMs }: CacheEntry): boolean {
-  return lastSuccessAtMs !== undefined || (pinned && isAsked);
+export function isOfInterest({ pinned, isAsked, lastError, lastSuccessAtMs }: CacheEntry): boolean {
+  return lastSuccessAtMs !== undefined || (isAsked && (pinned || codeOf(lastError) !== "name-not-found"));
 }
 
 export function unixSeconds(atMs: number, clock: Clock): number {

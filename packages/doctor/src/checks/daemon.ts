@@ -1,5 +1,6 @@
 /** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { firstOf } from "@ocir-broker/foundation/first-of";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
@@ -102,7 +103,7 @@ function healthFinding(data: Status): Finding {
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
     `identity ${data.identity}`,
-    ...failing,
+    ...(failing.length === 0 ? [] : [firstOf(failing, "; ")]),
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
   return finding(data.status === "degraded" ? "daemon-degraded" : "daemon-ok", evidence);

@@ -20,6 +20,8 @@ export const DEFAULT_EXIT_STATUS =
 export const EXIT_STATUS: Readonly<Record<string, string>> = {
   "ocir-broker docker-credential":
     "0: success. 1: failure, with one line on standard output, as the protocol requires. 2: wrong command line.",
+  "ocir-broker status":
+    "0: success. 1: failure, or the daemon is degraded: a fetch fails that a pull needs. 2: wrong command line.",
   "ocir-broker doctor":
     "0: no problem. 1: a problem. 2: no problem was found, but a check could not be made, or the command line is wrong.",
 };

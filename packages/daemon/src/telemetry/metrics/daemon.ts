@@ -1,4 +1,4 @@
-/** The daemon: its version, its start, and whether it can serve. */
+/** The daemon: its version, its start, whether it can serve, and its configuration. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { MetricSet } from "./metric-set.ts";
 
@@ -9,5 +9,15 @@ export function createDaemonMetrics({ gauge }: MetricSet, clock: Clock, version:
   );
   const ready = gauge({ name: "ocir_broker_ready", help: "1 while a token can be served." });
 
-  return { read: (isServing: boolean) => ready.set(isServing ? 1 : 0) };
+  const configValid = gauge({
+    name: "ocir_broker_config_valid",
+    help: "1 while the configuration file is valid and readable, or absent; else 0.",
+  });
+
+  return {
+    read(isServing: boolean, isConfigValid: boolean): void {
+      ready.set(isServing ? 1 : 0);
+      configValid.set(isConfigValid ? 1 : 0);
+    },
+  };
 }

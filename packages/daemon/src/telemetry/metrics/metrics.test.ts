@@ -7,7 +7,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 const HOST = "iad.ocir.io";
 
 function setUp(clock = createFakeClock()): Metrics {
-  const metrics = createMetrics({ clock, version: "1.2.3" });
+  const metrics = createMetrics({ clock, version: "1.2.3", hasIdentity: true });
   onTestFinished(() => metrics.close());
   return metrics;
 }
@@ -63,7 +63,7 @@ describe("createMetrics", () => {
     const metrics = setUp(clock);
     const read = (...tokens: Partial<CacheEntry>[]) =>
       metrics.read({
-        ...{ isServing: true, sessions: { entries: () => [] } },
+        ...{ isServing: true, isConfigValid: true, sessions: { entries: () => [] } },
         tokens: { entries: () => tokens as CacheEntry[] },
       });
     const unixSeconds = clock.wallMs() / 1_000;
@@ -77,15 +77,26 @@ describe("createMetrics", () => {
       `ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"} ${unixSeconds + 3_600}`,
     ]);
 
-    read(ended, requested, neverRequested);
+    const unnamed = { key: "fra.ocir.io", pinned: false, isAsked: true };
+    read(ended, requested, neverRequested, unnamed);
     expect(await samples(metrics, "token_expiry_timestamp")).toEqual([]);
     expect(await samples(metrics, "token_last_success")).toEqual([
       `ocir_broker_token_last_success_timestamp_seconds{registry="${HOST}"} ${unixSeconds}`,
       'ocir_broker_token_last_success_timestamp_seconds{registry="icn.ocir.io"} 0',
+      'ocir_broker_token_last_success_timestamp_seconds{registry="other"} 0',
     ]);
 
     read();
     expect(await samples(metrics, "token_last_success")).toEqual([]);
+  });
+
+  it("shows no session without an identity, and whether the configuration is valid", async () => {
+    const metrics = createMetrics({ clock: createFakeClock(), version: "1", hasIdentity: false });
+    onTestFinished(() => metrics.close());
+    const none = { entries: () => [] };
+    metrics.read({ isServing: true, isConfigValid: false, sessions: none, tokens: none });
+    expect(await samples(metrics, "session_expiry")).toEqual([]);
+    expect(await samples(metrics, "config_valid")).toEqual(["ocir_broker_config_valid 0"]);
   });
 
   it("names only hosts that have answered, and at most 64", async () => {

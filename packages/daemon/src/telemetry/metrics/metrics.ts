@@ -14,12 +14,25 @@ import { createUpstreamMetrics } from "./upstream.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-export function createMetrics({ clock, version }: { clock: Clock; version: string }) {
+interface MetricsOptions {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly hasIdentity: boolean;
+}
+
+interface Current {
+  readonly isServing: boolean;
+  readonly isConfigValid: boolean;
+  readonly sessions: ReportingCache;
+  readonly tokens: ReportingCache;
+}
+
+export function createMetrics({ clock, version, hasIdentity }: MetricsOptions) {
   const set = createMetricSet();
   const daemon = createDaemonMetrics(set, clock, version);
   const requests = createRequestMetrics(set);
   const tokens = createTokenMetrics(set, clock);
-  const sessions = createSessionMetrics(set, clock);
+  const sessions = createSessionMetrics(set, clock, hasIdentity);
   const upstream = createUpstreamMetrics(set);
   const serviceAccounts = createServiceAccountMetrics(set);
   const access = createAccessMetrics(set);
@@ -30,8 +43,8 @@ export function createMetrics({ clock, version }: { clock: Clock; version: strin
     ...{ requests, tokens, sessions, upstream, serviceAccounts, access, textfile },
     nameRegistry: set.nameRegistry,
     /** Updates the gauges; call it before each `render`. */
-    read(current: { isServing: boolean; sessions: ReportingCache; tokens: ReportingCache }): void {
-      daemon.read(current.isServing);
+    read(current: Current): void {
+      daemon.read(current.isServing, current.isConfigValid);
       sessions.read(current.sessions);
       tokens.read(current.tokens);
     },

@@ -5,7 +5,8 @@ import { type ReportingCache, servableTimes, unixSeconds } from "../cache-entrie
 import { FETCH_REASONS, FETCH_RESULTS, type FetchResult } from "./fetch-labels.ts";
 import type { MetricSet } from "./metric-set.ts";
 
-export function createSessionMetrics({ counter, gauge }: MetricSet, clock: Clock) {
+/** @param hasIdentity without one there is no session, so that its times have no series. */
+export function createSessionMetrics({ counter, gauge }: MetricSet, clock: Clock, hasIdentity: boolean) {
   const expiry = gauge({
     name: "ocir_broker_session_expiry_timestamp_seconds",
     help: "End of the node's session's life, whatever the identity provider, Unix time; 0 without one.",
@@ -23,6 +24,10 @@ export function createSessionMetrics({ counter, gauge }: MetricSet, clock: Clock
   return {
     fetched: (reason: FetchReason, result: FetchResult) => fetches.inc({ reason, result }),
     read(sessions: ReportingCache): void {
+      if (!hasIdentity) {
+        for (const metric of [expiry, obtained]) metric.remove();
+        return;
+      }
       const [session] = sessions.entries();
       const times = session && servableTimes(session, clock.monotonicMs());
       expiry.set(times ? unixSeconds(times.expiresAtMs, clock) : 0);

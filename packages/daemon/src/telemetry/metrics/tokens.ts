@@ -32,12 +32,15 @@ export function createTokenMetrics({ counter, gauge, nameRegistry, registryLabel
       fetches.inc({ registry: registryLabel(registryHost), reason, result }),
     read(tokens: ReportingCache): void {
       for (const metric of [expiry, obtained, lastSuccess]) metric.reset();
-      for (const { key, lastSuccessAtMs } of tokens.entries().filter(isOfInterest)) {
+      const oldest = new Map<string, number>();
+      for (const { key, lastSuccessAtMs, pinned } of tokens.entries().filter(isOfInterest)) {
         // A token from before a restart needs this too: this process may not have contacted its host yet.
-        nameRegistry(key);
+        if (pinned || lastSuccessAtMs !== undefined) nameRegistry(key);
+        const registry = registryLabel(key);
         const atSeconds = lastSuccessAtMs === undefined ? 0 : unixSeconds(lastSuccessAtMs, clock);
-        lastSuccess.set({ registry: registryLabel(key) }, atSeconds);
+        oldest.set(registry, Math.min(atSeconds, oldest.get(registry) ?? atSeconds));
       }
+      for (const [registry, atSeconds] of oldest) lastSuccess.set({ registry }, atSeconds);
       for (const entry of tokens.entries()) {
         const times = servableTimes(entry, clock.monotonicMs());
         if (times === undefined) continue;
