@@ -56,6 +56,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       imagePullSecrets: [{ name: "mirror" }],
       extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
       tolerations: [{ key: "virtual", operator: "Exists" }],
+      "networkPolicy.prometheusNamespace": "monitoring",
       podMonitor: { enabled: true, labels: { release: "prometheus" } },
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
       "dashboard.enabled": true,
@@ -87,6 +88,18 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       OCIR_PULL_SECRETS_CLIENT_ID: "id",
       HTTPS_PROXY: "http://proxy.example:3128",
     });
+  });
+
+  it("closes the port to all but the namespace of Prometheus, unless a value says otherwise", () => {
+    const rulesOf = (values: Readonly<Record<string, unknown>>) =>
+      render(values).flatMap((object) => (object.kind === "NetworkPolicy" && "spec" in object ? [object.spec] : []));
+    const podSelector = { matchLabels: { "app.kubernetes.io/name": "ocir-pull-secrets" } };
+    const closed = { podSelector, policyTypes: ["Ingress"], ingress: [] };
+    const namespaceSelector = { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } };
+    const open = { from: [{ namespaceSelector }], ports: [{ port: "http" }] };
+    expect(rulesOf({})).toEqual([closed]);
+    expect(rulesOf({ "networkPolicy.prometheusNamespace": "monitoring" })).toEqual([{ ...closed, ingress: [open] }]);
+    expect(rulesOf({ "networkPolicy.enabled": false, "podMonitor.enabled": true })).toEqual([]);
   });
 
   it("gives the controller its namespaces, and no right to tokens, with its own identity", () => {
@@ -147,6 +160,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ["identity.domain.url=http://idcs.example.com", "/identity/domain/url"],
     ["identity.domain.audience=ocir", "/identity/domain/audience"],
     ["image.digest=latest", "/image/digest"],
+    ["podMonitor.enabled=true", "/networkPolicy/prometheusNamespace"],
     ["image.repository=", "image.repository is not set"],
     ["extraEnv[0].name=OCIR_PULL_SECRETS_NAMES", "/extraEnv/0/name"],
     ["replicas=1", "replicas"],
