@@ -24,6 +24,11 @@ export function createMetrics(clock: Clock): Metrics {
   const registry = new Registry();
   const registers = [registry];
   let shown: Shown | undefined;
+  new Gauge({
+    name: "ocir_pull_secrets_start_time_seconds",
+    help: "When the controller started, Unix time.",
+    registers,
+  }).set(Math.floor(clock.wallMs() / 1_000));
   const fetches = new Counter({
     name: "ocir_pull_secrets_fetches_total",
     help: "Fetches of a resource's tokens by result (success, failure).",
