@@ -3,16 +3,20 @@
  * nothing but a C compiler; a test compares them.
  */
 import {
+  API_VERSION,
   API_VERSIONS,
   CREDENTIALS_ROUTE,
   CREDENTIALS_SOCKET,
   DOCKER_CREDENTIAL_NAME,
   DOCKER_CREDENTIAL_ROUTE,
+  MATCH_IMAGES,
   MAX_REQUEST_BYTES,
   MAX_RESPONSE_BYTES,
   PLUGIN_NAME,
+  SERVICE_ACCOUNT_PLUGIN_NAME,
   SHIM_CALL_MS,
 } from "@ocir-broker/protocol/contract";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 
 /** Maps the file names in src/ to their texts. */
@@ -28,6 +32,7 @@ const NAMES = [
   `#define API_VERSIONS \\\n  {${API_VERSIONS.map(literal).join(", \\\n   ")}}`,
   ...defines({
     PLUGIN_NAME,
+    SERVICE_ACCOUNT_PLUGIN_NAME,
     DOCKER_CREDENTIAL_NAME,
     CREDENTIALS_SOCKET,
     CREDENTIALS_ROUTE,
@@ -36,7 +41,19 @@ const NAMES = [
     MAX_RESPONSE_BYTES,
     SHIM_CALL_LIMIT_TEXT: `${SHIM_CALL_MS / 1_000} s`,
   }),
+  "/* Permits an anonymous pull from each of Oracle's registries, and no other. */",
+  `#define ANONYMOUS_RESPONSE \\\n  ${anonymousResponse().map(literal).join(" \\\n  ")}`,
 ];
+
+/** In the only version that has service accounts, in pieces that fit into a line. */
+function anonymousResponse(): string[] {
+  const auth = Object.fromEntries(MATCH_IMAGES.map((pattern) => [pattern, { username: "", password: "" }]));
+  return (
+    encodeCredentialProviderResponse(API_VERSION, auth)
+      .toString()
+      .match(/.{1,80}/g) ?? []
+  );
+}
 
 /** A limit that the tests' builds override with a shorter one. */
 const LIMITS = defines({ SHIM_CALL_MS }).flatMap((line) => [`#ifndef ${line.split(" ")[1]}`, line, "#endif"]);

@@ -1,19 +1,22 @@
 /** A seeded corpus of plugin outputs: valid responses, and the same with a few mutations. */
+import { MATCH_IMAGES } from "@ocir-broker/protocol/contract";
 import { createRandom, type Random } from "./random.ts";
 
 const CREDENTIALS = { username: "BEARER_TOKEN", password: "secret" };
+const ANONYMOUS = { username: "", password: "" };
 const RESPONSE = {
   kind: "CredentialProviderResponse",
   apiVersion: "credentialprovider.kubelet.k8s.io/v1",
   cacheKeyType: "Registry",
   cacheDuration: "0s",
-  auth: { "iad.ocir.io": CREDENTIALS, "*.ocir.io": { username: "", password: "" } },
+  auth: { "iad.ocir.io": CREDENTIALS, "*.ocir.io": ANONYMOUS },
 };
 
 const TEMPLATES: readonly string[] = [
   JSON.stringify(RESPONSE),
   `${JSON.stringify(RESPONSE, null, 2)}\n`,
   JSON.stringify({ ...RESPONSE, cacheDuration: null, auth: null }),
+  JSON.stringify({ ...RESPONSE, auth: Object.fromEntries(MATCH_IMAGES.map((key) => [key, ANONYMOUS])) }),
   JSON.stringify({
     ...RESPONSE,
     cacheDuration: "10m",

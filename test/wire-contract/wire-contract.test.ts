@@ -15,7 +15,8 @@ const SHIM = join(import.meta.dirname, "../../dist/credential-provider-oke");
 const programs = temporaryFolder();
 const clock = createSystemClock();
 const simulator = await sharedSimulator({ clock });
-for (const name of ["credential-provider-oke", "docker-credential-ocir"]) symlinkSync(SHIM, join(programs, name));
+for (const name of ["credential-provider-oke", "credential-provider-oke-sa", "docker-credential-ocir"])
+  symlinkSync(SHIM, join(programs, name));
 
 describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, response, isCloudFaulty }) => {
   it("the daemon responds as recorded", async () => {

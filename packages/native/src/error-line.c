@@ -1,13 +1,21 @@
 #include "error-line.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "posix.h"
 
+/* The tests' builds name another. */
+#ifndef JOURNAL_SOCKET
+#define JOURNAL_SOCKET "/dev/log"
+#endif
+
 enum { LINE_LIMIT_BYTES = 512 };
 
 static int destination = STDERR_FILENO;
+static const char *journal_start; /* NULL: not to the journal */
 
 struct line {
   char text[LINE_LIMIT_BYTES];
@@ -26,10 +34,28 @@ static void append_string(struct line *line, const char *text) {
   append(line, text, strlen(text));
 }
 
-/* Ignores a failed write, because the exit status reports the failure anyway. */
+static void send_to_journal(const struct line *line) {
+  char message[64 + LINE_LIMIT_BYTES];
+  size_t start_length = strnlen(journal_start, 64);
+  memcpy(message, journal_start, start_length);
+  memcpy(message + start_length, line->text, line->length);
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return;
+  (void)sendto(descriptor, message, start_length + line->length, MSG_DONTWAIT | MSG_NOSIGNAL,
+               (const struct sockaddr *)&address, sizeof address);
+  close_quietly(descriptor);
+}
+
+/* Ignores a failed write, because the exit status or the journal reports the failure anyway. */
 static void finish(struct line *line) {
+  if (journal_start != NULL) send_to_journal(line);
   line->text[line->length++] = '\n';
   (void)write_whole(destination, line->text, line->length);
+}
+
+void error_line_to_journal(const char *start) {
+  journal_start = start;
 }
 
 void error_line_to_stdout(void) {

@@ -9,6 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/*
+ * Also sends the lines of the two functions below to the journal, because the kubelet drops stderr if the exit status is 0. `start`
+ * comes first: at most 64 bytes, syslog's priority and the program, such as "<28>program: ". Never blocks: the line is lost if nothing
+ * listens on syslog's socket or its queue is full.
+ */
+void error_line_to_journal(const char *start);
+
 /* Makes the two functions below write to stdout, where the clients of a docker credential helper expect errors. */
 void error_line_to_stdout(void);
 

@@ -1,6 +1,7 @@
 #include "posix.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 ssize_t read_some(int descriptor, char *bytes, size_t size) {
@@ -26,4 +27,10 @@ void close_quietly(int descriptor) {
   int error = errno;
   close(descriptor);
   errno = error;
+}
+
+bool is_named(const char *path, const char *name) {
+  if (path == NULL) return false;
+  const char *slash = strrchr(path, '/');
+  return strcmp(slash == NULL ? path : slash + 1, name) == 0;
 }

@@ -1,6 +1,6 @@
 /*
- * System calls as all programs here want them: retried if a signal interrupts them, without a lost errno. Keeps no state,
- * prints nothing.
+ * System calls as all programs here want them: retried if a signal interrupts them, without a lost errno; and the
+ * name that a program was started under. Keeps no state, prints nothing.
  */
 #ifndef OCIR_BROKER_POSIX_H
 #define OCIR_BROKER_POSIX_H
@@ -17,5 +17,8 @@ bool write_whole(int descriptor, const char *bytes, size_t length);
 
 /* close(2); errno stays. */
 void close_quietly(int descriptor);
+
+/* True if `path`, which may be NULL, is `name`, or ends with a slash and `name`. */
+bool is_named(const char *path, const char *name);
 
 #endif

@@ -5,6 +5,7 @@
  * configuration may still have those of Oracle's provider, which had the same name. On a terminal it prints what it waits for.
  * Under the name docker-credential-ocir it does the same for docker and others, in their protocol (docker-credential.h): for root
  * with the node's daemon, for another user with the user's own. Without a daemon it becomes `ocir-broker docker-credential`.
+ * Under the name credential-provider-oke-sa it responds with the anonymous entries if no daemon does (decision 0034).
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include "../contract.h"
 #include "../error-line.h"
 #include "../error-texts.h"
+#include "../posix.h"
 #include "alone.h"
 #include "broker-request.h"
 #include "deadline.h"
@@ -60,13 +62,15 @@ static bool read_body(struct request *read_into, const struct deadline *deadline
 static void write_head(struct request *written, const char *route, const char *type);
 static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline);
 static void report_outcome(enum request_outcome outcome, const char *socket_path);
+static bool is_response(enum request_outcome outcome, const struct broker_response *received);
+static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline);
 static bool deliver(const struct broker_response *delivered, const struct deadline *deadline);
 static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
 
 int main(int argument_count, char **arguments) {
   struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
   signal(SIGPIPE, SIG_IGN);
-  if (docker_credential_is_named(arguments[0])) return answer_docker(argument_count, arguments, &deadline);
+  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, &deadline);
   if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
     static const char version[] = PLUGIN_NAME " " SHIM_VERSION "\n";
     return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -81,6 +85,9 @@ int main(int argument_count, char **arguments) {
   if (!read_body(&request, &deadline)) return EXIT_FAILURE;
   write_head(&request, CREDENTIALS_ROUTE, "application/json");
   enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
+  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome, &response)) {
+    return respond_alone(outcome, socket_path, &deadline);
+  }
   if (outcome == REQUEST_OK) return deliver(&response, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   report_outcome(outcome, socket_path);
   return EXIT_FAILURE;
@@ -239,6 +246,28 @@ static void report_outcome(enum request_outcome outcome, const char *socket_path
       error_line_write(SHIM_RESPONSE_TOO_LARGE);
       break;
   }
+}
+
+/* False if the daemon has not judged the request. */
+static bool is_response(enum request_outcome outcome, const struct broker_response *received) {
+  if (outcome != REQUEST_OK || received->parsed.status >= 500) return false;
+  return received->parsed.status != 200 || received->parsed.body_length > 0;
+}
+
+/*
+ * Writes the reason to the journal and to stderr, and the anonymous entries to stdout, without which a container whose image is on
+ * the node would not start. The time may be up: a short write needs none.
+ */
+static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
+  error_line_to_journal("<28>" SERVICE_ACCOUNT_PLUGIN_NAME ": "); /* daemon, warning */
+  if (outcome == REQUEST_OK) {
+    (void)deliver(&response, deadline);
+  } else {
+    report_outcome(outcome, socket_path);
+  }
+  if (write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline)) return EXIT_SUCCESS;
+  error_line_write(SHIM_OUTPUT_FAILED);
+  return EXIT_FAILURE;
 }
 
 static bool deliver(const struct broker_response *delivered, const struct deadline *deadline) {

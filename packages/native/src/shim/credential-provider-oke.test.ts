@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { builtPath, distPath, hasProgram, make } from "../../test/native-builds.ts";
 import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
-import { callShim, describeShim, failure, startShim, success } from "../../test/shim-call.ts";
+import { callShim, describeShim, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
 
 const RESPONSE = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
@@ -167,6 +167,76 @@ describeShim("credential-provider-oke", (build) => {
     });
   });
 });
+
+describeShim("credential-provider-oke-sa", (build) => {
+  const ANONYMOUS = { username: "", password: "" };
+  const ANONYMOUS_RESPONSE = JSON.stringify({
+    kind: "CredentialProviderResponse",
+    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
+    cacheKeyType: "Registry",
+    cacheDuration: "0s",
+    auth: { "*.ocir.io": ANONYMOUS, "ocir.*.oci.*.*": ANONYMOUS },
+  });
+  const JOURNAL_LIMIT = Number(readFileSync("/proc/sys/net/unix/max_dgram_qlen", "utf8"));
+
+  /** Its stdout, then the journal's messages, which are read after its end, and its exit status. */
+  async function callWithJournal(program: string, socketPath: string, times = 1) {
+    const folder = temporaryFolder();
+    symlinkSync(program, join(folder, "credential-provider-oke-sa"));
+    const loop = `for call in $(seq ${times}); do echo "{}" | ./credential-provider-oke-sa; done`;
+    const script = `cd "$0" && NOTIFY=journal exec "$1" "" /bin/sh -c '${loop}'`;
+    const { stdout, stderr } = await callShim("/bin/sh", socketPath, {
+      args: ["-c", script, folder, builtPath("fake-service-manager")],
+    });
+    return { stdout, stderr };
+  }
+
+  test.each<[what: string, code: string, answer: Parameters<typeof startRawServer>[0]]>([
+    ["breaks each connection", "shim-connection-broken", { onConnection: (socket) => socket.destroy() }],
+    ["does not respond in time", "shim-timeout", {}],
+    ["sends no HTTP", "shim-response-invalid", { onRequest: ({ socket }) => socket.end("SSH-2.0\r\n") }],
+    ["fails", "internal", sending("500 No", "ocir-broker: internal: it failed; see the journal\n")],
+    ["stops, without a message", "shim-response-status", sending("503 No", "")],
+    ["sends an empty 200", "shim-response-empty", sending("200 OK", "")],
+  ])("permits anonymous pulls, and reports it to the journal, when the daemon %s", async (_what, code, answer) => {
+    await using server = await startRawServer(answer);
+    const { stdout, stderr } = await callWithJournal(build.hastyPath, server.path);
+    expect(stderr).toMatch(lineOf(code));
+    expect(stdout.replace("sender=other", "")).toBe(
+      `${ANONYMOUS_RESPONSE}message  text=<28>credential-provider-oke-sa: ${stderr}exit status=0\n`,
+    );
+  });
+
+  test("permits anonymous pulls when nothing listens, also without a journal", async () => {
+    const link = join(temporaryFolder(), "credential-provider-oke-sa");
+    symlinkSync(build.quickPath, link);
+    const { exitCode, stdout, stderr } = await callShim(link, "/nowhere");
+    expect([exitCode, stdout, stderr]).toEqual([
+      0,
+      ANONYMOUS_RESPONSE,
+      expect.stringMatching(lineOf("shim-socket-missing")),
+    ]);
+  });
+
+  test("does not wait for a journal that reads nothing", async () => {
+    await using server = await startAnswering("500 No", "it failed\n");
+    const { stdout } = await callWithJournal(build.quickPath, server.path, JOURNAL_LIMIT + 5);
+    expect(stdout.split(ANONYMOUS_RESPONSE)).toHaveLength(JOURNAL_LIMIT + 6);
+    expect(stdout.split("it failed").length).toBeLessThan(JOURNAL_LIMIT + 5);
+  });
+
+  test.each([
+    ["credentials", "200 OK", RESPONSE, { stdout: `${RESPONSE}exit status=0\n`, stderr: "" }],
+    ["an error of the request", "400 No", "wrong\n", { stdout: "exit status=1\n", stderr: "wrong\n" }],
+  ])("passes on %s, and reports nothing", async (_what, status, body, result) => {
+    await using server = await startAnswering(status, body);
+    expect(await callWithJournal(build.quickPath, server.path)).toEqual(result);
+  });
+});
+
+function sending(status: string, body: string): Parameters<typeof startRawServer>[0] {
+  return { onRequest: ({ socket }) => socket.end(httpResponse(status, body)) };
+}
 
 describe("credential-provider-oke as it is shipped", () => {
   beforeAll(() => make("install", "bench"), 120_000);

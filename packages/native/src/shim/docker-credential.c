@@ -7,12 +7,6 @@
 #include "../error-line.h"
 #include "../error-texts.h"
 
-bool docker_credential_is_named(const char *program) {
-  if (program == NULL) return false;
-  const char *slash = strrchr(program, '/');
-  return strcmp(slash == NULL ? program : slash + 1, DOCKER_CREDENTIAL_NAME) == 0;
-}
-
 enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text) {
   error_line_to_stdout();
   const char *verb = argument_count == 2 ? arguments[1] : "";

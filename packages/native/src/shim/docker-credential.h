@@ -5,16 +5,11 @@
 #ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H
 #define OCIR_BROKER_DOCKER_CREDENTIAL_H
 
-#include <stdbool.h>
-
 enum docker_credential_outcome {
   DOCKER_CREDENTIAL_ASK,    /* `get`: the caller must send the request to the daemon */
   DOCKER_CREDENTIAL_SAY,    /* `text` is the complete response */
   DOCKER_CREDENTIAL_REFUSED /* an error line was written to stdout, as the protocol requires */
 };
-
-/* True if argv[0], which may be NULL, ends with the name of a docker credential helper. */
-bool docker_credential_is_named(const char *program);
 
 /* Reads the verb; error lines then go to stdout. Sets `text`, to a static string, only for DOCKER_CREDENTIAL_SAY. */
 enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text);
