@@ -12,7 +12,7 @@ import {
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
 import { renewAtMs } from "../../packages/pull-secrets/src/objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
-import type { KnownSecret } from "../../packages/pull-secrets/src/objects/secret-content.ts";
+import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { isLongRun } from "../system/long-run.ts";
 
@@ -23,13 +23,16 @@ const START_MS = 1_767_225_600_000;
 const HOSTS = ["iad.ocir.io", "fra.ocir.io"];
 const LIVES_MS = [180_000, 600_000, 3_600_000];
 const GAPS_MS = [200, 3_000, 20_000, 60_000, 400_000, 2_400_000];
+/** The second is as long as an upstream may demand. */
+const RETRY_AFTERS_MS = [20_000, 86_400_000];
 /** Share of a token's life. */
 const LATEST_RENEWAL = 0.55;
 /** Of one fetch. */
 const LONGEST_FETCH_MS = 2_000;
 /** Fetch, apply, and both again after a failure that a wait follows. */
 const SLACK_MS = 2 * LONGEST_BACK_OFF_MS + 2 * LONGEST_FETCH_MS;
-const TOKEN = new Secret("token");
+/** Share of the time until its renewal, before which a token need not be fetched with another one. */
+const SOON = 0.1;
 const FOREIGN: KnownSecret = { kind: "foreign", why: "it is immutable" };
 
 const EVERYWHERE: Rules = {
@@ -57,8 +60,11 @@ class History {
   #progress: Progress | undefined;
   #rules = EVERYWHERE;
   #account: number | undefined = 1;
-  #cloud: "up" | "down" | "throttling" = "up";
+  /** `partly`: for one of the registries. */
+  #cloud: "up" | "down" | "partly" | "throttling" = "up";
   #isApiUp = true;
+  /** Whether a quota or a policy of the namespace allows Secrets. */
+  #isWritable = true;
   #lifeMs: number;
   #latest = new Map<GateName, { text: string; atMs: number; count: number; sinceMs: number }>();
   /** Since when nothing keeps a renewal from succeeding. */
@@ -109,6 +115,7 @@ class History {
       if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, gate.notBeforeMs);
       if (gate.notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
     };
+    this.#checkAction(resource, action);
     if (action.kind === "fetch") {
       this.#nowMs += this.#random() * LONGEST_FETCH_MS;
       this.#fetch(action, settle);
@@ -123,6 +130,8 @@ class History {
     } else if (this.#secret?.kind === "foreign") {
       if (this.#seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
       settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
+    } else if (!this.#isWritable) {
+      settle("apply", { failure: { code: "secret-refused", place: "ocir-pull" } });
     } else {
       this.#secret = { kind: "ours", content: action.content };
       this.#seen = this.#secret;
@@ -143,22 +152,24 @@ class History {
     const isController = this.#rules.identity.kind === "controller";
     const own = isController ? CONTROLLER_SUBJECT : `${serviceAccountOf(resource)}/${this.#account}`;
     const expiresAtMs = this.#nowMs + this.#lifeMs;
-    const token = {
-      token: TOKEN,
+    const newToken = () => ({
+      token: new Secret(own),
       fetchedAtMs: this.#nowMs,
       expiresAtMs,
       renewAtMs: renewAtMs(this.#nowMs, expiresAtMs, this.#random()),
-    };
+    });
     const fetched = own === subject ? registries : resource.registries;
-    const tokens = new Map(fetched.map((host) => [host, token]));
-    settle("fetch", {}, { subject: own, tokens, failure: undefined });
+    const down = this.#cloud === "partly" ? this.#pick(HOSTS) : undefined;
+    const tokens = new Map(fetched.filter((host) => host !== down).map((host) => [host, newToken()]));
+    const failure = tokens.size < fetched.length ? ({ code: "registry-unavailable", place: "" } as const) : undefined;
+    settle("fetch", { failure }, { subject: own, tokens, failure });
   }
 
   #fetchFailure() {
     const place = "iad.ocir.io";
     if (!this.#isApiUp || this.#cloud === "down") return { failure: { code: "api-server-failed", place } } as const;
     if (this.#cloud === "throttling")
-      return { failure: { code: "registry-throttled", place }, retryAfterMs: 20_000 } as const;
+      return { failure: { code: "registry-throttled", place }, retryAfterMs: this.#pick(RETRY_AFTERS_MS) } as const;
     if (this.#rules.identity.kind === "controller" || this.#account !== undefined) return undefined;
     return { failure: { code: "service-account-missing", place }, retryable: false } as const;
   }
@@ -170,6 +181,15 @@ class History {
       },
       () => {
         this.#cloud = "throttling";
+      },
+      () => {
+        this.#cloud = "partly";
+      },
+      () => {
+        this.#isWritable = false;
+      },
+      () => {
+        this.#isWritable = true;
       },
       () => {
         this.#cloud = "up";
@@ -255,6 +275,7 @@ class History {
     const isHealthy =
       this.#cloud === "up" &&
       this.#isApiUp &&
+      this.#isWritable &&
       this.#account !== undefined &&
       this.#rules !== UNLISTED &&
       this.#resource !== undefined &&
@@ -277,6 +298,38 @@ class History {
       const couldSinceMs = Math.max(dueAtMs, this.#healthySinceMs, this.#askedToWaitMs);
       if (token.expiresAtMs - couldSinceMs > SLACK_MS) this.broken.push(`the token for ${host} has expired`);
     }
+  }
+
+  /** The token's text is its subject. */
+  #checkAction(resource: PullSecret, action: Exclude<Action, { kind: "wait" }>): void {
+    const held = this.#seen?.kind === "ours" ? this.#seen.content : undefined;
+    if (action.kind === "fetch") {
+      const left = resource.registries.flatMap((host) =>
+        action.registries.includes(host) ? [] : (held?.tokens.get(host) ?? []),
+      );
+      if (left.some(({ renewAtMs, fetchedAtMs }) => this.#nowMs > renewAtMs - SOON * (renewAtMs - fetchedAtMs)))
+        this.broken.push("fetches one token, and the other one soon after");
+    } else if (action.kind === "report") {
+      const { conditions, expirationTime } = action.status;
+      const before = resource.status?.conditions[0];
+      const isTransition = before?.status !== conditions[0].status;
+      if (!isTransition && before?.lastTransitionTime !== conditions[0].lastTransitionTime)
+        this.broken.push("moves the time of a transition that did not take place");
+      const expiries = [...(held?.tokens.values() ?? [])].map(({ expiresAtMs }) => expiresAtMs);
+      if (expirationTime !== undefined && Date.parse(expirationTime) > Math.min(...expiries))
+        this.broken.push("reports a later expiry than the first");
+    } else {
+      this.#checkContent(resource, action.content, held);
+    }
+  }
+
+  #checkContent(resource: PullSecret, { subject, tokens, formats }: SecretContent, held?: SecretContent): void {
+    if ([...tokens.values()].some(({ token }) => token.reveal() !== subject))
+      this.broken.push("writes the token of another subject");
+    if (formats.length > 0 && tokens.size !== 1) this.broken.push("writes a format without its token");
+    const isNew = [...tokens].some(([host, { fetchedAtMs }]) => held?.tokens.get(host)?.fetchedAtMs !== fetchedAtMs);
+    const isOfResource = subject === CONTROLLER_SUBJECT || subject.startsWith(`${serviceAccountOf(resource)}/`);
+    if (isNew && !isOfResource) this.broken.push("writes new tokens of the account that the resource had before");
   }
 
   /** What rests must be right. */
