@@ -2,6 +2,7 @@
  * The part of a Kubernetes API server that the pull-secrets controller needs: resources with a status, Secrets with server-side apply,
  * service accounts' tokens, Events, lists in pages and watches. It grants the rights that the chart grants.
  */
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
@@ -41,6 +42,7 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
   let uids = 0;
   const objects = new Map<string, KubernetesJson>();
   const changes: Change[] = [];
+  const ownTokens = new Set<string>();
   const watches = new Map<ServerResponse, (change: Change) => void>();
   const server = createServer(answer);
   let port = 0;
@@ -61,6 +63,12 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     retryAfterS: undefined as number | undefined,
     watches: () => watches.size,
     url: () => new URL(`http://127.0.0.1:${port}`),
+    /** The controller's token, which the kubelet replaces: each is for one request. */
+    ownToken(): string {
+      const token = randomUUID();
+      ownTokens.add(`Bearer ${token}`);
+      return token;
+    },
     start: () =>
       new Promise<void>((resolve) =>
         server.listen(port, "127.0.0.1", () => {
@@ -114,10 +122,12 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "", "http://api");
-    if (url.searchParams.has("watch") && api.failWith === undefined) return watch(url, response);
+    const isKnown = ownTokens.delete(request.headers.authorization ?? "");
+    if (isKnown && url.searchParams.has("watch") && api.failWith === undefined) return watch(url, response);
     let [status, body]: [number, KubernetesJson] = [200, undefined];
     try {
       if (api.failWith !== undefined) throw refusal(api.failWith, "told to fail");
+      if (!isKnown) throw refusal(401, "Unauthorized");
       body = await act(request, url);
     } catch (error) {
       const { status: code = 500, message, details } = error as ReturnType<typeof refusal>;
@@ -161,7 +171,6 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
   }
 
   async function act(request: IncomingMessage, url: URL): Promise<KubernetesJson> {
-    if (request.headers.authorization !== "Bearer token") throw refusal(401, "Unauthorized");
     const [, namespace = "", kind = "", name = "", part] =
       /\/namespaces\/([^/]+)\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
     if (namespace === "") return list(url);

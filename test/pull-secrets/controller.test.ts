@@ -70,7 +70,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   const server = createApiServer({
     url: api.url(),
     caCertificate: simulator.clusterCaCertificate,
-    token: () => "token",
+    token: api.ownToken,
   });
   const sender = (caCertificate: string) =>
     createSendRequest({
