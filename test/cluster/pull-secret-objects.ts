@@ -30,6 +30,8 @@ export interface SecretFields {
   readonly labels?: object;
   readonly annotations?: object;
   readonly ownerReferences?: readonly object[];
+  readonly finalizers?: readonly string[];
+  readonly immutable?: boolean;
   /** As text. */
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -40,8 +42,9 @@ export function secret(ownerUid: string, fields: SecretFields = {}): object {
   const ownerReferences = fields.ownerReferences ?? [ownerReference(ownerUid)];
   const texts = Object.entries(fields.data ?? { ".dockerconfigjson": '{"auths":{}}' });
   const data = Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
-  const metadata = { name, labels, annotations: fields.annotations, ownerReferences };
-  return { apiVersion: "v1", kind: "Secret", metadata, type, data };
+  const { annotations, finalizers, immutable } = fields;
+  const metadata = { name, labels, annotations, ownerReferences, finalizers };
+  return { apiVersion: "v1", kind: "Secret", metadata, type, data, immutable };
 }
 
 export function ownerReference(uid: string): object {

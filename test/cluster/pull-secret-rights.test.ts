@@ -3,6 +3,7 @@
  * what owners of a namespace may. No kubelet and no controller run.
  */
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { newEvent } from "@ocir-broker/kubernetes/event";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +13,7 @@ import { type RequestAs, type Response, requestAs } from "./impersonation.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import {
+  API_VERSION,
   CONTROLLER,
   helm,
   LABELS,
@@ -25,7 +27,7 @@ import {
   secretPath,
 } from "./pull-secret-objects.ts";
 import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
-import { BEARER } from "./services.ts";
+import { BEARER, ISSUER } from "./services.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
@@ -79,6 +81,26 @@ const DENIED_SECRETS: readonly [what: string, fields: SecretFields, reason: stri
     { ownerReferences: [{ ...ownerReference("a"), blockOwnerDeletion: true }] },
     "exactly one owner",
   ],
+  [
+    "whose owner calls itself its controller",
+    { ownerReferences: [{ ...ownerReference("a"), controller: true }] },
+    "exactly one owner",
+  ],
+  ["that nobody can change", { immutable: true }, "only our data"],
+  ["that nobody can delete", { finalizers: ["example.com/never"] }, "only our data"],
+  ["that another program copies", { annotations: { "replicator.v1.mittwald.de/replicate-to": "*" } }, "only our data"],
+  ["that another program takes for its own", { labels: { ...LABELS, "example.com/part": "a" } }, "only our data"],
+];
+
+/** Of a tenant, on the controller's Secret. */
+const THEIRS = { labels: { theirs: "a" }, annotations: { theirs: "a" }, finalizers: ["example.com/theirs"] };
+
+const DENIED_EVENTS: readonly [what: string, fields: object][] = [
+  ["about a pod", { involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "shop", name: "a" } }],
+  ["of the kubelet", { source: { component: "kubelet" } }],
+  ["reported by the kubelet", { reportingComponent: "kubelet" }],
+  ["that names another object too", { related: { kind: "Pod", namespace: "shop", name: "a" } }],
+  ["that nobody can delete", { metadata: { generateName: `${NAME}.`, finalizers: ["example.com/never"] } }],
 ];
 
 describeCluster("the rights of pull secrets on a real API server", (minor) => {
@@ -210,14 +232,45 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect([response.status, response.body.message]).toEqual([403, expect.stringContaining(`User "${CONTROLLER}"`)]);
     });
 
-    it.each(DENIED_SECRETS)("may not apply a Secret %s", async (_what, fields, reason) => {
+    it.each(DENIED_SECRETS)("may not apply a Secret %s, or change one to it", async (_what, fields, reason) => {
       expectPolicy(await apply("depot", fields), reason);
+      // The API server lets nobody change the type.
+      if (fields.type === undefined) expectPolicy(await apply("shop", fields), reason);
     });
 
-    it("may request a token of a listed account for 600 s only", async () => {
+    it("renews a Secret to which a tenant has added its own metadata, and may not change that", async () => {
+      const path = `${namespacePath("shop")}/secrets/${NAME}`;
+      await node.api.request("PATCH", path, { metadata: THEIRS });
+      expect((await apply("shop", { data: token("newer") })).body["metadata"]).toMatchObject(THEIRS);
+      for (const field of Object.keys(THEIRS))
+        expectPolicy(await controller("PATCH", path, { metadata: { [field]: null } }), "");
+      for (const field of ["labels", "annotations"])
+        expectPolicy(await controller("PATCH", path, { metadata: { [field]: { theirs: "b" } } }), "only our data");
+      const removed = { labels: { theirs: null }, annotations: { theirs: null }, finalizers: null };
+      await node.api.request("PATCH", path, { metadata: removed });
+    });
+
+    it("gives a Secret to the recreated resource", async () => {
+      const recreated = { ownerReferences: [ownerReference("00000000-0000-0000-0000-000000000001")] };
+      expect((await apply("shop", recreated, "&dryRun=All")).status).toBe(200);
+    });
+
+    it("may report Events about resources", async () => {
+      const response = await controller("POST", `${namespacePath("shop")}/events`, event({}));
+      expect([response.status, response.body.message]).toEqual([201, "text"]);
+    });
+
+    it.each(DENIED_EVENTS)("may not report an Event %s", async (_what, fields) => {
+      const response = await controller("POST", `${namespacePath("shop")}/events`, event(fields));
+      expectPolicy(response, "");
+    });
+
+    it("may request a token of a listed account for 600 s only, and for no pod", async () => {
       const request = (spec: object) => controller("POST", tokenPath("shop", NAME), tokenRequest(spec));
       expect((await request({ expirationSeconds: 600 })).status).toBe(201);
       expectPolicy(await request({ expirationSeconds: 3_600 }), "for 600 s only");
+      const boundObjectRef = { apiVersion: "v1", kind: "Secret", name: NAME };
+      expectPolicy(await request({ expirationSeconds: 600, boundObjectRef }), "for 600 s only");
     });
 
     it("never takes a person's Secret: without force it conflicts, and force is denied", async () => {
@@ -309,16 +362,20 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describe("with an identity domain", () => {
-    beforeAll(() => helm(node, "upgrade", { "identity.domain": DOMAIN }));
+  describe.each<[string, object, string[], string[] | undefined]>([
+    // The API server fills in its own before the policy sees the request.
+    ["the API server's audience", { "identity.audiences": [ISSUER] }, [ISSUER], undefined],
+    ["an identity domain", { "identity.domain": DOMAIN }, [DOMAIN.audience], [DOMAIN.audience]],
+  ])("with %s", (_what, values, [audience = ""], requested) => {
+    beforeAll(() => helm(node, "upgrade", values as Record<string, unknown>));
 
     it("allows tokens for this audience only", async () => {
       const request = (audiences?: string[]) =>
         controller("POST", tokenPath("shop", NAME), tokenRequest({ expirationSeconds: 600, audiences }));
-      await until("others are denied", async () => isDeniedByPolicy(await request(["a"])), 60_000);
-      expect((await request(["ocir"])).status).toBe(201);
-      for (const others of [["ocir", "a"], undefined])
-        expectPolicy(await request(others), "for the audience of the value identity.domain.audience only");
+      const isInForce = async () => isDeniedByPolicy(await request(["a"])) && (await request(requested)).status === 201;
+      await until("the values are in force", isInForce, 60_000);
+      for (const others of [[audience, "a"], ...(requested === undefined ? [] : [undefined])])
+        expectPolicy(await request(others), "for the audience of the chart's values only");
     });
   });
 
@@ -367,6 +424,12 @@ function tokenPath(namespace: string, account: string): string {
 
 function tokenRequest(spec: object = { expirationSeconds: 600 }): object {
   return { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec };
+}
+
+function event(fields: object): object {
+  const object = { apiVersion: API_VERSION, kind: "OCIRPullSecret", namespace: "shop", name: NAME, uid: NOBODYS_UID };
+  const known = { type: "Normal", reason: "Issued", message: "text", pod: "pod-1", wallMs: 0 } as const;
+  return { ...newEvent({ namespace: "shop", object, ...known }), ...fields };
 }
 
 function token(password: string): Record<string, string> {
