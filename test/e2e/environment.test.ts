@@ -1,6 +1,8 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
@@ -20,4 +22,20 @@ it("a command keeps the variables that it reads, and ignores those of Node and O
   expect(status).toBe(1);
   expect(stderr).toMatch(/^ocir-broker: config-invalid:[^\n]*\n *HTTPS_PROXY: [^\n]*\n$/);
   expect(existsSync(env.NODE_V8_COVERAGE)).toBe(false);
+});
+
+it.each([
+  "--help",
+  "config print",
+  "config schema",
+  "completion bash",
+  "doctor",
+  "status",
+  "status --watch",
+  "version",
+])("a closed pipe ends `ocir-broker %s` without a stack trace", async (command) => {
+  const child = spawn(BROKER, command.split(" "), { stdio: ["ignore", "pipe", "pipe"], env: {} });
+  child.stdout.destroy();
+  const [stderr] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  expect(stderr).not.toMatch(/\n +at |node:|EPIPE/);
 });

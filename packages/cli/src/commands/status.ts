@@ -13,7 +13,6 @@ import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
-import { exitNow } from "../process/exit-now.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
 
@@ -69,12 +68,8 @@ async function show(options: CommandOptions): Promise<void> {
   process.stdout.write(await read(configInForce(options).sockets.health, options.output, createSystemClock()));
 }
 
-/** Keeps polling after a failure, because the daemon may be restarting. Ends with its reader, such as `head`. */
+/** Keeps polling after a failure, because the daemon may be restarting. */
 async function watch(options: CommandOptions): Promise<never> {
-  process.stdout.once("error", () => {
-    process.exitCode = 0;
-    exitNow();
-  });
   const socket = configInForce(options).sockets.health;
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
