@@ -2,7 +2,7 @@
  * Builds dist/pull-secrets.cjs: the controller in one file, for the Node that is in its image, with esbuild's metafile beside it.
  * CommonJS, because oci-common needs `require`.
  *
- * usage: node build.ts [FOLDER]
+ * usage: node build.ts [FOLDER [API]]   API: a file instead of protocol/src/pull-secret-api.json
  */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,7 +10,8 @@ import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import { build } from "esbuild";
 
 const HERE = import.meta.dirname;
-const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
+const [, , output = join(HERE, "../../dist"), api] = process.argv;
+const folder = resolve(output);
 
 const { metafile } = await build({
   ...BUNDLE_OPTIONS,
@@ -18,6 +19,7 @@ const { metafile } = await build({
   entryPoints: ["src/main.ts"],
   outfile: join(folder, "pull-secrets.cjs"),
   format: "cjs",
+  ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
   metafile: true,
 });
 writeFileSync(join(folder, "pull-secrets.metafile.json"), JSON.stringify(metafile));

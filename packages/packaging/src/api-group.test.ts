@@ -1,10 +1,18 @@
 import { expect, it } from "vitest";
-import { checkApiGroup } from "./api-group.ts";
+import { apiGroupOf } from "./api-group.ts";
 
 const API = { group: "pulls.example", isPlaceholder: true, version: "v1" };
 
-it("checkApiGroup refuses a placeholder with the file to change, except for development", () => {
-  expect(() => checkApiGroup({}, API)).toThrow("packages/protocol/src/pull-secret-api.json");
-  checkApiGroup({ OCIR_BROKER_DEVELOPMENT: "1" }, API);
-  checkApiGroup({}, { ...API, isPlaceholder: false });
+it("apiGroupOf returns the given group, or the owner's instead of the placeholder", () => {
+  expect(apiGroupOf("mine.example", API)).toBe("mine.example");
+  expect(apiGroupOf(undefined, API)).toBeUndefined();
+  expect(apiGroupOf(undefined, { ...API, isPlaceholder: false })).toBe("pulls.example");
 });
+
+it.each(["Acme_Corp", "acme", "-a.example", "a..example", ""])(
+  "apiGroupOf refuses %j, as the API server would",
+  (group) => {
+    expect(() => apiGroupOf(group, API)).toThrow("must be a DNS name");
+    expect(() => apiGroupOf(undefined, { ...API, group, isPlaceholder: false })).toThrow("must be a DNS name");
+  },
+);

@@ -14,6 +14,8 @@ describe("parseArguments", () => {
     [["--base-url", "https://b.example/'"], { error: expect.stringMatching(/^--base-url must be/) }],
     [["--base-url", "ftp://b.example"], { error: expect.stringMatching(/^--base-url must be/) }],
     [["--base-url", "https://me:secret@b.example/"], { error: expect.stringMatching(/^--base-url must be/) }],
+    [["--api-group", "pulls.example", "out"], { folder: "out", apiGroup: "pulls.example" }],
+    [["--api-group", "Acme_Corp"], { error: expect.stringMatching(/^the API group must be a DNS name/) }],
     [["--base-url"], { error: expect.stringContaining("--base-url <value>' argument missing") }],
     [["./--odd"], { folder: "./--odd" }],
     [["--help"], { help: true }],
@@ -27,9 +29,11 @@ describe("parseArguments", () => {
   });
 });
 
-it("warningOf names what to set when the script has no address", () => {
-  expect(warningOf(undefined)).toMatch(
+it("warningOf names what to set for what the release lacks", () => {
+  const all = { baseUrl: "https://b.example", apiGroup: "pulls.example", docsUrl: "https://d.example" };
+  expect(warningOf(all)).toBe("");
+  expect(warningOf({ ...all, baseUrl: undefined })).toMatch(
     /warning: .*no address.*\nSet sources= at its top, or OCIR_BROKER_SOURCES, .* --base-url\.\n$/,
   );
-  expect(warningOf("https://b.example")).toBe("");
+  expect(warningOf({ baseUrl: all.baseUrl })).toMatch(/warning: .*--api-group.*\n.*warning: .*OCIR_BROKER_DOCS_URL/);
 });

@@ -1,30 +1,36 @@
 /** The command line of `npm run package`. With an unknown argument it creates and deletes nothing. */
 import { parseArgs } from "node:util";
+import { apiGroupOf } from "./api-group.ts";
 import { folderUrl } from "./folder-url.ts";
 import { FILE_LIST } from "./release-index.ts";
 
-export const USAGE = `usage: npm run package [-- [--base-url URL] [DIR]]
+export const USAGE = `usage: npm run package [-- [--base-url URL] [--api-group NAME] [DIR]]
 
 Makes a release, for amd64 and arm64, in about 6 minutes on two processors:
 
 ${FILE_LIST}
   --base-url URL   the address from which nodes download this release, such as a bucket's; ocir-broker-node.sh contains it
-  DIR              the output: a new or empty folder, or one that this command has made, whose files it deletes
+  --api-group NAME the API group of pull secrets: a domain of yours. It cannot be changed once there are resources of it. Without
+                   it, the release has no pull-secrets controller, unless pull-secret-api.json has your group
+  DIR              the output: a new or empty folder, or one that this command has made, whose files it replaces at the end
                    (default: dist/packages)
 
 Environment:
-  OCIR_BROKER_DEVELOPMENT 1 allows the placeholder as the API group of pull secrets, for a release that nobody else installs
   OCIR_BROKER_DOCS_URL    address of this release's folder docs, for the links of the alerts
   OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (default: a name only)
   SOURCE_DATE_EPOCH       the time stamp in all packages (default: that of the last commit)
 `;
 
 export type Asked =
-  | { readonly folder: string; readonly baseUrl: string | undefined }
+  | { readonly folder: string; readonly baseUrl: string | undefined; readonly apiGroup: string | undefined }
   | { readonly help: true }
   | { readonly error: string };
 
-const OPTIONS = { help: { type: "boolean", short: "h" }, "base-url": { type: "string" } } as const;
+const OPTIONS = {
+  help: { type: "boolean", short: "h" },
+  "base-url": { type: "string" },
+  "api-group": { type: "string" },
+} as const;
 
 export function parseArguments(args: readonly string[], defaultFolder: string): Asked {
   try {
@@ -37,16 +43,28 @@ export function parseArguments(args: readonly string[], defaultFolder: string): 
     return {
       folder,
       baseUrl: given === undefined ? undefined : folderUrl(given, "--base-url must be an http(s) address"),
+      apiGroup: apiGroupOf(values["api-group"]),
     };
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 
+interface Given {
+  readonly baseUrl?: string | undefined;
+  readonly apiGroup?: string | undefined;
+  readonly docsUrl?: string | undefined;
+}
+
+const WARNINGS: Readonly<Record<keyof Given, string>> = {
+  baseUrl: `without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
+Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or run this again with --base-url.`,
+  apiGroup: "without --api-group, the release has no pull-secrets controller.",
+  docsUrl: "without OCIR_BROKER_DOCS_URL, the alerts have no links to their runbooks.",
+};
+
 /** Empty if nothing is missing in the release. */
-export function warningOf(baseUrl: string | undefined): string {
-  if (baseUrl !== undefined) return "";
-  return `npm run package: warning: without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
-Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or run this again with --base-url.
-`;
+export function warningOf(given: Given): string {
+  const missing = (Object.keys(WARNINGS) as (keyof Given)[]).filter((name) => !given[name]);
+  return missing.map((name) => `npm run package: warning: ${WARNINGS[name]}\n`).join("");
 }

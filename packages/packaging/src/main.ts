@@ -16,7 +16,7 @@ if ("help" in asked) process.stdout.write(USAGE);
 else if ("error" in asked) fail(`${asked.error}\n\n${USAGE}`, 2);
 else await main(asked);
 
-async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Promise<void> {
+async function main({ folder, baseUrl, apiGroup }: Extract<Asked, { folder: string }>): Promise<void> {
   const missing = new Set(TARGETS.flatMap(missingPrograms));
   if (missing.size > 0) {
     const lines = [...missing].map((line) => `  ${line}\n`).join("");
@@ -28,17 +28,19 @@ async function main({ folder, baseUrl }: Extract<Asked, { folder: string }>): Pr
   const output = resolve(folder);
   try {
     const release = thisRelease(process.env);
-    prepareOutputFolder(output);
+    const { unfinished, finish } = prepareOutputFolder(output);
     rmSync(WORK, { recursive: true, force: true });
     const onStep = (step: string): void =>
       void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  making ${step}\n`);
-    const made = await makeRelease({ release, baseUrl, environment: process.env, output, work: WORK, onStep });
+    const given = { release, baseUrl, apiGroup, environment: process.env };
+    const made = await makeRelease({ ...given, output: unfinished, work: WORK, onStep });
+    finish();
     for (const name of made) {
       const sizeMb = statSync(join(output, name)).size / 1e6;
       process.stdout.write(`${sizeMb.toFixed(1).padStart(6)} MB  ${join(output, name)}\n`);
     }
     process.stdout.write(`${join(output, INDEX)} says what each file is for\n`);
-    process.stderr.write(warningOf(baseUrl));
+    process.stderr.write(warningOf({ baseUrl, apiGroup, docsUrl: process.env["OCIR_BROKER_DOCS_URL"] }));
   } catch (error) {
     fail(`${error instanceof Error ? error.message : error}\n`, 1);
     // The other target's build may still run.

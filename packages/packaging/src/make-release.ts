@@ -2,14 +2,14 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
-import { checkApiGroup } from "./api-group.ts";
+import { apiText } from "./api-group.ts";
 import { describeBuildTools } from "./build-tools.ts";
 import { type InstalledFile, installedFiles, manPages, writeTree } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
-import { makeHelmChart } from "./formats/helm-chart.ts";
+import { type ChartContent, makeHelmChart } from "./formats/helm-chart.ts";
 import { makeRpm } from "./formats/rpm.ts";
 import { makeTar } from "./formats/tar.ts";
 import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
@@ -24,6 +24,8 @@ export interface ReleaseOptions {
   readonly release: Release;
   /** The folder in which nodes find the archives. */
   readonly baseUrl: string | undefined;
+  /** Of pull secrets; without one, the release has no files of them. */
+  readonly apiGroup: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
   /** An empty folder for the files of the release. */
   readonly output: string;
@@ -38,8 +40,6 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const { release, environment, output, work, onStep } = options;
   const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
-  // Before the build, so that a wrong setting of an operator fails at once.
-  checkApiGroup(environment);
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
   put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
@@ -52,18 +52,22 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
     contents.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]),
   ) as Record<Target["debArchitecture"], string>;
   put(NODE_SCRIPT, nodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 }));
-  onStep("the pull-secrets controller's image");
-  const controller = await makePullSecretsImage(release, contents, { work: join(work, "pull-secrets"), output });
-  for (const [name, imageDigest] of [
-    ["ocir-broker", digest],
-    ["ocir-pull-secrets", controller.digest],
-  ] as const) {
-    const chart = { name, imageDigest, alertRules: alertRules(environment, name) };
-    await makeHelmChart(release, chart, { work: join(work, "chart", name), output });
+  await makeChart(options, { name: "ocir-broker", imageDigest: digest });
+  if (options.apiGroup !== undefined) {
+    onStep("the pull-secrets controller's image");
+    const api = apiText(options.apiGroup);
+    const places = { work: join(work, "pull-secrets"), output };
+    const controller = await makePullSecretsImage(release, contents, places, api);
+    await makeChart(options, { name: "ocir-pull-secrets", imageDigest: controller.digest, api });
   }
   await writeAptIndex(output, release);
   put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
   return writeSums(output);
+}
+
+function makeChart({ release, environment, output, work }: ReleaseOptions, chart: Omit<ChartContent, "alertRules">) {
+  const content = { ...chart, alertRules: alertRules(environment, chart.name) };
+  return makeHelmChart(release, content, { work: join(work, "chart", chart.name), output });
 }
 
 /** The man pages, for reading without an installation. */

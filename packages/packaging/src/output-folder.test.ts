@@ -8,13 +8,19 @@ describe("prepareOutputFolder", () => {
   it.each([
     ["takes an empty folder", ""],
     ["makes a folder", "new/folder"],
-  ])("%s, and empties it the next time", (_what, name) => {
+  ])("%s, and replaces its files at the end of the next run", (_what, name) => {
     const folder = join(temporaryFolder(), name);
-    prepareOutputFolder(folder);
-    writeFileSync(join(folder, "old.deb"), "");
-    mkdirSync(join(folder, "half"));
-    prepareOutputFolder(folder);
-    expect(readdirSync(folder)).toEqual([MARKER]);
+    const make = (file: string) => {
+      const output = prepareOutputFolder(folder);
+      writeFileSync(join(output.unfinished, file), "");
+      return output;
+    };
+    make("old.deb").finish();
+    mkdirSync(join(folder, "old"));
+    make("half.deb");
+    expect(readdirSync(folder)).toEqual([MARKER, ".unfinished", "old", "old.deb"]);
+    make("new.deb").finish();
+    expect(readdirSync(folder)).toEqual([MARKER, "new.deb"]);
   });
 
   it("refuses a folder with foreign files, and leaves them unchanged", () => {

@@ -36,13 +36,18 @@ export const ENVIRONMENT = ["MALLOC_ARENA_MAX=1", "MALLOC_TRIM_THRESHOLD_=65536"
 /** glibc otherwise asks DNS first, and never the file that a pod's hostAliases change. */
 const NSSWITCH = "hosts: files dns\n";
 
+/** @param api pull-secret-api.json instead of the checkout's. */
 export async function makePullSecretsImage(
   release: Release,
   contents: readonly PullSecretsPrograms[],
   places: { work: string; output: string },
+  api?: string,
 ): Promise<MadeImage> {
   mkdirSync(places.work, { recursive: true });
-  await finished(process.execPath, [join(CHECKOUT, "packages/pull-secrets/build.ts"), places.work]);
+  const apiFile = join(places.work, "pull-secret-api.json");
+  if (api !== undefined) writeFileSync(apiFile, api);
+  const args = [places.work, ...(api === undefined ? [] : [apiFile])];
+  await finished(process.execPath, [join(CHECKOUT, "packages/pull-secrets/build.ts"), ...args]);
   const roots: ImageRoot[] = [];
   for (const content of contents) roots.push(await makeRoot(release, content, places));
   const config = {

@@ -37,8 +37,6 @@ export async function copyCheckout(): Promise<CheckoutStage> {
     HOME: process.env["HOME"],
     PATH: [...path, join(folder, "node_modules/.bin")].join(delimiter),
     TURBO_TELEMETRY_DISABLED: "1",
-    // Before a build, the pages have the reader replace the placeholder of the API group.
-    OCIR_BROKER_DEVELOPMENT: "1",
   };
   const stage: CheckoutStage = {
     async run(script) {

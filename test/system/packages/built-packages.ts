@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { missingPrograms, TARGETS } from "../../../packages/packaging/src/target.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
@@ -39,9 +40,10 @@ export function buildPackages(): Promise<void> {
 
 /** Runs the packaging of a checkout, which may be a copy of this one. */
 export function makePackages(checkout: string, env: NodeJS.ProcessEnv): void {
-  execFileSync(process.execPath, [join(checkout, "packages/packaging/src/main.ts"), "--base-url", BASE_URL], {
+  const args = ["--base-url", BASE_URL, "--api-group", api.group];
+  execFileSync(process.execPath, [join(checkout, "packages/packaging/src/main.ts"), ...args], {
     cwd: checkout,
-    env: { ...process.env, OCIR_BROKER_DEVELOPMENT: "1", ...env },
+    env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "inherit"],
   });
 }

@@ -14,12 +14,14 @@ export interface ChartContent {
   readonly imageDigest: string;
   /** A copy of a release's, whose links lead to its documentation. */
   readonly alertRules: string;
+  /** pull-secret-api.json instead of the checkout's. */
+  readonly api?: string;
 }
 
 /** @returns the name of the file in `output`. */
 export async function makeHelmChart(
   release: Release,
-  { name, imageDigest, alertRules }: ChartContent,
+  { name, imageDigest, alertRules, api }: ChartContent,
   { work, output }: { work: string; output: string },
 ): Promise<string> {
   const folder = join(work, name);
@@ -28,6 +30,7 @@ export async function makeHelmChart(
   replaceIn(join(folder, "Chart.yaml"), /^(version|appVersion): .*$/gm, `$1: ${release.version}`);
   replaceIn(join(folder, "values.yaml"), /^ {2}digest: ""$/m, `  digest: ${imageDigest}`);
   writeFileSync(join(folder, `files/${name}.rules.yaml`), alertRules);
+  if (api !== undefined) writeFileSync(join(folder, "files/api.json"), api);
   const file = `${name}-${release.version}.tgz`;
   await makeTar(release, work, name, join(output, file));
   return file;
