@@ -17,7 +17,7 @@ it("createLease takes over a Lease that has not changed for an hour, whatever it
   nowSeconds = 3_599;
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
   nowSeconds = 3_600;
-  expect(await node.take()).toEqual({ kind: "ours" });
+  expect(await node.take()).toEqual({ kind: "ours", sentAtSeconds: 3_600 });
 });
 
 it("createLease gives a Lease that two read at the same time to one of them", async () => {

@@ -6,7 +6,8 @@ import { isConflict } from "./api-error.ts";
 import type { LeaseObject, LeaseRequests } from "./lease-requests.ts";
 
 type LeaseState =
-  | { readonly kind: "ours" }
+  /** `sentAtSeconds`: when the request was sent. Others count from its arrival, so a late response must not lengthen the term. */
+  | { readonly kind: "ours"; readonly sentAtSeconds: number }
   /** Another holder has the Lease. */
   | { readonly kind: "waiting"; readonly holder: string }
   /** Another program changed the Lease first. */
@@ -58,9 +59,10 @@ export function createLease(options: LeaseOptions) {
       const time = microTime(options.wallMs());
       const isNew = lease.spec?.holderIdentity !== identity;
       const spec = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: time };
+      const sentAtSeconds = options.nowSeconds();
       try {
         await requests.patchLease(versionOf(lease), isNew ? { ...spec, acquireTime: time } : spec);
-        return { kind: "ours" };
+        return { kind: "ours", sentAtSeconds };
       } catch (error) {
         if (isConflict(error)) return { kind: "outrun" };
         throw error;

@@ -1,3 +1,4 @@
+import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { lead } from "./leadership.ts";
@@ -11,9 +12,12 @@ function setUp() {
   const events: string[] = [];
   const lease = {
     taken: "ours" as Taken,
+    responseMs: 0,
     async take() {
+      const sentAtSeconds = clock.monotonicMs() / 1_000;
+      if (lease.responseMs > 0) await sleep(lease.responseMs, clock);
       if (lease.taken instanceof Error) throw lease.taken;
-      return { kind: lease.taken } as never;
+      return { kind: lease.taken, sentAtSeconds } as never;
     },
     async release() {
       events.push("released");
@@ -40,6 +44,18 @@ it("lead keeps working during a short outage of the API server, and stops after 
   lease.taken = "ours";
   await clock.advance(2_000);
   expect(events).toEqual(["starts", "ends", "starts"]);
+});
+
+it("lead stops ten seconds after the request that renewed the Lease, however late the response was", async () => {
+  const { clock, events, lease } = setUp();
+  lease.responseMs = 4_000;
+  // The second request is sent after 2 s.
+  await clock.advance(6_000);
+  lease.taken = new Error("no response");
+  await clock.advance(5_900);
+  expect(events).toEqual(["starts"]);
+  await clock.advance(200);
+  expect(events).toEqual(["starts", "ends"]);
 });
 
 it("lead stops at once when another replica has the Lease", async () => {

@@ -1,4 +1,4 @@
-/** Keeps the Lease and lets the work run while it is held: 15 s, given up after 10 s without a renewal, tried every 2 s. */
+/** Keeps the Lease and lets the work run while it is held: 15 s, given up 10 s after the last request that renewed it, tried every 2 s. */
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
@@ -35,11 +35,13 @@ export async function lead(
   /** An outage is one line, not one each two seconds. */
   let told = "";
 
-  const startLimit = (ending: AbortController) =>
-    clock.setTimer(() => {
+  const startLimit = (ending: AbortController, sentAtSeconds: number) => {
+    const limitMs = sentAtSeconds * 1_000 + RENEW_LIMIT_MS - clock.monotonicMs();
+    return clock.setTimer(() => {
       say("the Lease was not renewed in time: this replica stops");
       ending.abort();
-    }, RENEW_LIMIT_MS);
+    }, limitMs);
+  };
 
   async function end(): Promise<void> {
     term?.limit.cancel();
@@ -48,10 +50,10 @@ export async function lead(
     term = undefined;
   }
 
-  function renewed(): void {
+  function renewed(sentAtSeconds: number): void {
     if (term !== undefined) {
       term.limit.cancel();
-      term.limit = startLimit(term.ending);
+      term.limit = startLimit(term.ending, sentAtSeconds);
       return;
     }
     say("this replica holds the Lease");
@@ -59,14 +61,16 @@ export async function lead(
     const ended = work(ending.signal).catch((error: unknown) => {
       failure = { error };
     });
-    term = { ending, ended, limit: startLimit(ending) };
+    term = { ending, ended, limit: startLimit(ending, sentAtSeconds) };
   }
 
   while (!signal.aborted && failure === undefined) {
     // The work of the last term must end before another one begins.
     if (term?.ending.signal.aborted) await end();
+    const dueAtMs = clock.monotonicMs() + RETRY_MS;
     try {
-      if ((await lease.take()).kind === "ours") renewed();
+      const taken = await lease.take();
+      if (taken.kind === "ours") renewed(taken.sentAtSeconds);
       else await end();
       onLeaseRead();
       told = "";
@@ -75,7 +79,7 @@ export async function lead(
       if (text !== told) say(text);
       told = text;
     }
-    await sleep(RETRY_MS, clock);
+    await sleep(dueAtMs - clock.monotonicMs(), clock);
   }
   await end();
   await lease.release().catch((error: unknown) => say(describeRefusal(error)));
