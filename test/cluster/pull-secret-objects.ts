@@ -15,8 +15,8 @@ export function resourcesPath(namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${namespace}/ocirpullsecrets`;
 }
 
-export function pullSecret(spec: object, name = NAME) {
-  return { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata: { name }, spec };
+export function pullSecret(spec: object, metadata: object = {}) {
+  return { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata: { name: NAME, ...metadata }, spec };
 }
 
 /** Where the controller applies a Secret. */

@@ -30,7 +30,7 @@ import { createNamespace, createServiceAccount, namespacePath } from "./service-
 import { BEARER, ISSUER } from "./services.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
-const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-pull-secrets";
+const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const DOMAIN = { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "ocir-client" };
 const KEYS_OF_FORMATS = { url: "x", username: "x", password: "x", accessKeyId: "x", secretKey: "x" };
 const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
@@ -55,6 +55,29 @@ const DENIED_SPECS: readonly [what: string, spec: object, reason: string][] = [
     { registries: ["iad.ocir.io"], serviceAccountName: "depot/ocir-pull" },
     "must be the name of a service account of the same namespace",
   ],
+];
+
+const OWNERS = ["a", "b", "c", "d", "e"].map(ownerReference);
+const LARGEST_METADATA = {
+  annotations: { a: "x".repeat(16_383) },
+  labels: fieldsOf(32),
+  ownerReferences: OWNERS.slice(1),
+};
+const DENIED_METADATA: readonly [what: string, metadata: object, reason: string][] = [
+  [
+    "of a name that is not listed",
+    { name: "b" },
+    "in the value names of the chart ocir-pull-secrets: ocir-pull, tried",
+  ],
+  [
+    "with large annotations",
+    { annotations: { ab: "x".repeat(16_383) } },
+    "at most 32 annotations, of 16384 characters",
+  ],
+  ["with many annotations", { annotations: fieldsOf(33) }, "at most 32 annotations"],
+  ["with many labels", { labels: fieldsOf(33) }, "at most 32 labels"],
+  ["with five owners", { ownerReferences: OWNERS }, "at most 4 owners"],
+  ["with a large owner", { ownerReferences: [ownerReference("a".repeat(65))] }, "at most 4 owners"],
 ];
 
 /** The facts page's table of rights, and what the policy adds. */
@@ -116,7 +139,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
     });
     controller = requestAs(node.root, CONTROLLER);
-    await helm(node, "install");
+    await helm(node, "install", { names: [NAME, "tried"] });
     for (const namespace of ["shop", "depot", "other"]) {
       await createNamespace(node, namespace);
       await createServiceAccount(node, namespace, NAME);
@@ -132,8 +155,10 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     return () => node.stop();
   });
 
-  const create = (namespace: string, spec: object) =>
-    requestAs(node.root)("POST", `${resourcesPath(namespace)}?dryRun=All`, pullSecret(spec, "tried"));
+  const create = (namespace: string, spec: object, metadata: object = {}) => {
+    const resource = pullSecret(spec, { name: "tried", ...metadata });
+    return requestAs(node.root)("POST", `${resourcesPath(namespace)}?dryRun=All`, resource);
+  };
   const apply = (namespace: string, fields?: SecretFields, more = "") =>
     controller("APPLY", secretPath(namespace, fields?.name) + more, secret(uids[namespace] ?? NOBODYS_UID, fields));
 
@@ -160,6 +185,15 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     it.each(DENIED_SPECS)("denies a resource %s", async (_what, spec, reason) => {
       const { status, body } = await create("depot", spec);
       expect([status, body.message]).toEqual([422, expect.stringContaining(reason)]);
+    });
+
+    it.each(DENIED_METADATA)("denies a resource %s", async (_what, metadata, reason) => {
+      const { status, body } = await create("depot", { registries: hosts(1) }, metadata);
+      expect([status, body.message]).toEqual([403, expect.stringContaining(reason)]);
+    });
+
+    it("accepts the largest metadata", async () => {
+      expect((await create("depot", { registries: hosts(1) }, LARGEST_METADATA)).status).toBe(201);
     });
 
     it("shows Ready, Reason, Expires and Age", async () => {
@@ -204,13 +238,16 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       ]);
     });
 
-    it("lists and watches Secrets of all namespaces by a listed name only", async () => {
-      const secrets = (query: string) => controller("GET", `/api/v1/secrets?${query}`);
+    it.each([
+      ["Secrets", "/api/v1/secrets"],
+      ["resources", `/apis/${API_VERSION}/ocirpullsecrets`],
+    ])("lists and watches %s of all namespaces by a listed name only", async (_what, collection) => {
+      const list = (query: string) => controller("GET", `${collection}?${query}`);
       const allowed = `fieldSelector=metadata.name%3D${NAME}`;
-      const responses = [secrets(allowed), secrets("fieldSelector=metadata.name%3Dother"), secrets("")];
+      const responses = [list(allowed), list("fieldSelector=metadata.name%3Dother"), list("")];
       expect((await Promise.all(responses)).map(({ status }) => status)).toEqual([200, 403, 403]);
       const as = ["-H", `Impersonate-User: ${CONTROLLER}`, "-o", "/dev/null", "-w", "%{http_code}"];
-      const url = `${API_SERVER}/api/v1/secrets?watch=1&timeoutSeconds=1`;
+      const url = `${API_SERVER}${collection}?watch=1&timeoutSeconds=1`;
       const watch = async (query: string) =>
         Number(await node.root.run("curl", ["-sS", ...BEARER, ...as, `${url}&${query}`]));
       expect([await watch(allowed), await watch("")]).toEqual([200, 403]);
@@ -304,10 +341,15 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect([missing.status, missing.body["details"]]).toEqual([404, { kind: "serviceaccounts", name: NAME }]);
     });
 
-    it("has a policy whose expressions match the objects' types", async () => {
-      const { status } = (await node.api.request("GET", POLICY)) as { status?: { typeChecking?: Warnings } };
-      expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
-    });
+    it.each(["ocir-pull-secrets", "ocir-pull-secrets-resources"])(
+      "has a policy %s whose expressions match the objects' types",
+      async (name) => {
+        const { status } = (await node.api.request("GET", `${POLICIES}/${name}`)) as {
+          status?: { typeChecking?: Warnings };
+        };
+        expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
+      },
+    );
 
     it("may take and renew its own Lease", async () => {
       const path = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
@@ -330,7 +372,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const tenant = requestAs(node.root, `tenant-${role}`);
       const list = async (namespace: string) => (await tenant("GET", resourcesPath(namespace))).status;
       await until("the roles are aggregated", async () => (await list("shop")) === 200, 60_000);
-      const another = pullSecret({ registries: ["iad.ocir.io"] }, "another");
+      const another = pullSecret({ registries: ["iad.ocir.io"] }, { name: "tried" });
       const creation = (namespace: string) => tenant("POST", `${resourcesPath(namespace)}?dryRun=All`, another);
       expect([(await creation("shop")).status, (await creation("depot")).status]).toEqual([status, 403]);
       expect(await list("depot")).toBe(403);
@@ -411,6 +453,10 @@ function expectPolicy({ status, body }: Response, reason: string): void {
 
 function hosts(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `xx-somewhere-${index + 1}.ocir.io`);
+}
+
+function fieldsOf(count: number): Readonly<Record<string, string>> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, "x"]));
 }
 
 function serviceAccountToken(): SecretFields {

@@ -160,17 +160,17 @@ function createCluster(node: KubernetesNode) {
         READY_LIMIT_MS,
       );
     },
-    async createResource(namespace: string, spec: object = {}, name?: string): Promise<void> {
-      const resource = pullSecret({ registries: [REGISTRY_HOST], ...spec }, name);
+    async createResource(namespace: string, spec: object = {}): Promise<void> {
+      const resource = pullSecret({ registries: [REGISTRY_HOST], ...spec });
       await node.api.request("POST", resourcesPath(namespace), resource);
     },
     removeResource: (namespace: string) => node.api.request("DELETE", `${resourcesPath(namespace)}/${NAME}`),
     resource: (namespace: string, name = NAME) => get<Resource>(`${resourcesPath(namespace)}/${name}`),
     resources: async () => (await get<{ items: Resource[] }>(`/apis/${API_VERSION}/ocirpullsecrets`)).items,
-    async untilReason(namespace: string, reason: string, name?: string): Promise<string> {
+    async untilReason(namespace: string, reason: string): Promise<string> {
       let found: Resource["status"];
       const isSo = async () => {
-        found = (await get<Resource>(`${resourcesPath(namespace)}/${name ?? NAME}`)).status;
+        found = (await get<Resource>(`${resourcesPath(namespace)}/${NAME}`)).status;
         return found?.conditions[0]?.reason === reason;
       };
       await until(`${namespace} has the reason ${reason}`, isSo, READY_LIMIT_MS).catch((error) => {

@@ -57,10 +57,6 @@ function declareTests(minor: number): void {
     await cluster.pods("depot").untilFailed("others-0", "not authorized");
     await cluster.pods("depot").untilRunning(await start("depot", "own"));
 
-    await cluster.createResource("depot", { serviceAccountName: NAME }, "another");
-    expect(await cluster.untilReason("depot", "NameNotAllowed", "another")).toContain(
-      "add it to names in the values of the chart",
-    );
     await createServiceAccount(cluster.node, "depot", "shop-puller");
     const spec = { serviceAccountName: "shop-puller" };
     await cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, { spec });
