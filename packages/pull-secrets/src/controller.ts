@@ -1,6 +1,6 @@
 /**
  * Carries out what `decide` decides, one action at a time for each resource: fetches tokens under a rate limit, applies Secrets, and
- * reports status and Events. What it remembers is lost with it; the next leader reads everything else from the cluster.
+ * reports status and Events. Each kind has its own queue, in which namespaces take turns. What it remembers is lost with it; the next leader reads everything else from the cluster.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { retryHintOf } from "@ocir-broker/foundation/expiring";
@@ -12,7 +12,7 @@ import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
 import type { Cluster } from "./cluster/cluster.ts";
 import { PullSecretError } from "./cluster/pull-secret-error.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
-import { type Action, decide } from "./decision/decide.ts";
+import { type Action, decide, decideAfterError } from "./decision/decide.ts";
 import {
   type Attempt,
   type CloudAnswer,
@@ -23,6 +23,7 @@ import {
 } from "./decision/progress.ts";
 import type { Rules } from "./decision/rules.ts";
 import { ISSUED } from "./decision/status.ts";
+import { createFairQueue, type FairQueue } from "./fair-queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { describeFailure, failureCodeOf } from "./objects/failure.ts";
 import type { PullSecret, PullSecretStatus } from "./objects/pull-secret.ts";
@@ -44,10 +45,12 @@ export interface ControllerOptions {
 /** Fetches of tokens: ten a second, however long each takes, so that hosts that do not respond delay no other resource. */
 const FETCH_SPACING_MS = 100;
 const FETCH_BURST = 10;
-/** Writes to the API server. */
-const MAX_WRITES = 16;
+/** Writes to the API server, of each kind: status and Events never delay a Secret. */
+const MAX_WRITES = 8;
 /** Interval of the search for due resources. */
 const TICK_MS = 250;
+/** A renewal may become due while a status waits for its turn. */
+const RECONSIDER_MS = 5_000;
 const PRUNE_MS = 60_000;
 
 const NO_TOKENS: CloudAnswer["tokens"] = new Map();
@@ -60,17 +63,15 @@ export function runController(options: ControllerOptions, signal: AbortSignal): 
 class Controller {
   readonly #options: ControllerOptions;
   readonly #signal: AbortSignal;
-  readonly #fetches: Limiter;
-  readonly #writes: Limiter;
+  readonly #limiters: Readonly<Record<GateName, Limiter>>;
+  readonly #queues: Readonly<Record<GateName, FairQueue>>;
   /** Keyed by the resource, like the following maps. */
   readonly #progress = new Map<string, Progress>();
   /** Epoch milliseconds. */
   readonly #wakeAt = new Map<string, number>();
+  /** Actions that wait for their turn. */
+  readonly #queued = new Map<string, GateName>();
   readonly #inWork = new Map<string, Promise<void>>();
-  /** Resources that changed during a step. */
-  readonly #again = new Set<string>();
-  /** Resolvers of steps that wait for a limiter. */
-  readonly #waiting = new Set<() => void>();
   #prunedAtMs = 0;
   #wokeAtMs = 0;
 
@@ -78,21 +79,26 @@ class Controller {
     this.#options = options;
     this.#signal = signal;
     const { clock } = options;
-    this.#fetches = createLimiter({ clock, spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST });
-    this.#writes = createLimiter({ clock, concurrency: MAX_WRITES });
+    this.#limiters = {
+      fetch: createLimiter({ clock, spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST }),
+      apply: createLimiter({ clock, concurrency: MAX_WRITES }),
+      report: createLimiter({ clock, concurrency: MAX_WRITES }),
+    };
+    const queueOf = (name: GateName) => createFairQueue(this.#limiters[name], (key) => this.#run(key, name));
+    this.#queues = { fetch: queueOf("fetch"), apply: queueOf("apply"), report: queueOf("report") };
   }
 
   async run(): Promise<void> {
     const { clock, metrics, watched } = this.#options;
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     this.#signal.addEventListener("abort", () => {
-      this.#close();
+      for (const limiter of Object.values(this.#limiters)) limiter.close();
       resolve();
     });
     await Promise.race([watched.synced, aborted]);
-    watched.notify((namespace, name) => this.#start(`${namespace}/${name}`));
-    metrics.show({ resources: () => watched.allResources(), waiting: () => this.#waiting.size });
-    this.#startAll();
+    watched.notify((namespace, name) => this.#consider(`${namespace}/${name}`));
+    metrics.show({ resources: () => watched.allResources(), waiting: () => this.#queued.size });
+    this.#considerAll();
     while (!this.#signal.aborted) {
       await sleep(TICK_MS, clock);
       this.#wake(clock.wallMs());
@@ -102,21 +108,15 @@ class Controller {
     await Promise.all(this.#inWork.values());
   }
 
-  #close(): void {
-    this.#fetches.close();
-    this.#writes.close();
-    for (const resolve of this.#waiting) resolve();
-  }
-
-  #startAll(): void {
-    for (const { namespace, name } of this.#options.watched.allResources()) this.#start(`${namespace}/${name}`);
+  #considerAll(): void {
+    for (const { namespace, name } of this.#options.watched.allResources()) this.#consider(`${namespace}/${name}`);
   }
 
   #wake(nowMs: number): void {
     // The wall clock was set back: times that were decided before may come too late.
-    if (nowMs < this.#wokeAtMs) this.#startAll();
+    if (nowMs < this.#wokeAtMs) this.#considerAll();
     this.#wokeAtMs = nowMs;
-    for (const [key, atMs] of this.#wakeAt) if (atMs <= nowMs) this.#start(key);
+    for (const [key, atMs] of this.#wakeAt) if (atMs <= nowMs) this.#consider(key);
     if (nowMs - this.#prunedAtMs < PRUNE_MS) return;
     this.#prunedAtMs = nowMs;
     for (const [key, { gates }] of this.#progress) {
@@ -125,47 +125,38 @@ class Controller {
     }
   }
 
-  /** Takes steps for a resource until it can wait. */
-  #start(key: string): void {
-    if (this.#signal.aborted) return;
-    if (this.#inWork.has(key)) {
-      this.#again.add(key);
-      return;
+  /** Queues the next action for a resource, in place of one that was queued before. One at a time: after it, this is called again. */
+  #consider(key: string): void {
+    if (this.#signal.aborted || this.#inWork.has(key)) return;
+    const action = this.#decide(key);
+    const queued = this.#queued.get(key);
+    if (queued !== undefined && queued !== action.kind) {
+      this.#queues[queued].delete(key);
+      this.#queued.delete(key);
     }
     this.#wakeAt.delete(key);
-    const work = this.#work(key).finally(() => {
-      this.#inWork.delete(key);
-      if (this.#again.delete(key)) this.#start(key);
-    });
-    this.#inWork.set(key, work);
-  }
-
-  async #work(key: string): Promise<void> {
-    while (!this.#signal.aborted) {
-      const action = this.#decide(key);
-      if (action.kind === "wait") {
-        if (Number.isFinite(action.untilMs)) this.#wakeAt.set(key, action.untilMs);
-        return;
-      }
-      await this.#through(action.kind === "fetch" ? this.#fetches : this.#writes, async () => {
-        // Something may have changed during the wait.
-        const latest = this.#decide(key);
-        const resource = this.#resourceOf(key);
-        if (resource !== undefined && latest.kind === action.kind) await this.#perform(key, resource, latest);
-      });
+    if (action.kind === "wait") {
+      if (Number.isFinite(action.untilMs)) this.#wakeAt.set(key, action.untilMs);
+      return;
     }
+    if (action.kind === "report") this.#wakeAt.set(key, this.#options.clock.wallMs() + RECONSIDER_MS);
+    if (queued === action.kind) return;
+    this.#queued.set(key, action.kind);
+    this.#queues[action.kind].add(key);
   }
 
-  /** Resolves when the work has ended, or at the end. */
-  #through(limiter: Limiter, work: () => Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.add(resolve);
-      const isAdded = limiter.add(() => {
-        this.#waiting.delete(resolve);
-        return work().finally(resolve);
-      });
-      if (!isAdded) resolve();
-    });
+  async #run(key: string, name: GateName): Promise<void> {
+    this.#queued.delete(key);
+    // Something may have changed during the wait.
+    const action = this.#decide(key);
+    const resource = this.#resourceOf(key);
+    if (resource !== undefined && action.kind === name) {
+      const work = this.#perform(key, resource, action);
+      this.#inWork.set(key, work);
+      await work;
+      this.#inWork.delete(key);
+    }
+    this.#consider(key);
   }
 
   #resourceOf(key: string): PullSecret | undefined {
@@ -175,42 +166,54 @@ class Controller {
 
   #decide(key: string): Action {
     const [namespace, name] = split(key);
-    const { clock, rules, watched } = this.#options;
-    const secret = watched.secrets(name)?.get(namespace, name);
-    return decide(this.#resourceOf(key), secret, clock.wallMs(), this.#progress.get(key), rules);
+    const { clock, rules, watched, say } = this.#options;
+    const [resource, progress] = [this.#resourceOf(key), this.#progress.get(key)];
+    try {
+      return decide(resource, watched.secrets(name)?.get(namespace, name), clock.wallMs(), progress, rules);
+    } catch (error) {
+      if (resource === undefined) throw error;
+      const action = decideAfterError(resource, clock.wallMs(), progress);
+      if (action.kind === "report") say(`${key}: ${describeRefusal(error)}`);
+      return action;
+    }
   }
 
-  async #perform(key: string, resource: PullSecret, action: Action): Promise<void> {
+  /** Never rejects. */
+  async #perform(key: string, resource: PullSecret, action: Exclude<Action, { kind: "wait" }>): Promise<void> {
     const progress = progressFor(resource, this.#progress.get(key));
-    const settle = (name: GateName, attempt: Attempt, answer = progress.answer): void => {
+    const settle = (attempt: Attempt, answer = progress.answer): void => {
       const { clock, random, rules, say } = this.#options;
-      const before = progress.gates[name];
+      const before = progress.gates[action.kind];
       const gate = gateAfter(before, attempt, clock.wallMs(), random());
-      this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [name]: gate } });
+      this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [action.kind]: gate } });
       if (attempt.failure !== undefined && attempt.failure.code !== before.failure?.code)
-        say(`${key}: ${name} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`);
+        say(`${key}: ${action.kind} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`);
     };
-    if (action.kind === "fetch") {
-      const { source, fetchDeadline, metrics } = this.#options;
-      const fetched = await source(resource, action, AbortSignal.any([this.#signal, fetchDeadline()]));
-      if (this.#signal.aborted) return;
-      metrics.fetched(fetched.failure === undefined);
-      settle("fetch", fetched, fetched);
-    } else if (action.kind !== "wait") {
-      try {
-        const written = await this.#write(resource, action);
-        settle(action.kind, {}, action.kind === "apply" ? withoutTokens(progress.answer) : progress.answer);
-        written();
-      } catch (error) {
-        if (this.#signal.aborted) return;
-        const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
-        const { retryable, retryAfterMs } = retryHintOf(error);
-        this.#options.say(
-          `${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`,
-        );
-        settle(action.kind, { failure, retryable, retryAfterMs });
+    try {
+      if (action.kind === "fetch") {
+        const fetched = await this.#fetch(resource, action);
+        if (!this.#signal.aborted) settle(fetched, fetched);
+        return;
       }
+      const written = await this.#write(resource, action);
+      settle({}, action.kind === "apply" ? withoutTokens(progress.answer) : progress.answer);
+      written();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
+      const { retryable, retryAfterMs } = retryHintOf(error);
+      this.#options.say(
+        `${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`,
+      );
+      settle({ failure, retryable, retryAfterMs });
     }
+  }
+
+  async #fetch(resource: PullSecret, wanted: Extract<Action, { kind: "fetch" }>): ReturnType<TokenSource> {
+    const { source, fetchDeadline, metrics } = this.#options;
+    const fetched = await source(resource, wanted, AbortSignal.any([this.#signal, fetchDeadline()]));
+    if (!this.#signal.aborted) metrics.fetched(fetched.failure === undefined);
+    return fetched;
   }
 
   /** @returns a function that shows the result to the next decision. */

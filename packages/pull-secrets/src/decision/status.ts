@@ -34,8 +34,23 @@ export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
   const tokens = secret?.kind === "ours" ? secret.content.tokens : new Map<string, IssuedToken>();
   const ready = readyOf(facts, tokens);
   if (ready === undefined) return undefined;
+  return statusWith(resource, ready, tokens, facts.nowMs);
+}
+
+/** The status of a resource for which no decision is possible. Uses nothing of its Secret. */
+export function statusOfError(resource: PullSecret, nowMs: number): PullSecretStatus {
+  const failure = { code: "internal", place: resource.name } as const;
+  const message = describeFailure(failure, "");
+  return statusWith(resource, { status: "False", reason: reasonOf(failure.code), message }, new Map(), nowMs);
+}
+
+function statusWith(
+  resource: PullSecret,
+  ready: Ready,
+  tokens: ReadonlyMap<string, IssuedToken>,
+  nowMs: number,
+): PullSecretStatus {
   const before = resource.status?.conditions[0];
-  const isTransition = before?.status !== ready.status;
   const registries = [...tokens].map(([host, { expiresAtMs, fetchedAtMs }]) => ({
     host,
     expirationTime: rfc3339(expiresAtMs),
@@ -49,7 +64,7 @@ export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
         type: "Ready",
         ...ready,
         observedGeneration: resource.generation,
-        lastTransitionTime: isTransition ? rfc3339(facts.nowMs) : before.lastTransitionTime,
+        lastTransitionTime: before?.status === ready.status ? before.lastTransitionTime : rfc3339(nowMs),
       },
     ],
     expirationTime: expiries.length === 0 ? undefined : rfc3339(Math.min(...expiries)),

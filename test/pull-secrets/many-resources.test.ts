@@ -1,0 +1,194 @@
+/** The controller with a moved clock, and a cluster and source of tokens in memory: what many resources of one namespace cost others. */
+import { Secret } from "@ocir-broker/foundation/secret";
+import { sleep } from "@ocir-broker/foundation/time/sleep";
+import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { beforeEach, expect, it, onTestFinished } from "vitest";
+import { PullSecretError } from "../../packages/pull-secrets/src/cluster/pull-secret-error.ts";
+import { type ControllerOptions, runController } from "../../packages/pull-secrets/src/controller.ts";
+import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
+import type { PullSecret, PullSecretStatus } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
+import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
+import type { TokenSource } from "../../packages/pull-secrets/src/tokens/token-source.ts";
+
+const LIFE_MS = 3_600_000;
+/** 320, so that one namespace may have as many resources. */
+const NAMES = Array.from({ length: 320 }, (_, index) => `name-${index}`);
+const THROTTLED = new PullSecretError("api-server-failed", "status", { status: 429, retryAfterMs: 1_000 });
+
+type Fetched = Awaited<ReturnType<TokenSource>>;
+
+let clock: FakeClock;
+let cluster: ReturnType<typeof createCluster>;
+
+beforeEach(() => {
+  clock = createFakeClock();
+  cluster = createCluster();
+});
+
+function createCluster() {
+  const resources = new Map<string, PullSecret>();
+  const secrets = new Map<string, KnownSecret>();
+  let listener: ((namespace: string, name: string) => void) | undefined;
+  const cacheOf = <T>(objects: ReadonlyMap<string, T>) => ({
+    get: (namespace: string, name: string) => objects.get(`${namespace}/${name}`),
+    put: () => {},
+    values: () => objects.values(),
+  });
+  const changed = ({ namespace, name }: PullSecret) => listener?.(namespace, name);
+  const double = {
+    resources,
+    secrets,
+    /** When a resource got its first token, and the times of its fetches. */
+    fetchedAtMs: new Map<string, number[]>(),
+    statusMs: 0,
+    statusError: undefined as Error | undefined,
+    fetch: (() => ({})) as (resource: PullSecret) => Partial<Fetched>,
+    put(namespace: string, name = "name-0", fields: Partial<PullSecret> = {}): void {
+      const key = `${namespace}/${name}`;
+      const before = resources.get(key);
+      const created = { uid: key, generation: 0, serviceAccountName: undefined, formats: [], status: undefined };
+      const base = { registries: ["iad.ocir.io"], namespace, name, ...created, ...before };
+      const resource: PullSecret = { ...base, ...fields, generation: base.generation + 1 };
+      resources.set(key, resource);
+      changed(resource);
+    },
+    /** As the watch of its Secret does. */
+    touch: (namespace: string) => listener?.(namespace, "name-0"),
+    reason: (namespace: string) => resources.get(`${namespace}/name-0`)?.status?.conditions[0].reason,
+    watched: {
+      resources: () => cacheOf(resources),
+      secrets: () => cacheOf(secrets),
+      allResources: () => resources.values(),
+      synced: Promise.resolve(),
+      notify(next: typeof listener) {
+        listener = next;
+      },
+    },
+    async applySecret(resource: PullSecret, content: SecretContent) {
+      secrets.set(`${resource.namespace}/${resource.name}`, { kind: "ours", content });
+    },
+    async reportStatus(resource: PullSecret, status: PullSecretStatus) {
+      if (double.statusMs > 0) await sleep(double.statusMs, clock);
+      if (double.statusError !== undefined) throw double.statusError;
+      const key = `${resource.namespace}/${resource.name}`;
+      resources.set(key, { ...(resources.get(key) as PullSecret), status });
+    },
+    reportEvent: async () => {},
+    async source(resource: PullSecret, { registries }: { registries: readonly string[] }): Promise<Fetched> {
+      const key = `${resource.namespace}/${resource.name}`;
+      double.fetchedAtMs.set(key, [...(double.fetchedAtMs.get(key) ?? []), clock.wallMs()]);
+      const fetchedAtMs = clock.wallMs();
+      const times = { fetchedAtMs, expiresAtMs: fetchedAtMs + LIFE_MS, renewAtMs: fetchedAtMs + LIFE_MS / 2 };
+      const tokens = new Map(registries.map((host) => [host, { token: new Secret("t"), ...times }]));
+      return {
+        ...{ subject: `${resource.name}/uid`, tokens, failure: undefined, retryable: true, retryAfterMs: undefined },
+        ...double.fetch(resource),
+      };
+    },
+  };
+  return double;
+}
+
+function start(rules: Partial<ControllerOptions["rules"]> = {}): void {
+  const ending = new AbortController();
+  onTestFinished(() => ending.abort());
+  const { watched, source } = cluster;
+  const options = {
+    ...{ clock, source, random: () => 0.5, metrics: createMetrics(clock), say: () => {} },
+    watched,
+    cluster: cluster as unknown as ControllerOptions["cluster"],
+    fetchDeadline: () => ending.signal,
+    rules: {
+      names: new Set(NAMES),
+      identity: { kind: "service-account" },
+      isRegistry: () => true,
+      policyOf: () => "Allow",
+      ...rules,
+    },
+  } as const;
+  void runController(options, ending.signal);
+}
+
+const createMany = (fields: Partial<PullSecret> = {}) => {
+  for (const name of NAMES) cluster.put("many", name, fields);
+};
+
+it.each([
+  ["answers at once", 0, undefined],
+  ["answers slowly", 4_000, undefined],
+])("a new resource is Ready within 15 s next to 320 of another namespace, if the API server %s", async (_how, ms) => {
+  cluster.statusMs = ms;
+  createMany();
+  start();
+  await clock.advance(5_000);
+  cluster.put("shop");
+  await clock.advance(15_000);
+  expect(cluster.reason("shop")).toBe("Issued");
+});
+
+it.each([
+  ["one namespace", () => createMany()],
+  ["320 namespaces", () => NAMES.forEach((namespace) => void cluster.put(namespace))],
+])(
+  "renews within a minute of its plan although each status of %s takes 4 s and returns 429",
+  async (_whose, create) => {
+    cluster.put("shop");
+    start();
+    await clock.advance(LIFE_MS / 2 - 30_000);
+    Object.assign(cluster, { statusMs: 4_000, statusError: THROTTLED });
+    create();
+    await clock.advance(20_000);
+    // Its own status waits for its turn too.
+    cluster.put("shop");
+    await clock.advance(10_000 + 60_000);
+    const [, second] = cluster.fetchedAtMs.get("shop/name-0") ?? [];
+    const secret = cluster.secrets.get("shop/name-0") as Extract<KnownSecret, { kind: "ours" }>;
+    expect(second).toBeDefined();
+    expect(secret.content.tokens.get("iad.ocir.io")?.fetchedAtMs).toBe(second);
+  },
+);
+
+it("fetches for a resource that has changed while it waited as it is now", async () => {
+  createMany();
+  start();
+  const registries = ["fra.ocir.io"];
+  cluster.put("shop");
+  cluster.put("shop", "name-0", { registries });
+  await clock.advance(15_000);
+  const secret = cluster.secrets.get("shop/name-0") as Extract<KnownSecret, { kind: "ours" }>;
+  expect([cluster.fetchedAtMs.get("shop/name-0")?.length, [...secret.content.tokens.keys()]]).toEqual([1, registries]);
+});
+
+it("remembers a live resource's back-off for longer than a minute", async () => {
+  const failure = { code: "registry-throttled", place: "iad.ocir.io" } as const;
+  cluster.fetch = () => ({ tokens: new Map(), failure, retryAfterMs: 200_000 });
+  cluster.put("shop");
+  start();
+  await clock.advance(190_000);
+  cluster.touch("shop");
+  await clock.advance(1_000);
+  expect(cluster.fetchedAtMs.get("shop/name-0")).toHaveLength(1);
+});
+
+it("reports an exception for the resource that causes it, and works for the others", async () => {
+  cluster.put("odd");
+  cluster.put("shop");
+  start({
+    policyOf({ namespace }) {
+      if (namespace === "odd") throw new RangeError("Invalid time value");
+      return "Allow";
+    },
+  });
+  await clock.advance(5_000);
+  expect([cluster.reason("odd"), cluster.reason("shop")]).toEqual(["Internal", "Issued"]);
+});
+
+it("reports tokens that do not fit into a Secret, and writes none", async () => {
+  cluster.applySecret = async ({ name }) => {
+    throw new PullSecretError("secret-too-large", name);
+  };
+  cluster.put("shop");
+  start();
+  await clock.advance(LIFE_MS);
+  expect([cluster.reason("shop"), cluster.fetchedAtMs.get("shop/name-0")?.length]).toEqual(["SecretTooLarge", 1]);
+});
