@@ -25,7 +25,14 @@ const source: TokenSource = async ({ registries }) => {
   const expiresAtMs = fetchedAtMs + LIFE_MS;
   const token = { token: new Secret("t"), fetchedAtMs, expiresAtMs, renewAtMs: fetchedAtMs + LIFE_MS / 2 };
   const tokens = new Map(registries.map((host) => [host, token]));
-  return { subject: "ocir-pull/uid", tokens, failure: undefined, retryable: true, retryAfterMs: undefined };
+  return {
+    subject: "ocir-pull/uid",
+    tokens,
+    failure: undefined,
+    retryable: true,
+    retryAfterMs: undefined,
+    sent: { exchanges: 1, registryRequests: 1 },
+  };
 };
 void runController(
   {

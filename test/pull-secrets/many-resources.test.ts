@@ -82,6 +82,7 @@ function createCluster() {
       const tokens = new Map(registries.map((host) => [host, { token: new Secret("t"), ...times }]));
       return {
         ...{ subject: `${resource.name}/uid`, tokens, failure: undefined, retryable: true, retryAfterMs: undefined },
+        sent: { exchanges: 1, registryRequests: registries.length },
         ...double.fetch(resource),
       };
     },
@@ -147,6 +148,31 @@ it.each([
     expect(secret.content.tokens.get("iad.ocir.io")?.fetchedAtMs).toBe(second);
   },
 );
+
+it("sends Oracle ten token exchanges a second, also if a registry refuses each first session", async () => {
+  let exchanges = 0;
+  cluster.fetch = () => {
+    exchanges += 2;
+    return { sent: { exchanges: 2, registryRequests: 2 } };
+  };
+  createMany();
+  start();
+  await clock.advance(10_000);
+  const before = exchanges;
+  await clock.advance(20_000);
+  expect(exchanges - before).toBeLessThanOrEqual(200);
+});
+
+it("sends Oracle twenty registry requests a second", async () => {
+  const registries = Array.from({ length: 16 }, (_, index) => `xx-somewhere-${index}.ocir.io`);
+  createMany({ registries });
+  start();
+  await clock.advance(10_000);
+  const fetches = () => [...cluster.fetchedAtMs.values()].length;
+  const before = fetches();
+  await clock.advance(20_000);
+  expect((fetches() - before) * 16).toBeLessThanOrEqual(400);
+});
 
 it("fetches for a resource that has changed while it waited as it is now", async () => {
   createMany();

@@ -26,7 +26,7 @@ export interface ServerLimits {
   /** On TCP, instead of `maxConnections`, which would close the newest connection. */
   readonly places?: PlaceLimits;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
-  readonly limiter?: Limiter;
+  readonly limiter?: Pick<Limiter, "add" | "close">;
 }
 
 /** Calls `respond` once. */

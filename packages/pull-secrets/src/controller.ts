@@ -42,9 +42,11 @@ export interface ControllerOptions {
   say(text: string): void;
 }
 
-/** Fetches of tokens: ten a second, however long each takes, so that hosts that do not respond delay no other resource. */
-const FETCH_SPACING_MS = 100;
-const FETCH_BURST = 10;
+/** Oracle's services: ten token exchanges and twenty registry requests a second, however long each takes. */
+const REQUEST_SPACING_MS = 50;
+const REQUEST_BURST = 20;
+/** A token exchange counts as this many registry requests. */
+const EXCHANGE_COST = 2;
 /** Writes to the API server, of each kind: status and Events never delay a Secret. */
 const MAX_WRITES = 8;
 /** Interval of the search for due resources. */
@@ -80,7 +82,7 @@ class Controller {
     this.#signal = signal;
     const { clock } = options;
     this.#limiters = {
-      fetch: createLimiter({ clock, spacingMs: FETCH_SPACING_MS, burst: FETCH_BURST }),
+      fetch: createLimiter({ clock, spacingMs: REQUEST_SPACING_MS, burst: REQUEST_BURST }),
       apply: createLimiter({ clock, concurrency: MAX_WRITES }),
       report: createLimiter({ clock, concurrency: MAX_WRITES }),
     };
@@ -209,9 +211,16 @@ class Controller {
     }
   }
 
+  /** Charges the limiter what is expected first, so that others do not start too early, and what came on top afterwards. */
   async #fetch(resource: PullSecret, wanted: Extract<Action, { kind: "fetch" }>): ReturnType<TokenSource> {
     const { source, fetchDeadline, metrics } = this.#options;
+    const limiter = this.#limiters.fetch;
+    const expected = Math.max(EXCHANGE_COST, wanted.registries.length);
+    // The limiter has counted one.
+    limiter.charge(expected - 1);
     const fetched = await source(resource, wanted, AbortSignal.any([this.#signal, fetchDeadline()]));
+    const { exchanges, registryRequests } = fetched.sent;
+    limiter.charge(Math.max(EXCHANGE_COST * exchanges, registryRequests, expected) - expected);
     if (!this.#signal.aborted) metrics.fetched(fetched.failure === undefined);
     return fetched;
   }

@@ -20,6 +20,8 @@ export interface LimiterOptions {
 export interface Limiter {
   /** Starts `work` now or later. Returns false, and drops it, if the queue is full or the limiter is closed. */
   add(work: () => unknown): boolean;
+  /** Delays the next starts as if `count` more had taken place. */
+  charge(count: number): void;
   /** Drops the waiting work. Running work continues. */
   close(): void;
 }
@@ -71,6 +73,9 @@ export function createLimiter(options: LimiterOptions): Limiter {
       queued.push(work);
       startDue();
       return true;
+    },
+    charge(count) {
+      fullAtMs = Math.max(clock.monotonicMs(), fullAtMs) + count * spacingMs;
     },
     close() {
       isClosed = true;

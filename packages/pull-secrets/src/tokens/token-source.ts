@@ -14,7 +14,16 @@ import { type Failure, failureCodeOf } from "../objects/failure.ts";
 import { type IssuedToken, renewAtMs } from "../objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 
+interface Sent {
+  exchanges: number;
+  registryRequests: number;
+}
+
+type Answer = Omit<FetchedTokens, "sent">;
+
 interface FetchedTokens extends CloudAnswer {
+  /** What Oracle's services got, for the rate limit. */
+  readonly sent: Readonly<Sent>;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 }
@@ -42,29 +51,32 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
   const { ways, exchange, requestToken } = options;
   return async (resource, wanted, signal) => {
     const account = serviceAccountOf(resource);
+    const sent: Sent = { exchanges: 0, registryRequests: 0 };
     let subject: string | undefined;
     const open = async () => {
       const token = await requestToken(resource.namespace, account, signal);
       subject = `${account}/${readServiceAccountClaims(token).uid}`;
+      sent.exchanges += 1;
       return exchange.exchange(token, signal);
     };
     let first: Expiring<SigningSession>;
     try {
       first = await open();
     } catch (error) {
-      return answerOf(subject, new Map(), error, account);
+      return { ...answerOf(subject, new Map(), error, account), sent };
     }
     /** One for all registries that refuse the first session. */
     let second: Promise<Expiring<SigningSession>> | undefined;
     const sessionWays = {
-      ...ways,
+      ...counted(ways, sent),
       session: async () => second ?? first,
       onRefused() {
         second ??= open();
       },
     };
     const registries = subject === wanted.subject ? wanted.registries : resource.registries;
-    return fetchAll(registries, subject, options, (host) => fetchExchangedToken(host, sessionWays, signal));
+    const fetchOne = (host: string) => fetchExchangedToken(host, sessionWays, signal);
+    return { ...(await fetchAll(registries, subject, options, fetchOne)), sent };
   };
 }
 
@@ -74,9 +86,24 @@ interface ControllerOptions extends TokenSourceOptions {
 
 export function createControllerSource(options: ControllerOptions): TokenSource {
   const { ways, sessions } = options;
-  return (resource, wanted, signal) => {
+  return async (resource, wanted, signal) => {
+    const sent: Sent = { exchanges: 0, registryRequests: 0 };
     const registries = wanted.subject === CONTROLLER_SUBJECT ? wanted.registries : resource.registries;
-    return fetchAll(registries, CONTROLLER_SUBJECT, options, (host) => fetchToken(host, ways, sessions, signal));
+    const fetchOne = (host: string) => fetchToken(host, counted(ways, sent), sessions, signal);
+    return { ...(await fetchAll(registries, CONTROLLER_SUBJECT, options, fetchOne)), sent };
+  };
+}
+
+function counted(ways: TokenWays, sent: Sent): TokenWays {
+  return {
+    ...ways,
+    sendTo(host) {
+      const send = ways.sendTo(host);
+      return (request) => {
+        sent.registryRequests += 1;
+        return send(request);
+      };
+    },
   };
 }
 
@@ -86,7 +113,7 @@ async function fetchAll(
   subject: string | undefined,
   { ways: { clock }, random }: TokenSourceOptions,
   fetchOne: (host: string) => Promise<Expiring<Secret>>,
-): Promise<FetchedTokens> {
+): Promise<Answer> {
   const chance = random();
   const results = await Promise.allSettled(registries.map(fetchOne));
   const tokens = new Map<string, IssuedToken>();
@@ -112,7 +139,7 @@ function answerOf(
   tokens: ReadonlyMap<string, IssuedToken>,
   error: unknown,
   place: string,
-): FetchedTokens {
+): Answer {
   if (error === undefined) return { subject, tokens, failure: undefined, retryable: true, retryAfterMs: undefined };
   const failure: Failure = { code: failureCodeOf(codeOf(error)), place };
   const { retryable, retryAfterMs } = retryHintOf(error);
