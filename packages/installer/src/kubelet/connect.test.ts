@@ -53,7 +53,11 @@ describe("connect, then disconnect", () => {
         node.setArgs(FLAGS("/etc/kubernetes/providers", "/opt/plugins/"));
       },
     ],
-    ["service accounts", { serviceAccounts: "it's" }, (node) => node.write(BROKER_CONFIG, "log:\n  level: info\n")],
+    [
+      "service accounts",
+      { serviceAccounts: "https://a.example/~b?c=d" },
+      (node) => node.write(BROKER_CONFIG, "log:\n  level: info\n"),
+    ],
   ])("restores every file, and a kubelet starts after each step: %s", async (_, options, arrange) => {
     const node = createNode();
     arrange(node);
@@ -125,7 +129,7 @@ describe("connection", () => {
     expect(step).toMatchObject({ path: "/opt/providers/credential-provider-config.yaml" });
   });
 
-  it.each<[what: string, code: string, reason: string, options: ConnectOptions, arrange: (node: Node) => void]>([
+  it.each<readonly [string, code: string, reason: string, options: ConnectOptions, arrange: (node: Node) => void]>([
     ["an unreadable configuration", "connect", "cannot be changed", {}, (node) => node.write(CONFIG, "a: [")],
     ["a plugin that is missing", "connect", "would not start", {}, (node) => node.write(CONFIG, OTHER)],
     [
@@ -159,9 +163,20 @@ describe("connection", () => {
     [
       "an old kubelet for service accounts",
       "connect",
-      "1.31",
+      "need Kubernetes 1.34 (this kubelet: 1.31)",
       { serviceAccounts: "b", kubeletVersion: "1.31" },
       () => {},
+    ],
+    ...["has space", 'quo"te', "it's", ""].map(
+      (serviceAccounts) =>
+        [`the audience ${serviceAccounts}`, "connect", "the audience", { serviceAccounts }, () => {}] as const,
+    ),
+    [
+      "a path that the running kubelet does not name",
+      "connect",
+      "name /c.yaml and /c, so /typo.yaml and /c would have no effect",
+      { kubeletConfig: "/typo.yaml" },
+      (node) => node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...FLAGS("/c.yaml", "/c").split(" ")]),
     ],
     ["a wrong version", "kubelet-version", "not a version", { kubeletVersion: "new" }, () => {}],
   ])("refuses %s", async (_, code, reason, options, arrange) => {
@@ -178,12 +193,7 @@ describe("connection", () => {
   });
 
   it.each<[from: string, options: ConnectOptions, process: string | undefined, config: string]>([
-    [
-      "the option",
-      { kubeletConfig: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") },
-      FLAGS("/c.yaml", "/c"),
-      "/a.yaml",
-    ],
+    ["the option", { kubeletConfig: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") }, undefined, "/a.yaml"],
     ["the running kubelet", { kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/c.yaml"],
     ["the arguments", { kubeletArgs: "'--image-credential-provider-config=/b b.yaml'" }, undefined, "/b b.yaml"],
     ["the unit", {}, undefined, "/unit.yaml"],

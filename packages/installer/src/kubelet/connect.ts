@@ -9,9 +9,9 @@ import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
 import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
-import { detectKubelet } from "@ocir-broker/node/kubelet";
+import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
-import { changedText } from "@ocir-broker/node/kubelet-unit";
+import { changedText, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
 import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
@@ -23,6 +23,9 @@ import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { configBelow } from "./pool-config.ts";
+
+/** The first version that sends service-account tokens without a feature gate. */
+const SERVICE_ACCOUNTS_MINOR = 34;
 
 export interface ConnectOptions {
   readonly kubeletConfig?: string | undefined;
@@ -44,8 +47,10 @@ export async function connection(
   const { files, runProgram } = node;
   const kubelet = await detectKubelet(files, runProgram);
   const paths = pathsOf(options, kubelet, files);
+  assertNamed(paths, kubelet, files);
   for (const path of Object.values(paths)) assertRoots(path, files);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
+  assertAudience(options.serviceAccounts, kubeletMinor);
   const configuration = configurationStep(files, paths, kubeletMinor, options);
   const steps = [
     ...pluginSteps(files, paths),
@@ -53,6 +58,34 @@ export async function connection(
     ...(options.kubeletFlags === true ? await flagsSteps(node, paths) : []),
   ];
   return { paths, steps };
+}
+
+/** Other files would have no effect. @throws {InstallError} `connect` unless a kubelet that has the flags names these files. */
+function assertNamed({ config, binDir }: KubeletFiles, kubelet: Kubelet | undefined, files: NodeFiles): void {
+  if (kubelet?.pid === undefined || kubelet.configPath === undefined || kubelet.binDirectory === undefined) return;
+  const unit = unitFlags(readKubeletUnit(files));
+  const isNamed = (typed: string, ...named: readonly (string | undefined)[]) =>
+    named.some((path) => path !== undefined && files.resolve(path) === files.resolve(typed));
+  if (isNamed(config, kubelet.configPath, unit.config) && isNamed(binDir, kubelet.binDirectory, unit.binDir)) return;
+  throw new InstallError(
+    "connect",
+    `the kubelet's flags name ${kubelet.configPath} and ${kubelet.binDirectory}, so ${config} and ${binDir} would have no ` +
+      "effect: leave out the paths, or change the flags first",
+  );
+}
+
+function assertAudience(audience: string | undefined, kubeletMinor: number): void {
+  if (audience === undefined) return;
+  if (!/^[^\s"'`\\]+$/.test(audience))
+    throw new InstallError(
+      "connect",
+      `the audience ${JSON.stringify(audience)} is empty, or has a space, quote or backslash`,
+    );
+  if (kubeletMinor < SERVICE_ACCOUNTS_MINOR)
+    throw new InstallError(
+      "connect",
+      `pulls by service account need Kubernetes 1.${SERVICE_ACCOUNTS_MINOR} (this kubelet: 1.${kubeletMinor})`,
+    );
 }
 
 function configurationStep(

@@ -69,7 +69,8 @@ export async function readKubeletMinor(
   throw new InstallError(
     "kubelet-version",
     text === undefined
-      ? "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version: set --kubelet-version"
+      ? "neither the kubelet nor the metadata key oke-k8version gives the Kubernetes version, " +
+          "which ocir-broker node install and node connect also accept as --kubelet-version"
       : `${text} is not a version of Kubernetes such as 1.33`,
   );
 }
