@@ -1,23 +1,36 @@
 /** The steps that copy an unpacked archive's files to their places, and remove files that only the previous version had. */
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { InstallError } from "./install-error.ts";
-import { PROGRAM } from "./installed-files.ts";
+import { MANIFEST, PROGRAM } from "./installed-files.ts";
 import { changedPaths, type InstallationRecord } from "./run/record.ts";
 import type { FileStep } from "./run/step.ts";
 
 /** A line of SHA256SUMS, for a file that is installed. The others are for people. */
 const INSTALLED = /^([0-9a-f]{64}) {2}(usr\/(?:[\w@+.-]+\/)*[\w@+.-]+)$/;
 
+const SUMS = "SHA256SUMS";
+
+/** The files that an archive's list installs. */
+export function installedIn(sums: string): { readonly path: string; readonly sha256: string }[] {
+  return sums.split("\n").flatMap((line) => {
+    const [, sha256, path] = INSTALLED.exec(line) ?? [];
+    return sha256 === undefined || path === undefined || path.split("/").includes("..")
+      ? []
+      : [{ path: `/${path}`, sha256 }];
+  });
+}
+
 /** @throws {InstallError} `archive` */
 export function archiveSteps(from: string, record: InstallationRecord): FileStep[] {
-  const sums = resultIfAny(() => fs.readFileSync(join(from, "SHA256SUMS"), "utf8")) ?? "";
-  const files = sums.split("\n").flatMap((line) => {
-    const [, sha256, path] = INSTALLED.exec(line) ?? [];
-    if (sha256 === undefined || path === undefined || path.split("/").includes("..")) return [];
-    return [{ path: `/${path}`, from: join(from, path), sha256 }];
-  });
+  const sums = resultIfAny(() => fs.readFileSync(join(from, SUMS), "utf8")) ?? "";
+  const files = [
+    // First, so that a run that is killed has staged the list before the files.
+    { path: MANIFEST, from: join(from, SUMS), sha256: createHash("sha256").update(sums).digest("hex") },
+    ...installedIn(sums).map(({ path, sha256 }) => ({ path, from: join(from, path), sha256 })),
+  ];
   if (!files.some(({ path }) => path === PROGRAM))
     throw new InstallError("archive", `${from} is not an unpacked archive of ocir-broker`);
   const isNew = new Set(files.map(({ path }) => path));

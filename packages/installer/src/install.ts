@@ -74,7 +74,7 @@ async function refusePackage(node: NodeRun): Promise<void> {
 }
 
 /** The kind of package that has installed ocir-broker; undefined if none has. */
-async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
   for (const { path, args, kind } of OWNER_QUERIES)
     if (isSuccess(await runProgram({ path, args, limitMs: OWNER_LIMIT_MS }))) return kind;
   return undefined;

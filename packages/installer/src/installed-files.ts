@@ -11,6 +11,8 @@ import {
 export const PROGRAM = INSTALLED_PROGRAM;
 export const LIBEXEC = dirname(PROGRAM);
 export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
+/** The list of an archive's files with their digests, by which they are recognised without a record. */
+export const MANIFEST = `${LIBEXEC}/SHA256SUMS`;
 export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
 /** Made by the first installation, without a record. */
 export const CONFIG_FOLDER = "/etc/ocir-broker";
@@ -18,6 +20,22 @@ export const CONFIG_FOLDER = "/etc/ocir-broker";
 export const METRICS_FOLDER = "/run/ocir-broker-metrics";
 /** Made without a record too, also by systemd-tmpfiles. */
 export const RUNTIME_FOLDERS = ["/run/ocir-broker", METRICS_FOLDER] as const;
+
+/** Folders of ours alone. */
+export const OWN_FOLDERS = ["/usr/share/doc/ocir-broker", LIBEXEC] as const;
+/** Folders of others, in which our files have {@link OUR_NAME}. */
+export const FOLDERS = [
+  "/usr/lib/systemd/system",
+  "/usr/lib/systemd/user",
+  "/usr/lib/sysusers.d",
+  "/usr/lib/tmpfiles.d",
+  "/usr/share/bash-completion/completions",
+  "/usr/share/fish/vendor_completions.d",
+  "/usr/share/man/man1",
+  "/usr/share/man/man5",
+  "/usr/share/zsh/site-functions",
+] as const;
+export const OUR_NAME = /^_?(?:ocir-broker|docker-credential-ocir)/;
 
 const BIN = dirname(BROKER_PROGRAM);
 

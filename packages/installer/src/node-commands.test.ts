@@ -198,6 +198,60 @@ it("removeNode changes nothing, and names what it cannot undo, when the record i
   expect(node.snapshot()).toEqual(before);
 });
 
+describe("a node whose record is lost", () => {
+  async function nodeWithoutRecord() {
+    const node = createNode();
+    const before = node.snapshot();
+    await install(node, archive("1"));
+    fs.rmSync(node.context.disk.at(RECORD));
+    return { ...node, before: before.filter((line) => !/ 40755 $/.test(line)) };
+  }
+
+  it("says so in its status, and records everything at the next installation, also the kubelet's entry", async () => {
+    const node = await nodeWithoutRecord();
+    const reason = expect.stringContaining("is missing: install again");
+    expect(await statusOfNode(node.context)).toMatchObject({ ok: false, reason });
+    expect(await install(node, archive("1"))).toMatchObject({ ok: true });
+    expect(await statusOfNode(node.context)).toMatchObject({ ok: true, steps: [{ name: CONFIG, state: "done" }] });
+    expect(await removeNode(node.context, NEVER, ALL)).not.toHaveProperty("left");
+    expect(node.snapshot().filter((line) => !/ 40755 $/.test(line))).toEqual(node.before);
+  });
+
+  it("is removed except what no release has written, which is named", async () => {
+    const node = await nodeWithoutRecord();
+    const unit = "/usr/lib/systemd/system/ocir-broker.service";
+    const added = `${dirname(PROGRAM)}/added`;
+    for (const path of [unit, added]) node.write(path, "theirs");
+    const why = expect.stringContaining("check it, and delete it");
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({
+      ok: true,
+      left: [added, unit].map((path) => ({ path, why })),
+    });
+    const left = ["etc/ocir-broker", added.slice(1), unit.slice(1)];
+    const isLeft = (line: string) => left.some((path) => line.startsWith(path));
+    expect(node.snapshot().filter((line) => !/ 40755 $/.test(line) && !isLeft(line))).toEqual(node.before);
+  });
+
+  it("keeps Oracle's plugin and an entry of its name, and names the entry", async () => {
+    const node = await nodeWithoutRecord();
+    for (const path of [PLUGIN, "/var/lib/ocir-broker"]) fs.rmSync(node.context.disk.at(path), { recursive: true });
+    node.write(PLUGIN, "Oracle's", 0o755);
+    const config = node.read(CONFIG);
+    const left = [{ path: CONFIG, why: expect.stringContaining("which may be Oracle's") }];
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true, left });
+    expect([node.read(PLUGIN), node.read(CONFIG)]).toEqual(["Oracle's", config]);
+  });
+
+  it("keeps the files of a package, whose manager removes them", async () => {
+    const node = createNode({ owner: "rpm" });
+    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    await install(node, undefined);
+    fs.rmSync(node.context.disk.at(RECORD));
+    expect(await removeNode(node.context, NEVER, ALL)).not.toHaveProperty("left");
+    expect(node.read(PROGRAM)).toBe("");
+  });
+});
+
 it("removeNode completes a removal that was killed, when a kubelet still names the plugin", async () => {
   const node = createNode();
   for (const path of [CONFIG, PLUGIN]) fs.rmSync(node.context.disk.at(path));
@@ -230,7 +284,7 @@ it("removeNode can be run again when it is killed at any change", async () => {
     expect(node.snapshot().filter((line) => !isLeft(line))).toEqual(before);
     if (killed.ok) break;
   }
-});
+}, 300_000);
 
 it("installNode rolls a first run back in an order in which no call and no start of the kubelet fails", async () => {
   const node = createNode();

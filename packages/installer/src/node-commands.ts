@@ -9,9 +9,10 @@ import { type ConnectOptions, connection } from "./kubelet/connect.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
 import { hasSettings } from "./kubelet/pool-config.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
+import { adoptRecognised, recognise } from "./recognise.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
-import { changedPaths, readRecord } from "./run/record.ts";
+import { changedPaths, RECORD, readRecord } from "./run/record.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -20,6 +21,8 @@ const FAILURE_METRIC = `${METRICS_FOLDER}/ocir_broker_install.prom`;
 const NOT_INSTALLED =
   "ocir-broker is not installed on this node: run install.sh of the archive, or ocir-broker node install";
 
+const LOST = `${RECORD} is missing: install again, which records our files, or run ocir-broker node remove`;
+
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
   return runOnNode(context, signal, async (node, rolledBack) => {
     const { from, connect, given } = command;
@@ -27,6 +30,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
     if (connect !== undefined || given !== undefined) expectValid(command);
+    await adoptRecognised(node);
     await node.run.apply(await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     node.run.commit(node.version);
@@ -62,13 +66,10 @@ export async function removeNode(
   { isUnfinished }: { readonly isUnfinished: boolean },
 ): Promise<NodeResult> {
   const result = await runOnNode(context, signal, async (node) => {
-    const { disk, run } = node;
-    if (!isUnfinished && run.record().version === undefined && !disk.isThere(PROGRAM))
-      node.say("ocir-broker is not installed on this node: there is nothing to remove");
     if (!isUnfinished) await remove(node);
     return {};
   });
-  return result.code === "record" ? { ...result, left: leftWithoutRecord(context) } : result;
+  return result.code === "record" ? { ...result, left: await leftWithoutRecord(context) } : result;
 }
 
 /** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it. */
@@ -81,9 +82,12 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
     return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
   });
   if (version === undefined || pending !== undefined) {
+    const found = pending === undefined && !node.disk.isThere(RECORD) ? (await recognise(node)).files : {};
     const reason =
       pending === undefined
-        ? NOT_INSTALLED
+        ? Object.keys(found).length > 0
+          ? LOST
+          : NOT_INSTALLED
         : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
     return { ok: false, code: "unfinished", reason, version: node.version, steps };
   }

@@ -8,11 +8,13 @@ import {
   kubeletPluginSteps,
   readKubeletNames,
 } from "./kubelet/disconnect.ts";
+import { withTexts } from "./kubelet/with-texts.ts";
 import { createNodeRun } from "./node-run.ts";
-import { lastLinkSteps, pluginSteps, programSteps } from "./remove.ts";
+import { filesWithOurNames, recognise } from "./recognise.ts";
+import { DOUBTFUL, LAST, lastLinkSteps, pluginSteps, programSteps, UNKNOWN } from "./remove.ts";
 import { ACTION_UNDO } from "./run/change-kind.ts";
 import type { Disk } from "./run/disk.ts";
-import { type InstallationRecord, originalText } from "./run/record.ts";
+import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { outcomeOf } from "./run/undo.ts";
 import type { NodeContext } from "./system/node-context.ts";
@@ -20,6 +22,8 @@ import type { NodeContext } from "./system/node-context.ts";
 export async function describeRemoval(context: NodeContext, isUnfinished: boolean): Promise<string> {
   const node = createNodeRun(context);
   const { disk } = node;
+  const { files, doubtful } = await recognise(node);
+  node.run.adopt(files);
   const record = node.run.record();
   const rolledBack = Object.keys(record.pending?.files ?? {});
   const rollBack = rolledBack.map((path) => `rollback: ${path}: as before the run that was interrupted\n`).join("");
@@ -35,8 +39,11 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
     told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
     told(pluginSteps(disk, (path) => isPluginNeeded(path, view))),
     `system: ${ACTION_UNDO["disable-units"]}: ${RUNTIME_FOLDERS.join(", ")}\n`,
-    told([...lastLinkSteps(record), ...programSteps(record)]),
-    "programs: removes ocir-broker itself\n",
+    told([...lastLinkSteps(record), ...programSteps(record), ...LAST.map((path) => ({ name: "programs", path }))]),
+    ...(changedPaths(record, "program").length === 0 ? [] : filesWithOurNames(node, Object.keys(record.files))).map(
+      (path) => `programs: ${path}: stays: ${UNKNOWN}\n`,
+    ),
+    ...(node.run.isRecorded ? [] : doubtful).map((path) => `kubelet-configuration: ${path}: stays: ${DOUBTFUL}\n`),
   ].join("");
 }
 
@@ -63,19 +70,9 @@ function filesAfter(
   record: InstallationRecord,
   steps: readonly RestoreStep[],
 ): NodeContext["files"] {
-  const texts = new Map(
-    steps.flatMap((step): [string, string | undefined][] => {
-      const outcome = outcomeOf({ disk, record }, step);
-      if (outcome.kind !== "restored") return [];
-      return [[step.path, originalText(disk, outcome.entry)]];
-    }),
-  );
-  return {
-    ...files,
-    readText(path) {
-      if (!texts.has(path)) return files.readText(path);
-      const value = texts.get(path);
-      return value === undefined ? { failure: "ENOENT" } : { value };
-    },
-  };
+  const texts = steps.flatMap((step): [string, string | undefined][] => {
+    const outcome = outcomeOf({ disk, record }, step);
+    return outcome.kind === "restored" ? [[step.path, originalText(disk, outcome.entry)]] : [];
+  });
+  return withTexts(files, new Map(texts));
 }

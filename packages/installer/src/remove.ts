@@ -2,12 +2,16 @@
  * Removes ocir-broker from the node, in the reverse order: first the kubelet's plugin is replaced, last the programs go. Each path is
  * restored by itself, so a removal that was killed is completed by the next one.
  */
+import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { packageOwner } from "./install.ts";
 import { InstallError } from "./install-error.ts";
 import {
   COMMAND_LINKS,
   DO_NOTHING_PROGRAM,
   LIBEXEC,
+  MANIFEST,
+  OWN_FOLDERS,
   PLUGIN_LINKS,
   PROGRAM,
   RUNTIME_FOLDERS,
@@ -17,15 +21,19 @@ import { restoreConnection, restoreFlags } from "./kubelet/disconnect.ts";
 import { poolConfigAlone, poolConfigPaths } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
-import type { Disk } from "./run/disk.ts";
-import { changedPaths, type InstallationRecord, RECORD } from "./run/record.ts";
+import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
+import { type Disk, namesBeside } from "./run/disk.ts";
+import { changedPaths, type InstallationRecord, RECORD, STATE_FOLDER } from "./run/record.ts";
 import { stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
-const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 /** The program does not run without this library. */
 const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
+/** Removed after the others, so that a removal that is killed can be run again. */
+export const LAST: readonly string[] = [PROGRAM, LIBRARY, MANIFEST];
+export const UNKNOWN = "it is not as an installed release has written it: check it, and delete it";
+export const DOUBTFUL = `it names the plugin ${PLUGIN_NAME}, which may be Oracle's: if the entry is ocir-broker's, remove it, and restart the kubelet`;
 const PLUGIN_STAYS =
   "the kubelet still names it, so a program that returns no credentials has replaced it: " +
   "remove the plugin from the kubelet's flags, restart the kubelet, then delete it";
@@ -45,6 +53,10 @@ export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOn
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
 export async function remove(node: NodeRun): Promise<void> {
   const { disk, run, units } = node;
+  const { doubtful } = await adoptRecognised(node);
+  if (Object.keys(run.record().files).length === 0 && !disk.isThere(PROGRAM))
+    node.say("ocir-broker is not installed on this node: there is nothing to remove");
+  else if (!run.isRecorded) run.leave(doubtful.map((path) => ({ path, why: DOUBTFUL })));
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
   const isDisconnected = run.restoreAll(pluginSteps(disk, needsPlugin));
@@ -54,16 +66,22 @@ export async function remove(node: NodeRun): Promise<void> {
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
   // A removal that was killed may have left the program without the others and without a record.
-  const isPackage = run.programs().length === 0 && disk.isThere(SHIM);
+  const hasPrograms = run.programs().length > 0;
+  const isPackage = !hasPrograms && (run.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
   finish(node, run.restoreAll(programSteps(run.record())), "remove ocir-broker again");
   const { folders } = run.record();
+  const last = LAST.filter((path) => run.outcomeOf({ name: "programs", path }).kind === "restored");
   run.forgetPrograms();
   run.finishRestoring({ isRemoved: true });
   await units.reload();
   if (isPackage) return;
-  disk.remove(PROGRAM);
-  for (const folder of [DOCUMENTATION, LIBEXEC]) disk.clear(folder);
+  if (last.includes(PROGRAM)) disk.remove(PROGRAM);
+  last.forEach(disk.clear);
+  for (const folder of OWN_FOLDERS) if (disk.filesBelow(folder).length === 0) disk.clear(folder);
   for (const folder of folders.toReversed()) disk.removeFolder(folder);
+  const named = run.left().map(({ path }) => path);
+  const remaining = [...RUNTIME_FOLDERS.filter(disk.isThere), ...filesWithOurNames(node, named)];
+  run.leave(remaining.map((path) => ({ path, why: UNKNOWN })));
 }
 
 /** First, so that the kubelet's calls leave our plugin before the daemon's socket closes. */
@@ -79,21 +97,22 @@ export function lastLinkSteps(record: InstallationRecord): RestoreStep[] {
   return [...named("configuration", poolConfigPaths(record)), ...named("commands", commands)];
 }
 
-/** All but the program itself, which is removed last, so that a removal that is killed can be run again. */
 export function programSteps(record: InstallationRecord): RestoreStep[] {
-  const last: readonly string[] = [PROGRAM, LIBRARY];
   return named(
     "programs",
-    changedPaths(record, "program").filter((path) => !last.includes(path)),
+    changedPaths(record, "program").filter((path) => !LAST.includes(path)),
   );
 }
 
 /** For an unreadable record: the files that a person must check. */
-export function leftWithoutRecord({ disk }: NodeContext): NonNullable<NodeResult["left"]> {
+export async function leftWithoutRecord(node: NodeContext): Promise<NonNullable<NodeResult["left"]>> {
+  const { files, names, doubtful } = await recognise(node);
+  const isBelow = (path: string) => OWN_FOLDERS.some((folder) => path.startsWith(`${folder}/`));
+  const staged = names.flatMap(namesBeside).filter(node.disk.isThere);
+  const paths = [...Object.keys(files), ...staged, ...filesWithOurNames(node)].filter((path) => !isBelow(path));
+  const ours = [...new Set([STATE_FOLDER, ...OWN_FOLDERS.filter(node.disk.isThere), ...paths])].toSorted();
   const why = `${RECORD} does not contain what was there before`;
-  return [LIBEXEC, ...Object.keys(COMMAND_LINKS), ...Object.keys(PLUGIN_LINKS)]
-    .filter(disk.isThere)
-    .map((path) => ({ path, why }));
+  return [...ours.map((path) => ({ path, why })), ...doubtful.map((path) => ({ path, why: DOUBTFUL }))];
 }
 
 function named(name: string, paths: readonly string[]): RestoreStep[] {

@@ -22,20 +22,24 @@ export const CONNECT = { kubeletVersion: "1.34" };
 export const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
 export const NEVER = new AbortController().signal;
 
-export type Node = ReturnType<typeof createNode>;
+export type Node = ReturnType<typeof nodeAt>;
 
-/** Below a temporary folder. */
+/** Below a temporary folder, with another provider. */
 export function createNode({ owner = "" } = {}) {
-  const root = temporaryFolder();
+  const node = nodeAt(temporaryFolder(), { areEnabled: false }, owner);
+  node.write(CONFIG, THEIRS, 0o640);
+  node.write("/usr/local/bin/other", "", 0o755);
+  node.write(PLUGIN, "#!/bin/sh\n", 0o755);
+  for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(node.root, folder), { recursive: true });
+  return node;
+}
+
+export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, owner = "") {
+  const units = { ...enabled };
   const write = (path: string, text: string, mode = 0o644): void => {
     fs.mkdirSync(dirname(join(root, path)), { recursive: true });
     fs.writeFileSync(join(root, path), text, { mode });
   };
-  write(CONFIG, THEIRS, 0o640);
-  write("/usr/local/bin/other", "", 0o755);
-  write(PLUGIN, "#!/bin/sh\n", 0o755);
-  for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(root, folder), { recursive: true });
-  const units = { areEnabled: false };
   const runProgram: RunProgram = async ({ path, args }) => {
     if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
     const isYes = args.includes("is-enabled") ? units.areEnabled : path === owner || !["dpkg", "rpm"].includes(path);
@@ -66,14 +70,13 @@ export function createNode({ owner = "" } = {}) {
 /** An unpacked archive. */
 export function archive(version: string): string {
   const folder = temporaryFolder();
-  const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"].map(
-    (path) => {
-      const text = `${path} ${version}`;
-      fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
-      fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
-      return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
-    },
-  );
+  const others = ["/usr/lib/systemd/system/ocir-broker.service", `/usr/share/doc/ocir-broker/new-in-${version}`];
+  const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, ...others].map((path) => {
+    const text = `${path} ${version}`;
+    fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
+    fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
+    return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
+  });
   fs.writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
   return folder;
 }

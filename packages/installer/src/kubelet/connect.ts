@@ -5,7 +5,7 @@
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
-import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
+import type { MergeOptions } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
 import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
@@ -22,6 +22,7 @@ import { changedPaths } from "../run/record.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
+import { mergedConfig } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
 /** The first version that sends service-account tokens without a feature gate. */
@@ -97,7 +98,7 @@ function configurationStep(
   const { isDirectory, configFiles } = readConfig(files, paths.config);
   const path = isDirectory ? fileIn(paths.config, configFiles) : files.resolve(paths.config);
   const isTarget = (file: ConfigFile) => !isDirectory || file.path === path;
-  const text = mergedConfig(path, configFiles.find(isTarget)?.text, {
+  const text = configWithOurs(path, configFiles.find(isTarget)?.text, {
     kubeletMinor,
     ...(audience !== undefined && { serviceAccounts: { audience } }),
   });
@@ -136,13 +137,9 @@ function fileIn(directory: string, files: readonly ConfigFile[]): string {
   return ours?.path ?? `${withoutSlash(directory)}/${PLUGIN_NAME}.yaml`;
 }
 
-function mergedConfig(
-  path: string,
-  existing: string | undefined,
-  options: Parameters<typeof mergeProvider>[1],
-): string {
+function configWithOurs(path: string, existing: string | undefined, options: MergeOptions): string {
   try {
-    return mergeProvider(existing, options);
+    return mergedConfig(existing, options);
   } catch (error) {
     if (!(error instanceof KubeletConfigError)) throw error;
     throw new InstallError("connect", `${path} cannot be changed: ${error.message}`, { cause: error });

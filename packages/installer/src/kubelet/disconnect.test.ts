@@ -1,4 +1,6 @@
 /** The kubelet's flags as a recorded change: applied by a run, shown, and restored first. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
@@ -7,7 +9,8 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
-import { changedPaths } from "../run/record.ts";
+import { adoptRecognised } from "../recognise.ts";
+import { changedPaths, RECORD } from "../run/record.ts";
 import { connection } from "./connect.ts";
 import { restoreConnection, restoreFlags } from "./disconnect.ts";
 
@@ -46,6 +49,7 @@ function createNode() {
     },
     async disconnect() {
       const run = newRun();
+      await adoptRecognised(run);
       const flags = await restoreFlags(run);
       const { isRestored } = await restoreConnection(run, flags);
       run.run.finishRestoring({ isRemoved: false });
@@ -66,6 +70,19 @@ it.each([
   expect(await node.disconnect()).toMatchObject({ had: true, areRestored: true, isRestored: true, left: [] });
   expect([node.read(file), node.read(CONFIG), node.flagsFile()]).toEqual([before, undefined, undefined]);
   expect([node.systemd.reloads, node.record().files]).toEqual([1, {}]);
+});
+
+it.each([
+  ["takes the configuration", true, []],
+  ["leaves the configuration, if the record is lost,", false, [CONFIG]],
+])("%s from a running kubelet that has our flags", async (_, isRecorded, left) => {
+  const node = createNode();
+  await node.connect();
+  const [, flags = ""] = /KUBELET_EXTRA_ARGS=([^"]*)/.exec(node.read(OWN_DROP_IN) ?? "") ?? [];
+  node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...flags.split(" ")]);
+  if (!isRecorded) rmSync(join(node.root, RECORD));
+  expect(await node.disconnect()).toMatchObject({ areRestored: true, left });
+  expect(node.read(OWN_DROP_IN)).toBeUndefined();
 });
 
 it("leaves the configuration when systemd may still start the kubelet with the flags", async () => {

@@ -3,7 +3,6 @@
  * names stays, in a form with which it starts.
  */
 import { basename, dirname, join } from "node:path";
-import { mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { distrustOfAll } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
@@ -15,6 +14,7 @@ import { changedPaths, type InstallationRecord } from "../run/record.ts";
 import type { Content, RestoreStep } from "../run/step.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
+import { newConfig } from "./own-config.ts";
 import { poolConfigPaths } from "./pool-config.ts";
 
 export interface RestoredFlags {
@@ -36,9 +36,6 @@ interface KubeletNames {
   readonly binDirs: readonly string[];
 }
 
-/** The first version with service accounts; later ones have the same rules for our entries. */
-const SERVICE_ACCOUNTS_MINOR = 34;
-
 const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubelet does, delete it";
 
 /** What a kubelet names, and the files as they will be then. Undefined names: it is uncertain. */
@@ -53,7 +50,8 @@ export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
   if (steps.length === 0) return { had: false, areRestored: true };
   const areRestored = node.run.restoreAll(steps);
   // Without it, systemd starts the kubelet with the drop-in files as it has read them before.
-  return { had: true, areRestored: (await node.units.reload()) && areRestored };
+  // Without a record, it is uncertain whether a running kubelet has its flags from us.
+  return { had: node.run.isRecorded, areRestored: (await node.units.reload()) && areRestored };
 }
 
 /** The rest, after the flags. */
@@ -123,7 +121,7 @@ function insteadOf(path: string, view: KubeletView): RestoreStep["instead"] {
   const text = textOf(files.readText(path)) ?? "";
   if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: STILL_NAMED };
   return {
-    content: textContent(mergeProvider(undefined, { kubeletMinor: SERVICE_ACCOUNTS_MINOR })),
+    content: textContent(newConfig()),
     why: `${STILL_NAMED}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: restart the kubelet`,
   };
 }

@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { codeOf, InstallError } from "../install-error.ts";
 import type { Content } from "./step.ts";
 
@@ -158,8 +158,17 @@ export function createDisk(root: string, change: FileSystem = fs) {
     },
     /** Removes the other names of the path. A rename between two names of one file leaves both. */
     tidy(path: string): void {
-      remove(path + NEW);
-      remove(path + PREVIOUS);
+      namesBeside(path).forEach(remove);
+    },
+    /** All that is in the folder and in those below it, except folders. */
+    filesBelow(folder: string): string[] {
+      if (!fs.lstatSync(at(folder), { throwIfNoEntry: false })?.isDirectory()) return [];
+      const entries = fs.readdirSync(at(folder), { recursive: true, withFileTypes: true });
+      const base = at("/");
+      return entries
+        .filter((entry) => !entry.isDirectory())
+        .map(({ parentPath, name }) => join("/", relative(base, parentPath), name))
+        .toSorted();
     },
     /** Writes one of the installer's own files. */
     save(path: string, text: string, mode = 0o600): void {
@@ -173,6 +182,11 @@ export function createDisk(root: string, change: FileSystem = fs) {
       put(path);
     },
   };
+}
+
+/** The names beside a path that a run uses. */
+export function namesBeside(path: string): string[] {
+  return [path + NEW, path + PREVIOUS];
 }
 
 /** The state of a path that has this content. */

@@ -74,7 +74,12 @@ function prepare(state: RunState, { path, content }: FileStep, { entry: { saved 
 
 /** Whether a path's content is not an original to keep: one of our links, or what an earlier failure has left. */
 function isNeverOriginal(disk: Disk, path: string, state: PathState): boolean {
-  if (!state.startsWith("file:")) return isOurLink(state);
+  return isOurLink(state) || isDoNothing(disk, path, state);
+}
+
+/** Whether it is a form of our do-nothing program. */
+export function isDoNothing(disk: Disk, path: string, state: PathState): boolean {
+  if (!state.startsWith("file:")) return false;
   const bytes = disk.read(path);
   return bytes !== undefined && bytes.length < MAX_DO_NOTHING_BYTES && bytes.includes(DO_NOTHING_MARK);
 }

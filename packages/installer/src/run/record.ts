@@ -8,9 +8,10 @@ import { InstallError } from "../install-error.ts";
 import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
 import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
-const STATE_FOLDER = "/var/lib/ocir-broker";
+export const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;
 const REPLACED = `${STATE_FOLDER}/replaced`;
+const COPY = /\/before(?:-(\d+))?$/;
 
 /** Another number means a later release's format, which must not be misread. */
 const FORMAT = 1;
@@ -111,14 +112,30 @@ export function newSavedName(disk: Disk, path: string): string {
   }
 }
 
+/** The paths that have a copy of what was there before, with the latest copy. */
+export function copiesOf(disk: Disk): Map<string, string> {
+  const number = (copy: string): number => Number(COPY.exec(copy)?.[1] ?? 1);
+  const copies = disk.filesBelow(REPLACED).filter((copy) => COPY.test(copy));
+  const latestLast = copies.toSorted((a, b) => number(a) - number(b));
+  return new Map(latestLast.map((copy) => [dirname(copy).slice(REPLACED.length), copy]));
+}
+
+/** Removes the copies that others have superseded, and what a kill has left of one, if the record that names them is lost. */
+export function tidyCopies(disk: Disk): void {
+  const latest = [...copiesOf(disk).values()];
+  for (const copy of disk.filesBelow(REPLACED)) if (!latest.includes(copy)) forgetSaved(disk, copy);
+}
+
 export function saveOriginal(disk: Disk, path: string, saved: string): void {
   makeFolders(disk, dirname(saved));
-  disk.copy(path, saved);
+  disk.stageCopy(path, saved);
+  disk.put(saved);
 }
 
 export function forgetSaved(disk: Disk, saved: string | undefined): void {
   if (saved === undefined) return;
   disk.remove(saved);
+  disk.tidy(saved);
   for (let folder = dirname(saved); folder.startsWith(REPLACED); folder = dirname(folder)) disk.removeFolder(folder);
 }
 
@@ -131,7 +148,8 @@ function makeFolders(disk: Disk, path: string): void {
 function recordError(what: string): InstallError {
   return new InstallError(
     "record",
-    `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and restore the files in ${REPLACED} by hand`,
+    `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and run this again, which then recognises ` +
+      "our files by their digests and marks",
   );
 }
 

@@ -7,10 +7,10 @@ import { InstallError, installErrorOf } from "../install-error.ts";
 import { type ActionUndo, CHANGE_KINDS } from "./change-kind.ts";
 import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
-import { changedPaths, forgetSaved, type InstallationRecord, readRecord } from "./record.ts";
-import { NO_CHANGE, type RunState, report, save, stateIfAny } from "./run-state.ts";
+import { changedPaths, type Entry, forgetSaved, type InstallationRecord, RECORD, readRecord } from "./record.ts";
+import { isOurs, NO_CHANGE, type RunState, report, save, stateIfAny } from "./run-state.ts";
 import type { FileStep, RestoreStep, Step } from "./step.ts";
-import { finishRestoring, restoreAll, rollBack, tidy } from "./undo.ts";
+import { finishRestoring, outcomeOf, restoreAll, rollBack, tidy } from "./undo.ts";
 
 export type Run = ReturnType<typeof createRun>;
 
@@ -24,6 +24,7 @@ export interface RunOptions {
 
 /** @throws {InstallError} `record` */
 export function createRun({ disk, signal, say }: RunOptions) {
+  const isRecorded = disk.isThere(RECORD);
   const state: RunState = { disk, record: readRecord(disk), steps: [], left: [], say };
 
   /** @throws {InstallError} at the first step that fails. */
@@ -82,6 +83,24 @@ export function createRun({ disk, signal, say }: RunOptions) {
     record: () => state.record,
     steps: () => state.steps,
     left: () => state.left,
+    /** Whether there was a record at the start. */
+    isRecorded,
+    /** Adds what is recognised as ours. */
+    adopt(found: Readonly<Record<string, Entry>>): void {
+      const { files } = state.record;
+      const isAsRecorded = (path: string) => {
+        const current = stateIfAny(disk, path);
+        return current !== undefined && files[path] !== undefined && isOurs(files[path], current);
+      };
+      const newer = Object.entries(found).flatMap(([path, entry]) => {
+        if (isAsRecorded(path)) return [];
+        const original = entry.saved === undefined ? files[path] : undefined;
+        return [[path, { ...entry, ...original, written: entry.written }]];
+      });
+      state.record = { ...state.record, files: { ...files, ...Object.fromEntries(newer) } };
+    },
+    outcomeOf: (step: RestoreStep) => outcomeOf(state, step),
+    leave: (list: RunState["left"]) => void state.left.push(...list),
     isPending: () => state.record.pending !== undefined,
     /** Whether this run has changed a file that the daemon reads. */
     hasChangedDaemon: () =>
