@@ -1,129 +1,240 @@
 #!/bin/sh
-# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps the node even if that fails or hangs
-# usage: sudo sh ocir-broker-node.sh [--SETTING VALUE...] [-- BOOTSTRAP ARGUMENT...]
-# shellcheck disable=SC2015,SC2034,SC2046,SC2086,SC2174
+# ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps it even if that fails
+# Read main first, at the end. The next eight lines are the settings.
+# shellcheck disable=SC2015 # in "a && b || c", c also runs if b fails: this is wanted
 version=0.1.0
-sources= # URLs and folders of the archive; also OCIR_BROKER_SOURCES
+sources= # URLs and folders of the archive, separated by spaces
 sha256_amd64=
 sha256_arm64=
-service_accounts= # an audience, for pulls by service account
-config= # a file, the broker's configuration
-bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
-kubelet_extra_args= # also KUBELET_EXTRA_ARGS
-set -uf && umask 022
+service_accounts= # an audience
+config= # the broker's configuration file
+bootstrap= # oke, oke-install, oke-init, none (another program does it) or running (it was done)
+kubelet_extra_args=
+case $(tail -n 1 "$0" 2>&1) in *"$(printf '\r')") # A shell can read CRLF line ends only in comments.
+	exec sh -c "$(tr -d '\r' <"$0")" sh 'CRLF line ends' "$@" ;; esac #
+set -f # no word becomes names of files
+umask 022
+settings='sources sha256_amd64 sha256_arm64 service_accounts config bootstrap kubelet_extra_args running'
+program=/usr/libexec/ocir-broker/ocir-broker
+work=/usr/libexec/ocir-broker-node # the unpacked archive
 state=/run/ocir-broker-node
 metric=/run/ocir-broker-metrics/ocir_broker_install.prom
 plugin=credential-provider-oke
 flag='--image[-_]credential[-_]provider[-_]'
-program=none work='' child='' rest='' status=75 done=no reason=install
+steady=30 patience=600 # seconds
+problems='' reason='' signal='' status=0
+
 log() { printf 'ocir-broker-node: %s\n' "$*" >&2 && logger -t ocir-broker-node -- "$*"; }
 error() { log "ERROR: $*" 2>&1 | timeout 5 tee /dev/console >&2 2>/dev/null; } # the console may block
-wrong() { error "nothing was changed: $*"; exit 2; }
-fail() { reason=$1; exit 1; }
-join() { printf %s "$*"; }
-retry() { # PAUSES COMMAND ARGUMENT
-	for pause in $1; do $2 "$3" && return || sleep $pause; done && return 1
+fail() { reason=$* && return 1; }
+one_line() { printf %s "$*" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//'; }
+
+
+# ---- Settings. A problem prevents the installation, but a new node joins as they say.
+
+problem() { problems="${problems:+$problems; }$(printf %s "$*" | tr '\r\n' '  ')"; }
+nearest() { # TEXT 'WORD...': prints the word of which at most 2 letters differ, or a third of a long one's
+	printf '%s %s\n' "-$(printf %s "$1" | tr -d '[:space:]')" "$2" | awk '{
+		for (word = 2; word <= NF; word++) {
+			for (i = 1; i <= length($1); i++) for (j = 0; j <= length($word); j++) {
+				edits = d[i - 1, j - 1] + (tolower(substr($1, i, 1)) != substr($word, j, 1))
+				if (d[i - 1, j] < edits) edits = d[i - 1, j] + 1
+				if (d[i, j - 1] < edits) edits = d[i, j - 1] + 1
+				d[i, j] = i > 1 && j > 0 ? edits : i + j - 1
+			}
+			edits = d[i - 1, j - 1]
+			if (edits <= (j < 10 ? 2 : j / 3) && (!best || edits < least)) { best = $word; least = edits }
+		}
+		print best
+	}'
 }
-for name in $(env | sed -n 's/^OCIR_BROKER_\(\w*\)=.*/\1/p'); do
-	eval "set -- --$name \"\$OCIR_BROKER_$name\" \"\$@\""
-done
-set -- --kubelet-extra-args "${KUBELET_EXTRA_ARGS-}" "$@" && unset KUBELET_EXTRA_ARGS
-while [ "${1---}" != -- ]; do
-	setting=$(join "${1#--}" | tr A-Z- a-z_)
-	case $setting in
-		help) exec head -n 12 "$0" ;;
-		running) bootstrap=running && shift && continue ;;
-		kubelet_extra_args) kubelet_extra_args="$kubelet_extra_args ${2-}" ;;
-		sources | sha256_amd64 | sha256_arm64 | service_accounts | config | bootstrap) eval "$setting=\${2:-\$$setting}" ;;
-		*) wrong "unknown: $1 (see --help)" ;;
+read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has used
+	words=1 name=$(printf %s "${1%%=*}" | sed -E 's/^(--|OCIR_BROKER_)//' | tr A-Z- a-z_)
+	setting=$(nearest "$name" "$settings")
+	case $setting,$1 in
+		,OCIR_BROKER_*) return ;; # another program's
+		*=* | ,*) problem "unknown: $1" ;;
+		"$name",--* | "$name",OCIR_BROKER_*) ;;
+		*) problem "unknown: $1 (is it $setting?)" ;;
 	esac
-	: "${2?"value of $1"}" && shift 2
-done
-for word; do rest="$rest '$(join "$word" | sed "s/'/'\\\\''/g")'"; done
-case $rest in *"'--kubelet-extra-args"*) wrong "--kubelet-extra-args comes before --" ;; esac
-[ "$(id -u)" = 0 ] || wrong "run it as root"
-case $bootstrap in
-	'')
-		! systemctl -q is-active kubelet || wrong "a kubelet runs: use --running, or --bootstrap to repeat it"
-		bootstrap=oke-init
-		[ -z "$rest" ] || [ ! -e /etc/oke/oke-install.sh ] || bootstrap=oke-install
-		! command -v oke >/dev/null || bootstrap=oke ;;
-	oke | oke-install | oke-init | none | running) ;;
-	*) wrong "unknown: --bootstrap $bootstrap" ;;
-esac
-metadata() { # KEY; empty if it does not exist
-	for host in 169.254.169.254 '[fd00:c1::a9fe:a9fe]'; do
-		value=$(curl -qs --noproxy '*' --connect-timeout 2 -m 10 -H 'Authorization: Bearer Oracle' -w ' %{http_code}' \
-			"http://$host/opc/v2/instance/metadata/$1")
-		case $value in *\ 200) join "${value% 200}" && return ;; *\ 404) return ;; esac
+	case $1,$setting in
+		*, | *,running) return ;;
+		*=*) value=${1#*=} ;;
+		*) value=${2---} words=2 ;;
+	esac
+	case $value in
+		--*) [ "$value" != -- ] && [ -z "$(nearest "${value#--}" "$settings")" ] ||
+			{ problem "$1 has no value" && words=1 && return; } ;;
+	esac
+	take "$1" "$setting" "$value"
+}
+take() { # WHAT SETTING VALUE
+	[ "$3" = "$(printf %s "$3" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
+	value=$(one_line "$3")
+	[ "$2" != kubelet_extra_args ] || value="$kubelet_extra_args $value"
+	[ -z "$value" ] || read -r "${2?}" <<-VALUE
+		$value
+	VALUE
+}
+read_variables() { # A line within another variable's value is no variable.
+	for variable in $(env -0 | tr '\n\0' ' \n' | sed -n 's/^\(OCIR_BROKER_[A-Za-z0-9_]*\)=.*/\1/p'); do
+		read_setting "$variable" "$(printenv "$variable")"
 	done
-	return 1
+	take KUBELET_EXTRA_ARGS kubelet_extra_args "${KUBELET_EXTRA_ARGS-}" && unset KUBELET_EXTRA_ARGS
 }
-fetch_from() { # URL, a secret: in no argument and no log
-	printf 'url = "%s"\n' "${1%/}/$archive" | (
-		trap '' XFSZ # older curl has no limit
-		ulimit -f 600000
-		curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 -o $work/archive -K - 2>$state/said
-	) && return
-	reason="download: $archive cannot be fetched: $(sed 's|[a-z]*://[^ ]*|<url>|g; q' $state/said)"
-	return 1
-}
-fetch() {
-	archive=ocir-broker-$version-linux-$arch.tar.gz
-	[ $sha256 ] || fail "checksum: none is set for $archive"
-	said=$(rm -rf $work && mkdir $work 2>&1) || fail "disk: $said"
-	reason="download: none of the sources has $archive"
-	for source in /opt/ocir-broker $sources; do
-		case $source in /*) [ -e $source/$archive ] && source=file://$source || continue ;; esac
-		retry '1 2 4 0' fetch_from $source || continue
-		if echo "$sha256  $work/archive" | sha256sum -c --status; then
-			log "verified: $archive has SHA-256 $sha256"
-			said=$(tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>&1) || fail "archive: $said"
-			return
-		fi
-		reason="checksum: $archive has the wrong checksum"
+read_arguments() { # sets `taken` to the number of words up to --
+	all=$# help='' before=''
+	while [ $# -gt 0 ]; do
+		words=1
+		case $1 in
+			--) shift && break ;;
+			--running) bootstrap=running ;;
+			--help) help=yes ;;
+			*) read_setting "$@" ;;
+		esac
+		shift $words
 	done
-	exit 1
+	taken=$((all - $#))
+	for word; do # A second --kubelet-extra-args would replace the first.
+		[ "$word" != --kubelet-extra-args ] || problem "$word comes before --"
+		[ "$before" != --kubelet-extra-args ] || take "$before" kubelet_extra_args "$word"
+		before=$word
+	done
 }
-answer() { timeout -s KILL 20 $1 --version 2>/dev/null; }
-undo() { [ -z "$(answer $1)" ] || timeout -s KILL 120 $1 node remove --unfinished; }
-run() {
-	timeout -s KILL 420 $program node install --connect "--kubelet-args=$given" ${config:+"--config=$config"} "$@" \
-		${service_accounts:+"--service-accounts=$service_accounts"} --output flags >$state/flags 2>$state/said &
-	child=$! && wait $child
-	status=$?
-	log "$(cat $state/said)"
+check_bootstrap() {
+	case $bootstrap in '' | oke | oke-install | oke-init | none | running) return ;; esac
+	meant=$(nearest "$bootstrap" 'none oke oke-install oke-init running')
+	problem "unknown: --bootstrap $bootstrap${meant:+ (is it $meant?)}"
+	[ "$meant" = none ] && bootstrap=none || bootstrap='' # Karpenter's nodes would join with the wrong taints
 }
-install() {
-	undo $work$program # of a killed run
-	if [ "$(answer $program)" = $version ]; then
-		log "version $version is already installed" && run
-	fi
-	if [ $status = 75 ]; then
-		fetch
-		program=$work$program && run --from $work
-	fi
-	[ $status -lt 128 ] || fail "killed: the installer was killed or hung"
-	reason=$(sed -nE '$s/^ocir-broker: ([a-z-]+: )/\1/p' $state/said)
-	[ $status = 0 ] || fail "${reason:-install: status $status: $(tail -n 1 $state/said)}"
+is_first_boot() { grep -Eq '/cloud-(init|config|final)[a-z-]*\.service' /proc/self/cgroup; }
+check_person() { # A person can try again. Nobody repeats a first boot.
+	[ -z "$help" ] || { echo "usage: sudo sh ocir-broker-node.sh [--SETTING VALUE]... [-- BOOTSTRAP ARGUMENT...]
+--running only installs, on a node whose kubelet runs. Settings: $settings" && exit; }
+	[ "$(id -u)" = 0 ] || problem "run it as root"
+	[ "$bootstrap" ] || ! systemctl -q is-active kubelet ||
+		problem "a kubelet runs: use --running, or --bootstrap to repeat it"
+	[ -z "$problems" ] || { error "nothing was changed or bootstrapped: $problems"; exit 2; }
 }
 
-# A kubelet does not start without the files that its flags name.
-flag_in() {
-	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; join " $given"; } 2>/dev/null |
-		tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$flag$1[= ]([^ ]+).*/\1/p"
+# ---- The node
+
+kubelet_pid() { systemctl show --property=MainPID --value kubelet 2>/dev/null; }
+kubelet_unit() {
+	{ systemctl cat kubelet; cat /etc/default/kubelet /etc/sysconfig/kubelet; } 2>/dev/null | grep -v '^ *[#;]'
 }
-write() { # PATH MODE TEXT; only if root alone can change the path
-	! namei -om $1 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
-		mkdir -p ${1%/*} && printf '%s\n' "$3" >$1.new && chmod $2 $1.new && mv -fT $1.new $1
+value_of() { # FLAG TEXT
+	printf %s "$2" | tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$1[= ]([^ ]+).*/\1/p"
+}
+has_credentials() { # newer than this boot, because an image can have old ones
+	text="$(kubelet_unit) $(tr '\0' ' ' 2>/dev/null <"/proc/$(kubelet_pid)/cmdline")"
+	file=$(value_of --kubeconfig "$text") folder=$(value_of --cert-dir "$text")
+	[ "$(find -L "$file" "${folder:-/var/lib/kubelet/pki}/kubelet-client-current.pem" -maxdepth 0 -size +0 \
+		-newermt "@$(sed -n 's/^btime //p' /proc/stat)" 2>/dev/null)" ]
+}
+metadata() { # KEY: prints nothing if it does not exist
+	for host in 169.254.169.254 '[fd00:c1::a9fe:a9fe]' 169.254.169.254; do
+		value=$(curl -qs --noproxy '*' --connect-timeout 2 -m 10 -H 'Authorization: Bearer Oracle' \
+			-w ' %{http_code}' "http://$host/opc/v2/instance/metadata/$1")
+		case $value in *' 200') printf %s "${value% 200}" && return ;; *' 404') return ;; esac
+	done
+	return 1
+}
+wait_for_image() { # A job that is ordered after this script does not run yet, so it is not waited for.
+	for _ in $(seq $((patience / 2))); do
+		systemctl show --property=ActiveState oke oke-init 2>/dev/null | grep -q =activating || return
+		[ -z "$signal" ] && sleep 2 9<&- || return
+	done
+}
+take_lock() { # Children close file 9: the lock ends with the script.
+	mkdir -m 700 $state 2>/dev/null || [ -d $state ] || fail "disk: $state cannot be created" || return
+	exec 9<$state
+	if ! flock -n 9; then
+		log "another run has not ended: waiting for it"
+		flock -w 1200 9 || fail "lock: another run has not ended" || return
+		[ ! -s $state/result ] || { log "it has ended, and so does this run"; exit "$(cat $state/result)"; }
+	fi
+	rm -f $state/result
+}
+report() { # CODE
+	echo "ocir_broker_install_failed{reason=\"$1\"} 1" >$state/metric
+	mkdir -p ${metric%/*} && mv -fT $state/metric $metric
+}
+
+# ---- The installation. A function that fails sets `reason`.
+
+version_of() { timeout -s KILL 20 "$1" --version 2>/dev/null; }
+undo() { # what a killed run has left
+	each=$work$program
+	[ "$(version_of "$each")" ] || each=$program
+	[ -z "$(version_of "$each")" ] || timeout -s KILL 120 "$each" node remove --unfinished
+}
+fetch() { # URL, a secret: in no argument and no log
+	printf 'url = "%s"\n' "${1%/}/$archive" >$work/url
+	for pause in 1 2 4 0; do
+		# Older curl has no limit if the size is unknown.
+		(trap '' XFSZ && ulimit -f 600000 && exec curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 \
+			-o $work/archive -K $work/url 2>$state/said) && return
+		[ "$signal" ] || sleep $pause
+	done
+	fail "download: $archive cannot be fetched: $(sed 's|[a-z]*://[^ ]*|<url>|g; q' $state/said)"
+}
+unpack() {
+	case $(uname -m) in x86_64) arch=amd64 sum=$sha256_amd64 ;; *) arch=arm64 sum=$sha256_arm64 ;; esac
+	archive=ocir-broker-$version-linux-$arch.tar.gz
+	[ "$sum" ] || fail "checksum: a checkout's script has none: use that of a release" || return
+	rm -rf $work && mkdir $work 2>$state/said || fail "disk: $(cat $state/said)" || return
+	reason="download: none of the sources has $archive"
+	for source in /opt/ocir-broker $sources; do
+		case $source in /*) [ -e "$source/$archive" ] && source=file://$source || continue ;; esac
+		fetch "$source" || continue
+		found=$(sha256sum <$work/archive) && found=${found%% *}
+		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" || continue
+		log "verified: $archive has SHA-256 $sum"
+		LC_ALL=C tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said && return
+		grep -q 'No space left' $state/said && code=disk || code=archive
+		fail "$code: $(head -n 1 $state/said)" || return
+	done
+	return 1
+}
+run_program() { # PROGRAM ARGUMENT...
+	[ -z "$signal" ] || fail "killed: by a signal" || return
+	timeout -s KILL 420 "$@" "--kubelet-args=$given" \
+		${service_accounts:+"--service-accounts=$service_accounts"} >$state/flags 2>$state/said 9<&- &
+	wait $!
+	result=$?
+	kill -KILL -$! 2>/dev/null # what is left of its process group
+	[ "$signal" ] || log "$(cat $state/said)"
+	[ $result != 0 ] || { reason='' && return; }
+	reason=$(sed -nE '$s/^ocir-broker: ([a-z-]+: )/\1/p' $state/said)
+	[ $result -lt 128 ] || reason="killed: the installer was killed or hung"
+	fail "${reason:-install: status $result: $(tail -n 1 $state/said)}"
+}
+install() {
+	result=75
+	set -- node install --connect --output flags ${config:+"--config=$config"}
+	if [ "$(version_of $program)" = $version ]; then
+		log "version $version is already installed"
+		run_program $program "$@"
+	fi
+	[ $result != 75 ] || { unpack && run_program $work$program "$@" --from $work; }
+}
+restore() { # A kubelet does not start without the files that its flags name.
+	undo && result=undone || result='not undone'
+	text="$(kubelet_unit) $given"
+	file=$(value_of "${flag}config" "$text") folder=$(value_of "${flag}bin[-_]dir" "$text")
+	[ -z "$file$folder" ] && [ "$bootstrap" != none ] ||
+		keep_valid "${file:-/etc/kubernetes/credential-provider-config.yaml}" "${folder:-/usr/local/bin}" ||
+		given=$(printf %s "$given" | sed -E "s/$flag(config|bin[-_]dir)[= ][^ ]+ *//g")
+	error "the installation failed and was $result: $reason"
 }
 keep_valid() { # CONFIG BIN_DIR
 	for name in $plugin $plugin-sa; do
-		[ -x $2/$name ] || { [ -e $1 ] && ! grep -rqsFD skip $name $1; } || write $2/$name 755 '#!/bin/sh
+		[ -x "$2/$name" ] || { [ -e "$1" ] && ! grep -rqsFD skip "$name" "$1"; } || write "$2/$name" 755 '#!/bin/sh
 # ocir-broker do-nothing provider: a kubelet that names it needs it to start
 echo '\''{"kind":"CredentialProviderResponse","apiVersion":"credentialprovider.kubelet.k8s.io/v1",
 "cacheKeyType":"Registry","cacheDuration":"0s","auth":{}}'\' || return
-		[ -e $1 ] || write $1 644 "kind: CredentialProviderConfig
+		[ -e "$1" ] || write "$1" 644 "kind: CredentialProviderConfig
 apiVersion: kubelet.config.k8s.io/v1
 providers:
   - name: $plugin
@@ -132,49 +243,111 @@ providers:
     defaultCacheDuration: 0s" || return
 	done
 }
-fetch_init() { init=$(metadata oke_init_script | base64 -d) && [ "$init" ]; }
-bootstrap() {
+write() { # PATH MODE TEXT; only if root alone can change the path
+	! namei -om "$1" 2>&1 | grep -qP '^(namei|f: ([^/]|.*/\.\.)| +([-d].{4}(w|.{3}w)|[-dl]\S{9} (?!root )))' &&
+		mkdir -p "${1%/*}" && printf '%s\n' "$3" >"$1.new" && chmod "$2" "$1.new" && mv -fT "$1.new" "$1"
+}
+
+# ---- The node joins
+
+choose_bootstrap() { # ARGUMENT...; see docs/decisions/0029-boot.md
+	how=$bootstrap oke=$(command -v oke) install=$(ls /etc/oke/oke-install.sh 2>/dev/null)
+	case " $*" in
+		*' --apiserver-endpoint '* | *' --kubelet-ca-cert '*) how=${how:-${install:+oke-install}} ;;
+	esac
+	how=${how:-${oke:+oke}}
+	[ $# = 0 ] || how=${how:-${install:+oke-install}}
+	[ "$how" ] || ! systemctl cat oke-init >/dev/null 2>&1 || [ "$(metadata oke_init_script)" ] || how=unit
+	how=${how:-oke-init}
+}
+try_bootstrap() { # ARGUMENT...
+	for word; do
+		case $how$word in
+			oke--apiserver-endpoint) word=--apiserver-host ;;
+			oke--kubelet-ca-cert) word=--ca ;;
+			oke-install--apiserver-host) word=--apiserver-endpoint ;;
+			oke-install--ca) word=--kubelet-ca-cert ;;
+		esac
+		[ "$word" = "$1" ] || log "$how gets $word instead of $1"
+		shift
+		set -- "$@" "$word"
+	done
 	[ -z "$given" ] || set -- "$@" --kubelet-extra-args "$given"
-	log "bootstrap: $bootstrap; arguments for the kubelet: $given"
-	case $bootstrap in
+	log "bootstrap: $how; arguments for the kubelet: $given"
+	case $how in
 		oke) oke bootstrap "$@" ;;
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
-		none) ;;
-		running) [ $done = yes ] && ${program#"$work"} node status >&2 ;;
-		*) retry '2 4 4 4 4 0' fetch_init '' || error "the node cannot be bootstrapped: there is no oke_init_script"
-			bash -c "${init:?}" oke-init "$@" ;;
-	esac
+		oke-init) fetch_init_script && bash /run/oke-init.sh "$@" ;;
+		unit) systemctl enable --now --no-block oke-init && sleep 2 && wait_for_image && has_credentials ;;
+	esac 9<&-
 }
-report() { # CODE
-	echo "ocir_broker_install_failed{reason=\"$1\"} 1" >$state/metric
-	mkdir -p ${metric%/*} && mv -fT $state/metric $metric
+fetch_init_script() { # and does what the default user data does before it
+	metadata oke_init_script | base64 -d >/run/oke-init.sh && [ -s /run/oke-init.sh ] ||
+		{ error "there is no oke_init_script"; return 1; }
+	PATH=$PATH:/usr/libexec timeout 60 oci-growfs -y || log "no oci-growfs"
+	touch /run/.oke-default-cloud-init
 }
-at_end() {
-	trap - EXIT && trap : HUP INT TERM
-	if [ $done = no ]; then
-		[ -z "$child" ] || kill -KILL -$child 2>/dev/null
-		undo $program && result=undone || result='not undone'
-		config=$(flag_in config) bin_dir=$(flag_in 'bin[-_]dir')
-		[ -z "$config$bin_dir" ] && [ $bootstrap != none ] ||
-			keep_valid ${config:-/etc/kubernetes/credential-provider-config.yaml} ${bin_dir:-/usr/local/bin} ||
-			given=$(join "$given" | sed -E "s/$flag(config|bin[-_]dir)[= ][^ ]+ *//g")
-		error "the installation failed and was $result: $reason"
-		report ${reason%%:*}
-	fi
+bootstrap_node() { # ARGUMENT...
+	choose_bootstrap "$@"
+	systemctl reset-failed kubelet 2>/dev/null
+	process=$(kubelet_pid)
+	for try in $(seq $((patience / 15))); do
+		try_bootstrap "$@" && status=0 && break || status=$?
+		! has_credentials || break
+		log "bootstrap: try $try failed with status $status"
+		sleep 15 9<&-
+	done
+	[ "$process" != "$(kubelet_pid)" ] || restart_kubelet # It has not read what the bootstrap has written.
+}
+restart_kubelet() { # without waiting, because it can be ordered after this script
+	systemctl daemon-reload
+	systemctl reset-failed kubelet 2>/dev/null
+	systemctl --no-block restart kubelet
+}
+add_flags() { # to a kubelet that was bootstrapped without them
+	run_program $program node connect --kubelet-flags || return
+	! grep -q 'does not use ocir-broker yet' $state/flags ||
+		fail "kubelet-flags: the kubelet's unit has no line for them" || return
+	restart_kubelet
+	for _ in 1 2 3; do
+		sleep $((steady + 1)) 9<&-
+		age=$(ps -o etimes= -p "$(kubelet_pid)")
+		[ "${age:-0}" -ge $steady ] && $program node status | grep -q 'nothing to do' && return
+	done
+	timeout -s KILL 120 $program node disconnect --kubelet-flags
+	restart_kubelet
+	fail "kubelet-restart: the kubelet did not run for $steady s with its flags, and is restarted without them"
+}
+main() {
+	read_variables
+	read_arguments "$@"
+	shift "$taken"
+	check_bootstrap
+	is_first_boot || check_person
+	take_lock
+	trap 'signal=yes' HUP INT TERM
+	[ "$bootstrap" ] || wait_for_image
+	given=$kubelet_extra_args
+	[ "$bootstrap" = running ] || given=$(one_line "$(metadata kubelet-extra-args) $given")
+	report killed
+	[ -z "$problems" ] || fail "settings: $problems"
+	[ "$reason" ] || install
+	[ -z "$reason" ] || restore
 	rm -rf $work
-	exec 9>&-
-	eval "bootstrap $rest; exit \$?"
+	[ "$reason" ] || given=$(one_line "$given $(cat $state/flags)")
+	case $bootstrap,$(has_credentials && echo joined) in
+		none,*) ;;
+		running,*) [ "$reason" ] && status=1 || $program node status >&2 ;;
+		,joined)
+			[ -z "$kubelet_extra_args" ] || error "the kubelet was bootstrapped before, without $kubelet_extra_args"
+			[ "$reason" ] || add_flags ;;
+		*) bootstrap_node "$@" ;;
+	esac
+	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
+	case $bootstrap in none | running) outcome='not bootstrapped by this script' ;; esac
+	[ -z "$reason" ] && rm -f $metric || report "${reason%%:*}"
+	[ "$reason$status" = 0 ] || error "the node was $outcome${reason:+, without ocir-broker: $reason}"
+	echo $status >$state/result
+	exit $status
 }
-given=$kubelet_extra_args
-trap at_end EXIT && trap 'fail "killed: by a signal"' HUP INT TERM
-mkdir -pm 700 $state
-exec 9<$state
-flock -w 300 9 || fail "lock: another run has not ended"
-program=/usr/libexec/ocir-broker/ocir-broker work=/usr/libexec/ocir-broker-node
-report killed
-arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-eval "sha256=\${sha256_$arch-}"
-[ $bootstrap = running ] || given=$(join $(retry '1 1 0' metadata kubelet-extra-args) $given)
-install
-given=$(join $given $(cat $state/flags))
-rm -f $metric && done=yes
+main "$@"

@@ -23,7 +23,7 @@ it.each([
   ["sh", 1, /^$/],
   ["sh", 2 * LIMIT_BYTES, /^download: archive cannot be fetched: curl: \(23\)/],
   ["bash", 2 * LIMIT_BYTES, /^download: archive cannot be fetched: curl: \(23\)/],
-])("fetch_from in %s limits a body of %i bytes without an announced length", async (shell, bytes, why) => {
+])("fetch in %s limits a body of %i bytes without an announced length", async (shell, bytes, why) => {
   const work = temporaryFolder();
   writeFileSync(join(work, "curl"), OLD_CURL, { mode: 0o755 });
   const server = createServer((_request, response) => {
@@ -32,13 +32,13 @@ it.each([
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
-  const [retry, fetchFrom] = ["retry", "fetch_from"].map(
-    (name) => new RegExp(`^${name}\\(\\) \\{.*?^\\}\\n`, "ms").exec(SCRIPT)?.[0],
+  const [fail, fetch] = ["fail", "fetch"].map(
+    (name) => new RegExp(`^${name}\\(\\) \\{(?:[^\\n]*\\}\\n|.*?^\\}\\n)`, "ms").exec(SCRIPT)?.[0],
   );
   const blocks = LIMIT_BYTES / (shell === "sh" ? 512 : 1_024);
-  const script = `set -u; archive=archive reason=; sleep() { :; }
-${retry}${fetchFrom?.replace(/ulimit -f \d+/, `ulimit -f ${blocks}`)}
-retry '1 2 4 0' fetch_from "$1" || printf %s "$reason"`;
+  const script = `set -u; archive=archive signal= reason=; sleep() { :; }
+${fail}${fetch?.replace(/ulimit -f \d+/, `ulimit -f ${blocks}`)}
+fetch "$1" || printf %s "$reason"`;
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const env = { PATH: `${work}:/usr/bin:/bin`, work, state: work };
   const { stdout } = await promisify(execFile)(shell, ["-c", script, "sh", url], { env });

@@ -41,7 +41,7 @@ function run(functions: readonly string[], command: string, ...args: string[]): 
 
 describe("ocir-broker-node.sh, like the executable,", () => {
   const FLAG = "--image-credential-provider-bin-dir";
-  const NOWHERE = "systemctl() { :; }\ncat() { :; }\n";
+  const valueIn = (text: string): string => `value_of "\${flag}bin[-_]dir" ${text}`;
 
   it.each<readonly [string[], string | undefined]>([
     [[`${FLAG}=/a`, "--v=2"], "/a"],
@@ -55,15 +55,14 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     [["--v=2"], undefined],
   ])("reads from %j the value %j", (args, value) => {
     expect(flagIn(args, FLAG)).toBe(value);
-    const command = `${NOWHERE}given=$1\nflag_in 'bin[-_]dir'`;
-    expect(run(["join", "flag_in"], command, args.join(" ")).stdout.trim()).toBe(value ?? "");
+    expect(run(["value_of"], valueIn('"$1"'), args.join(" ")).stdout.trim()).toBe(value ?? "");
   });
 
   it("reads a flag from the kubelet's unit, in quotes and over two lines, and the bootstrap's arguments override it", () => {
     const unit = `printf '%s\\n' 'Environment="KUBELET_EXTRA_ARGS=${FLAG}=/a' "'${FLAG}'" '/b"'`;
-    const command = `systemctl() { ${unit}; }\ncat() { :; }\ngiven=$1\nflag_in 'bin[-_]dir'`;
-    expect(run(["join", "flag_in"], command, "--v=2").stdout).toBe("/b");
-    expect(run(["join", "flag_in"], command, `--v=2 ${FLAG} /c`).stdout).toBe("/c");
+    const command = `systemctl() { ${unit}; }\ncat() { :; }\n${valueIn('"$(kubelet_unit) $1"')}`;
+    expect(run(["kubelet_unit", "value_of"], command, "--v=2").stdout).toBe("/b");
+    expect(run(["kubelet_unit", "value_of"], command, `--v=2 ${FLAG} /c`).stdout).toBe("/c");
   });
 
   describe.skipIf(!isRoot)(`writes only where nobody but root can${isRoot ? "" : " (skipped: needs root)"}:`, () => {
@@ -129,7 +128,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
   it("requests only its own addresses, whatever files the working directory has", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "http:/f/opc/v2"), { recursive: true });
-    const script = `cd ${folder}; ${/^set -uf/m.exec(SCRIPT)?.[0]}; ${shellFunction("join")}${shellFunction("metadata")}
+    const script = `cd ${folder}; ${/^set -f/m.exec(SCRIPT)?.[0]}; ${shellFunction("metadata")}
       curl() { for word; do :; done; echo "$word" >&2; }; metadata x`;
     const { stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", env: {} });
     expect(stderr).toContain("http://[fd00:c1::a9fe:a9fe]/opc/v2/instance/metadata/x");

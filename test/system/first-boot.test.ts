@@ -209,7 +209,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
     expect(printed).toMatch(/(?:bootstrapped\n){3}$/);
   });
 
-  it("runs one of two at a time, so that one installs and both bootstrap", async () => {
+  it("runs one of two at a time, and the second ends with the result of the first", async () => {
     const printed = await runInRoom({
       scenario: `
         cp "$archives"/*.tar.gz /opt/ocir-broker
@@ -219,7 +219,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
         cat /run/bootstraps $out/1 $out/2`,
     });
     expect(printed.match(/is already installed|verified|bootstrapped|ERROR.*/g)?.sort()).toEqual([
-      ...["bootstrapped", "bootstrapped", "is already installed", "verified"],
+      ...["bootstrapped", "verified"],
     ]);
   });
 

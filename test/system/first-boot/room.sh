@@ -52,7 +52,7 @@ rules() {
   words=$(printf '%s\n' "$@")
   config=$(echo "$words" | sed -n 's/^--image-credential-provider-config=//p' | tail -n 1)
   bin_dir=$(echo "$words" | sed -n 's/^--image-credential-provider-bin-dir=//p' | tail -n 1)
-  if [ -z "$config$bin_dir" ] || "$BROKER" kubelet-config check "$config" --bin-dir "$bin_dir" --kubelet-version "$VERSION"; then echo starts; fi
+  if [ -z "$config$bin_dir" ] || "$BROKER" kubelet-config check "$config" --bin-dir "$bin_dir" --kubelet-version "$VERSION" >/dev/null 2>&1; then echo starts; fi
 }
 . "$scenario"
 cp /run/console "$out/console"
