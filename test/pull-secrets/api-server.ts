@@ -18,6 +18,8 @@ interface Options {
   readonly names: readonly string[];
   /** Of objects, the largest page of a list. Default: small, so that most lists have several. */
   readonly largestPage?: number;
+  /** Valid for every request of a controller in another process, which cannot call `ownToken`. */
+  readonly token?: string;
   issueToken(namespace: string, name: string, uid: string, lifeMs: number): Promise<string>;
 }
 
@@ -37,7 +39,7 @@ const FIELD_CONFLICT = { causes: [{ reason: "FieldManagerConflict", field: ".dat
 const refusal = (status: number, message: string, details?: object) =>
   Object.assign(new Error(message), { status, details });
 
-export async function startApiServer({ names, largestPage = 3, issueToken }: Options) {
+export async function startApiServer({ names, largestPage = 3, token, issueToken }: Options) {
   let version = 100;
   let uids = 0;
   const objects = new Map<string, KubernetesJson>();
@@ -122,7 +124,8 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "", "http://api");
-    const isKnown = ownTokens.delete(request.headers.authorization ?? "");
+    const { authorization = "" } = request.headers;
+    const isKnown = authorization === `Bearer ${token}` || ownTokens.delete(authorization);
     if (isKnown && url.searchParams.has("watch") && api.failWith === undefined) return watch(url, response);
     let [status, body]: [number, KubernetesJson] = [200, undefined];
     try {
@@ -177,7 +180,7 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     const body = (await json(request)) as KubernetesJson;
     const isNamed = names.includes(name);
     if (kind === "events") return api.events.push(body);
-    if (kind === "serviceaccounts" && part === "token") return isNamed ? token(namespace, name, body) : forbid(name);
+    if (kind === "serviceaccounts" && part === "token") return isNamed ? tokenOf(namespace, name, body) : forbid(name);
     if (kind === "secrets" && request.method === "PATCH") return isNamed ? apply(namespace, name, body) : forbid(name);
     if (kind === "ocirpullsecrets" && part === "status") return report(namespace, name, body);
     throw refusal(403, `cannot ${request.method} ${url.pathname}`);
@@ -187,7 +190,7 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     throw refusal(403, `cannot use the name ${name}`);
   }
 
-  async function token(namespace: string, name: string, { spec }: KubernetesJson): Promise<KubernetesJson> {
+  async function tokenOf(namespace: string, name: string, { spec }: KubernetesJson): Promise<KubernetesJson> {
     const uid = api.accounts.get(`${namespace}/${name}`);
     if (uid === undefined) throw refusal(404, `serviceaccounts "${name}" not found`, { kind: "serviceaccounts", name });
     return { status: { token: await issueToken(namespace, name, uid, spec.expirationSeconds * 1_000) } };

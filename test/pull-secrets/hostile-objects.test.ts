@@ -29,7 +29,12 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  api = await startApiServer({ names: ["ocir-pull", "builder"], largestPage: 500, issueToken: async () => "" });
+  api = await startApiServer({
+    names: ["ocir-pull", "builder"],
+    largestPage: 500,
+    token: "token",
+    issueToken: async () => "",
+  });
 });
 
 afterEach(async () => {
@@ -61,7 +66,7 @@ const MANY_KEYS = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) 
 /** Patches them, again and again. */
 async function patch(data: object): Promise<void> {
   await until("it watches", () => api.watches() === 4, WAIT_MS);
-  for (let revision = 0; revision < 40; revision++)
+  for (let revision = 0; revision < 20; revision++)
     for (const namespace of ["one", "two", "three", "four"])
       api.put("secrets", hostileSecret(namespace, data, revision));
 }
