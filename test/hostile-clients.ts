@@ -1,8 +1,8 @@
 /**
- * A hostile process: attacks one of the daemon's sockets, or the controller's port from 16 addresses, until it is killed, and connects
- * again whenever it is cut off. For tests and the benchmark. Prints a line once it is connected.
+ * A hostile process: attacks one of the daemon's sockets, or the controller's port (a port of loopback from 16 addresses), until it is
+ * killed, and connects again whenever it is cut off. For tests and the benchmark. Prints a line once it is connected.
  *
- * usage: node hostile-clients.ts SOCKET|PORT ATTACK
+ * usage: node hostile-clients.ts SOCKET|PORT|HOST:PORT ATTACK
  */
 import { connect, type Socket } from "node:net";
 import { setImmediate, setTimeout } from "node:timers/promises";
@@ -47,14 +47,22 @@ export const ATTACKS = {
 
 export type Attack = keyof typeof ATTACKS;
 
+/** Those of a pod on the controller's port. */
+export const ATTACKS_ON_PORT: readonly Attack[] = [
+  "bursts of 64 KiB",
+  "pipelined metrics",
+  "pipelined metrics, not read",
+  "pipelined probes",
+  "open and drop",
+  "slow heads",
+];
+
 function six(client: HostileClient): readonly HostileClient[] {
   return Array.from({ length: 6 }, () => client);
 }
 
 async function attackForever(target: string, client: HostileClient, index: number): Promise<never> {
-  const port = Number(target);
-  const localAddress = `127.0.0.${2 + (index % 16)}`;
-  const address = port > 0 ? { host: "127.0.0.1", port, localAddress } : { path: target };
+  const address = addressOf(target, `127.0.0.${2 + (index % 16)}`);
   for (;;) {
     const socket = connect(address).on("error", () => undefined);
     if (!client.isDeaf) socket.resume();
@@ -68,6 +76,12 @@ async function attackForever(target: string, client: HostileClient, index: numbe
     } else await sendWithoutEnd(socket, client.endless, closed);
     await closed;
   }
+}
+
+function addressOf(target: string, localAddress: string) {
+  if (target.startsWith("/")) return { path: target };
+  const [port, host] = target.split(":").reverse();
+  return host === undefined ? { host: "127.0.0.1", port: Number(port), localAddress } : { host, port: Number(port) };
 }
 
 async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void>): Promise<void> {

@@ -21,7 +21,7 @@ const CHECKOUT_ON_NODE = "/opt/checkout";
 const FOLDER = `dist/test-pull-secrets-${process.pid}`;
 const REPOSITORY = "registry.example.com/ocir-pull-secrets";
 export const DEPLOYMENT = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
-const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
+export const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
 const READY_LIMIT_MS = 120_000;
 
 /** The simulator's hosts and authority, as DNS and public authorities are for real ones. For server-side apply. */

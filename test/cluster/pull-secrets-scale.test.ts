@@ -1,15 +1,17 @@
 /** 2 000 pull secrets in 2 000 namespaces, on a real API server: time, requests, memory. `npm run test:long` runs it. */
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1Lease, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
+import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { isLongRun } from "../system/long-run.ts";
+import { NODE } from "../system/simulated-node.ts";
 import { canRunCluster } from "./can-run-cluster.ts";
-import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
-import { CONTROLLER } from "./pull-secret-objects.ts";
-import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
+import { CONTROLLER, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
+import { LEASE, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { API_SERVER_UNIT } from "./services.ts";
 
 const RESOURCES = 2_000;
@@ -29,6 +31,7 @@ const POLICY = {
     { level: "None" },
   ],
 } as const;
+const ATTACK_S = 60;
 const WAIT_MS = 900_000;
 const POLL_MS = 1_000;
 
@@ -76,7 +79,7 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
   it(`are ready within ${READY_LIMIT_S} s, with at most ${REQUESTS_LIMIT} requests each and ${MEMORY_LIMIT_MIB} MiB`, async () => {
     await cluster.scale(0);
     const script = "/opt/checkout/test/cluster/create-tenants.ts";
-    await run("/opt/checkout/node_modules/.bin/node", script, String(RESOURCES), API_SERVER, CLUSTER_CA, ADMIN_TOKEN);
+    await run(NODE, script, String(RESOURCES), API_SERVER, CLUSTER_CA, ADMIN_TOKEN);
     const units = [API_SERVER_UNIT, "cluster-etcd"];
     const before = { requests: await requests(), processor: await Promise.all(units.map(processorSeconds)) };
     const startedAtMs = performance.now();
@@ -97,6 +100,33 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
     expect(each).toBeLessThanOrEqual(REQUESTS_LIMIT);
     expect(memory).toBeLessThanOrEqual(MEMORY_LIMIT_MIB);
   });
+
+  /** The leader since when, restarts of both replicas, and probes without a response within a second. */
+  async function health() {
+    const api = createApi(cluster.node.root, RELEASE_NAMESPACE);
+    const pods = (await api.pods()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
+    const { spec } = (await cluster.node.api.request("GET", LEASE)) as V1Lease;
+    const unhealthy = (await api.events()).flatMap(({ reason, count }) => (reason === "Unhealthy" ? [count] : []));
+    return { holder: spec?.holderIdentity, since: spec?.acquireTime, pods, unhealthy };
+  }
+
+  // From the node's address, from which the kubelet's probes come too.
+  it.each(ATTACKS_ON_PORT)(
+    `keep their leader for ${ATTACK_S} s of %s, and each probe gets a response`,
+    async (attack) => {
+      const before = await health();
+      const program = [
+        NODE,
+        "/opt/checkout/test/hostile-clients.ts",
+        `${(await cluster.leader())?.status?.podIP}:8080`,
+      ];
+      await cluster.node.root.exec("timeout", ["--signal=KILL", String(ATTACK_S), ...program, attack], {
+        timeoutMs: WAIT_MS,
+      });
+      expect(await health()).toEqual(before);
+      expect(await issued()).toBe(RESOURCES);
+    },
+  );
 
   it("need no token exchange and no write after a restart", async () => {
     const [exchanged, requested] = [await exchanges(), await requests()];

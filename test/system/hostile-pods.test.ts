@@ -10,20 +10,12 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { NODE_FLAGS } from "../../packages/packaging/src/pull-secrets-image.ts";
-import type { Attack } from "../hostile-clients.ts";
+import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
 import { isLongRun } from "./long-run.ts";
 
 const PROBES = isLongRun ? 1_000 : 40;
 /** The chart's limit is 256 MiB, of which a controller with 2 000 resources uses 65 MiB. */
 const MAX_GROWTH_MIB = 64;
-const ATTACKS: readonly Attack[] = [
-  "bursts of 64 KiB",
-  "pipelined metrics",
-  "pipelined metrics, not read",
-  "pipelined probes",
-  "open and drop",
-  "slow heads",
-];
 
 let processes: ChildProcess[];
 let served: ChildProcess;
@@ -63,7 +55,7 @@ function probe(localAddress: string): Promise<string> {
 
 it.each(
   // The second address is also a hostile pod's, as if it was on the node's network.
-  ATTACKS.flatMap((attack) => [[attack, "127.0.0.1"] as const, [attack, "127.0.0.2"] as const]),
+  ATTACKS_ON_PORT.flatMap((attack) => [[attack, "127.0.0.1"] as const, [attack, "127.0.0.2"] as const]),
 )("%s, probes from %s: each gets a response, and the memory is bounded", async (attack, address) => {
   await probe(address);
   const before = peakMib();
