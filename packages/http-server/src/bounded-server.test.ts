@@ -8,7 +8,6 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 import { textResponse } from "./http-response.ts";
-import type { PlaceLimits } from "./places.ts";
 
 const LIMITS: ServerLimits = { headersMs: 5_000, requestMs: 5_000, silenceMs: 5_000, maxBodyBytes: 256 };
 const REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -224,8 +223,8 @@ describe("createBoundedServer with a limiter", () => {
 
 describe("createBoundedServer with places", () => {
   /** Sockets from these addresses, each connected before the next, and the numbers of those that are open after one more exchange. */
-  async function openAfter(addresses: readonly number[], limits: PlaceLimits, first = ""): Promise<number[]> {
-    const { port = 0 } = await start({ places: limits }, createSystemClock(), { port: 0 });
+  async function openAfter(addresses: readonly number[], places: number, first = ""): Promise<number[]> {
+    const { port = 0 } = await start({ places }, createSystemClock(), { port: 0 });
     const sockets: Socket[] = [];
     for (const address of addresses) {
       const socket = connect({ host: "127.0.0.1", port, localAddress: `127.0.0.${address}` }).on(
@@ -245,12 +244,12 @@ describe("createBoundedServer with places", () => {
   }
 
   it.each([
-    ["the oldest of its address", [2, 3, 3, 3], { perAddress: 2, total: 9 }, "", [0, 2]],
-    ["the oldest of all addresses", [2, 3, 4, 5], { perAddress: 2, total: 3 }, "", [1, 2]],
-    ["the oldest one without a request", [2, 2, 2], { perAddress: 2, total: 9 }, "GET /later HTTP/1.1\r\n\r\n", [0]],
-    ["the oldest, if all have sent theirs", [2, 2], { perAddress: 1, total: 9 }, "GET /later HTTP/1.1\r\n\r\n", []],
-  ])("closes %s for a new one", async (_title, addresses, limits, first, open) => {
-    expect(await openAfter(addresses, limits, first)).toEqual(open);
+    ["the oldest of the address with the most", [2, 3, 3, 4], 3, "", [0, 2]],
+    ["the oldest, if all have as many", [2, 3, 4], 2, "", [1]],
+    ["the oldest one without a request", [2, 2, 3], 2, "GET /later HTTP/1.1\r\n\r\n", [0]],
+    ["the oldest, if all have sent theirs", [2, 3], 1, "GET /later HTTP/1.1\r\n\r\n", []],
+  ])("closes %s for a new one", async (_title, addresses, places, first, open) => {
+    expect(await openAfter(addresses, places, first)).toEqual(open);
   });
 });
 

@@ -10,7 +10,7 @@ import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limite
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import { errorResponse } from "./error-response.ts";
 import { encodeResponse, type HttpResponse } from "./http-response.ts";
-import { type PlaceLimits, Places } from "./places.ts";
+import { Places } from "./places.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
@@ -23,8 +23,8 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
-  /** On TCP, instead of `maxConnections`, which would close the newest connection. */
-  readonly places?: PlaceLimits;
+  /** Concurrent connections on TCP: places.ts decides which one gives way to a new one. Default: no limit. */
+  readonly places?: number;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Pick<Limiter, "add" | "close">;
 }
@@ -55,7 +55,7 @@ const HIGH_WATER_MARK_BYTES = 1;
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
   const open = new Set<Socket>();
-  const places = limits.places && new Places(limits.places);
+  const places = limits.places === undefined ? undefined : new Places(limits.places);
   const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
   const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
     open.add(socket);

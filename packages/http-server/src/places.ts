@@ -1,13 +1,9 @@
 /**
- * The places of a TCP server's connections. Each client address has a few, so a pod cannot take those of others. A new connection
- * always gets a place, because it may be a probe: the oldest one gives way that has not sent its request, else the oldest.
+ * The places of a TCP server's connections. A new connection always gets one, because it may be a probe. If all are taken, the address
+ * with the most gives one up: of its oldest connection that has not sent its request, else of its oldest. So no pod takes the places
+ * of others, and a probe keeps its place while hundreds of connections from its own address follow.
  */
 import type { Socket } from "node:net";
-
-export interface PlaceLimits {
-  readonly perAddress: number;
-  readonly total: number;
-}
 
 interface Place {
   readonly socket: Socket;
@@ -16,21 +12,17 @@ interface Place {
 }
 
 export class Places {
-  readonly #limits: PlaceLimits;
+  readonly #count: number;
   /** The oldest first. */
   readonly #taken = new Map<Socket, Place>();
 
-  constructor(limits: PlaceLimits) {
-    this.#limits = limits;
+  constructor(count: number) {
+    this.#count = count;
   }
 
   enter(socket: Socket): void {
-    const address = socket.remoteAddress;
-    const taken = [...this.#taken.values()];
-    const ofAddress = taken.filter((place) => place.address === address);
-    if (ofAddress.length >= this.#limits.perAddress) this.#close(ofAddress);
-    else if (taken.length >= this.#limits.total) this.#close(taken);
-    this.#taken.set(socket, { socket, address, isIdle: true });
+    if (this.#taken.size >= this.#count) this.#free();
+    this.#taken.set(socket, { socket, address: socket.remoteAddress, isIdle: true });
     socket.once("close", () => this.#taken.delete(socket));
   }
 
@@ -40,8 +32,11 @@ export class Places {
     if (place !== undefined) place.isIdle = false;
   }
 
-  #close(places: readonly Place[]): void {
-    const socket = (places.find(({ isIdle }) => isIdle) ?? places[0])?.socket;
+  #free(): void {
+    let most: readonly Place[] = [];
+    for (const places of Map.groupBy(this.#taken.values(), ({ address }) => address).values())
+      if (places.length > most.length) most = places;
+    const socket = (most.find(({ isIdle }) => isIdle) ?? most[0])?.socket;
     if (socket === undefined) return;
     this.#taken.delete(socket);
     // Without a reset, the kernel would keep it until the client has closed it too.

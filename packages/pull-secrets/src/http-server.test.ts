@@ -33,14 +33,14 @@ it("answers with metrics that it renders once a second, and 404 for any other pa
   expect((await get("/")).status).toBe(404);
 });
 
-it("answers next to idle connections of many addresses, of which it keeps 16 each and 256 in all", async () => {
+it("answers next to idle connections of many addresses, of which it keeps 256, as many of each", async () => {
   const { port, get } = await serve();
-  const idle = Array.from({ length: 20 }, (_, address) =>
-    Array.from({ length: 17 }, () => dial(port, `127.0.0.${address + 2}`)),
+  const idle = Array.from({ length: 16 }, (_, address) =>
+    Array.from({ length: 20 }, () => dial(port, `127.0.0.${address + 2}`)),
   );
   const open = () => idle.map((sockets) => sockets.filter(({ closed }) => !closed).length);
   await until("the rest is closed", () => open().reduce((sum, count) => sum + count) === 256);
-  expect(Math.max(...open())).toBe(16);
+  expect(Math.min(...open())).toBeGreaterThanOrEqual(15);
   expect((await get("/healthz")).status).toBe(200);
 });
 

@@ -18,7 +18,7 @@ const LIMITS = {
   requestMs: 3_000,
   silenceMs: 5_000,
   maxBodyBytes: 0,
-  places: { perAddress: 16, total: 256 },
+  places: 256,
 };
 
 /** Connections that wait to be accepted. A full queue would cost a probe a second, after which its SYN is sent again. */
