@@ -120,9 +120,14 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
         "/opt/checkout/test/hostile-clients.ts",
         `${(await cluster.leader())?.status?.podIP}:8080`,
       ];
-      await cluster.node.root.exec("timeout", ["--signal=KILL", String(ATTACK_S), ...program, attack], {
-        timeoutMs: WAIT_MS,
-      });
+      const { stdout } = await cluster.node.root.exec(
+        "timeout",
+        ["--signal=KILL", String(ATTACK_S), ...program, attack],
+        {
+          timeoutMs: WAIT_MS,
+        },
+      );
+      expect(stdout).toBe("connected\n");
       expect(await health()).toEqual(before);
       expect(await issued()).toBe(RESOURCES);
     },
