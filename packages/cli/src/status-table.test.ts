@@ -28,6 +28,7 @@ const STATUS: HealthDetails = {
   config: null,
   session: FRESH,
   registries: {},
+  unwritten: { metrics: null, state: null },
   serviceAccounts: null,
   serviceAccountFailures: [],
 };
@@ -61,6 +62,12 @@ describe("renderStatus", () => {
       "  failed for a service account's renewal: cluster-basic, 1 min ago",
     ]);
     expect(lines.slice(-2)).toEqual(["  and 2 more", ""]);
+  });
+
+  test("prints which file cannot be written", () => {
+    expect(renderStatus({ ...STATUS, unwritten: { metrics: "ENOENT", state: "ENOSPC" } })).toMatch(
+      /\nthe metrics file cannot be written: ENOENT\nthe state cannot be written.*: ENOSPC\n/,
+    );
   });
 
   test("prints each host that had a token, and five others", () => {

@@ -33,7 +33,7 @@ export function renderStatus(status: HealthDetails): string {
     `region ${region ?? "not known yet"}`,
     ...serviceAccountsText(status),
   ];
-  const lines = [summary.join(", "), ...serviceAccountFailureLines(status)];
+  const lines = [summary.join(", "), ...unwrittenLines(status), ...serviceAccountFailureLines(status)];
   const head = `${lines.map((line) => `${printable(line)}\n`).join("")}${configText(status.config)}`;
   const hosts = Object.entries(registries);
   const served = hosts.filter(([, { lastSuccessSecondsAgo }]) => lastSuccessSecondsAgo !== null);
@@ -62,6 +62,14 @@ export function renderStatus(status: HealthDetails): string {
 function serviceAccountsText({ serviceAccounts }: HealthDetails): string[] {
   if (serviceAccounts === null) return [];
   return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}`];
+}
+
+/** A daemon of an earlier release sends none. */
+function unwrittenLines({ unwritten: { metrics, state } = { metrics: null, state: null } }: HealthDetails): string[] {
+  return [
+    ...(metrics === null ? [] : [`the metrics file cannot be written: ${metrics}`]),
+    ...(state === null ? [] : [`the state cannot be written, so a restart loses the tokens: ${state}`]),
+  ];
 }
 
 /** A daemon of an earlier release sends none. */

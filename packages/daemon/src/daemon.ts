@@ -61,11 +61,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onChanged: () => handover.scheduleSave(),
     onHomeRegion: () => applied.pinHosts(),
   });
+  let textfile: Textfile | undefined;
   const applied = createAppliedConfig({ config, credentials, log, metrics });
   const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(credentials, applied.current) });
   const health = createHealth({
     ...options,
     ...credentials,
+    unwritten: () => ({ metrics: textfile?.failure() ?? null, state: handover.failure() ?? null }),
     regionId: () => credentials.homeRegion.peek(HOME_REGION)?.value.id,
     identity: credentials.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
@@ -85,8 +87,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     renderMetrics,
     metrics,
   });
-  let textfile: Textfile | undefined;
-
   function renderMetrics(): Promise<string> {
     const { sessions, tokens } = credentials;
     const isConfigValid = (health.config()?.error ?? null) === null;

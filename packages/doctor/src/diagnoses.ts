@@ -157,6 +157,10 @@ export const DIAGNOSES = {
     "check repository and tag: oci artifacts container image list",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
+  "image-realm": problem(
+    "the image is in another realm than this node, whose identity is not known there",
+    "use an image in a registry of the node's realm, or a pull secret of the other realm",
+  ),
   "image-region-unknown": problem(
     "there is no registry of this name, because Oracle has no such region",
     "correct the region in the image's name: oci iam region list names keys and ids",
@@ -196,6 +200,14 @@ export const DIAGNOSES = {
     "chown root:root and chmod 0755 its directory; then systemctl restart ocir-broker.socket",
   ),
 
+  "not-installed": problem(
+    "ocir-broker is not installed on this node",
+    "install it with the node script (ocir-broker-node.sh --running) or the Helm chart: docs/install.md",
+  ),
+  "unit-masked": problem(
+    "units of ocir-broker are masked, so nothing starts them",
+    "systemctl unmask ocir-broker.socket ocir-broker-health.socket ocir-broker.service",
+  ),
   "switched-off": problem(
     "ocir-broker is switched off on this node: the plugin returns no credentials, and the units are masked",
     "ocir-broker enable",
@@ -220,6 +232,14 @@ export const DIAGNOSES = {
   "daemon-restart-needed": warning(
     "configuration keys have changed that only a restart applies",
     "systemctl restart ocir-broker.service (it keeps its tokens)",
+  ),
+  "metrics-not-written": warning(
+    "the daemon cannot write its metrics file",
+    "df /run; its directory, that of metrics.textfile, must exist and belong to the daemon: systemd-tmpfiles --create",
+  ),
+  "state-not-written": warning(
+    "the daemon cannot write its state, so a restart loses its tokens",
+    "free space: df /run; then systemctl restart ocir-broker.service",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
   "daemon-degraded": warning("the daemon serves tokens, but something fails", `ocir-broker status; ${JOURNAL}`),
@@ -261,7 +281,7 @@ export const DIAGNOSES = {
     verdict: "problem",
     means: "the kubelet will not start with this credential provider configuration",
   },
-  "kubelet-config-unclear": warning(
+  "kubelet-config-unclear": unknown(
     "doctor does not understand this credential provider configuration, which the kubelet may read",
   ),
   "kubelet-config-lint": warning("the kubelet accepts this, but it does not have the intended effect"),

@@ -28,7 +28,7 @@ export interface DoctorOptions {
   readonly root?: string;
   /** The user who must own the sockets. Default: root, 0. */
   readonly ownerId?: number;
-  /** For all checks together. Default: 8.5 s. */
+  /** For all checks together. Default: 8.5 s, or longer than the daemon may take. */
   readonly limitMs?: number;
   readonly network?: Network;
   readonly runProgram?: RunProgram;

@@ -1,15 +1,17 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
+import { durationMs } from "@ocir-broker/credentials/config/duration";
 import { createNetwork } from "@ocir-broker/node/network";
 import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_IDENTITY_PROVIDER } from "./checks/by-identity-provider.ts";
-import { checkDaemon } from "./checks/daemon.ts";
+import { checkDaemon, usesPreviousConfig } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
+import { checkMaskedUnits } from "./checks/masked-units.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
-import { checkPlugin } from "./checks/plugin.ts";
+import { checkPlugin, pluginPath } from "./checks/plugin.ts";
 import { checkPluginResponse } from "./checks/plugin-response.ts";
 import { checkProxy } from "./checks/proxy.ts";
 import { checkRegistry } from "./checks/registry.ts";
@@ -17,8 +19,9 @@ import { checkSelinux } from "./checks/selinux.ts";
 import { checkServiceAccounts } from "./checks/service-accounts/service-accounts.ts";
 import { checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
+import { withoutConsequences } from "./consequences.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
-import { type Finding, finding } from "./finding.ts";
+import { type Finding, finding, notChecked } from "./finding.ts";
 import type { RecordedRequest } from "./recorded-requests.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [
@@ -37,16 +40,32 @@ const REGISTRY_CHECKS: readonly NamedCheck[] = [
 
 const PULL_CHECKS: readonly NamedCheck[] = [
   ["service accounts", checkServiceAccounts],
+  ["units", checkMaskedUnits],
   ["credentials socket", checkSocket],
   ["daemon", checkDaemon],
   ["plugin's response", checkPluginResponse],
 ];
 
-/** Left out on a node that is switched off: `ocir-broker disable` causes their findings. */
-const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([checkPlugin, checkSocket, checkDaemon, checkPluginResponse]);
+/** Doctor knows only the file, whose valid part nobody uses. */
+const PREVIOUS_CONFIG_CHECK: NamedCheck = [
+  "configuration",
+  async () => [
+    notChecked("the way to Oracle's services", "broker-config-invalid", "the daemon uses the previous configuration"),
+  ],
+];
 
-/** Start and exit of the program included, doctor takes ten seconds at most. */
+/** Left out on a node that is switched off or without ocir-broker, which is the cause of their findings. */
+const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([
+  checkPlugin,
+  checkMaskedUnits,
+  checkSocket,
+  checkDaemon,
+  checkPluginResponse,
+]);
+
+/** A healthy node needs a second. The plugin may need as long as the daemon may take. */
 const LIMIT_MS = 8_500;
+const PLUGIN_SLACK_MS = 2_000;
 
 export interface DoctorResult {
   readonly findings: readonly Finding[];
@@ -56,7 +75,8 @@ export interface DoctorResult {
 
 /** Never rejects because of an error on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<DoctorResult> {
-  const { clock, limitMs = LIMIT_MS } = options;
+  const { clock } = options;
+  const { limitMs = Math.max(LIMIT_MS, durationMs(options.config.request.deadline) + PLUGIN_SLACK_MS) } = options;
   const ending = new AbortController();
   const cloud = createCloud({ ...options, signal: ending.signal });
   const context = createCheckContext({
@@ -72,14 +92,30 @@ export async function diagnose(options: DoctorOptions): Promise<DoctorResult> {
   const limit = clock.setTimer(() => resolve(undefined), limitMs);
   try {
     // In the order of the report: causes before their consequences.
-    const identityChecks = [...PROXY_CHECKS, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
     const isNode = options.isNode !== false;
+    const isOther = isNode && options.configError !== undefined && (await usesPreviousConfig(context));
+    const identityChecks = isOther
+      ? [PREVIOUS_CONFIG_CHECK]
+      : [...PROXY_CHECKS, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
     const switchedOff = isNode ? offSwitchFindings(context.files) : [];
-    const checks = (isNode ? [...NODE_CHECKS, ...identityChecks, ...PULL_CHECKS] : identityChecks).filter(
-      ([, check]) => switchedOff.length === 0 || !CHECKS_WHILE_ON.has(check),
-    );
-    const found = await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)));
-    return { findings: [...switchedOff, configFinding(options), ...found.flat()], requests: cloud.requests };
+    const installed = isNode ? await runCheck("installation", checkInstalled, context, timeUp) : [];
+    const absent = installed.filter(({ name }) => name === "not-installed");
+    const isOn = switchedOff.length === 0 && absent.length === 0;
+    const runAll = async (checks: readonly NamedCheck[]) =>
+      (
+        await Promise.all(
+          checks
+            .filter(([, check]) => isOn || !CHECKS_WHILE_ON.has(check))
+            .map(([topic, check]) => runCheck(topic, check, context, timeUp)),
+        )
+      ).flat();
+    const [ofNode, upstream, ofPull] = await Promise.all([
+      runAll(isNode ? NODE_CHECKS : []),
+      runAll(identityChecks),
+      runAll(isNode ? PULL_CHECKS : []),
+    ]);
+    const found = [...absent, ...switchedOff, configFinding(options), ...ofNode, ...upstream, ...ofPull];
+    return { findings: withoutConsequences(found, upstream), requests: cloud.requests };
   } finally {
     limit.cancel();
     ending.abort();
@@ -108,6 +144,13 @@ function offSwitchFindings(files: NodeFiles): readonly Finding[] {
   if ("failure" in stats) return [];
   return [finding("switched-off", `${DISABLED_FILE}, since ${stats.value.mtime.toISOString()}`)];
 }
+
+/** One finding if no file of ocir-broker is on the node. */
+const checkInstalled: Check = async (context) => {
+  const { credentials, health } = context.config.sockets;
+  const paths = [await pluginPath(context), "/usr/libexec/ocir-broker", credentials, health];
+  return paths.some((path) => "value" in context.files.lstat(path)) ? [] : [finding("not-installed", paths.join(", "))];
+};
 
 function configFinding({ configError, configSource }: DoctorOptions): Finding {
   return configError === undefined

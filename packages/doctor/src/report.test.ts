@@ -38,6 +38,12 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
     expect(renderReport([PROBLEM], { colored: false })).not.toContain("\u001b");
   });
 
+  test("wraps at words within the terminal's width, and indents", () => {
+    const lines = renderReport([PROBLEM, OK], { colored: false, columns: 50 }).split("\n\n")[0]?.split("\n");
+    expect(lines?.filter((line) => line.length > 50 && line.trim().includes(" "))).toEqual([]);
+    expect(lines?.filter((line) => !/^(?:ok|PROBLEM| {8}(?:seen: |fix: {2}| {6})| {8}\S)/.test(line))).toEqual([]);
+  });
+
   test("shows the control characters of a file's name", () => {
     const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], { colored: false });
     expect(text).toContain("seen: a\\u{1b}[2J\\u{202e}b\\u{a}c\n");

@@ -15,18 +15,38 @@ const MARKS = {
 
 const INDENT = " ".repeat(MARKS.ok.mark.length);
 
-/** @param colored with a terminal's escape sequences. */
-export function renderReport(findings: readonly Finding[], { colored }: { readonly colored: boolean }): string {
-  const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
-  return `${sorted.map((each) => renderFinding(each, colored)).join("\n")}\n\n${summaryOf(findings)}\n`;
+export interface ReportForm {
+  /** With a terminal's escape sequences. */
+  readonly colored: boolean;
+  /** The terminal's width. Lines are not wrapped without one. */
+  readonly columns?: number | undefined;
 }
 
-function renderFinding({ name, verdict, means, evidence, fix }: Finding, colored: boolean): string {
+export function renderReport(findings: readonly Finding[], form: ReportForm): string {
+  const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
+  const summary = wrap(summaryOf(findings), 0, form);
+  return `${sorted.map((each) => renderFinding(each, form)).join("\n")}\n\n${summary}\n`;
+}
+
+function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: ReportForm): string {
   const { mark, style } = MARKS[verdict];
-  const head = colored ? styleText(style, mark, { validateStream: false }) : mark;
-  if (verdict === "ok") return `${head}${means} (${printable(evidence)})`;
-  const lines = [`${head}${name}: ${means}`, `${INDENT}seen: ${printable(evidence)}`];
-  return [...lines, ...(fix === undefined ? [] : [`${INDENT}fix:  ${printable(fix)}`])].join("\n");
+  const head = form.colored ? styleText(style, mark, { validateStream: false }) : mark;
+  if (verdict === "ok") return `${head}${wrap(`${means} (${printable(evidence)})`, mark.length, form)}`;
+  const labelled = (label: string, text: string) =>
+    `${INDENT}${label}${wrap(printable(text), INDENT.length + label.length, form)}`;
+  const lines = [`${head}${wrap(`${name}: ${means}`, mark.length, form)}`, labelled("seen: ", evidence)];
+  return [...lines, ...(fix === undefined ? [] : [labelled("fix:  ", fix)])].join("\n");
+}
+
+/** Breaks at spaces. The first line starts after `indent` columns, and so do the others. */
+function wrap(text: string, indent: number, { columns = Number.POSITIVE_INFINITY }: ReportForm): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || indent + last.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
 }
 
 function summaryOf(findings: readonly Finding[]): string {

@@ -1,5 +1,5 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import { chmodSync, renameSync } from "node:fs";
+import { chmodSync, renameSync, symlinkSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import type { ProgramResult, ProgramRun } from "@ocir-broker/node/program-run";
@@ -12,6 +12,7 @@ import {
   PLUGIN,
   responseScript,
   statusResponse,
+  withConfig,
 } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
@@ -54,6 +55,27 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       node.plugin(responseScript({}), "0 (does nothing)");
     },
   ],
+  [
+    "not-installed",
+    "ocir-broker is not installed",
+    (node) => {
+      node.remove("/run/ocir-broker");
+      node.remove(PLUGIN);
+      node.kubelet("--v=2");
+    },
+    ["kubelet-flags-missing"],
+  ],
+  [
+    "unit-masked",
+    "the units are masked",
+    (node) => {
+      node.write("/etc/systemd/system/other", "");
+      symlinkSync("/dev/null", join(node.root, "/etc/systemd/system/ocir-broker.socket"));
+      node.remove(CREDENTIALS_SOCKET);
+      node.remove("/run/ocir-broker/health.sock");
+      node.plugin("echo 'ocir-broker: socket-missing: x' >&2; exit 1");
+    },
+  ],
   ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
   [
     "daemon-down",
@@ -82,6 +104,23 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "the daemon has not been restarted after a change",
     withStatus({ config: { ...CONFIG_STATUS, needRestart: ["proxy.https"] } }),
   ],
+  [
+    "broker-config-invalid",
+    "a reload has failed, and the daemon uses the previous configuration",
+    async (node) => {
+      await withStatus({ config: { ...CONFIG_STATUS, inForce: "before", error: "config-invalid" } })(node);
+      // The valid part of the new file would lead doctor to an address that nobody uses.
+      const { config } = withConfig(node, { registries: { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } } });
+      return { config, configError: "/etc/ocir-broker/config.yaml is not valid" };
+    },
+    ["daemon-config"],
+  ],
+  [
+    "metrics-not-written",
+    "the folder of the metrics is missing",
+    withStatus({ unwritten: { metrics: "ENOENT", state: null } }),
+  ],
+  ["state-not-written", "/run is full", withStatus({ unwritten: { metrics: null, state: "ENOSPC" } })],
   [
     "service-account-failed",
     "the identity domain does not trust the cluster",

@@ -34,6 +34,8 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
   /** Null if the daemon was started without it. */
   readonly config: ConfigDetails | null;
   readonly startedAt: string;
+  /** The code with which the last write of a file failed; null if it did not. */
+  readonly unwritten: { readonly metrics: string | null; readonly state: string | null };
   readonly session: FetchDetails | null;
   readonly registries: Readonly<Record<string, FetchDetails>>;
   /** How many service accounts have a session; null if they are off. */

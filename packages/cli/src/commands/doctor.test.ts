@@ -29,7 +29,7 @@ describe("ocir-broker doctor", () => {
     const [means, evidence, fix] = Array(3).fill(expect.any(String));
     expect(JSON.parse(stdout)).toMatchObject({
       version: expect.any(String),
-      findings: expect.arrayContaining([{ name: "socket-missing", verdict: "problem", means, evidence, fix }]),
+      findings: expect.arrayContaining([{ name: "not-installed", verdict: "problem", means, evidence, fix }]),
     });
   });
 

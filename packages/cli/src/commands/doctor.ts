@@ -24,6 +24,7 @@ import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
+import { withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
 import { personalSource } from "../config/personal-config.ts";
 import { reportFailure } from "../failure.ts";
@@ -93,7 +94,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
   const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
-  else process.stdout.write(renderReport(findings, { colored: isColored() }));
+  else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns }));
   return exitStatusOf(findings);
 }
 
@@ -132,7 +133,7 @@ async function doctorOptions(
   return {
     ...{ image, version, clock, random: systemRandom, environment, isNode },
     configSource: isNode ? configSource(path) : configPathOf(source),
-    config: isNode ? config : { ...config, identity: { provider: identity } },
+    config: isNode ? withUnitSockets(config, root) : { ...config, identity: { provider: identity } },
     serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,
     configError: configError === undefined ? undefined : configErrorIn(configError.message),
   };

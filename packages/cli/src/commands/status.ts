@@ -11,7 +11,7 @@ import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
-import { configInForce } from "../config/config-in-force.ts";
+import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
 import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
 import { renderStatus } from "../status-table.ts";
@@ -65,12 +65,12 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function show(options: CommandOptions): Promise<void> {
-  process.stdout.write(await read(configInForce(options).sockets.health, options.output, createSystemClock()));
+  process.stdout.write(await read(socketOf(options), options.output, createSystemClock()));
 }
 
 /** Keeps polling after a failure, because the daemon may be restarting. */
 async function watch(options: CommandOptions): Promise<never> {
-  const socket = configInForce(options).sockets.health;
+  const socket = socketOf(options);
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
   for (;;) {
@@ -78,6 +78,11 @@ async function watch(options: CommandOptions): Promise<never> {
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
     await sleep(WATCH_INTERVAL_MS, clock);
   }
+}
+
+function socketOf(options: CommandOptions): string {
+  const config = configInForce(options);
+  return (options.user ? config : withUnitSockets(config)).sockets.health;
 }
 
 async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {

@@ -1,8 +1,24 @@
 /** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import type { Config } from "@ocir-broker/credentials/config/schema";
+import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import { brokerErrorLine } from "../broker-error-line.ts";
 import { type ConfigOptions, sourceOf } from "./config-source.ts";
+
+/**
+ * With socket activation, the daemon ignores `sockets`: if nothing is at a configured path, the units' sockets count.
+ *
+ * @param root the folder with the node's files.
+ */
+export function withUnitSockets(config: Config, root = "/"): Config {
+  const isThere = (path: string) => existsSync(join(root, path));
+  const placeOf = (path: string, ofUnit: string) => (!isThere(path) && isThere(ofUnit) ? ofUnit : path);
+  const { credentials, health } = config.sockets;
+  const sockets = { credentials: placeOf(credentials, CREDENTIALS_SOCKET), health: placeOf(health, HEALTH_SOCKET) };
+  return { ...config, sockets };
+}
 
 /**
  * Reports errors on standard error and goes on, because the daemon does.

@@ -146,8 +146,10 @@ describe("Handover", () => {
     mkdirSync(path);
     for (let time = 0; time < 3; time++) await save(handover);
     expect(recorded.lines).toMatchObject([{ level: "warn", code: "EISDIR", msg: "state not written" }]);
+    expect(handover.failure()).toBe("EISDIR");
     rmdirSync(path);
     await save(handover);
+    expect(handover.failure()).toBeUndefined();
     expect(tokensIn(open())).toEqual(["one"]);
     rmSync(path);
     mkdirSync(path);

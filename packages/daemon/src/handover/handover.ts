@@ -16,6 +16,8 @@ export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot
 export interface Handover {
   /** The state of an earlier process. Call once, before the first save. */
   load(): LoadedSnapshot | undefined;
+  /** The code of the last write; undefined if it did not fail. */
+  failure(): string | undefined;
   /** Call after a change: takes and writes the state on the next turn of the event loop. */
   scheduleSave(): void;
   /** Writes a scheduled save, and nothing afterwards. */
@@ -35,7 +37,7 @@ export interface HandoverOptions extends StateSource {
   readonly snapshot: () => Snapshot;
 }
 
-const NO_HANDOVER: Handover = { load: () => undefined, scheduleSave() {}, close() {} };
+const NO_HANDOVER: Handover = { load: () => undefined, failure: () => undefined, scheduleSave() {}, close() {} };
 
 export function openHandover(options: HandoverOptions): Handover {
   const { environment, log } = options;
@@ -92,6 +94,7 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 
   return {
     load,
+    failure: () => failingWith,
     scheduleSave() {
       if (!isClosed) pending ??= clock.setTimer(write, 0);
     },

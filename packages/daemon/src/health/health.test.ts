@@ -23,6 +23,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     identity: "instance-principal",
     sessions: { entries: () => [session as CacheEntry] },
     tokens: { entries: () => tokens as CacheEntry[] },
+    unwritten: () => ({ metrics: null, state: null }),
     serviceAccountCount: () => undefined,
     serviceAccountFailures: () => [],
     regionId: () => undefined,

@@ -28,6 +28,7 @@ export interface Health {
 export interface HealthOptions extends ReadinessOptions {
   readonly version: string;
   readonly regionId: () => string | undefined;
+  readonly unwritten: () => HealthDetails["unwritten"];
   readonly configDetails?: (() => ConfigDetails) | undefined;
   readonly serviceAccountCount: () => number | undefined;
   readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
@@ -79,6 +80,7 @@ export function createHealth(options: HealthOptions): Health {
         ...common(nowMs),
         startedAt: new Date(startedAtWallMs).toISOString(),
         config: config(),
+        unwritten: options.unwritten(),
         session: sessions.entries().map(detailsNow)[0] ?? null,
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
         serviceAccounts: options.serviceAccountCount() ?? null,

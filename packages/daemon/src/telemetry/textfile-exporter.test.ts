@@ -109,11 +109,12 @@ describe("startTextfile", () => {
   it("logs a missing folder once, counts each failure, and writes as soon as the folder exists", async () => {
     const away = `${directory}-away`;
     renameSync(directory, away);
-    start();
+    const textfile = start();
     await written(1);
     await next();
     await next();
     expect(results).toEqual(["failure", "failure", "failure"]);
+    expect(textfile.failure()).toBe("ENOENT");
     expect(lines).toMatchObject([{ level: "warn", code: "ENOENT", msg: "metrics file not written" }]);
     renameSync(away, directory);
     await next();

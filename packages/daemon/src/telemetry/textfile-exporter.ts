@@ -59,6 +59,8 @@ export function startTextfile({ path, clock, log, render, onWritten }: TextfileO
 
   begin();
   return {
+    /** The code of the last write; undefined if it did not fail. */
+    failure: () => failingWith,
     /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
     async close(): Promise<void> {
       isClosed = true;

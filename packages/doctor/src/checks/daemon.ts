@@ -23,8 +23,10 @@ const status = z.object({
       error: z.string().nullable(),
       errorPlaces: z.array(z.string()),
       needRestart: z.array(z.string()),
+      inForce: z.string().optional(),
     })
     .nullable(),
+  unwritten: z.object({ metrics: z.string().nullable(), state: z.string().nullable() }).optional(),
   registries: z.record(z.string(), z.object({ lastFailure: z.string().nullable(), failuresInARow: z.number() })),
 });
 
@@ -39,7 +41,7 @@ export const checkDaemon: Check = async (context) => {
   const { data } = read;
   // With a pod's token, plugin-response.ts reports the failures, after its own pull.
   const ofAccounts = context.serviceAccountToken === undefined ? serviceAccountFindings(data) : [];
-  const found = [healthFinding(data), ...configFindings(data), ...ofAccounts];
+  const found = [healthFinding(data), ...configFindings(data), ...unwrittenFindings(data), ...ofAccounts];
   if (data.version === context.version) return found;
   return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${context.version}`)];
 };
@@ -48,6 +50,12 @@ export const checkDaemon: Check = async (context) => {
 export async function failuresOfServiceAccounts(context: CheckContext): Promise<Finding[]> {
   const read = await readStatus(context);
   return "finding" in read ? [] : serviceAccountFindings(read.data);
+}
+
+/** Whether the daemon still uses the configuration from before the invalid file. */
+export async function usesPreviousConfig(context: CheckContext): Promise<boolean> {
+  const read = await readStatus(context);
+  return "data" in read && read.data.config?.inForce === "before";
 }
 
 async function readStatus({
@@ -81,6 +89,14 @@ function serviceAccountFindings({ serviceAccountFailures }: Status): Finding[] {
     const evidence = `${last.account ?? "a renewal"}${others}: ${code}, ${last.secondsAgo} s ago: ${row.what}`;
     return [finding("service-account-failed", evidence, { fix: row.next })];
   });
+}
+
+function unwrittenFindings({ unwritten }: Status): Finding[] {
+  const { metrics = null, state = null } = unwritten ?? {};
+  return [
+    ...(metrics === null ? [] : [finding("metrics-not-written", metrics)]),
+    ...(state === null ? [] : [finding("state-not-written", state)]),
+  ];
 }
 
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */

@@ -2,6 +2,7 @@
  * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its response. The output is
  * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
+import { durationMs } from "@ocir-broker/credentials/config/duration";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { type Invocation, invocationIn } from "@ocir-broker/node/credential-provider-files";
@@ -15,8 +16,8 @@ import { failuresOfServiceAccounts } from "./daemon.ts";
 import { pluginError, pluginPath } from "./plugin.ts";
 import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
 
-/** Shorter than the kubelet's 60 s, since a person waits; with a daemon the plugin responds in a millisecond. */
-const LIMIT_MS = 6_000;
+/** For the plugin itself, after the daemon's deadline. */
+const SLACK_MS = 1_000;
 
 /** Stands in for the image if none is given: only the host matters. */
 const ANY_REPOSITORY = "ocir-broker/doctor";
@@ -37,14 +38,16 @@ export const checkPluginResponse: Check = async (context) => {
   }
   const image = asked.value;
   if (await isForeign(context)) return [];
+  const limitMs = durationMs(context.config.request.deadline) + SLACK_MS;
   const invocation = invocationIn((await context.credentialProviderFiles())?.files ?? []);
   const result = await context.runProgram({
     path: context.files.locate(path),
     args: invocation.args,
     env: { OCIR_BROKER_SOCKET: context.files.locate(credentialsSocket), ...invocation.env },
     stdin: `${JSON.stringify(requestFor(image, invocation, context))}\n`,
-    limitMs: LIMIT_MS,
+    limitMs,
   });
+  if ("silent" in result) return [finding("plugin-silent", `${path}: nothing in ${limitMs / 1_000} s`)];
   const answered = tokenIn(result, invocation, path);
   if (!("token" in answered)) return [answered];
   const { token, evidence } = answered;
@@ -82,11 +85,10 @@ async function imageToAsk({ image, imageName, registryHost }: CheckContext): Pro
 
 /** The registry token of a valid response, or what is wrong with an invalid one. */
 function tokenIn(
-  result: ProgramResult,
+  result: Exclude<ProgramResult, { readonly silent: unknown }>,
   { apiVersion }: Invocation,
   path: string,
 ): Finding | { readonly token: Secret; readonly evidence: string } {
-  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${LIMIT_MS / 1_000} s`);
   if ("failure" in result) return finding("plugin-failed", `${path}: ${result.failure}`);
   const { exitCode, signal, stdout, stderr, elapsedMs } = result;
   if (exitCode !== 0) {

@@ -1,0 +1,45 @@
+/** One cause is one problem: a finding that only follows from another one becomes `not-checked`, and names its cause. */
+import { type DiagnosisName, findingOfCode } from "./diagnoses.ts";
+import { type Finding, notChecked } from "./finding.ts";
+
+const NO_PATH: readonly DiagnosisName[] = [
+  "image-realm",
+  "dns-failed",
+  "tcp-refused",
+  "tcp-timeout",
+  "network-unreachable",
+];
+
+const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>> = {
+  "federation-name-not-resolved": NO_PATH,
+  "federation-unreachable": NO_PATH,
+  "federation-unauthorized": ["certificate-chain"],
+  "name-not-found": NO_PATH,
+  "name-not-resolved": NO_PATH,
+  refused: NO_PATH,
+  timeout: NO_PATH,
+  unreachable: NO_PATH,
+  "socket-missing": ["unit-masked"],
+  "daemon-down": ["unit-masked"],
+};
+
+/** What the daemon does if one of Oracle's services fails; doctor reports the cause itself. */
+const OF_DAEMON: readonly DiagnosisName[] = ["plugin-failed", "plugin-silent"];
+
+/** @param upstream those of identity, network and registry. */
+export function withoutConsequences(findings: readonly Finding[], upstream: readonly Finding[]): Finding[] {
+  const names = new Set(findings.filter(({ verdict }) => verdict !== "ok").map(({ name }) => name));
+  const upstreamCause = upstream.find(({ verdict }) => verdict === "problem")?.name;
+  return findings.map((found) => {
+    const cause =
+      FOLLOWS[found.name]?.find((name) => names.has(name)) ??
+      (isOfDaemon(found) ? (names.has("unit-masked") ? "unit-masked" : upstreamCause) : undefined);
+    return cause === undefined ? found : notChecked(found.name, cause, found.evidence);
+  });
+}
+
+/** A code of ours in the evidence is an error of Oracle's services, unlike one of the plugin alone. */
+function isOfDaemon({ name, evidence }: Finding): boolean {
+  const code = /, code ([a-z-]+)$/.exec(evidence)?.[1];
+  return OF_DAEMON.includes(name) && (code === undefined || findingOfCode(code) !== undefined);
+}
