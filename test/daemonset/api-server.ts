@@ -2,10 +2,11 @@
  * The part of a Kubernetes API server that the DaemonSet's pods need: Nodes, one Lease, Events and pods, with bearer tokens and the
  * rights that the manifest grants. As a real one, it refuses a patch of another version than the stored one.
  */
-import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { json } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
+import { ApiError, NoResponseError } from "@ocir-broker/kubernetes/api-error";
+import type { ApiServer as Client } from "@ocir-broker/kubernetes/api-server";
 import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
@@ -15,6 +16,15 @@ export type ApiServer = ReturnType<typeof createApiServer>;
 
 const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
 
+interface Sent {
+  readonly method: string;
+  /** With its query. */
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly type: string | undefined;
+  readonly body: string;
+}
+
 const VERBS: Readonly<Record<string, string>> = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
@@ -22,6 +32,14 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
   let version = 1_000;
   let beats = 0;
   let server: Server | undefined;
+  /** The roles take long to read. */
+  const decided = new Map<string, boolean>();
+  const isAllowedBefore = (access: Access): boolean => {
+    const key = JSON.stringify(access);
+    const answered = decided.get(key) ?? isAllowed(access);
+    decided.set(key, answered);
+    return answered;
+  };
   const store = (object: KubernetesJson): KubernetesJson => {
     version += 1;
     object.metadata.resourceVersion = String(version);
@@ -32,10 +50,14 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
     lease: store(structuredClone(leaseOfManifest())),
     events: [] as KubernetesJson[],
     pods: [] as KubernetesJson[],
+    /** @param url of the list, with its selector. */
+    podsFor: (_url: string): KubernetesJson[] => api.pods,
     /** As the chart grants if its kubelets may be restarted. */
     mayListPods: false,
     /** Verb, resource, name and status of each request. */
     requests: [] as string[],
+    /** Whether it responds to `client`. */
+    isUp: true,
     /** Bearer tokens that it knows. */
     tokens: new Set(["token"]),
     /** A Node as its kubelet registers it. */
@@ -54,7 +76,10 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
     /** @param at a TCP port or the path of a socket; a port of 0 is any free one. */
     async start(at: number | string): Promise<void> {
       const listener: Parameters<typeof createHttpServer>[1] = async (request, response) => {
-        const { status, body } = await answer(request);
+        const { method = "", url = "", headers } = request;
+        const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
+        const sent = { method, url, token, type: headers["content-type"], body: await text(request) };
+        const { status, body } = answer(sent);
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
       };
       const listening = tls ? createHttpsServer(tls, listener) : createHttpServer(listener);
@@ -66,8 +91,21 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
       server?.closeAllConnections();
       await ended;
     },
-    /** Its address, if it has a port. */
-    url: (): string => `http://127.0.0.1:${((server as Server).address() as AddressInfo).port}`,
+    /** A client without a network, for tests that move a clock. */
+    client: (token: string): Client => ({
+      async send({ method, path: url, body }) {
+        if (!api.isUp) throw new NoResponseError(new Error("connect ECONNREFUSED"));
+        const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+        const response = answer({ method, url, token, type, body: JSON.stringify(body ?? null) });
+        const sent = JSON.stringify(response.body);
+        if (response.status >= 300) throw new ApiError(response.status, sent);
+        return JSON.parse(sent);
+      },
+      watch: () => {
+        throw new Error("the DaemonSet watches nothing");
+      },
+      close: () => Promise.resolve(),
+    }),
   };
 
   function change(object: KubernetesJson, patch: KubernetesJson): KubernetesJson {
@@ -76,16 +114,15 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
     return JSON.stringify(object) === before ? object : store(object);
   }
 
-  async function answer(request: IncomingMessage): Promise<{ status: number; body: KubernetesJson }> {
+  function answer(request: Sent): { status: number; body: KubernetesJson } {
     const access = accessOf(request);
     let result: { status: number; body: KubernetesJson };
     try {
-      const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? "")?.[1];
-      if (!api.tokens.has(token ?? "")) throw refusal(401, "Unauthorized");
+      if (!api.tokens.has(request.token ?? "")) throw refusal(401, "Unauthorized");
       const isListOfPods = access.verb === "list" && access.resource === "pods";
-      if (!isAllowed(access) && !(isListOfPods && api.mayListPods))
+      if (!isAllowedBefore(access) && !(isListOfPods && api.mayListPods))
         throw refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
-      result = { status: access.verb === "create" ? 201 : 200, body: await act(access, request) };
+      result = { status: access.verb === "create" ? 201 : 200, body: act(access, request) };
     } catch (error) {
       const { status = 500, message } = error as ReturnType<typeof refusal>;
       result = { status, body: { kind: "Status", status: "Failure", message, code: status } };
@@ -94,18 +131,18 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
     return result;
   }
 
-  async function act({ verb, resource, name = "" }: Access, request: IncomingMessage): Promise<KubernetesJson> {
-    if (resource === "pods") return { kind: "PodList", items: api.pods };
+  function act({ verb, resource, name = "" }: Access, { type, body, url }: Sent): KubernetesJson {
+    if (resource === "pods") return { kind: "PodList", items: api.podsFor(url) };
     if (verb === "create") {
-      const event = (await json(request)) as KubernetesJson;
+      const event = JSON.parse(body) as KubernetesJson;
       api.events.push(event);
       return event;
     }
     const object = resource === "nodes" ? api.nodes.get(name) : api.lease;
     if (object === undefined) throw refusal(404, `${resource} "${name}" not found`);
     if (verb === "get") return object;
-    if (request.headers["content-type"] !== "application/merge-patch+json") throw refusal(415, "no merge patch");
-    const patch = (await json(request)) as KubernetesJson;
+    if (type !== "application/merge-patch+json") throw refusal(415, "no merge patch");
+    const patch = JSON.parse(body) as KubernetesJson;
     const wanted = patch.metadata?.resourceVersion ?? object.metadata.resourceVersion;
     if (wanted !== object.metadata.resourceVersion) throw refusal(409, "the object has been modified");
     const times = [patch.spec?.acquireTime, patch.spec?.renewTime].filter((time) => time != null);
@@ -126,7 +163,7 @@ function mergePatch(target: KubernetesJson, patch: KubernetesJson): KubernetesJs
   return result;
 }
 
-function accessOf({ method = "", url = "" }: IncomingMessage): Access {
+function accessOf({ method, url }: Sent): Access {
   const path = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/([^/]+))?\/([^/?]+)(?:\/([^/?]+))?/.exec(url) ?? [];
   const [, group = "", namespace, resource = "", name] = path;
   const verb = VERBS[method] ?? method;

@@ -1,7 +1,5 @@
 /** The DaemonSet's program on nodes of one API server: the Lease, failures and restarts of kubelets, with the manifest's rights only. */
 import { setImmediate } from "node:timers/promises";
-import { rootCertificates } from "node:tls";
-import { createApiServer as createClient } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -19,6 +17,7 @@ vi.setConfig({ testTimeout: 50_000 });
 const LEASE_SECONDS = 60;
 /** Below the limit of a test, so that the message names what did not happen. */
 const LIMIT_MS = 40_000;
+const START_MS = Date.parse("2026-01-01T00:00:00Z");
 const FILES = { config: "/config.yaml", binDir: "/bin" };
 const FLAGS: KubeletNeed = {
   kind: "flags",
@@ -29,6 +28,8 @@ const RESTART: KubeletNeed = { kind: "restart", because: "configuration" };
 const RESTART_FOR_FLAGS: KubeletNeed = { kind: "restart", because: "flags" };
 const NOTHING: KubeletNeed = { kind: "nothing" };
 const RESTORES = "a removes its flags";
+/** Before the second try of a failed node. */
+const PAUSE_SECONDS = 1_800;
 const DONE: InstallResult = { ok: true, flags: FILES };
 const BROKEN: InstallResult = { ok: false, reason: "the configuration has errors: log.level" };
 
@@ -55,17 +56,15 @@ interface TestPod {
   readonly ended: Promise<void>;
 }
 
-beforeEach(async () => {
+beforeEach(() => {
   api = createApiServer();
   nowSeconds = 0;
   steps = [];
   for (const name of ["a", "b", "c"]) api.addNode(name);
-  await api.start(0);
 });
 
-afterEach(async () => {
+afterEach(() => {
   for (const pod of pods.splice(0)) pod.kill();
-  await api.stop();
 });
 
 interface PodSetup {
@@ -77,18 +76,17 @@ interface PodSetup {
   readonly token?: string;
   readonly mayRestart?: boolean;
   readonly removes?: boolean;
+  readonly revision?: string;
   readonly program?: Partial<NodeProgram>;
 }
 
 function startPod(node: string, setup: PodSetup = {}): TestPod {
-  const { token = "token" } = setup;
-  const access = { url: new URL(api.url()), caCertificate: rootCertificates[0] as string, token: () => token };
   const ending = new AbortController();
   let isKilled = false;
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const time = { nowSeconds: () => nowSeconds, wallMs: () => 1_767_225_600_000 + nowSeconds * 1_000 };
-  const cluster = createCluster(createClient(access), {
+  const time = { nowSeconds: () => nowSeconds, wallMs };
+  const cluster = createCluster(api.client(setup.token ?? "token"), {
     ...{ node, pod: `pod-${node}`, namespace: "ocir-broker" },
     ...time,
     deadline: () => AbortSignal.timeout(20_000),
@@ -104,12 +102,12 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   const program: NodeProgram = {
     version: "1.2.3",
     isDisabled: () => pod.isDisabled,
-    installed: async () => (setup.isInstalled === true ? FILES : undefined),
+    installed: async () => (setup.isInstalled === true ? { files: FILES, need: pod.need ?? need } : undefined),
     async install() {
       step("begins");
       const result = await pod.result();
       step("ends");
-      return result;
+      return result.ok ? { ...result, kubelet: pod.need ?? need } : result;
     },
     isThere: () => !steps.includes(`${node} removes everything`),
     async remove() {
@@ -117,6 +115,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
       return { ok: true, left: [] };
     },
     need: async () => pod.need ?? need,
+    left: async () => ({ version: "1.2.3", text: "version 1.2.3 is installed, and no flags were added" }),
     async addFlags() {
       step("adds its flags");
       return { ok: true };
@@ -125,16 +124,18 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
       step("removes its flags");
       return { ok: true };
     },
-    hasAddedFlags: async () => true,
+    hasAddedFlags: async () => !steps.includes(RESTORES),
     async restartKubelet() {
-      step(`restarts, ${api.nodes.get(node).spec.unschedulable ? "cordoned" : "in use"}`);
+      // Nobody could uncordon it if its kubelet did not start.
+      step(`restarts${api.nodes.get(node).spec.unschedulable ? ", cordoned" : ""}`);
       need = NOTHING;
       api.beat(node);
     },
     ...setup.program,
   };
   const showFailed = (isFailed: boolean) => step(`shows ${isFailed ? "a failure" : "success"}`);
-  const restart = { cluster, program, waitSeconds: LEASE_SECONDS / 3, say, pause, showFailed, ...time };
+  const limits = { idleSeconds: LEASE_SECONDS / 5, readySeconds: LEASE_SECONDS / 3 };
+  const restart = { cluster, program, ...limits, say, pause, showFailed, ...time };
   const pod: TestPod = {
     said,
     isReady: false,
@@ -151,12 +152,14 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ended: Promise.resolve(),
   };
   const ended = rollOut({
-    ...{ node, leaseSeconds: LEASE_SECONDS, cluster, lease, ending: ending.signal, pause, say, ...time },
+    ...{ node, leaseSeconds: LEASE_SECONDS, ...limits, cluster, lease, ending: ending.signal, pause, say, ...time },
+    revision: setup.revision ?? "1",
+    restart: (plan, tries) => restartKubelet(plan, tries, restart),
     program,
     work: (setup.removes === true ? createRemoveWork : createInstallWork)({
       program,
       say,
-      restart: setup.mayRestart === true ? (plan) => restartKubelet(plan, restart) : undefined,
+      mayRestart: setup.mayRestart === true,
     }),
     setReady(ready) {
       pod.isReady = ready;
@@ -175,6 +178,15 @@ async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
+const wallMs = () => START_MS + nowSeconds * 1_000;
+const starting = (name: string, status: object = {}) => ({
+  metadata: { namespace: "default", name },
+  status: {
+    startTime: new Date(wallMs()).toISOString(),
+    conditions: [{ type: "PodReadyToStartContainers", status: "True" }],
+    ...status,
+  },
+});
 const says = (pod: TestPod, text: string) => until(() => pod.said.some((line) => line.includes(text)));
 const labelOf = (node: string) => api.nodes.get(node).metadata.labels?.["ocir-broker/state"];
 const annotationsOf = (node: string) => api.nodes.get(node).metadata.annotations;
@@ -253,7 +265,7 @@ describe("a rollout", () => {
     let a: TestPod;
     beforeEach(async () => {
       a = startPod("a", { result: () => BROKEN });
-      await says(a, "ERROR: the configuration has errors: log.level. The rollout stops here");
+      await says(a, "ERROR: the configuration has errors: log.level. On the node, version 1.2.3 is installed");
       await until(() => api.events.length > 0);
     });
 
@@ -264,7 +276,7 @@ describe("a rollout", () => {
         ...{ metadata: { namespace: "default" }, type: "Warning", reason: "OcirBrokerFailed" },
         involvedObject: { kind: "Node", name: "a", uid: "uid-a" },
         message: expect.stringMatching(
-          /^the configuration has errors: log\.level\. .*Fix the reason, then delete the pod/,
+          /^the configuration has errors: log\.level\. .*The next try is at .* annotate node a ocir-broker\/retry=now; .* kubectl cordon a$/,
         ),
       });
       const b = startPod("b");
@@ -295,12 +307,40 @@ describe("a rollout", () => {
       // Read in each round, between the check for the deletion and the retry.
       Object.defineProperty(a, "isDisabled", {
         get() {
-          if (nowSeconds >= LEASE_SECONDS / 3) void a.terminate();
+          if (nowSeconds >= PAUSE_SECONDS) void a.terminate();
           return false;
         },
       });
       await a.ended;
       expect([steps, api.lease.spec.holderIdentity]).toEqual([["a begins", "a ends"], "a"]);
+    });
+
+    const tries = () => steps.filter((step) => step === "a begins").length;
+    const twoHours = async () => {
+      const fromSeconds = nowSeconds;
+      await until(() => nowSeconds > fromSeconds + 7_200);
+    };
+
+    it("tries again once, and then only if an annotation asks for it, whatever happens to its pod", async () => {
+      const first = nowSeconds;
+      await until(() => tries() === 2);
+      expect(nowSeconds - first).toBeGreaterThanOrEqual(PAUSE_SECONDS - LEASE_SECONDS);
+      await until(() => api.events.length === 2);
+      expect(api.events[1].message).not.toContain("next try");
+      await a.terminate();
+      const next = startPod("a");
+      await twoHours();
+      expect([tries(), labelOf("a"), next.isReady, api.lease.spec.holderIdentity]).toEqual([2, "failed", false, "a"]);
+      annotationsOf("a")["ocir-broker/retry"] = "now";
+      await next.ended;
+      expect([tries(), labelOf("a"), annotationsOf("a")]).toEqual([3, "installed", {}]);
+    });
+
+    it("until the chart is changed", async () => {
+      await until(() => tries() === 2);
+      await a.terminate();
+      await startPod("a", { revision: "2" }).ended;
+      expect([tries(), labelOf("a")]).toEqual([3, "installed"]);
     });
 
     it("but not when the version that an earlier pod completed is installed again", async () => {
@@ -357,14 +397,13 @@ describe("a rollout", () => {
   it("finishes a started installation while the API server is unreachable, and starts none", async () => {
     const a: TestPod = startPod("a", {
       async result() {
-        await api.stop();
+        api.isUp = false;
         return DONE;
       },
     });
-    const port = new URL(api.url()).port;
     await says(a, "waiting: the API server does not respond: ");
     expect(steps).toEqual(["a begins", "a ends"]);
-    await api.start(Number(port));
+    api.isUp = true;
     await a.ended;
     expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
   });
@@ -388,38 +427,59 @@ describe("a restart of the kubelet", () => {
   });
 
   it("cordons, waits for starting pods but not for those that cannot start, and uncordons when the node is Ready", async () => {
-    const waiting = (reason: string) => ({
-      metadata: { namespace: "default", name: reason },
-      status: { containerStatuses: [{ state: { waiting: { reason } } }] },
-    });
+    const waiting = (reason: string) => starting(reason, { containerStatuses: [{ state: { waiting: { reason } } }] });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
     const pod = startPod("a", { need: FLAGS, mayRestart: true });
     await says(pod, "cordoned: the kubelet is restarted once no pod of this node is starting");
     expect(steps).toEqual(["a begins", "a ends"]);
-    api.pods = ["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting);
+    expect(api.nodes.get("a").spec.unschedulable).toBe(true);
+    api.pods = [
+      ...["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting),
+      starting("for-a-volume", { conditions: [{ type: "PodReadyToStartContainers", status: "False" }] }),
+      starting("on-an-old-node", { conditions: [] }),
+      starting("for-half-an-hour", { startTime: new Date(wallMs() - 1_800_000).toISOString() }),
+    ];
     await pod.ended;
-    expect(steps.slice(2)).toEqual([
-      "a shows a failure",
-      "a adds its flags",
-      "a restarts, cordoned",
-      "a shows success",
-    ]);
+    expect(steps.slice(2)).toEqual(["a shows a failure", "a adds its flags", "a restarts", "a shows success"]);
     expect(api.nodes.get("a").spec).toEqual({});
     expect([labelOf("a"), versionOf("a")]).toEqual(["installed", "1.2.3"]);
   });
 
-  it("yields to other nodes while pods keep starting", async () => {
-    api.pods = [{ metadata: { name: "p" }, status: {} }];
+  it("yields to other nodes while pods keep starting: after three tries, until these pods are gone", async () => {
+    api.pods = [starting("p")];
     const a = startPod("a", { need: RESTART, mayRestart: true });
-    await says(a, "other nodes go first");
+    await until(() => api.events.length === 1);
+    expect(api.events[0].message).toMatch(
+      /^The kubelet was not restarted, because pods kept starting \(default\/p\): /,
+    );
     await startPod("b").ended;
-    expect([api.nodes.get("a").spec, steps.includes("a restarts, cordoned")]).toEqual([{}, false]);
+    expect([api.nodes.get("a").spec, labelOf("a"), a.isReady]).toEqual([{}, "needs-restart", false]);
+    for (const [number, pauseSeconds] of [
+      [2, 1_800],
+      [3, 3_600],
+    ] as const) {
+      const endedSeconds = nowSeconds;
+      // A pod that is older than half an hour is not starting.
+      api.pods = [starting("p", { startTime: new Date(wallMs() + pauseSeconds * 1_000).toISOString() })];
+      await until(() => api.events.length === number);
+      expect(nowSeconds - endedSeconds).toBeGreaterThanOrEqual(pauseSeconds - 10);
+    }
+    await until(() =>
+      annotationsOf("a")["ocir-broker/reason"]?.includes("not before these pods are gone, or 2026-01-02T"),
+    );
+    const thirdSeconds = nowSeconds;
+    await until(() => nowSeconds > thirdSeconds + 7_200);
+    expect([api.events.length, steps.includes("a restarts")]).toEqual([3, false]);
+    api.pods = [];
+    await a.ended;
+    expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
   });
 
   const goesAway = async () => {
     steps.push("a restarts");
     api.beat("a", false);
   };
+  const [ADDS, RESTARTS] = ["a adds its flags", "a restarts"];
   const failsToStart = async () => {
     steps.push("a restarts");
     throw new Error("exit status 1");
@@ -436,60 +496,85 @@ describe("a restart of the kubelet", () => {
     return () => (calls++ === 0 ? Promise.resolve(FLAGS) : answer());
   };
   it.each([
-    ["has a file that cannot be changed", FLAGS, { addFlags: cannotBeChanged }, "a ends", "EROFS", undefined],
-    ["cannot be examined", FLAGS, { need: later(failsToStart) }, RESTORES, "does not use", undefined],
-    ["does not come back", FLAGS, { restartKubelet: goesAway }, RESTORES, "; it stays cordoned", true],
-    ["sends no heartbeat", FLAGS, { restartKubelet: sendsNoHeartbeat }, RESTORES, "not Ready", true],
+    ["has a file that cannot be changed", FLAGS, { addFlags: cannotBeChanged }, [], "EROFS"],
+    [
+      "cannot be examined",
+      FLAGS,
+      { need: later(() => Promise.reject(new Error("no status"))) },
+      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      "does not use",
+    ],
+    [
+      "does not come back",
+      FLAGS,
+      { restartKubelet: goesAway },
+      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      "then, the node did not report",
+    ],
+    [
+      "sends no heartbeat",
+      FLAGS,
+      { restartKubelet: sendsNoHeartbeat },
+      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      "within 20 s",
+    ],
     [
       "sends no heartbeat after the restart, but one shortly before",
       FLAGS,
       { addFlags: beatsMeanwhile, restartKubelet: sendsNoHeartbeat, need: later(async () => NOTHING) },
-      RESTORES,
-      "not Ready",
-      true,
+      [RESTARTS, RESTORES, RESTARTS],
+      "within 20 s",
     ],
-    ["does not start", RESTART, { restartKubelet: failsToStart }, "a restarts", "; it stays cordoned", true],
+    [
+      "does not start",
+      RESTART,
+      { restartKubelet: failsToStart },
+      [RESTARTS],
+      "systemctl could not restart the kubelet: ",
+    ],
     [
       "does not start with an earlier pod's flags",
       RESTART_FOR_FLAGS,
       { restartKubelet: failsToStart },
-      RESTORES,
-      "are removed",
-      true,
+      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      "are removed; then, systemctl could not restart",
     ],
-    ["ignores the flags", FLAGS, { need: later(async () => FLAGS) }, RESTORES, "does not use", undefined],
-  ] as const)("reverts its flags and fails when the kubelet %s", async (_, need, program, step, reason, cordoned) => {
-    const pod = startPod("a", { need, mayRestart: true, program });
-    await until(() => api.events.length > 0);
-    expect(pod.said.join("\n")).toContain("ERROR: ");
-    expect(steps).toContain(step);
-    expect(steps).not.toContain("a shows success");
-    expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
-    expect(api.nodes.get("a").spec.unschedulable).toBe(cordoned);
-    // The command excludes the node.
-    const command = cordoned ? "kubectl annotate node a ocir-broker/cordoned-" : "kubectl cordon a";
-    expect([pod.said.join("\n"), api.events[0].message]).toEqual(Array(2).fill(expect.stringContaining(command)));
-    if (cordoned) delete annotationsOf("a")["ocir-broker/cordoned"];
-    else api.cordon("a", true);
-    await startPod("b").ended;
-  });
+    [
+      "ignores the flags",
+      FLAGS,
+      { need: later(async () => FLAGS) },
+      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      "has started without them",
+    ],
+  ] as const)(
+    "fails when the kubelet %s, and reverts the flags that it has added",
+    async (_, need, program, expected, reason) => {
+      const pod = startPod("a", { need, mayRestart: true, program });
+      await until(() => api.events.length > 0);
+      expect(pod.said.join("\n")).toContain("ERROR: ");
+      expect(steps.slice(3)).toEqual(expected);
+      expect(annotationsOf("a")["ocir-broker/reason"]).toContain(reason);
+      expect([api.nodes.get("a").spec, labelOf("a")]).toEqual([{}, "failed"]);
+      api.cordon("a", true);
+      await startPod("b").ended;
+    },
+  );
 
   it("reverts its flags and restarts the kubelet again while the API server is unreachable", async () => {
-    const port = new URL(api.url()).port;
     let restarts = 0;
     const pod = startPod("a", {
       need: FLAGS,
       mayRestart: true,
       program: {
         async addFlags() {
-          await api.stop();
+          api.isUp = false;
           return { ok: true };
         },
         async restartKubelet() {
           restarts += 1;
           steps.push("a restarts");
           if (restarts === 1) throw new Error("exit status 1");
-          await api.start(Number(port));
+          api.isUp = true;
           api.beat("a");
         },
       },
@@ -500,7 +585,7 @@ describe("a restart of the kubelet", () => {
   });
 
   it("uncordons a node that an earlier pod cordoned", async () => {
-    api.pods = [{ metadata: { name: "p" }, status: {} }];
+    api.pods = [starting("p")];
     const killed = startPod("a", { need: RESTART, mayRestart: true });
     await says(killed, "cordoned: ");
     killed.kill();
@@ -509,9 +594,43 @@ describe("a restart of the kubelet", () => {
     expect(api.nodes.get("a").spec).toEqual({});
   });
 
+  it("continues the wait of a killed pod, and counts it once", async () => {
+    api.pods = [starting("p")];
+    const killed = startPod("a", { need: RESTART, mayRestart: true });
+    await says(killed, "cordoned: ");
+    const began = annotationsOf("a")["ocir-broker/tries"];
+    killed.kill();
+    const next = startPod("a", { need: RESTART, mayRestart: true, isInstalled: true });
+    await says(next, "holds the Lease");
+    expect(annotationsOf("a")["ocir-broker/tries"]).toBe(began);
+    api.pods = [];
+    await next.ended;
+    expect([next.said.join(), JSON.parse(annotationsOf("a")["ocir-broker/tries"])]).toEqual([
+      expect.not.stringContaining(" cordoned: "),
+      { restarts: [expect.any(String)] },
+    ]);
+  });
+
+  it("happens four times a day at most without a person", async () => {
+    api.nodes.get("a").metadata.annotations = {
+      "ocir-broker/tries": JSON.stringify({
+        restarts: [3, 2, 1].map((hours) => new Date(wallMs() - hours * 3_600_000)),
+      }),
+    };
+    const pod = startPod("a", { need: RESTART, mayRestart: true, isInstalled: true });
+    await until(() => labelOf("a") === "needs-restart");
+    expect([annotationsOf("a")["ocir-broker/reason"], steps]).toEqual([
+      expect.stringContaining("its kubelet was restarted often: the next restart is not before 2026-01-01T21:00Z"),
+      [],
+    ]);
+    annotationsOf("a")["ocir-broker/retry"] = "now";
+    await pod.ended;
+    expect(steps).toContain("a restarts");
+  });
+
   it("happens on a node that an earlier pod has installed without it", async () => {
     await startPod("a", { need: RESTART, isInstalled: true, mayRestart: true }).ended;
-    expect(steps).toEqual(["a shows a failure", "a restarts, cordoned", "a shows success"]);
+    expect(steps).toEqual(["a shows a failure", "a restarts", "a shows success"]);
   });
 });
 
@@ -550,7 +669,7 @@ describe("a removal", () => {
     [
       "restarts the kubelet without its flags before it restores the node",
       { mayRestart: true },
-      ["a shows a failure", "a removes its flags", "a restarts, cordoned", "a shows success", "a removes everything"],
+      ["a shows a failure", "a removes its flags", "a restarts", "a shows success", "a removes everything"],
     ],
     ["includes a node that is switched off", { isDisabled: true }, ["a removes everything"]],
   ])("%s", async (_, setup, expected) => {
@@ -559,6 +678,16 @@ describe("a removal", () => {
     expect(steps).toEqual(expected);
     expect([api.nodes.get("a").metadata.labels, annotationsOf("a"), api.nodes.get("a").spec]).toEqual([{}, {}, {}]);
     expect([pod.isReady, api.lease.spec]).toEqual([true, {}]);
+  });
+
+  it("removes nothing after its restart of the kubelet has failed", async () => {
+    const pod = startPod("a", {
+      mayRestart: true,
+      removes: true,
+      program: { restartKubelet: () => Promise.reject(new Error()) },
+    });
+    await until(() => api.events.length > 0);
+    expect([steps, labelOf("a"), pod.isReady]).toEqual([["a shows a failure", RESTORES], "failed", false]);
   });
 
   it("names the files that stay, and stops at a failure", async () => {
@@ -583,6 +712,7 @@ describe("parseSettings", () => {
     NODE: "a",
     POD: "p",
     NAMESPACE: "n",
+    REVISION: "5d4f",
     IMAGE: "/i",
     LEASE_SECONDS: "900",
     KUBELET_RESTART: "never",

@@ -100,12 +100,16 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
     const ours = ["/usr/libexec/ocir-broker", PLUGIN, CONFIG];
     expect((await oke.root.exec("ls", ["-d", ...ours])).stdout).toBe("");
     await until("the Event is there", async () => cluster.api.events.length > 0);
-    expect(cluster.api.events[0].message).toMatch(/^the configuration has errors: .*log\.level/);
+    expect(cluster.api.events[0].message).toMatch(
+      /^the configuration has errors: .*log\.level.*\. On the node, ocir-broker is not installed\. The rollout has stopped/,
+    );
     // A deleted pod keeps the Lease of its failed node.
     expect([await pod.isReady(), await pod.terminate()]).toEqual([false, 0]);
     expect(cluster.api.lease.spec.holderIdentity).toBe("node-a");
     oke.root.write(BROKER_CONFIG, "log: {level: info}\n");
     await cluster.start();
+    await cluster.said("failed: the next try is at ");
+    cluster.askForRetry();
     await untilState("needs-flags");
     await expectInstalled();
   });
@@ -121,6 +125,7 @@ describeUnless(canBootSystemd() ?? (lackOf("runc", "skopeo", "openssl") || undef
       } finally {
         await oke.root.run("rm", ["/usr/sbin/systemctl"]);
       }
+      cluster.askForRetry();
       await untilState("needs-flags");
       await expectInstalled();
     });

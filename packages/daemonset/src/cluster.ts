@@ -27,6 +27,9 @@ interface PodList {
 interface PodObject {
   readonly metadata: { readonly namespace: string; readonly name: string };
   readonly status?: {
+    /** Set by this node's kubelet. */
+    readonly startTime?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
   };
@@ -43,7 +46,16 @@ const CANNOT_START = [
   ...["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"],
   ...["CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff"],
 ];
+/** A pod that has not started after this time may never do so. */
+const LONGEST_START_MS = 1_800_000;
 const LEASE = "ocir-broker";
+
+/** A pod of this node that has not started yet. */
+export interface PendingPod {
+  readonly name: string;
+  /** Its kubelet may be pulling its images. */
+  readonly isStarting: boolean;
+}
 
 export type Cluster = ReturnType<typeof createCluster>;
 
@@ -67,11 +79,14 @@ export function createCluster(api: ApiServer, options: ClusterOptions) {
     async patchNode(body: object): Promise<void> {
       await api.send({ method: "PATCH", path, body, signal: deadline() });
     },
-    /** Names of this node's other pods that have not started yet: the kubelet may be pulling their images. */
-    async startingPods(): Promise<string[]> {
+    async pendingPods(): Promise<PendingPod[]> {
       const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
       const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as PodList;
-      return items.filter(isStarting).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+      const nowMs = options.wallMs();
+      return items.map((pod) => ({
+        name: `${pod.metadata.namespace}/${pod.metadata.name}`,
+        isStarting: isStarting(pod, nowMs),
+      }));
     },
     /** Reports an Event of the type Warning about the Node; `reason` is one word in camel case. */
     async warn(reason: string, message: string): Promise<void> {
@@ -92,8 +107,14 @@ export function createCluster(api: ApiServer, options: ClusterOptions) {
   };
 }
 
-/** A pod whose image cannot be pulled may be one that waits for ocir-broker, and one that cannot start may stay so for ever. */
-function isStarting({ status }: PodObject): boolean {
+/**
+ * A pod without a sandbox may wait for a volume or a network for ever. One whose image cannot be pulled may be waiting for ocir-broker,
+ * and one that cannot start may stay so.
+ */
+function isStarting({ status }: PodObject, nowMs: number): boolean {
+  const { startTime = "", conditions = [] } = status ?? {};
+  const hasSandbox = conditions.some(({ type, status: is }) => type === "PodReadyToStartContainers" && is === "True");
+  if (!hasSandbox || !(Math.abs(nowMs - Date.parse(startTime)) < LONGEST_START_MS)) return false;
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   return !containers.some(({ state }) => CANNOT_START.includes(state?.waiting?.reason ?? ""));
 }

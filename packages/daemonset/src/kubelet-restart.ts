@@ -1,25 +1,30 @@
 /**
- * Restarts the node's kubelet, with or without our flags: cordon, wait until no pod is starting, change the flags, restart, wait until
- * the node is Ready, uncordon. If the node does not become Ready, flags that were added are removed again.
+ * Restarts the node's kubelet, with or without our flags: cordon, wait until no pod is starting, uncordon, change the flags, restart,
+ * wait until the node is Ready. If it does not become Ready, flags that were added are removed again. Each step is on the Node before it
+ * begins. The node is not cordoned after the wait: nobody could uncordon it if its kubelet did not start.
  */
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import type { Cluster, NodeObject } from "./cluster.ts";
+import { isNear, type Tries, withoutRestarts, withTry, withWait } from "./decision/tries.ts";
 import type { Outcome } from "./node-command.ts";
 import type { NodeProgram } from "./node-program.ts";
-import { cordonPatch } from "./node-state.ts";
+import { cordonPatch, isCordonedByUs, isReady, readyCondition } from "./node-state.ts";
 
 export type RestartResult =
-  | { readonly kind: "restarted" }
-  /** Pods kept starting; nothing was changed. */
-  | { readonly kind: "busy" }
-  | { readonly kind: "failed"; readonly reason: string; readonly staysCordoned: boolean };
+  | { readonly kind: "restarted"; readonly tries: Tries }
+  /** Pods kept starting; nothing was changed, and the node is still cordoned. */
+  | { readonly kind: "busy"; readonly pods: readonly string[]; readonly tries: Tries }
+  | { readonly kind: "failed"; readonly reason: string; readonly tries: Tries };
 
 export interface RestartOptions {
   readonly cluster: Cluster;
   readonly program: Pick<NodeProgram, "addFlags" | "removeFlags" | "need" | "restartKubelet">;
-  /** Limit of each of the waits. */
-  readonly waitSeconds: number;
+  /** Limit of the wait with a cordoned node. */
+  readonly idleSeconds: number;
+  /** Limit of each wait for the node. */
+  readonly readySeconds: number;
   nowSeconds(): number;
+  wallMs(): number;
   /** Shows a failure in the node's metrics. Called before the restart, so that a retry does not hide the failure before it. */
   showFailed(isFailed: boolean): void;
   /** Waits a little and renews the Lease. */
@@ -35,32 +40,46 @@ export interface RestartPlan {
 }
 
 type Heartbeat = string | undefined;
+/** `silent`: it has started, and the API server shows no new heartbeat. */
+type Restarted = "ready" | "silent" | "stopped";
 
-export async function restartKubelet(plan: RestartPlan, options: RestartOptions): Promise<RestartResult> {
-  const { cluster, say } = options;
-  await cluster.patchNode(cordonPatch(true));
-  say("cordoned: the kubelet is restarted once no pod of this node is starting");
-  if (!(await within(options, async () => (await cluster.startingPods()).length === 0))) {
-    await cluster.patchNode(cordonPatch(false));
-    return { kind: "busy" };
-  }
+export async function restartKubelet(plan: RestartPlan, known: Tries, options: RestartOptions): Promise<RestartResult> {
+  const { cluster, idleSeconds } = options;
+  const waiting = await cordon(known, options);
+  const beganMs = waiting.waits.at(-1) ?? 0;
+  let pods: readonly string[] = [];
+  const isIdle = async () => {
+    pods = (await cluster.pendingPods()).flatMap(({ name, isStarting }) => (isStarting ? name : []));
+    return pods.length === 0;
+  };
+  const leftSeconds = idleSeconds - (options.wallMs() - beganMs) / 1_000;
+  if (!(await within(leftSeconds, isIdle, options))) return { kind: "busy", pods, tries: waiting };
+  const tries = withTry(waiting, options.wallMs());
   // Before the change: after it, no failure of the API server may prevent the restoration.
   const before = heartbeatOf(await cluster.readNode());
+  await cluster.patchNode(cordonPatch(false, tries));
   options.showFailed(true);
   const changed = await changeFlags(plan, options);
   if (changed !== undefined && !changed.ok) {
-    await cluster.patchNode(cordonPatch(false));
     const reason = `the kubelet's flags cannot be ${plan.flags === "add" ? "added" : "removed"}: ${changed.reason}`;
-    return { kind: "failed", reason, staysCordoned: false };
+    return { kind: "failed", reason, tries: withoutRestarts(tries, 2) };
   }
-  const isBack = await restartAndWatch(before, options);
-  if (isBack && (await isAsPlanned(plan, options))) {
-    options.showFailed(false);
-    await cluster.patchNode(cordonPatch(false));
-    say("the kubelet has restarted and the node is Ready: uncordoned");
-    return { kind: "restarted" };
-  }
-  return giveBack(plan, isBack, before, options);
+  const kubelet = await restartAndWatch(before, options);
+  if (kubelet !== "ready" || !(await isAsPlanned(plan, options)))
+    return giveBack({ plan, kubelet, before, tries }, options);
+  options.showFailed(false);
+  options.say("the kubelet has restarted and the node is Ready");
+  return { kind: "restarted", tries: withoutRestarts(tries, 1) };
+}
+
+/** Continues the wait of an earlier pod. */
+async function cordon(tries: Tries, { cluster, idleSeconds, wallMs, say }: RestartOptions): Promise<Tries> {
+  const isWaiting = isNear(tries.waits.at(-1), wallMs(), idleSeconds * 1_000);
+  if (isWaiting && isCordonedByUs(await cluster.readNode())) return tries;
+  const waiting = withWait(tries, wallMs());
+  await cluster.patchNode(cordonPatch(true, waiting));
+  say("cordoned: the kubelet is restarted once no pod of this node is starting");
+  return waiting;
 }
 
 async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOptions): Promise<Outcome | undefined> {
@@ -70,68 +89,73 @@ async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOp
 
 function isAsPlanned({ files }: RestartPlan, { program }: RestartOptions): Promise<boolean> {
   if (files === undefined) return Promise.resolve(true);
-  return program.need(files).then(
-    ({ kind }) => kind === "nothing",
+  return program.need().then(
+    (need) => need.kind === "nothing",
     () => false,
   );
 }
 
-/** Removes the flags that this program has added, so that the kubelet works as before. */
-async function giveBack(
-  plan: RestartPlan,
-  isBack: boolean,
-  before: Heartbeat,
-  options: RestartOptions,
-): Promise<RestartResult> {
-  const removed = plan.flags === "add" ? await options.program.removeFlags() : undefined;
-  const isReady = removed === undefined ? isBack : await restartAndWatch(before, options);
-  if (isReady) await options.cluster.patchNode(cordonPatch(false));
-  const what = isBack
-    ? "the kubelet has restarted, but does not use ocir-broker"
-    : `the node was not Ready ${options.waitSeconds} s after the restart of its kubelet`;
-  const reason = `${what}${flagsAfter(removed)}${isReady ? "" : "; it stays cordoned"}: journalctl -u kubelet`;
-  return { kind: "failed", reason, staysCordoned: !isReady };
+interface FailedRestart {
+  readonly plan: RestartPlan;
+  readonly kubelet: Restarted;
+  readonly before: Heartbeat;
+  readonly tries: Tries;
 }
 
-function flagsAfter(removed: Outcome | undefined): string {
-  if (removed === undefined) return "";
-  return removed.ok
-    ? "; the flags that were added are removed"
-    : `; the flags that were added cannot be removed (${removed.reason})`;
+/** Removes the flags that this program has added, so that the kubelet works as before. */
+async function giveBack(
+  { plan, kubelet, before, tries }: FailedRestart,
+  options: RestartOptions,
+): Promise<RestartResult> {
+  const failed = (after: string, unused: number) => {
+    const reason = `${textOf(kubelet, options)}${after}: journalctl -u kubelet`;
+    return { kind: "failed", reason, tries: withoutRestarts(tries, unused) } as const;
+  };
+  // Flags that have worked stay: without them the kubelet would not use ocir-broker at all.
+  if (plan.flags !== "add") return failed("", 1);
+  const removed = await options.program.removeFlags();
+  if (!removed.ok) return failed(`; the flags that were added cannot be removed (${removed.reason})`, 1);
+  const again = await restartAndWatch(before, options);
+  const restored = again === "ready" ? "its kubelet has started without them" : textOf(again, options);
+  return failed(`; the flags that were added are removed; then, ${restored}`, 0);
+}
+
+function textOf(kubelet: Restarted, { readySeconds }: RestartOptions): string {
+  if (kubelet === "stopped") return "systemctl could not restart the kubelet";
+  return kubelet === "ready"
+    ? "the kubelet has restarted, but does not use ocir-broker"
+    : `the node did not report itself as Ready within ${readySeconds} s after the restart of its kubelet`;
 }
 
 /** @param known an earlier heartbeat, in case the API server does not respond. */
-async function restartAndWatch(known: Heartbeat, options: RestartOptions): Promise<boolean> {
+async function restartAndWatch(known: Heartbeat, options: RestartOptions): Promise<Restarted> {
   const { cluster, program } = options;
   // The kubelet before the restart may have sent another one meanwhile.
   const before = await cluster.readNode().then(heartbeatOf, () => known);
   try {
     await program.restartKubelet();
   } catch {
-    return false;
+    return "stopped";
   }
-  return within(options, async () => {
+  let isUnseen = false;
+  const isBack = async () => {
+    isUnseen = true;
     const node = await cluster.readNode();
+    isUnseen = false;
     return isReady(node) && heartbeatOf(node) !== before;
-  });
+  };
+  // An API server that does not respond is not the kubelet's failure: what the kubelet has read decides.
+  return (await within(options.readySeconds, isBack, options)) || isUnseen ? "ready" : "silent";
 }
 
 /** A request may fail meanwhile, for example while the kubelet of a control plane's node restarts. */
-async function within(options: RestartOptions, isSo: () => Promise<boolean>): Promise<boolean> {
-  const endSeconds = options.nowSeconds() + options.waitSeconds;
+async function within(seconds: number, isSo: () => Promise<boolean>, options: RestartOptions): Promise<boolean> {
+  const endSeconds = options.nowSeconds() + seconds;
   for (;;) {
     if (await isSo().catch(() => false)) return true;
     if (options.nowSeconds() >= endSeconds) return false;
     await options.pause();
   }
-}
-
-function readyCondition(node: NodeObject) {
-  return node.status?.conditions?.find(({ type }) => type === "Ready");
-}
-
-function isReady(node: NodeObject): boolean {
-  return readyCondition(node)?.status === "True";
 }
 
 /** A kubelet sends a heartbeat when it has started. Only compared for equality, because the clocks may differ. */

@@ -11,7 +11,7 @@ import { createLease } from "@ocir-broker/kubernetes/lease";
 import { logLine } from "@ocir-broker/kubernetes/log-line";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
-import { type RestartPlan, restartKubelet } from "./kubelet-restart.ts";
+import { restartKubelet } from "./kubelet-restart.ts";
 import { createNodeProgram } from "./node-program.ts";
 import { createInstallWork, createRemoveWork } from "./node-work.ts";
 import { rollOut } from "./rollout.ts";
@@ -41,12 +41,15 @@ async function main(settings: Settings): Promise<void> {
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
   const cluster = createCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
   const lease = createLease({ requests: cluster, identity: node, leaseSeconds, nowSeconds, wallMs, say });
+  const idleSeconds = leaseSeconds / 5;
   const program = createNodeProgram({ ...settings, say });
   const restart = {
     cluster,
     program,
-    waitSeconds: leaseSeconds / 3,
+    idleSeconds,
+    readySeconds: leaseSeconds / 3,
     nowSeconds,
+    wallMs,
     say,
     showFailed: createFailureMetric("/run"),
     async pause() {
@@ -56,17 +59,17 @@ async function main(settings: Settings): Promise<void> {
       await lease.take().catch(() => undefined);
     },
   };
-  const mayRestart = settings.kubeletRestart === "whenIdle";
-  const work = { program, say, restart: mayRestart ? (plan: RestartPlan) => restartKubelet(plan, restart) : undefined };
+  const work = { program, say, mayRestart: settings.kubeletRestart === "whenIdle" };
   await rollOut({
-    node,
-    leaseSeconds,
+    ...{ node, revision: settings.revision, leaseSeconds, idleSeconds },
     cluster,
     lease,
     program,
     work: settings.mode === "install" ? createInstallWork(work) : createRemoveWork(work),
     ending: ending.signal,
+    restart: (plan, tries) => restartKubelet(plan, tries, restart),
     nowSeconds,
+    wallMs,
     pause,
     setReady: (ready) =>
       ready ? writeFileSync(`${image}/status/ready`, "") : rmSync(`${image}/status/ready`, { force: true }),

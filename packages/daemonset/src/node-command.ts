@@ -12,7 +12,7 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The part of a result that a rollout uses. */
-export type Outcome = Pick<NodeResult, "flags" | "left"> &
+export type Outcome = Pick<NodeResult, "flags" | "kubelet" | "left"> &
   (
     | { readonly ok: true }
     | {

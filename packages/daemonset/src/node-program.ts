@@ -2,13 +2,10 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
-import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
-import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
-import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
+import type { KubeletFiles, KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
 import { type CommandResult, type Outcome, runNodeCommand } from "./node-command.ts";
 
 const run = promisify(execFile);
@@ -18,6 +15,17 @@ const RELOAD_MS = 60_000;
 const RESTART_MS = 120_000;
 
 export type NodeProgram = ReturnType<typeof createNodeProgram>;
+
+export interface Installed {
+  readonly files: KubeletFiles;
+  readonly need: KubeletNeed;
+}
+
+/** For people: what is on the node after a failure. */
+export interface Left {
+  readonly version: string | undefined;
+  readonly text: string;
+}
 
 interface NodeProgramOptions {
   /** Path of the image's files. */
@@ -34,7 +42,6 @@ export function createNodeProgram(options: NodeProgramOptions) {
   const { image, leaseSeconds, serviceAccounts, say } = options;
   const { folder, version } = findArchive(`${image}/ocir-broker`);
   const files = createNodeFiles("/");
-  const runProgram = createRunProgram(createSystemClock());
   // An installation and the restoration after it end while a pod that is being deleted may still run.
   const limitSeconds = Math.floor(leaseSeconds / 2);
   const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
@@ -77,33 +84,45 @@ export function createNodeProgram(options: NodeProgramOptions) {
     version,
     /** Whether an administrator has switched ocir-broker off on this node. */
     isDisabled: (): boolean => existsSync(DISABLED_FILE),
-    /** The files of the kubelet's flags if the image's version is installed and the kubelet's configuration names it. */
-    async installed(): Promise<KubeletFiles | undefined> {
+    /** Undefined unless the image's version is installed and the kubelet's configuration names it. */
+    async installed(): Promise<Installed | undefined> {
       if (!isThere()) return undefined;
-      const { ok, version: found, flags } = await readStatus();
-      const isWhole = ok && found === version && flags !== undefined && isConfigured() && isConnected(flags);
-      return isWhole ? flags : undefined;
+      const { ok, version: found, flags, kubelet } = await readStatus();
+      if (!ok || found !== version || flags === undefined || kubelet === undefined) return undefined;
+      return isConfigured() && isConnected(flags) ? { files: flags, need: kubelet } : undefined;
     },
-    /** The result has the files of the kubelet's flags. */
+    /** The result has the files of the kubelet's flags, and its need. */
     install: (): Promise<Outcome> =>
       change(["install", "--from", folder, "--connect", ...audience, ...given], imageProgram),
     /** Whether any version is installed. */
     isThere,
     remove: (): Promise<Outcome> => change(["remove"]),
-    /** Of the running kubelet. */
-    need: async (paths: KubeletFiles): Promise<KubeletNeed> =>
-      kubeletNeed(await readKubeletUse(paths, files, runProgram)),
+    /** Rejects if the status cannot be read, for example because the record is lost. */
+    async need(): Promise<KubeletNeed> {
+      const { kubelet, reason } = await readStatus();
+      if (kubelet === undefined) throw new Error(reason);
+      return kubelet;
+    },
     addFlags: ({ config, binDir }: KubeletFiles): Promise<Outcome> =>
       change(["connect", "--kubelet-config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
     removeFlags: (): Promise<Outcome> => change(["disconnect", "--kubelet-flags"]),
     /** Whether a file of the kubelet's unit has flags that were added. */
     hasAddedFlags: async (): Promise<boolean> => (await readStatus()).flagsIn !== undefined,
+    left: async (): Promise<Left> => leftIn(isThere() ? await readStatus() : undefined),
     /** Rejects if it does not start. */
     async restartKubelet(): Promise<void> {
       await run("systemctl", ["daemon-reload"], { timeout: RELOAD_MS });
       await run("systemctl", ["restart", "kubelet.service"], { timeout: RESTART_MS });
     },
   };
+}
+
+/** @param result of `node status`; undefined if the program is not there. */
+export function leftIn(result: NodeResult | undefined): Left {
+  if (result === undefined) return { version: undefined, text: "ocir-broker is not installed" };
+  if (!result.ok) return { version: undefined, text: `ocir-broker node status reports: ${result.reason}` };
+  const flags = result.flagsIn === undefined ? "no flags were added" : `its flags are in ${result.flagsIn}`;
+  return { version: result.version, text: `version ${result.version} is installed, and ${flags}` };
 }
 
 /** The unpacked archive, in a folder with the archive's name. */

@@ -1,29 +1,29 @@
 /** What a rollout does on a node: installs ocir-broker there, or removes it. */
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
-import type { KubeletFiles, KubeletNeed } from "@ocir-broker/protocol/node-result";
-import type { RestartPlan, RestartResult } from "./kubelet-restart.ts";
-import type { NodeProgram } from "./node-program.ts";
+import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
+import type { RestartPlan } from "./kubelet-restart.ts";
+import type { Outcome } from "./node-command.ts";
+import type { Installed, NodeProgram } from "./node-program.ts";
 import type { NodeState } from "./node-state.ts";
 
-type WorkResult =
-  /** Only `installed` and `removed` are complete; a person must act on the others. */
-  { readonly kind: "is"; readonly state: NodeState } | Exclude<RestartResult, { kind: "restarted" }>;
+/** The next step of the work. */
+export type Task =
+  | { readonly kind: "command"; run(): Promise<Outcome> }
+  /** `state`: the node's, while the restart has to wait; undefined leaves the label. */
+  | { readonly kind: "restart"; readonly plan: RestartPlan; readonly state: NodeState | undefined };
 
 export interface NodeWork {
   /** For people: `install version 1.2.3`. */
   readonly what: string;
   /** Whether the node's off switch excludes it. */
   readonly heedsOffSwitch: boolean;
-  /** The node's state, or undefined if there is work to do, for which the Lease is needed. Changes nothing. */
-  look(): Promise<NodeState | undefined>;
-  /** Does the work. The caller must hold the Lease. */
-  perform(): Promise<WorkResult>;
+  /** The node's state if this program has nothing to do, or the next step, for which the Lease is needed. Changes nothing. */
+  look(): Promise<NodeState | Task>;
 }
 
 interface WorkOptions {
   readonly program: NodeProgram;
-  /** Undefined if the kubelet must not be restarted. */
-  readonly restart: ((plan: RestartPlan) => Promise<RestartResult>) | undefined;
+  readonly mayRestart: boolean;
   say(text: string): void;
 }
 
@@ -35,65 +35,70 @@ const STATE_OF_NEED: Readonly<Record<KubeletNeed["kind"], NodeState>> = {
   connect: "needs-flags",
 };
 
-export function createInstallWork({ program, restart, say }: WorkOptions): NodeWork {
-  /** The kubelet's files after a finished installation; undefined if it is unknown or unfinished. */
-  let files: KubeletFiles | undefined;
+export function createInstallWork({ program, mayRestart, say }: WorkOptions): NodeWork {
+  /** Undefined if it is unknown or unfinished. */
+  let installed: Installed | undefined;
   let hasLooked = false;
   let said = "";
 
-  /** The node's state, which may change at any time, or the restart that changes it. */
-  async function examine(found: KubeletFiles): Promise<NodeState | (() => Promise<RestartResult>)> {
-    const need = await program.need(found);
-    if (restart !== undefined && (need.kind === "restart" || need.kind === "flags")) {
-      // Flags that an earlier pod has added are removed too if the kubelet does not start with them.
-      const isAdded = need.kind === "flags" || need.because === "flags";
-      return () => restart({ flags: isAdded ? "add" : "keep", files: found });
-    }
-    const advice = kubeletAdvice(need, found);
-    if (advice.join() !== said) advice.forEach(say);
-    said = advice.join();
-    return STATE_OF_NEED[need.kind];
+  async function install(): Promise<Outcome> {
+    const result = await program.install();
+    if (!result.ok) return result;
+    const { flags, kubelet } = result;
+    if (flags === undefined || kubelet === undefined) throw new Error("the installation has named no kubelet's flags");
+    installed = { files: flags, need: kubelet };
+    return result;
   }
+
+  /** Without a status, for example because the record is lost, it is installed again. */
+  const again = ({ files }: Installed): Promise<Installed | undefined> =>
+    program.need().then(
+      (need) => ({ files, need }),
+      () => undefined,
+    );
 
   return {
     what: `install version ${program.version}`,
     heedsOffSwitch: true,
     async look() {
-      if (!hasLooked) files = await program.installed();
+      if (!hasLooked) installed = await program.installed();
+      // Other changes of the node are an administrator's.
+      else if (installed !== undefined) installed = await again(installed);
       hasLooked = true;
-      const found = files && (await examine(files));
-      return typeof found === "function" ? undefined : found;
-    },
-    async perform() {
-      if (files === undefined) {
-        const result = await program.install();
-        if (!result.ok) return { kind: "failed", reason: result.reason, staysCordoned: false };
-        files = result.flags;
+      if (installed === undefined) return { kind: "command", run: install };
+      const { files, need } = installed;
+      const state = STATE_OF_NEED[need.kind];
+      if (mayRestart && (need.kind === "restart" || need.kind === "flags")) {
+        // Flags that an earlier pod has added are removed too if the kubelet does not start with them.
+        const isAdded = need.kind === "flags" || need.because === "flags";
+        return { kind: "restart", state, plan: { flags: isAdded ? "add" : "keep", files } };
       }
-      if (files === undefined) throw new Error("the installation has named no files for the kubelet's flags");
-      const found = await examine(files);
-      if (typeof found === "string") return { kind: "is", state: found };
-      const restarted = await found();
-      return restarted.kind === "restarted" ? { kind: "is", state: "installed" } : restarted;
+      const advice = kubeletAdvice(need, files);
+      if (advice.join() !== said) advice.forEach(say);
+      said = advice.join();
+      return state;
     },
   };
 }
 
 /** Removes the flags first if they are ours and the kubelet may be restarted, so that nothing has to stay for it. */
-export function createRemoveWork({ program, restart, say }: WorkOptions): NodeWork {
+export function createRemoveWork({ program, mayRestart, say }: WorkOptions): NodeWork {
+  let isRemoved = false;
+
+  async function remove(): Promise<Outcome> {
+    const result = await program.remove();
+    isRemoved = result.ok;
+    if (result.ok) for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
+    return result;
+  }
+
   return {
     what: "remove ocir-broker",
     heedsOffSwitch: false,
-    look: async () => (program.isThere() ? undefined : "removed"),
-    async perform() {
-      if (restart !== undefined && (await program.hasAddedFlags())) {
-        const restarted = await restart({ flags: "remove", files: undefined });
-        if (restarted.kind !== "restarted") return restarted;
-      }
-      const result = await program.remove();
-      if (!result.ok) return { kind: "failed", reason: result.reason, staysCordoned: false };
-      for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
-      return { kind: "is", state: "removed" };
+    async look() {
+      if (isRemoved || !program.isThere()) return "removed";
+      if (!mayRestart || !(await program.hasAddedFlags())) return { kind: "command", run: remove };
+      return { kind: "restart", state: undefined, plan: { flags: "remove", files: undefined } };
     },
   };
 }

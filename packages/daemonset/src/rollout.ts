@@ -2,32 +2,48 @@
  * One node's part of a rollout: waits for the Lease, does the node's work, and releases the Lease. A failed node keeps the Lease, which
  * stops the rollout, until the node is repaired, cordoned or gone.
  */
-import { describeRefusal, isConflict } from "@ocir-broker/kubernetes/api-error";
+import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { Lease } from "@ocir-broker/kubernetes/lease";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, NodeObject } from "./cluster.ts";
+import { decide, type Facts, type Next } from "./decision/decide.ts";
+import { type Tries, withFailure, withPods, withSuccess } from "./decision/tries.ts";
+import type { RestartPlan, RestartResult } from "./kubelet-restart.ts";
 import type { NodeProgram } from "./node-program.ts";
 import {
-  excludeCommand,
+  busyMessage,
+  cordonPatch,
   FAILED,
   failedPatch,
   failureMessage,
   isCordoned,
   isCordonedByUs,
+  isReady,
+  isRetryAsked,
   type NodeState,
+  PODS_KEEP_STARTING,
+  RETRY_PATCH,
+  retryCommand,
   statePatch,
+  triesOn,
 } from "./node-state.ts";
-import type { NodeWork } from "./node-work.ts";
+import type { NodeWork, Task } from "./node-work.ts";
 
 export interface RolloutOptions {
   readonly work: NodeWork;
-  readonly program: Pick<NodeProgram, "version" | "isDisabled">;
+  readonly program: Pick<NodeProgram, "version" | "isDisabled" | "left">;
   readonly node: string;
+  /** Of the DaemonSet's pods. */
+  readonly revision: string;
   readonly leaseSeconds: number;
+  /** Limit of a wait with a cordoned node. */
+  readonly idleSeconds: number;
   readonly cluster: Cluster;
   readonly lease: Lease;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
+  restart(plan: RestartPlan, tries: Tries): Promise<RestartResult>;
   nowSeconds(): number;
+  wallMs(): number;
   /** Waits about a twentieth of the Lease, or until `ending` or `isOver`. */
   pause(isOver?: AbortSignal): Promise<void>;
   setReady(ready: boolean): void;
@@ -53,11 +69,11 @@ export function rollOut(options: RolloutOptions): Promise<void> {
 class Rollout {
   readonly #options: RolloutOptions;
   #told = "";
-  /** Time of a failed node's next try. */
-  #retryAt: number | undefined;
   #mayHoldLease = true;
-  /** The state on the Node. */
-  #shown: NodeState | undefined;
+  /** On the Node, with the reason. */
+  #shown: string | undefined;
+  /** Newer than those on the Node. */
+  #unsaved: Tries | undefined;
 
   constructor(options: RolloutOptions) {
     this.#options = options;
@@ -75,51 +91,123 @@ class Rollout {
     } while (!ending.aborted);
   }
 
-  /** @returns whether the rollout on this node is complete. */
-  async #advance(): Promise<boolean> {
+  /**
+   * @param isDone a step has just succeeded, so failures before it do not matter to a node that is complete now.
+   * @returns whether the rollout on this node is complete.
+   */
+  async #advance(isDone = false): Promise<boolean> {
     const { work, program, cluster } = this.#options;
     if (work.heedsOffSwitch && program.isDisabled()) return this.#skip(DISABLED);
-    const state = await work.look();
+    const task = await work.look();
     // A pod may have been killed before it could show it, or a pod of another version has failed meanwhile and holds the Lease.
-    if (state !== undefined) return this.#show(state);
+    if (task === "installed" || task === "removed" || task === this.#shown) return this.#show(task);
     const node = await cluster.readNode();
     if (isCordoned(node) && !isCordonedByUs(node)) return this.#skip(CORDONED);
-    return (await this.#mayWork()) && this.#work();
+    if (isRetryAsked(node)) await this.#forget();
+    const tries = isDone && typeof task === "string" ? withSuccess(this.#triesOn(node)) : this.#triesOn(node);
+    const next = await this.#nextOf(task, tries, node);
+    if (next.kind === "uncordon") {
+      await this.#endWait(tries);
+      return this.#advance(isDone);
+    }
+    if (next.kind === "failed") return this.#stop(next.againAtMs);
+    if (typeof task === "string") return this.#show(task);
+    if (next.kind === "rest") return this.#show(task.kind === "restart" ? task.state : undefined, next.why);
+    return (await this.#mayWork(tries)) && this.#work(task, tries);
+  }
+
+  #triesOn(node: NodeObject): Tries {
+    const { revision, wallMs } = this.#options;
+    return (isRetryAsked(node) ? undefined : this.#unsaved) ?? triesOn(node, revision, wallMs());
+  }
+
+  async #nextOf(task: NodeState | Task, tries: Tries, node: NodeObject): Promise<Next> {
+    const todo = typeof task === "string" ? "nothing" : task.kind;
+    const pods = todo === "restart" && tries.pods.length > 0 ? await this.#options.cluster.pendingPods() : [];
+    const isNamedPodThere = pods.some(({ name }) => tries.pods.includes(name));
+    return this.#decide(tries, { todo, isNamedPodThere, isCordonedByUs: isCordonedByUs(node) });
+  }
+
+  #decide(tries: Tries, facts: Partial<Facts> = {}): Next {
+    const { idleSeconds, wallMs } = this.#options;
+    const afterAWait = { todo: "restart", isNamedPodThere: true, isCordonedByUs: false } as const;
+    return decide(tries, { nowMs: wallMs(), waitMs: idleSeconds * 1_000, ...afterAWait, ...facts });
+  }
+
+  /** A person has asked for another try. */
+  async #forget(): Promise<void> {
+    await this.#options.cluster.patchNode(RETRY_PATCH);
+    this.#unsaved = undefined;
+    this.#tell("a person has asked for another try");
   }
 
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
   async #skip(reason: string): Promise<false> {
+    const { cluster, lease, setReady } = this.#options;
     this.#tell(`skipped: ${reason}`);
-    this.#options.setReady(true);
-    if (this.#mayHoldLease) await this.#options.lease.release();
+    setReady(true);
+    if (!this.#mayHoldLease) return false;
+    const node = await cluster.readNode();
+    if (isCordonedByUs(node)) await this.#endWait(this.#triesOn(node));
+    await lease.release();
     this.#mayHoldLease = false;
-    this.#retryAt = undefined;
     return false;
   }
 
-  /** Takes the Lease. A failed node keeps it until its next try is due, and after its pod is deleted. */
-  async #mayWork(): Promise<boolean> {
+  /** A failed node keeps the Lease, also after its pod is deleted. */
+  async #stop(againAtMs: number | undefined): Promise<false> {
+    const { lease, node, setReady } = this.#options;
+    setReady(false);
+    this.#mayHoldLease = true;
+    await lease.take();
+    const again =
+      againAtMs === undefined ? retryCommand(node) : `the next try is at ${new Date(againAtMs).toISOString()}`;
+    this.#tell(`failed: ${again}`);
+    return false;
+  }
+
+  async #mayWork({ failures }: Tries): Promise<boolean> {
     const { lease, ending, setReady } = this.#options;
     setReady(false);
     this.#mayHoldLease = true;
     const taken = await lease.take();
     if (taken.kind === "waiting") this.#tell(`waiting: ${taken.holder} holds the Lease`);
     if (taken.kind !== "ours") return false;
-    if (this.#retryAt !== undefined && this.#options.nowSeconds() < this.#retryAt) return false;
-    if (ending.aborted && this.#retryAt === undefined) await this.#releaseLease();
+    if (ending.aborted && failures.length === 0) await this.#releaseLease();
     return !ending.aborted;
   }
 
-  async #work(): Promise<boolean> {
-    const { work, say } = this.#options;
-    say(`holds the Lease: ${work.what}`);
-    const result = await this.#renewing(work.perform());
-    if (result.kind === "failed") await this.#fail(result.reason, result.staysCordoned);
-    if (result.kind === "busy") {
-      say("the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first");
-      await this.#releaseLease();
+  async #work(task: Task, tries: Tries): Promise<boolean> {
+    const { work, restart } = this.#options;
+    this.#tell(`holds the Lease: ${work.what}`);
+    this.#shown = undefined;
+    if (task.kind === "command") {
+      const result = await this.#renewing(task.run());
+      return result.ok ? this.#advance(true) : this.#fail(result.reason, tries);
     }
-    return result.kind === "is" && this.#show(result.state);
+    const result = await this.#renewing(restart(task.plan, tries));
+    if (result.kind === "failed") return this.#fail(result.reason, result.tries);
+    this.#unsaved = result.tries;
+    if (result.kind === "busy") await this.#endWait(result.tries, result.pods);
+    return this.#advance(true);
+  }
+
+  /** Uncordons the node, on which pods kept starting. */
+  async #endWait(tries: Tries, known?: readonly string[]): Promise<void> {
+    const { cluster } = this.#options;
+    // Without kubelet.restart=whenIdle, this account may not list pods.
+    const pods =
+      known ?? (await cluster.pendingPods().catch(() => [])).flatMap((pod) => (pod.isStarting ? pod.name : []));
+    const ended = withPods(tries, pods);
+    this.#unsaved = ended;
+    await this.#persist(() => cluster.patchNode(cordonPatch(false, ended)));
+    this.#unsaved = undefined;
+    this.#tell(
+      "uncordoned: the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first",
+    );
+    const next = this.#decide(ended);
+    if (pods.length > 0 && next.kind === "rest")
+      await this.#persist(() => cluster.warn(PODS_KEEP_STARTING, busyMessage(next.why)));
   }
 
   /** Renews the Lease until the work has ended. */
@@ -135,41 +223,63 @@ class Rollout {
     return ended;
   }
 
-  /** Shows the state on the Node and releases the Lease. @returns whether the rollout on this node is complete. */
-  async #show(state: NodeState): Promise<boolean> {
+  /**
+   * Shows the state on the Node and releases the Lease.
+   *
+   * @param state undefined leaves the label.
+   * @param reason why the node waits; without one, all that was tried has succeeded.
+   * @returns whether the rollout on this node is complete.
+   */
+  async #show(state: NodeState | undefined, reason?: string): Promise<boolean> {
     const { cluster, program, setReady } = this.#options;
     const isComplete = state === "installed" || state === "removed";
+    const shown = [state, reason].filter(Boolean).join(": ");
+    if (this.#shown === shown) return isComplete;
+    let isDown = false;
+    await this.#persist(async () => {
+      const node = await cluster.readNode();
+      const tries = this.#triesOn(node);
+      // Its kubelet uses ocir-broker, but the restart before has failed.
+      isDown = isComplete && tries.failures.length > 0 && !isReady(node);
+      const rest = {
+        state,
+        version: program.version,
+        reason,
+        tries: reason === undefined ? withSuccess(tries) : tries,
+      };
+      if (!isDown) await cluster.patchNode(statePatch(node, rest));
+    });
+    if (isDown) return this.#stop(undefined);
     setReady(isComplete);
-    this.#retryAt = undefined;
-    if (this.#shown === state) return isComplete;
-    this.#tell(STATE_LINES[state](program.version));
-    await this.#persist(async () => cluster.patchNode(statePatch(await cluster.readNode(), state, program.version)));
-    this.#shown = state;
+    this.#tell([state && STATE_LINES[state](program.version), reason].filter(Boolean).join("; "));
+    this.#unsaved = undefined;
+    this.#shown = shown;
     await this.#releaseLease();
     this.#mayHoldLease = false;
     return isComplete;
   }
 
-  async #fail(reason: string, staysCordoned: boolean): Promise<void> {
-    const { node, leaseSeconds, cluster, say } = this.#options;
-    const exclude = excludeCommand(node, staysCordoned);
-    const retrySeconds = Math.floor(leaseSeconds / 3);
-    this.#shown = undefined;
-    this.#retryAt = this.#options.nowSeconds() + retrySeconds;
+  async #fail(reason: string, tries: Tries): Promise<false> {
+    const { node, cluster, program, say, wallMs } = this.#options;
+    const failed = withFailure(tries, wallMs());
+    this.#unsaved = failed;
+    const left = await program.left();
+    const next = this.#decide(failed);
+    const againAtMs = next.kind === "failed" ? next.againAtMs : undefined;
+    const message = failureMessage({ node, reason, left: left.text, againAtMs });
     this.#told = "";
-    say(
-      `ERROR: ${reason}. The rollout stops here: no other node is changed until the error is fixed (retry in ${retrySeconds} s, or at ` +
-        `once if you delete this pod), this node is cordoned (${exclude}), or its pod is gone for ${leaseSeconds} s`,
-    );
-    await this.#persist(() => cluster.patchNode(failedPatch(reason)));
-    await this.#persist(() => cluster.warn(FAILED, failureMessage(reason, exclude)));
+    say(`ERROR: ${message}`);
+    await this.#persist(() => cluster.patchNode(failedPatch(reason, left.version, failed)));
+    this.#unsaved = undefined;
+    await this.#persist(() => cluster.warn(FAILED, message));
+    return false;
   }
 
   #releaseLease(): Promise<void> {
     return this.#persist(() => this.#options.lease.release());
   }
 
-  /** Tries until it succeeds, or until others may take the Lease anyway. */
+  /** Tries until it succeeds; if it is refused or the pod is deleted, until others may take the Lease anyway. */
   async #persist(step: () => Promise<void>): Promise<void> {
     const endSeconds = this.#options.nowSeconds() + this.#options.leaseSeconds;
     for (;;) {
@@ -177,7 +287,8 @@ class Rollout {
         return await step();
       } catch (error) {
         if (!isConflict(error)) this.#tell(`waiting: ${describeRefusal(error)}`);
-        if (this.#options.nowSeconds() >= endSeconds) return;
+        const isRefused = (statusOf(error) ?? 500) < 500;
+        if ((isRefused || this.#options.ending.aborted) && this.#options.nowSeconds() >= endSeconds) return;
       }
       await this.#options.pause();
     }

@@ -4,6 +4,8 @@ export interface Settings {
   readonly node: string;
   readonly pod: string;
   readonly namespace: string;
+  /** Of the DaemonSet's pods, as the chart and its values make them. */
+  readonly revision: string;
   /** Path of the image's files in the node's mount namespace. */
   readonly image: string;
   /** How long the Lease is promised to a node; every time limit is a part of it. */
@@ -41,6 +43,7 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
     node: get("NODE"),
     pod: get("POD"),
     namespace: get("NAMESPACE"),
+    revision: get("REVISION"),
     image: get("IMAGE"),
     leaseSeconds: Number(seconds),
     kubeletRestart: oneOf("KUBELET_RESTART", "whenIdle", "never"),

@@ -81,6 +81,7 @@ async function bundleOf(options: PodOptions, folder: string): Promise<object> {
     "spec.nodeName": options.node,
     "metadata.name": "ocir-broker-x7x7x",
     "metadata.namespace": daemonSet().metadata?.namespace ?? "default",
+    "metadata.labels['controller-revision-hash']": "5d4f8c7b9",
   };
   const given = env.map(({ name, value, valueFrom }) => {
     const text = name === "OCIR_BROKER_LEASE_SECONDS" ? String(options.leaseSeconds) : value;
