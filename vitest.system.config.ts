@@ -10,6 +10,7 @@ const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-l
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
   "test/pull-secrets/decide.properties.test.ts",
+  "test/daemonset/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
   "test/system/daemonset.test.ts",
