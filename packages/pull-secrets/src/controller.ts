@@ -155,8 +155,7 @@ class Controller {
     if (resource !== undefined && action.kind === name) {
       const work = this.#perform(key, resource, action);
       this.#inWork.set(key, work);
-      await work;
-      this.#inWork.delete(key);
+      await work.finally(() => this.#inWork.delete(key));
     }
     this.#consider(key);
   }
