@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
@@ -41,6 +42,45 @@ describe("installNode", () => {
       steps: expect.arrayContaining([{ name: "programs", state: "undone" }]),
     });
     expect(node.snapshot()).toEqual(before);
+  });
+
+  it("enables the units once, because an administrator may disable them", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    expect(node.units.areEnabled).toBe(true);
+    node.units.areEnabled = false;
+    await install(node, archive("2"));
+    expect(node.units.areEnabled).toBe(false);
+  });
+
+  it("installs no file outside /usr", async () => {
+    const node = createNode();
+    const from = archive("1");
+    fs.mkdirSync(`${from}/etc`);
+    fs.writeFileSync(`${from}/etc/planted`, "");
+    fs.appendFileSync(`${from}/SHA256SUMS`, `${createHash("sha256").digest("hex")}  usr/../etc/planted\n`);
+    expect(await install(node, from)).toMatchObject({ ok: true });
+    expect(node.snapshot().filter((line) => line.startsWith("etc/planted"))).toEqual([]);
+  });
+
+  it.each([
+    [true, false],
+    [false, true],
+  ])("uses a package whose daemon does not respond, unless the kubelet is connected: %s", async (connect, ok) => {
+    const node = createNode({ owner: "dpkg" });
+    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    node.write("/run/systemd/system/.none", "");
+    const context: NodeContext = {
+      ...node.context,
+      clock: createImpatientClock(),
+      runProgram: (run) =>
+        run.path.endsWith(SHIM)
+          ? Promise.resolve(printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" }))
+          : node.context.runProgram(run),
+    };
+    const command = { from: undefined, connect: connect ? CONNECT : undefined, checkConfig() {} };
+    expect(await installNode(context, NEVER, command)).toMatchObject(ok ? { ok } : { ok, code: "plugin" });
+    expect(node.read(CONFIG).includes(PLUGIN_NAME)).toBe(false);
   });
 
   it("requests the archive when the files are missing or incomplete", async () => {

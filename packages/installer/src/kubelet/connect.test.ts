@@ -2,8 +2,8 @@
  * Connects and disconnects a kubelet on a tree of files. After each step, a kubelet must start with what the files of its unit name,
  * by the kubelet's own rules.
  */
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
@@ -76,7 +76,8 @@ describe("connect, then disconnect", () => {
 describe("connection", () => {
   it("keeps broker and kubelet at one audience when the audience changes", async () => {
     const node = createNode();
-    await node.connect({ serviceAccounts: "first" });
+    const first = await node.connect({ serviceAccounts: "first" });
+    expect(first.map(({ name }) => name)).toEqual(["broker-configuration", "restart-daemon", "kubelet-configuration"]);
     const seen = await node.connect({ serviceAccounts: "second" });
     expect(seen.map(({ name }) => name)).toEqual([
       "broker-configuration-any-audience",
@@ -140,6 +141,13 @@ describe("connection", () => {
       (node) => {
         node.write(CONFIG, OTHER, 0o777);
       },
+    ],
+    [
+      "a folder of the kubelet's unit that others can change",
+      "path-untrusted",
+      "has mode 777",
+      { kubeletFlags: true },
+      (node) => chmodSync(join(node.root, dirname(EXTRA_ARGS)), 0o777),
     ],
     ["a relative path", "path-untrusted", "not an absolute path", { kubeletConfig: "c.yaml" }, () => {}],
     [
@@ -218,6 +226,16 @@ describe("restoreConnection", () => {
     const another = await connected();
     expect((await another.disconnect({ had: false, areRestored: true })).left).toEqual([CONFIG]);
     expect(another.read(CONFIG)).toContain("credential-provider-oke");
+  });
+
+  it("leaves the last file of a directory that a kubelet names, because it refuses an empty one", async () => {
+    const node = createNode();
+    const folder = "/etc/kubernetes/providers";
+    mkdirSync(join(node.root, folder), { recursive: true });
+    node.setArgs(FLAGS(folder, "/usr/local/bin"));
+    await node.connect({});
+    expect((await node.disconnect()).left).toEqual([`${folder}/credential-provider-oke.yaml`]);
+    expect([node.kubeletErrors(), node.named().config]).toEqual([[], expect.stringContaining("providers")]);
   });
 
   it("leaves everything when somebody else has changed the file with the flags", async () => {

@@ -265,6 +265,27 @@ describe("createRun", () => {
     expect(snapshotOf(root)).toEqual(before);
   });
 
+  it("flushes the folder of each file that it replaces or removes, before the next one and before the record", async () => {
+    const root = nodeWithProvider();
+    const missing: string[] = [];
+    let last = "";
+    const changed = (path: fs.PathLike) => {
+      if (last !== "") missing.push(last);
+      last = String(path);
+    };
+    await install(root, "1", {
+      ...fs,
+      renameSync(from, to) {
+        changed(to);
+        fs.renameSync(from, to);
+      },
+      fsyncSync(file) {
+        if (fs.readlinkSync(`/proc/self/fd/${file}`) === dirname(last)) last = "";
+      },
+    });
+    expect([missing, last]).toEqual([[], ""]);
+  });
+
   it("follows no link that is planted under the names that it uses", async () => {
     const root = nodeWithProvider();
     const victim = join(root, "etc/victim");

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { createDisk } from "../run/disk.ts";
 import { withLock } from "./lock.ts";
 
@@ -52,7 +52,23 @@ it("withLock leaves the lock free when its process is killed", async () => {
   expect(spawnSync("flock", ["-w", "20", path, "true"]).status).toBe(0);
 });
 
+it("withLock holds the lock in a process that Ctrl-C does not end before this one", async () => {
+  const { node } = createNode();
+  const groups = () => execFileSync("ps", ["-o", "pgid=,args=", "--ppid", String(process.pid)], { encoding: "utf8" });
+  const own = execFileSync("ps", ["-o", "pgid=", String(process.pid)], { encoding: "utf8" }).trim();
+  const [holder = ""] = await withLock(node, async () => groups().match(/^ *\d+ .*ocir-broker-install.lock.*$/m) ?? []);
+  expect(holder).not.toBe("");
+  expect(holder.trim().split(" ")[0]).not.toBe(own);
+});
+
 it.each([
+  [
+    "another owner",
+    () => {
+      const spy = vi.spyOn(process, "getuid").mockReturnValue(12_345);
+      onTestFinished(() => spy.mockRestore());
+    },
+  ],
   ["another mode", (path: string) => writeFileSync(path, "", { mode: 0o644 })],
   ["a link in its place", (path: string) => symlinkSync("/etc/passwd", path)],
 ])("withLock refuses a lock with %s", async (_, spoil) => {

@@ -1,9 +1,10 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult, RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
@@ -96,4 +97,20 @@ it("bringUp gives up after 30 s if a service is killed 9 s after each start, for
 it("isWanted is false for a service that is neither enabled nor active, so that an upgrade does not start it", async () => {
   const { units } = unitsOf(PROGRAM, { "is-enabled": () => FAILED, "is-active": () => FAILED });
   expect(await units.isWanted()).toBe(false);
+});
+
+it("disable gives running plugins a second to connect before the socket closes", async () => {
+  const order: string[] = [];
+  const impatient = createImpatientClock();
+  const setTimer: Clock["setTimer"] = (callback, ms) => {
+    order.push(`${ms} ms`);
+    return impatient.setTimer(callback, ms);
+  };
+  const { units } = unitsOf(
+    PROGRAM,
+    { "--quiet": () => printed(String(order.push("disable"))) },
+    { ...impatient, setTimer },
+  );
+  await units.disable();
+  expect(order).toEqual(["1000 ms", "disable"]);
 });
