@@ -103,7 +103,7 @@ const KUBELET_CONFIG = {
 } as const;
 
 /** As OKE's, its command has labels of its own. In containerd's mount namespace, where both see the same control groups and the same pods' volumes. */
-const KUBELET_UNIT = `[Service]
+export const KUBELET_UNIT = `[Service]
 ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${CONTAINERD_UNIT})/ns/mnt -- \\
   /usr/bin/kubelet --config=/etc/kubernetes/kubelet-config.json --kubeconfig=/etc/kubernetes/kubelet.conf \\
   --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki \\

@@ -56,7 +56,8 @@ export interface ServiceOptions {
 }
 
 export async function startServices(root: SystemdRoot, options: ServiceOptions): Promise<void> {
-  await prepare(root);
+  for (const address of ["169.254.169.254", NODE_ADDRESS, ...Object.keys(CLOUD_HOSTS)])
+    await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
   if (options.hasPodNetwork) await startPodNetwork(root);
   await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
   await untilAnswered(root, "cluster-etcd", "http://127.0.0.1:2379/health");
@@ -69,6 +70,16 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
   const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
   await serve(root, "kube-controller-manager", controllers);
   await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
+  await startContainerd(root);
+}
+
+/** What a kubelet needs, and all that it needs without a control plane. */
+export async function startContainerd(root: SystemdRoot): Promise<void> {
+  await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
+  await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
+  // containerd's overlays cannot be on another overlay, such as the node's root.
+  await root.run("mkdir", ["-p", "/var/lib/containerd"]);
+  await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
   const containerd = ["containerd", "--config", "/etc/containerd/config.toml"];
   await serve(root, CONTAINERD_UNIT.replace("cluster-", ""), containerd, [
     `BindPaths=${CGROUPS}:/sys/fs/cgroup`,
@@ -106,16 +117,6 @@ export async function serve(
 ): Promise<void> {
   const settings = properties.map((property) => `--property=${property}`);
   await root.run("systemd-run", ["--quiet", "--unit", `cluster-${name}`, ...settings, ...command]);
-}
-
-async function prepare(root: SystemdRoot): Promise<void> {
-  for (const address of ["169.254.169.254", NODE_ADDRESS, ...Object.keys(CLOUD_HOSTS)])
-    await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
-  await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
-  await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
-  // containerd's overlays cannot be on another overlay, such as the node's root.
-  await root.run("mkdir", ["-p", "/var/lib/containerd"]);
-  await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
 }
 
 async function startStorage(root: SystemdRoot): Promise<void> {

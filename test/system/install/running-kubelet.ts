@@ -15,7 +15,7 @@ export interface KubeletReport {
   failures: string[];
 }
 
-const UNIT = `[Service]
+export const STAND_IN_UNIT = `[Service]
 ExecStart=@/opt/checkout/node_modules/.bin/node /usr/bin/kubelet /opt/checkout/test/system/install/stand-in-kubelet.ts \\
   $KUBELET_DEFAULT_ARGS $KUBELET_EXTRA_ARGS
 `;
@@ -24,7 +24,7 @@ Environment="KUBELET_DEFAULT_ARGS=--config=/etc/kubernetes/kubelet-config.json"
 `;
 
 export async function startKubelet({ root }: OkeNode, extraArgs: string): Promise<void> {
-  root.write("/etc/systemd/system/kubelet.service", UNIT);
+  root.write("/etc/systemd/system/kubelet.service", STAND_IN_UNIT);
   root.write("/etc/systemd/system/kubelet.service.d/kubelet-default-args.conf", DEFAULT_ARGS);
   root.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${extraArgs}"\n`);
   await root.run("systemctl", ["daemon-reload"]);

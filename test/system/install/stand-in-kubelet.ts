@@ -1,10 +1,13 @@
 /**
- * The part of a kubelet that handles credential providers, for a test node: it starts only with a configuration that its rules
- * accept, reads it once, and then calls the provider for one image 25 times a second, as for a pull. REPORT has the results.
+ * The part of a kubelet that handles credential providers, for a test node: it starts only with both flags or none, and with a
+ * configuration that its rules accept, which it reads once. Then it calls the provider for one image 25 times a second, as for a pull.
+ * REPORT has the results.
  *
  * usage: kubelet [--image-credential-provider-config FILE --image-credential-provider-bin-dir DIRECTORY], in either form
  */
+
 import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
@@ -23,21 +26,9 @@ const config = flagIn(process.argv, "--image-credential-provider-config");
 const binDir = flagIn(process.argv, "--image-credential-provider-bin-dir");
 const report: KubeletReport = { earlier: 0, ours: 0, none: 0, failures: [] };
 
-if (config !== undefined && binDir !== undefined) {
-  const files = readConfig(config);
-  const fatal = checkCredentialProviderConfig(files, {
-    kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
-    directory: statSync(config).isDirectory(),
-    hasExecutable: (name) => isExecutable(join(binDir, name)),
-  }).filter(({ severity }) => severity === "fatal");
-  if (fatal.length > 0) {
-    process.stderr.write(`Failed to register CRI auth plugins: ${JSON.stringify(fatal)}\n`);
-    process.exit(1);
-  }
-  const providers = files.flatMap(({ text }) => parse(text).providers);
-  const entry = providers.find(({ name }) => name === PLUGIN_NAME) as Provider | undefined;
-  if (entry !== undefined) await pull(join(binDir, entry.name), entry);
-}
+const entry = config === undefined && binDir === undefined ? undefined : readEntry(config, binDir);
+createServer((_, response) => response.end("ok")).listen(10_248, "127.0.0.1");
+if (entry !== undefined) await pull(join(binDir ?? "", entry.name), entry);
 await sleep(2 ** 31 - 1);
 
 interface Provider {
@@ -66,6 +57,25 @@ function note(response: string, problem: string): void {
   else report.failures.push(`${response}${problem}`);
   writeFileSync(`${REPORT}.new`, JSON.stringify(report));
   renameSync(`${REPORT}.new`, REPORT);
+}
+
+/** Ours, if there is one. */
+function readEntry(config: string | undefined, binDir: string | undefined): Provider | undefined {
+  if (config === undefined || binDir === undefined) return end("only one of the two flags is given");
+  const files = readConfig(config);
+  const fatal = checkCredentialProviderConfig(files, {
+    kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
+    directory: statSync(config).isDirectory(),
+    hasExecutable: (name) => isExecutable(join(binDir, name)),
+  }).filter(({ severity }) => severity === "fatal");
+  if (fatal.length > 0) return end(JSON.stringify(fatal));
+  const providers: Provider[] = files.flatMap(({ text }) => parse(text).providers);
+  return providers.find(({ name }) => name === PLUGIN_NAME);
+}
+
+function end(reason: string): never {
+  process.stderr.write(`Failed to register CRI auth plugins: ${reason}\n`);
+  process.exit(1);
 }
 
 function readConfig(path: string): ConfigFile[] {

@@ -1,0 +1,23 @@
+/** A real kubelet and its containerd in a booted systemd, without a control plane: it starts, runs, and finds no API server. */
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
+import { NODE_ADDRESS, nodeFiles } from "./node-files.ts";
+import { NEWEST_MINOR } from "./programs.ts";
+import { startContainerd, untilServing } from "./services.ts";
+
+const CONTROL_PLANE = /kube-(apiserver|controller-manager|scheduler)$/;
+
+export function loneKubeletFiles(): InstalledFile[] {
+  return nodeFiles(NEWEST_MINOR, temporaryFolder()).filter(({ to }) => !CONTROL_PLANE.test(to));
+}
+
+export async function startRuntime(root: SystemdRoot): Promise<void> {
+  await root.run("ip", ["address", "add", `${NODE_ADDRESS}/32`, "dev", "lo"]);
+  await startContainerd(root);
+}
+
+/** Rejects if the kubelet has failed. */
+export function untilHealthy(root: SystemdRoot): Promise<void> {
+  const curl = ["-s", "-m", "5", "http://127.0.0.1:10248/healthz"];
+  return untilServing(root, "kubelet", async () => (await root.exec("curl", curl)).stdout === "ok");
+}
