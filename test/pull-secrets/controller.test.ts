@@ -87,7 +87,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   const live = async () => exchange.exchange(await cluster.requestToken("shop", "ocir-pull", endless()), endless());
   const metrics = createMetrics(clock);
   const ending = new AbortController();
-  const say = (text: string) => void said.push(text);
+  const say = (text: string, level = "info") => void said.push(`${level}: ${text}`);
   const names = new Set(["ocir-pull", "builder"]);
   const watched = watchCluster({ api: server, clock, names, signal: ending.signal, say });
   const options = {
@@ -246,7 +246,7 @@ it("asks Oracle for nothing after a restart, reports no Event again, and renews 
 it("keeps a live token while Oracle fails, reports that, and recovers", async () => {
   const first = await issued();
   simulator.faults({ endpoint: "registry.token", status: 503 });
-  await untilRenewal(() => said.some((line) => line.includes("registry returned a server error")));
+  await untilRenewal(() => said.some((line) => /^warn: .*registry returned a server error/.test(line)));
   await untilTime(() => condition().reason === "RenewalFailing", 5_000);
   expect(condition().status).toBe("True");
   expect(condition().message).toContain("no action needed: the broker retries");

@@ -8,7 +8,7 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
-import { logLine } from "@ocir-broker/kubernetes/log-line";
+import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
 import { createCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { restartKubelet } from "./kubelet-restart.ts";
@@ -34,7 +34,7 @@ async function main(settings: Settings): Promise<void> {
   const nowSeconds = () => clock.monotonicMs() / 1_000;
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => ending.abort());
-  const say = (text: string) => void process.stdout.write(logLine("info", wallMs(), text, { node }));
+  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, wallMs(), text, { node }));
   const pause = (isOver?: AbortSignal) => pauseAbout(leaseSeconds / 20, [ending.signal, ...(isOver ? [isOver] : [])]);
 
   const api = createApiServer(podAccess(process.env, image));

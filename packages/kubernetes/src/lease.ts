@@ -4,6 +4,7 @@
  */
 import { isConflict } from "./api-error.ts";
 import type { LeaseObject, LeaseRequests } from "./lease-requests.ts";
+import type { Say } from "./log-line.ts";
 
 type LeaseState =
   /** `sentAtSeconds`: when the request was sent. Others count from its arrival, so a late response must not lengthen the term. */
@@ -22,7 +23,7 @@ interface LeaseOptions {
   readonly leaseSeconds: number;
   nowSeconds(): number;
   wallMs(): number;
-  say(text: string): void;
+  readonly say: Say;
 }
 
 /** A pod's token can write any duration. A longer one does not stop everything for good. */
@@ -54,7 +55,7 @@ export function createLease(options: LeaseOptions) {
         const longestSeconds = Math.max(leaseSeconds, LONGEST_PROMISE_SECONDS);
         const promisedSeconds = Math.min(lease.spec?.leaseDurationSeconds ?? leaseSeconds, longestSeconds);
         if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
-        say(`${holder} has not renewed the Lease for ${promisedSeconds} s: ${identity} takes it`);
+        say(`${holder} has not renewed the Lease for ${promisedSeconds} s: ${identity} takes it`, "warn");
       }
       const time = microTime(options.wallMs());
       const isNew = lease.spec?.holderIdentity !== identity;

@@ -6,6 +6,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
+import type { Say } from "./log-line.ts";
 
 export interface ObjectCache<T> {
   get(namespace: string, name: string): T | undefined;
@@ -25,7 +26,7 @@ export interface ObjectCacheOptions<T> {
   readonly onChange: (namespace: string, name: string) => void;
   /** Runs a part of a list after those of other caches, because each needs several times a page of memory. */
   readonly inTurn: <R>(work: () => Promise<R>) => Promise<R>;
-  readonly say: (text: string) => void;
+  readonly say: Say;
   readonly signal: AbortSignal;
 }
 
@@ -137,7 +138,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
 
   /** An outage is one line, not one each second. */
   function tell(text: string): void {
-    if (text !== told) say(text);
+    if (text !== told) say(text, "warn");
     told = text;
   }
 

@@ -1,6 +1,7 @@
 /**
  * Carries out what `decide` decides, one action at a time for each resource: fetches tokens under a rate limit, applies Secrets, and
- * reports status and Events. Each kind has its own queue, in which namespaces take turns. What it remembers is lost with it; the next leader reads everything else from the cluster.
+ * reports status and Events. Each kind has its own queue, in which namespaces take turns. What it remembers is lost with it; the next
+ * leader reads everything else from the cluster.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { retryHintOf } from "@ocir-broker/foundation/expiring";
@@ -9,6 +10,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
+import type { Say } from "@ocir-broker/kubernetes/log-line";
 import type { Cluster } from "./cluster/cluster.ts";
 import { PullSecretError } from "./cluster/pull-secret-error.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
@@ -39,7 +41,7 @@ export interface ControllerOptions {
   readonly metrics: Metrics;
   /** Aborts one fetch at its time limit. */
   fetchDeadline(): AbortSignal;
-  say(text: string): void;
+  readonly say: Say;
 }
 
 /** Oracle's services: ten token exchanges and twenty registry requests a second, however long each takes. */
@@ -174,7 +176,7 @@ class Controller {
     } catch (error) {
       if (resource === undefined) throw error;
       const action = decideAfterError(resource, clock.wallMs(), progress);
-      if (action.kind === "report") say(`${key}: ${describeRefusal(error)}`);
+      if (action.kind === "report") say(`${key}: ${describeRefusal(error)}`, "warn");
       return action;
     }
   }
@@ -188,7 +190,7 @@ class Controller {
       const gate = gateAfter(before, attempt, clock.wallMs(), random());
       this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [action.kind]: gate } });
       if (attempt.failure !== undefined && attempt.failure.code !== before.failure?.code)
-        say(`${key}: ${action.kind} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`);
+        say(`${key}: ${action.kind} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`, "warn");
     };
     try {
       if (action.kind === "fetch") {
@@ -205,6 +207,7 @@ class Controller {
       const { retryable, retryAfterMs } = retryHintOf(error);
       this.#options.say(
         `${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`,
+        "warn",
       );
       settle({ failure, retryable, retryAfterMs });
     }
@@ -242,12 +245,12 @@ class Controller {
     const [{ reason, message }] = status.conditions;
     if (reason === resource.status?.conditions[0].reason) return;
     const key = `${resource.namespace}/${resource.name}`;
-    say(`${key}: ${reason}: ${message}`);
     const isIssued = reason === ISSUED;
+    say(`${key}: ${reason}: ${message}`, isIssued ? undefined : "warn");
     const text = isIssued ? `${message}; pulls need the policy statement ${rules.policyOf(resource)}` : message;
     const event = { type: isIssued ? "Normal" : "Warning", reason, message: text } as const;
     await cluster.reportEvent(resource, event, this.#signal).catch((error: unknown) => {
-      if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`);
+      if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`, "warn");
     });
   }
 }

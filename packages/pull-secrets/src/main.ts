@@ -5,7 +5,7 @@ import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
-import { logLine } from "@ocir-broker/kubernetes/log-line";
+import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { createCluster } from "./cluster/cluster.ts";
 import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
@@ -37,7 +37,7 @@ main().catch((error: unknown) => {
 async function main(): Promise<void> {
   const settings = parseSettings(process.env);
   const access = podAccess(process.env);
-  const say = (text: string) => void process.stdout.write(logLine("info", wallMs(), text));
+  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, wallMs(), text));
   const ending = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => ending.abort());
 

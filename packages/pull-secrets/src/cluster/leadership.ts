@@ -3,6 +3,7 @@ import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
 import type { Lease } from "@ocir-broker/kubernetes/lease";
+import type { Say } from "@ocir-broker/kubernetes/log-line";
 
 export const LEASE_SECONDS = 15;
 const RENEW_LIMIT_MS = 10_000;
@@ -15,7 +16,7 @@ export interface LeadershipOptions {
   onLeaseRead(): void;
   /** Called each time the Lease is taken. Must end soon after its signal aborts. */
   work(signal: AbortSignal): Promise<void>;
-  say(text: string): void;
+  readonly say: Say;
 }
 
 interface Term {
@@ -38,7 +39,7 @@ export async function lead(
   const startLimit = (ending: AbortController, sentAtSeconds: number) => {
     const limitMs = sentAtSeconds * 1_000 + RENEW_LIMIT_MS - clock.monotonicMs();
     return clock.setTimer(() => {
-      say("the Lease was not renewed in time: this replica stops");
+      say("the Lease was not renewed in time: this replica stops", "warn");
       ending.abort();
     }, limitMs);
   };
@@ -76,12 +77,12 @@ export async function lead(
       told = "";
     } catch (error) {
       const text = describeRefusal(error);
-      if (text !== told) say(text);
+      if (text !== told) say(text, "warn");
       told = text;
     }
     await sleep(dueAtMs - clock.monotonicMs(), clock);
   }
   await end();
-  await lease.release().catch((error: unknown) => say(describeRefusal(error)));
+  await lease.release().catch((error: unknown) => say(describeRefusal(error), "warn"));
   if (failure !== undefined) throw failure.error;
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
+import type { Say } from "@ocir-broker/kubernetes/log-line";
 import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
 import { type PullSecret, parsePullSecret } from "../objects/pull-secret.ts";
 import { type KnownSecret, readSecret } from "../objects/secret-content.ts";
@@ -25,7 +26,7 @@ export interface WatchedClusterOptions {
   readonly clock: Clock;
   readonly names: ReadonlySet<string>;
   readonly signal: AbortSignal;
-  say(text: string): void;
+  readonly say: Say;
 }
 
 export function watchCluster({ names, ...options }: WatchedClusterOptions): WatchedCluster {
