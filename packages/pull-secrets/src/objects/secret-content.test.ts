@@ -50,6 +50,7 @@ describe("readSecret", () => {
   });
 
   it.each([
+    ["a Secret without metadata", { metadata: null }, "it cannot be read"],
     ["another type", { type: "any\ntext" }, "its type is not kubernetes.io/dockerconfigjson"],
     ["an immutable Secret", { immutable: true }, "it is immutable"],
     ["no label", { metadata: { labels: {} } }, "it lacks the label app.kubernetes.io/managed-by=ocir-broker"],

@@ -3,6 +3,7 @@
  * tokens' times are in an annotation, so that a restart needs no request to Oracle.
  */
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { bearerCredentials, type RegistryCredentials } from "@ocir-broker/protocol/auth";
 import * as z from "zod";
@@ -68,8 +69,12 @@ const ENTRY = String.raw`"[^"\\]{1,253}":\{"username":"\w+","password":"[\w.=-]+
 /** JSON.parse makes a hundred times as much of other texts as of ours. */
 const OURS = new RegExp(`^\\{"auths":\\{(?:${ENTRY}(?:,${ENTRY}){0,${MAX_HOSTS - 1}})?\\}\\}$`);
 
+/** Never throws: an object that nobody expected must not end the watch of all others. */
 export function readSecret(object: unknown): KnownSecret {
-  const secret = object as SecretObject;
+  return resultIfAny(() => read(object as SecretObject)) ?? { kind: "foreign", why: "it cannot be read" };
+}
+
+function read(secret: SecretObject): KnownSecret {
   const why = whyForeign(secret);
   if (why !== undefined) return { kind: "foreign", why };
   const { labels = {}, annotations, ownerReferences } = secret.metadata;
