@@ -3,6 +3,7 @@
  * are evidence for findings and the source of a transcript, which redacts them.
  */
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import { requestIdIn } from "@ocir-broker/foundation/fetch-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { observed, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 
@@ -36,5 +37,7 @@ export function recorded(
 
 /** `GET /opc/v2/identity/cert.pem: 404 in 12 ms` */
 export function describeRequest({ method, url, elapsedMs, response, failure }: RecordedRequest): string {
-  return `${method} ${url.host}${url.pathname}: ${response?.status ?? failure} in ${Math.round(elapsedMs)} ms`;
+  const id = response && response.status >= 400 ? requestIdIn(response) : "";
+  const said = `${method} ${url.host}${url.pathname}: ${response?.status ?? failure} in ${Math.round(elapsedMs)} ms`;
+  return id === "" ? said : `${said}, ${id}`;
 }

@@ -14,7 +14,7 @@ const TRUST = "check the domain's trust: issuer, keys, audience, and the service
 export const TOKEN_EXCHANGE_ERRORS = {
   "cluster-basic": permanent(
     "the cluster refused to exchange a service-account token",
-    "check that the cluster is an enhanced cluster",
+    "check that the cluster is an enhanced cluster, and that a policy admits the node",
   ),
   "cluster-tls": transient("the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
   "cluster-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),

@@ -102,6 +102,15 @@ describe("fetchBearerToken", () => {
   });
 
   test.each([
+    ["4F1A/9B2C/0D3E", "status 503, opc-request-id 4F1A/9B2C/0D3E"],
+    ["a b\u001b[2J", "status 503"],
+    ["x".repeat(200), "status 503"],
+  ])("names the request's id, which support asks for, unless it is %j", async (id, facts) => {
+    answer("", { status: 503, headers: { "opc-request-id": id } });
+    expect(String(await failure())).toContain(`(${facts})`);
+  });
+
+  test.each([
     [429, 7_000],
     [503, 7_000],
     [401, undefined],

@@ -5,7 +5,6 @@
  * or has no known lifetime.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
-import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
@@ -50,7 +49,7 @@ export async function fetchBearerToken(
   // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.
   const parsed = parseTokenResponse(response.body, response.serverDateMs ?? clock.wallMs());
   if (parsed === undefined || parsed.token.length > MAX_TOKEN_CHARACTERS)
-    throw new OcirError("registry-response-invalid", registryHost, { status: 200 });
+    throw new OcirError("registry-response-invalid", registryHost, { response });
   if (parsed.lifeMs <= 0) throw new OcirError("token-expired", registryHost);
   if (parsed.isAnonymous) throw new OcirError("token-anonymous", registryHost);
   return {
@@ -73,18 +72,17 @@ async function receive(sent: Promise<UpstreamResponse>, registryHost: string): P
 /** 404 is OCI's NotAuthorizedOrNotFound. */
 function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: number): OcirError {
   const { status, serverDateMs } = response;
-  const retryAfterMs = retryAfterMsOf(response);
   if (status === 401) {
     return serverDateMs !== undefined && isSkewed(serverDateMs, wallMs)
-      ? new OcirError("clock-skew", registryHost, { status, detail: describeSkew(wallMs - serverDateMs) })
-      : new OcirError("registry-unauthorized", registryHost, { status });
+      ? new OcirError("clock-skew", registryHost, { response, detail: describeSkew(wallMs - serverDateMs) })
+      : new OcirError("registry-unauthorized", registryHost, { response });
   }
-  if (status === 400) return new OcirError("registry-refused", registryHost, { status });
-  if (status === 403 || status === 404) return new OcirError("registry-forbidden", registryHost, { status });
-  if (status === 429) return new OcirError("registry-throttled", registryHost, { status, retryAfterMs });
-  if (status >= 500) return new OcirError("registry-unavailable", registryHost, { status, retryAfterMs });
-  if (status >= 300 && status < 400) return new OcirError("registry-redirected", registryHost, { status });
-  return new OcirError("registry-status-unexpected", registryHost, { status });
+  if (status === 400) return new OcirError("registry-refused", registryHost, { response });
+  if (status === 403 || status === 404) return new OcirError("registry-forbidden", registryHost, { response });
+  if (status === 429) return new OcirError("registry-throttled", registryHost, { response });
+  if (status >= 500) return new OcirError("registry-unavailable", registryHost, { response });
+  if (status >= 300 && status < 400) return new OcirError("registry-redirected", registryHost, { response });
+  return new OcirError("registry-status-unexpected", registryHost, { response });
 }
 
 function describeSkew(aheadMs: number): string {

@@ -8,7 +8,6 @@
 import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
-import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
@@ -99,9 +98,8 @@ function tokenUrlOf({ url }: IdentityDomainSettings): URL {
 
 function refusalOf(response: UpstreamResponse, host: string, wallMs: number): Error {
   const { status, serverDateMs } = response;
-  const details = { status, retryAfterMs: retryAfterMsOf(response) };
-  if (status === 401 && isSkewed(serverDateMs, wallMs)) return new IdentityError("clock-skew", host, details);
-  return new TokenExchangeError(codeOf(response), host, details);
+  if (status === 401 && isSkewed(serverDateMs, wallMs)) return new IdentityError("clock-skew", host, { response });
+  return new TokenExchangeError(codeOf(response), host, { response });
 }
 
 function codeOf({ status, body }: UpstreamResponse): TokenExchangeErrorCode {

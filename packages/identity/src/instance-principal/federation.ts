@@ -7,7 +7,6 @@
 import type { KeyObject } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
-import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "../identity-error.ts";
@@ -39,10 +38,7 @@ export async function federate(
   const request = createFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
   const response = await post(request, options, signal);
   if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
-  throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, {
-    status: response.status,
-    retryAfterMs: retryAfterMsOf(response),
-  });
+  throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, { response });
 }
 
 async function post(

@@ -7,7 +7,6 @@
  */
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { Random } from "@ocir-broker/foundation/random";
-import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
@@ -125,7 +124,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
 function responseOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataResponse {
   const { status, body, serverDateMs } = response;
   if (status === 200) return { text: body.toString("utf8"), host, serverDateMs };
-  throw new IdentityError(codeOf(status, path), host, { status, retryAfterMs: retryAfterMsOf(response) });
+  throw new IdentityError(codeOf(status, path), host, { response });
 }
 
 function codeOf(status: number, path: MetadataPath): IdentityErrorCode {

@@ -8,7 +8,6 @@ import { randomUUID } from "node:crypto";
 import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
-import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
@@ -51,10 +50,7 @@ export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchan
       const body = JSON.stringify({ podKey: keys.publicKey.export({ type: "spki", format: "pem" }).toString() });
       const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
       if (response.status === 200) return exchangedSession(keyIdIn(response.body), response, keys, url.host, clock);
-      throw new TokenExchangeError(codeOfStatus(response.status), url.host, {
-        status: response.status,
-        retryAfterMs: retryAfterMsOf(response),
-      });
+      throw new TokenExchangeError(codeOfStatus(response.status), url.host, { response });
     },
   };
 }
