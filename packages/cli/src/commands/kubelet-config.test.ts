@@ -53,6 +53,14 @@ describe("kubelet-config check", () => {
   const check = (root: string, path: string) =>
     kubeletConfig("check", join(root, path), "--bin-dir", join(root, "bin"));
 
+  test("says up to which version the rules are known, and names a missing file first", async () => {
+    const root = makeConfigs({ "a.yaml": CONFIG });
+    const args = ["--kubelet-version", "1.99", "--bin-dir", join(root, "bin")];
+    const { stdout } = await runCommand("kubelet-config", "check", join(root, "conf"), ...args);
+    expect(stdout).toContain("a kubelet 1.37 starts with this; the rules of later ones are not known yet");
+    expect((await runCommand("kubelet-config", "check", "/nowhere/a.yaml")).stderr).toContain("file-missing");
+  });
+
   test("ignores a subdirectory whatever its name, as the kubelet does", async () => {
     const root = makeConfigs({ "a.yaml": CONFIG });
     mkdirSync(join(root, "conf/b.yaml"));

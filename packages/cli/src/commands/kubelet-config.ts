@@ -11,6 +11,7 @@ import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
+import { NEWEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { pathErrorOf } from "@ocir-broker/node/path-error";
@@ -136,13 +137,15 @@ async function kubeletMinorOf({ kubeletVersion, root }: VersionOptions): Promise
 
 async function check(paths: readonly string[], options: CheckOptions): Promise<void> {
   const { binDir, image } = options;
-  const kubeletMinor = await kubeletMinorOf(options);
   const { files, directory } = readConfigFiles(paths);
+  const kubeletMinor = await kubeletMinorOf(options);
   const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
   for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
   if (findings.some(({ severity }) => severity !== "warning")) process.exitCode = 1;
-  else process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
+  else if (kubeletMinor <= NEWEST_MINOR) process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
+  else
+    process.stdout.write(`a kubelet 1.${NEWEST_MINOR} starts with this; the rules of later ones are not known yet\n`);
   if (image === undefined) return;
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
   for (const { name, matchedBy } of run) process.stdout.write(`${name}: called, by ${matchedBy}\n`);

@@ -75,6 +75,7 @@ async function watch(options: CommandOptions): Promise<never> {
   const isTerminal = process.stdout.isTTY === true;
   for (;;) {
     const text = await read(socket, options.output, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
+    if (!isTerminal) process.stdout.write(`\n${new Date(clock.wallMs()).toISOString()}\n`);
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
     await sleep(WATCH_INTERVAL_MS, clock);
   }
