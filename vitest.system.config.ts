@@ -13,6 +13,7 @@ const WITH_LONG_FORM = [
   "test/daemonset/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
+  "test/system/boot.test.ts",
   "test/system/daemonset.test.ts",
   "test/system/documentation.test.ts",
   "test/system/first-boot.test.ts",
