@@ -1,20 +1,19 @@
 #!/bin/sh
 # ocir-broker-node.sh 0.1.0: installs ocir-broker on an OKE node, and bootstraps it even if that fails
-# Read main first, at the end. The next eight lines are the settings.
-# shellcheck disable=SC2015 # in "a && b || c", c also runs if b fails: this is wanted
+# usage: sudo sh ocir-broker-node.sh [--running | --SETTING VALUE]... [-- BOOTSTRAP ARGUMENT...]
+# --running: on a node whose kubelet runs, only installs. The settings, e.g. --sources or OCIR_BROKER_SOURCES:
 version=0.1.0
-sources= # URLs and folders of the archive, separated by spaces
+sources= # URLs and folders of the archive
 sha256_amd64=
 sha256_arm64=
 service_accounts= # an audience
 config= # the broker's configuration file
-bootstrap= # oke, oke-install, oke-init, none (another program does it) or running (it was done)
-kubelet_extra_args=
-case $(tail -n 1 "$0" 2>&1) in *"$(printf '\r')") # A shell can read CRLF line ends only in comments.
+bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
+kubelet_extra_args= # also KUBELET_EXTRA_ARGS
+# Read main first, at the end.
+case $(tail -n 1 "$0" 2>&1) in *"$(printf '\r')") # A shell reads CRLF line ends only in comments.
 	exec sh -c "$(tr -d '\r' <"$0")" sh 'CRLF line ends' "$@" ;; esac #
-set -f # no word becomes names of files
-umask 022
-settings='sources sha256_amd64 sha256_arm64 service_accounts config bootstrap kubelet_extra_args running'
+set -f && umask 022
 program=/usr/libexec/ocir-broker/ocir-broker
 work=/usr/libexec/ocir-broker-node # the unpacked archive
 state=/run/ocir-broker-node
@@ -33,54 +32,45 @@ one_line() { printf %s "$*" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//'; }
 # ---- Settings. A problem prevents the installation, but a new node joins as they say.
 
 problem() { problems="${problems:+$problems; }$(printf %s "$*" | tr '\r\n' '  ')"; }
-nearest() { # TEXT 'WORD...': prints the word of which at most 2 letters differ, or a third of a long one's
-	printf '%s %s\n' "-$(printf %s "$1" | tr -d '[:space:]')" "$2" | awk '{
-		for (word = 2; word <= NF; word++) {
-			for (i = 1; i <= length($1); i++) for (j = 0; j <= length($word); j++) {
-				edits = d[i - 1, j - 1] + (tolower(substr($1, i, 1)) != substr($word, j, 1))
-				if (d[i - 1, j] < edits) edits = d[i - 1, j] + 1
-				if (d[i, j - 1] < edits) edits = d[i, j - 1] + 1
-				d[i, j] = i > 1 && j > 0 ? edits : i + j - 1
-			}
-			edits = d[i - 1, j - 1]
-			if (edits <= (j < 10 ? 2 : j / 3) && (!best || edits < least)) { best = $word; least = edits }
-		}
-		print best
-	}'
+meant_by() { # NAME: prints the setting that it means, also with one wrong letter in either half
+	case $1 in
+		sou* | *rces | so*ces) echo sources ;;
+		sha*arm* | *_arm64) echo sha256_arm64 ;;
+		sha* | *_amd64) echo sha256_amd64 ;;
+		service* | *accounts | serv*ounts) echo service_accounts ;;
+		con* | *fig | co*ig) echo config ;;
+		boot* | *strap | boo*rap) echo bootstrap ;;
+		kubelet_ext* | kubelet_arg* | *_args) echo kubelet_extra_args ;;
+		run* | *ning | ru*ing) echo running ;;
+	esac
 }
 read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has used
 	words=1 name=$(printf %s "${1%%=*}" | sed -E 's/^(--|OCIR_BROKER_)//' | tr A-Z- a-z_)
-	setting=$(nearest "$name" "$settings")
+	setting=$(meant_by "$name")
 	case $setting,$1 in
 		,OCIR_BROKER_*) return ;; # another program's
-		*=* | ,*) problem "unknown: $1" ;;
-		"$name",--* | "$name",OCIR_BROKER_*) ;;
-		*) problem "unknown: $1 (is it $setting?)" ;;
+		"$name",--*=*) false ;;
+		"$name",*[!a-z]*) ;; # with -- or as a variable
+		*) false ;;
+	esac || problem "unknown: $1${setting:+ (is it $setting?)}"
+	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
+	next=$(printf %s "${value#--}" | tr - _)
+	case $setting,$value in
+		,* | running,*) words=1 && return ;;
+		*,-- | *,--"$(meant_by "$next" | tr _ -)") problem "$1 has no value" && words=1 && return ;;
 	esac
-	case $1,$setting in
-		*, | *,running) return ;;
-		*=*) value=${1#*=} ;;
-		*) value=${2---} words=2 ;;
-	esac
-	case $value in
-		--*) [ "$value" != -- ] && [ -z "$(nearest "${value#--}" "$settings")" ] ||
-			{ problem "$1 has no value" && words=1 && return; } ;;
-	esac
-	take "$1" "$setting" "$value"
-}
-take() { # WHAT SETTING VALUE
-	[ "$3" = "$(printf %s "$3" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
-	value=$(one_line "$3")
-	[ "$2" != kubelet_extra_args ] || value="$kubelet_extra_args $value"
-	[ -z "$value" ] || read -r "${2?}" <<-VALUE
+	[ "$value" = "$(printf %s "$value" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
+	value=$(one_line "$value")
+	[ "$setting" != kubelet_extra_args ] || value="$kubelet_extra_args $value"
+	[ -z "$value" ] || read -r "${setting?}" <<-VALUE
 		$value
 	VALUE
 }
 read_variables() { # A line within another variable's value is no variable.
-	for variable in $(env -0 | tr '\n\0' ' \n' | sed -n 's/^\(OCIR_BROKER_[A-Za-z0-9_]*\)=.*/\1/p'); do
+	for variable in $(env -0 | tr '\n\0' ' \n' | sed -nE 's/^(OCIR_BROKER_\w*|KUBELET_EXTRA_ARGS)=.*/\1/p'); do
 		read_setting "$variable" "$(printenv "$variable")"
 	done
-	take KUBELET_EXTRA_ARGS kubelet_extra_args "${KUBELET_EXTRA_ARGS-}" && unset KUBELET_EXTRA_ARGS
+	unset KUBELET_EXTRA_ARGS
 }
 read_arguments() { # sets `taken` to the number of words up to --
 	all=$# help='' before=''
@@ -96,25 +86,27 @@ read_arguments() { # sets `taken` to the number of words up to --
 	done
 	taken=$((all - $#))
 	for word; do # A second --kubelet-extra-args would replace the first.
-		[ "$word" != --kubelet-extra-args ] || problem "$word comes before --"
-		[ "$before" != --kubelet-extra-args ] || take "$before" kubelet_extra_args "$word"
+		[ "$before" != --kubelet-extra-args ] || problem "$before comes before --"
+		[ "$before" != --kubelet-extra-args ] || read_setting "$before" "$word"
 		before=$word
 	done
 }
 check_bootstrap() {
-	case $bootstrap in '' | oke | oke-install | oke-init | none | running) return ;; esac
-	meant=$(nearest "$bootstrap" 'none oke oke-install oke-init running')
-	problem "unknown: --bootstrap $bootstrap${meant:+ (is it $meant?)}"
-	[ "$meant" = none ] && bootstrap=none || bootstrap='' # Karpenter's nodes would join with the wrong taints
+	case $bootstrap in
+		'' | oke | oke-install | oke-init | none | running) return ;;
+		[Nn]* | [Oo]n* | *[Oo][Nn][Ee] | *[Nn][Oo][Nn]*) meant=none ;;
+		*) meant='' ;; # not for none: Karpenter's nodes would join with the wrong taints
+	esac
+	problem "unknown: --bootstrap $bootstrap (oke, oke-install, oke-init, none or running)"
+	bootstrap=$meant
 }
 is_first_boot() { grep -Eq '/cloud-(init|config|final)[a-z-]*\.service' /proc/self/cgroup; }
 check_person() { # A person can try again. Nobody repeats a first boot.
-	[ -z "$help" ] || { echo "usage: sudo sh ocir-broker-node.sh [--SETTING VALUE]... [-- BOOTSTRAP ARGUMENT...]
---running only installs, on a node whose kubelet runs. Settings: $settings" && exit; }
+	[ -z "$help" ] || exec head -n 12 "$0"
 	[ "$(id -u)" = 0 ] || problem "run it as root"
 	[ "$bootstrap" ] || ! systemctl -q is-active kubelet ||
 		problem "a kubelet runs: use --running, or --bootstrap to repeat it"
-	[ -z "$problems" ] || { error "nothing was changed or bootstrapped: $problems"; exit 2; }
+	[ -z "$problems$reason" ] || { error "nothing was changed or bootstrapped: $problems$reason"; exit 2; }
 }
 
 # ---- The node
@@ -186,14 +178,14 @@ unpack() {
 	rm -rf $work && mkdir $work 2>$state/said || fail "disk: $(cat $state/said)" || return
 	reason="download: none of the sources has $archive"
 	for source in /opt/ocir-broker $sources; do
-		case $source in /*) [ -e "$source/$archive" ] && source=file://$source || continue ;; esac
+		case $source in /*) [ -e "$source/$archive" ] || continue && source=file://$source ;; esac
 		fetch "$source" || continue
 		found=$(sha256sum <$work/archive) && found=${found%% *}
 		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" || continue
 		log "verified: $archive has SHA-256 $sum"
 		LC_ALL=C tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said && return
-		grep -q 'No space left' $state/said && code=disk || code=archive
-		fail "$code: $(head -n 1 $state/said)" || return
+		! grep -q 'No space left' $state/said || fail "disk: No space left on device" || return
+		fail "archive: $(head -n 1 $state/said)" || return
 	done
 	return 1
 }
@@ -251,14 +243,13 @@ write() { # PATH MODE TEXT; only if root alone can change the path
 # ---- The node joins
 
 choose_bootstrap() { # ARGUMENT...; see docs/decisions/0029-boot.md
-	how=$bootstrap oke=$(command -v oke) install=$(ls /etc/oke/oke-install.sh 2>/dev/null)
-	case " $*" in
-		*' --apiserver-endpoint '* | *' --kubelet-ca-cert '*) how=${how:-${install:+oke-install}} ;;
-	esac
-	how=${how:-${oke:+oke}}
-	[ $# = 0 ] || how=${how:-${install:+oke-install}}
-	[ "$how" ] || ! systemctl cat oke-init >/dev/null 2>&1 || [ "$(metadata oke_init_script)" ] || how=unit
-	how=${how:-oke-init}
+	how=$bootstrap oke='' install=''
+	! command -v oke >/dev/null || oke=oke
+	[ $# = 0 ] || [ ! -e /etc/oke/oke-install.sh ] || install='oke-install'
+	case " $*" in *' --apiserver-endpoint '* | *' --kubelet-ca-cert '*) how=${how:-$install} ;; esac
+	how=${how:-${oke:-${install:-"oke-init"}}}
+	[ "$how" = oke-init ] && systemctl cat oke-init >/dev/null 2>&1 || return 0
+	[ "$(metadata oke_init_script)" ] || how=unit
 }
 try_bootstrap() { # ARGUMENT...
 	for word; do
@@ -278,13 +269,14 @@ try_bootstrap() { # ARGUMENT...
 		oke) oke bootstrap "$@" ;;
 		oke-install) bash /etc/oke/oke-install.sh "$@" ;;
 		oke-init) fetch_init_script && bash /run/oke-init.sh "$@" ;;
-		unit) systemctl enable --now --no-block oke-init && sleep 2 && wait_for_image && has_credentials ;;
+		unit) systemctl enable --now --no-block oke-init && sleep 2; wait_for_image; has_credentials ;;
 	esac 9<&-
 }
 fetch_init_script() { # and does what the default user data does before it
-	metadata oke_init_script | base64 -d >/run/oke-init.sh && [ -s /run/oke-init.sh ] ||
-		{ error "there is no oke_init_script"; return 1; }
-	PATH=$PATH:/usr/libexec timeout 60 oci-growfs -y || log "no oci-growfs"
+	metadata oke_init_script | base64 -d >/run/oke-init.sh
+	[ -s /run/oke-init.sh ] || { error "there is no oke_init_script"; return 1; }
+	growfs=$(PATH=$PATH:/usr/libexec command -v oci-growfs)
+	[ -z "$growfs" ] || timeout 60 "$growfs" -y || log "oci-growfs failed"
 	touch /run/.oke-default-cloud-init
 }
 bootstrap_node() { # ARGUMENT...
@@ -297,15 +289,16 @@ bootstrap_node() { # ARGUMENT...
 		log "bootstrap: try $try failed with status $status"
 		sleep 15 9<&-
 	done
-	[ "$process" != "$(kubelet_pid)" ] || restart_kubelet # It has not read what the bootstrap has written.
+	[ $status != 0 ] || [ "$process" != "$(kubelet_pid)" ] || restart_kubelet # It has read nothing of this.
 }
 restart_kubelet() { # without waiting, because it can be ordered after this script
 	systemctl daemon-reload
 	systemctl reset-failed kubelet 2>/dev/null
 	systemctl --no-block restart kubelet
 }
-add_flags() { # to a kubelet that was bootstrapped without them
-	run_program $program node connect --kubelet-flags || return
+add_flags() { # to a kubelet that was bootstrapped by its image
+	[ -z "$kubelet_extra_args" ] || error "the kubelet was bootstrapped before, without $kubelet_extra_args"
+	[ -z "$reason" ] && run_program $program node connect --kubelet-flags || return
 	! grep -q 'does not use ocir-broker yet' $state/flags ||
 		fail "kubelet-flags: the kubelet's unit has no line for them" || return
 	restart_kubelet
@@ -318,14 +311,16 @@ add_flags() { # to a kubelet that was bootstrapped without them
 	restart_kubelet
 	fail "kubelet-restart: the kubelet did not run for $steady s with its flags, and is restarted without them"
 }
+
 main() {
 	read_variables
 	read_arguments "$@"
 	shift "$taken"
 	check_bootstrap
 	is_first_boot || check_person
-	take_lock
 	trap 'signal=yes' HUP INT TERM
+	take_lock
+	is_first_boot || check_person # again, because it may have waited
 	[ "$bootstrap" ] || wait_for_image
 	given=$kubelet_extra_args
 	[ "$bootstrap" = running ] || given=$(one_line "$(metadata kubelet-extra-args) $given")
@@ -335,17 +330,17 @@ main() {
 	[ -z "$reason" ] || restore
 	rm -rf $work
 	[ "$reason" ] || given=$(one_line "$given $(cat $state/flags)")
-	case $bootstrap,$(has_credentials && echo joined) in
-		none,*) ;;
-		running,*) [ "$reason" ] && status=1 || $program node status >&2 ;;
-		,joined)
-			[ -z "$kubelet_extra_args" ] || error "the kubelet was bootstrapped before, without $kubelet_extra_args"
-			[ "$reason" ] || add_flags ;;
-		*) bootstrap_node "$@" ;;
+	case $bootstrap in
+		none) ;;
+		running) if [ "$reason" ]; then status=1; else $program node status >&2; fi ;;
+		*)
+			how=unit
+			if [ "$bootstrap" ] || ! has_credentials; then bootstrap_node "$@"; fi
+			[ "$how" != unit ] || add_flags ;;
 	esac
 	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
 	case $bootstrap in none | running) outcome='not bootstrapped by this script' ;; esac
-	[ -z "$reason" ] && rm -f $metric || report "${reason%%:*}"
+	if [ "$reason" ]; then report "${reason%%:*}"; else rm -f $metric; fi
 	[ "$reason$status" = 0 ] || error "the node was $outcome${reason:+, without ocir-broker: $reason}"
 	echo $status >$state/result
 	exit $status

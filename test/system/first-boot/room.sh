@@ -15,10 +15,45 @@ mount -t tmpfs none /run
 mount --bind /run/console /dev/console
 rm -rf /etc/kubernetes /usr/libexec/ocir-broker* /usr/local/bin/credential-provider-oke*
 cp "$here"/fakes/* /usr/local/bin/
+mkdir /run/image && mv /usr/local/bin/oke-in* /run/image
 mkdir -p /etc/kubernetes /opt/ocir-broker /opt/plugins
 node "$here/metadata.mjs" "$out/metadata" &
 until curl -so /dev/null http://169.254.169.254/; do sleep 0.02; done
 set +e
+
+# Runs a command in a control group with the name of cloud-init's unit, as user data.
+first_boot() {
+	mkdir -p /mnt/cgroup
+	mountpoint -q /mnt/cgroup || mount -t cgroup2 none /mnt/cgroup
+	group=/mnt/cgroup/room-$(cat /proc/sys/kernel/random/uuid)
+	mkdir -p "$group/cloud-final.service"
+	(sh -c 'echo $PPID >"$0/cloud-final.service/cgroup.procs"' "$group" && "$@")
+	set -- $?
+	rmdir "$group/cloud-final.service" "$group" 2>/dev/null
+	return "$1"
+}
+
+# The state in which an image's kubelet is when user data runs. An image that was made of a node has old credentials.
+kubelet_is() {
+	printf '[Service]\nEnvironment="KUBELET_EXTRA_ARGS="\nExecStart=kubelet %s %s $KUBELET_EXTRA_ARGS\n' \
+		--bootstrap-kubeconfig=/etc/hostname --kubeconfig=/etc/kubernetes/kubelet.conf >/etc/kubelet-unit
+	echo old >/etc/kubernetes/kubelet.conf
+	touch -d @1000000000 /etc/kubernetes/kubelet.conf
+	case $1 in
+		crash-looping) : >/run/crash-looping ;; # weka's notes on OKE, TROUBLESHOOTING
+		active) joined ;;
+		# oke.service: dev-null-loop/private-oke-karpenter, gitops/ubuntu-oke-image-notes.md
+		oke.service | oke-init.service) : >/run/activating && { sleep 1 && joined && rm /run/activating; } & ;;
+	esac
+}
+image_has() { # oke-install.sh or oke-init.sh
+	case $1 in
+		oke-init.sh) base64 /run/image/oke-init.sh >"$out/metadata/oke_init_script" ;;
+		*) mkdir -p /etc/oke && mv "/run/image/$1" /etc/oke/ ;;
+	esac
+}
+no_oke() { rm /usr/local/bin/oke; }
+joined() { echo bootstrapped >>/run/bootstraps && echo new >/etc/kubernetes/kubelet.conf && systemctl restart kubelet; }
 
 # Prints "starts", or why a kubelet does not, with these arguments: a real one if it is built, else ocir-broker's rules of it.
 kubelet() {

@@ -49,7 +49,10 @@ const sha256 = makeArchive();
  */
 export function scriptOfRelease(limitS?: number): string {
   const script = nodeScript({ version: VERSION, baseUrl: undefined, sha256: { amd64: sha256, arm64: sha256 } });
-  return script.replace(`-s KILL ${limitS} `, "-s KILL 2 ").replace("in 1 2 4 0;", "in 0;");
+  return script
+    .replace(`-s KILL ${limitS} `, "-s KILL 2 ")
+    .replace("in 1 2 4 0;", "in 0;")
+    .replace("steady=30", "steady=0");
 }
 
 /** @returns what the scenario prints. */

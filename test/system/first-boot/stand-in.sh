@@ -35,7 +35,20 @@ case "$1 ${2-}" in
     echo $version
     exit
     ;;
-  "node status") exit ;;
+  "node status")
+    tr '\0' ' ' <"/proc/$(systemctl show --property=MainPID --value kubelet)/cmdline" | grep -q 'provider-config.*bin-dir' &&
+      echo "kubelet: nothing to do"
+    exit 0
+    ;;
+  "node connect")
+    sed -i '/image-credential/!s|ARGS=|&--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml --image-credential-provider-bin-dir=/usr/local/bin|' /etc/kubelet-unit
+    grep -q image-credential /etc/kubelet-unit || echo "kubelet: it does not use ocir-broker yet"
+    exit 0
+    ;;
+  "node disconnect")
+    sed -i 's|ARGS=.*"|ARGS="|' /etc/kubelet-unit
+    exit 0
+    ;;
   "node remove")
     [ "$behaviour" != cannot-undo ] || exit 1
     undo

@@ -1,0 +1,24 @@
+/** Errors of a first boot's installation, for a room. */
+interface Fault {
+  readonly arrange?: string;
+  readonly code?: string;
+  /** The script's time limit of the call that hangs. */
+  readonly limitS?: number;
+}
+
+export const behaviour = (what: string): string => `echo ${what} >/etc/behaviour`;
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  nothing: {},
+  "no source": { arrange: "rm -f /opt/ocir-broker/*", code: "download" },
+  "a wrong checksum": { arrange: "echo | tee -a /opt/ocir-broker/*.gz >/dev/null", code: "checksum" },
+  "a program that does not start": { arrange: behaviour("does-not-start"), code: "install" },
+  "a program that fails": { arrange: behaviour("fails"), code: "connect" },
+  "a program that hangs before its 6th step": { arrange: behaviour("hangs-6"), code: "killed", limitS: 420 },
+  "a program that hangs when it should print its version": { arrange: behaviour("hangs-at-version"), limitS: 20 },
+  ...Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7].map((step) => [
+      `a program that is killed before its step ${step}`,
+      { arrange: behaviour(`killed-${step}`), code: "killed" },
+    ]),
+  ),
+};
