@@ -82,7 +82,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
 
   it("renders valid objects that apply every value", () => {
     const values = {
-      image: { repository: "icn.ocir.io/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
+      image: { repository: "registry.example:5000/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
       lease: { seconds: 300 },
       kubelet: { restart: "whenIdle" },
       mode: "remove",
@@ -273,7 +273,12 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["kubelet.reboot=never", "reboot"],
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
-    ["extraEnv[0].name=OCIR_BROKER_NODE", "/extraEnv/0/name"],
+    [
+      "image.repository=https://iad.ocir.io/acme/a",
+      "image.repository is https://iad.ocir.io/acme/a: give the name alone",
+    ],
+    ["image.repository=iad.ocir.io/acme/a:1.0", "image.repository is iad.ocir.io/acme/a:1.0: give the name alone"],
+    ["extraEnv[0].name=OCIR_BROKER_NODE", "extraEnv has OCIR_BROKER_NODE: "],
     ["nameOverride=A b", "/nameOverride"],
     ["config.proxy.http=http://proxy.example:3128", "/config/proxy': additional properties 'http'"],
     ["config.log.level=loud", "/config/log/level"],
