@@ -328,12 +328,15 @@ describe("a rollout", () => {
       await until(() => api.events.length === 2);
       expect(api.events[1].message).not.toContain("next try");
       await a.terminate();
-      const next = startPod("a");
+      const next = startPod("a", { result: () => BROKEN });
       await twoHours();
       expect([tries(), labelOf("a"), next.isReady, api.lease.spec.holderIdentity]).toEqual([2, "failed", false, "a"]);
       annotationsOf("a")["ocir-broker/retry"] = "now";
+      await until(() => api.events.length === 3);
+      expect([tries(), annotationsOf("a")["ocir-broker/retry"]]).toEqual([3, undefined]);
+      next.result = () => DONE;
       await next.ended;
-      expect([tries(), labelOf("a"), annotationsOf("a")]).toEqual([3, "installed", {}]);
+      expect([tries(), labelOf("a"), annotationsOf("a")]).toEqual([4, "installed", {}]);
     });
 
     it("until the chart is changed", async () => {
@@ -441,7 +444,7 @@ describe("a restart of the kubelet", () => {
     ];
     await pod.ended;
     expect(steps.slice(2)).toEqual(["a shows a failure", "a adds its flags", "a restarts", "a shows success"]);
-    expect(api.nodes.get("a").spec).toEqual({});
+    expect([api.nodes.get("a").spec, api.events]).toEqual([{}, []]);
     expect([labelOf("a"), versionOf("a")]).toEqual(["installed", "1.2.3"]);
   });
 
@@ -471,8 +474,10 @@ describe("a restart of the kubelet", () => {
     await until(() => nowSeconds > thirdSeconds + 7_200);
     expect([api.events.length, steps.includes("a restarts")]).toEqual([3, false]);
     api.pods = [];
+    const goneSeconds = nowSeconds;
     await a.ended;
     expect([labelOf("a"), annotationsOf("a")["ocir-broker/reason"]]).toEqual(["installed", undefined]);
+    expect(nowSeconds - goneSeconds).toBeLessThan(5 * LEASE_SECONDS);
   });
 
   const goesAway = async () => {
@@ -582,6 +587,24 @@ describe("a restart of the kubelet", () => {
     await until(() => api.events.length > 0);
     expect(steps.slice(3)).toEqual(["a restarts", RESTORES, "a restarts"]);
     expect([pod.isReady, api.nodes.get("a").spec]).toEqual([false, {}]);
+  });
+
+  it("takes an API server that does not respond for no failure of a kubelet that runs with its flags", async () => {
+    const pod = startPod("a", {
+      need: FLAGS,
+      mayRestart: true,
+      program: {
+        async restartKubelet() {
+          steps.push("a restarts");
+          pod.need = NOTHING;
+          api.isUp = false;
+        },
+      },
+    });
+    await until(() => steps.at(-1) === "a shows success");
+    api.isUp = true;
+    await pod.ended;
+    expect([steps.includes(RESTORES), labelOf("a"), api.events]).toEqual([false, "installed", []]);
   });
 
   it("uncordons a node that an earlier pod cordoned", async () => {

@@ -1,6 +1,6 @@
 /**
  * The tries on one node, and their times. They are an annotation of the Node, so neither a killed pod nor a drain forgets them, and each
- * is written before it begins. Never thrown away for a clock that was wrong: a time is near another one before and after it.
+ * is written before it begins. A time that a wrong clock has put into the future blocks a node for a day at most.
  */
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 
