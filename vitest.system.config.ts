@@ -9,6 +9,7 @@ const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-l
 /** Files with a longer form (more inputs, every step). */
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
+  "test/installer/lost-record.test.ts",
   "test/pull-secrets/decide.properties.test.ts",
   "test/daemonset/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
@@ -23,6 +24,7 @@ const WITH_LONG_FORM = [
   "test/system/install.test.ts",
   "test/system/install-given-back.test.ts",
   "test/system/kubelet-oracle.test.ts",
+  "test/system/planted-files.test.ts",
   "test/system/soak.test.ts",
 ];
 

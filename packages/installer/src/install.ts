@@ -5,7 +5,15 @@
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
 import { InstallError } from "./install-error.ts";
-import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
+import {
+  COMMAND_LINKS,
+  CONFIG_FOLDER,
+  DO_NOTHING_PROGRAM,
+  MANIFEST,
+  PLUGIN_LINKS,
+  PROGRAM,
+  SHIM,
+} from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/connect.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
@@ -58,7 +66,10 @@ async function expectFiles(node: NodeRun): Promise<void> {
   const changed = run.changedPrograms();
   const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
   if (isWhole && changed.length === 0) return;
-  if (isWhole && (await packageOwner(node)) !== undefined) return run.forgetPrograms();
+  if (isWhole && (await packageOwner(node)) !== undefined) {
+    node.disk.remove(MANIFEST);
+    return run.forgetPrograms();
+  }
   throw new InstallError(
     "unfinished",
     `${changed[0] ?? PROGRAM} has changed since the installation: install again from the archive`,

@@ -23,9 +23,9 @@ import { isMergedFrom } from "./kubelet/own-config.ts";
 import { withTexts } from "./kubelet/with-texts.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ChangeKind } from "./run/change-kind.ts";
-import { namesBeside, type PathState } from "./run/disk.ts";
+import { type Disk, namesBeside, type PathState } from "./run/disk.ts";
 import { isDoNothing } from "./run/file-changes.ts";
-import { copiesOf, type Entry, RECORD, tidyCopies } from "./run/record.ts";
+import { copiesOf, type Entry, forgetSaved, RECORD, REPLACED } from "./run/record.ts";
 import { isOurLink, stateIfAny } from "./run/run-state.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
@@ -72,16 +72,23 @@ export async function recognise(node: NodeContext): Promise<Recognised> {
     const kind = kindAt(node, path, programs);
     const isOurs =
       kind === "program" ? programs.get(path)?.has(written) : isOurWork(node, kind, path, { written, saved, kubelet });
-    if (isOurs !== true && saved === undefined) return [];
-    const original = saved === undefined ? {} : { saved };
-    const state = saved === undefined ? "absent" : disk.stateOf(saved);
-    return [[path, { kind, original: state, ...original, written: isOurs === true ? written : NOT_OURS }]];
+    const original = saved === undefined ? "absent" : disk.stateOf(saved);
+    if ((isOurs !== true && saved === undefined) || original === written) return [];
+    const copy = saved === undefined ? {} : { saved };
+    return [[path, { kind, original, ...copy, written: isOurs === true ? written : NOT_OURS }]];
   });
   const recognised = Object.fromEntries(found);
   const doubtful = configs.filter(
     (path) => recognised[path] === undefined && textOf(files.readText(path))?.includes(PLUGIN_NAME) === true,
   );
   return { files: recognised, names, doubtful };
+}
+
+/** If the record that names them is lost: removes superseded copies, partial ones, and those of paths that are as before. */
+function tidyCopies(disk: Disk): void {
+  const latest = [...copiesOf(disk)].filter(([path, copy]) => stateIfAny(disk, path) !== disk.stateOf(copy));
+  const kept = latest.map(([, copy]) => copy);
+  for (const copy of disk.filesBelow(REPLACED)) if (!kept.includes(copy)) forgetSaved(disk, copy);
 }
 
 /** Files with our names, without those in `known`. */

@@ -31,7 +31,7 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
   const told = (steps: readonly RestoreStep[]): string => steps.map((step) => outcomeIn(disk, record, step)).join("");
   const flags = flagSteps(record);
   const withoutFlags = filesAfter(node, record, flags);
-  const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0);
+  const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0 && node.run.isRecorded);
   const configs = configSteps(record, { names, files: withoutFlags });
   const view = { names, files: filesAfter({ disk, files: withoutFlags }, record, configs) };
   return [

@@ -65,7 +65,7 @@ export async function remove(node: NodeRun): Promise<void> {
   const areLinks = run.restoreAll(lastLinkSteps(run.record()));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
-  // A removal that was killed may have left the program without the others and without a record.
+  // Without a record, only the package manager knows.
   const hasPrograms = run.programs().length > 0;
   const isPackage = !hasPrograms && (run.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
   finish(node, run.restoreAll(programSteps(run.record())), "remove ocir-broker again");

@@ -10,7 +10,7 @@ import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
 export const STATE_FOLDER = "/var/lib/ocir-broker";
 export const RECORD = `${STATE_FOLDER}/installation.json`;
-const REPLACED = `${STATE_FOLDER}/replaced`;
+export const REPLACED = `${STATE_FOLDER}/replaced`;
 const COPY = /\/before(?:-(\d+))?$/;
 
 /** Another number means a later release's format, which must not be misread. */
@@ -118,12 +118,6 @@ export function copiesOf(disk: Disk): Map<string, string> {
   const copies = disk.filesBelow(REPLACED).filter((copy) => COPY.test(copy));
   const latestLast = copies.toSorted((a, b) => number(a) - number(b));
   return new Map(latestLast.map((copy) => [dirname(copy).slice(REPLACED.length), copy]));
-}
-
-/** Removes the copies that others have superseded, and what a kill has left of one, if the record that names them is lost. */
-export function tidyCopies(disk: Disk): void {
-  const latest = [...copiesOf(disk).values()];
-  for (const copy of disk.filesBelow(REPLACED)) if (!latest.includes(copy)) forgetSaved(disk, copy);
 }
 
 export function saveOriginal(disk: Disk, path: string, saved: string): void {
