@@ -74,7 +74,7 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
         return { kind: "restart", state, plan: { flags: isAdded ? "add" : "keep", files } };
       }
       const advice = kubeletAdvice(need, files);
-      if (advice.join() !== said) advice.forEach(say);
+      if (advice.join() !== said) for (const line of advice) say(line);
       said = advice.join();
       return state;
     },

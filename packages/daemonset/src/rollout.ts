@@ -4,6 +4,7 @@
  */
 import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { Lease } from "@ocir-broker/kubernetes/lease";
+import type { Say } from "@ocir-broker/kubernetes/log-line";
 import type { Cluster, NodeObject } from "./cluster.ts";
 import { decide, type Facts, type Next } from "./decision/decide.ts";
 import { type Tries, withFailure, withPods, withSuccess } from "./decision/tries.ts";
@@ -47,7 +48,7 @@ export interface RolloutOptions {
   /** Waits about a twentieth of the Lease, or until `ending` or `isOver`. */
   pause(isOver?: AbortSignal): Promise<void>;
   setReady(ready: boolean): void;
-  say(text: string): void;
+  readonly say: Say;
 }
 
 const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
@@ -268,7 +269,7 @@ class Rollout {
     const againAtMs = next.kind === "failed" ? next.againAtMs : undefined;
     const message = failureMessage({ node, reason, left: left.text, againAtMs });
     this.#told = "";
-    say(`ERROR: ${message}`);
+    say(`ERROR: ${message}`, "warn");
     await this.#persist(() => cluster.patchNode(failedPatch(reason, left.version, failed)));
     this.#unsaved = undefined;
     await this.#persist(() => cluster.warn(FAILED, message));
