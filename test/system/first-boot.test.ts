@@ -35,7 +35,7 @@ const ORIGINS = {
   },
   "another program (none)": { args: "--bootstrap none", judge: `kubelet ${DEFAULTS}` },
   Karpenter: {
-    arrange: "mkdir -p /etc/oke && ln -s /usr/local/bin/oke /etc/oke/oke-install.sh",
+    arrange: "image_has oke-install.sh",
     bootWith: (script: string) => userDataOf(nodeClassWith(script)),
     args: "",
     judge: "kubelet $(cat /run/kubelet-args)",
@@ -78,24 +78,22 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, whatever fails,", () => {
 
 describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
   const REBOOTS = isLongRun ? 100 : 5;
-  /** A run of the script with the stand-in takes about 300 ms. */
-  const LONGEST_MS = 400;
+  /** A run of the script with the stand-in takes about half a second; one that restarts the kubelet 2 s. */
+  const [LONGEST_MS, LONGEST_WITH_RESTART_MS] = [700, 2_500];
   const PUT_ARCHIVE = 'cp "$archives"/*.tar.gz /opt/ocir-broker';
 
   it(`bootstraps the node at the next boot, after each of ${REBOOTS} power cuts at random moments`, async () => {
-    const random = createSeededRandom(REBOOTS);
-    const cuts = Array.from({ length: REBOOTS }, () => (random() * LONGEST_MS) / 1_000);
     const printed = await runInRoom({
       scenario: `
         ${PUT_ARCHIVE}
-        for cut in ${cuts.map((seconds) => seconds.toFixed(3)).join(" ")}; do
-          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args
+        for cut in ${moments(LONGEST_MS)}; do
+          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args /run/kubelet-pid
           unshare -pf --kill-child sh "$out/script" 2>/dev/null &
           sleep $cut
           kill -KILL $!
           wait $!
           echo "cut: $(kubelet $(cat /run/kubelet-args 2>/dev/null))"
-          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args
+          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-args /run/kubelet-pid
           sh "$out/script" 2>$out/log || cat $out/log
           echo "booted: $(cat /run/bootstraps) $(kubelet $(cat /run/kubelet-args))"
           [ $(find /run/ocir-broker-metrics /usr/libexec/ocir-broker-node -type f 2>/dev/null | wc -l) = 0 ] || echo left
@@ -107,6 +105,37 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
     expect(printed).toBe("cut: starts\nbooted: bootstrapped starts\n".repeat(REBOOTS));
   });
 
+  it(`adds the flags at the next boot of an image that bootstraps itself, after each of ${REBOOTS} power cuts`, async () => {
+    const printed = await runInRoom({
+      scenario: `
+        ${PUT_ARCHIVE}
+        boot() {
+          rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-pid /run/activating
+          kubelet_is oke.service
+          sh "$out/script"
+        }
+        judge() { kubelet $(sed -n 's/^Environment="KUBELET_EXTRA_ARGS=\\(.*\\)"/\\1/p' /etc/kubelet-unit); }
+        for cut in ${moments(LONGEST_WITH_RESTART_MS)}; do
+          first_boot boot 2>/dev/null &
+          sleep $cut
+          echo 1 | tee /mnt/cgroup/room-*/cgroup.kill >/dev/null
+          wait $!
+          echo "cut: $(judge)"
+          first_boot boot 2>$out/log || cat $out/log
+          echo "booted: $(cat /run/bootstraps) $(judge), $(grep -c image-credential /etc/kubelet-unit) line with flags"
+          rm -rf /usr/libexec/ocir-broker /usr/local/bin/credential-provider-oke /etc/kubernetes/* /etc/kubelet-unit
+        done`,
+      limitMs: 900_000,
+    });
+    expect(printed).toBe("cut: starts\nbooted: bootstrapped starts, 1 line with flags\n".repeat(REBOOTS));
+  });
+
+  /** Seconds until each power cut. */
+  function moments(longestMs: number): string {
+    const random = createSeededRandom(REBOOTS);
+    return Array.from({ length: REBOOTS }, () => ((random() * longestMs) / 1_000).toFixed(3)).join(" ");
+  }
+
   it.each(["HUP", "INT", "TERM"].flatMap((signal) => [`-${signal} $script`, `-${signal} -$script`]))(
     "bootstraps the node, undoes everything and leaves no process after kill %s while the installer works",
     async (kill) => {
@@ -114,7 +143,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
         scenario: `
           ${PUT_ARCHIVE}
           ${behaviour("hangs-5")}
-          before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)
+          before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d ! -name kubelet.conf)
           setsid env --default-signal=INT sh "$out/script" 2>$out/log &
           script=$!
           until [ -e /usr/local/bin/credential-provider-oke ]; do sleep 0.02; done
@@ -122,7 +151,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
           wait $script
           echo "status $?"
           cat /run/bootstraps
-          [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)" ] || echo files are left
+          [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d ! -name kubelet.conf)" ] || echo files are left
           pgrep -fl 'ocir-broker (node|--version)|sleep 600'
           cat $out/log`,
       });
@@ -170,13 +199,13 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
     const printed = await runInRoom({
       scenario: `
         cp "$archives"/*.tar.gz /opt/ocir-broker
-        sh "$out/script" 2>/dev/null
+        first_boot sh "$out/script" 2>/dev/null
         mv /opt/ocir-broker/*.tar.gz /opt
-        sh "$out/script" --service-accounts "it's ours" 2>&1
+        first_boot sh "$out/script" --service-accounts "it's ours" 2>&1
         cat /run/kubelet-args
         mv /opt/*.tar.gz /opt/ocir-broker
         ${behaviour("incomplete")}
-        sh "$out/script" 2>&1
+        first_boot sh "$out/script" 2>&1
         cat /run/bootstraps`,
     });
     expect(printed.match(/is already installed|verified|ERROR.*/g)).toEqual([
@@ -205,10 +234,10 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
       scenario: `
         cp "$archives"/*.tar.gz /opt/ocir-broker
         ${behaviour("fails")}
-        before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)
+        before=$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d ! -name kubelet.conf)
         sh "$out/script" --running 2>$out/log
         echo "status $?"
-        [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d)" ] || echo files are left
+        [ "$before" = "$(find /etc/kubernetes /usr/local/bin /usr/libexec ! -type d ! -name kubelet.conf)" ] || echo files are left
         cat /run/bootstraps $out/log 2>&1`,
     });
     expect(printed).toMatch(/^status 1\ncat: \/run\/bootstraps/);

@@ -35,7 +35,7 @@ first_boot() {
 
 # The state in which an image's kubelet is when user data runs. An image that was made of a node has old credentials.
 kubelet_is() {
-	printf '[Service]\nEnvironment="KUBELET_EXTRA_ARGS="\nExecStart=kubelet %s %s $KUBELET_EXTRA_ARGS\n' \
+	[ -e /etc/kubelet-unit ] || printf '[Service]\nEnvironment="KUBELET_EXTRA_ARGS="\nExecStart=kubelet %s %s $KUBELET_EXTRA_ARGS\n' \
 		--bootstrap-kubeconfig=/etc/hostname --kubeconfig=/etc/kubernetes/kubelet.conf >/etc/kubelet-unit
 	echo old >/etc/kubernetes/kubelet.conf
 	touch -d @1000000000 /etc/kubernetes/kubelet.conf
@@ -43,7 +43,7 @@ kubelet_is() {
 		crash-looping) : >/run/crash-looping ;; # weka's notes on OKE, TROUBLESHOOTING
 		active) joined ;;
 		# oke.service: dev-null-loop/private-oke-karpenter, gitops/ubuntu-oke-image-notes.md
-		oke.service | oke-init.service) : >/run/activating && { sleep 1 && joined && rm /run/activating; } & ;;
+		oke.service | oke-init.service) : >/run/activating && { sleep 0.3 && joined && rm /run/activating; } & ;;
 	esac
 }
 image_has() { # oke-install.sh or oke-init.sh

@@ -52,7 +52,8 @@ export function scriptOfRelease(limitS?: number): string {
   return script
     .replace(`-s KILL ${limitS} `, "-s KILL 2 ")
     .replace("in 1 2 4 0;", "in 0;")
-    .replace("steady=30", "steady=0");
+    .replace("steady=30", "steady=0")
+    .replace("sleep 2 9", "sleep 0.2 9");
 }
 
 /** @returns what the scenario prints. */
