@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import { printed } from "@ocir-broker/node/test/program-double";
-import { DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { describe, expect, it, vi } from "vitest";
 import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER } from "../test/image-node.ts";
@@ -306,9 +306,64 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
   node.write(RECORD, record);
   expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({
     ok: true,
-    left: expect.arrayContaining([{ path: PLUGIN, why: expect.stringContaining("the kubelet still names it") }]),
+    left: expect.arrayContaining([{ path: PLUGIN, why: expect.stringContaining("a kubelet may still name it") }]),
   });
   expect(node.read(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
+});
+
+it("removeNode leaves daemon and command as they are when a folder is read-only", async () => {
+  const node = createNode();
+  await install(node, archive("1"));
+  const readOnly = { ...fs, renameSync: refuseIn("/usr/local/bin/"), unlinkSync: refuseIn("/usr/local/bin/") };
+  const failed = await removeNode({ ...node.context, disk: createDisk(node.root, readOnly) }, NEVER, ALL);
+  expect(failed).toMatchObject({ ok: false, code: "restore" });
+  expect([node.units.areEnabled, node.through(BROKER_PROGRAM), node.through(PLUGIN)]).toEqual([
+    true,
+    `${PROGRAM} 1`,
+    `${SHIM} 1`,
+  ]);
+  expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+
+  function refuseIn(folder: string) {
+    return (...paths: fs.PathLike[]): void => {
+      if (paths.some((path) => String(path).startsWith(node.root + folder)))
+        throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+      if (paths.length === 2) fs.renameSync(String(paths[0]), String(paths[1]));
+      else fs.unlinkSync(String(paths[0]));
+    };
+  }
+});
+
+it("removeNode removes its command's name after all that can fail", async () => {
+  const node = createNode();
+  await install(node, archive("1"));
+  const said: string[] = [];
+  await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
+  expect(said.findLast((line) => / as it was before$/.test(line))).toContain(` ${BROKER_PROGRAM}: `);
+});
+
+it.each([
+  ["disconnectNode", (context: NodeContext) => disconnectNode(context, NEVER, { isOnlyFlags: false })],
+  ["removeNode", (context: NodeContext) => removeNode(context, NEVER, ALL)],
+])("%s says that a running kubelet must be restarted, and nothing once it was", async (_, undo) => {
+  const node = createNode();
+  await install(node, archive("1"));
+  const said: string[] = [];
+  const context = { ...node.context, say: (line: string) => said.push(line) };
+  const flags = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
+  const run = (args: string): void => {
+    node.write("/proc/7/cmdline", `kubelet ${args}`.replaceAll(" ", "\0"));
+    node.write("/proc/7/cgroup", "0::/system.slice/kubelet.service\n");
+    // It has started a long time ago.
+    node.write("/proc/7/stat", `7 (kubelet) S ${"0 ".repeat(18)}1 0`);
+  };
+  run(flags);
+  await undo(context);
+  expect(said).toContainEqual(expect.stringMatching("^kubelet: restart it when convenient.*systemctl restart kubelet"));
+  said.length = 0;
+  run("--v=2");
+  expect(await undo(context)).not.toHaveProperty("left");
+  expect(said.filter((line) => line.startsWith("kubelet: ") || line.includes("failed"))).toEqual([]);
 });
 
 it("removeNode can be run again when it is killed at any change", async () => {

@@ -1,4 +1,5 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
+import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
@@ -54,7 +55,9 @@ export function disconnectNode(
   options: { readonly isOnlyFlags: boolean },
 ): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
+    const adviseRestart = await watchKubelet(node);
     await disconnect(node, options);
+    await adviseRestart();
     return {};
   });
 }
@@ -66,7 +69,9 @@ export async function removeNode(
   { isUnfinished }: { readonly isUnfinished: boolean },
 ): Promise<NodeResult> {
   const result = await runOnNode(context, signal, async (node) => {
+    const adviseRestart = await watchKubelet(node);
     if (!isUnfinished) await remove(node);
+    await adviseRestart();
     return {};
   });
   return result.code === "record" ? { ...result, left: await leftWithoutRecord(context) } : result;
@@ -138,6 +143,16 @@ async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<
     throw new InstallError(code === "install" ? "connect" : code, message, { cause: error });
   }
   return { flags: paths };
+}
+
+/** @returns prints whether the kubelet must be restarted after the change. */
+async function watchKubelet(node: NodeRun): Promise<() => Promise<void>> {
+  const paths = await readKubeletPaths(node);
+  const hadFlags = changedPaths(node.run.record(), "kubelet-flags").length > 0;
+  return async () => {
+    const use = await readKubeletUse(paths, node.files, node.runProgram);
+    removalAdvice(use, hadFlags).forEach(node.say);
+  };
 }
 
 /** Adds what the kubelet needs. */

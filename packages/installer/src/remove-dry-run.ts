@@ -11,7 +11,7 @@ import {
 import { withTexts } from "./kubelet/with-texts.ts";
 import { createNodeRun } from "./node-run.ts";
 import { filesWithOurNames, recognise } from "./recognise.ts";
-import { DOUBTFUL, LAST, lastLinkSteps, pluginSteps, programSteps, UNKNOWN } from "./remove.ts";
+import { DOUBTFUL, LAST, LAST_LINK, lastLinkSteps, pluginSteps, programSteps, UNKNOWN } from "./remove.ts";
 import { ACTION_UNDO } from "./run/change-kind.ts";
 import type { Disk } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
@@ -39,7 +39,12 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
     told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
     told(pluginSteps(disk, (path) => isPluginNeeded(path, view))),
     `system: ${ACTION_UNDO["disable-units"]}: ${RUNTIME_FOLDERS.join(", ")}\n`,
-    told([...lastLinkSteps(record), ...programSteps(record), ...LAST.map((path) => ({ name: "programs", path }))]),
+    told([
+      ...lastLinkSteps(record),
+      ...programSteps(record),
+      LAST_LINK,
+      ...LAST.map((path) => ({ name: "programs", path })),
+    ]),
     ...(changedPaths(record, "program").length === 0 ? [] : filesWithOurNames(node, Object.keys(record.files))).map(
       (path) => `programs: ${path}: stays: ${UNKNOWN}\n`,
     ),

@@ -2,7 +2,7 @@
  * Removes ocir-broker from the node, in the reverse order: first the kubelet's plugin is replaced, last the programs go. Each path is
  * restored by itself, so a removal that was killed is completed by the next one.
  */
-import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { BROKER_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { packageOwner } from "./install.ts";
 import { InstallError } from "./install-error.ts";
@@ -34,8 +34,12 @@ const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
 export const LAST: readonly string[] = [PROGRAM, LIBRARY, MANIFEST];
 export const UNKNOWN = "it is not as an installed release has written it: check it, and delete it";
 export const DOUBTFUL = `it names the plugin ${PLUGIN_NAME}, which may be Oracle's: if the entry is ocir-broker's, remove it, and restart the kubelet`;
+/** The name by which a person runs a removal again. */
+export const LAST_LINK: RestoreStep = { name: "commands", path: BROKER_PROGRAM };
+const UNIT = "/usr/lib/systemd/system/ocir-broker.service";
+const AGAIN = "remove ocir-broker again";
 const PLUGIN_STAYS =
-  "the kubelet still names it, so a program that returns no credentials has replaced it: " +
+  "a kubelet may still name it, so a program that returns no credentials has replaced it: " +
   "remove the plugin from the kubelet's flags, restart the kubelet, then delete it";
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
@@ -59,16 +63,18 @@ export async function remove(node: NodeRun): Promise<void> {
   else if (!run.isRecorded) run.leave(doubtful.map((path) => ({ path, why: DOUBTFUL })));
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
-  const isDisconnected = run.restoreAll(pluginSteps(disk, needsPlugin));
+  // A kubelet that still calls our plugin needs the daemon.
+  finish(node, run.restoreAll(pluginSteps(disk, needsPlugin)), AGAIN);
   if (isDisabled(node)) await clearDisabled(node);
-  await units.disable();
+  if (disk.isThere(UNIT)) await units.disable();
   const areLinks = run.restoreAll(lastLinkSteps(run.record()));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
-  finish(node, flags.areRestored && isRestored && isDisconnected && areLinks, "remove ocir-broker again");
+  finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
   // Without a record, only the package manager knows.
   const hasPrograms = run.programs().length > 0;
   const isPackage = !hasPrograms && (run.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
-  finish(node, run.restoreAll(programSteps(run.record())), "remove ocir-broker again");
+  finish(node, run.restoreAll(programSteps(run.record())), AGAIN);
+  finish(node, run.restoreAll([LAST_LINK]), AGAIN);
   const { folders } = run.record();
   const last = LAST.filter((path) => run.outcomeOf({ name: "programs", path }).kind === "restored");
   run.forgetPrograms();
@@ -93,7 +99,9 @@ export function pluginSteps(disk: Disk, isNeeded: (path: string) => boolean): Re
 
 /** After the daemon has stopped. */
 export function lastLinkSteps(record: InstallationRecord): RestoreStep[] {
-  const commands = Object.keys(COMMAND_LINKS).toReversed();
+  const commands = Object.keys(COMMAND_LINKS)
+    .filter((path) => path !== LAST_LINK.path)
+    .toReversed();
   return [...named("configuration", poolConfigPaths(record)), ...named("commands", commands)];
 }
 

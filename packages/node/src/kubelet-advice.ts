@@ -1,5 +1,6 @@
 /** What the kubelet needs, as lines for people. Each one, done exactly, leaves a kubelet that starts. */
 import type { FlagsReason, KubeletFiles, KubeletLack, KubeletNeed } from "@ocir-broker/protocol/node-result";
+import type { KubeletUse } from "./kubelet-need.ts";
 import { flagsToAdd } from "./kubelet-unit.ts";
 
 const RESTART = "systemctl daemon-reload && systemctl restart kubelet (running containers stay)";
@@ -17,6 +18,17 @@ const REASONS: Readonly<Record<FlagsReason, string>> = {
 export function kubeletAdvice(need: KubeletNeed, paths: KubeletFiles): string[] {
   const lines = need.isStopped ? ["it does not run", ...linesFor(need, paths)] : linesFor(need, paths);
   return lines.map((line) => `kubelet: ${line}`);
+}
+
+/** After what the kubelet has read was removed. @param hadFlags whether its flags were removed too. */
+export function removalAdvice({ process, unitHas, lack }: KubeletUse, hadFlags: boolean): string[] {
+  if (process?.has !== "these" || (process.hasRead && !hadFlags)) return [];
+  const starts = unitHas === "none" || (unitHas === "these" && (lack === undefined || lack.kind === "entry"));
+  return starts
+    ? [`kubelet: restart it when convenient, because it still uses what was removed: ${RESTART}`]
+    : [
+        "kubelet: do not restart it before you correct its flags, which systemctl cat kubelet shows: it would not start",
+      ];
 }
 
 function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {

@@ -238,6 +238,15 @@ describe("restoreConnection", () => {
     expect([node.kubeletErrors(), node.named().config]).toEqual([[], expect.stringContaining("providers")]);
   });
 
+  it("leaves nothing to a running kubelet that names nothing, although another configuration has our plugin", async () => {
+    const node = createNode();
+    await node.connect({ kubeletConfig: "/etc/kubernetes/typo.yaml", binDir: "/typo" });
+    node.write(CONFIG, String(node.read("/etc/kubernetes/typo.yaml")));
+    expect((await node.disconnect()).needsPlugin("/typo/credential-provider-oke")).toBe(false);
+    node.process(7, "0::/system.slice/kubelet.service", ["kubelet", "--v=4"]);
+    expect((await node.disconnect()).needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(false);
+  });
+
   it("leaves everything when somebody else has changed the file with the flags", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true });

@@ -32,11 +32,16 @@ export interface Disconnection {
 
 /** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
 interface KubeletNames {
+  /** Then a file that it does not name is not needed. */
+  readonly isRunning: boolean;
   readonly configs: readonly string[];
   readonly binDirs: readonly string[];
 }
 
-const STILL_NAMED = "a kubelet still names it, and starts with it. Once no kubelet does, delete it";
+/** True for each view. */
+function stillNamed({ names }: KubeletView): string {
+  return `a kubelet ${names === undefined ? "may still name" : "still names"} it, and starts with it. Once no kubelet does, delete it`;
+}
 
 /** What a kubelet names, and the files as they will be then. Undefined names: it is uncertain. */
 export interface KubeletView {
@@ -87,7 +92,7 @@ export function brokerSteps(record: InstallationRecord): RestoreStep[] {
 export function kubeletPluginSteps(record: InstallationRecord, view: KubeletView): RestoreStep[] {
   return changedPaths(record, "kubelet-plugin").map((path) => {
     const content = { kind: "link", target: `${PLUGIN_FOLDER}/${basename(path)}` } as const;
-    const instead = isPluginNeeded(path, view) ? { content, why: STILL_NAMED } : undefined;
+    const instead = isPluginNeeded(path, view) ? { content, why: stillNamed(view) } : undefined;
     return { name: `kubelet-plugin-${basename(path)}`, path, instead };
   });
 }
@@ -108,7 +113,7 @@ export async function readKubeletNames(
   const configs = named(CONFIG_FLAG, process?.configPath);
   const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
   const isCertain = [...configs, ...binDirs].every((path) => distrustOfAll(files, path) === undefined);
-  return isCertain ? { configs, binDirs } : undefined;
+  return isCertain ? { isRunning: kubelet?.pid !== undefined, configs, binDirs } : undefined;
 }
 
 /**
@@ -119,10 +124,10 @@ function insteadOf(path: string, view: KubeletView): RestoreStep["instead"] {
   const { files } = view;
   if (!isConfigNeeded(path, view)) return undefined;
   const text = textOf(files.readText(path)) ?? "";
-  if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: STILL_NAMED };
+  if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: stillNamed(view) };
   return {
     content: textContent(newConfig()),
-    why: `${STILL_NAMED}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: restart the kubelet`,
+    why: `${stillNamed(view)}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: restart the kubelet`,
   };
 }
 
@@ -144,7 +149,8 @@ function isConfigNeeded(path: string, { names, files }: KubeletView): boolean {
 export function isPluginNeeded(path: string, { names, files }: KubeletView): boolean {
   if (names === undefined) return true;
   const plugin = basename(path);
-  const texts = [DEFAULT_PATHS.config, ...names.configs].flatMap((named) =>
+  const configs = names.isRunning ? names.configs : [DEFAULT_PATHS.config, ...names.configs];
+  const texts = configs.flatMap((named) =>
     [named, ...pathsIn(named, files)].map((file) => textOf(files.readText(file)) ?? ""),
   );
   if (!texts.some((text) => text.includes(plugin))) return false;
@@ -153,5 +159,5 @@ export function isPluginNeeded(path: string, { names, files }: KubeletView): boo
     const target = files.readLink(join(folder, plugin));
     return files.resolve(folder) === files.resolve(dirname(path)) || ("value" in target && target.value === path);
   };
-  return names.binDirs.length === 0 || names.binDirs.some(isHere);
+  return (names.binDirs.length === 0 ? [DEFAULT_PATHS.binDir] : names.binDirs).some(isHere);
 }
