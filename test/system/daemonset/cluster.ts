@@ -60,7 +60,8 @@ export async function bootCluster() {
     lines: () => lines,
     /** As a person, after a failure. */
     askForRetry(): void {
-      api.nodes.get(NODE).metadata.annotations["ocir-broker/retry"] = "now";
+      const { metadata } = api.nodes.get(NODE);
+      metadata.annotations = { ...metadata.annotations, "ocir-broker/retry": "now" };
     },
     forgetLines() {
       lines = "";
