@@ -111,7 +111,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
         ${PUT_ARCHIVE}
         boot() {
           rm -rf /run/ocir-broker* /run/bootstraps /run/kubelet-pid /run/activating
-          kubelet_is oke.service
+          image_s=0.3 && kubelet_is oke.service
           sh "$out/script"
         }
         judge() { kubelet $(sed -n 's/^Environment="KUBELET_EXTRA_ARGS=\\(.*\\)"/\\1/p' /etc/kubelet-unit); }
