@@ -18,6 +18,7 @@ const WITH_LONG_FORM = [
   "test/system/daemonset.test.ts",
   "test/system/documentation.test.ts",
   "test/system/first-boot.test.ts",
+  "test/system/first-boot-matrix.test.ts",
   "test/system/fuzz/*.test.ts",
   "test/system/hostile-clients.test.ts",
   "test/system/hostile-pods.test.ts",
