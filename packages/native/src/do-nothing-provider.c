@@ -1,7 +1,8 @@
 /*
  * Replaces the kubelet's exec plugin if ocir-broker is removed while a kubelet still names it, because a kubelet does not
  * start without its plugin. Responds to every request with no credentials, so that the kubelet pulls anonymously. Needs no
- * daemon, file, library or configuration. Reads only the request's apiVersion, which the response must repeat.
+ * daemon, file, library or configuration. Reads only the request's apiVersion, which the response must repeat. Under the name
+ * credential-provider-oke-sa it permits anonymous pulls, so that containers whose image is on the node start (decision 0034).
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ int main(int argument_count, char **arguments) {
     error_line_write(SHIM_REQUEST_INVALID);
     return EXIT_FAILURE;
   }
+  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME)) return say(ANONYMOUS_RESPONSE) ? EXIT_SUCCESS : EXIT_FAILURE;
   return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

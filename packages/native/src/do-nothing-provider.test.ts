@@ -1,3 +1,6 @@
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
 import { describeBuilds } from "../test/native-builds.ts";
 import { callShim, failure, success } from "../test/shim-call.ts";
@@ -20,6 +23,15 @@ describeBuilds("do-nothing-provider", (build) => {
       cacheDuration: "0s",
       auth: {},
     });
+  });
+
+  test("permits anonymous pulls of Oracle's hosts under the name for service accounts", async () => {
+    const link = join(temporaryFolder(), "credential-provider-oke-sa");
+    symlinkSync(path, link);
+    const { exitCode, stdout } = await callShim(link, "");
+    const anonymous = { username: "", password: "" };
+    const auth = { "*.ocir.io": anonymous, "ocir.*.oci.*.*": anonymous };
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { apiVersion: V1, cacheDuration: "0s", auth }]);
   });
 
   test.each([
