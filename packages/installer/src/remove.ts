@@ -33,7 +33,9 @@ const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
 /** Removed after the others, so that a removal that is killed can be run again. */
 export const LAST: readonly string[] = [PROGRAM, LIBRARY, MANIFEST];
 export const UNKNOWN = "it is not as an installed release has written it: check it, and delete it";
-export const DOUBTFUL = `it names the plugin ${PLUGIN_NAME}, which may be Oracle's: if the entry is ocir-broker's, remove it, and restart the kubelet`;
+export const DOUBTFUL =
+  `it names the plugin ${PLUGIN_NAME}, which may be Oracle's: if the entry is ocir-broker's, remove it, ` +
+  "and restart the kubelet";
 /** The name by which a person runs a removal again. */
 export const LAST_LINK: RestoreStep = { name: "commands", path: BROKER_PROGRAM };
 const UNIT = "/usr/lib/systemd/system/ocir-broker.service";

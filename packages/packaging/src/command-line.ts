@@ -58,7 +58,7 @@ interface Given {
 
 const WARNINGS: Readonly<Record<keyof Given, string>> = {
   baseUrl: `without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
-Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or run this again with --base-url.`,
+Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or build again with --base-url.`,
   apiGroup: "without --api-group, the release has no pull-secrets controller.",
   docsUrl: "without OCIR_BROKER_DOCS_URL, the alerts have no links to their runbooks.",
 };

@@ -1,7 +1,8 @@
 /**
  * The broker's health, readable over the health socket, as a closed list of fields.
  *
- * It contains registry hosts, ages, counts, error codes, and the names of service accounts whose pulls fail; never an OCID, a repository, a token or text from upstream.
+ * It contains registry hosts, ages, counts, error codes, and the names of service accounts whose pulls fail; never an OCID, a
+ * repository, a token or text from upstream.
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";

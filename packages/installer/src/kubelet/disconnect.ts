@@ -127,7 +127,9 @@ function insteadOf(path: string, view: KubeletView): RestoreStep["instead"] {
   if (!text.includes(SERVICE_ACCOUNT_PLUGIN_NAME)) return { content: textContent(text), why: stillNamed(view) };
   return {
     content: textContent(newConfig()),
-    why: `${stillNamed(view)}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: restart the kubelet`,
+    why:
+      `${stillNamed(view)}. It has the credential provider ${PLUGIN_NAME} instead of ${SERVICE_ACCOUNT_PLUGIN_NAME}: ` +
+      "restart the kubelet",
   };
 }
 
