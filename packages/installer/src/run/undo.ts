@@ -110,10 +110,8 @@ export function outcomeOf(
   { path, instead }: RestoreStep,
 ): Outcome {
   const current = stateIfAny(disk, path);
-  // Without a record, a link to our programs would dangle once they are removed.
   const isLink = current !== undefined && isOurLink(current);
-  const entry =
-    record.files[path] ?? (isLink ? ({ kind: "command", original: "absent", written: current } as const) : undefined);
+  const entry = record.files[path];
   if (entry === undefined) return { kind: "unknown" };
   const { original, saved } = entry;
   if (isLink || (current !== undefined && isOurs(entry, current))) {
