@@ -118,7 +118,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
         for cut in ${moments(LONGEST_WITH_RESTART_MS)}; do
           first_boot boot 2>/dev/null &
           sleep $cut
-          echo 1 | tee /mnt/cgroup/room-*/cgroup.kill >/dev/null
+          echo 1 | tee $group/cgroup.kill >/dev/null
           wait $!
           echo "cut: $(judge)"
           first_boot boot 2>$out/log || cat $out/log

@@ -19,13 +19,14 @@ mkdir /run/image && mv /usr/local/bin/oke-in* /run/image
 mkdir -p /etc/kubernetes /opt/ocir-broker /opt/plugins
 node "$here/metadata.mjs" "$out/metadata" &
 until curl -so /dev/null http://169.254.169.254/; do sleep 0.02; done
+# All rooms share the control groups of the machine.
+group=/mnt/cgroup/room-$(cat /proc/sys/kernel/random/uuid)
 set +e
 
 # Runs a command in a control group with the name of cloud-init's unit, as user data.
 first_boot() {
 	mkdir -p /mnt/cgroup
 	mountpoint -q /mnt/cgroup || mount -t cgroup2 none /mnt/cgroup
-	group=/mnt/cgroup/room-$(cat /proc/sys/kernel/random/uuid)
 	mkdir -p "$group/cloud-final.service"
 	(sh -c 'echo $PPID >"$0/cloud-final.service/cgroup.procs"' "$group" && "$@")
 	set -- $?
