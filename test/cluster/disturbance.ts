@@ -65,11 +65,15 @@ export async function disturbDuring(
   return counts;
 }
 
-/** Kills the daemon once a second until `work` is done. Returns the number of kills. */
-export async function killDuring(root: SystemdRoot, work: Promise<unknown>): Promise<number> {
+/** Sends the daemon a signal once a second until `work` is done. Returns how often. */
+export async function killDuring(
+  root: SystemdRoot,
+  work: Promise<unknown>,
+  signal: "KILL" | "STOP" = "KILL",
+): Promise<number> {
   let kills = 0;
   await repeatDuring(work, async () => {
-    if (await killDaemon(root)) kills += 1;
+    if (await killDaemon(root, signal)) kills += 1;
   });
   return kills;
 }
@@ -89,6 +93,6 @@ async function repeatDuring(work: Promise<unknown>, act: (round: number) => Prom
 }
 
 /** False if there is no daemon at the moment. */
-async function killDaemon(root: SystemdRoot): Promise<boolean> {
-  return (await root.exec("systemctl", ["kill", "--signal=KILL", "--kill-who=main", DAEMON])).exitCode === 0;
+async function killDaemon(root: SystemdRoot, signal = "KILL"): Promise<boolean> {
+  return (await root.exec("systemctl", ["kill", `--signal=${signal}`, "--kill-who=main", DAEMON])).exitCode === 0;
 }
