@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { isCriOWanted } from "./test/cluster/cri-o.ts";
 
 /**
  * Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. And one that
@@ -53,8 +54,25 @@ const LONG = [
   { ...alone, name: "long", include: WITH_LONG_FORM, env: { OCIR_BROKER_LONG_RUN: "1" }, testTimeout: 3_600_000 },
 ];
 
-/** The tests on a real Kubernetes, which test/cluster/main.ts builds. Two clusters at a time, because most of a test waits. */
-const CLUSTER = [{ ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 }];
+/**
+ * The tests on a real Kubernetes, which test/cluster/main.ts builds. In a whole run on CRI-O, two files also run on containerd. Two
+ * clusters at a time, because most of a test waits.
+ */
+const ON_CONTAINERD = ["test/cluster/pull-story.test.ts", "test/cluster/service-accounts.test.ts"];
+const CLUSTER = [
+  { ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 },
+  ...(process.env["OCIR_BROKER_CLUSTER_RUN"] === "whole" && isCriOWanted()
+    ? [
+        {
+          ...limits,
+          name: "containerd",
+          include: ON_CONTAINERD,
+          maxWorkers: 2,
+          env: { OCIR_BROKER_RUNTIME: "containerd" },
+        },
+      ]
+    : []),
+];
 
 /** What `npm run test:system`, `test:long` and `test:cluster` run: `--mode long`, `--mode cluster`, otherwise the system tests. */
 export default defineConfig(({ mode }) => ({

@@ -12,6 +12,7 @@ import { describeUnless } from "../system/describe-unless.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
+import { containerRuntime } from "./container-runtime.ts";
 import { createAccount, type TryRequest } from "./daemonset-account.ts";
 import { MINORS } from "./describe-cluster.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
@@ -91,10 +92,8 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     pods = createPods(node.api);
     await node.bootstrap();
     await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
-    const images = ["-n", "k8s.io", "images"];
     const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
-    await node.root.run("ctr", [...images, "import", "--base-name", REPOSITORY, file]);
-    await node.root.run("ctr", [...images, "tag", `${REPOSITORY}:${VERSION}`, `${REPOSITORY}@${made.digest}`]);
+    await containerRuntime().importImage(node.root, file, REPOSITORY, VERSION, made.digest);
     return () => node.stop();
   });
 

@@ -3,7 +3,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
 import { NODE_ADDRESS, nodeFiles } from "./node-files.ts";
 import { NEWEST_MINOR } from "./programs.ts";
-import { startContainerd, untilServing } from "./services.ts";
+import { startRuntime as startContainerRuntime, untilServing } from "./services.ts";
 
 const CONTROL_PLANE = /kube-(apiserver|controller-manager|scheduler)$/;
 
@@ -13,7 +13,7 @@ export function loneKubeletFiles(): InstalledFile[] {
 
 export async function startRuntime(root: SystemdRoot): Promise<void> {
   await root.run("ip", ["address", "add", `${NODE_ADDRESS}/32`, "dev", "lo"]);
-  await startContainerd(root);
+  await startContainerRuntime(root);
 }
 
 /** Rejects if the kubelet has failed. */

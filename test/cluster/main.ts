@@ -1,12 +1,13 @@
 /**
- * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and programs of products that read pull secrets, and
- * runs the tests in test/cluster with them.
+ * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and programs of products that read pull
+ * secrets, and runs the tests in test/cluster with them, on containerd or, with OCIR_BROKER_RUNTIME=cri-o, on CRI-O.
  * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests and most products', and skips all of
  * them if Kubernetes cannot be built in time. With `--long`, as `npm run test:long`, it runs all files with a longer form.
  */
 import { spawnSync } from "node:child_process";
 import { canRunCluster } from "./can-run-cluster.ts";
 import { buildConsumers } from "./consumer-programs.ts";
+import { buildCriO, criOFolder, isCriOWanted } from "./cri-o.ts";
 import { buildPrograms, NEWEST_MINOR } from "./programs.ts";
 
 const OLDEST_MINOR = 34;
@@ -24,6 +25,11 @@ if (canRunCluster([]) === undefined) {
     if (!isShort) throw error;
     console.error(error);
   }
+  try {
+    if (isCriOWanted()) buildCriO(isShort ? SHORT_BUILD_LIMIT_MS : undefined);
+  } catch (error) {
+    console.error(error);
+  }
 }
 const reason = canRunCluster(minors);
 if (reason !== undefined) console.log(`the tests on a real Kubernetes are skipped: ${reason}`);
@@ -35,4 +41,6 @@ const { status } = spawnSync("vitest", ["run", "--config", "vitest.system.config
     OCIR_BROKER_CLUSTER_RUN: isShort ? "short" : "whole",
   },
 });
+if (isCriOWanted() && criOFolder() === undefined)
+  console.log("CRI-O was not tried, because it could not be built: all tests ran on containerd");
 process.exitCode = status ?? 1;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { makeCertificates } from "../system/daemonset/certificates.ts";
 import { SERVICE_HOST } from "../system/daemonset/service-address.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
+import { containerRuntime } from "./container-runtime.ts";
 import { CONTROL_GROUP } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
@@ -26,8 +27,9 @@ export const PKI = "/etc/kubernetes/pki";
 export const SIGNING_KEY = `${PKI}/sa.key`;
 export const PUBLISHED_KEYS = [`${PKI}/sa-1.key`, `${PKI}/sa-2.key`] as const;
 export const STATIC_PODS = "/etc/kubernetes/manifests";
+/** Of the container runtime. */
+export const RUNTIME_UNIT = "cluster-runtime";
 export const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
-export const CONTAINERD_UNIT = "cluster-containerd";
 
 const NODE_TOKEN = "kubelet";
 
@@ -35,6 +37,7 @@ const NODE_TOKEN = "kubelet";
 export function nodeFiles(minor: number, folder: string, kubelet: object = {}): InstalledFile[] {
   makeCertificates(folder, `127.0.0.1,IP:${SERVICE_HOST}`);
   makeWaitingProgram(join(folder, "wait"));
+  const runtime = containerRuntime();
   const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
   const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });
   return [
@@ -51,10 +54,13 @@ export function nodeFiles(minor: number, folder: string, kubelet: object = {}): 
     // Only root can read it, as on real nodes; the daemon finds the API server in OKE's own file.
     { ...file("/etc/kubernetes/kubelet.conf", kubeconfig(NODE_TOKEN)), mode: 0o600 },
     file("/etc/oke/oke-apiserver", new URL(API_SERVER).hostname),
-    file("/etc/kubernetes/kubelet-config.json", JSON.stringify({ ...KUBELET_CONFIG, ...kubelet })),
+    file(
+      "/etc/kubernetes/kubelet-config.json",
+      JSON.stringify({ ...KUBELET_CONFIG, containerRuntimeEndpoint: `unix://${runtime.endpoint}`, ...kubelet }),
+    ),
     file(`${STATIC_PODS}/.none-yet`, ""),
     file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
-    file("/etc/containerd/config.toml", CONTAINERD_CONFIG),
+    ...runtime.files,
     file(
       "/etc/cni/net.d/10-none.conflist",
       JSON.stringify({ cniVersion: "1.0.0", name: "none", plugins: [{ type: "loopback" }] }),
@@ -88,7 +94,6 @@ const KUBELET_CONFIG = {
   kind: "KubeletConfiguration",
   authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
   authorization: { mode: "AlwaysAllow" },
-  containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
   cgroupDriver: "cgroupfs",
   cgroupRoot: `/${CONTROL_GROUP}`,
   failCgroupV1: false,
@@ -102,24 +107,15 @@ const KUBELET_CONFIG = {
   registryPullQPS: 0,
 } as const;
 
-/** As OKE's, its command has labels of its own. In containerd's mount namespace, where both see the same control groups and the same pods' volumes. */
+/**
+ * As OKE's, its command has labels of its own. In the runtime's mount namespace, where both see the same control groups and the same
+ * pods' volumes.
+ */
 export const KUBELET_UNIT = `[Service]
-ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${CONTAINERD_UNIT})/ns/mnt -- \\
+ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${RUNTIME_UNIT})/ns/mnt -- \\
   /usr/bin/kubelet --config=/etc/kubernetes/kubelet-config.json --kubeconfig=/etc/kubernetes/kubelet.conf \\
   --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki \\
   --node-labels=displayName=${NODE_NAME},oci.oraclecloud.com/node.info.managed=true $$KUBELET_EXTRA_ARGS'
-`;
-
-const CONTAINERD_CONFIG = `version = 3
-[plugins.'io.containerd.cri.v1.images']
-  snapshotter = "overlayfs"
-  [plugins.'io.containerd.cri.v1.images'.pinned_images]
-    sandbox = "${REGISTRY_HOST}/axoxdievda5j/oke-public-pause:3"
-[plugins.'io.containerd.cri.v1.runtime']
-  disable_apparmor = true
-  restrict_oom_score_adj = true
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
 `;
 
 function makeSigningKey(): string {

@@ -5,6 +5,7 @@ import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-
 import { until } from "@ocir-broker/testkit/until";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
+import { containerIdOf, containerRuntime, processesOf } from "./container-runtime.ts";
 import { requestAs } from "./impersonation.ts";
 import { createApi } from "./kubernetes-api.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
@@ -103,9 +104,7 @@ export async function createReleaseNamespace(node: KubernetesNode): Promise<void
 
 /** Into the runtime, as if it had been pulled. @param file inside the node */
 export async function loadImage({ root }: KubernetesNode, file: string, repository: string, digest: string) {
-  const images = ["-n", "k8s.io", "images"];
-  await root.run("ctr", [...images, "import", "--base-name", repository, file]);
-  await root.run("ctr", [...images, "tag", `${repository}:${VERSION}`, `${repository}@${digest}`]);
+  await containerRuntime().importImage(root, file, repository, VERSION, digest);
 }
 
 async function upgrade(cluster: ReturnType<typeof createCluster>, values: Readonly<Record<string, unknown>>) {
@@ -182,9 +181,10 @@ function createCluster(node: KubernetesNode) {
     /** Sends SIGKILL to the leader's container. False if there is none at the moment. */
     async killLeader(): Promise<boolean> {
       const [status] = (await leader())?.status?.containerStatuses ?? [];
-      const id = status?.containerID?.replace("containerd://", "");
+      const id = containerIdOf(status);
       if (status?.state?.running === undefined || id === undefined) return false;
-      return (await node.root.exec("ctr", ["-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", id])).exitCode === 0;
+      const pids = await processesOf(node.root, id);
+      return pids.length > 0 && (await node.root.exec("kill", ["-KILL", ...pids])).exitCode === 0;
     },
     /** To explain a failed pull: each token's times, why the registry refused a request, and what kubelet and controller logged. */
     async evidence(): Promise<string> {

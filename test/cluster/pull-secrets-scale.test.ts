@@ -7,6 +7,7 @@ import { describeUnless } from "../system/describe-unless.ts";
 import { isLongRun } from "../system/long-run.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { canRunCluster } from "./can-run-cluster.ts";
+import { containerIdOf, processesOf } from "./container-runtime.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
@@ -69,8 +70,7 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
   /** Memory that the leader shares with no other process, in MiB. */
   async function privateMemoryMiB(): Promise<number> {
     const id = containerOf(await cluster.leader());
-    const tasks = await run("ctr", "-n", "k8s.io", "tasks", "ls");
-    const pid = new RegExp(`^${id}\\s+(\\d+)`, "m").exec(tasks)?.[1];
+    const [pid] = await processesOf(cluster.node.root, id);
     const rollup = await run("cat", `/proc/${pid}/smaps_rollup`);
     const parts = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)];
     return Math.round(parts.reduce((sum, [, kB]) => sum + Number(kB), 0) / 1_024);
@@ -147,5 +147,5 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
 });
 
 function containerOf(pod: V1Pod | undefined): string {
-  return pod?.status?.containerStatuses?.[0]?.containerID?.replace("containerd://", "") ?? "none";
+  return containerIdOf(pod?.status?.containerStatuses?.[0]) ?? "none";
 }

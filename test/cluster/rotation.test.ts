@@ -10,7 +10,7 @@ import { ARGO_CD_FILES, lackOfArgoCd, startArgoCd } from "./argo-cd.ts";
 import { BUILD_KIT_FILES, clientPod, lackOfBuildKit, startBuildKit } from "./build-kit.ts";
 import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { FLUX_FILES, lackOfFlux, startFlux } from "./flux.ts";
-import { CONTAINERD_UNIT, REGISTRY_HOST } from "./node-files.ts";
+import { REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME } from "./pull-secret-objects.ts";
@@ -190,12 +190,12 @@ describeUnless(skipped, "products that read pull secrets", () => {
   /** A change of a pod makes the kubelet update its volumes at once, and not within a minute. */
   async function refreshVolumes(...pods: readonly string[]): Promise<void> {
     const { root, api } = cluster.node;
-    const containerd = await root.property(CONTAINERD_UNIT, "MainPID");
+    const runtime = await root.property(RUNTIME_UNIT, "MainPID");
     for (const pod of pods) {
       const path = `${namespacePath("builds")}/pods/${pod}`;
       const changed = (await api.request("PATCH", path, { metadata: { annotations: { refreshed: "1" } } })) as V1Pod;
       const volume = `/var/lib/kubelet/pods/${changed.metadata?.uid}/volumes/kubernetes.io~secret/docker/config.json`;
-      const read = ["--mount", `--target=${containerd}`, "--", "cat", volume];
+      const read = ["--mount", `--target=${runtime}`, "--", "cat", volume];
       const isNew = async () => !(await root.run("nsenter", read)).includes(firstTokens["builds"] ?? "");
       await until("the volume has the new token", isNew, LIMIT_MS);
     }

@@ -1,21 +1,14 @@
 /**
  * The services of a node and its control plane, each a transient unit: the simulator under the names and certificates of
- * Oracle's hosts, etcd, API server, controllers, scheduler and containerd. The kubelet starts with the node's bootstrap.
+ * Oracle's hosts, etcd, API server, controllers, scheduler and container runtime. The kubelet starts with the node's bootstrap.
  */
 import { until } from "@ocir-broker/testkit/until";
 import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import { containerRuntime } from "./container-runtime.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
-import {
-  CA_BUNDLE,
-  CLOUD_HOSTS,
-  CONTAINERD_UNIT,
-  NODE_ADDRESS,
-  PKI,
-  PUBLISHED_KEYS,
-  SIGNING_KEY,
-} from "./node-files.ts";
+import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, PUBLISHED_KEYS, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
@@ -70,24 +63,23 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
   const controllers = ["kube-controller-manager", ...AS_ADMINISTRATOR, `--root-ca-file=${CLUSTER_CA}`];
   await serve(root, "kube-controller-manager", controllers);
   await serve(root, "kube-scheduler", ["kube-scheduler", ...AS_ADMINISTRATOR]);
-  await startContainerd(root);
+  await startRuntime(root);
 }
 
 /** What a kubelet needs, and all that it needs without a control plane. */
-export async function startContainerd(root: SystemdRoot): Promise<void> {
+export async function startRuntime(root: SystemdRoot): Promise<void> {
+  const runtime = containerRuntime();
   await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
   await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
-  // containerd's overlays cannot be on another overlay, such as the node's root.
-  await root.run("mkdir", ["-p", "/var/lib/containerd"]);
-  await root.run("mount", ["-t", "tmpfs", "none", "/var/lib/containerd"]);
-  const containerd = ["containerd", "--config", "/etc/containerd/config.toml"];
-  await serve(root, CONTAINERD_UNIT.replace("cluster-", ""), containerd, [
+  await root.run("mkdir", ["-p", runtime.storage]);
+  await root.run("mount", ["-t", "tmpfs", "none", runtime.storage]);
+  await serve(root, RUNTIME_UNIT.replace("cluster-", ""), runtime.command, [
     `BindPaths=${CGROUPS}:/sys/fs/cgroup`,
-    // The shims of running pods ignore the signal that would end them with containerd.
+    // The monitors of running pods ignore the signal that would end them with the runtime.
     "KillMode=mixed",
   ]);
   // The kubelet enters its mount namespace, and ends at its start without its socket.
-  await untilServing(root, CONTAINERD_UNIT, async () => (await root.exec("ctr", ["version"])).exitCode === 0);
+  await untilServing(root, RUNTIME_UNIT, () => runtime.isServing(root));
 }
 
 /** @throws Error with the unit's journal if it fails meanwhile. */

@@ -1,0 +1,67 @@
+/**
+ * CRI-O's programs, from the folder in OCIR_BROKER_CRIO, from the user's cache folder, or built into it from a clone of CRI-O's
+ * repository. Its Go module cannot be used: no module proxy has it.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+
+const VERSION = "1.37.0";
+const REPOSITORY = "https://github.com/cri-o/cri-o";
+const COMMIT = "f954a17e505f8931e91004403b5f5eac71ab6085";
+const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), `ocir-broker/cri-o-${VERSION}`);
+const PROGRAMS = ["crio", "pinns"] as const;
+/** Without the libraries for which a test has no use. */
+const TAGS = "containers_image_ostree_stub containers_image_openpgp exclude_graphdriver_btrfs btrfs_noversion seccomp";
+
+export function isCriOWanted(): boolean {
+  return process.env["OCIR_BROKER_RUNTIME"] === "cri-o";
+}
+
+/** Undefined if CRI-O is not there. */
+export function criOFolder(): string | undefined {
+  const given = process.env["OCIR_BROKER_CRIO"];
+  return [given, CACHE].find((folder) => folder && PROGRAMS.every((name) => existsSync(join(folder, name))));
+}
+
+/** Builds CRI-O if it is missing. @throws Error if it cannot be built, or not within `limitMs`. */
+export function buildCriO(limitMs = Number.POSITIVE_INFINITY): void {
+  if (criOFolder() !== undefined) return;
+  const endsAtMs = performance.now() + limitMs;
+  const work = mkdtempSync(join(tmpdir(), "cri-o-"));
+  const run = (program: string, args: readonly string[], cwd = work, env = {}): void => {
+    const leftMs = endsAtMs - performance.now();
+    const timeout = Number.isFinite(leftMs) ? { timeout: Math.max(1, Math.round(leftMs)) } : {};
+    const options = {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "ignore", "inherit"] as const,
+      ...timeout,
+    };
+    const { status, error } = spawnSync(program, args, { ...options, stdio: [...options.stdio] });
+    if (status !== 0) throw new Error(`${program} ${args[0]} failed`, { cause: error });
+  };
+  try {
+    console.log(`building CRI-O ${VERSION} ...`);
+    run("git", ["init", "--quiet"]);
+    run("git", ["fetch", "--quiet", "--depth", "1", REPOSITORY, COMMIT]);
+    run("git", ["checkout", "--quiet", "FETCH_HEAD"]);
+    const made = join(work, "made");
+    mkdirSync(made);
+    const sources = readdirSync(join(work, "pinns/src")).filter((name) => name.endsWith(".c"));
+    run("cc", ["-std=c99", "-Os", "-static", "-o", join(made, "pinns"), ...sources], join(work, "pinns/src"));
+    const build = ["build", "-mod=vendor", "-trimpath", "-ldflags", "-s -w", "-tags", TAGS, "-o", join(made, "crio")];
+    run("go", [...build, "./cmd/crio"], work, { CGO_ENABLED: "1" });
+    mkdirSync(CACHE, { recursive: true });
+    for (const name of PROGRAMS) renameAcross(join(made, name), join(CACHE, name), run);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** The temporary folder may be another file system. */
+function renameAcross(from: string, to: string, run: (program: string, args: readonly string[]) => void): void {
+  run("cp", [from, `${to}.new`]);
+  renameSync(`${to}.new`, to);
+}
