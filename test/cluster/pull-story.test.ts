@@ -2,6 +2,7 @@
  * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, the kubelet's own metrics,
  * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
+import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
 import { type Archives, makeArchives } from "../system/install/archives.ts";
 import { dropIn } from "../system/simulated-node.ts";
@@ -13,6 +14,12 @@ import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
+/** The blocks of the page about failed pulls, with the runtimes' messages about this image. */
+const QUOTED = [...readFileSync("docs/troubleshooting.md", "utf8").matchAll(/^```text\n([^`]*)\n```$/gm)].map(
+  ([, text]) => text,
+);
+const QUOTED_HOST = "iad.ocir.io";
+const QUOTED_REPOSITORY = "acme/shop/web";
 const DAEMON = "ocir-broker.service";
 
 const BURST = 100;
@@ -38,6 +45,7 @@ describeCluster("a real Kubernetes", (minor) => {
   it("cannot pull a private image without ocir-broker: ErrImagePull, then ImagePullBackOff", async () => {
     await node.api.createPod("private", image("private"));
     await untilDenied("private");
+    await expectQuoted("private");
   });
 
   it("runs the same pod once the cloud-init script has installed ocir-broker, with no imagePullSecrets", async () => {
@@ -108,6 +116,7 @@ describeCluster("a real Kubernetes", (minor) => {
     await node.control("/iam", { repository: "acme/late", granted: false });
     await node.api.createPod("late", image("late"));
     await pods.untilFailed("late", "not authorized", "Error: ImagePullBackOff");
+    await expectQuoted("late");
     await node.control("/iam", { repository: "acme/late", granted: true });
     const tried = await pods.tries("late");
     await pods.untilRunning(["late"]);
@@ -160,6 +169,18 @@ describeCluster("a real Kubernetes", (minor) => {
   const stopDaemon = () => node.root.run("systemctl", ["stop", DAEMON]);
 
   const untilDenied = (pod: string) => pods.untilFailed(pod, DENIED, "Error: ErrImagePull", "Error: ImagePullBackOff");
+
+  /** What the runtime said about a failed pull is on the page. CRI-O repeats the reason for an artifact. */
+  async function expectQuoted(pod: string): Promise<void> {
+    const said = (await pods.failures(pod)).find((message) => message.startsWith("Failed to pull image"));
+    const onPage = said
+      ?.replaceAll(REGISTRY_HOST, QUOTED_HOST)
+      .replaceAll(`acme/${pod}`, QUOTED_REPOSITORY)
+      .replaceAll(/(?<=web:|manifest |manifests\/)1\b/g, "1.4")
+      .replace(/(UserId\(ocid1\.instance)[^)]*/, "$1…")
+      .replaceAll(/(; artifact err: )(?:(?!, unable to pull |\]$).)*/g, "$1…");
+    expect(QUOTED).toContain(onPage);
+  }
 
   /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
   async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
