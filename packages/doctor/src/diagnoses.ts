@@ -296,6 +296,11 @@ export const DIAGNOSES = {
     "remove the entry from the other credential provider's matchImages, or put ours first, and restart the kubelet",
   ),
 
+  "other-login": warning(
+    "a file of the node has a login for this registry, which a pull tries before ours, or in place of no login",
+    "remove the login from the file, and restart the kubelet",
+  ),
+
   "plugin-ok": ok("the plugin exists and is from this release"),
   "plugin-missing": problem("the plugin is missing: the kubelet's next start will fail", NEXT.reinstall),
   "plugin-not-executable": problem(

@@ -11,6 +11,7 @@ import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkMaskedUnits } from "./checks/masked-units.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
+import { checkOtherLogins } from "./checks/other-logins.ts";
 import { checkPlugin, pluginPath } from "./checks/plugin.ts";
 import { checkPluginResponse } from "./checks/plugin-response.ts";
 import { checkProxy } from "./checks/proxy.ts";
@@ -29,6 +30,7 @@ const NODE_CHECKS: readonly NamedCheck[] = [
   ["plugin", checkPlugin],
   ["SELinux", checkSelinux],
   ["kubelet", checkKubeletFlags],
+  ["other logins", checkOtherLogins],
 ];
 
 const PROXY_CHECKS: readonly NamedCheck[] = [["proxy", checkProxy]];

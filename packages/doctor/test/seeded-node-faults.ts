@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ProgramResult, ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import {
+  type BrokenNode,
   credentials,
   KUBELET_FLAGS,
   listen,
@@ -33,6 +34,14 @@ const withProvider =
   (part: string, changed: string): Break =>
   (node) =>
     node.providers(OUR_PROVIDER.replace(part, changed));
+
+const withLogin =
+  (path: string): Break =>
+  (node) =>
+    node.write(path, JSON.stringify({ auths: { "https://iad.ocir.io/v2/": {}, "example.com": {} } }));
+
+const onCriO = (node: BrokenNode) =>
+  node.kubelet(...KUBELET_FLAGS, "--container-runtime-endpoint=unix:///run/crio/crio.sock");
 
 export const NODE_FAULTS: readonly SeededFault[] = [
   [
@@ -200,6 +209,28 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       node.providers(OUR_PROVIDER.replace("credential-provider-oke", "acr"), OUR_PROVIDER);
     },
     ["kubelet-config-provider-overlap"],
+  ],
+  ["other-login", "the kubelet has a login of its own", withLogin("/var/lib/kubelet/config.json")],
+  [
+    "other-login",
+    "CRI-O's global file has a login",
+    (node) => {
+      onCriO(node);
+      node.write(
+        "/etc/crio/crio.conf",
+        '[crio.image]\n# global_auth_file = "/none"\nglobal_auth_file = "/etc/old.json"\n',
+      );
+      node.write("/etc/crio/crio.conf.d/10-auth.conf", '[crio.image]\nglobal_auth_file = "/etc/crio/auth.json"\n');
+      withLogin("/etc/crio/auth.json")(node);
+    },
+  ],
+  [
+    "other-login",
+    "root's file has a login, which CRI-O reads",
+    (node) => {
+      onCriO(node);
+      withLogin("/root/.docker/config.json")(node);
+    },
   ],
   [
     "plugin-missing",

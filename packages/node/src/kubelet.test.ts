@@ -41,8 +41,27 @@ describe("detectKubelet", () => {
       configPath: "/etc/ours",
       binDirectory: undefined,
       minor: 33,
+      runtime: "containerd",
     });
     expect(node.ran).toEqual(["/opt/bin/kubelet"]);
+  });
+
+  test.each([
+    ["CRI-O", ["--config=/etc/kubelet.json", "--container-runtime-endpoint", "unix:///var/run/crio/crio.sock"]],
+    ["CRI-O", ["--config=/etc/kubelet.yaml"]],
+    ["containerd", ["--config=/etc/kubelet.json"]],
+    ["containerd", []],
+    [undefined, ["--config=/etc/missing"]],
+    [undefined, ["--container-runtime-endpoint=unix:///run/other.sock"]],
+  ])("finds the runtime %s by the flags %j", async (runtime, flags) => {
+    const node = makeNode();
+    node.write(
+      "/etc/kubelet.yaml",
+      "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///run/crio/crio.sock\n",
+    );
+    node.write("/etc/kubelet.json", '{"containerRuntimeEndpoint":"unix:///run/containerd/containerd.sock"}');
+    node.process(40, UNIT, ["kubelet", ...flags]);
+    expect((await node.look())?.runtime).toBe(runtime);
   });
 
   test("does not run a program that other users can change", async () => {

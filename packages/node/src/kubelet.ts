@@ -12,7 +12,7 @@ import {
   readKubeletUnit,
   unitFlags,
 } from "./kubelet-unit.ts";
-import type { NodeFiles } from "./node-files.ts";
+import { type NodeFiles, textOf } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
@@ -25,6 +25,8 @@ export interface Kubelet {
   readonly binDirectory: string | undefined;
   /** Kubernetes 1.<minor>; undefined if unknown. */
   readonly minor: number | undefined;
+  /** Undefined if it does not run, or if its socket has the name of neither. */
+  readonly runtime?: "CRI-O" | "containerd" | undefined;
   /** Why its program was not run: another user can change it. */
   readonly distrusted?: string;
 }
@@ -40,6 +42,7 @@ export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): P
     pid,
     configPath: config,
     binDirectory: binDir,
+    runtime: runtimeOf(args, files),
     ...(await lookAtProgram(pid, files, runProgram)),
   };
 }
@@ -54,6 +57,17 @@ export function flagIn(args: readonly string[], flag: string): string | undefine
 
 export function flagsIn(args: readonly string[]): KubeletFlags {
   return { config: flagIn(args, CONFIG_FLAG), binDir: flagIn(args, BIN_DIRECTORY_FLAG) };
+}
+
+/** The flag precedes the configuration file; without both, the kubelet uses containerd's socket. */
+function runtimeOf(args: readonly string[], files: NodeFiles): Kubelet["runtime"] {
+  const path = flagIn(args, "--config");
+  const text = path === undefined ? "" : textOf(files.readText(path));
+  const configured =
+    text === undefined ? "" : (/\bcontainerRuntimeEndpoint["']?:\s*(\S+)/.exec(text)?.[1] ?? "containerd");
+  const endpoint = flagIn(args, "--container-runtime-endpoint") ?? configured;
+  if (endpoint.includes("crio")) return "CRI-O";
+  return endpoint.includes("containerd") ? "containerd" : undefined;
 }
 
 async function lookAtProgram(

@@ -42,8 +42,9 @@ export const checkKubeletFlags: Check = async (context) => {
 };
 
 function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
-  const { pid, configPath, binDirectory, minor } = kubelet;
-  const process = `process ${pid}${minor === undefined ? "" : `, Kubernetes 1.${minor}`}`;
+  const { pid, configPath, binDirectory, minor, runtime } = kubelet;
+  const version = minor === undefined ? "" : `, Kubernetes 1.${minor}`;
+  const process = `process ${pid}${version}${runtime === undefined ? "" : `, ${runtime}`}`;
   if (configPath !== undefined && binDirectory !== undefined) {
     const found = [
       finding("kubelet-ok", `${process}: ${CONFIG_FLAG}=${configPath} ${BIN_DIRECTORY_FLAG}=${binDirectory}`),
