@@ -29,7 +29,7 @@ fail() { reason=$* && return 1; }
 one_line() { printf %s "$*" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//'; }
 
 
-# ---- Settings. A problem prevents the installation, but a new node joins as they say.
+# ---- Settings. A problem prevents the installation, but a new node still joins with them.
 
 problem() { problems="${problems:+$problems; }$(printf %s "$*" | tr '\r\n' '  ')"; }
 meant_by() { # NAME: prints the setting that it means, also with one wrong letter in either half

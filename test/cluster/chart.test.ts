@@ -237,7 +237,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     node.root.write(BROKER_CONFIG, "log: {level: loud}\n");
     const serviceAccounts = "serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={ocir}";
     await upgrade(`kubelet.restart=never,${serviceAccounts}`);
-    await untilFailed(/^the configuration has errors: .*log\.level.*Fix the reason, then try again: kubectl annotate/s);
+    await untilFailed(/^the configuration has errors: .*log\.level.*Fix the cause, then try again: kubectl annotate/s);
     expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
     await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
     await pods.untilRunning(["during"]);

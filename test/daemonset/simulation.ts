@@ -226,7 +226,7 @@ export function createSimulation(seed: number, count: number) {
     says("the flags that were added are removed", !node.hasFlags);
     says("has started without them", node.kubelet !== "stopped" && node.kubelet.read === undefined);
     says("systemctl could not restart the kubelet: ", node.kubelet === "stopped");
-    says("not cordoned any more", nodeOf(node.name).spec.unschedulable !== true);
+    says("no longer cordoned", nodeOf(node.name).spec.unschedulable !== true);
     says("pods kept starting", node.stuck?.kind === "churn");
     if (message.includes("The rollout has stopped")) {
       isTrue("the label", state === "failed" && annotations["ocir-broker/reason"] !== undefined);

@@ -108,8 +108,8 @@ export function createCluster(api: ApiServer, options: ClusterOptions) {
 }
 
 /**
- * A pod without a sandbox may wait for a volume or a network for ever. One whose image cannot be pulled may be waiting for ocir-broker,
- * and one that cannot start may stay so.
+ * A pod without a sandbox may wait for a volume or a network forever. One whose image cannot be pulled may be waiting for ocir-broker,
+ * and one that cannot start may never do so.
  */
 function isStarting({ status }: PodObject, nowMs: number): boolean {
   const { startTime = "", conditions = [] } = status ?? {};

@@ -7,7 +7,7 @@ const REASON = "ocir-broker/reason";
 /** On a node that this program has cordoned, until it uncordons it. */
 const CORDONED = "ocir-broker/cordoned";
 const TRIES = "ocir-broker/tries";
-/** A person sets it to ask for another try; a pod removes it. */
+/** A person sets it to request another try; a pod removes it. */
 const RETRY = "ocir-broker/retry";
 
 /** `needs-…`: installed, and used once the running kubelet has its flags or is restarted. */
@@ -91,7 +91,7 @@ interface Failed {
   readonly reason: string;
   /** What is on the node. */
   readonly left: string;
-  /** Undefined if a person must ask for the next try. */
+  /** Undefined if a person must request the next try. */
   readonly againAtMs: number | undefined;
 }
 
@@ -99,11 +99,11 @@ interface Failed {
 export function failureMessage({ node, reason, left, againAtMs }: Failed): string {
   const again = againAtMs === undefined ? "" : `. The next try is at ${new Date(againAtMs).toISOString()}`;
   return (
-    `${reason.slice(0, LONGEST_REASON)}. On the node, ${left}. The rollout has stopped${again}. Fix the reason, then try again: ` +
+    `${reason.slice(0, LONGEST_REASON)}. On the node, ${left}. The rollout has stopped${again}. Fix the cause, then try again: ` +
     `${retryCommand(node)}; or let the other nodes continue: kubectl cordon ${node}`
   );
 }
 
 export function busyMessage(why: string): string {
-  return `The kubelet was not restarted, because ${why}. The node is not cordoned any more.`;
+  return `The kubelet was not restarted, because ${why}. The node is no longer cordoned.`;
 }

@@ -135,11 +135,11 @@ class Rollout {
     return decide(tries, { nowMs: wallMs(), waitMs: idleSeconds * 1_000, ...afterAWait, ...facts });
   }
 
-  /** A person has asked for another try. */
+  /** A person has requested another try. */
   async #forget(): Promise<void> {
     await this.#options.cluster.patchNode(RETRY_PATCH);
     this.#unsaved = undefined;
-    this.#tell("a person has asked for another try");
+    this.#tell("a person has requested another try");
   }
 
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */

@@ -158,7 +158,7 @@ export const DIAGNOSES = {
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-realm": problem(
-    "the image is in another realm than this node, whose identity is not known there",
+    "the image is in another realm, which does not know this node's identity",
     "use an image in a registry of the node's realm, or a pull secret of the other realm",
   ),
   "image-region-unknown": problem(
@@ -235,7 +235,7 @@ export const DIAGNOSES = {
   ),
   "metrics-not-written": warning(
     "the daemon cannot write its metrics file",
-    "df /run; its directory, that of metrics.textfile, must exist and belong to the daemon: systemd-tmpfiles --create",
+    "check df /run, and run systemd-tmpfiles --create: the directory of metrics.textfile must exist and belong to the daemon",
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart loses its tokens",
@@ -259,7 +259,7 @@ export const DIAGNOSES = {
     EXTRA_ARGS,
   ),
   "kubelet-flags-incomplete": problem(
-    "the kubelet has only one of the two flags, and does not start with one",
+    "the kubelet has only one of the two flags, and does not start without the other",
     EXTRA_ARGS,
   ),
   "kubelet-extra-args-swallowed": problem(

@@ -48,7 +48,7 @@ const PULL_CHECKS: readonly NamedCheck[] = [
   ["plugin's response", checkPluginResponse],
 ];
 
-/** Doctor knows only the file, whose valid part nobody uses. */
+/** Doctor can read only the file, but the daemon uses the previous configuration. */
 const PREVIOUS_CONFIG_CHECK: NamedCheck = [
   "configuration",
   async () => [

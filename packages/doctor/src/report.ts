@@ -16,7 +16,7 @@ const MARKS = {
 const INDENT = " ".repeat(MARKS.ok.mark.length);
 
 export interface ReportForm {
-  /** With a terminal's escape sequences. */
+  /** Whether to use a terminal's escape sequences. */
   readonly colored: boolean;
   /** The terminal's width. Lines are not wrapped without one. */
   readonly columns?: number | undefined;

@@ -39,13 +39,13 @@ interface Slot<V> {
     | undefined;
 }
 
-/** Callers wait for the end of a failure that is not older. Of an older one they learn at once, or from one more fetch. */
+/** Callers wait for retries only this long after the first failure. Later they get the failure at once, or after one more fetch. */
 const SHORT_FAILURE_MS = 10_000;
 
 /** Keeps the ceiling of the back-off at 8 s, less than the 10 s after which a kubelet tries again at the earliest. */
 const MAX_COUNTED_FAILURES = 5;
 
-/** How long a failure is remembered after its back-off if nobody asks. */
+/** How long a failure is remembered after its back-off without callers. */
 const FAILURE_KEPT_MS = 600_000;
 
 export class OnDemandCache<V> {

@@ -4,7 +4,7 @@ import { retryAfterMsOf } from "./retry-after.ts";
 import type { UpstreamResponse } from "./upstream.ts";
 
 export interface FetchErrorOptions {
-  /** The response that refused the request: its status, its `Retry-After`, and the request's id, which Oracle's support asks for. */
+  /** The response that refused the request: its status, its `Retry-After`, and the request's id, which Oracle's support needs. */
   readonly response?: Pick<UpstreamResponse, "status" | "headers" | "serverDateMs"> | undefined;
   /** The response's HTTP status, if it is not from `response`. */
   readonly status?: number | undefined;

@@ -1,7 +1,7 @@
 /**
  * The places of a TCP server's connections. A new connection always gets one, because it may be a probe. If all are taken, the address
- * with the most gives one up: of its oldest connection that has not sent its request, else of its oldest. So no pod takes the places
- * of others, and a probe keeps its place while hundreds of connections from its own address follow.
+ * with the most loses its oldest connection that has not sent its request, or else its oldest. So no pod takes the places of others,
+ * and a probe keeps its place while hundreds of connections from its own address follow.
  */
 import type { Socket } from "node:net";
 

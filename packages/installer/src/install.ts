@@ -46,7 +46,7 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
   const { run } = node;
   const isPackage = from === undefined && run.programs().length === 0;
   const isFirst = run.record().version === undefined;
-  // Units that are enabled already are not this run's to disable.
+  // A rollback must not disable units that were enabled before this run.
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
   if (from === undefined) await expectFiles(node);
   else await refusePackage(node);

@@ -262,7 +262,7 @@ describe("a node whose record is lost", () => {
     const unit = "/usr/lib/systemd/system/ocir-broker.service";
     const added = `${dirname(PROGRAM)}/added`;
     for (const path of [unit, added]) node.write(path, "theirs");
-    const why = expect.stringContaining("check it, and delete it");
+    const why = expect.stringContaining("check it, then delete it");
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({
       ok: true,
       left: [added, unit].map((path) => ({ path, why })),

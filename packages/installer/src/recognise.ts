@@ -37,7 +37,7 @@ export interface Recognised {
   readonly doubtful: readonly string[];
 }
 
-/** The state of no file: it is not as we have written it. */
+/** No file has this state, so a path with it counts as changed by somebody else. */
 const NOT_OURS: PathState = "file:";
 
 /** Adds what is recognised to the run's record, and removes what an interrupted run has left beside it. */
@@ -154,7 +154,7 @@ function isOurWork(node: NodeContext, kind: ChangeKind, path: string, { written,
   }
 }
 
-/** Our own drop-in file by its name and form; another file if the same change of the one before makes it. */
+/** Recognises our own drop-in by its name and form, and another file if repeating our change on its copy gives the same text. */
 function isOurFlags(
   { files }: NodeContext,
   path: string,

@@ -30,9 +30,9 @@ import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The program does not run without this library. */
 const LIBRARY = `${LIBEXEC}/libatomic.so.1`;
-/** Removed after the others, so that a removal that is killed can be run again. */
+/** Removed last, so that a removal that is killed can be run again. */
 export const LAST: readonly string[] = [PROGRAM, LIBRARY, MANIFEST];
-export const UNKNOWN = "it is not as an installed release has written it: check it, and delete it";
+export const UNKNOWN = "no installed release has written this content: check it, then delete it";
 export const DOUBTFUL =
   `it names the plugin ${PLUGIN_NAME}, which may be Oracle's: if the entry is ocir-broker's, remove it, ` +
   "and restart the kubelet";

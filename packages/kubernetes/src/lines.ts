@@ -1,7 +1,7 @@
-/** The lines of a watch. Not `node:readline`, whose lines have no limit, and which reads on although nobody wants a line. */
+/** The lines of a watch. `node:readline` does not limit lines, and reads ahead without demand. */
 const LINE_FEED = 10;
 
-/** Yields the lines of a body but those of more than `maxBytes`, whose bytes are dropped as they arrive. */
+/** Yields the lines of a body. A line of more than `maxBytes` is dropped as it arrives. */
 export async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIterable<string> {
   let pieces: Buffer[] = [];
   let bytes = 0;

@@ -47,9 +47,9 @@ interface ObjectList {
   readonly items: readonly unknown[];
 }
 
-/** Objects. Fewer if they are large. */
+/** Objects in a page; fewer if they are large. */
 const PAGE = 20;
-/** A tenant's objects may have 1.5 MB each, and a page needs several times its size of the chart's 256 MiB. */
+/** A tenant's objects may have 1.5 MB each, and a page takes several times its size from the chart's 256 MiB. */
 const MAX_PAGE_BYTES = 6 * 1024 * 1024;
 /** No object is larger: the 1.5 MiB that etcd stores, if each byte is escaped in JSON. */
 const MAX_OBJECT_BYTES = 10 * 1024 * 1024;

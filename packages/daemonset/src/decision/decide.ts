@@ -13,7 +13,7 @@ export interface Facts {
 }
 
 export type Next =
-  /** With the Lease. A wait that an earlier pod began is continued. */
+  /** Needs the Lease, and continues a wait that an earlier pod began. */
   | { readonly kind: "work" }
   /** Failed: keeps the Lease until the next try; undefined: until a person acts. */
   | { readonly kind: "failed"; readonly againAtMs: number | undefined }

@@ -6,11 +6,11 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 
 /** All times in epoch milliseconds, the oldest first. */
 export interface Tries {
-  /** Of the DaemonSet's pods: a changed chart has another one, and forgets the failures. */
+  /** The revision of the DaemonSet's pods. A changed chart changes it, and the failures are forgotten. */
   readonly revision: string;
   /** Ends of the tries that failed. */
   readonly failures: readonly number[];
-  /** Beginnings of the waits with a cordoned node that were in vain; the last one may not be over. */
+  /** Starts of the waits with a cordoned node after which pods were still starting; the last one may still run. */
   readonly waits: readonly number[];
   /** Pods that were starting at the end of the last wait. */
   readonly pods: readonly string[];
@@ -19,7 +19,7 @@ export interface Tries {
 }
 
 export const DAY_MS = 86_400_000;
-/** A restart of the kubelet, and another one to give the flags back. */
+/** A restart of the kubelet, and another one to remove the flags again. */
 export const RESTARTS_OF_A_TRY = 2;
 /** Pods that an Event names, all in its 1024 characters. */
 const MOST_PODS = 3;
@@ -30,7 +30,7 @@ export function isNear(timeMs: number | undefined, nowMs: number, spanMs: number
   return timeMs !== undefined && Math.abs(nowMs - timeMs) < spanMs;
 }
 
-/** @param text the annotation; an unreadable one is as none. */
+/** @param text the annotation; an unreadable one counts as none. */
 export function parseTries(text: string | undefined, revision: string, nowMs: number): Tries {
   const known = parseJson(text ?? "");
   if (typeof known !== "object" || known === null) return noTries(revision);
@@ -66,7 +66,7 @@ export function withPods(tries: Tries, pods: readonly string[]): Tries {
   return { ...tries, pods: pods.slice(0, MOST_PODS) };
 }
 
-/** The wait was not in vain. The restart that may follow is counted too. */
+/** The wait succeeded. The restart that may follow is counted too. */
 export function withTry(tries: Tries, nowMs: number): Tries {
   const restarts = [...tries.restarts, ...Array<number>(RESTARTS_OF_A_TRY).fill(nowMs)];
   return { ...tries, waits: tries.waits.slice(0, -1), restarts };

@@ -32,18 +32,19 @@ export interface Disconnection {
 
 /** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
 interface KubeletNames {
-  /** Then a file that it does not name is not needed. */
+  /** A running kubelet does not need files that it does not name. */
   readonly isRunning: boolean;
   readonly configs: readonly string[];
   readonly binDirs: readonly string[];
 }
 
-/** True for each view. */
+/** Why a file stays, whatever the view. */
 function stillNamed({ names }: KubeletView): string {
-  return `a kubelet ${names === undefined ? "may still name" : "still names"} it, and starts with it. Once no kubelet does, delete it`;
+  const named = names === undefined ? "may still name" : "still names";
+  return `a kubelet ${named} it, and does not start without it. Once no kubelet names it, delete it`;
 }
 
-/** What a kubelet names, and the files as they will be then. Undefined names: it is uncertain. */
+/** The paths that a kubelet names, and the files as they will be after the removal. Undefined paths: uncertain. */
 export interface KubeletView {
   readonly names: KubeletNames | undefined;
   readonly files: NodeFiles;

@@ -19,7 +19,7 @@ export function newConfig(): string {
   return mergedConfig(undefined, { kubeletMinor: SERVICE_ACCOUNTS_MINOR });
 }
 
-/** Whether we have made the text from the one that was there before. */
+/** Whether our change of the previous text gives this text. */
 export function isMergedFrom(before: string | undefined, text: string): boolean {
   const [audience] = tokenAttributesIn([{ path: "", text }]).map((entry) => entry.audience);
   const serviceAccounts = audience === undefined ? {} : { serviceAccounts: { audience } };
