@@ -203,6 +203,7 @@ run_program() { # PROGRAM ARGUMENT...
 	fail "${reason:-install: status $result: $(tail -n 1 $state/said)}"
 }
 install() {
+	undo
 	result=75
 	set -- node install --connect --output flags ${config:+"--config=$config"}
 	if [ "$(version_of $program)" = $version ]; then
