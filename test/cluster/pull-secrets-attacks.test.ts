@@ -1,0 +1,156 @@
+/**
+ * Attacks of owners of a namespace on the controller of pull secrets, in the chart's limits and with its probes, and what its next start
+ * does with their objects. The policy for their resources is removed, because it only comes on top.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CoreV1Event, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, expect, it } from "vitest";
+import { lackOfTime } from "./can-run-cluster.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
+import { lackOfPodNetwork } from "./pod-network.ts";
+import { RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
+import { DEPLOYMENT, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
+
+const ATTACK_S = 60;
+const AFTER_RESTART_S = 20;
+const TENANTS = 100;
+/** Renewed after 40 to 50 s, so each token during each attack. */
+const LIFE_S = 90;
+/** When the attack has begun. */
+const NEWCOMER_AFTER_MS = 10_000;
+const NEWCOMER_LIMIT_S = 15;
+const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+const SAMPLE_MS = 2_000;
+const LIMIT_MS = 400_000;
+const NODE = "/opt/checkout/node_modules/.bin/node";
+const TO_API_SERVER = [API_SERVER, CLUSTER_CA, ADMIN_TOKEN];
+/** With the kubelet's time limit. Prints the status and the seconds of each probe. */
+const PROBE = `
+end=$(($(date +%s) + $1)); shift
+while [ "$(date +%s)" -lt "$end" ]; do
+  for url; do curl -sS -m 1 -o /dev/null -w '%{http_code} %{time_total}\\n' "$url" 2>/dev/null; done
+  sleep 0.5
+done
+true
+`;
+
+const ATTACKS = ["two large Secrets", "320 large resources", "resources of unlisted names"];
+
+describeCluster("attacks on the controller of pull secrets", declareTests, lackOfTime ?? lackOfPodNetwork());
+
+function declareTests(minor: number): void {
+  let cluster: PullSecretsCluster;
+
+  beforeAll(async () => {
+    cluster = await startPullSecretsCluster({ minor, tokenLifeS: LIFE_S });
+    for (const { metadata } of await items<V1Pod>(BINDINGS))
+      if (metadata?.name !== "ocir-pull-secrets") await request("DELETE", `${BINDINGS}/${metadata?.name}`);
+    await run(NODE, "/opt/checkout/test/cluster/create-tenants.ts", String(TENANTS), ...TO_API_SERVER);
+    for (let index = 0; index < TENANTS; index++) await cluster.untilReason(`tenant-${index}`, "Issued");
+    return () => cluster.node.stop();
+  });
+
+  const run = (command: string, ...args: string[]) => cluster.node.root.run(command, args, { timeoutMs: LIMIT_MS });
+  const request = (method: string, path: string, body?: object) => cluster.node.api.request(method, path, body);
+  const items = async <Item>(path: string) => ((await request("GET", path)) as { items: Item[] }).items;
+  const pods = () => createApi(cluster.node.root, RELEASE_NAMESPACE).pods();
+  const tokens = async () => (await items<V1Secret>(`/api/v1/secrets?labelSelector=${OURS}`)).flatMap(tokensIn);
+
+  async function attack(kind: string): Promise<string> {
+    return run(NODE, "/opt/checkout/test/cluster/attack.ts", kind, String(ATTACK_S), ...TO_API_SERVER);
+  }
+
+  async function failedProbes(seconds: number): Promise<string[]> {
+    const urls = (await pods()).flatMap(({ status }) =>
+      ["healthz", "readyz"].map((path) => `http://${status?.podIP}:8080/${path}`),
+    );
+    const lines = (await run("sh", "-c", PROBE, "sh", String(seconds), ...urls)).split("\n");
+    return [`of ${lines.length}`, ...lines.filter((line) => !line.startsWith("200 "))];
+  }
+
+  /** Seconds by which the latest renewal was late, and how many tokens expired. */
+  async function watchTokens(seconds: number): Promise<{ readonly latestS: number; readonly expired: number }> {
+    const endsAtMs = performance.now() + seconds * 1_000;
+    let [latestS, expired] = [0, 0];
+    while (performance.now() < endsAtMs) {
+      const seen = await tokens();
+      const nowMs = Date.now();
+      latestS = Math.max(latestS, ...seen.map(({ renew }) => (nowMs - Date.parse(renew)) / 1_000));
+      expired = Math.max(expired, seen.filter(({ expires }) => Date.parse(expires) <= nowMs).length);
+      await sleep(SAMPLE_MS);
+    }
+    return { latestS: Math.round(latestS), expired };
+  }
+
+  async function secondsUntilReady(namespace: string): Promise<number> {
+    await cluster.createTenant(namespace);
+    await sleep(NEWCOMER_AFTER_MS);
+    const startedAtMs = performance.now();
+    await cluster.createResource(namespace);
+    const isIssued = await cluster.untilReason(namespace, "Issued").catch(() => undefined);
+    if (isIssued === undefined) return Number.POSITIVE_INFINITY;
+    return Math.round((performance.now() - startedAtMs) / 1_000);
+  }
+
+  /** Of the controller's containers, its Lease, and the kubelet's probes. */
+  async function ends() {
+    const lost = 'cat /var/log/pods/ocir-pull-secrets_*/*/*.log | grep -c "this replica stops" || true';
+    const events = await createApi(cluster.node.root, RELEASE_NAMESPACE).events();
+    const unhealthy = events.filter(({ reason }) => reason === "Unhealthy").map(timesOf);
+    const statuses = (await pods()).flatMap(({ status }) => status?.containerStatuses ?? []);
+    return {
+      restarts: sum(statuses.map(({ restartCount }) => restartCount)),
+      lostLeases: Number(await run("sh", "-c", lost)),
+      unhealthy: sum(unhealthy),
+      holder: ((await request("GET", LEASE)) as V1Lease).spec?.holderIdentity,
+    };
+  }
+
+  async function observe(name: string, seconds: number) {
+    const before = await ends();
+    const watching = [failedProbes(seconds), watchTokens(seconds), secondsUntilReady(name)] as const;
+    const [probes, late, readyS] = await Promise.all(watching);
+    return { before, after: await ends(), probes, late, readyS };
+  }
+
+  function check(what: string, { before, after, probes, late, readyS }: Awaited<ReturnType<typeof observe>>): void {
+    console.info(`${what}: failed probes`, probes, late, `a new resource is ready after ${readyS} s`, before, after);
+    expect([after, probes.length - 1, late.expired]).toEqual([before, 0, 0]);
+    expect(readyS).toBeLessThanOrEqual(NEWCOMER_LIMIT_S);
+  }
+
+  it.each(ATTACKS)("%s: no restart, no lost Lease, no late probe, no late renewal", async (kind) => {
+    const name = kind.toLowerCase().replaceAll(" ", "-");
+    const [observed, said] = await Promise.all([observe(`during-${name}`, ATTACK_S), attack(kind)]);
+    check(`${kind} ${said}`, observed);
+    const template = { metadata: { annotations: { restarted: name } } };
+    await request("PATCH", DEPLOYMENT, { spec: { template } });
+    await cluster.untilRolledOut();
+    await until("only the new replicas are left", async () => (await pods()).length === 2, LIMIT_MS);
+    await cluster.untilRolledOut();
+    check(`after a restart, ${kind}`, await observe(`after-${name}`, AFTER_RESTART_S));
+  });
+}
+
+const OURS = "app.kubernetes.io/managed-by%3Docir-broker";
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
+
+interface Times {
+  readonly renew: string;
+  readonly expires: string;
+}
+
+function tokensIn({ metadata }: V1Secret): Times[] {
+  const text = Object.entries(metadata?.annotations ?? {}).find(([name]) => name.endsWith("/tokens"))?.[1];
+  return text === undefined ? [] : Object.values((JSON.parse(text) as { tokens: Record<string, Times> }).tokens);
+}
+
+function timesOf({ count, series }: CoreV1Event): number {
+  return count ?? series?.count ?? 1;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
