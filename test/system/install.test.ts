@@ -204,7 +204,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
       const ofBroker = "/etc/ocir-broker/config.yaml";
       const before = node.root.read(ofBroker).toString();
-      for (const audience of ["https://kubernetes.default.svc", "it's another"]) {
+      for (const audience of ["https://kubernetes.default.svc", "another.example"]) {
         const run = await node.install({ ...settingsFor(archives.good), OCIR_BROKER_SERVICE_ACCOUNTS: audience });
         await expectInstalled(run);
         const { providers } = parse(node.root.read(CONFIG).toString());
@@ -221,8 +221,8 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       }
       const [ofKubelet, set] = [node.root.read(CONFIG).toString(), node.root.read(ofBroker).toString()];
       node.root.write(ofBroker, `${set}# changed by an administrator\n`);
-      const refused = await node.root.exec(BROKER, ["node", "connect", "--service-accounts", "of neither"]);
-      expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`in ${ofBroker} to of neither`)]);
+      const refused = await node.root.exec(BROKER, ["node", "connect", "--service-accounts", "of-neither"]);
+      expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining(`in ${ofBroker} to of-neither`)]);
       expect(node.root.read(CONFIG).toString()).toBe(ofKubelet);
       node.root.write(ofBroker, set);
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
