@@ -30,6 +30,9 @@ const PROGRAM = "/usr/bin/k8schain";
 const LIMIT_MS = 60_000;
 const OLD = "old";
 
+/** As the page of builds has it, the chart's value `names` has a second name. */
+const NAME_OF_BUILDS = "ocir-push";
+
 /** Where objects of this kind are; those of the cluster have no namespace. */
 const COLLECTIONS: Readonly<Record<string, string>> = {
   ConfigMap: "/api/v1/{}/configmaps",
@@ -61,7 +64,7 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
     const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
     const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
     node = await startKubernetes({ minor, files: [helmProgram, ...(lackOfProgram === undefined ? [program] : [])] });
-    await helm(node, "install");
+    await helm(node, "install", { names: [NAME, NAME_OF_BUILDS] });
     return () => node.stop();
   });
 
