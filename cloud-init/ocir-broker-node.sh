@@ -52,7 +52,7 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 		"$name",--*=*) false ;;
 		"$name",*[!a-z]*) ;; # with -- or as a variable
 		*) false ;;
-	esac || problem "unknown: $1${setting:+ (is it $setting?)}"
+	esac || problem "unknown: $(printf %s "$1" | sed 's|://.*|://...|')${setting:+ (is it $setting?)}"
 	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
 	next=$(printf %s "${value#--}" | tr - _)
 	case $setting,$value in
@@ -138,7 +138,7 @@ wait_for_image() { # A job that is ordered after this script does not run yet, s
 		[ -z "$signal" ] && sleep 2 9<&- || return
 	done
 }
-take_lock() { # Children close file 9: the lock ends with the script.
+take_lock() { # The lock ends with the script.
 	mkdir -m 700 $state 2>/dev/null || [ -d $state ] || fail "disk: $state cannot be created" || return
 	exec 9<$state
 	if ! flock -n 9; then
@@ -148,13 +148,14 @@ take_lock() { # Children close file 9: the lock ends with the script.
 	fi
 	rm -f $state/result
 }
-report() { # CODE
+report() {
 	echo "ocir_broker_install_failed{reason=\"$1\"} 1" >$state/metric
 	mkdir -p ${metric%/*} && mv -fT $state/metric $metric
 }
 
 # ---- The installation. A function that fails sets `reason`.
 
+node_status() { timeout -s KILL 60 $program node status 9<&-; }
 version_of() { timeout -s KILL 20 "$1" --version 2>/dev/null; }
 undo() { # what a killed run has left
 	each=$work$program
@@ -162,11 +163,11 @@ undo() { # what a killed run has left
 	[ -z "$(version_of "$each")" ] || timeout -s KILL 120 "$each" node remove --unfinished
 }
 fetch() { # URL, a secret: in no argument and no log
-	printf 'url = "%s"\n' "${1%/}/$archive" >$work/url
+	printf 'url = "%s"\n' "${1%/}/$archive" >$state/url
 	for pause in 1 2 4 0; do
 		# Older curl has no limit if the size is unknown.
 		(trap '' XFSZ && ulimit -f 600000 && exec curl -qfsSL --connect-timeout 5 -m 120 --max-filesize 300000000 \
-			-o $work/archive -K $work/url 2>$state/said) && return
+			-o $work/archive -K $state/url 2>$state/said) && return
 		[ "$signal" ] || sleep $pause
 	done
 	fail "download: $archive cannot be fetched: $(sed 's|[a-z]*://[^ ]*|<url>|g; q' $state/said)"
@@ -306,11 +307,11 @@ add_flags() { # to a kubelet that was bootstrapped by its image
 	for _ in 1 2 3; do
 		sleep $((steady + 1)) 9<&-
 		age=$(ps -o etimes= -p "$(kubelet_pid)")
-		[ "${age:-0}" -ge $steady ] && $program node status | grep -q 'nothing to do' && return
+		[ "${age:-0}" -ge $steady ] && node_status | grep -q 'nothing to do' && return
 	done
 	timeout -s KILL 120 $program node disconnect --kubelet-flags
 	restart_kubelet
-	fail "kubelet-restart: the kubelet did not run for $steady s with its flags, and is restarted without them"
+	fail "kubelet-restart: the kubelet did not run for $steady s with its flags: restarted without"
 }
 
 main() {
@@ -333,11 +334,11 @@ main() {
 	[ "$reason" ] || given=$(one_line "$given $(cat $state/flags)")
 	case $bootstrap in
 		none) ;;
-		running) if [ "$reason" ]; then status=1; else $program node status >&2; fi ;;
+		running) if [ "$reason" ]; then status=1; else node_status >&2; fi ;;
 		*)
 			how=unit
 			if [ "$bootstrap" ] || ! has_credentials; then bootstrap_node "$@"; fi
-			[ "$how" != unit ] || add_flags ;;
+			[ "$how$status" != unit0 ] || add_flags ;;
 	esac
 	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
 	case $bootstrap in none | running) outcome='not bootstrapped by this script' ;; esac

@@ -69,6 +69,7 @@ describe("ocir-broker-node.sh, run by an ordinary user,", () => {
     [["/opt"], {}, "unknown: /opt"],
     [[""], {}, "unknown: "],
     [["--sources=/opt"], {}, "unknown: --sources=/opt"],
+    [["--sources=https://b.example/p/secret/"], {}, "unknown: --sources=https://... (is it sources?)"],
     [["--bootstrap", "runing"], {}, "unknown: --bootstrap runing"],
     [["--bootstrap", "auto"], { OCIR_BROKER_BOOTSTRAP: "runing" }, "unknown: --bootstrap auto"],
     [[], { OCIR_BROKER_BOOTSTRAP: "Running" }, "unknown: --bootstrap Running"],
