@@ -12,8 +12,12 @@ import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, OCIR_IMAGES, providerConfig, SERVICE, SHIM, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
 
+/** All names that the pages and the installer's check use. There is no DNS here, unlike on a node. */
+const HOSTS = ["iad.ocir.io", "us-ashburn-1.ocir.io", "icn.ocir.io"];
 const CONFIG = `
-registries: {prefetch: [iad.ocir.io], endpoints: {iad.ocir.io: "http://127.0.0.1:18080"}}
+registries:
+  prefetch: [iad.ocir.io]
+  endpoints: {${HOSTS.map((host) => `${host}: "http://127.0.0.1:18080"`).join(", ")}}
 auth: {endpoint: "http://127.0.0.1:18082"}
 `;
 const ARCHIVE = `ocir-broker-${VERSION}-linux-amd64`;
