@@ -2,6 +2,7 @@
 import type { V1ContainerStatus } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import { containerIdOf } from "./container-runtime.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";
 
 const RESTART_LIMIT_MS = 240_000;
@@ -31,7 +32,7 @@ export async function killContainers(
     return new Map(pods.map(({ metadata, status }) => [metadata?.name ?? "", status?.containerStatuses?.[0]]));
   };
   const idOf = (status?: V1ContainerStatus) =>
-    status?.state?.running === undefined ? undefined : status.containerID?.replace(/^.*:\/\//, "");
+    status?.state?.running === undefined ? undefined : containerIdOf(status);
   const before = new Map([...(await statuses())].map(([name, status]) => [name, idOf(status)]));
   const ids = names.map((name) => before.get(name) ?? "");
   if (ids.includes("")) throw new Error(`not all of ${names} run`);

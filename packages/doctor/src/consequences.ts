@@ -23,7 +23,7 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   "daemon-down": ["unit-masked"],
 };
 
-/** What the daemon does if one of Oracle's services fails; doctor reports the cause itself. */
+/** Findings about the daemon that follow if one of Oracle's services fails; doctor reports the cause itself. */
 const OF_DAEMON: readonly DiagnosisName[] = ["plugin-failed", "plugin-silent"];
 
 /** @param upstream those of identity, network and registry. */

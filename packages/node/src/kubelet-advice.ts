@@ -1,4 +1,4 @@
-/** What the kubelet needs, as lines for people. Each one, done exactly, leaves a kubelet that starts. */
+/** Prints what the kubelet needs, as lines for people. Each one, done exactly, leaves a kubelet that starts. */
 import type { FlagsReason, KubeletFiles, KubeletLack, KubeletNeed } from "@ocir-broker/protocol/node-result";
 import type { KubeletUse } from "./kubelet-need.ts";
 import { flagsToAdd } from "./kubelet-unit.ts";

@@ -1,4 +1,4 @@
-/** What the kubelet needs to use ocir-broker, from what is on the node now. One reading decides. */
+/** Decides what the kubelet needs to use ocir-broker, from one reading of the node as it is now. */
 import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import type { FlagsReason, KubeletFiles, KubeletLack, KubeletNeed } from "@ocir-broker/protocol/node-result";

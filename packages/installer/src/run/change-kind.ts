@@ -3,7 +3,7 @@
 interface Kind {
   /** For people. */
   readonly undo: string;
-  /** What reads the file: when the file is undone, systemd reloads its units, or the daemon is restarted. */
+  /** The reader of the file: when the file is undone, systemd reloads its units, or the daemon is restarted. */
   readonly readBy: "systemd" | "daemon" | "kubelet";
   /** Whether it connects or configures: the files that `status` shows. */
   readonly isShown: boolean;
