@@ -14,16 +14,16 @@ const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
 
 it("codes.md explains every name once", async () => {
   const rows = [...Map.groupBy(NAMED, ({ name }) => name)].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  await expectTables(join(DOCS, "reference/codes.md"), [
-    {
-      name: "names",
-      titles: ["name", "reported by", "what it means", "what to do"],
-      rows: rows.map(([name, by]) => {
-        const [{ what, next }] = by as [(typeof NAMED)[number]];
-        return `| \`${name}\` | ${by.map(({ program }) => program).join(", ")} | ${cell(what)} | ${cell(next)} |`;
-      }),
-    },
-  ]);
+  const byReporter = Map.groupBy(rows, ([, by]) => by.map(({ program }) => program).join(", "));
+  const tables = [...byReporter].map(([reporter, rows]) => ({
+    name: reporter,
+    titles: ["name", "what happened; what to do next"],
+    rows: rows.map(([name, by]) => {
+      const [{ what, next }] = by as [(typeof NAMED)[number]];
+      return `| \`${name}\` | ${cell(next === "" ? what : `${what}; ${next}`)} |`;
+    }),
+  }));
+  await expectTables(join(DOCS, "reference/codes.md"), tables);
 });
 
 it("a name has one meaning and one fix, even when several programs report it", () => {
