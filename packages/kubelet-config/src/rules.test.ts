@@ -13,10 +13,8 @@ function minorsOf(fatal: Rule["fatal"]): string {
   return `1.${from} to 1.${to}`;
 }
 
-test("docs/kubelet-rules.md lists every rule with its minors, its code and its fix", () => {
-  const rows = Object.entries<Rule>(RULES).map(
-    ([code, { fatal, fix }]) => `| ${minorsOf(fatal)} | \`${code}\` | ${fix} |`,
-  );
+test("docs/kubelet-rules.md lists every rule with its minors and its code", () => {
+  const rows = Object.entries<Rule>(RULES).map(([code, { fatal }]) => `| ${minorsOf(fatal)} | \`${code}\` |`);
   expect(document).toContain(`its rules for Kubernetes 1.${OLDEST_MINOR} to 1.${NEWEST_MINOR}.`);
   const documented = document.split("\n").flatMap((line) => /^\| [^|]+ (\| .* \| `.*)/.exec(line)?.[1] ?? []);
   expect(documented).toStrictEqual(rows);
