@@ -1,4 +1,4 @@
-/** The meaning of each STATE of `ocir-broker status`, for its help and its man page. */
+/** The meaning of each STATE of `ocir-broker status`, for its help. */
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 
 type State = NonNullable<HealthDetails["session"]>["state"];
@@ -14,5 +14,5 @@ export const STATES: Readonly<Record<State, string>> = {
   empty: "There is no value, and none is fetched until a request needs it.",
 };
 
-/** Ends the list of states in the help and the man page. */
+/** Ends the list of states in the help. */
 export const STATE_TRANSITIONS = "docs/reference/cache-states.md lists what leads into and out of each state.";

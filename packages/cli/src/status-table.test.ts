@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
+import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
 import { renderStatus } from "./status-table.ts";
 
 const FRESH: NonNullable<HealthDetails["session"]> = {
@@ -158,4 +161,11 @@ describe("renderStatus", () => {
       "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",
     );
   });
+});
+
+test("STATES are those of the page that the help names", () => {
+  const [path = ""] = STATE_TRANSITIONS.split(" ");
+  const page = readFileSync(join(import.meta.dirname, "../../..", path), "utf8");
+  const rows = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, state]) => state);
+  expect([...new Set(rows)]).toEqual(Object.keys(STATES));
 });

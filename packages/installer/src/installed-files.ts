@@ -32,7 +32,6 @@ export const FOLDERS = [
   "/usr/share/bash-completion/completions",
   "/usr/share/fish/vendor_completions.d",
   "/usr/share/man/man1",
-  "/usr/share/man/man5",
   "/usr/share/zsh/site-functions",
 ] as const;
 export const OUR_NAME = /^_?(?:ocir-broker|docker-credential-ocir)/;

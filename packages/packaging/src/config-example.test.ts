@@ -13,7 +13,7 @@ import { FILES } from "./contents/installed-tree.ts";
 const PATH = join(FILES, "config.example.yaml");
 const COLUMNS = 118;
 const HEAD = `# Settings of ocir-broker, to be copied to /etc/ocir-broker/config.yaml. Every key is here, commented out. A key with a
-# default has that value here, the others have an example. The file is optional, and so is each key: ocir-broker.yaml(5).
+# default has that value here, the others have an example. The file is optional, and so is each key.
 # Check it with \`ocir-broker config check\`. Then \`systemctl reload ocir-broker\` if only keys marked "Reload" have
 # changed, \`systemctl restart ocir-broker\` otherwise; tokens stay, and pulls wait in the socket meanwhile.
 `;

@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
 import { apiText } from "./api-group.ts";
 import { describeBuildTools } from "./build-tools.ts";
-import { type InstalledFile, installedFiles, manPages, writeTree } from "./contents/installed-tree.ts";
+import { installedFiles } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { makeDeb } from "./formats/deb.ts";
 import { type ChartContent, makeHelmChart } from "./formats/helm-chart.ts";
 import { makeRpm } from "./formats/rpm.ts";
-import { makeTar } from "./formats/tar.ts";
 import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
 import { writeAptIndex } from "./publishing/apt-index.ts";
 import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
@@ -43,7 +42,6 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
   put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
-  await makeManArchive(options, `${prefix}-man.tar.gz`);
   const contents = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
   onStep("the DaemonSet's image");
   const { manifest, digest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
@@ -68,16 +66,6 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
 function makeChart({ release, environment, output, work }: ReleaseOptions, chart: Omit<ChartContent, "alertRules">) {
   const content = { ...chart, alertRules: alertRules(environment, chart.name) };
   return makeHelmChart(release, content, { work: join(work, "chart", chart.name), output });
-}
-
-/** The man pages, for reading without an installation. */
-async function makeManArchive({ release, output, work }: ReleaseOptions, name: string): Promise<void> {
-  const folder = join(work, "man");
-  const pages = manPages().map(
-    ({ fileName, text }): InstalledFile => ({ path: `/man/${fileName}`, mode: 0o644, from: { text } }),
-  );
-  writeTree(folder, pages);
-  await makeTar(release, folder, "man", join(output, name));
 }
 
 /** One after another for a target, both targets in parallel: one processor each. */

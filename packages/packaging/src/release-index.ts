@@ -28,7 +28,6 @@ const ROWS: readonly Row[] = [
   { name: "ocir-pull-secrets-VERSION.oci.tar", purpose: "its image, for skopeo copy --all" },
   { name: "ocir-broker-VERSION.rules.yaml", purpose: "Prometheus alerts" },
   { name: "ocir-broker-VERSION.dashboard.json", purpose: "Grafana dashboard" },
-  { name: "ocir-broker-VERSION-man.tar.gz", purpose: "man pages, for reading without an installation" },
   { name: "ocir-broker-VERSION-linux-ARCH.cdx.json", purpose: "bill of materials (CycloneDX)" },
   { name: "ocir-pull-secrets-VERSION-linux-ARCH.cdx.json", purpose: "the same of the pull-secrets controller's image" },
   { name: "ocir-broker-VERSION-build-tools.txt", purpose: "versions of the tools that reproduce these bytes" },

@@ -24,12 +24,9 @@ const ARCHITECTURES = [
 const PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker", "ocir-broker-launch"];
 /** The library that the executable loads. */
 const LIBRARY = "libatomic.so.1";
-const COMMANDS =
-  "completion config disable docker-credential doctor enable get kubelet-config node serve status version".split(" ");
-const MAN_PAGES = ["ocir-broker.1", "ocir-broker.yaml.5", ...COMMANDS.map((name) => `ocir-broker-${name}.1`)];
 const INSTALLED = [
   ...[...PROGRAMS, LIBRARY].map((name) => `/usr/libexec/ocir-broker/${name}`),
-  ...MAN_PAGES.map((page) => `/usr/share/man/man${page.at(-1)}/${page}.gz`),
+  "/usr/share/man/man1/ocir-broker.1.gz",
   "/usr/share/bash-completion/completions/ocir-broker",
   "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
   ...["system", "user"].flatMap((manager) =>

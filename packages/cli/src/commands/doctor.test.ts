@@ -79,7 +79,8 @@ describe("ocir-broker doctor", () => {
 });
 
 describe("ocir-broker completion", () => {
-  test("prints the completion script for a shell", async () => {
-    expect((await runCommand("completion", "fish")).stdout).toContain("complete -c ocir-broker");
+  test("prints the script of a shell, which runs the hidden command", async () => {
+    expect((await runCommand("completion", "fish")).stdout).toContain("(ocir-broker complete -- ");
+    expect((await runCommand("complete", "--", "config", "ch")).stdout).toContain("check\treport");
   });
 });

@@ -1,4 +1,4 @@
-/** Lists every key of the configuration; the reference page, the man page and the example are generated from this list. */
+/** Lists every key of the configuration; the reference page and the example are generated from this list. */
 import { isLive } from "./config-changes.ts";
 import { configJsonSchema } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The configuration's schema: every key with type, default, check and description; the larger sections are in …-section.ts. JSON
- * Schema, reference page, man page and example are generated from it.
+ * Schema, reference page and example are generated from it.
  */
 import { regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";

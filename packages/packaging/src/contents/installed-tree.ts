@@ -42,9 +42,9 @@ export function installedFiles(target: Target, release: Release, programs: Built
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/user/${unit}`, join(CHECKOUT, "systemd/user", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
-    ...manPages().map(({ fileName, text }) =>
-      plain(`/usr/share/man/man${fileName.at(-1)}/${fileName}.gz`, { text: gzipSync(text, { level: 9 }) }),
-    ),
+    plain("/usr/share/man/man1/ocir-broker.1.gz", {
+      text: gzipSync(generated("reference/man-page.ts"), { level: 9 }),
+    }),
     plain("/usr/share/bash-completion/completions/ocir-broker", completion("bash")),
     plain(ZSH_COMPLETION, completion("zsh")),
     plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),
@@ -54,10 +54,6 @@ export function installedFiles(target: Target, release: Release, programs: Built
     plain(`${DOCUMENTATION}/sbom.cdx.json`, { text: billOfMaterials("ocir-broker", target, release, packages) }),
     plain(`${DOCUMENTATION}/third-party-licences.txt`, { text: licenceTexts(target, programs.nodePackage, packages) }),
   ];
-}
-
-export function manPages(): { readonly fileName: string; readonly text: string }[] {
-  return JSON.parse(generated("reference/man/print-man-pages.ts"));
 }
 
 function completion(shell: string): InstalledFile["from"] {

@@ -1,0 +1,87 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { describe, expect, test } from "vitest";
+import { createProgram } from "../program.ts";
+import { COMPLETION_SCRIPTS, completionsFor } from "./completion.ts";
+
+const program = createProgram();
+
+/** The lines of a shell whose `ocir-broker` offers something for these words only, and nothing otherwise. */
+function linesOf(shell: string, words: readonly string[], ...args: string[]): string[] {
+  const folder = temporaryFolder();
+  writeFileSync(
+    join(folder, "offered"),
+    completionsFor(program, words)
+      .map((line) => `${line}\n`)
+      .join(""),
+  );
+  const stub = `#!/bin/sh\n[ "$*" = "complete -- ${words.join(" ")}" ] && exec cat ${folder}/offered\n`;
+  writeFileSync(join(folder, "ocir-broker"), stub, { mode: 0o755 });
+  const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };
+  return execFileSync(shell, args, { encoding: "utf8", env }).split("\n").filter(Boolean);
+}
+
+function hasShell(name: string): boolean {
+  return ["/bin", "/usr/bin", "/usr/local/bin"].some((folder) => existsSync(`${folder}/${name}`));
+}
+
+describe("completionsFor", () => {
+  test.each([
+    [["conf"], expect.arrayContaining([expect.stringMatching(/^config\t./), expect.stringMatching(/^--help\t./)])],
+    [["config", ""], expect.arrayContaining([expect.stringMatching(/^schema\t./)])],
+    [
+      ["status", "--watch", "--output", ""],
+      ["table", "json", "yaml"],
+    ],
+    [["completion", ""], expect.arrayContaining(["bash", "fish"])],
+    [["serve", "--config", ""], []],
+  ])("offers, for %j, %j", (words, offered) => {
+    expect(completionsFor(program, words)).toEqual(offered);
+  });
+
+  test("offers no hidden command", () => {
+    expect(completionsFor(program, [""]).filter((line) => /^complete\t/.test(line))).toEqual([]);
+  });
+});
+
+describe("COMPLETION_SCRIPTS", () => {
+  test.each([
+    [["doct"], ["doctor"]],
+    [["status", "--output", "y"], ["yaml"]],
+    [["doctor", "--ro"], []],
+  ])("complete %j in bash", (words, offered) => {
+    const complete = `COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ocir_broker; printf "%s\\n" "\${COMPREPLY[@]}"`;
+    const script = `${COMPLETION_SCRIPTS.bash}\n${complete}`;
+    expect(linesOf("bash", words, "--norc", "-c", script, "bash", "ocir-broker", ...words)).toEqual(offered);
+  });
+
+  test.runIf(hasShell("zsh")).each([
+    [["config", ""], expect.arrayContaining([expect.stringMatching(/^check:report/)])],
+    [
+      ["doctor", "--output", ""],
+      ["text", "json"],
+    ],
+    [["serve", "--config", ""], ["files"]],
+  ])("complete %j in zsh", (words, offered) => {
+    // Each function of zsh's completion system is replaced by one that prints its input.
+    const system = ["compdef() { }", `_describe() { print -l -- "\${(@P)2}"; }`, "_files() { print files; }"];
+    const script = [...system, COMPLETION_SCRIPTS.zsh, 'words=("$@") CURRENT=$#words; _ocir_broker'].join("\n");
+    expect(linesOf("zsh", words, "-f", "-c", script, "zsh", "ocir-broker", ...words)).toEqual(offered);
+  });
+
+  test.runIf(hasShell("fish")).each([
+    [["doct"], ["doctor"]],
+    [["config", "pr"], ["print"]],
+    [
+      ["status", "--output", ""],
+      ["json", "table", "yaml"],
+    ],
+    [["serve", "--config", "/etc/host"], expect.arrayContaining(["/etc/hosts"])],
+  ])("complete %j in fish", (words, offered) => {
+    const script = `${COMPLETION_SCRIPTS.fish}\ncomplete -C 'ocir-broker ${words.join(" ")}'`;
+    const lines = linesOf("fish", words, "--no-config", "-c", script);
+    expect(lines.map((line) => String(line.split("\t")[0]))).toEqual(offered);
+  });
+});
