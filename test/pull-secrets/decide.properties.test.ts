@@ -1,7 +1,8 @@
 /** Random histories of one resource (100 000 in the long run): outages, restarts, changed resources, conflicts, accounts that come and go. */
+import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, it } from "vitest";
-import { type Action, CONTROLLER_SUBJECT, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
+import { type Action, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
 import {
   type GateName,
   gateAfter,
@@ -10,7 +11,7 @@ import {
   progressFor,
 } from "../../packages/pull-secrets/src/decision/progress.ts";
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import { renewAtMs } from "../../packages/pull-secrets/src/objects/issued-token.ts";
+import { CONTROLLER_SUBJECT } from "../../packages/pull-secrets/src/objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -152,11 +153,12 @@ class History {
     const isController = this.#rules.identity.kind === "controller";
     const own = isController ? CONTROLLER_SUBJECT : `${serviceAccountOf(resource)}/${this.#account}`;
     const expiresAtMs = this.#nowMs + this.#lifeMs;
+    const life = { obtainedAtMs: this.#nowMs, expiresAtMs };
     const newToken = () => ({
       token: new Secret(own),
       fetchedAtMs: this.#nowMs,
       expiresAtMs,
-      renewAtMs: renewAtMs(this.#nowMs, expiresAtMs, this.#random()),
+      renewAtMs: renewAtMs(life, this.#random(), LATEST_RENEWAL - 0.5),
     });
     const fetched = own === subject ? registries : resource.registries;
     const down = this.#cloud === "partly" ? this.#pick(HOSTS) : undefined;

@@ -6,6 +6,7 @@
  */
 import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
+import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { LRUCache } from "lru-cache";
@@ -13,7 +14,7 @@ import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";
 import type { CacheEvent, FetchReason } from "./cache-report.ts";
 import type { CacheResult } from "./refresh-ahead-cache.ts";
-import { firstRenewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import { firstRenewAtMs, servableUntilMs } from "./renewal-policy.ts";
 import { Waiters } from "./waiters.ts";
 
 export interface OnDemandCacheOptions {
@@ -42,8 +43,8 @@ interface Slot<V> {
 /** Callers wait for retries only this long after the first failure. Later they get the failure at once, or after one more fetch. */
 const SHORT_FAILURE_MS = 10_000;
 
-/** Keeps the ceiling of the back-off at 8 s, less than the 10 s after which a kubelet tries again at the earliest. */
-const MAX_COUNTED_FAILURES = 5;
+/** Less than the 10 s after which a kubelet tries again at the earliest. */
+const LONGEST_BACK_OFF_MS = 8_000;
 
 /** How long a failure is remembered after its back-off without callers. */
 const FAILURE_KEPT_MS = 600_000;
@@ -160,8 +161,9 @@ export class OnDemandCache<V> {
   #onFailed(key: string, slot: Slot<V>, attempt: Attempt, error: unknown): void {
     if (!this.#settle(slot, attempt)) return;
     const nowMs = this.#clock.monotonicMs();
-    const failures = Math.min((slot.failure?.failures ?? 0) + 1, MAX_COUNTED_FAILURES);
-    const retryInMs = retryDelayMs(failures, this.#options.random(), retryHintOf(error).retryAfterMs);
+    const failures = (slot.failure?.failures ?? 0) + 1;
+    const limits = { longestMs: LONGEST_BACK_OFF_MS, retryAfterMs: retryHintOf(error).retryAfterMs };
+    const retryInMs = backOffMs(failures, this.#options.random(), limits);
     slot.failure = { error, failures, sinceMs: slot.failure?.sinceMs ?? nowMs, untilMs: nowMs + retryInMs };
     slot.waiters.reject(error);
     const elapsedMs = nowMs - attempt.startedAtMs;

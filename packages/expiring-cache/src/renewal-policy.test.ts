@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { firstRenewAtMs, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import { firstRenewAtMs, renewAtMs, servableUntilMs } from "./renewal-policy.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -82,27 +82,6 @@ test.each([
   { lifeMs: -HOUR, skewMs: 0 },
 ])("servableUntilMs is $skewMs before the end of a life of $lifeMs", ({ lifeMs, skewMs }) => {
   expect(servableUntilMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + lifeMs })).toBe(5_000 + lifeMs - skewMs);
-});
-
-test.each([
-  { failures: 1, ceilingMs: 500 },
-  { failures: 2, ceilingMs: 1_000 },
-  { failures: 5, ceilingMs: 8_000 },
-  { failures: 8, ceilingMs: 60_000 },
-  { failures: 5_000, ceilingMs: 60_000 },
-])("retryDelayMs spreads from 100 to $ceilingMs after failure $failures", ({ failures, ceilingMs }) => {
-  expect(retryDelayMs(failures, 0)).toBe(100);
-  expect(retryDelayMs(failures, 1)).toBe(ceilingMs);
-});
-
-test.each([
-  { retryAfterMs: 20_000, expectedMs: 20_300 },
-  { retryAfterMs: 24 * HOUR, expectedMs: 5 * MINUTE + 300 },
-  { retryAfterMs: 0, expectedMs: 300 },
-  { retryAfterMs: -5, expectedMs: 300 },
-  { retryAfterMs: Number.NaN, expectedMs: 300 },
-])("retryDelayMs is $expectedMs if the server asked for $retryAfterMs", ({ retryAfterMs, expectedMs }) => {
-  expect(retryDelayMs(1, 0.5, retryAfterMs)).toBe(expectedMs);
 });
 
 test.each([renewAtMs, firstRenewAtMs])(

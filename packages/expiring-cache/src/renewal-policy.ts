@@ -1,8 +1,8 @@
 /**
- * Decides when a value is renewed, until when it may be served, and how long to wait after a failure.
+ * Decides when a value is renewed, and until when it may be served.
  *
- * Pure functions of numbers: no clock, no randomness, no state. Times are milliseconds on the monotonic clock;
- * `chance` is a number in [0, 1). Why these rules: docs/decisions/0002-two-clocks-a-token.md.
+ * Pure functions of numbers: no clock, no randomness, no state. Times are milliseconds on one clock; `chance` is a number in
+ * [0, 1). Why these rules: docs/decisions/0002-two-clocks-a-token.md.
  */
 
 /** Renewal is due at half of the life: a served value is valid for the other half, the longest outage that stays unnoticed. */
@@ -23,18 +23,6 @@ const LARGEST_SKEW_MS = 30_000;
 /** Nor in the last twentieth of its life, which is the smaller of the two for a life under 10 min. */
 const SKEW_SHARE = 0.05;
 
-/** Ceiling of the first back-off: about one request to a slow upstream. */
-const FIRST_BACK_OFF_MS = 500;
-
-/** Highest ceiling: the broker notices within a minute that an upstream works again. */
-const LONGEST_BACK_OFF_MS = 60_000;
-
-/** Shortest back-off: jitter alone could draw zero, and a fetch that fails at once would spin. */
-const SHORTEST_BACK_OFF_MS = 100;
-
-/** Longest accepted `Retry-After`. A longer one is a mistake that would outlast half the life of a one-hour token. */
-const LONGEST_RETRY_AFTER_MS = 300_000;
-
 /** Pause after a successful fetch, even if its value is short-lived: at most two fetches a second for one key. */
 export const REST_AFTER_SUCCESS_MS = 500;
 
@@ -43,9 +31,9 @@ export interface Life {
   readonly expiresAtMs: number;
 }
 
-/** When to renew a value that was itself renewed on time: between 40 % and 60 % of the life. */
-export function renewAtMs(life: Life, chance: number): number {
-  const share = RENEW_AT + RENEW_JITTER * (2 * chance - 1);
+/** When to renew a value that was itself renewed on time: between 40 % and 60 % of the life, or as near to half of it as `jitter`. */
+export function renewAtMs(life: Life, chance: number, jitter = RENEW_JITTER): number {
+  const share = RENEW_AT + jitter * (2 * chance - 1);
   return life.obtainedAtMs + Math.max(0, life.expiresAtMs - life.obtainedAtMs) * share;
 }
 
@@ -68,15 +56,4 @@ export function firstRenewAtMs(life: Life, chance: number): number {
 export function servableUntilMs(life: Life): number {
   const lifeMs = Math.max(0, life.expiresAtMs - life.obtainedAtMs);
   return life.expiresAtMs - Math.min(LARGEST_SKEW_MS, lifeMs * SKEW_SHARE);
-}
-
-/**
- * Back-off after the `failures`-th failure in a row (1 and up): full jitter under a ceiling that doubles,
- * added to the server's `Retry-After`. Added, because a server under load sends all nodes the same wait.
- */
-export function retryDelayMs(failures: number, chance: number, retryAfterMs = 0): number {
-  const ceilingMs = Math.min(LONGEST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (failures - 1));
-  const backOffMs = SHORTEST_BACK_OFF_MS + chance * (ceilingMs - SHORTEST_BACK_OFF_MS);
-  const askedMs = retryAfterMs > 0 ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : 0;
-  return askedMs + backOffMs;
 }

@@ -9,11 +9,12 @@
  */
 import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
+import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import { CacheError } from "./cache-error.ts";
 import type { CacheEntry, CacheEvent } from "./cache-report.ts";
-import { firstRenewAtMs, REST_AFTER_SUCCESS_MS, renewAtMs, retryDelayMs, servableUntilMs } from "./renewal-policy.ts";
+import { firstRenewAtMs, REST_AFTER_SUCCESS_MS, renewAtMs, servableUntilMs } from "./renewal-policy.ts";
 import {
   type Availability,
   availabilityOf,
@@ -235,7 +236,7 @@ export class Renewer<V> {
     const nowMs = this.#clock.monotonicMs();
     const { retryable, retryAfterMs } = retryHintOf(error);
     const failures = (failure?.failures ?? 0) + 1;
-    const retryInMs = retryDelayMs(failures, this.#options.random(), retryAfterMs);
+    const retryInMs = backOffMs(failures, this.#options.random(), { retryAfterMs });
     const untilMs = nowMs + retryInMs;
 
     this.#state.activity = { kind: "backing-off", untilMs };

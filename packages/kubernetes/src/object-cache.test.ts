@@ -116,8 +116,8 @@ it("watchObjects lists again after a watch's error, reports it once, and waits l
   const { clock, said } = setUp(lists, times([error]), times(10));
   await clock.advance(60_000);
   expect(said).toEqual(["the API server answers 500: etcd: corrupt"]);
-  // After 0, 1, 3, 7, 15, 25, 35, 45 and 55 seconds.
-  expect(lists).toHaveLength(60 - 9);
+  // After 0, 1, 2, 4, 8, 16, 26, 36, 46 and 56 seconds.
+  expect(lists).toHaveLength(60 - 10);
 });
 
 const GONE = [{ type: "ERROR", object: { code: 410 } }];

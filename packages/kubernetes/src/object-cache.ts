@@ -2,6 +2,7 @@
  * Keeps what a program needs of watched objects: a list and then a watch, again from the list if the API server has forgotten the
  * version. Objects from responses to writes can be added; an older version never replaces a newer one.
  */
+import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./api-error.ts";
@@ -56,7 +57,7 @@ const MAX_OBJECT_BYTES = 10 * 1024 * 1024;
 /** A watch is short, so that a connection that is silently dead is noticed. */
 const WATCH_SECONDS = 60;
 const SILENCE_MS = (WATCH_SECONDS + 15) * 1_000;
-/** Between the starts of two watches. Doubles with each failure, because a failed watch may need a list. */
+/** Between the starts of two watches; longer after failures, because a failed watch may need a list. */
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
 const GONE = 410;
@@ -160,7 +161,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
         else tell(describeRefusal(error));
       }
       // Also if something between ends each watch at once.
-      const spacingMs = Math.min(RETRY_MS * 2 ** Math.max(failures - 1, 0), LONGEST_RETRY_MS);
+      const spacingMs = Math.max(RETRY_MS, backOffMs(failures, 1, { longestMs: LONGEST_RETRY_MS }));
       if (lastedMs() < spacingMs) await sleep(spacingMs - lastedMs(), clock);
     }
   }

@@ -15,19 +15,13 @@ import type { Cluster } from "./cluster/cluster.ts";
 import { PullSecretError } from "./cluster/pull-secret-error.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
 import { type Action, decide, decideAfterError } from "./decision/decide.ts";
-import {
-  type Attempt,
-  type CloudAnswer,
-  type GateName,
-  gateAfter,
-  type Progress,
-  progressFor,
-} from "./decision/progress.ts";
+import { type Attempt, type GateName, gateAfter, type Progress, progressFor } from "./decision/progress.ts";
 import type { Rules } from "./decision/rules.ts";
 import { ISSUED } from "./decision/status.ts";
 import { createFairQueue, type FairQueue } from "./fair-queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { describeFailure, failureCodeOf } from "./objects/failure.ts";
+import type { CloudAnswer } from "./objects/issued-token.ts";
 import type { PullSecret, PullSecretStatus } from "./objects/pull-secret.ts";
 import type { TokenSource } from "./tokens/token-source.ts";
 

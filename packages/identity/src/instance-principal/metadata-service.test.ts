@@ -72,12 +72,12 @@ test("MetadataService.read sends a burst of five requests, then five a second, o
   expect(mostOpen).toBe(1);
 });
 
-test("MetadataService.read retries after a 429 once Retry-After is over", async () => {
+test("MetadataService.read retries after a 429 after Retry-After and a back-off", async () => {
   const throttled = { status: 429, headers: { "retry-after": "3" } };
   const { read, events } = setUp((_request, count) => (count === 1 ? throttled : {}));
 
   expect(await read()).toMatchObject([{ text: "iad" }]);
-  expect(events).toContainEqual({ type: "retry", code: "metadata-throttled", delayMs: 3_000 });
+  expect(events).toContainEqual({ type: "retry", code: "metadata-throttled", delayMs: 3_500 });
 });
 
 test("MetadataService.read reports a long Retry-After to its caller without a retry", async () => {

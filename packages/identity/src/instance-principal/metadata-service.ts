@@ -7,6 +7,7 @@
  */
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { Random } from "@ocir-broker/foundation/random";
+import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
@@ -21,11 +22,6 @@ const TRIES = 4;
 
 /** A hanging service takes the whole time limit of each attempt; the caller must get this error before its own deadline. */
 const LAST_TRY_MS = 5_000;
-
-const FIRST_BACK_OFF_MS = 500;
-
-/** The caller decides about longer waits. */
-const LONGEST_BACK_OFF_MS = 5_000;
 
 const TRY_AGAIN: ReadonlySet<IdentityErrorCode> = new Set([
   "metadata-throttled",
@@ -80,9 +76,8 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
         return await readOnce(path, signal);
       } catch (error) {
         if (!(error instanceof IdentityError) || !TRY_AGAIN.has(error.code) || attempt === TRIES) throw error;
-        const jitterMs = random() * FIRST_BACK_OFF_MS * 2 ** (attempt - 1);
-        const delayMs = Math.max(jitterMs, error.retryAfterMs ?? 0);
-        if (delayMs > LONGEST_BACK_OFF_MS || clock.monotonicMs() + delayMs > lastTryAtMs) throw error;
+        const delayMs = backOffMs(attempt, random(), { retryAfterMs: error.retryAfterMs });
+        if (clock.monotonicMs() + delayMs > lastTryAtMs) throw error;
         onEvent?.({ type: "retry", code: error.code, delayMs });
         await pause(clock, delayMs, signal);
         if (signal.aborted) throw error;

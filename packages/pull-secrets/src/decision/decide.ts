@@ -1,7 +1,7 @@
 /** Decides the next action for a resource. Pure: the same facts give the same action; controller.ts carries it out. */
 import type { Failure } from "../objects/failure.ts";
 import { FORMATS } from "../objects/format.ts";
-import type { IssuedToken } from "../objects/issued-token.ts";
+import { CONTROLLER_SUBJECT, type IssuedToken } from "../objects/issued-token.ts";
 import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
 import { type GateName, LONGEST_BACK_OFF_MS, type Progress, progressFor } from "./progress.ts";
@@ -11,13 +11,10 @@ import { isReported, statusOf, statusOfError } from "./status.ts";
 export type Action =
   /** Do nothing until this time, unless something changes. */
   | { readonly kind: "wait"; readonly untilMs: number }
-  /** Fetch tokens for these registries, or for all if the Secret's are not of this subject. */
+  /** Fetch tokens for these registries; for all of the resource if its service account is not this subject any more. */
   | { readonly kind: "fetch"; readonly registries: readonly string[]; readonly subject: string }
   | { readonly kind: "apply"; readonly content: SecretContent }
   | { readonly kind: "report"; readonly status: PullSecretStatus };
-
-/** The subject of tokens that are fetched with the controller's own identity. */
-export const CONTROLLER_SUBJECT = "controller";
 
 /** A token is fetched earlier by this share of the time between fetch and renewal if another one is due. */
 const SOON = 0.2;

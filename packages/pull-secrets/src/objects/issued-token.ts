@@ -1,5 +1,9 @@
 /** A registry token with its times, in epoch milliseconds, because they outlive the process in the Secret's annotation. */
 import type { Secret } from "@ocir-broker/foundation/secret";
+import type { Failure } from "./failure.ts";
+
+/** The subject of tokens that are fetched with the controller's own identity. */
+export const CONTROLLER_SUBJECT = "controller";
 
 export interface IssuedToken {
   readonly token: Secret;
@@ -9,12 +13,11 @@ export interface IssuedToken {
   readonly renewAtMs: number;
 }
 
-/** Share of the life after which the token is renewed; the other half is for outages. */
-const RENEW_AT = 0.5;
-/** Share of the life by which the renewal moves either way, so that Secrets of one minute drift apart. */
-const RENEW_JITTER = 0.05;
-
-/** @param chance in [0, 1). */
-export function renewAtMs(fetchedAtMs: number, expiresAtMs: number, chance: number): number {
-  return fetchedAtMs + (expiresAtMs - fetchedAtMs) * (RENEW_AT + RENEW_JITTER * (2 * chance - 1));
+/** The result of a fetch: tokens, a failure, or both if only some of the registries responded. */
+export interface CloudAnswer {
+  /** The identity of the tokens; undefined if it is not known. */
+  readonly subject: string | undefined;
+  /** Dropped once the Secret contains them. */
+  readonly tokens: ReadonlyMap<string, IssuedToken>;
+  readonly failure: Failure | undefined;
 }

@@ -2,17 +2,19 @@
 import { fetchExchangedToken } from "@ocir-broker/credentials/service-accounts/exchanged-token";
 import { fetchToken, type TokenSessions, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { codeOf } from "@ocir-broker/errors/describe-error";
+import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
-import { CONTROLLER_SUBJECT } from "../decision/decide.ts";
-import type { CloudAnswer } from "../decision/progress.ts";
 import { type Failure, failureCodeOf } from "../objects/failure.ts";
-import { type IssuedToken, renewAtMs } from "../objects/issued-token.ts";
+import { type CloudAnswer, CONTROLLER_SUBJECT, type IssuedToken } from "../objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
+
+/** Smaller than the daemon's, because docs/pull-secrets.md promises how long an outage may be; Secrets of one minute still drift apart. */
+const RENEW_JITTER = 0.05;
 
 interface Sent {
   exchanges: number;
@@ -28,7 +30,7 @@ interface FetchedTokens extends CloudAnswer {
   readonly retryAfterMs: number | undefined;
 }
 
-/** Fetches tokens for some registries of the resource; for all of them if the Secret's tokens have another subject. Never rejects. */
+/** Fetches the wanted tokens; those of all registries of the resource if its service account is another subject now. Never rejects. */
 export type TokenSource = (
   resource: PullSecret,
   wanted: { readonly registries: readonly string[]; readonly subject: string },
@@ -86,9 +88,8 @@ interface ControllerOptions extends TokenSourceOptions {
 
 export function createControllerSource(options: ControllerOptions): TokenSource {
   const { ways, sessions } = options;
-  return async (resource, wanted, signal) => {
+  return async (_resource, { registries }, signal) => {
     const sent: Sent = { exchanges: 0, registryRequests: 0 };
-    const registries = wanted.subject === CONTROLLER_SUBJECT ? wanted.registries : resource.registries;
     const fetchOne = (host: string) => fetchToken(host, counted(ways, sent), sessions, signal);
     return { ...(await fetchAll(registries, CONTROLLER_SUBJECT, options, fetchOne)), sent };
   };
@@ -126,9 +127,9 @@ async function fetchAll(
     }
     const { value, obtainedAtMs, expiresAtMs } = result.value;
     const wallOffsetMs = clock.wallMs() - clock.monotonicMs();
-    const [fetchedAtMs, endMs] = [Math.floor(obtainedAtMs + wallOffsetMs), Math.floor(expiresAtMs + wallOffsetMs)];
-    const times = { fetchedAtMs, expiresAtMs: endMs, renewAtMs: Math.floor(renewAtMs(fetchedAtMs, endMs, chance)) };
-    tokens.set(host, { token: value, ...times });
+    const epochMs = (monotonicMs: number): number => Math.floor(monotonicMs + wallOffsetMs);
+    const times = { fetchedAtMs: epochMs(obtainedAtMs), expiresAtMs: epochMs(expiresAtMs) };
+    tokens.set(host, { token: value, ...times, renewAtMs: epochMs(renewAtMs(result.value, chance, RENEW_JITTER)) });
   }
   return answerOf(subject, tokens, failed?.error, failed?.host ?? "");
 }
