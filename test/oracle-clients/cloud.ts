@@ -15,6 +15,8 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
+/** The registry's name in Oracle's own clients. */
+export const API_HOST = "ocir.us-ashburn-1.oci.oraclecloud.com";
 export const TOKEN_URL = `https://${REGISTRY_HOST}/20180419/docker/token`;
 /** The address that a cluster gives its service `kubernetes`, and the port of OKE's token exchange. */
 export const CLUSTER_ADDRESS = "10.96.0.1:12250";
@@ -27,7 +29,7 @@ const CONTROL = "127.0.0.1:18083";
 const STORAGE = "127.0.0.1:5000";
 const HOSTS = `127.0.0.1 localhost
 127.0.0.2 auth.us-ashburn-1.oraclecloud.com
-127.0.0.3 ${REGISTRY_HOST}
+127.0.0.3 ${REGISTRY_HOST} ${API_HOST}
 127.0.0.4 ${DOMAIN_HOST}
 `;
 /** Its own /run holds a pod's files. */

@@ -1,7 +1,8 @@
-/** Prints the token that Oracle's SDK for TypeScript gets from the URL as one of the identities that the tests set up. */
+/** Prints the token that Oracle's client for TypeScript gets, as one of the identities that the tests set up, with a scope if given. */
 import common from "oci-common";
+import { ContainerRegistryClient } from "oci-containerregistry";
 
-const [identity, uri] = process.argv.slice(2);
+const [identity, scope] = process.argv.slice(2);
 const provider = await {
   instance: () => new common.InstancePrincipalsAuthenticationDetailsProviderBuilder().build(),
   user: () => new common.ConfigFileAuthenticationDetailsProvider(),
@@ -9,9 +10,12 @@ const provider = await {
   resource: () => common.ResourcePrincipalAuthenticationDetailsProvider.builder(),
   workload: () => common.OkeWorkloadIdentityAuthenticationDetailsProvider.builder(),
 }[identity]();
-const request = { uri, method: "GET", headers: new Headers() };
-await new common.DefaultRequestSigner(provider).signHttpRequest(request);
-const response = await fetch(uri, { headers: request.headers });
-if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-process.stdout.write(`${(await response.json()).token}\n`);
+const client = new ContainerRegistryClient({ authenticationDetailsProvider: provider });
+client.regionId = "us-ashburn-1";
+try {
+  process.stdout.write(`${(await client.getAccessToken({ scope })).accessToken.token}\n`);
+} catch ({ statusCode, serviceCode, message }) {
+  process.stderr.write(`${statusCode} ${serviceCode}: ${message}\n`);
+  process.exitCode = 1;
+}
 process.exit();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
 import {
+  API_HOST,
   lackOfNamespaces,
   type OracleCloud,
   REGISTRY_HOST,
@@ -35,6 +36,8 @@ const OCI_CLI_AUTH = {
 /** As in the guides, without jq. */
 const RAW_REQUEST = ["raw-request", "--http-method", "GET", "--target-uri", TOKEN_URL];
 
+const FAILURE = { endpoint: "registry.token", times: 1 };
+
 type SdkRow = [name: string, lack: string, identities: readonly IdentityName[], client: () => readonly string[]];
 
 const lack = lackOfNamespaces() || lackOf("nsenter", "ip", "curl", "docker-registry");
@@ -58,7 +61,7 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     ["TypeScript", "", IDENTITIES, () => TYPESCRIPT_SDK],
     ["Go", lackOf("go"), [...IDENTITIES, ...DOMAIN_IDENTITIES], () => buildGoClient(cloud.directory)],
     ["Python", noPython, [...IDENTITIES, "domain-client"], () => installPythonClients().sdk],
-  ] satisfies SdkRow[])("the SDK for %s%s", (_sdk, lack, names, client) => {
+  ] satisfies SdkRow[])("the client for %s%s", (_sdk, lack, names, client) => {
     let command: readonly string[];
     beforeAll(() => {
       if (lack === "") command = client();
@@ -67,9 +70,26 @@ describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
     test.skipIf(lack !== "").each(names)("gets a token with the identity %s", async (name) => {
       const { env, sub, grant } = identities[name];
       await grant?.();
-      const token = (await cloud.run([...command, name, TOKEN_URL], { env })).trim();
-      expect(claimsOf(token)).toMatchObject({ sub: expect.stringMatching(sub), aud: REGISTRY_HOST });
+      const token = (await cloud.run([...command, name], { env })).trim();
+      expect(claimsOf(token)).toMatchObject({ sub: expect.stringMatching(sub), aud: API_HOST });
       expect(await cloud.refusals()).toEqual([]);
+    });
+
+    const requests = async () =>
+      ((await cloud.control("GET", "/requests")) as Record<string, number>)["registry.token"];
+
+    test.skipIf(lack !== "")("gets a token after a 429 and a 500, by its own retries", async () => {
+      for (const status of [429, 500]) await cloud.control("POST", "/faults", { ...FAILURE, status });
+      await cloud.run([...command, "user"]);
+      expect(await requests()).toBe(3);
+    });
+
+    test.skipIf(lack !== "")("reports a 400 (for a long scope) and a 401, without a retry", async () => {
+      const failed = (args: readonly string[] = []) => expect(cloud.run([...command, "user", ...args])).rejects;
+      await failed(["x".repeat(1_025)]).toThrow(/400.*InvalidParameter|InvalidParameter.*400/s);
+      await cloud.control("POST", "/faults", { ...FAILURE, status: 401 });
+      await failed().toThrow(/401.*NotAuthenticated|NotAuthenticated.*401/s);
+      expect(await requests()).toBe(2);
     });
   });
 

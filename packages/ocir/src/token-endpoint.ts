@@ -1,5 +1,7 @@
 /**
- * The registry's token endpoint: `GET /20180419/docker/token`, signed, answered with a bearer token.
+ * The registry's token endpoint: `GET /20180419/docker/token`, signed, answered with a bearer token. It is GetAccessToken of
+ * Oracle's "Container Registry API" 20180419, which documents the statuses 200, 400, 401, 429 and 500, and 1 to 32 768 characters
+ * for a token: https://docs.oracle.com/iaas/api/#/en/container-registry/20180419/AccessToken/GetAccessToken
  *
  * Sends one request and classifies its response. It never retries, never follows a redirect, and refuses a token that is anonymous
  * or has no known lifetime.
@@ -22,10 +24,9 @@ export interface TokenEndpointOptions {
   readonly endpoint: URL;
 }
 
-/** Oracle A-Team, "Authentication mechanisms for OCI Container Registry". */
 const TOKEN_PATH = "/20180419/docker/token";
 
-/** Oracle's Container Registry API 20180419, GetAccessToken: the longest `token` of the schema AccessToken. */
+/** The longest `token` of the schema AccessToken. */
 export const MAX_TOKEN_CHARACTERS = 32_768;
 
 /**

@@ -1,49 +1,44 @@
-// Prints the token that Oracle's SDK for Go gets from the URL as one of the identities that the tests set up.
+// Prints the token that Oracle's client for Go gets, as one of the identities that the tests set up, with a scope if given.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log"
-	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/oracle/oci-go-sdk/v65/common"
 	"github.com/oracle/oci-go-sdk/v65/common/auth"
+	"github.com/oracle/oci-go-sdk/v65/containerregistry"
 )
 
 func main() {
-	token, err := fetchToken(os.Args[1], os.Args[2])
+	token, err := fetchToken(os.Args[1], os.Args[2:])
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(token)
 }
 
-func fetchToken(identity, url string) (string, error) {
+func fetchToken(identity string, scope []string) (string, error) {
 	provider, err := providerOf(identity)
 	if err != nil {
 		return "", err
 	}
-	client, err := common.NewClientWithConfig(provider)
+	client, err := containerregistry.NewContainerRegistryClientWithConfigurationProvider(provider)
 	if err != nil {
 		return "", err
 	}
-	request, err := http.NewRequest(http.MethodGet, url, nil)
+	var request containerregistry.GetAccessTokenRequest
+	if len(scope) > 0 {
+		request.Scope = &scope[0]
+	}
+	response, err := client.GetAccessToken(context.Background(), request)
 	if err != nil {
 		return "", err
 	}
-	client.Host = "https://" + request.URL.Host
-	response, err := client.Call(context.Background(), request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	var decoded struct{ Token string }
-	err = json.NewDecoder(response.Body).Decode(&decoded)
-	return decoded.Token, err
+	return *response.Token, nil
 }
 
 // The default provider looks into the home of the user database, whatever HOME is.

@@ -1,10 +1,10 @@
-"""Prints the token that Oracle's SDK for Python gets from the URL as one of the identities that the tests set up."""
+"""Prints the token that Oracle's client for Python gets, as one of the identities that the tests set up, with a scope if given."""
 import os
 import sys
 
 import oci
-from oci._vendor import requests
 from oci.auth.signers.token_exchange_signer import TokenExchangeSigner
+from oci.container_registry import ContainerRegistryClient
 
 
 def session_signer():
@@ -29,7 +29,6 @@ SIGNERS = {
     ),
 }
 
-identity, url = sys.argv[1:]
-response = requests.get(url, auth=SIGNERS[identity](), timeout=30)
-response.raise_for_status()
-print(response.json()["token"])
+identity, *scope = sys.argv[1:]
+client = ContainerRegistryClient(oci.config.from_file(), signer=SIGNERS[identity]())
+print(client.get_access_token(**({"scope": scope[0]} if scope else {})).data.token)

@@ -1,5 +1,5 @@
 /**
- * OCIR's token endpoint, `GET /20180419/docker/token`, with three kinds of requests: signed with a session or a user's API key (gets
+ * OCIR's token endpoint, GetAccessToken of Oracle's "Container Registry API" 20180419 (`GET /20180419/docker/token`), with three kinds of requests: signed with a session or a user's API key (gets
  * an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous (gets an anonymous token).
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -27,6 +27,9 @@ export interface TokenEndpointOptions {
   readonly flaw?: TokenFlaw | undefined;
 }
 
+/** The longest parameters of GetAccessToken. */
+const MAX_LENGTH = { service: 255, scope: 1_024 };
+
 const BASIC_USER = "BEARER_TOKEN";
 
 export function tokenEndpointName(request: ReceivedRequest): EndpointName {
@@ -39,6 +42,10 @@ export function tokenEndpointName(request: ReceivedRequest): EndpointName {
 export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): HttpResponse {
   if (request.method !== "GET" && request.method !== "HEAD")
     throw new Refusal("MethodNotAllowed", `${request.method} ${TOKEN_PATH}`);
+  for (const [name, limit] of Object.entries(MAX_LENGTH)) {
+    if (request.query.getAll(name).some(({ length }) => length > limit))
+      throw new Refusal("InvalidParameter", `${name} has more than ${limit} characters`);
+  }
   const scopes = request.query
     .getAll("scope")
     .flatMap((scope) => scope.split(" "))
