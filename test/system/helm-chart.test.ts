@@ -1,13 +1,11 @@
-/** The Helm chart with the real helm: lint, valid objects for all values, refused values, and the manifest that comes from it. */
+/** The Helm chart with the real helm: valid objects for all values, refused values, and the manifest that comes from it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments, stringify } from "yaml";
-import cliPackage from "../../packages/cli/package.json" with { type: "json" };
-import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
 import { type KubernetesObject, MANIFEST } from "../daemonset/manifest.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
@@ -67,13 +65,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
   }
 
   const objectsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-
-  it("passes lint without a remark, and has the version of the release", () => {
-    const lint = helm("lint", "--strict", CHART);
-    expect([lint.status, lint.stdout.match(/\[\w+\].*/g)]).toEqual([0, null]);
-    const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
-    expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
-  });
 
   it("is the source of the manifest", async () => {
     const manifest = HEADER + template("--no-hooks").replace(/^# Source: .*\n/gm, "");
@@ -246,23 +237,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
         { preference: { matchExpressions: [{ key: "ocir-broker/state", operator: "In", values: ["installed"] }] } },
       ],
     });
-  });
-
-  it("is packed for a release with its digest, and the same bytes each time", async () => {
-    const folder = temporaryFolder();
-    const content = { name: "ocir-broker", imageDigest: DIGEST, alertRules: "groups: []\n" } as const;
-    const pack = async (output: string) => {
-      mkdirSync(output);
-      const release = { version: "1.2.3", epochS: 1_790_000_000 };
-      const name = await makeHelmChart(release, content, { work: join(folder, "work"), output });
-      return join(output, name);
-    };
-    const [first, second] = [await pack(join(folder, "a")), await pack(join(folder, "b"))];
-    expect(first).toMatch(/\/ocir-broker-1\.2\.3\.tgz$/);
-    expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
-    const rendered = execFileSync(HELM, ["template", "x", first, ...WITH_IMAGE], { encoding: "utf8" });
-    expect(rendered).toContain(`image: ${REPOSITORY}@${DIGEST}\n`);
-    expect(execFileSync(HELM, ["show", "chart", first], { encoding: "utf8" })).toMatch(/^version: 1\.2\.3$/m);
   });
 
   it.each([

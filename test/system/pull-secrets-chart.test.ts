@@ -1,14 +1,11 @@
-/** The chart of pull secrets with the real helm: lint, valid objects for all values, refused values, and one API group. */
+/** The chart of pull secrets with the real helm: valid objects for all values, refused values, and one API group. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { IDeployment } from "kubernetes-models/apps/v1";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import cliPackage from "../../packages/cli/package.json" with { type: "json" };
-import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
 import type { KubernetesObject } from "../daemonset/manifest.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
@@ -39,13 +36,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
   };
   const environmentOf = (objects: readonly KubernetesObject[]) =>
     Object.fromEntries((podOf(objects).container.env ?? []).map(({ name, value }) => [name, value]));
-
-  it("passes lint without a remark, and has the version of the release", () => {
-    const lint = helm("lint", "--strict", CHART);
-    expect([lint.status, lint.stdout.match(/\[\w+\].*/g)]).toEqual([0, null]);
-    const { version, appVersion } = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
-    expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
-  });
 
   it("renders valid objects that apply every value", () => {
     const objects = render({
@@ -171,19 +161,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
   ])("rejects %s", (value, place) => {
     const { status, stderr } = helm("template", "pulls", CHART, ...WITH_IMAGE, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
-  });
-
-  it("is packed for a release with its digest and the API group", async () => {
-    const folder = temporaryFolder();
-    const output = join(folder, "output");
-    mkdirSync(output);
-    const release = { version: "1.2.3", epochS: 1_790_000_000 };
-    const content = { name: "ocir-pull-secrets", imageDigest: DIGEST, alertRules: "groups: []\n" } as const;
-    const name = await makeHelmChart(release, content, { work: join(folder, "work"), output });
-    expect(name).toBe("ocir-pull-secrets-1.2.3.tgz");
-    const rendered = execFileSync(HELM, ["template", "x", join(output, name), ...WITH_IMAGE], { encoding: "utf8" });
-    expect(rendered).toContain(`image: registry.example.com/ocir-pull-secrets@${DIGEST}\n`);
-    expect(rendered).toContain(`group: ${api.group}\n`);
   });
 });
 

@@ -64,7 +64,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
 }
 
 function makeChart({ release, environment, output, work }: ReleaseOptions, chart: Omit<ChartContent, "alertRules">) {
-  const content = { ...chart, alertRules: alertRules(environment, chart.name) };
+  const docsUrl = environment["OCIR_BROKER_DOCS_URL"];
+  const content = { ...chart, docsUrl, alertRules: alertRules(environment, chart.name) };
   return makeHelmChart(release, content, { work: join(work, "chart", chart.name), output });
 }
 

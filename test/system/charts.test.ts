@@ -1,0 +1,130 @@
+/** What both charts have: the lints' rules, metadata for Artifact Hub, and a package of a release. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import cliPackage from "../../packages/cli/package.json" with { type: "json" };
+import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
+
+const CHARTS = join(import.meta.dirname, "../../deploy/helm");
+const DIGEST = `sha256:${"0".repeat(64)}`;
+/** `.ci/install-tools` installs it with its rules. */
+const CT_RULES = "/usr/local/etc/ct";
+const hasCt = spawnSync("ct", ["version"]).status === 0;
+
+const text = { type: "string", minLength: 1 };
+const url = { type: "string", format: "uri" };
+const listOf = (properties: Record<string, object>) => ({
+  type: "array",
+  minItems: 1,
+  items: { type: "object", properties, required: Object.keys(properties), additionalProperties: false },
+});
+/** The types in Artifact Hub's documentation (https://artifacthub.io/docs/topics/annotations/helm) of what we use. */
+const ANNOTATIONS = {
+  category: { enum: ["security"] },
+  license: { enum: ["Apache-2.0"] },
+  prerelease: { type: "boolean" },
+  images: listOf({
+    name: text,
+    image: { type: "string", pattern: `^ghcr\\.io/[\\w/.-]+:[\\w.-]+@sha256:[0-9a-f]{64}$` },
+    platforms: { const: ["linux/amd64", "linux/arm64"] },
+  }),
+  signKey: { type: "object", properties: { fingerprint: text, url }, required: ["fingerprint", "url"] },
+  changes: listOf({
+    kind: { enum: ["added", "changed", "deprecated", "removed", "fixed", "security"] },
+    description: { type: "string", pattern: "^(?!.*\\]\\().+$" },
+  }),
+  crds: listOf({ kind: text, version: text, name: text, displayName: text, description: text }),
+  crdsExamples: listOf({ apiVersion: text, kind: text, metadata: { type: "object" }, spec: { type: "object" } }),
+};
+const METADATA = {
+  type: "object",
+  properties: { home: url, icon: url, sources: { type: "array", minItems: 1, items: url }, kubeVersion: text },
+  required: ["home", "icon", "sources", "kubeVersion", "maintainers"],
+};
+
+describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as const)(
+  `deploy/helm/%s${lackOfHelm}`,
+  (name) => {
+    const chart = join(CHARTS, name);
+    const ciValues = globSync("ci/*-values.yaml", { cwd: chart }).map((file) => join(chart, file));
+
+    beforeAll(buildHelm, 600_000);
+
+    it("passes lint without a remark, and has the version of the release", () => {
+      expect(ciValues).not.toEqual([]);
+      for (const values of ciValues) {
+        const lint = spawnSync(HELM, ["lint", "--strict", chart, "--values", values], { encoding: "utf8" });
+        expect([lint.status, lint.stdout.match(/\[\w+\].*/g)], lint.stdout).toEqual([0, null]);
+      }
+      const { version, appVersion } = parse(readFileSync(join(chart, "Chart.yaml"), "utf8"));
+      expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
+    });
+
+    it.skipIf(!hasCt)(`passes ct lint${hasCt ? "" : " (skipped: needs ct)"}`, () => {
+      const rules = [
+        "--lint-conf",
+        `${CT_RULES}/lintconf.yaml`,
+        "--chart-yaml-schema",
+        `${CT_RULES}/chart_schema.yaml`,
+      ];
+      // These two ask the forge.
+      const off = ["--validate-maintainers=false", "--check-version-increment=false"];
+      const env = { ...process.env, PATH: `${dirname(HELM)}${delimiter}${process.env["PATH"]}` };
+      const { status, stdout } = spawnSync("ct", ["lint", "--charts", chart, ...rules, ...off], {
+        env,
+        encoding: "utf8",
+      });
+      expect(status, stdout).toBe(0);
+    });
+
+    it("is packed for a release with its digest, its group and Artifact Hub's metadata, and the same bytes each time", async () => {
+      const folder = temporaryFolder();
+      const hasApi = name === "ocir-pull-secrets";
+      const content = {
+        ...{ name, imageDigest: DIGEST, alertRules: "groups: []\n", docsUrl: "https://docs.example/v1.2.3" },
+        ...(hasApi && { api: JSON.stringify({ ...api, group: "pulls.example" }) }),
+      };
+      const pack = async (output: string) => {
+        mkdirSync(output);
+        const release = { version: "1.2.3-rc.1", epochS: 1_790_000_000 };
+        return join(output, await makeHelmChart(release, content, { work: join(folder, "work"), output }));
+      };
+      const [first, second] = [await pack(join(folder, "a")), await pack(join(folder, "b"))];
+      expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
+      const show = (what: string) => execFileSync(HELM, ["show", what, first], { encoding: "utf8" });
+      const values = ["--values", ciValues.find((path) => path.includes("default")) ?? ""];
+      const rendered = execFileSync(HELM, ["template", "x", first, ...values], { encoding: "utf8" });
+      expect(rendered).toMatch(new RegExp(`image: "?registry\\.example\\.com/\\S+@${DIGEST}"?\n`));
+      expect(show("readme")).toContain("](https://docs.example/v1.2.3/");
+      expect(show("readme")).not.toContain("](../../..");
+      const metadata = parse(show("chart"));
+      expect(metadata).toMatchObject({ version: "1.2.3-rc.1", appVersion: "1.2.3-rc.1" });
+      const annotations = Object.fromEntries(
+        Object.entries(metadata.annotations).map(([key, value]) => [
+          key.replace("artifacthub.io/", ""),
+          parse(String(value)),
+        ]),
+      );
+      const ajv = addFormats.default(new Ajv());
+      const schema = { type: "object", properties: ANNOTATIONS, additionalProperties: false };
+      expect([ajv.validate(METADATA, metadata), ajv.errors]).toEqual([true, null]);
+      expect([ajv.validate(schema, annotations), ajv.errors]).toEqual([true, null]);
+      expect(annotations).toMatchObject({
+        prerelease: true,
+        signKey: { url: expect.stringContaining("/v1.2.3-rc.1/") },
+      });
+      expect(annotations["changes"].length).toBeGreaterThan(0);
+      if (!hasApi) return;
+      expect(rendered).toContain("group: pulls.example\n");
+      expect(annotations["crds"][0].name).toBe("ocirpullsecrets.pulls.example");
+      expect(annotations["crdsExamples"][0].apiVersion).toBe(`pulls.example/${api.version}`);
+    });
+  },
+);
