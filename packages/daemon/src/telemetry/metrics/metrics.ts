@@ -1,16 +1,15 @@
 /** Every metric of the broker, by area; docs/metrics.md lists the same set. Each area's file names its metrics and records them. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ReportingCache } from "../cache-entries.ts";
-import { createAccessMetrics } from "./access.ts";
-import { createDaemonMetrics } from "./daemon.ts";
-import { createEventLoopMetrics } from "./event-loop.ts";
+import { createDaemonMetrics, createEventLoopMetrics, createTextfileMetrics } from "./daemon.ts";
+import {
+  createAccessMetrics,
+  createServiceAccountMetrics,
+  createSessionMetrics,
+  createTokenMetrics,
+} from "./fetches.ts";
 import { createMetricSet } from "./metric-set.ts";
-import { createRequestMetrics } from "./requests.ts";
-import { createServiceAccountMetrics } from "./service-accounts.ts";
-import { createSessionMetrics } from "./sessions.ts";
-import { createTextfileMetrics } from "./textfile.ts";
-import { createTokenMetrics } from "./tokens.ts";
-import { createUpstreamMetrics } from "./upstream.ts";
+import { createRequestMetrics, createUpstreamMetrics } from "./requests.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

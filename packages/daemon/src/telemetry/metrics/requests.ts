@@ -1,9 +1,10 @@
-/** Credential requests: their number and their duration. */
+/** Requests for credentials, and those to upstreams: results and durations. */
 import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { REQUEST_OUTCOMES } from "@ocir-broker/credentials/pulls/request-outcome";
+import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
 import { errorRowOf } from "@ocir-broker/errors/catalogue";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { MetricSet } from "./metric-set.ts";
+import { HOST, type MetricSet } from "./metric-set.ts";
 
 /** A hit takes tens of microseconds, a cold response up to the deadline of 15 s. */
 const BUCKETS = [
@@ -34,6 +35,39 @@ export function createRequestMetrics({ counter, histogram }: MetricSet) {
       requests.inc({ outcome });
       if (outcome === "anonymous") anonymous.inc({ code: errorRowOf(codeOf(failure)).code });
       seconds.observe({ outcome }, elapsedMs / 1_000);
+    },
+  };
+}
+
+/** The services with a fixed label; a registry's label is its host. */
+const SERVICES = ["metadata", "auth", "cluster", "domain"] as const;
+
+const UPSTREAM_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createUpstreamMetrics({ counter, histogram, nameRegistry, registryLabel }: MetricSet) {
+  const requests = counter({
+    name: "ocir_broker_upstream_requests_total",
+    help: "Requests to metadata, auth, cluster, domain or a registry host by result: a status, its class, or failed without a response.",
+    labels: { upstream: [...SERVICES, HOST], result: UPSTREAM_RESULTS },
+  });
+  const seconds = histogram({
+    name: "ocir_broker_upstream_duration_seconds",
+    help: "Time of one request to metadata, auth, cluster, domain or a registry host.",
+    labelNames: ["upstream"],
+    buckets: UPSTREAM_BUCKETS,
+  });
+
+  function record(upstream: string, result: UpstreamResult, elapsedMs: number): void {
+    requests.inc({ upstream, result });
+    seconds.observe({ upstream }, elapsedMs / 1_000);
+  }
+
+  return {
+    serviceAnswered: (service: (typeof SERVICES)[number], result: UpstreamResult, elapsedMs: number) =>
+      record(service, result, elapsedMs),
+    registryAnswered(registryHost: string, result: UpstreamResult, elapsedMs: number): void {
+      if (result === "2xx") nameRegistry(registryHost);
+      record(registryLabel(registryHost), result, elapsedMs);
     },
   };
 }
