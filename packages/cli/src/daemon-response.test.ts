@@ -1,7 +1,7 @@
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { describe, expect, it } from "vitest";
-import { askDaemon } from "./daemon-response.ts";
+import { askDaemon } from "./commands/get.ts";
 
 const QUESTION = Buffer.from("question");
 

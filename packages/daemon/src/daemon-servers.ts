@@ -1,7 +1,8 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Server } from "node:net";
 import type { Config } from "@ocir-broker/credentials/config/schema";
-import type { AnswerCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { AnswerCredentials, CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Health } from "./health/health.ts";
 import { createCredentialsServer } from "./http/credentials-server.ts";
@@ -10,7 +11,6 @@ import { listenOn } from "./http/listen.ts";
 import { listenFds } from "./systemd/socket-activation.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics/metrics.ts";
-import { logRequest } from "./telemetry/request-log.ts";
 
 export interface DaemonServersOptions {
   readonly clock: Clock;
@@ -71,4 +71,16 @@ export function createDaemonServers(options: DaemonServersOptions) {
 
 function socketAt(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
   return (server: Server) => listenOn(server, fd === undefined ? { path, mode } : { fd });
+}
+
+function logRequest(log: Log, response: CredentialsResponse, elapsedMs: number): void {
+  const { outcome, image, identity, account, failure, error } = response;
+  const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
+  const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository, account };
+  if (outcome === "anonymous") log.warn({ ...facts, code: codeOf(failure) }, "request answered without a token");
+  else if (failure !== undefined)
+    log.warn({ ...facts, identity, code: codeOf(failure) }, "request answered with fallback");
+  else if (error === undefined) log.info({ ...facts, identity }, "request answered");
+  // An upstream's failure has its own line, so its code is enough here.
+  else log.warn({ ...facts, code: codeOf(error) }, "request failed");
 }

@@ -1,10 +1,10 @@
 /**
  * The renewer's state as a union of small objects, and what it implies at one instant: the result for a caller, and the
- * time and reason of the next fetch. Changes nothing, starts nothing.
+ * time and reason of the next fetch, its entry for a status page. Changes nothing, starts nothing.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Attempt } from "./attempt.ts";
-import type { FetchReason } from "./cache-report.ts";
+import type { CacheEntry, FetchReason } from "./cache-report.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 import type { Waiters } from "./waiters.ts";
 
@@ -89,4 +89,37 @@ export function fetchReason<V>({ cached, waiters, refreshing }: EntryState<V>): 
 export function isOutlivedBy<V>({ cached }: EntryState<V>, entry: Expiring<V>, nowMs: number): boolean {
   if (cached === undefined || cached.isOutdated || nowMs >= cached.servableUntilMs) return true;
   return entry.expiresAtMs > cached.entry.expiresAtMs && servableUntilMs(entry) > cached.servableUntilMs;
+}
+
+type Recorded = "lastSuccessAtMs" | "lastFailureAtMs" | "lastError" | "isAsked" | "hits" | "fetches" | "failures";
+
+export type TrackRecord = { -readonly [Fact in Recorded]: CacheEntry[Fact] };
+
+export function newRecord(): TrackRecord {
+  return {
+    lastSuccessAtMs: undefined,
+    lastFailureAtMs: undefined,
+    lastError: undefined,
+    isAsked: false,
+    hits: 0,
+    fetches: 0,
+    failures: 0,
+  };
+}
+
+export function entryOf<V>(key: string, state: EntryState<V>, record: TrackRecord, nowMs: number): CacheEntry {
+  const { cached, pinned, failure, waiters } = state;
+  const dueMs = fetchDueMs(state);
+  return {
+    ...record,
+    key,
+    state: availabilityOf(state, nowMs).kind,
+    pinned,
+    obtainedAtMs: cached?.entry.obtainedAtMs,
+    expiresAtMs: cached?.entry.expiresAtMs,
+    servableUntilMs: cached?.servableUntilMs,
+    renewAtMs: dueMs === NEVER ? undefined : dueMs,
+    failuresInARow: failure?.failures ?? 0,
+    waiting: waiters.size,
+  };
 }

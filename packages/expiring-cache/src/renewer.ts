@@ -20,13 +20,14 @@ import {
   availabilityOf,
   type CachedValue,
   type EntryState,
+  entryOf,
   expiryDueMs,
   fetchDueMs,
   fetchReason,
   isOutlivedBy,
   NEVER,
+  newRecord,
 } from "./renewer-state.ts";
-import { entryOf, newRecord } from "./track-record.ts";
 import { Waiters } from "./waiters.ts";
 
 /** One day, so that a nightly job still finds its token warm. */

@@ -10,7 +10,6 @@ import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limite
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import { errorResponse } from "./error-response.ts";
 import { encodeResponse, type HttpResponse } from "./http-response.ts";
-import { Places } from "./places.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
@@ -124,4 +123,43 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
   }
 
   return { listen: (bind) => bind(server), stop };
+}
+
+interface Place {
+  readonly socket: Socket;
+  readonly address: string | undefined;
+  isIdle: boolean;
+}
+
+class Places {
+  readonly #count: number;
+  /** The oldest first. */
+  readonly #taken = new Map<Socket, Place>();
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  enter(socket: Socket): void {
+    if (this.#taken.size >= this.#count) this.#free();
+    this.#taken.set(socket, { socket, address: socket.remoteAddress, isIdle: true });
+    socket.once("close", () => this.#taken.delete(socket));
+  }
+
+  /** Its request is complete. */
+  setBusy(socket: Socket): void {
+    const place = this.#taken.get(socket);
+    if (place !== undefined) place.isIdle = false;
+  }
+
+  #free(): void {
+    let most: readonly Place[] = [];
+    for (const places of Map.groupBy(this.#taken.values(), ({ address }) => address).values())
+      if (places.length > most.length) most = places;
+    const socket = (most.find(({ isIdle }) => isIdle) ?? most[0])?.socket;
+    if (socket === undefined) return;
+    this.#taken.delete(socket);
+    // Without a reset, the kernel would keep it until the client has closed it too.
+    socket.resetAndDestroy();
+  }
 }

@@ -1,9 +1,9 @@
 /** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
 import { type CliSessionSettings, createCliSession } from "./cli-session/cli-session.ts";
+import { IdentityError } from "./identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext } from "./identity-provider.ts";
 import type { InstancePrincipalSettings } from "./instance-principal/endpoints.ts";
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
-import { createNoIdentity } from "./no-identity/no-identity.ts";
 import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
 import { createUserPrincipal, type UserPrincipalSettings } from "./user-principal/user-principal.ts";
 
@@ -51,4 +51,11 @@ export function createIdentityProvider(
   context: IdentityProviderContext,
 ): NamedIdentityProvider {
   return { ...IDENTITY_PROVIDERS[name].create(settings, context), name };
+}
+
+export function createNoIdentity(): IdentityProvider {
+  async function refuse(): Promise<never> {
+    throw new IdentityError("identity-none", "identity.provider");
+  }
+  return { region: refuse, session: refuse };
 }

@@ -6,12 +6,12 @@ import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
-import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import { API_VERSIONS } from "@ocir-broker/protocol/contract";
+import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { askSocket } from "@ocir-broker/node/health-socket";
+import { API_VERSIONS, CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
 import { CONFIG_OPTION } from "../config/config-source.ts";
-import { askDaemon, type DaemonResponse } from "../daemon-response.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
@@ -95,4 +95,23 @@ function passwordIn(body: Buffer): string {
   if (first === undefined) throw new BrokerError("registry-foreign", "the response has no credentials");
   if (first.password === "") throw new BrokerError("service-account-failed", "the response is anonymous");
   return first.password;
+}
+
+export interface DaemonResponse {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/**
+ * @returns undefined if no daemon gave a whole response of at most 64 KiB.
+ * @throws {BrokerError} `socket-denied` if this user may not connect.
+ */
+export async function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonResponse | undefined> {
+  const headers = { "Content-Type": "application/json", "Content-Length": body.length };
+  const limits = { maxBytes: MAX_RESPONSE_BYTES, limitMs: SHIM_CALL_MS };
+  const request = { socketPath, path: CREDENTIALS_ROUTE, method: "POST", headers, body, ...limits };
+  const response = await askSocket(request, clock);
+  if (!("failure" in response)) return response;
+  if (response.failure !== "EACCES") return undefined;
+  throw new BrokerError("socket-denied", `${socketPath}: this user may not connect`);
 }

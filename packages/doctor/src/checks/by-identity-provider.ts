@@ -3,8 +3,7 @@ import type { IdentityProviderName } from "@ocir-broker/identity/identity-provid
 import type { NamedCheck } from "../check-context.ts";
 import { finding } from "../finding.ts";
 import { checkClock } from "./clock.ts";
-import { checkFileIdentity } from "./file-identity.ts";
-import { checkIdentity } from "./identity.ts";
+import { checkFileIdentity, checkIdentity } from "./identity.ts";
 import { checkMetadata } from "./metadata.ts";
 import { checkAuthPath } from "./network-path.ts";
 

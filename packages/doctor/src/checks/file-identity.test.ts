@@ -1,7 +1,7 @@
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { expect, it } from "vitest";
 import type { CheckContext } from "../check-context.ts";
-import { checkFileIdentity } from "./file-identity.ts";
+import { checkFileIdentity } from "./identity.ts";
 
 const config = { identity: { provider: "user" } } as CheckContext["config"];
 

@@ -1,8 +1,9 @@
-/** Checks the node's identity: its certificate (expiry, issuer) and the session that the auth service issues for it. */
+/** Checks the identity: the certificate of a node and the session issued for it, or the files of another identity. */
 import { X509Certificate } from "node:crypto";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
@@ -71,3 +72,11 @@ function minutes(ms: number): string {
   const whole = Math.round(ms / 60_000);
   return whole < 120 ? `${whole} min` : `${Math.round(whole / 60)} h`;
 }
+
+export const checkFileIdentity: Check = async ({ cloud, config }) => {
+  const session = await attempt(cloud.session());
+  if ("value" in session) return [finding("identity-ok", `identity.provider: ${config.identity.provider}`)];
+  const { error } = session;
+  const place = error instanceof IdentityError ? error.place : undefined;
+  return [finding(findingOfCode(codeOf(error)) ?? "check-failed", place ?? codeOf(error))];
+};

@@ -1,4 +1,4 @@
-/** Checks that only root can connect to the credentials socket or replace it: any client gets this node's tokens. */
+/** Checks that no unit is masked, and that only root can connect to the credentials socket or replace it: any client gets tokens. */
 import { dirname } from "node:path";
 import type { Check } from "../check-context.ts";
 import { finding } from "../finding.ts";
@@ -25,4 +25,19 @@ export const checkSocket: Check = async ({ files, config, ownerId }) => {
     ];
   }
   return [finding("socket-ok", evidence)];
+};
+
+const FOLDERS = ["/etc/systemd/system", "/run/systemd/system"];
+const UNITS = ["ocir-broker.socket", "ocir-broker-health.socket", "ocir-broker.service"];
+
+export const checkMaskedUnits: Check = async ({ files }) => {
+  const masked = UNITS.filter((unit) =>
+    FOLDERS.some((folder) => {
+      const link = files.readLink(`${folder}/${unit}`);
+      return "value" in link && link.value === "/dev/null";
+    }),
+  );
+  if (masked.length === 0) return [];
+  const units = masked.join(" ");
+  return [finding("unit-masked", units, { fix: `systemctl unmask ${units} && systemctl start ${UNITS.join(" ")}` })];
 };

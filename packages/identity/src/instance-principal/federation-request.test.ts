@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate 
 import { createIdentityAuthority } from "@ocir-broker/testkit/instance-identity";
 import { InstancePrincipalsAuthenticationDetailsProviderBuilder } from "oci-common";
 import { expect, test } from "vitest";
-import { createFederationRequest } from "./federation-request.ts";
+import { createFederationRequest } from "./federation.ts";
 
 const NOON_MS = Date.parse("2026-01-01T12:00:00Z");
 const identity = createIdentityAuthority().issue({

@@ -4,13 +4,15 @@
  * Owns the request `POST <auth service>/v1/x509` and the classification of its response. It never retries: after a 401 the caller
  * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
-import type { KeyObject } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { urlBelow } from "@ocir-broker/foundation/url-below";
 import { IdentityError } from "../identity-error.ts";
-import { createFederationRequest, type FederationRequest } from "./federation-request.ts";
+import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
 import { type ReportedOptions, reported } from "./reported.ts";
 import { decodeSessionToken, type SessionToken } from "./session-token.ts";
@@ -59,4 +61,41 @@ function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): Ide
   if (status === 401) return isSkewed(serverDateMs, wallMs) ? "clock-skew" : "federation-unauthorized";
   if (status === 429) return "federation-throttled";
   return status >= 500 ? "federation-unavailable" : "federation-refused";
+}
+
+export interface FederationRequest {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}
+
+/**
+ * `wallMs` is the time of signing in epoch milliseconds.
+ *
+ * @throws {IdentityError} `sdk-failed` if the leaf's key cannot make an RSA signature, without OpenSSL's error, which may quote the key.
+ */
+export function createFederationRequest(
+  authUrl: URL,
+  { certificate, intermediates, privateKey, tenancyId }: LeafCertificate,
+  sessionPublicKey: KeyObject,
+  wallMs: number,
+): FederationRequest {
+  const url = urlBelow(authUrl, "/v1/x509");
+  const body = JSON.stringify({
+    certificate: base64Of(certificate),
+    purpose: "DEFAULT",
+    publicKey: sessionPublicKey.export({ type: "spki", format: "der" }).toString("base64"),
+    intermediateCertificates: intermediates.map(base64Of),
+  });
+  const keyId = `${tenancyId}/fed-x509/${certificate.fingerprint.toLowerCase()}`;
+  const headers = resultIfAny(() =>
+    signPost({ url, contentType: "application/json", body, keyId, privateKey, wallMs }),
+  );
+  if (headers === undefined) throw new IdentityError("sdk-failed", authUrl.host);
+  return { url, headers, body };
+}
+
+function base64Of(certificate: X509Certificate): string {
+  return certificate.raw.toString("base64");
 }

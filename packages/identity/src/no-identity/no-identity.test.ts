@@ -1,6 +1,6 @@
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describeProvider, type Started } from "../../test/provider-conformance.ts";
-import { createNoIdentity } from "./no-identity.ts";
+import { createNoIdentity } from "../identity-providers.ts";
 
 const start = (): Started => ({
   provider: createNoIdentity(),

@@ -2,16 +2,25 @@
  * Reads the text of a configuration file: JSON, or a subset of YAML in which this reader and the kubelet's cannot disagree. Any
  * other text is not understood, although a kubelet may read it. docs/kubelet-rules.md describes the subset.
  */
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
-import { NOTHING, type Tree } from "../tree.ts";
-import { readTree } from "./subset.ts";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseAllDocuments,
+  type YAMLSeq,
+} from "yaml";
+import { typeOfPlain } from "../plain-text.ts";
+import { type Field, NOTHING, type Range, type Tree } from "../tree.ts";
 
-export interface Problem {
+interface Problem {
   readonly problem: string;
   readonly line?: number;
 }
 
-export type ParsedText = { readonly tree: Tree } | Problem;
+type ParsedText = { readonly tree: Tree } | Problem;
 
 /** Returns the text of a file; for bytes that are not UTF-8, a text that is not understood. */
 export function decodeConfigText(bytes: Uint8Array): string {
@@ -88,4 +97,104 @@ function isDeep(text: string): boolean {
     deepest = Math.max(deepest, depth);
   }
   return deepest > MAX_DEPTH || /^[ -]{200}/m.test(text);
+}
+
+type Node = ParsedNode | null | undefined;
+
+/** Texts without quotes. Inside brackets the readers disagree about colons and question marks. */
+const PLAIN = /^(?:~|(?:-{1,2}(?=\w))?[\w./+][\x20-\x7e]*)$/;
+const PLAIN_IN_BRACKETS = /^-{0,2}[\w/][\w./+=@~-]*$/;
+const SINGLE_QUOTED = /^'(?:[^'\r\n]|'')*'$/;
+/** Escapes of characters, but not of half a character. */
+const DOUBLE_QUOTED =
+  /^"(?:[^"\\\r\n]|\\(?:["\\bfnrt]|u(?!d[89a-f])[0-9a-f]{4}|U000(?!0d[89a-f])[0-9a-f]{5}|U0010[0-9a-f]{4}))*"$/i;
+/** Comments, with a space before them, and indicators, with a space behind: everything that may be between two texts. */
+const BETWEEN = /(?:[ \r\n,[\]{}]|(?<=[ \n]|^)#.*|(?<! ):(?=[ \r\n]|$)|(?<=[ \n]|^)-(?=[ \r\n]|$))*/y;
+
+/** @param isStrict false for JSON, which all readers read alike */
+function readTree(document: Document.Parsed, text: string, lines: LineCounter, isStrict: boolean): ParsedText {
+  let problem: Problem | undefined;
+  /** The end of the last text that was checked. */
+  let checked = 0;
+  /** The end of the last value, which may be an empty one. */
+  let last = 0;
+
+  function fail(message: string, at: number): void {
+    problem ??= { problem: message, line: lines.linePos(at).line };
+  }
+
+  function checkBetween(end: number): void {
+    if (!isStrict) return;
+    BETWEEN.lastIndex = checked;
+    BETWEEN.test(text);
+    const stop = BETWEEN.lastIndex;
+    if (stop !== end) fail("it has something between its texts that is not read here", Math.min(stop, end));
+  }
+
+  function read(node: Node, isInBrackets: boolean): Tree {
+    if (node === null || node === undefined || problem !== undefined) return NOTHING;
+    const [start, end] = node.range;
+    const { line } = lines.linePos(start);
+    if (isMap(node)) {
+      if (node.flow === true && text[start] !== "{") fail("it has a pair that is in no braces", start);
+      const fields = node.items.flatMap(({ key, value }) => readPair(key, value, isInBrackets || node.flow === true));
+      if (node.flow === true) last = end;
+      return { type: "map", fields, line };
+    }
+    if (isSeq(node)) return readList(node, isInBrackets, line);
+    if (!isScalar(node)) fail("it has an alias", start);
+    else if (start !== end) {
+      checkBetween(start);
+      const source = text.slice(start, end);
+      if (isStrict && !formOf(String(node.type), isInBrackets)?.test(source)) {
+        fail("it has a text that is not read here: put it in quotes, on one line", start);
+      }
+      checked = end;
+    }
+    last = end;
+    const value = isScalar(node) ? String(node.value) : "";
+    return { type: isScalar(node) && node.type === "PLAIN" ? typeOfPlain(value) : "string", text: value, line };
+  }
+
+  function readList(node: YAMLSeq.Parsed, isInBrackets: boolean, line: number): Tree {
+    const isBlock = node.flow !== true;
+    const dashes = isBlock ? dashesOf(node) : [];
+    const items: Tree[] = [];
+    const ranges: Range[] = [];
+    for (const [index, item] of node.items.entries()) {
+      items.push(read(item as Node, isInBrackets || !isBlock));
+      ranges.push({ start: dashes[index] ?? (item as ParsedNode).range[0], end: last });
+    }
+    if (!isBlock) last = node.range[1];
+    return { type: "list", items, line, isBlock, ranges };
+  }
+
+  function readPair(key: Node, value: Node, isInBrackets: boolean): readonly Field[] {
+    const name = read(key, isInBrackets);
+    if (name.type !== "string") fail("a field name is not a text", checked);
+    if (value === null || value === undefined) fail("a field has no colon", checked);
+    const field = read(value, isInBrackets);
+    return name.type === "string" ? [{ key: name.text, value: field, line: name.line }] : [];
+  }
+
+  const tree = read(document.contents, false);
+  if (problem === undefined) checkBetween(text.length);
+  return problem ?? { tree };
+}
+
+function formOf(type: string, isInBrackets: boolean): RegExp | undefined {
+  if (type === "PLAIN") return isInBrackets ? PLAIN_IN_BRACKETS : PLAIN;
+  return { QUOTE_SINGLE: SINGLE_QUOTED, QUOTE_DOUBLE: DOUBLE_QUOTED }[type];
+}
+
+/** The offsets of the dashes, which the library's nodes do not contain. */
+function dashesOf({ srcToken }: { srcToken?: unknown }): readonly (number | undefined)[] {
+  const { items } = srcToken as { items: readonly { start: readonly Token[] }[] };
+  return items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset);
+}
+
+/** The part of the library's tokens that is used here. */
+interface Token {
+  readonly type: string;
+  readonly offset: number;
 }

@@ -4,17 +4,22 @@
  */
 import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
 import { codeOf } from "@ocir-broker/errors/describe-error";
+import { Secret } from "@ocir-broker/foundation/secret";
+import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
+import { IdentityError } from "@ocir-broker/identity/identity-error";
+import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
-import type { Check, CheckContext } from "../../check-context.ts";
+import { type Check, type CheckContext, causeOf } from "../../check-context.ts";
+import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
+import { notCheckedByProxy } from "../../proxy-failure.ts";
 import { quoted } from "../../quoted.ts";
 import { audienceFinding } from "./audience.ts";
 import { audiencePermission } from "./audience-permission.ts";
-import { domainFinding } from "./identity-domain.ts";
 
 /** KEP-4412 is alpha in 1.33. */
 const FIRST_MINOR = 33;
@@ -81,4 +86,25 @@ async function clusterFinding({ config, clock, signal }: CheckContext): Promise<
   const code = codeOf(sent.error);
   if (code === "cluster-unknown") return finding("cluster-unknown", `kubeconfig ${config.serviceAccounts.kubeconfig}`);
   return finding(code === "tls" ? "cluster-tls" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
+}
+
+const INVALID_TOKEN = new Secret("e30.e30.e30");
+
+async function domainFinding({ config, environment, clock, cloud, signal }: CheckContext): Promise<Finding> {
+  const { exchange } = createIdentityDomain({
+    ...{ clock, environment, send: cloud.sendDomain, settings: config.identityDomain },
+    nodeSessions: { live: cloud.session, newerThan: async () => undefined },
+  });
+  const asked = await attempt(exchange(INVALID_TOKEN, signal));
+  const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
+  if ("value" in asked) return finding("domain-unknown", `${host}: it accepted an invalid token`);
+  const { error } = asked;
+  const byProxy = notCheckedByProxy("the identity domain", error);
+  if (byProxy !== undefined) return byProxy;
+  if (error instanceof TokenExchangeError)
+    return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
+  const secretFinding = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
+  if (config.identityDomain.authorization === "client" && secretFinding)
+    return finding(secretFinding, String(error.place));
+  return notChecked("the identity domain", causeOf(error), "it needs the session of this node");
 }
