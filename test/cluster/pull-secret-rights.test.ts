@@ -2,6 +2,7 @@
  * The chart's definition, rights and policy on a real API server: what a resource may say, what the controller's account may do, and
  * what owners of a namespace may. No kubelet and no controller run.
  */
+import type { V1Deployment } from "@kubernetes/client-node";
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { newEvent } from "@ocir-broker/kubernetes/event";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
@@ -30,8 +31,17 @@ import { createNamespace, createServiceAccount, namespacePath } from "./service-
 import { BEARER, ISSUER } from "./services.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
+const NAMESPACES = "/api/v1/namespaces";
 const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const DOMAIN = { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "ocir-client" };
+const SELECTOR = {
+  matchLabels: { pulls: "enabled" },
+  matchExpressions: [
+    { key: "team", operator: "NotIn", values: ["a"] },
+    { key: "frozen", operator: "DoesNotExist" },
+    { key: "kubernetes.io/metadata.name", operator: "Exists" },
+  ],
+};
 const KEYS_OF_FORMATS = { url: "x", username: "x", password: "x", accessKeyId: "x", secretKey: "x" };
 const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
 
@@ -263,6 +273,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       ["change a service account", "PATCH", `${namespacePath("shop")}/serviceaccounts/${NAME}`, {}],
       ["change a resource", "PATCH", `${resourcesPath("shop")}/${NAME}`, { metadata: { labels: { a: "b" } } }],
       ["delete a resource", "DELETE", `${resourcesPath("shop")}/${NAME}`],
+      ["list namespaces", "GET", NAMESPACES],
       ["read another Lease", "GET", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/ocir-pull-secrets"],
     ])("may not %s", async (_what, method, path, body) => {
       const response = await controller(method, path, body);
@@ -384,15 +395,36 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
   describe("with the controller's own identity", () => {
     beforeAll(async () => {
       expect((await apply("depot", withToken)).status).toBe(201);
-      await helm(node, "upgrade", { "identity.type": "controller", "identity.namespaces": ["shop"] });
+      const own = { type: "controller", namespaces: ["shop"], namespaceSelector: SELECTOR };
+      await helm(node, "upgrade", { identity: own });
     });
 
     it("gives a token to the listed namespaces only, and empties the Secrets of others", async () => {
       await until("depot is not listed", async () => isDeniedByPolicy(await apply("depot", withToken)), 60_000);
       const hidden = { data: { ".dockerconfigjson": '{"auths":{}}', password: "a" } };
       for (const fields of [withToken, hidden])
-        expectPolicy(await apply("depot", fields), "only namespaces of the value identity.namespaces");
+        expectPolicy(await apply("depot", fields), "only namespaces of the values identity.namespaces");
       expect([(await apply("shop", withToken)).status, (await apply("depot")).status]).toEqual([200, 200]);
+    });
+
+    it.each<[labels: object, isSelected: boolean]>([
+      [{ pulls: "enabled" }, true],
+      [{ pulls: "enabled", team: "b" }, true],
+      [{ pulls: "disabled" }, false],
+      [{ team: "b" }, false],
+      [{ pulls: "enabled", team: "a" }, false],
+      [{ pulls: "enabled", frozen: "" }, false],
+    ])("decides as the controller's watch whether the labels %o select a namespace: %s", async (labels, isSelected) => {
+      const all = { pulls: null, team: null, frozen: null, ...labels };
+      await node.api.request("PATCH", namespacePath("depot"), { metadata: { labels: all } });
+      const deployment = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
+      const { spec } = (await node.api.request("GET", deployment)) as V1Deployment;
+      const { env = [] } = spec?.template.spec?.containers[0] ?? {};
+      const selector = env.find(({ name }) => name === "OCIR_PULL_SECRETS_NAMESPACE_SELECTOR")?.value ?? "";
+      const { body } = await controller("GET", `${NAMESPACES}?labelSelector=${encodeURIComponent(selector)}`);
+      expect((body["items"] as Created[]).map(({ metadata }) => metadata.name)).toEqual(isSelected ? ["depot"] : []);
+      const isDecided = async () => isDeniedByPolicy(await apply("depot", withToken, "&dryRun=All")) !== isSelected;
+      await until("the policy has seen the labels", isDecided, 60_000);
     });
 
     it("denies a service account in a resource, and every token of one", async () => {
@@ -430,7 +462,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
 });
 
 interface Created {
-  readonly metadata: { readonly uid: string };
+  readonly metadata: { readonly uid: string; readonly name: string };
 }
 
 interface Warnings {

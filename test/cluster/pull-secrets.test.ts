@@ -125,7 +125,7 @@ function declareTests(minor: number): void {
     await until("all are renewed", async () => (await countExchanges()) >= NAMESPACES.length, LIMIT_MS);
   });
 
-  it("gives the controller's own token to the listed namespaces only, and empties a Secret whose namespace leaves the list", async () => {
+  it("gives the controller's own token to listed and selected namespaces only, and empties the Secrets of others", async () => {
     await cluster.createTenant("listed");
     await cluster.node.control("/iam", {
       repository: "acme/listed",
@@ -140,9 +140,18 @@ function declareTests(minor: number): void {
     const auths = async (namespace: string) => authsOf(await cluster.secret(namespace));
     expect([await auths("shop"), await auths("listed")]).toEqual([[], [REGISTRY_HOST]]);
 
-    await cluster.upgrade({ identity: { type: "controller", namespaces: ["shop"] } });
+    const label = (pulls: string | null) =>
+      cluster.node.api.request("PATCH", namespacePath("shop"), { metadata: { labels: { pulls } } });
+    await label("enabled");
+    const namespaceSelector = { matchLabels: { pulls: "enabled" } };
+    await cluster.upgrade({ identity: { type: "controller", namespaceSelector } });
     await cluster.untilReason("listed", "NamespaceNotAllowed");
-    await until("the Secret is empty", async () => (await auths("listed")).length === 0, LIMIT_MS);
+    await cluster.untilReason("shop", "Issued");
+    expect([await auths("shop"), await auths("listed")]).toEqual([[REGISTRY_HOST], []]);
+
+    await label(null);
+    await cluster.untilReason("shop", "NamespaceNotAllowed");
+    expect(await auths("shop")).toEqual([]);
   });
 }
 

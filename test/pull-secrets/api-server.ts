@@ -32,6 +32,7 @@ interface Change {
 
 const COLLECTIONS: Readonly<Record<string, string>> = {
   secrets: "/api/v1",
+  namespaces: "/api/v1",
   ocirpullsecrets: `/apis/${API_VERSION}`,
 };
 const FIELD_CONFLICT = { causes: [{ reason: "FieldManagerConflict", field: ".data" }] };
@@ -145,17 +146,25 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
   function collectionOf({ pathname, searchParams }: URL) {
     const [collection = ""] = Object.entries(COLLECTIONS).find(([name, base]) => pathname === `${base}/${name}`) ?? [];
     const name = searchParams.get("fieldSelector")?.replace("metadata.name=", "");
+    // Of the API server's selectors, only this form: the label exists.
+    const label = searchParams.get("labelSelector");
     if (collection === "") throw refusal(404, `no collection ${pathname}`);
     if (collection === "secrets" && !names.includes(name ?? "")) throw refusal(403, "cannot list all secrets");
-    return { collection, isWanted: (object: KubernetesJson) => name === undefined || object.metadata.name === name };
+    const isSelected = ({ metadata }: KubernetesJson) => label === null || metadata.labels?.[label] !== undefined;
+    return {
+      collection,
+      isSelected,
+      isWanted: (object: KubernetesJson) => (name ?? object.metadata.name) === object.metadata.name,
+    };
   }
 
   function watch(url: URL, response: ServerResponse): void {
-    const { collection, isWanted } = collectionOf(url);
+    const { collection, isWanted, isSelected } = collectionOf(url);
     const from = Number(url.searchParams.get("resourceVersion"));
     const send = (change: Change): void => {
       if (change.collection !== collection || change.version <= from || !isWanted(change.object)) return;
-      response.write(`${JSON.stringify({ type: change.type, object: change.object })}\n`);
+      const type = isSelected(change.object) ? change.type : "DELETED";
+      response.write(`${JSON.stringify({ type, object: change.object })}\n`);
     };
     response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
     for (const change of changes) send(change);
@@ -164,8 +173,10 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
   }
 
   function list(url: URL): KubernetesJson {
-    const { collection, isWanted } = collectionOf(url);
-    const all = [...objects].filter(([key, object]) => key.startsWith(`${collection}/`) && isWanted(object));
+    const { collection, isWanted, isSelected } = collectionOf(url);
+    const all = [...objects].filter(
+      ([key, object]) => key.startsWith(`${collection}/`) && isWanted(object) && isSelected(object),
+    );
     const start = Number(url.searchParams.get("continue") ?? 0);
     const end = start + Math.min(largestPage, Number(url.searchParams.get("limit")));
     const items = all.slice(start, end).map(([, object]) => object);

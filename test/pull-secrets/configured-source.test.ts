@@ -102,7 +102,7 @@ it.each<[string, Settings["identity"], string[], object]>([
   ],
   [
     "the controller's own account",
-    { kind: "controller", principal: "workload", namespaces: new Set(["shop"]) },
+    { kind: "controller", principal: "workload", namespaces: new Set(["shop"]), namespaceSelector: undefined },
     [`${HOST}:443`],
     account("ocir-pull-secrets"),
   ],

@@ -34,10 +34,11 @@ const source: TokenSource = async ({ registries }) => {
     sent: { exchanges: 1, registryRequests: 1 },
   };
 };
+const watched = watchCluster({ api, clock, names: NAMES, signal, say });
 void runController(
   {
     ...{ clock, say, source, random: systemRandom, metrics: createMetrics(clock) },
-    watched: watchCluster({ api, clock, names: NAMES, signal, say }),
+    watched,
     cluster: createCluster({
       api,
       audience: undefined,
@@ -48,6 +49,7 @@ void runController(
     rules: {
       names: NAMES,
       identity: { kind: "service-account" },
+      isSelected: watched.isSelected,
       isRegistry: () => true,
       policyOf: () => "Allow",
     },

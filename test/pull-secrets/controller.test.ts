@@ -66,7 +66,10 @@ interface Running {
   stop(): Promise<void>;
 }
 
-function startController(identity: Rules["identity"] = { kind: "service-account" }): Running {
+function startController(
+  identity: Rules["identity"] = { kind: "service-account" },
+  namespaceSelector?: string,
+): Running {
   const server = createApiServer({
     url: api.url(),
     caCertificate: simulator.clusterCaCertificate,
@@ -89,7 +92,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   const ending = new AbortController();
   const say = (text: string, level = "info") => void said.push(`${level}: ${text}`);
   const names = new Set(["ocir-pull", "builder"]);
-  const watched = watchCluster({ api: server, clock, names, signal: ending.signal, say });
+  const watched = watchCluster({ api: server, clock, names, namespaceSelector, signal: ending.signal, say });
   const options = {
     ...{ watched, cluster, say, clock, random: createSeededRandom(2), metrics, fetchDeadline: endless },
     source:
@@ -99,6 +102,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
     rules: {
       names,
       identity,
+      isSelected: watched.isSelected,
       isRegistry: (host: string) => host.endsWith("ocir.io"),
       policyOf: ({ namespace }: PullSecret) => `Allow ${namespace}`,
     },
@@ -128,9 +132,9 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   return controller;
 }
 
-async function restart(identity?: Rules["identity"]): Promise<void> {
+async function restart(...settings: Parameters<typeof startController>): Promise<void> {
   await running.pop()?.stop();
-  startController(identity);
+  startController(...settings);
 }
 
 function condition(namespace = "shop", name = "ocir-pull"): KubernetesJson {
@@ -461,6 +465,31 @@ it("uses the controller's identity in listed namespaces only, and takes the toke
   await restart(listed("named"));
   await untilReason("NamespaceNotAllowed");
   expect(authsIn()).toEqual({});
+});
+
+it("uses the controller's identity in selected namespaces only, and follows their labels", async () => {
+  const label = (name: string, labels: object) => api.put("namespaces", { metadata: { name, labels } });
+  label("shop", { pulls: "" });
+  label("other", {});
+  for (const namespace of ["shop", "other"]) api.createResource(namespace, { registries: [HOST] });
+  const selected = [{ kind: "controller", namespaces: new Set<string>() }, "pulls"] as const;
+  startController(...selected);
+  await untilReason("Issued");
+  await untilReason("NamespaceNotAllowed", "other");
+  expect(authsIn("other")).toBeUndefined();
+  label("shop", {});
+  await untilTime(() => condition().reason === "NamespaceNotAllowed", 500);
+  expect(authsIn()).toEqual({});
+  label("other", { pulls: "" });
+  await untilTime(() => condition("other").reason === "Issued", 500);
+  await until("each change has its Event", () => api.events.length === 4, LIMIT_MS, 5);
+  // A restart changes nothing, although it lists the namespaces last.
+  const writes = () => api.requests.filter((line) => line.startsWith("PATCH")).length;
+  const before = writes();
+  await restart(...selected);
+  await until("it watches", () => api.watches() === 5, LIMIT_MS);
+  await clock.advance(1_000);
+  expect(writes()).toBe(before);
 });
 
 it("takes the controller's token back before anything else when the identity is changed to service accounts", async () => {

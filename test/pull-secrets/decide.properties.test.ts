@@ -39,6 +39,7 @@ const FOREIGN: KnownSecret = { kind: "foreign", why: "it is immutable" };
 const EVERYWHERE: Rules = {
   names: new Set(["ocir-pull", "other"]),
   identity: { kind: "service-account" },
+  isSelected: () => false,
   isRegistry: () => true,
   policyOf: () => "Allow",
 };

@@ -58,6 +58,7 @@ function createCluster() {
     watched: {
       resources: () => cacheOf(resources),
       secrets: () => cacheOf(secrets),
+      isSelected: () => false,
       allResources: () => resources.values(),
       synced: Promise.resolve(),
       notify(next: typeof listener) {
@@ -102,6 +103,7 @@ function start(rules: Partial<ControllerOptions["rules"]> = {}): void {
     rules: {
       names: new Set(NAMES),
       identity: { kind: "service-account" },
+      isSelected: watched.isSelected,
       isRegistry: () => true,
       policyOf: () => "Allow",
       ...rules,

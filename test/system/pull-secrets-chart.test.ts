@@ -93,11 +93,16 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
   });
 
   it("gives the controller its namespaces, and no right to tokens, with its own identity", () => {
-    const objects = render({ identity: { type: "controller", principal: "instance", namespaces: ["shop", "depot"] } });
+    const matchExpressions = [{ key: "team", operator: "NotIn", values: ["a", "b"] }];
+    const namespaceSelector = { matchLabels: { pulls: "enabled" }, matchExpressions };
+    const namespaces = ["shop", "depot"];
+    const objects = render({ identity: { type: "controller", principal: "instance", namespaces, namespaceSelector } });
+    expect(errorsOf(objects)).toEqual([]);
     expect(environmentOf(objects)).toMatchObject({
       OCIR_PULL_SECRETS_IDENTITY: "controller",
       OCIR_PULL_SECRETS_PRINCIPAL: "instance",
       OCIR_PULL_SECRETS_NAMESPACES: "shop,depot",
+      OCIR_PULL_SECRETS_NAMESPACE_SELECTOR: "team notin (a,b),pulls in (enabled)",
     });
     const account = objects.find(
       ({ kind, metadata }) => kind === "ClusterRole" && metadata.name === "ocir-pull-secrets",
@@ -145,7 +150,15 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ["identity.type=node", "/identity/type"],
     ["identity.type=controller", "/identity/namespaces"],
     ["identity.principal=instance", "/identity/principal"],
-    ["identity.namespaces={shop}", "identity.namespaces is for identity.type=controller only"],
+    [
+      "identity.namespaces={shop}",
+      "identity.namespaces and identity.namespaceSelector are for identity.type=controller only",
+    ],
+    ["identity.namespaceSelector.matchLabels.a=b", "are for identity.type=controller only"],
+    ['identity.namespaceSelector.matchLabels.a=b"', "/identity/namespaceSelector/matchLabels/a"],
+    ["identity.namespaceSelector.matchExpressions[0].operator=In", "/identity/namespaceSelector/matchExpressions/0"],
+    // Otherwise it would select all namespaces.
+    ["identity.namespaceSelector.matchLabels=null", "/identity/namespaceSelector/matchLabels"],
     ["identity.domain.url=https://idcs.example.com", "/identity/domain"],
     ["identity.domain.url=http://idcs.example.com", "/identity/domain/url"],
     ["identity.domain.audience=ocir", "/identity/domain/audience"],

@@ -8,7 +8,7 @@ export const PULL_SECRET_ERRORS = {
   "name-not-allowed": permanent("the controller has no rights for this name", NAMES),
   "namespace-not-allowed": permanent(
     "this namespace may not use the controller's identity",
-    "add it to identity.namespaces in the values of the chart ocir-pull-secrets",
+    "add it to identity.namespaces, or label it for identity.namespaceSelector, in the values of the chart ocir-pull-secrets",
   ),
   "secret-conflict": permanent(
     "another Secret has this name, or another field manager has changed this one",

@@ -38,6 +38,7 @@ interface Known<T> {
 }
 
 interface Metadata {
+  /** Empty for an object of the cluster. */
   readonly namespace: string;
   readonly name: string;
   readonly resourceVersion: string;
@@ -184,7 +185,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
 }
 
 function metadataOf(object: unknown): Metadata {
-  return (object as { metadata: Metadata }).metadata;
+  return { namespace: "", ...(object as { metadata: Omit<Metadata, "namespace"> }).metadata };
 }
 
 function keyOf(object: unknown): string {

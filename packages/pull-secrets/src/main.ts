@@ -55,7 +55,9 @@ async function main(): Promise<void> {
   });
   const isRegistry = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
   const metrics = createMetrics(clock);
-  const watched = watchCluster({ api, clock, names: settings.names, signal: ending.signal, say });
+  const { names, identity } = settings;
+  const namespaceSelector = identity.kind === "controller" ? identity.namespaceSelector : undefined;
+  const watched = watchCluster({ api, clock, names, namespaceSelector, signal: ending.signal, say });
   const options = {
     ...{ watched, cluster, clock, metrics, say },
     source: createConfiguredSource({
@@ -64,8 +66,8 @@ async function main(): Promise<void> {
       environment: process.env,
     }),
     rules: {
-      names: settings.names,
-      identity: settings.identity,
+      ...{ names, identity },
+      isSelected: watched.isSelected,
       isRegistry,
       policyOf: (resource: PullSecret) => policyOf(settings, resource),
     },

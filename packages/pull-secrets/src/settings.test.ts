@@ -15,7 +15,10 @@ it("parseSettings reads the settings of both identities", () => {
     namespace: "ocir",
   });
   const namespaces = new Set(["shop", "site"]);
-  expect(parseSettings(OWN).identity).toEqual({ kind: "controller", principal: "workload", namespaces });
+  const own = { kind: "controller", principal: "workload", namespaces };
+  expect(parseSettings(OWN).identity).toEqual(own);
+  const selected = { ...OWN, OCIR_PULL_SECRETS_NAMESPACES: "", OCIR_PULL_SECRETS_NAMESPACE_SELECTOR: "team in (a)" };
+  expect(parseSettings(selected).identity).toEqual({ ...own, namespaces: new Set(), namespaceSelector: "team in (a)" });
 });
 
 it("parseSettings reads the proxy as curl does, where an empty variable is none", () => {
@@ -36,9 +39,14 @@ it.each([
   [
     "the controller's identity without namespaces",
     { ...OWN, OCIR_PULL_SECRETS_NAMESPACES: "" },
-    "NAMESPACES is not set",
+    "neither OCIR_PULL_SECRETS_NAMESPACES nor OCIR_PULL_SECRETS_NAMESPACE_SELECTOR is set",
   ],
   ["namespaces for service accounts", { ...OWN, ...ACCOUNTS }, "only for OCIR_PULL_SECRETS_IDENTITY=controller"],
+  [
+    "a selector for service accounts",
+    { ...ACCOUNTS, OCIR_PULL_SECRETS_NAMESPACE_SELECTOR: "a" },
+    "only for OCIR_PULL_SECRETS_IDENTITY=controller",
+  ],
   ["an unknown principal", { ...OWN, OCIR_PULL_SECRETS_PRINCIPAL: "user" }, "must be workload or instance"],
   ["an identity domain without an audience", { ...ACCOUNTS, ...DOMAIN }, "OCIR_PULL_SECRETS_AUDIENCE is not set"],
   [

@@ -9,6 +9,8 @@ export interface Settings {
         readonly kind: "controller";
         readonly principal: "workload" | "instance";
         readonly namespaces: ReadonlySet<string>;
+        /** Selects further namespaces by their labels, in the form of the API server's parameter `labelSelector`. */
+        readonly namespaceSelector: string | undefined;
       };
   /** For Oracle's services, never for the cluster's and never for the metadata service. */
   readonly proxy: { readonly https: string | undefined; readonly noProxy: string | undefined };
@@ -46,16 +48,22 @@ export function parseSettings(environment: Environment): Settings {
 
 function parseIdentity(environment: Environment, needed: (name: string) => string): Settings["identity"] {
   const kind = needed(`${PREFIX}IDENTITY`);
-  const namespaces = environment[`${PREFIX}NAMESPACES`];
+  const namespaces = environment[`${PREFIX}NAMESPACES`] || "";
+  const namespaceSelector = environment[`${PREFIX}NAMESPACE_SELECTOR`] || undefined;
   if (kind === "serviceAccount") {
-    if (namespaces) throw new Error(`${PREFIX}NAMESPACES is only for ${PREFIX}IDENTITY=controller`);
+    if (namespaces || namespaceSelector)
+      throw new Error(`${PREFIX}NAMESPACES and ${PREFIX}NAMESPACE_SELECTOR are only for ${PREFIX}IDENTITY=controller`);
     return { kind: "service-account", exchange: parseExchange(environment, needed) };
   }
   if (kind !== "controller") throw new Error(`${PREFIX}IDENTITY is ${kind}, but must be serviceAccount or controller`);
   const principal = environment[`${PREFIX}PRINCIPAL`] || "workload";
   if (principal !== "workload" && principal !== "instance")
     throw new Error(`${PREFIX}PRINCIPAL is ${principal}, but must be workload or instance`);
-  return { kind, principal, namespaces: listOf(needed(`${PREFIX}NAMESPACES`)) };
+  if (!namespaces && !namespaceSelector)
+    throw new Error(
+      `neither ${PREFIX}NAMESPACES nor ${PREFIX}NAMESPACE_SELECTOR is set: install the chart ocir-pull-secrets`,
+    );
+  return { kind, principal, namespaces: listOf(namespaces), namespaceSelector };
 }
 
 function parseExchange(environment: Environment, needed: (name: string) => string): TokenExchangeSettings {

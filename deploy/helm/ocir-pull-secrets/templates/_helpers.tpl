@@ -24,3 +24,26 @@
 {{- define "ocir-pull-secrets.realmDomains" -}}
 oraclecloud\\.com|oraclegovcloud\\.com|oraclegovcloud\\.uk|oraclecloud(?:8|9|1[045]|2[01346]|29|35|42|51|52)\\.com|oraclecloud\\.eu
 {{- end }}
+
+{{- /* The requirements of identity.namespaceSelector, for two readers: the API server's parameter labelSelector, and CEL. */}}
+{{- define "ocir-pull-secrets.requirements" -}}
+{{- $all := .Values.identity.namespaceSelector.matchExpressions | default list -}}
+{{- range $key, $value := .Values.identity.namespaceSelector.matchLabels -}}
+{{- $all = append $all (dict "key" $key "operator" "In" "values" (list $value)) -}}
+{{- end -}}
+{{ toJson $all }}
+{{- end }}
+
+{{- define "ocir-pull-secrets.labelSelector" -}}
+{{- range $index, $each := include "ocir-pull-secrets.requirements" . | fromJsonArray -}}
+{{ if $index }},{{ end }}{{ if eq .operator "DoesNotExist" }}!{{ end }}{{ .key }}
+{{- with .values }} {{ lower $each.operator }} ({{ join "," . }}){{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "ocir-pull-secrets.labelExpression" -}}
+{{- range $index, $each := include "ocir-pull-secrets.requirements" . | fromJsonArray -}}
+{{ if $index }} && {{ end }}{{ if has .operator (list "NotIn" "DoesNotExist") }}!{{ end }}({{ toJson .key }} in variables.namespaceLabels
+{{- with .values }} && variables.namespaceLabels[{{ toJson $each.key }}] in {{ toJson . }}{{ end }})
+{{- end }}
+{{- end }}

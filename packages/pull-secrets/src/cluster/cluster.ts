@@ -11,6 +11,7 @@ import { API_VERSION, KIND, MANAGER, PLURAL, type PullSecret, type PullSecretSta
 import { type SecretContent, secretManifest } from "../objects/secret-content.ts";
 import { PullSecretError } from "./pull-secret-error.ts";
 
+export const NAMESPACES_PATH = "/api/v1/namespaces";
 export const SECRETS_PATH = "/api/v1/secrets";
 export const RESOURCES_PATH = `/apis/${API_VERSION}/${PLURAL}`;
 

@@ -8,16 +8,18 @@ import type { Say } from "@ocir-broker/kubernetes/log-line";
 import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
 import { type PullSecret, parsePullSecret } from "../objects/pull-secret.ts";
 import { type KnownSecret, readSecret } from "../objects/secret-content.ts";
-import { RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
+import { NAMESPACES_PATH, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
 
 export interface WatchedCluster {
   /** Undefined for a name that the chart does not list, like `secrets`. */
   resources(name: string): ObjectCache<PullSecret> | undefined;
   secrets(name: string): ObjectCache<KnownSecret> | undefined;
   allResources(): Iterable<PullSecret>;
+  /** Whether `namespaceSelector` selects this namespace; false without a selector. */
+  isSelected(namespace: string): boolean;
   /** Resolves when everything is listed. */
   readonly synced: Promise<unknown>;
-  /** Called for each change of a resource or its Secret; undefined ends the calls. */
+  /** Called for each change of a resource, its Secret, or whether its namespace is selected; undefined ends the calls. */
   notify(listener: ((namespace: string, name: string) => void) | undefined): void;
 }
 
@@ -25,11 +27,13 @@ export interface WatchedClusterOptions {
   readonly api: ApiServer;
   readonly clock: Clock;
   readonly names: ReadonlySet<string>;
+  /** A label selector in the API server's form, such as `team in (a,b)`: it evaluates the selector, and sends only these namespaces. */
+  readonly namespaceSelector?: string | undefined;
   readonly signal: AbortSignal;
   readonly say: Say;
 }
 
-export function watchCluster({ names, ...options }: WatchedClusterOptions): WatchedCluster {
+export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions): WatchedCluster {
   let listener: ((namespace: string, name: string) => void) | undefined;
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<R>(work: () => Promise<R>): Promise<R> {
@@ -37,7 +41,8 @@ export function watchCluster({ names, ...options }: WatchedClusterOptions): Watc
     last = result.catch(() => {});
     return result;
   }
-  const shared = { ...options, inTurn, onChange: (namespace: string, name: string) => listener?.(namespace, name) };
+  const onChange = (namespace: string, name: string) => listener?.(namespace, name);
+  const shared = { ...options, inTurn, onChange };
   function watchEach<T>(path: string, parse: (object: unknown) => T | undefined) {
     const watches = [...names].map((name) => {
       const query = { fieldSelector: `metadata.name=${name}` };
@@ -47,13 +52,27 @@ export function watchCluster({ names, ...options }: WatchedClusterOptions): Watc
   }
   const resources = watchEach(RESOURCES_PATH, parsePullSecret);
   const secrets = watchEach(SECRETS_PATH, readSecret);
+  function watchNamespaces(labelSelector: string) {
+    return watchObjects({
+      ...shared,
+      path: NAMESPACES_PATH,
+      query: { labelSelector },
+      parse: () => true,
+      onChange(_, namespace) {
+        for (const name of names) onChange(namespace, name);
+      },
+    });
+  }
+  const selected = namespaceSelector === undefined ? undefined : watchNamespaces(namespaceSelector);
   return {
     resources: (name) => resources.get(name)?.cache,
     secrets: (name) => secrets.get(name)?.cache,
     *allResources() {
       for (const { cache } of resources.values()) yield* cache.values();
     },
-    synced: Promise.all([...resources.values(), ...secrets.values()].map(({ synced }) => synced)),
+    isSelected: (namespace) => selected?.cache.get("", namespace) !== undefined,
+    // Without the list of namespaces, every Secret would be emptied.
+    synced: Promise.all([selected, ...resources.values(), ...secrets.values()].map((watch) => watch?.synced)),
     notify(next) {
       listener = next;
     },

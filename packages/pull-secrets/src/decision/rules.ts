@@ -7,18 +7,24 @@ export interface Rules {
   readonly names: ReadonlySet<string>;
   readonly identity:
     | { readonly kind: "service-account" }
-    /** One principal for all resources, in these namespaces only. */
+    /** One principal for all resources, in these namespaces and those that are selected only. */
     | { readonly kind: "controller"; readonly namespaces: ReadonlySet<string> };
+  /** Whether the namespace has the labels of the chart's selector. */
+  isSelected(namespace: string): boolean;
   isRegistry(host: string): boolean;
   /** The policy statement that pulls with the resource's Secret need. */
   policyOf(resource: PullSecret): string;
 }
 
 /** Undefined if the resource is allowed. */
-export function refusalOf(resource: PullSecret, { names, identity, isRegistry }: Rules): Failure | undefined {
+export function refusalOf(
+  resource: PullSecret,
+  { names, identity, isSelected, isRegistry }: Rules,
+): Failure | undefined {
   const { namespace, serviceAccountName } = resource;
   if (identity.kind === "controller") {
-    if (!identity.namespaces.has(namespace)) return { code: "namespace-not-allowed", place: namespace };
+    if (!identity.namespaces.has(namespace) && !isSelected(namespace))
+      return { code: "namespace-not-allowed", place: namespace };
     if (serviceAccountName !== undefined) return { code: "service-account-not-used", place: serviceAccountName };
   } else if (!names.has(serviceAccountOf(resource))) {
     return { code: "name-not-allowed", place: serviceAccountOf(resource) };
