@@ -86,7 +86,15 @@ const MODULES: readonly DefinitionsModule[] = [
   {
     module: "github.com/kyverno/kyverno@v1.19.1",
     sum: "h1:/MkgFii3/VlQfKR1JpC9tVwNNVNQTt2S4U6qCsafsTU=",
-    files: ["config/crds/policies.kyverno.io/policies.kyverno.io_imagevalidatingpolicies.yaml"],
+    files: ["imagevalidatingpolicies", "generatingpolicies", "mutatingpolicies"].map(
+      (plural) => `config/crds/policies.kyverno.io/policies.kyverno.io_${plural}.yaml`,
+    ),
+  },
+  {
+    // Not the version of the program: that needs Go 1.27.
+    module: "github.com/argoproj/argo-cd/v3@v3.5.7",
+    sum: "h1:Xm1BF+I5OgDKUG3SDK49vn2/Y5AMyaNVko+/JT08gj0=",
+    files: ["manifests/crds/applicationset-crd.yaml"],
   },
   {
     module: "github.com/sigstore/policy-controller@v0.13.1",
