@@ -468,7 +468,8 @@ it("uses the controller's identity in listed namespaces only, and takes the toke
 });
 
 it("uses the controller's identity in selected namespaces only, and follows their labels", async () => {
-  const label = (name: string, labels: object) => api.put("namespaces", { metadata: { name, labels } });
+  const label = (name: string, labels: object, fields: object = {}) =>
+    api.put("namespaces", { metadata: { name, labels, ...fields } });
   label("shop", { pulls: "" });
   label("other", {});
   for (const namespace of ["shop", "other"]) api.createResource(namespace, { registries: [HOST] });
@@ -490,6 +491,13 @@ it("uses the controller's identity in selected namespaces only, and follows thei
   await until("it watches", () => api.watches() === 5, LIMIT_MS);
   await clock.advance(1_000);
   expect(writes()).toBe(before);
+  // A namespace that is being deleted may lose the Secret before the resource, and accepts no other one.
+  label("other", { pulls: "" }, { deletionTimestamp: "2026-11-29T06:00:00Z" });
+  api.delete("secrets", "other");
+  await clock.advance(MINUTE_MS);
+  label("shop", { pulls: "" });
+  await untilTime(() => condition().reason === "Issued", 500);
+  expect(authsIn("other")).toBeUndefined();
 });
 
 it("takes the controller's token back before anything else when the identity is changed to service accounts", async () => {

@@ -59,6 +59,7 @@ function createCluster() {
       resources: () => cacheOf(resources),
       secrets: () => cacheOf(secrets),
       isSelected: () => false,
+      isEnding: () => false,
       allResources: () => resources.values(),
       synced: Promise.resolve(),
       notify(next: typeof listener) {

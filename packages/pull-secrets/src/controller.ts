@@ -158,7 +158,8 @@ class Controller {
 
   #resourceOf(key: string): PullSecret | undefined {
     const [namespace, name] = split(key);
-    return this.#options.watched.resources(name)?.get(namespace, name);
+    const { watched } = this.#options;
+    return watched.isEnding(namespace) ? undefined : watched.resources(name)?.get(namespace, name);
   }
 
   #decide(key: string): Action {

@@ -17,6 +17,8 @@ export interface WatchedCluster {
   allResources(): Iterable<PullSecret>;
   /** Whether `namespaceSelector` selects this namespace; false without a selector. */
   isSelected(namespace: string): boolean;
+  /** Whether the selected namespace is being deleted, so that nothing can be created in it. */
+  isEnding(namespace: string): boolean;
   /** Resolves when everything is listed. */
   readonly synced: Promise<unknown>;
   /** Called for each change of a resource, its Secret, or whether its namespace is selected; undefined ends the calls. */
@@ -57,7 +59,9 @@ export function watchCluster({ names, namespaceSelector, ...options }: WatchedCl
       ...shared,
       path: NAMESPACES_PATH,
       query: { labelSelector },
-      parse: () => true,
+      parse: (object) => ({
+        isEnding: (object as { metadata: { deletionTimestamp?: string } }).metadata.deletionTimestamp !== undefined,
+      }),
       onChange(_, namespace) {
         for (const name of names) onChange(namespace, name);
       },
@@ -71,6 +75,7 @@ export function watchCluster({ names, namespaceSelector, ...options }: WatchedCl
       for (const { cache } of resources.values()) yield* cache.values();
     },
     isSelected: (namespace) => selected?.cache.get("", namespace) !== undefined,
+    isEnding: (namespace) => selected?.cache.get("", namespace)?.isEnding ?? false,
     // Without the list of namespaces, every Secret would be emptied.
     synced: Promise.all([selected, ...resources.values(), ...secrets.values()].map((watch) => watch?.synced)),
     notify(next) {
