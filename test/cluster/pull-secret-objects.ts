@@ -9,7 +9,7 @@ export const CONTROLLER = `system:serviceaccount:${RELEASE_NAMESPACE}:ocir-pull-
 export const API_VERSION = `${api.group}/${api.version}`;
 export const FIELD_MANAGER = "ocir-broker";
 export const LABELS = { "app.kubernetes.io/managed-by": FIELD_MANAGER };
-const CHART = "/opt/checkout/deploy/helm/ocir-pull-secrets";
+export const CHART = "/opt/checkout/deploy/helm/ocir-pull-secrets";
 
 export function resourcesPath(namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${namespace}/ocirpullsecrets`;

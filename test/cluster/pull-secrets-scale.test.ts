@@ -1,17 +1,23 @@
-/** 2 000 pull secrets in 2 000 namespaces, on a real API server: time, requests, memory. `npm run test:long` runs it. */
-import type { V1Lease, V1Pod } from "@kubernetes/client-node";
+/**
+ * Many pull secrets on a real API server: 200 namespaces by the commands of the page, and in `npm run test:long` 2 000, with their
+ * time, requests and memory.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CoreV1Event, V1Lease, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { isLongRun } from "../system/long-run.ts";
 import { NODE } from "../system/simulated-node.ts";
-import { canRunCluster } from "./can-run-cluster.ts";
+import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { containerIdOf, processesOf } from "./container-runtime.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
+import { REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
-import { CONTROLLER, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
+import { CHART, CONTROLLER, NAME, pullSecret, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
 import { LEASE, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { API_SERVER_UNIT } from "./services.ts";
 
@@ -28,25 +34,50 @@ const POLICY = {
   omitStages: ["RequestReceived"],
   rules: [
     { level: "None", resources: [{ group: "coordination.k8s.io" }] },
+    { level: "Request", users: [CONTROLLER], verbs: ["patch"], resources: [{ group: "", resources: ["secrets"] }] },
     { level: "Metadata", users: [CONTROLLER], verbs: ["create", "patch", "get"] },
     { level: "None" },
   ],
 } as const;
+const AUDITED = {
+  minor: NEWEST_MINOR,
+  apiServerFlags: [`--audit-policy-file=${AUDIT_POLICY}`, `--audit-log-path=${AUDIT_LOG}`],
+  files: [{ from: { text: JSON.stringify(POLICY) }, to: AUDIT_POLICY }],
+};
 const ATTACK_S = 60;
 const WAIT_MS = 900_000;
 const POLL_MS = 1_000;
 
-const skipped = isLongRun ? (canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork()) : "only in test:long";
+const lack = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork();
+const skipped = isLongRun ? lack : "only in test:long";
+
+/** Of the page, and among them those that are removed; as many are added. */
+const TEAMS = 200;
+const CHANGED = 100;
+/** Without the label. */
+const OTHERS = 50;
+const DOCS = join(import.meta.dirname, "../../docs");
+const PAGE = readFileSync(join(DOCS, "consumers/many-namespaces.md"), "utf8");
+const FOLDER = "/run/page";
+const REMOVED = namesOf("team", 0, CHANGED);
+const SELECT_TEAM_A = "--set identity.namespaceSelector.matchLabels.team=a";
+const EMPTY_LIMIT_MS = 60_000;
+const NO_TOKEN = Buffer.from('{"auths":{}}').toString("base64");
+const lackOfTeams = lackOfTime ?? lack ?? lackOfProgram("kubectl", "kubernetes-client");
+
+interface AuditEvent {
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly objectRef: { readonly resource: string; readonly namespace: string };
+  readonly requestObject?: { readonly data?: Readonly<Record<string, string>> };
+  readonly responseStatus: { readonly code: number };
+}
 
 describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => {
   let cluster: PullSecretsCluster;
 
   beforeAll(async () => {
-    cluster = await startPullSecretsCluster({
-      minor: NEWEST_MINOR,
-      apiServerFlags: [`--audit-policy-file=${AUDIT_POLICY}`, `--audit-log-path=${AUDIT_LOG}`],
-      files: [{ from: { text: JSON.stringify(POLICY) }, to: AUDIT_POLICY }],
-    });
+    cluster = await startPullSecretsCluster(AUDITED);
     return () => cluster.node.stop();
   });
 
@@ -146,6 +177,114 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
   });
 });
 
+describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
+  let cluster: PullSecretsCluster;
+
+  beforeAll(async () => {
+    cluster = await startPullSecretsCluster(AUDITED);
+    await apply([...namespacesOf("team", 0, TEAMS, { team: "a" }), ...namespacesOf("other", 0, OTHERS)]);
+    return () => cluster.node.stop();
+  });
+
+  const run = (command: string, input = "") =>
+    cluster.node.root.run("sh", ["-euc", `mkdir -p ${FOLDER}; cd ${FOLDER}; ${command}`], {
+      input,
+      env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+      timeoutMs: WAIT_MS,
+    });
+  const apply = (items: readonly object[]) =>
+    run("kubectl apply --server-side -f -", JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+
+  /** Of the resources' namespaces, those with this reason. */
+  async function withReason(wanted: string): Promise<string[]> {
+    const found = (await cluster.resources()).filter(({ status }) => status?.conditions[0]?.reason === wanted);
+    return found.map(({ metadata }) => metadata.namespace).sort();
+  }
+  const untilReasons = (issued: readonly string[], notAllowed: readonly string[], limitMs = WAIT_MS) =>
+    until(
+      "all have the reason",
+      async () =>
+        (await withReason("Issued")).join() === issued.join() &&
+        (await withReason("NamespaceNotAllowed")).join() === notAllowed.join(),
+      limitMs,
+      POLL_MS,
+    );
+
+  const audited = () =>
+    cluster.node.root
+      .read(AUDIT_LOG)
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as AuditEvent);
+
+  /** Requests of the controller that the API server has refused, but for those in namespaces that have just been deleted. */
+  function refused(): string[] {
+    const all = audited().filter(({ responseStatus }) => responseStatus.code >= 400);
+    const lasting = all.filter(({ objectRef }) => !REMOVED.includes(objectRef.namespace));
+    console.info(`${all.length} refused requests, ${lasting.length} of them in namespaces that remain`);
+    return lasting.map(({ verb, requestURI, responseStatus }) => `${verb} ${requestURI} ${responseStatus.code}`);
+  }
+
+  it("are all ready after its commands, at most ten", async () => {
+    const [[, manifest = ""] = []] = PAGE.matchAll(/^```yaml\n([\s\S]*?)^```$/gm);
+    cluster.node.root.write(`${FOLDER}/ocir-pull.yaml`, manifest.replace("iad.ocir.io", REGISTRY_HOST));
+    const [[, block = ""] = []] = PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm);
+    const commands = block.trimEnd().split("\n");
+    expect(commands.length).toBeLessThanOrEqual(10);
+    const startedAtMs = performance.now();
+    for (const command of commands) await run(command.replace(/(helm upgrade) \S+ \S+/, `$1 pulls ${CHART}`));
+    console.info(`${commands.length} commands in ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    expect(await withReason("Issued")).toEqual(namesOf("team", 0, TEAMS));
+  });
+
+  it(`lose ${CHANGED} and get ${CHANGED} others without an error, and no token for what is not selected`, async () => {
+    const added = namespacesOf("team", TEAMS, TEAMS + CHANGED, { team: "b", [NAME]: "enabled" });
+    const resources = [...namesOf("team", TEAMS, TEAMS + CHANGED), ...namesOf("other", 0, OTHERS)].map((namespace) =>
+      pullSecret({ registries: [REGISTRY_HOST] }, { namespace }),
+    );
+    await Promise.all([run(`kubectl delete namespace ${REMOVED.join(" ")}`), apply([...added, ...resources])]);
+    await untilReasons(namesOf("team", CHANGED, TEAMS + CHANGED), namesOf("other", 0, OTHERS));
+    expect(refused()).toEqual([]);
+  });
+
+  it("lose the token within a minute of a change of the selector, and say so", async () => {
+    await run(`helm upgrade pulls ${CHART} -n ${RELEASE_NAMESPACE} --reset-then-reuse-values ${SELECT_TEAM_A}`);
+    const startedAtMs = performance.now();
+    const removed = namesOf("team", TEAMS, TEAMS + CHANGED);
+    const notAllowed = [...namesOf("other", 0, OTHERS), ...removed];
+    await untilReasons(namesOf("team", CHANGED, TEAMS), notAllowed, EMPTY_LIMIT_MS);
+    console.info(`${CHANGED} Secrets are empty after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
+    for (const namespace of removed)
+      expect((await cluster.secret(namespace))?.data, namespace).toEqual({ ".dockerconfigjson": NO_TOKEN });
+    const { items } = (await cluster.node.api.request("GET", "/api/v1/events")) as { items: CoreV1Event[] };
+    const wait = /kubectl -n shop wait .*/.exec(readFileSync(`${DOCS}/pull-secrets.md`, "utf8"))?.[0] ?? "";
+    const shown = ["team-199", "team-200"].map((namespace) => run(wait.replace("shop", namespace)));
+    expect(await Promise.all(shown)).toEqual([
+      expect.stringMatching(new RegExp(`^${REGISTRY_HOST} until `)),
+      expect.stringMatching(/^team-200: this namespace may not use/),
+    ]);
+    const told = items
+      .filter(({ reason }) => reason === "NamespaceNotAllowed")
+      .map(({ metadata }) => metadata.namespace);
+    expect(told.sort()).toEqual(notAllowed);
+    expect(refused()).toEqual([]);
+    const secrets = audited().filter(({ objectRef, requestObject }) => {
+      return objectRef.resource === "secrets" && requestObject?.data?.[".dockerconfigjson"] !== NO_TOKEN;
+    });
+    const withToken = new Set(secrets.map(({ objectRef }) => objectRef.namespace));
+    expect([...withToken].sort()).toEqual(namesOf("team", 0, TEAMS + CHANGED));
+  });
+});
+
 function containerOf(pod: V1Pod | undefined): string {
   return containerIdOf(pod?.status?.containerStatuses?.[0]) ?? "none";
+}
+
+function namesOf(prefix: string, from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => `${prefix}-${from + index}`).sort();
+}
+
+function namespacesOf(prefix: string, from: number, to: number, labels: object = {}): object[] {
+  return namesOf(prefix, from, to).map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } }));
 }
