@@ -10,6 +10,7 @@ import { CustomResourceDefinition } from "kubernetes-models/apiextensions.k8s.io
 import { DaemonSet, Deployment } from "kubernetes-models/apps/v1";
 import { Lease } from "kubernetes-models/coordination.k8s.io/v1";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1";
+import { PodDisruptionBudget } from "kubernetes-models/policy/v1";
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1";
 import { PriorityClass } from "kubernetes-models/scheduling.k8s.io/v1";
 import { ConfigMap, Namespace, Pod, ServiceAccount } from "kubernetes-models/v1";
@@ -18,7 +19,7 @@ import type { KubernetesObject } from "./manifest.ts";
 const CHECKOUT = join(import.meta.dirname, "../..");
 const POLICY = { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding };
 const CLUSTER = { ClusterRole, ClusterRoleBinding, CustomResourceDefinition, Namespace, PriorityClass };
-const PODS = { DaemonSet, Deployment, Pod };
+const PODS = { DaemonSet, Deployment, Pod, PodDisruptionBudget };
 const MODELS = { ...POLICY, ...CLUSTER, ...PODS, ConfigMap, Lease, NetworkPolicy, Role, RoleBinding, ServiceAccount };
 
 /** Empty if every object is valid and has no unknown field. The schemas allow those; the types derived from them do not. */

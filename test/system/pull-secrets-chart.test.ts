@@ -15,6 +15,22 @@ const CHART = join(CHECKOUT, "deploy/helm/ocir-pull-secrets");
 const WITH_IMAGE = ["--set-json", 'image.repository="registry.example.com/ocir-pull-secrets"'];
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
+/** Values that are the pods' fields of the same names. */
+const OF_PODS = {
+  priorityClassName: "system-cluster-critical",
+  tolerations: [{ key: "virtual", operator: "Exists" }],
+  nodeSelector: { pool: "system" },
+  affinity: { podAntiAffinity: {} },
+  topologySpreadConstraints: [
+    {
+      maxSkew: 1,
+      topologyKey: "topology.kubernetes.io/zone",
+      whenUnsatisfiable: "ScheduleAnyway",
+      labelSelector: { matchLabels: { "app.kubernetes.io/name": "ocir-pull-secrets" } },
+    },
+  ],
+};
+
 describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`, () => {
   beforeAll(buildHelm, 600_000);
 
@@ -32,7 +48,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     const spec = deployment.spec?.template.spec;
     const [container] = spec?.containers ?? [];
     if (spec === undefined || container === undefined) throw new Error("no container");
-    return { spec, container };
+    return { spec, container, template: deployment.spec?.template, replicas: deployment.spec?.replicas };
   };
   const environmentOf = (objects: readonly KubernetesObject[]) =>
     Object.fromEntries((podOf(objects).container.env ?? []).map(({ name, value }) => [name, value]));
@@ -45,7 +61,13 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       resources: { cpu: "1", memory: "512Mi" },
       imagePullSecrets: [{ name: "mirror" }],
       extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
-      tolerations: [{ key: "virtual", operator: "Exists" }],
+      ...OF_PODS,
+      replicas: 3,
+      podLabels: { "example.com/pod": "a" },
+      podAnnotations: { "example.com/note": "b" },
+      podDisruptionBudget: { maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
+      // The chart's own labels cannot be replaced.
+      commonLabels: { "example.com/owner": "platform", "app.kubernetes.io/name": "other" },
       "networkPolicy.prometheusNamespace": "monitoring",
       podMonitor: { enabled: true, labels: { release: "prometheus" } },
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
@@ -59,10 +81,24 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     );
     const rules = parse(readFileSync(join(CHECKOUT, "monitoring/ocir-pull-secrets.rules.yaml"), "utf8"));
     expect(ofOperator).toContainEqual(expect.objectContaining({ spec: rules }));
-    const { spec, container } = podOf(objects);
+    const labels = { "app.kubernetes.io/name": "ocir-pull-secrets", "example.com/owner": "platform" };
+    for (const { kind, metadata } of objects) expect(metadata, kind).toMatchObject({ labels });
+    const { spec, container, template, replicas } = podOf(objects);
+    expect(template?.metadata).toEqual({
+      labels: { ...labels, "example.com/pod": "a" },
+      annotations: { "example.com/note": "b" },
+    });
+    expect(objects).toContainEqual(
+      expect.objectContaining({
+        kind: "PodDisruptionBudget",
+        spec: expect.objectContaining({ maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" }),
+      }),
+    );
+    expect(replicas).toBe(3);
     expect(spec).toMatchObject({
+      ...OF_PODS,
+      nodeSelector: { ...OF_PODS.nodeSelector, "kubernetes.io/os": "linux" },
       imagePullSecrets: [{ name: "mirror" }],
-      tolerations: [{ key: "virtual", operator: "Exists" }],
       volumes: [{ secret: { secretName: "client" } }],
     });
     expect(container).toMatchObject({
@@ -170,7 +206,10 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       "image.repository is https://iad.ocir.io/acme/a: give the name alone",
     ],
     ["extraEnv[0].name=OCIR_PULL_SECRETS_NAMES", "extraEnv has OCIR_PULL_SECRETS_NAMES: "],
-    ["replicas=1", "replicas"],
+    ["replicas=0", "/replicas"],
+    ["topologySpreadConstraints[0].maxSkew=1", "/topologySpreadConstraints/0"],
+    ["podDisruptionBudget.maxUnavalable=1", "/podDisruptionBudget"],
+    ["replica=1", "replica"],
   ])("rejects %s", (value, place) => {
     const { status, stderr } = helm("template", "pulls", CHART, ...WITH_IMAGE, "--set", value);
     expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);

@@ -12,6 +12,13 @@
 {{- end }}
 {{- end }}
 
+{{- /* Takes a list: the root, and labels of this object alone. The first of two equal keys counts. */}}
+{{- define "ocir-pull-secrets.labels" -}}
+{{- $labels := dict "app.kubernetes.io/name" "ocir-pull-secrets" -}}
+{{- range append (rest .) (first .).Values.commonLabels }}{{ $labels = merge $labels . }}{{ end -}}
+{{ toJson $labels }}
+{{- end }}
+
 {{- define "ocir-pull-secrets.group" -}}
 {{ (.Files.Get "files/api.json" | fromJson).group }}
 {{- end }}
