@@ -206,7 +206,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect((await create("depot", { registries: hosts(1) }, LARGEST_METADATA)).status).toBe(201);
     });
 
-    it("shows Ready, Reason, Expires and Age", async () => {
+    it("shows Ready, Reason, Expires and Age, and with -o wide the registries and the message", async () => {
       const condition = {
         type: "Ready",
         status: "True",
@@ -220,10 +220,14 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const accept = "Accept: application/json;as=Table;v=v1;g=meta.k8s.io";
       const args = ["-sS", "-H", accept, "-H", "Authorization: Bearer administrator", "-k"];
       const table = JSON.parse(await node.root.run("curl", [...args, `https://127.0.0.1:6443${path}`]));
-      expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual([
-        ...["Name", "Ready", "Reason", "Expires", "Age"],
+      const columns = table.columnDefinitions.map(({ name, priority }: Column) => [name, priority]);
+      expect(columns.slice(1)).toEqual([
+        ...["Ready", "Reason", "Expires", "Age"].map((name) => [name, 0]),
+        ...["Registries", "Message"].map((name) => [name, 1]),
       ]);
-      expect(table.rows[0].cells.slice(0, 4)).toEqual([NAME, "True", "Issued", "2026-11-27T10:31:05Z"]);
+      const [{ cells }] = table.rows;
+      expect(cells.slice(0, 4)).toEqual([NAME, "True", "Issued", "2026-11-27T10:31:05Z"]);
+      expect(cells.slice(5)).toEqual(['["iad.ocir.io"]', condition.message]);
     });
   });
 
@@ -463,6 +467,11 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
 
 interface Created {
   readonly metadata: { readonly uid: string; readonly name: string };
+}
+
+interface Column {
+  readonly name: string;
+  readonly priority: number;
 }
 
 interface Warnings {

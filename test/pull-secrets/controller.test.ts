@@ -374,6 +374,17 @@ it.each([400, 403, 422])("reports an admission policy that refuses the Secret wi
   await untilTime(() => condition().reason === "Issued");
 });
 
+it("reports a basic cluster after the first try, and with one Event in spite of all others", async () => {
+  simulator.clusterType("basic");
+  api.createResource("shop", { registries: [HOST] });
+  startController();
+  // The clock stands.
+  await untilReason("ClusterBasic");
+  const exchanges = () => simulator.requests()["cluster.tokenExchange"] ?? 0;
+  await untilTime(() => exchanges() > 3, 30_000);
+  expect([condition().status, api.events.map(({ reason }) => reason)]).toEqual(["False", ["ClusterBasic"]]);
+});
+
 it("names the chart's value that allows a service account's name, and ignores resources of another name", async () => {
   api.createResource("shop", { registries: [HOST] }, "mine");
   api.createResource("shop", { registries: [HOST], serviceAccountName: "default" });
