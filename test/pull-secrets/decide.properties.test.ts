@@ -4,10 +4,11 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import { expect, it } from "vitest";
 import { type Action, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
 import {
+  type Attempt,
   type GateName,
-  gateAfter,
   LONGEST_BACK_OFF_MS,
   type Progress,
+  progressAfter,
   progressFor,
 } from "../../packages/pull-secrets/src/decision/progress.ts";
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
@@ -110,9 +111,10 @@ class History {
   #act(action: Exclude<Action, { kind: "wait" }>): void {
     const resource = this.#resource as PullSecret;
     const progress = progressFor(resource, this.#progress);
-    const settle = (name: GateName, result: Parameters<typeof gateAfter>[1], answer = progress.answer) => {
-      const gate = gateAfter(progress.gates[name], result, this.#nowMs, this.#random());
-      this.#progress = { ...progress, answer, gates: { ...progress.gates, [name]: gate } };
+    const settle = (name: GateName, result: Attempt, fetched?: Progress["answer"]) => {
+      const at = { nowMs: this.#nowMs, chance: this.#random() };
+      this.#progress = progressAfter(progress, name, result, at, fetched);
+      const gate = this.#progress.gates[name];
       const isLong = result.failure?.code === "secret-conflict" || result.retryable === false || result.retryAfterMs;
       if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, gate.notBeforeMs);
       if (gate.notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
@@ -137,13 +139,13 @@ class History {
     } else {
       this.#secret = { kind: "ours", content: action.content };
       this.#seen = this.#secret;
-      settle("apply", {}, progress.answer && { ...progress.answer, tokens: new Map() });
+      settle("apply", {});
     }
   }
 
   #fetch(
     { registries, subject }: Extract<Action, { kind: "fetch" }>,
-    settle: (name: GateName, result: Parameters<typeof gateAfter>[1], answer?: Progress["answer"]) => void,
+    settle: (name: GateName, result: Attempt, fetched?: Progress["answer"]) => void,
   ): void {
     const resource = this.#resource as PullSecret;
     const failed = this.#fetchFailure();

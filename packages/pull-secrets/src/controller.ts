@@ -15,7 +15,7 @@ import type { Cluster } from "./cluster/cluster.ts";
 import { PullSecretError } from "./cluster/pull-secret-error.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
 import { type Action, decide, decideAfterError } from "./decision/decide.ts";
-import { type Attempt, type GateName, gateAfter, type Progress, progressFor } from "./decision/progress.ts";
+import { type Attempt, type GateName, type Progress, progressAfter, progressFor } from "./decision/progress.ts";
 import type { Rules } from "./decision/rules.ts";
 import { ISSUED } from "./decision/status.ts";
 import { createFairQueue, type FairQueue } from "./fair-queue.ts";
@@ -50,8 +50,6 @@ const TICK_MS = 250;
 /** A renewal may become due while a status waits for its turn. */
 const RECONSIDER_MS = 5_000;
 const PRUNE_MS = 60_000;
-
-const NO_TOKENS: CloudAnswer["tokens"] = new Map();
 
 /** Works until `signal`, and resolves when nothing is in flight any more. */
 export function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
@@ -179,12 +177,11 @@ class Controller {
   /** Never rejects. */
   async #perform(key: string, resource: PullSecret, action: Exclude<Action, { kind: "wait" }>): Promise<void> {
     const progress = progressFor(resource, this.#progress.get(key));
-    const settle = (attempt: Attempt, answer = progress.answer): void => {
+    const settle = (attempt: Attempt, fetched?: CloudAnswer): void => {
       const { clock, random, rules, say } = this.#options;
-      const before = progress.gates[action.kind];
-      const gate = gateAfter(before, attempt, clock.wallMs(), random());
-      this.#progress.set(key, { ...progress, answer, gates: { ...progress.gates, [action.kind]: gate } });
-      if (attempt.failure !== undefined && attempt.failure.code !== before.failure?.code)
+      const at = { nowMs: clock.wallMs(), chance: random() };
+      this.#progress.set(key, progressAfter(progress, action.kind, attempt, at, fetched));
+      if (attempt.failure !== undefined && attempt.failure.code !== progress.gates[action.kind].failure?.code)
         say(`${key}: ${action.kind} failed: ${describeFailure(attempt.failure, rules.policyOf(resource))}`, "warn");
     };
     try {
@@ -194,7 +191,7 @@ class Controller {
         return;
       }
       const written = await this.#write(resource, action);
-      settle({}, action.kind === "apply" ? withoutTokens(progress.answer) : progress.answer);
+      settle({});
       written();
     } catch (error) {
       if (this.#signal.aborted) return;
@@ -253,8 +250,4 @@ class Controller {
 function split(key: string): [namespace: string, name: string] {
   const [namespace = "", name = ""] = key.split("/");
   return [namespace, name];
-}
-
-function withoutTokens(answer: CloudAnswer | undefined): CloudAnswer | undefined {
-  return answer && { ...answer, tokens: NO_TOKENS };
 }

@@ -65,7 +65,26 @@ export function progressFor(resource: PullSecret, known: Progress | undefined): 
   return { version, answer: undefined, gates };
 }
 
-/** The gate after an attempt at `nowMs`. @param chance in [0, 1). */
+/**
+ * The progress after an attempt at `nowMs`.
+ *
+ * @param chance in [0, 1)
+ * @param fetched default: the answer before, of which a written Secret has the tokens
+ */
+export function progressAfter(
+  before: Progress,
+  name: GateName,
+  attempt: Attempt,
+  { nowMs, chance }: { readonly nowMs: number; readonly chance: number },
+  fetched?: CloudAnswer,
+): Progress {
+  const isWritten = name === "apply" && attempt.failure === undefined;
+  const answer = isWritten && before.answer ? { ...before.answer, tokens: new Map() } : before.answer;
+  const gate = gateAfter(before.gates[name], attempt, nowMs, chance);
+  return { ...before, answer: fetched ?? answer, gates: { ...before.gates, [name]: gate } };
+}
+
+/** @param chance in [0, 1). */
 export function gateAfter(gate: Gate, attempt: Attempt, nowMs: number, chance: number): Gate {
   const { failure, retryAfterMs, retryable = true } = attempt;
   if (failure === undefined) {
