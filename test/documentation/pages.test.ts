@@ -1,13 +1,13 @@
 /** Every command of every page is run by test/system/documentation.test.ts or is marked, and every link leads somewhere. */
-import { existsSync, globSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isExcused, MARKS } from "./marks.ts";
+import { isExcused } from "./marks.ts";
 import { CHECKOUT, documentedCommands, isRunnable, PAGES, readPage } from "./pages.ts";
 
 /** Errors of the pages, with their places. */
-function errorsOf(page: string, text?: string): string[] {
-  return documentedCommands(page, text).flatMap(({ place, text: command, stage, marked }) => {
+function errorsOf(page: string): string[] {
+  return documentedCommands(page).flatMap(({ place, text: command, stage, marked }) => {
     const others = marked.filter(({ line, mark }) => !isExcused(line, mark));
     const isMisused =
       others.some(({ line }) => isRunnable(line)) || (marked.length > 0 && others.length === marked.length);
@@ -19,12 +19,6 @@ function errorsOf(page: string, text?: string): string[] {
 }
 
 describe("the pages", () => {
-  it("include those of the root, docs and cloud-init", () => {
-    expect(PAGES).toEqual(
-      expect.arrayContaining(["README.md", "docs/decisions/0004-late-iam.md", "cloud-init/README.md"]),
-    );
-  });
-
   it.each(PAGES)("%s: each command is run by a test or marked", (page) => {
     expect(errorsOf(page)).toEqual([]);
   });
@@ -41,13 +35,6 @@ describe("the pages", () => {
     },
   );
 
-  it("use only stages that a system test runs", () => {
-    const tests = globSync("test/system/*.test.ts", { cwd: CHECKOUT }).map((path) => readPage(path));
-    const stages = new Set(PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ stage }) => stage ?? []));
-    expect(stages.size).toBe(6);
-    expect([...stages].filter((stage) => !tests.some((text) => text.includes(`On("${stage}")`)))).toEqual([]);
-  });
-
   it.each(PAGES)("%s: links lead to files and headings", (page) => {
     const links = [...readPage(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)];
     const dead = links.filter(([, target = "", anchor]) => {
@@ -58,31 +45,6 @@ describe("the pages", () => {
       );
     });
     expect(dead.map(([link]) => link)).toEqual([]);
-  });
-});
-
-describe("documentedCommands", () => {
-  const INSTEAD_OF_TICKS = (text: string): string => text.replaceAll("'", "`");
-
-  it.each([
-    ["a block", "'''sh\nnew-program --now\n'''"],
-    ["a block that no page may hide", "'''\nsystemctl stop x\n'''"],
-    ["a command line in a sentence", "Call 'rm -rf /tmp/x' first."],
-    ["a command line that wraps", "Call 'rm\n-rf /tmp/x' first."],
-    ["a program that a test could run, marked", "'systemd-nspawn -b' (*needs a tenancy*)"],
-    ["a block whose mark is for others", "*Needs a tenancy:*\n\n'''sh\nnpm test\n'''"],
-    ["a command that a marked block hides", "*Needs a tenancy:*\n\n'''sh\noci x\nnpm test\n'''"],
-    ["a line whose mark is for others", "'''sh\nls /run\nnpm test   # all, needs a cluster\n'''"],
-  ])("finds %s", (_what, text) => {
-    const known = INSTEAD_OF_TICKS(text).replace("systemd-nspawn", "chmod");
-    expect(errorsOf("x.md", known)).not.toEqual([]);
-  });
-
-  it("uses every mark on some page", () => {
-    const used = new Set(
-      PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),
-    );
-    expect(Object.keys(MARKS).filter((mark) => !used.has(mark))).toEqual([]);
   });
 });
 

@@ -66,7 +66,8 @@ export function readPage(page: string): string {
   return readFileSync(join(CHECKOUT, page), "utf8");
 }
 
-export function documentedCommands(page: string, text: string = readPage(page)): DocumentedCommand[] {
+export function documentedCommands(page: string): DocumentedCommand[] {
+  const text = readPage(page);
   const blocks = [...text.matchAll(FENCE)].flatMap((fence) => commandsOfBlock(page, text, fence));
   const prose = text.replace(FENCE, (fence) => fence.replace(/[^\n]/g, " "));
   return [...blocks, ...[...prose.matchAll(SPAN)].flatMap((span) => commandsOfSpan(page, prose, span))];
