@@ -2,9 +2,6 @@
  * The part of a Kubernetes API server that the DaemonSet's pods need: Nodes, one Lease, Events and pods, with bearer tokens and the
  * rights that the manifest grants. As a real one, it refuses a patch of another version than the stored one.
  */
-import { createServer as createHttpServer, type Server } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
-import { text } from "node:stream/consumers";
 import { ApiError, NoResponseError } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer as Client } from "@ocir-broker/kubernetes/api-server";
 import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts";
@@ -28,10 +25,9 @@ interface Sent {
 const VERBS: Readonly<Record<string, string>> = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
+export function createApiServer() {
   let version = 1_000;
   let beats = 0;
-  let server: Server | undefined;
   /** The roles take long to read. */
   const decided = new Map<string, boolean>();
   const isAllowedBefore = (access: Access): boolean => {
@@ -73,25 +69,7 @@ export function createApiServer(tls?: { key: Buffer; cert: Buffer }) {
       const conditions = [{ type: "Ready", status: ready ? "True" : "Unknown", lastHeartbeatTime }];
       change(api.nodes.get(name), { status: { conditions } });
     },
-    /** @param at a TCP port or the path of a socket; a port of 0 is any free one. */
-    async start(at: number | string): Promise<void> {
-      const listener: Parameters<typeof createHttpServer>[1] = async (request, response) => {
-        const { method = "", url = "", headers } = request;
-        const token = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
-        const sent = { method, url, token, type: headers["content-type"], body: await text(request) };
-        const { status, body } = answer(sent);
-        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-      };
-      const listening = tls ? createHttpsServer(tls, listener) : createHttpServer(listener);
-      server = listening;
-      await new Promise<void>((resolve) => listening.listen(at, resolve));
-    },
-    async stop(): Promise<void> {
-      const ended = new Promise((resolve) => server?.close(resolve));
-      server?.closeAllConnections();
-      await ended;
-    },
-    /** A client without a network, for tests that move a clock. */
+    /** A client without a network. */
     client: (token: string): Client => ({
       async send({ method, path: url, body }) {
         if (!api.isUp) throw new NoResponseError(new Error("connect ECONNREFUSED"));

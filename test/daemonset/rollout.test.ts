@@ -212,6 +212,9 @@ describe("a rollout", () => {
       "patch leases ocir-broker 200",
       "patch nodes its own 200",
     ]);
+    api.requests.length = 0;
+    await startPod("a", { isInstalled: true }).ended;
+    expect(api.requests).toEqual(["get nodes a 200", "patch nodes a 200", "get leases ocir-broker 200"]);
   });
 
   it.each([

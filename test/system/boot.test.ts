@@ -125,15 +125,7 @@ describeUnless(canRunCluster([NEWEST_MINOR]), "the node script at a first boot, 
   }
 
   it.each<[state: string, arrange: () => Promise<unknown>]>([
-    ["stopped", async () => {}],
     ["in a crash loop", () => start("kubelet")],
-    [
-      "active and bootstrapped",
-      async () => {
-        await root.run("oke", ["bootstrap"]);
-        await untilHealthy(root);
-      },
-    ],
     ["bootstrapped by the image's unit, which still runs", () => start("oke")],
   ])("joins a node once, with both flags, if its kubelet is %s", async (_, arrange) => {
     await arrange();

@@ -1,7 +1,11 @@
 /** Image names that try to inject text into log or response, over the socket of a real broker. */
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
-import { expect, it } from "vitest";
-import { HOST, startDrivenBroker } from "./driven-broker.ts";
+import { expect, it, onTestFinished } from "vitest";
+import { startInProcess } from "./in-process-broker.ts";
+
+const HOST = "iad.ocir.io";
 
 const PAYLOADS = [
   "\n",
@@ -44,12 +48,16 @@ const PLACES: readonly ((payload: string) => string)[] = [
 const IMAGES = PLACES.flatMap((place) => PAYLOADS.map(place));
 
 it(`${IMAGES.length} hostile names: responses have the keys that they should, error lines and log lines are one line each`, async () => {
-  const { clock, broker } = await startDrivenBroker();
-  await clock.drive(broker.pull(`${HOST}/acme/app`));
+  const clock = createSystemClock();
+  const simulator = await sharedSimulator({ clock });
+  const config = { registries: { endpoints: { [HOST]: simulator.registryUrl.origin } } };
+  const broker = await startInProcess({ clock, simulator, config });
+  onTestFinished(() => broker.close());
+  await broker.pull(`${HOST}/acme/app`);
   const from = broker.log.length;
 
   for (const image of IMAGES) {
-    const { status, text } = await clock.drive(broker.post(credentialProviderRequest({ image })));
+    const { status, text } = await broker.post(credentialProviderRequest({ image }));
     if (status === 200) {
       const response = JSON.parse(text);
       expect(Object.keys(response)).toEqual(["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);

@@ -78,12 +78,6 @@ export async function startInProcess(options: InProcessOptions) {
     log: log as readonly LogLine[],
     socketPath,
     post: (body: string | Buffer) => post(socketPath, body),
-    /** A request for the session or a pinned token is in flight, not waiting for the session's next attempt. */
-    isFetching(): boolean {
-      const { session, registries } = broker.health.details();
-      if (session?.state === "backing-off") return false;
-      return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
-    },
     async pull(image: string): Promise<Pulled> {
       const { status, text } = await post(socketPath, credentialProviderRequest({ image }));
       return status === 200

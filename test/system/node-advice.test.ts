@@ -1,6 +1,6 @@
 /**
- * Does exactly what `ocir-broker node status` prints, from each state of a node, until nothing is left to do: the kubelet never fails,
- * and uses ocir-broker at the end. The kubelet is a real one where it is built.
+ * Does exactly what `ocir-broker node status` prints, until nothing is left to do: the kubelet never fails, and uses ocir-broker at the end.
+ * It is a real one where it is built. What is printed in each state: packages/node/src/kubelet-need.test.ts.
  */
 import { beforeAll, expect, it } from "vitest";
 import { canRunCluster } from "../cluster/can-run-cluster.ts";
@@ -14,7 +14,6 @@ import { startSimulator } from "./simulated-node.ts";
 import { bootSystemd, canBootSystemd } from "./systemd-root/index.ts";
 
 const UNIT = "/etc/systemd/system/kubelet.service";
-const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const FLAGS = ["config=/etc/kubernetes/credential-provider-config.yaml", "bin-dir=/usr/local/bin"].map(
   (flag) => `--image-credential-provider-${flag}`,
 );
@@ -50,17 +49,6 @@ describeUnless(canBootSystemd(), `the advice of node status, with a ${isReal ? "
         await sh(`${CONNECT} --kubelet-flags; ${RESTART}; ocir-broker node disconnect; ${RESTART}`);
       },
     ],
-    ["connected", (node) => node.connected()],
-    ["connected, with one of the flags", (node) => node.connected(FLAGS[0])],
-    ["connected, with the other flag", (node) => node.connected(FLAGS[1])],
-    ["connected, with both flags", (node) => node.connected(FLAGS.join(" "))],
-    [
-      "not connected, with both flags",
-      async (node) => {
-        await node.unpackAndInstall();
-        node.setArgs(FLAGS.join(" "));
-      },
-    ],
     [
       "with flags that a second bootstrap has removed",
       async (node) => {
@@ -71,33 +59,10 @@ describeUnless(canBootSystemd(), `the advice of node status, with a ${isReal ? "
       },
     ],
     [
-      "with a stale configuration",
-      async (node) => {
-        await node.connected(FLAGS.join(" "));
-        await node.sh(`${RESTART}; sleep 0.1; echo '# changed' >>${CONFIG}`);
-      },
-    ],
-    [
-      "with a kubelet that does not run",
-      async (node) => {
-        await node.connected();
-        await node.sh("systemctl stop kubelet");
-      },
-      true,
-    ],
-    [
-      "with a dead kubelet",
-      async (node) => {
-        await node.unpackAndInstall();
-        await node.kill(FLAGS.join(" "));
-      },
-      true,
-    ],
-    [
       "with a kubelet that one flag has killed",
       async (node) => {
         await node.unpackAndInstall();
-        await node.kill(FLAGS[0]);
+        await node.kill(FLAGS[0] ?? "");
       },
       true,
     ],
@@ -159,13 +124,7 @@ async function bootNode(archive: Archive) {
     setArgs,
     unpack,
     unpackAndInstall: () => sh(`${unpack} && /opt/unpacked/*/install.sh`),
-    /** Its unit has these arguments, and it has not been restarted. */
-    async connected(args = "--v=1"): Promise<void> {
-      await node.unpackAndInstall();
-      await sh(CONNECT);
-      setArgs(args);
-    },
-    async kill(args = ""): Promise<void> {
+    async kill(args: string): Promise<void> {
       setArgs(args);
       await sh(`${RESTART}; until systemctl -q is-failed kubelet; do sleep 0.1; done`);
     },

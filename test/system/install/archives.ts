@@ -52,8 +52,6 @@ export function scriptOfRelease({ sha256 }: Archive, baseUrl: string): string {
 
 export interface Archives {
   readonly good: Archive;
-  /** For the other architecture, with this one's name and a matching checksum. */
-  readonly foreign: Archive;
   /** Its plugin prints a response that no kubelet can decode. */
   readonly babbling: Archive;
   /** The same programs, except the plugin, which reports version 0.0.9. */
@@ -70,14 +68,12 @@ async function makeOrFindArchives(): Promise<Archives> {
   if (!isOld(made, import.meta.filename)) return JSON.parse(readFileSync(made, "utf8")) as Archives;
   rmSync(FOLDER, { recursive: true, force: true });
   const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
-  const there = TARGETS.find((target) => target !== here) as Target;
-  const [good, foreign, babbling, older] = await Promise.all([
+  const [good, babbling, older] = await Promise.all([
     makeOne("good", here, {}),
-    makeOne("foreign", { ...there, debArchitecture: here.debArchitecture }, { "ocir-broker": "#!/bin/false\n" }),
     makeOne("babbling", here, { "credential-provider-oke": BABBLING }),
     makeOne("older", here, { "credential-provider-oke": pluginOfVersion("0.0.9") }),
   ]);
-  const archives = { good, foreign, babbling, older };
+  const archives = { good, babbling, older };
   writeFileSync(made, JSON.stringify(archives));
   return archives;
 }

@@ -5,13 +5,11 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { until } from "@ocir-broker/testkit/until";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
 import type { Archive } from "./archives.ts";
 
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
-const LOG = "/run/cloud-init-output.log";
 const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
@@ -69,8 +67,6 @@ export async function bootNode() {
     ...["/opt/checkout/test/system/install/object-storage.mjs", "/opt/checkout/dist/test-install/good", "18090"],
   ]);
 
-  let killed = 0;
-
   /** Resets the node to the state before any installation. */
   async function renew(): Promise<void> {
     const { stdout } = await root.exec("sh", ["-c", CLEAN]);
@@ -102,21 +98,6 @@ export async function bootNode() {
   /** Runs the `install.sh` of an archive, without the cloud-init script. */
   async function installByHand(archive: Archive): Promise<void> {
     await root.run(`${await unpack(archive)}/install.sh`);
-  }
-
-  /** Starts the script, and kills it with all its processes this long after a line of its log. Returns the last line. */
-  async function installAndKill(settings: Record<string, string>, line: string, afterMs: number): Promise<string> {
-    await root.run("rm", ["-f", COMMAND_LINE, LOG]);
-    const environment = Object.entries(settings).map(([name, value]) => `--setenv=${name}=${value}`);
-    killed += 1;
-    const unit = `cloud-final-${killed}`;
-    const properties = [`--property=StandardError=file:${LOG}`, "--collect", "--quiet"];
-    await root.run("systemd-run", [...properties, "--unit", unit, ...environment, "sh", SCRIPT]);
-    const wait = `until grep -qs "$1" ${LOG}; do sleep 0.005; done; sleep "$2"; systemctl kill --signal=KILL "$3"`;
-    await root.exec("sh", ["-c", wait, "sh", line, String(afterMs / 1_000), unit]);
-    await until("it has ended", async () => (await root.exec("systemctl", ["is-active", unit])).exitCode !== 0);
-    const log = await root.run("cat", [LOG]);
-    return log.trim().split("\n").at(-1) ?? "";
   }
 
   async function kubelet(): Promise<string[] | undefined> {
@@ -151,7 +132,7 @@ export async function bootNode() {
 
   await restartSimulator();
   return {
-    ...{ root, renew, addBootstrap, install, unpack, installByHand, installAndKill, kubelet, errorsOf },
+    ...{ root, renew, addBootstrap, install, unpack, installByHand, kubelet, errorsOf },
     ...{ restartSimulator, stopSimulator },
   };
 }

@@ -54,6 +54,16 @@ describe("connect, then disconnect", () => {
       },
     ],
     [
+      "a link to a folder, with flags in the unit",
+      {},
+      (node) => {
+        mkdirSync(join(node.root, "/opt/providers"), { recursive: true });
+        mkdirSync(join(node.root, "/etc"), { recursive: true });
+        symlinkSync("../opt/providers", join(node.root, "/etc/kubernetes"));
+        node.setArgs(FLAGS(CONFIG, "/usr/local/bin"));
+      },
+    ],
+    [
       "service accounts",
       { serviceAccounts: "https://a.example/~b?c=d" },
       (node) => node.write(BROKER_CONFIG, "log:\n  level: info\n"),
