@@ -23,7 +23,6 @@ const WITH_LONG_FORM = [
   "test/system/hostile-clients.test.ts",
   "test/system/hostile-pods.test.ts",
   "test/system/kubelet-oracle.test.ts",
-  "test/system/planted-files.test.ts",
   "test/system/soak.test.ts",
 ];
 

@@ -1,5 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
@@ -84,20 +83,5 @@ describe("ocir-broker get", () => {
     });
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^ocir-broker: [a-z-]+: [ -~]+; [ -~]+\n$/);
-  });
-
-  const lacking = process.getuid?.() === 0 ? "" : ", skipped: not root";
-  it.skipIf(lacking !== "")(`reports socket-denied to users other than root${lacking}`, async () => {
-    const stage = await setStageWithoutDaemon();
-    const daemon = await startDaemon(stage.config);
-    onTestFinished(() => daemon.stop());
-    chmodSync(dirname(stage.config.path), 0o755);
-    const { exitCode, stderr } = await callCredentialProvider({
-      path: "/usr/bin/setpriv",
-      args: ["--reuid", "65534", "--clear-groups", BROKER, "get", "--config", stage.config.path, IMAGE],
-      stdin: "",
-    });
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^ocir-broker: socket-denied: /);
   });
 });

@@ -1,15 +1,13 @@
-/** Difficult starts of the daemon: an invalid configuration, a reload before it is ready, hostile clients. */
+/** Difficult starts of the daemon: an invalid configuration, and an environment of others. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
+import { join } from "node:path";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
-import { BROKER, type DaemonConfig, daemonConfig, SHIM, spawnDaemon, startDaemon } from "../daemon.ts";
+import { BROKER, type DaemonConfig, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 import { responseOf } from "./stage.ts";
 
 const HOST = "icn.ocir.io";
@@ -31,24 +29,6 @@ it("pulls continue when the configuration has errors: valid settings apply, and 
   onTestFinished(() => daemon.stop());
   expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
   expect(daemon.output()).toMatch(/"level":"error".*log\.level: must be .*log\.colour: unknown key/);
-});
-
-it("a reload requested while the daemon starts happens once it is ready", async () => {
-  const config = configured();
-  const next = join(dirname(config.path), "next.yaml");
-  writeFileSync(next, readFileSync(config.path, "utf8").replace('"level":"info"', '"level":"debug"'));
-  const daemon = spawnDaemon(config);
-  onTestFinished(() => daemon.stop());
-  // The socket appears after the configuration has been read, and before the daemon can reload it.
-  while (!existsSync(config.credentialsSocket)) {
-    expect(daemon.process.exitCode).toBeNull();
-    await setImmediate();
-  }
-  renameSync(next, config.path);
-  process.kill(daemon.pid, "SIGHUP");
-  await until("the daemon has reloaded", () => daemon.output().includes("configuration reloaded"));
-  expect(daemon.output()).toContain('"changed":["log.level"]');
-  expect(responseOf(await call(config)).auth[HOST]?.password).toMatch(/\./);
 });
 
 it("ocir-broker loads no code that NODE_OPTIONS names", async () => {

@@ -90,27 +90,6 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     expect(journal).not.toContain(first);
   });
 
-  it("keeps its settings when killed while the configuration has errors, reports that, and recovers with a valid one", async () => {
-    const first = await password();
-    await fault();
-    root.write(CONFIG_PATH, `${CONFIG}\nlog: {level: loud}\n`);
-    await killDaemon(root);
-    expect(await status()).toContain("has errors");
-    expect(await password()).toBe(first);
-    root.write(CONFIG_PATH, CONFIG);
-    await root.run("systemctl", ["reload", SERVICE]);
-    await until("the status says so", async () => !(await status()).includes("has errors"));
-    expect(await root.journal(SERVICE)).toContain("log.level: must be error, warn, info, debug or trace");
-  });
-
-  it("serves credentials when a reload comes while it starts", async () => {
-    for (let time = 0; time < 10; time += 1) {
-      await root.run("systemctl", ["restart", "--no-block", SERVICE]);
-      await root.exec("systemctl", ["kill", "--kill-who=main", "--signal=HUP", SERVICE]);
-      expect(await password()).toMatch(/\./);
-    }
-  });
-
   async function configShown(): Promise<Record<string, unknown>> {
     const response = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
     return JSON.parse(response).config;

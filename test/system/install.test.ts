@@ -288,41 +288,12 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect((await node.root.exec("ls", [INSTALL_METRICS])).stdout).toBe("");
     });
 
-    it("an error when flags from elsewhere name what could not be installed", async () => {
-      const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "" }, [
-        "--kubelet-extra-args",
-        OUR_FLAGS.join(" "),
-      ]);
-      expect(run.stderr).toContain("ERROR");
-      expect(await node.errorsOf(run.kubelet ?? [])).toEqual([]);
-      const { stdout } = await node.root.exec(PLUGIN, [], { input: REQUEST });
-      expect(JSON.parse(stdout).auth).toEqual({});
-    });
-
     it("an error when flags from elsewhere name a folder that cannot be written", async () => {
       await node.root.run("sh", ["-c", READ_ONLY_USR]);
       const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
       const run = await node.install(settingsFor(archives.good), args);
       await node.root.run("umount", ["--lazy", "/usr"]);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
-    });
-
-    it("an error when another program bootstraps the node with fixed flags", async () => {
-      const run = await node.install({ ...fromBucket(), OCIR_BROKER_SOURCES: "", OCIR_BROKER_BOOTSTRAP: "none" });
-      expect([run.exitCode, run.kubelet]).toEqual([0, undefined]);
-      expect(await node.errorsOf([...BASE, ...OUR_FLAGS])).toEqual([]);
-    });
-
-    it("an installer that receives SIGTERM", async () => {
-      node.addBootstrap("oke");
-      const env = { ...fromBucket(), OCIR_BROKER_SOURCES: "http://10.1.2.3/" };
-      await node.root.run("rm", ["-f", "/run/pid"]);
-      const started = node.root.exec("sh", ["-c", `setsid sh ${SCRIPT} & echo $! >/run/pid; wait`], { env });
-      // From this file on, the script handles signals.
-      const handles = `until [ -s /run/pid ] && [ -e ${INSTALL_METRICS} ]; do sleep 0.05; done`;
-      await node.root.run("sh", ["-c", `${handles}; env kill -s TERM -- -$(cat /run/pid)`]);
-      const { stderr } = await started;
-      expect([stderr, await node.kubelet()]).toEqual([expect.stringContaining("ERROR"), BASE]);
     });
   });
 

@@ -114,11 +114,3 @@ it("a broker that cannot read its configuration serves the same tokens after eve
   }
   expect(JSON.stringify(recorded.lines)).not.toContain("state of an earlier process ignored");
 });
-
-it("a restarted broker does not keep the token of a registry host that is no longer named", async () => {
-  const named = (host: string) => ({ extraHosts: [host], endpoints: { [host]: simulator.registryUrl.href } });
-  await warmed((await start(named("gone.example"))).broker, ["gone.example"]);
-  const { broker } = await start(named("other.example"));
-  expect(broker.health.details().registries).toEqual({});
-  while (readFileSync(environment.OCIR_BROKER_STATE_FILE, "latin1").includes('"gone.example"')) await setImmediate();
-});

@@ -1,9 +1,7 @@
 import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 import { EXAMPLES } from "../../test/examples.ts";
-import { checkCredentialProviderConfig } from "../checking/check.ts";
 import { mapOf } from "./fields.ts";
 import { checkedText, type MergeOptions, mergeProvider, removeProviders } from "./merge.ts";
 
@@ -303,66 +301,6 @@ describe("mergeProvider and removeProviders, for published configurations,", () 
       ...providerOf(NEW),
       env: providerOf(text).env.filter(({ value }: { value: unknown }) => typeof value === "string"),
     });
-  });
-});
-
-describe("mergeProvider and removeProviders, for any valid configuration,", () => {
-  const text = fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom("yes", "null", "1", "~", "*a", "<<"));
-  const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/).map((word) => `x-${word}`);
-  const fields = {
-    apiVersion: fc.constantFrom("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1alpha1"),
-    matchImages: fc.array(fc.constantFrom("*.ocir.io", "gcr.io", "a.b.c:5000/d"), { minLength: 1 }),
-    defaultCacheDuration: fc.constantFrom("0s", "1h30m"),
-    args: fc.option(fc.array(text)),
-    env: fc.option(fc.array(fc.record({ name: text, value: text }))),
-  };
-  const others = fc.uniqueArray(fc.record({ name, ...fields }), {
-    selector: (provider) => provider.name,
-    minLength: 1,
-    maxLength: 4,
-  });
-  const existingOurs = fc.option(fc.record({ name: fc.constant(PLUGIN_NAME), ...fields }), { nil: undefined });
-  const asText = fc.constantFrom(
-    (config: object) => JSON.stringify(config),
-    (config: object) => JSON.stringify(config, null, 2),
-    (config: object) =>
-      stringify(config, { version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN", lineWidth: 0 })
-        // The library never quotes this text. Without quotes it is a merge key.
-        .replaceAll(/ <<$/gm, ' "<<"'),
-  );
-  const minor = fc.integer({ min: 26, max: 37 });
-
-  test("keep the other providers, are idempotent, and pass the kubelet's rules", () => {
-    fc.assert(
-      fc.property(others, existingOurs, fc.nat(), asText, minor, (providers, ours, at, write, kubeletMinor) => {
-        const all = ours === undefined ? providers : providers.toSpliced(at % (providers.length + 1), 0, ours);
-        const existing = write({
-          apiVersion: "kubelet.config.k8s.io/v1",
-          kind: "CredentialProviderConfig",
-          providers: all,
-        });
-
-        const merged = mergeProvider(existing, { kubeletMinor });
-
-        expect(mergeProvider(merged, { kubeletMinor })).toBe(merged);
-        const check = { kubeletMinor, hasExecutable: () => true };
-        const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], check).filter(
-          ({ severity }) => severity !== "warning",
-        );
-        expect(fatal).toStrictEqual([]);
-        const names = all.map((provider) => provider.name);
-        expect(parse(merged).providers.map((provider: { name: string }) => provider.name)).toStrictEqual(
-          ours === undefined ? [...names, PLUGIN_NAME] : names,
-        );
-        expect(providerOf(merged)).toMatchObject({
-          matchImages: expect.arrayContaining(["*.ocir.io", "ocir.*.oci.*.*"]),
-          defaultCacheDuration: "0s",
-        });
-        const removed = removeProviders(merged);
-        expect(parse(String(removed)).providers).toEqual(providers);
-        if (ours === undefined) expect(removed).toBe(existing);
-      }),
-    );
   });
 });
 
