@@ -140,6 +140,7 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
       process.getuid?.() === 0 ? "Operation not permitted" : "Permission denied",
     ],
     ["a file that others may write", (from) => chmodSync(from, 0o602), "Operation not permitted"],
+    ["a file that its group may write", (from) => chmodSync(from, 0o620), "Operation not permitted"],
     [
       "a file in a folder that others may write",
       (from) => chmodSync(join(from, ".."), 0o777),
