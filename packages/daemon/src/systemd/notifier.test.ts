@@ -2,7 +2,7 @@ import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock
 import { beforeEach, expect, it, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createNotifier } from "./notifier.ts";
-import type { NotifyTransport } from "./notify-transport.ts";
+import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 10_000 });
 const PID = 4_711;
 
 let clock: FakeClock;
-let heard: (readonly string[])[];
+let heard: ServiceMessage[];
 let status: string;
 let refusal: (Error & { code: string }) | undefined;
 let isFree: boolean;
@@ -25,7 +25,7 @@ beforeEach(() => {
   recorded = createRecordedLog("info");
 });
 
-async function record(message: readonly string[]): Promise<void> {
+async function record(message: ServiceMessage): Promise<void> {
   if (refusal !== undefined) throw refusal;
   heard.push(message);
 }
@@ -55,7 +55,12 @@ it("Notifier sends READY only after ready(), and then pings at a third of the wa
   expect(heard).toEqual([]);
   notification.ready();
   await clock.advance(29_000);
-  expect(heard).toEqual([["READY=1", "STATUS=serving", ...PING], PING, PING, PING]);
+  expect(heard).toEqual([
+    { ready: true, status: "serving", fields: PING },
+    { status: undefined, fields: PING },
+    { status: undefined, fields: PING },
+    { status: undefined, fields: PING },
+  ]);
   expect(recorded.lines).toEqual([]);
 });
 
@@ -84,7 +89,10 @@ it.each([
   await clock.advance(40_000);
   status = "serving more";
   await clock.advance(40_000);
-  expect(heard).toEqual([["READY=1", "STATUS=serving"], ["STATUS=serving more"]]);
+  expect(heard).toEqual([
+    { ready: true, status: "serving", fields: [] },
+    { status: "serving more", fields: [] },
+  ]);
 });
 
 it("Notifier sends no ping while no descriptor is free, and logs it once", async () => {
@@ -93,18 +101,18 @@ it("Notifier sends no ping while no descriptor is free, and logs it once", async
   await clock.advance(30_000);
   status = "still serving";
   await clock.advance(10_000);
-  expect(heard.slice(1)).toEqual([["STATUS=still serving"]]);
+  expect(heard.slice(1)).toEqual([{ status: "still serving", fields: [] }]);
   expect(recorded.lines).toMatchObject([{ code: "EMFILE", msg: "watchdog not notified: no descriptor is free" }]);
   isFree = true;
   await clock.advance(10_000);
-  expect(heard.at(-1)).toEqual(PING);
+  expect(heard.at(-1)).toEqual({ status: undefined, fields: PING });
 });
 
 it("Notifier sends a changed status with the next ping", async () => {
   create().ready();
   status = "serving more";
   await clock.advance(2_000);
-  expect(heard.at(-1)).toEqual(["STATUS=serving more", ...PING]);
+  expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
 });
 
 it("Notifier reports the start and end of a reload, without a second timer", async () => {
@@ -115,8 +123,8 @@ it("Notifier reports the start and end of a reload, without a second timer", asy
   notification.ready();
   await clock.advance(0);
   expect(heard.slice(1)).toEqual([
-    ["RELOADING=1", "MONOTONIC_USEC=123456"],
-    ["READY=1", "STATUS=reloaded", ...PING],
+    { fields: ["RELOADING=1", "MONOTONIC_USEC=123456"] },
+    { ready: true, status: "reloaded", fields: PING },
   ]);
   expect(clock.armed()).toHaveLength(1);
 });
@@ -130,7 +138,7 @@ it("Notifier retries READY while the manager's queue is full, and keeps the orde
   expect(heard).toEqual([]);
   refusal = undefined;
   await clock.advance(100);
-  expect(heard.map(([first]) => first)).toEqual(["READY=1", "RELOADING=1"]);
+  expect(heard).toMatchObject([{ ready: true }, { fields: ["RELOADING=1", expect.anything()] }]);
   expect(recorded.lines).toMatchObject([{ code: "EAGAIN", msg: "service manager not notified" }]);
 });
 
@@ -151,13 +159,13 @@ it("Notifier drops READY if the notify socket is missing", async () => {
   await clock.advance(5_000);
   refusal = undefined;
   await clock.advance(10_000);
-  expect(heard).toEqual([PING]);
+  expect(heard).toEqual([{ status: undefined, fields: PING }]);
   expect(recorded.lines).toMatchObject([{ code: "ENOENT" }]);
 });
 
 it("Notifier does not queue pings behind a message that is still being sent", async () => {
   const arrivals: (() => void)[] = [];
-  const send = (message: readonly string[]) =>
+  const send = (message: ServiceMessage) =>
     new Promise<void>((resolve) => void arrivals.push(() => resolve(void heard.push(message))));
   const notification = create({ WATCHDOG_USEC: "3000000" }, { send });
   notification.ready();

@@ -9,7 +9,7 @@
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
-import type { NotifyTransport } from "./notify-transport.ts";
+import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 export interface Notifier {
   /** Reports that the service is ready. Call it at start and after a reload; the first call starts pings and status lines. */
@@ -46,7 +46,7 @@ const RETRY_MS = 100;
 const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
 
 interface QueuedMessage {
-  readonly fields: readonly string[];
+  readonly message: ServiceMessage;
   readonly mustArrive: boolean;
 }
 
@@ -75,8 +75,8 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     return isExhausted ? [] : ["WATCHDOG=1"];
   }
 
-  function enqueue(fields: readonly string[], mustArrive: boolean): void {
-    queue.push({ fields, mustArrive });
+  function enqueue(message: ServiceMessage, mustArrive: boolean): void {
+    queue.push({ message, mustArrive });
     if (!isSending) void send();
   }
 
@@ -84,7 +84,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     isSending = true;
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
-        await transport.send(next.fields);
+        await transport.send(next.message);
         failingWith = undefined;
       } catch (error) {
         const code = codeOf(error);
@@ -103,24 +103,24 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   function tick(): void {
     clock.setTimer(tick, untilNextMs(tickMs, clock.monotonicMs()));
     const text = statusText();
-    const status = text === sentStatus ? [] : [`STATUS=${text}`];
+    const status = text === sentStatus ? undefined : text;
     // While older messages wait, a ping is skipped instead of queued.
     if (isSending) return;
-    const fields = [...status, ...ping()];
-    if (fields.length === 0) return;
+    const fields = ping();
+    if (status === undefined && fields.length === 0) return;
     sentStatus = text;
-    enqueue(fields, false);
+    enqueue({ status, fields }, false);
   }
 
   return {
     ready() {
       sentStatus = statusText();
-      enqueue(["READY=1", `STATUS=${sentStatus}`, ...ping()], true);
+      enqueue({ ready: true, status: sentStatus, fields: ping() }, true);
       if (!isTicking) clock.setTimer(tick, Math.min(untilNextMs(tickMs, clock.monotonicMs()), FIRST_LOOK_MS));
       isTicking = true;
     },
-    reloading: () => enqueue(["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`], true),
-    stopping: () => enqueue(["STOPPING=1"], true),
+    reloading: () => enqueue({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),
+    stopping: () => enqueue({ fields: ["STOPPING=1"] }, true),
   };
 }
 

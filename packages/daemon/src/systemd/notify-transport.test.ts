@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { selectTransport } from "./notify-transport.ts";
 
 let directory: string;
@@ -10,6 +10,8 @@ let directory: string;
 beforeEach(() => {
   directory = temporaryFolder();
 });
+
+afterEach(() => void vi.unstubAllEnvs());
 
 it.each([
   {},
@@ -27,7 +29,11 @@ describe("the launcher's descriptor", () => {
     const descriptor = openSync(path, "w");
     const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor), NOTIFY_SOCKET: "/nowhere" });
     const texts: string[] = [];
-    for (const message of [["READY=1", "STATUS=serving", "WATCHDOG=1"], ["STOPPING=1"], ["STATUS="]]) {
+    for (const message of [
+      { ready: true, status: "serving", fields: ["WATCHDOG=1"] },
+      { fields: ["STOPPING=1"] },
+      { status: "" },
+    ] as const) {
       // Written before the promise settles, so a message right before the exit arrives.
       const said = transport?.send(message);
       texts.push(readFileSync(path, "utf8").slice(texts.join("").length));
@@ -44,7 +50,7 @@ describe("the launcher's descriptor", () => {
     const descriptor = openSync(fifo, O_RDWR | O_NONBLOCK);
     const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor) });
     const full = (async () => {
-      for (;;) await transport?.send(["x".repeat(4_000)]);
+      for (;;) await transport?.send({ status: "x".repeat(4_000) });
     })();
     await expect(full).rejects.toMatchObject({ code: "EAGAIN" });
     closeSync(descriptor);
@@ -58,22 +64,36 @@ describe("the program systemd-notify", () => {
     const calls = join(directory, "calls");
     writeFileSync(path, `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> ${calls}\n${script}\n`);
     chmodSync(path, 0o755);
+    // The package reads both from the process's environment.
+    vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
+    vi.stubEnv("NOTIFY_SOCKET", "/run/notify");
     return {
-      transport: selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: `${directory}:${process.env["PATH"]}` }),
+      transport: selectTransport({ ...process.env }),
       calls: () => readFileSync(calls, "utf8").trimEnd().split("\n"),
     };
   }
 
-  it("receives the fields unchanged", async () => {
+  it("receives READY and STATUS as options, and other fields unchanged", async () => {
     const { transport, calls } = setUp();
-    await transport?.send(["READY=1", "STATUS=serving 1 registry host"]);
-    await transport?.send(["WATCHDOG=1"]);
-    expect(calls()).toEqual(["/run/notify READY=1 STATUS=serving 1 registry host", "/run/notify WATCHDOG=1"]);
+    await transport?.send({ ready: true, status: "serving 1 registry host", fields: ["WATCHDOG=1"] });
+    await transport?.send({ status: "serving 2" });
+    await transport?.send({ fields: ["RELOADING=1", "MONOTONIC_USEC=5"] });
+    expect(calls()).toEqual([
+      `/run/notify --ready --pid=${process.pid} --status=serving 1 registry host`,
+      "/run/notify WATCHDOG=1",
+      `/run/notify --pid=${process.pid} --status=serving 2`,
+      "/run/notify RELOADING=1 MONOTONIC_USEC=5",
+    ]);
   });
 
-  it("fails the message when it fails or is missing", async () => {
-    await expect(setUp("exit 1").transport?.send(["READY=1"])).rejects.toMatchObject({ code: 1 });
-    const transport = selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: "/nowhere" });
-    await expect(transport?.send(["READY=1"])).rejects.toMatchObject({ code: "ENOENT" });
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("rejects %j when it fails", async (message) => {
+    const { transport } = setUp("echo broken >&2; exit 1");
+    await expect(transport?.send(message)).rejects.toBeDefined();
+  });
+
+  it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("rejects %j when it is missing", async (message) => {
+    vi.stubEnv("PATH", directory);
+    const transport = selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
+    await expect(transport?.send(message)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

@@ -7,9 +7,17 @@
  */
 import { writeSync } from "node:fs";
 
+export interface ServiceMessage {
+  readonly ready?: true;
+  /** One line for `systemctl status`. */
+  readonly status?: string | undefined;
+  /** More `NAME=value` fields of sd_notify(3). */
+  readonly fields?: readonly string[];
+}
+
 export interface NotifyTransport {
-  /** @param fields `NAME=value` of sd_notify(3). Rejects if they could not be sent; the manager never responds. */
-  send(fields: readonly string[]): Promise<void>;
+  /** Rejects if the message could not be sent; the manager never responds. */
+  send(message: ServiceMessage): Promise<void>;
 }
 
 /** The program itself waits up to 5 s for the manager to read the message. */
@@ -20,15 +28,37 @@ export function selectTransport(
   environment: Readonly<Record<string, string | undefined>>,
 ): NotifyTransport | undefined {
   const descriptor = inheritedFd(environment["OCIR_BROKER_NOTIFY_FD"]);
-  // One write is one datagram. It never blocks: the launcher sets O_NONBLOCK, so a full queue is EAGAIN.
-  if (descriptor !== undefined) return { send: async (fields) => void writeSync(descriptor, fields.join("\n")) };
-  return environment["NOTIFY_SOCKET"] ? { send: (fields) => runProgram(fields, environment) } : undefined;
+  if (descriptor !== undefined) return createDescriptorTransport(descriptor);
+  return environment["NOTIFY_SOCKET"] ? createProgramTransport(environment) : undefined;
 }
 
 /** Undefined if the text is not a number above those of standard input, output and error. */
 function inheritedFd(text = ""): number | undefined {
   const descriptor = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 0;
   return descriptor > 2 ? descriptor : undefined;
+}
+
+/** One write is one datagram. It never blocks: the launcher sets O_NONBLOCK, so a full queue is EAGAIN. */
+function createDescriptorTransport(descriptor: number): NotifyTransport {
+  return {
+    async send({ ready, status, fields = [] }) {
+      const lines = [...(ready ? ["READY=1"] : []), ...(status === undefined ? [] : [`STATUS=${status}`]), ...fields];
+      writeSync(descriptor, lines.join("\n"));
+    },
+  };
+}
+
+/** Sends READY and STATUS with the package systemd-notify; it supports no other field, so those go through its program. */
+function createProgramTransport(environment: Readonly<Record<string, string | undefined>>): NotifyTransport {
+  return {
+    async send({ ready, status, fields = [] }) {
+      if (ready || status !== undefined) {
+        const { default: notify } = await import("systemd-notify");
+        await notify({ ...(ready ? { ready } : {}), ...(status === undefined ? {} : { status }) });
+      }
+      if (fields.length > 0) await runProgram(fields, environment);
+    },
+  };
 }
 
 async function runProgram(fields: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
