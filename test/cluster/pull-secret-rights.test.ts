@@ -45,7 +45,11 @@ const SELECTOR = {
 const KEYS_OF_FORMATS = { url: "x", username: "x", password: "x", accessKeyId: "x", secretKey: "x" };
 const NOBODYS_UID = "00000000-0000-0000-0000-000000000000";
 
+/** Of the chart's value registries.extraHosts. */
+const EXTRA_HOST = "mirror.example:5000";
+
 const HOSTS = [
+  ...[EXTRA_HOST, "mirror.example", `${EXTRA_HOST}0`, `a.${EXTRA_HOST}`],
   ...["iad.ocir.io", "us-ashburn-1.ocir.io", "us-gov-ashburn-1.ocir.io", "ap-chuncheon-1.ocir.io"],
   ...knownRealmDomains().map((domain) => `ocir.xx-somewhere-1.oci.${domain}`),
   ...["IAD.ocir.io", "iad.ocir.io:443", "iad.ocir.io/acme", "*.ocir.io", "https://iad.ocir.io", "ocir.io", "x.ocir.io"],
@@ -149,7 +153,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
     });
     controller = requestAs(node.root, CONTROLLER);
-    await helm(node, "install", { names: [NAME, "tried"] });
+    await helm(node, "install", { names: [NAME, "tried"], "registries.extraHosts": [EXTRA_HOST] });
     for (const namespace of ["shop", "depot", "other"]) {
       await createNamespace(node, namespace);
       await createServiceAccount(node, namespace, NAME);
@@ -173,13 +177,13 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     controller("APPLY", secretPath(namespace, fields?.name) + more, secret(uids[namespace] ?? NOBODYS_UID, fields));
 
   describe("the definition", () => {
-    it("accepts the registries that the host rules allow, and no other", async () => {
-      const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
+    it("accepts the registries that host rules and registries.extraHosts allow, and no other", async () => {
+      const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [EXTRA_HOST] });
       const accepted: string[] = [];
       for (const host of HOSTS) {
         const { status, body } = await create("depot", { registries: [host] });
         if (status === 201) accepted.push(host);
-        else expect(body.message, host).toContain("must be a registry host of Oracle's, such as iad.ocir.io");
+        else expect(body.message, host).toContain("must be registry hosts of Oracle's, such as iad.ocir.io");
       }
       expect(accepted).toEqual(HOSTS.filter(isAllowed));
     });
@@ -396,8 +400,9 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describe("with the controller's own identity", () => {
+  describe("with the controller's own identity, and without the extra host", () => {
     beforeAll(async () => {
+      await node.api.request("POST", resourcesPath("other"), pullSecret({ registries: [EXTRA_HOST] }));
       expect((await apply("depot", withToken)).status).toBe(201);
       const own = { type: "controller", namespaces: ["shop"], namespaceSelector: SELECTOR };
       await helm(node, "upgrade", { identity: own });
@@ -429,6 +434,14 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect((body["items"] as Created[]).map(({ metadata }) => metadata.name)).toEqual(isSelected ? ["depot"] : []);
       const isDecided = async () => isDeniedByPolicy(await apply("depot", withToken, "&dryRun=All")) !== isSelected;
       await until("the policy has seen the labels", isDecided, 60_000);
+    });
+
+    it("denies the host that the chart no longer names, but not other changes of a resource that has it", async () => {
+      const change = async (body: object) =>
+        (await requestAs(node.root)("PATCH", `${resourcesPath("other")}/${NAME}?dryRun=All`, body)).status;
+      const another = { spec: { registries: ["iad.ocir.io", EXTRA_HOST] } };
+      await until("the policy has changed", async () => (await change(another)) === 422, 60_000);
+      expect(await change({ metadata: { labels: { a: "b" } } })).toBe(200);
     });
 
     it("denies a service account in a resource, and every token of one", async () => {

@@ -57,6 +57,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     const objects = render({
       image: { repository: "icn.ocir.io/acme/ocir-pull-secrets", digest: DIGEST, pullPolicy: "Always" },
       names: ["ocir-pull", "flux-ocir"],
+      "registries.extraHosts": ["us.registry.example", "mirror.example:5000"],
       "identity.domain": { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "client" },
       resources: { cpu: "1", memory: "512Mi" },
       imagePullSecrets: [{ name: "mirror" }],
@@ -108,6 +109,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     });
     expect(environmentOf(objects)).toMatchObject({
       OCIR_PULL_SECRETS_NAMES: "ocir-pull,flux-ocir",
+      OCIR_PULL_SECRETS_EXTRA_HOSTS: "us.registry.example,mirror.example:5000",
       OCIR_PULL_SECRETS_IDENTITY: "serviceAccount",
       OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "https://idcs.example.com",
       OCIR_PULL_SECRETS_AUDIENCE: "ocir",
@@ -183,6 +185,8 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
 
   it.each([
     ["names={*}", "/names/0"],
+    ["registries.extraHosts={https://a.example}", "/registries/extraHosts/0"],
+    ["registries.extraHosts={*.example}", "/registries/extraHosts/0"],
     ["identity.type=node", "/identity/type"],
     ["identity.type=controller", "/identity/namespaces"],
     ["identity.principal=instance", "/identity/principal"],

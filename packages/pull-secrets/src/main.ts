@@ -1,20 +1,17 @@
 /** The controller's program, for a pod. It runs until SIGTERM; two replicas take turns by a Lease. */
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
 import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
-import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { createCluster } from "./cluster/cluster.ts";
 import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
 import { watchCluster } from "./cluster/watched-cluster.ts";
 import { runController } from "./controller.ts";
-import { policyOf } from "./decision/policy.ts";
+import { rulesOf } from "./decision/rules.ts";
 import { startHttpServer } from "./http-server.ts";
 import { createMetrics } from "./metrics.ts";
-import type { PullSecret } from "./objects/pull-secret.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { createConfiguredSource } from "./tokens/configured-source.ts";
 
@@ -53,24 +50,19 @@ async function main(): Promise<void> {
     wallMs,
     say,
   });
-  const isRegistry = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
   const metrics = createMetrics(clock);
   const { names, identity } = settings;
   const namespaceSelector = identity.kind === "controller" ? identity.namespaceSelector : undefined;
   const watched = watchCluster({ api, clock, names, namespaceSelector, signal: ending.signal, say });
+  const rules = rulesOf(settings, watched);
   const options = {
     ...{ watched, cluster, clock, metrics, say },
     source: createConfiguredSource({
-      ...{ settings, cluster, access, clock, isRegistry },
+      ...{ settings, cluster, access, clock, isRegistry: rules.isRegistry },
       random: systemRandom,
       environment: process.env,
     }),
-    rules: {
-      ...{ names, identity },
-      isSelected: watched.isSelected,
-      isRegistry,
-      policyOf: (resource: PullSecret) => policyOf(settings, resource),
-    },
+    rules,
     random: systemRandom,
     fetchDeadline: () => AbortSignal.timeout(FETCH_MS),
   };

@@ -7,8 +7,9 @@ const ACCOUNTS = { ...POD, OCIR_PULL_SECRETS_IDENTITY: "serviceAccount" };
 const DOMAIN = { OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "https://idcs.example", OCIR_PULL_SECRETS_CLIENT_ID: "client" };
 
 it("parseSettings reads the settings of both identities", () => {
-  expect(parseSettings(ACCOUNTS)).toEqual({
+  expect(parseSettings({ ...ACCOUNTS, OCIR_PULL_SECRETS_EXTRA_HOSTS: "a.example,b.example:5000" })).toEqual({
     names: new Set(["ocir-pull", "builder"]),
+    extraHosts: new Set(["a.example", "b.example:5000"]),
     identity: { kind: "service-account", exchange: { kind: "oke" } },
     proxy: { https: undefined, noProxy: undefined },
     pod: "pod-1",

@@ -3,6 +3,8 @@
 export interface Settings {
   /** Names of resources, Secrets and service accounts. */
   readonly names: ReadonlySet<string>;
+  /** Registry hosts besides Oracle's own. */
+  readonly extraHosts: ReadonlySet<string>;
   readonly identity:
     | { readonly kind: "service-account"; readonly exchange: TokenExchangeSettings }
     | {
@@ -36,6 +38,7 @@ export function parseSettings(environment: Environment): Settings {
   };
   return {
     names: listOf(needed(`${PREFIX}NAMES`)),
+    extraHosts: listOf(environment[`${PREFIX}EXTRA_HOSTS`] ?? ""),
     identity: parseIdentity(environment, needed),
     proxy: {
       https: environment["HTTPS_PROXY"] || environment["https_proxy"],

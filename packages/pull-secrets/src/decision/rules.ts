@@ -1,6 +1,10 @@
-/** What the administrator allows, in the chart's values: names, and namespaces for the controller's own identity. */
+/** What the administrator allows, in the chart's values: names, hosts, and namespaces for the controller's own identity. */
+import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import type { Failure } from "../objects/failure.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
+import type { Settings } from "../settings.ts";
+import { policyOf } from "./policy.ts";
 
 export interface Rules {
   /** Names that service accounts may have. Resources of other names are not watched. */
@@ -14,6 +18,16 @@ export interface Rules {
   isRegistry(host: string): boolean;
   /** The policy statement that pulls with the resource's Secret need. */
   policyOf(resource: PullSecret): string;
+}
+
+/** @throws {TypeError} for an extra host that no image can name. */
+export function rulesOf(
+  settings: Pick<Settings, "names" | "extraHosts" | "identity" | "namespace">,
+  { isSelected }: Pick<Rules, "isSelected">,
+): Rules {
+  const { names, extraHosts, identity } = settings;
+  const isRegistry = createHostRules({ realmDomains: knownRealmDomains(), extraHosts });
+  return { names, identity, isSelected, isRegistry, policyOf: (resource) => policyOf(settings, resource) };
 }
 
 /** Undefined if the resource is allowed. */

@@ -17,7 +17,7 @@ const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PUL
 const NEXT_HERE: Partial<Record<FailureCode, string>> = {
   "cluster-token-refused": "outside of OKE, set the value identity.domain of the chart ocir-pull-secrets",
   internal: "see the controller's log",
-  "registry-foreign": "use only Oracle's registry hosts",
+  "registry-foreign": "use Oracle's registry hosts, or name the host in the chart's value registries.extraHosts",
   "registry-refused": "see the controller's log",
 };
 

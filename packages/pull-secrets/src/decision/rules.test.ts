@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { PullSecret } from "../objects/pull-secret.ts";
 import { parseSettings } from "../settings.ts";
-import { policyOf } from "./policy.ts";
+import { refusalOf, rulesOf } from "./rules.ts";
 
 const POD = { POD_NAME: "pod-1", POD_NAMESPACE: "ocir", OCIR_PULL_SECRETS_NAMES: "ocir-pull" };
 const OWN = { OCIR_PULL_SECRETS_IDENTITY: "controller", OCIR_PULL_SECRETS_NAMESPACES: "shop" };
@@ -10,6 +10,7 @@ const DOMAIN = {
   OCIR_PULL_SECRETS_CLIENT_ID: "client",
   OCIR_PULL_SECRETS_AUDIENCE: "pulls",
 };
+const NONE_SELECTED = { isSelected: () => false };
 const RESOURCE = { namespace: "shop", name: "ocir-pull", serviceAccountName: "puller" } as PullSecret;
 
 it.each([
@@ -17,6 +18,17 @@ it.each([
   ["a service user", { OCIR_PULL_SECRETS_IDENTITY: "serviceAccount", ...DOMAIN }, /^Allow group GROUP to read repos/],
   ["the controller's own account", OWN, /namespace = 'ocir'.*'ocir-pull-secrets'/],
   ["the node", { ...OWN, OCIR_PULL_SECRETS_PRINCIPAL: "instance" }, /^Allow dynamic-group GROUP to read repos/],
-])("policyOf names %s", (_who, environment, statement) => {
-  expect(policyOf(parseSettings({ ...POD, ...environment }), RESOURCE)).toMatch(statement);
+])("the policy names %s", (_who, environment, statement) => {
+  expect(rulesOf(parseSettings({ ...POD, ...environment }), NONE_SELECTED).policyOf(RESOURCE)).toMatch(statement);
+});
+
+it("refusalOf allows Oracle's hosts and those of the chart's value, and no other", () => {
+  const environment = { ...POD, ...OWN, OCIR_PULL_SECRETS_EXTRA_HOSTS: "mirror.example:5000" };
+  const refusal = (...registries: string[]) =>
+    refusalOf(
+      { ...RESOURCE, serviceAccountName: undefined, registries },
+      rulesOf(parseSettings(environment), NONE_SELECTED),
+    );
+  expect(refusal("iad.ocir.io", "mirror.example:5000")).toBeUndefined();
+  expect(refusal("iad.ocir.io", "mirror.example")).toEqual({ code: "registry-foreign", place: "mirror.example" });
 });
