@@ -70,7 +70,7 @@ export function nodeFiles(minor: number, folder: string, kubelet: object = {}): 
       "/etc/hosts",
       [
         "127.0.0.1 localhost",
-        `127.0.0.3 ${REGISTRY_HOST} iad.ocir.io`,
+        `127.0.0.3 ${REGISTRY_HOST} iad.ocir.io ocir.us-ashburn-1.oci.oraclecloud.com`,
         `127.0.0.4 ${OTHER_HOST}`,
         ...Object.entries(CLOUD_HOSTS).map(([address, name]) => `${address} ${name}\n`),
       ].join("\n"),

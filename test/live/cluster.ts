@@ -2,8 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CoreV1Event, V1Node, V1Pod, V1Secret } from "@kubernetes/client-node";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { until } from "@ocir-broker/testkit/until";
+import { build } from "esbuild";
+import type { Answers } from "./questions.ts";
 import { runProgram } from "./run-program.ts";
 
 export interface Pod {
@@ -28,6 +31,19 @@ const PULL_LIMIT_MS = 600_000;
 const POLL_MS = 2_000;
 /** Has a shell and chroot. */
 const DEBUG_IMAGE = "container-registry.oracle.com/os/oraclelinux:9-slim";
+
+const END = "//end of the program";
+/** Runs the program on stdin, which ends with `END`. */
+const UNTIL_END = `let text = "";
+process.stdin.setEncoding("utf8").on("data", (part) => {
+  text += part;
+  if (text.trimEnd().endsWith("${END}")) process.stdin.destroy(), Function("require", text)(require);
+});`;
+
+async function bundle(file: string): Promise<string> {
+  const { outputFiles } = await build({ ...BUNDLE_OPTIONS, entryPoints: [file], format: "cjs", write: false });
+  return outputFiles[0]?.text ?? "";
+}
 
 export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOptions) {
   const env = { KUBECONFIG: join(folder, "kubeconfig") };
@@ -63,6 +79,14 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     return kubectl([...debug, "--stdin", "--quiet", "--", "chroot", "/host", "sh", "-s"], input);
   }
 
+  /** With the Node of the image. kubectl debug does not pass on the end of stdin. */
+  async function debugWithNode(program: string, image: string, argument: string): Promise<string> {
+    const [node] = await nodes();
+    const debug = ["debug", `node/${node?.metadata?.name}`, "--profile=sysadmin", `--image=${image}`];
+    const command = ["/node", "--eval", UNTIL_END, argument];
+    return kubectl([...debug, "--stdin", "--quiet", "--", ...command], `${program}\n${END}\n`);
+  }
+
   async function isRunning(name: string): Promise<boolean> {
     const { status } = await read<V1Pod>("get", "pod", name);
     return status?.containerStatuses?.[0]?.state?.running !== undefined;
@@ -84,6 +108,15 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       const [, output = "", status] = /^(.*)status (\d+)\s*$/s.exec(said) ?? [];
       if (status !== "0") throw new Error(`a command on the node ended with ${status}: ${said.slice(-300)}`);
       return output;
+    },
+    /** Asks the questions on the node. @param controllerImage has Node */
+    async ask(image: string, controllerImage: string): Promise<Answers> {
+      const program = await bundle(join(import.meta.dirname, "ask.ts"));
+      const output =
+        onNode === undefined
+          ? await debugWithNode(program, controllerImage, image)
+          : await runProgram(onNode, { input: `node - ${image} <<'${END}'\n${program}\n${END}\n` });
+      return JSON.parse(output) as Answers;
     },
     /** The facts of the only node. */
     async untilNodeReady(): Promise<{ kubelet: string; image: string; architecture: string }> {

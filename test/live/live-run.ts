@@ -5,12 +5,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Transcript } from "@ocir-broker/doctor/recording/transcript";
-import { compareTranscripts } from "../../packages/doctor/test/transcript-comparison.ts";
 import { type Cluster, clusterOf, type Pod } from "./cluster.ts";
-import { usePullSecrets } from "./pull-secrets.ts";
+import { controllerImageOf, usePullSecrets } from "./pull-secrets.ts";
+import { type Answers, differencesOf } from "./questions.ts";
 import { runProgram } from "./run-program.ts";
-import { simulatorTranscript } from "./simulator-transcript.ts";
+import { simulatorAnswers } from "./simulator-answers.ts";
 import { createTerraform, type Made } from "./terraform.ts";
 
 export interface LiveOptions {
@@ -46,12 +45,11 @@ export interface LiveResult {
   readonly steps: readonly Step[];
   /** Differences between Oracle's services and the simulator. */
   readonly differences: readonly string[];
-  readonly transcript: Transcript | undefined;
+  readonly answers: Answers | undefined;
 }
 
 const NAMESPACE = "ocir-live";
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
-const RECORDING = "/run/ocir-broker-live.json";
 
 export async function liveRun(options: LiveOptions): Promise<LiveResult> {
   const { version, oracleLinux, say } = options;
@@ -59,7 +57,7 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
   const terraform = createTerraform(options, folder);
   const steps: Step[] = [];
   let hidden: readonly string[] = [options.tenancy, options.compartment];
-  let transcript: Transcript | undefined;
+  let answers: Answers | undefined;
   let differences: readonly string[] = [];
 
   /** Only what `show` returns becomes part of the result. */
@@ -93,14 +91,14 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
     await step("doctor", async () =>
       findingsOf(await cluster.onNode(`ocir-broker doctor --output json ${image} || :`)),
     );
-    transcript = await step(
-      "record",
-      () => record(cluster, image),
-      () => "in transcript",
+    answers = await step(
+      "questions",
+      async () => withoutNames(await cluster.ask(image, controllerImageOf(made)), hidden) as Answers,
+      () => "in answers",
     );
-    if (transcript !== undefined) {
-      differences = compareTranscripts(transcript, await simulatorTranscript(version));
-      say(`differences from the simulator: ${differences.length}`);
+    if (answers !== undefined) {
+      differences = differencesOf(answers, await simulatorAnswers());
+      for (const line of differences) say(line);
     }
     const denied = await step("policy taken", async () => {
       await terraform.apply({ mayPull: false });
@@ -111,9 +109,7 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
       return await cluster.untilRunning(pod(denied?.pod ?? "after-policy", image));
     });
     // Before the kubelet pulls for service accounts only, which have no right to the controller's image.
-    await step("pull secrets", () =>
-      usePullSecrets({ ...options, cluster, made, authFile: authFileIn(folder), folder }),
-    );
+    await step("pull secrets", () => usePullSecrets({ ...options, cluster, made, folder }));
     await step("service accounts", () => useServiceAccounts(cluster, image));
     await step("SELinux denials", () => cluster.onNode(DENIALS));
   }
@@ -132,24 +128,26 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
     await step("terraform destroy", () => terraform.destroy());
     rmSync(folder, { recursive: true });
   }
-  return { format: 1, version, oracleLinux, steps, differences, transcript };
+  return { format: 1, version, oracleLinux, steps, differences, answers };
 }
-
-const authFileIn = (folder: string) => join(folder, "auth.json");
 
 const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
 
-/** As in docs/laptop-and-ci.md: a token of the person who runs this. */
+/** As in docs/laptop-and-ci.md: the image, and that of the controller, with a token of the person who runs this. */
 async function push(
-  { image: source, broker }: LiveOptions,
-  { image, registryHost }: Made,
+  { image: source, broker, packages, version }: LiveOptions,
+  made: Made,
   folder: string,
 ): Promise<void> {
+  const { image, registryHost } = made;
   const password = (await runProgram([broker, "get", "--output", "password", image])).trim();
   const auth = Buffer.from(`BEARER_TOKEN:${password}`).toString("base64");
-  const authFile = authFileIn(folder);
+  const authFile = join(folder, "auth.json");
   writeFileSync(authFile, JSON.stringify({ auths: { [registryHost]: { auth } } }), { mode: 0o600 });
   await runProgram(["skopeo", "copy", "--dest-authfile", authFile, `docker://${source}`, `docker://${image}`]);
+  const archive = `oci-archive:${join(packages, `ocir-pull-secrets-${version}.oci.tar`)}`;
+  const target = `docker://${controllerImageOf(made)}`;
+  await runProgram(["skopeo", "copy", "--all", "--dest-authfile", authFile, archive, target]);
 }
 
 /** The mode of SELinux, which this sets to enforcing if the node has it. */
@@ -165,16 +163,6 @@ const DENIALS =
 function findingsOf(report: string): object {
   const { findings } = JSON.parse(report) as { findings: readonly { name: string; verdict: string }[] };
   return Object.fromEntries(findings.map(({ name, verdict }) => [name, verdict]));
-}
-
-/** From one address of the metadata service, as of the simulator. */
-async function record({ onNode }: Cluster, image: string): Promise<Transcript> {
-  const config = JSON.stringify({ metadata: { baseUrl: "http://169.254.169.254/opc/v2" } });
-  await onNode(`set -e
-rm -f ${RECORDING}
-echo '${config}' >${RECORDING}.yaml
-ocir-broker doctor --config ${RECORDING}.yaml --record ${RECORDING} ${image}`);
-  return JSON.parse(await onNode(`cat ${RECORDING}`)) as Transcript;
 }
 
 /** A policy's end takes a while to reach the registry, so this starts a new pod until one is denied. */

@@ -9,8 +9,6 @@ import type { Made } from "./terraform.ts";
 interface PullSecretsOptions {
   readonly cluster: Cluster;
   readonly made: Pick<Made, "registryHost" | "image">;
-  /** For registry and repository, to push the controller's image. */
-  readonly authFile: string;
   readonly packages: string;
   readonly version: string;
   readonly folder: string;
@@ -20,20 +18,15 @@ interface PullSecretsOptions {
 const POLICY_LIMIT_MS = 600_000;
 const POLL_MS = 5_000;
 
+const repositoryOf = ({ image }: Pick<Made, "image">): string => image.replace(/:\w+$/, "");
+
+/** In the image's repository. */
+export const controllerImageOf = (made: Pick<Made, "image">): string => `${repositoryOf(made)}:pull-secrets`;
+
 /** @returns the seconds until the Secrets exist, and why the registry refuses the one without a policy. */
 export async function usePullSecrets(options: PullSecretsOptions): Promise<{ seconds: number; denied: string }> {
-  const { cluster, made, authFile, packages, version, folder } = options;
-  const repository = made.image.replace(/:\w+$/, "");
-  const archive = `oci-archive:${join(packages, `ocir-pull-secrets-${version}.oci.tar`)}`;
-  await runProgram([
-    "skopeo",
-    "copy",
-    "--all",
-    "--dest-authfile",
-    authFile,
-    archive,
-    `docker://${repository}:pull-secrets`,
-  ]);
+  const { cluster, made, packages, version, folder } = options;
+  const repository = repositoryOf(made);
   const names = ["puller", "other"];
   await cluster.installPullSecrets(join(packages, `ocir-pull-secrets-${version}.tgz`), repository, names);
   for (const name of names) await cluster.createServiceAccount(name);

@@ -1,0 +1,238 @@
+/**
+ * The questions about Oracle's services that only a tenancy can answer, asked from a node. Each has what is on public record.
+ * The run compares the shapes of the answers with those of the simulator.
+ */
+import type { Config } from "@ocir-broker/credentials/config/schema";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { systemRandom } from "@ocir-broker/foundation/random";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { urlBelow } from "@ocir-broker/foundation/url-below";
+import { signRequest } from "@ocir-broker/identity/request-signer";
+import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
+import { createCloud } from "../../packages/doctor/src/cloud.ts";
+import { type Shape, shapeOf } from "./shape.ts";
+
+export type Answers = Readonly<Record<string, Shape>>;
+
+interface Question {
+  readonly name: string;
+  /** What is on public record. */
+  readonly record: string;
+  /** A rejection is an answer too. */
+  ask(scene: Scene): Promise<UpstreamResponse | Shape>;
+}
+
+type Scene = Awaited<ReturnType<typeof createScene>>;
+
+/** Of all questions. */
+const LIMIT_MS = 120_000;
+const TOKEN_PATH = "/20180419/docker/token";
+/** Of the documentation's endpoints, and guesses for the global one. */
+export const OTHER_NAMES = [
+  ...["artifacts.<region>.oci.<domain>", "ocir.us.oci.<domain>", "ocir.global.oci.<domain>"],
+  ...["us.ocir.io", "global.ocir.io", "ocir.io"],
+];
+const BEARER = { authorization: "Bearer Oracle" };
+const PUBLISHED = "GetAccessToken of the Container Registry API 20180419 has the statuses 200, 400, 401, 429 and 500";
+const METADATA_PAGE = "docs.oracle.com, Getting Instance Metadata";
+const UNKNOWN = "nothing";
+
+export const QUESTIONS: readonly Question[] = [
+  metadata("the region's facts", "/instance/regionInfo", BEARER, "four fields, the key in capitals"),
+  metadata("the region alone", "/instance/region", BEARER, "the key in iad and phx, elsewhere the id"),
+  metadata("a path that does not exist", "/instance/no-such-thing", BEARER, "404"),
+  metadata("a request without Authorization", "/instance/regionInfo", {}, METADATA_PAGE),
+  metadata("a forwarded request", "/instance/region", { ...BEARER, "x-forwarded-for": "192.0.2.1" }, METADATA_PAGE),
+  metadata("version 1", "/../v1/instance/region", BEARER, "404 once it is disabled"),
+  metadata(
+    "the instance's certificate",
+    "/identity/cert.pem",
+    BEARER,
+    "2 h 01 min, attributes apart or in one, clientAuth, an extension with the instance's tags",
+  ),
+  metadata("its issuer", "/identity/intermediate.pem", BEARER, "RSA 4096, a year"),
+  {
+    name: "auth service: an unsigned request",
+    record: UNKNOWN,
+    ask: ({ sendUnsigned }) => sendUnsigned(),
+  },
+  {
+    name: "auth service: the session",
+    record: "20 minutes, or 100 to 280 s; opc-tag V1 or V3 lists the dynamic groups",
+    ask: ({ sessionResponse }) => sessionResponse(),
+  },
+  registry("the challenge of /v2/", "/v2/", "Bearer, the realm on the same host, an empty scope"),
+  registry("the challenge of a repository", ({ image }) => image, UNKNOWN),
+  registry("a token without a signature", TOKEN_PATH, "200, HS256"),
+  {
+    name: "token endpoint: a signed request",
+    record: `${PUBLISHED}; an hour`,
+    ask: ({ tokenWith }) => tokenWith(""),
+  },
+  {
+    name: "token endpoint: a scope of 1025 characters",
+    record: `${PUBLISHED}; 1 to 1024 characters`,
+    ask: ({ tokenWith }) => tokenWith(`?scope=${"x".repeat(1_025)}`),
+  },
+  {
+    name: "token endpoint: an invalid signature",
+    record: PUBLISHED,
+    ask: ({ get, tokenUrl, sign }) =>
+      sign(tokenUrl).then(({ authorization = "", ...headers }) =>
+        get(tokenUrl, { ...headers, authorization: authorization.replace(/signature="[^"]*/, 'signature="AAAA') }),
+      ),
+  },
+  {
+    name: "token endpoint: a scope of one repository, with a signature",
+    record:
+      "a published parameter that restricts access; whether a signed request's token is restricted is not recorded",
+    ask: async ({ get, tokenWith, bearer, image, absent, repository }) => {
+      const scope = `repository:${repository}:pull`;
+      const issued = await tokenWith(`?scope=${encodeURIComponent(scope)}`);
+      const { token, scope: told } = JSON.parse(issued.body.toString()) as { token: string; scope: string };
+      const [there, elsewhere] = [await get(image, bearer(token)), await get(absent, bearer(token))];
+      const isTold = told === scope ? "the requested one" : "another";
+      return { issued: shapeOf(issued), scope: isTold, there: there.status, elsewhere: elsewhere.status };
+    },
+  },
+  withToken("/v2/", "/v2/", "200"),
+  {
+    name: "registry: a token that is none",
+    record: "401",
+    ask: ({ get, image, bearer }) => get(image, bearer("none")),
+  },
+  withToken("a repository that does not exist", ({ absent }) => absent, UNKNOWN),
+  withToken(
+    "a namespace that does not exist",
+    ({ at }) => at("/v2/ocir-broker-no-such-namespace/web/manifests/1"),
+    "Tenant with name … not found",
+  ),
+  withToken("the image", ({ image }) => image, "200, or 403 with `denied: User UserId(…) not authorized`"),
+  {
+    name: "registry: a token of one host at the region's other host",
+    record: UNKNOWN,
+    ask: async ({ get, otherHost, token, bearer }) => (await get(otherHost, bearer(await token()))).status,
+  },
+  {
+    name: "registry: the challenges of other names",
+    record: "a global endpoint for the US (oci-python-sdk 2.190.0), without its name; artifacts.<region>.oci.<domain>",
+    ask: async ({ get, otherNames }) => {
+      const challenge = ([form, url]: [string, URL]) =>
+        get(url).then(
+          (response) => [form, shapeOf(response)],
+          () => [form, "no response"],
+        );
+      return Object.fromEntries(await Promise.all(otherNames.map(challenge)));
+    },
+  },
+];
+
+/** Asks from this machine, with the identity of the configuration. @param image one that the identity may pull */
+export async function askAll({ config, image }: { config: Config; image: string }): Promise<Answers> {
+  const scene = await createScene(config, image);
+  const answers: Record<string, Shape> = {};
+  try {
+    for (const { name, ask } of QUESTIONS) {
+      const answer = await ask(scene).catch((error: unknown) => `failed: ${codeOf(error) ?? error}`);
+      answers[name] = isResponse(answer) ? shapeOf(answer) : answer;
+    }
+    return answers;
+  } finally {
+    await scene.close();
+  }
+}
+
+/** For each question with differences, a line with what is on record, and an indented one for each difference. */
+export function differencesOf(here: Answers, simulator: Answers): string[] {
+  return QUESTIONS.flatMap(({ name, record }) => {
+    const [ours, theirs] = [valuesOf(here[name]), valuesOf(simulator[name])];
+    const lines = [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((place) => {
+      const [value = "absent", other = "absent"] = [ours.get(place), theirs.get(place)];
+      return value === other ? [] : [`  ${place}: here ${value}, simulator ${other}`];
+    });
+    return lines.length === 0 ? [] : [`${name} (on record: ${record})`, ...lines];
+  });
+}
+
+/** By place, such as `answer.body.code`. */
+function valuesOf(shape: Shape = "absent", place = "answer"): Map<string, string> {
+  if (typeof shape !== "object") return new Map([[place, String(shape)]]);
+  const inner = Object.entries(shape).map(([name, value]) => valuesOf(value, `${place}.${name}`));
+  return new Map(inner.flatMap((values) => [...values]));
+}
+
+function isResponse(answer: UpstreamResponse | Shape): answer is UpstreamResponse {
+  return typeof answer === "object" && "sentAtMs" in answer;
+}
+
+async function createScene(config: Config, imageName: string) {
+  const { registryHost, repository } = parseImage(imageName);
+  const clock = createSystemClock();
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const cloud = createCloud({ config, environment: process.env, clock, random: systemRandom, signal });
+  const { id, realmDomain } = await cloud.region();
+  const isShort = registryHost.endsWith(".ocir.io");
+  const otherHost = isShort ? `ocir.${id}.oci.${realmDomain}` : `${id}.ocir.io`;
+  const at = (path: string, host = registryHost): URL => new URL(path, cloud.endpointOf(host));
+  const sender =
+    (send: SendRequest) =>
+    (url: URL, headers: Record<string, string> = {}) =>
+      send({ method: "GET", url, headers, signal });
+  const get = sender(cloud.sendRegistry);
+  const getMetadata = sender(cloud.sendMetadata);
+  const [metadataUrl] = cloud.metadataBaseUrls as [URL];
+  const authUrl = await cloud.authUrl();
+  const sign = async (url: URL) => signRequest((await cloud.session()).value, { method: "GET", url }, clock.wallMs());
+  const tokenUrl = at(TOKEN_PATH);
+  return {
+    at,
+    get,
+    sign,
+    repository,
+    tokenUrl,
+    image: at(`/v2/${repository}/manifests/${referenceOf(imageName)}`),
+    /** A repository in the namespace of the image. */
+    absent: at(`/v2/${repository.split("/")[0]}/ocir-broker-no-such-repository/manifests/1`),
+    otherHost: at("/v2/", otherHost),
+    otherNames: OTHER_NAMES.map((form): [form: string, url: URL] => [
+      form,
+      at("/v2/", form.replace("<region>", id).replace("<domain>", realmDomain)),
+    ]),
+    bearer: (token: string) => ({ authorization: `Bearer ${token}` }),
+    getMetadata: (path: `/${string}`, headers: Record<string, string>) =>
+      getMetadata(urlBelow(metadataUrl, path), headers),
+    sendUnsigned: () =>
+      cloud.sendAuth({
+        ...{ method: "POST", url: urlBelow(authUrl, "/v1/x509"), body: "{}", signal },
+        headers: { "content-type": "application/json" },
+      }),
+    async sessionResponse(): Promise<UpstreamResponse | Shape> {
+      await cloud.session();
+      return cloud.requests.findLast(({ service }) => service === "auth")?.response ?? "no session";
+    },
+    tokenWith: async (query: string) => get(new URL(query, tokenUrl), await sign(new URL(query, tokenUrl))),
+    token: async () => (await cloud.token(registryHost)).value.reveal(),
+    close: () => cloud.close(),
+  };
+}
+
+function metadata(what: string, path: `/${string}`, headers: Record<string, string>, record: string): Question {
+  return { name: `metadata service: ${what}`, record, ask: ({ getMetadata }) => getMetadata(path, headers) };
+}
+
+function registry(what: string, place: `/${string}` | ((scene: Scene) => URL), record: string): Question {
+  return { name: `registry: ${what}`, record, ask: (scene) => scene.get(placeIn(scene, place)) };
+}
+
+function withToken(what: string, place: `/${string}` | ((scene: Scene) => URL), record: string): Question {
+  return {
+    name: `registry, with a token: ${what}`,
+    record,
+    ask: async (scene) => scene.get(placeIn(scene, place), scene.bearer(await scene.token())),
+  };
+}
+
+function placeIn(scene: Scene, place: `/${string}` | ((scene: Scene) => URL)): URL {
+  return typeof place === "string" ? scene.at(place) : place(scene);
+}

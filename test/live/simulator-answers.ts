@@ -1,0 +1,39 @@
+/** The simulator's answers, to compare those of a tenancy with. */
+import { checkConfig } from "@ocir-broker/credentials/config/load";
+import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { type Answers, askAll, OTHER_NAMES } from "./questions.ts";
+
+export const OTHER_HOST = "ocir.us-ashburn-1.oci.oraclecloud.com";
+const HOST = "us-ashburn-1.ocir.io";
+/** Nothing listens there. */
+const NOWHERE = "http://127.0.0.1:1";
+
+interface Changes {
+  readonly options?: SimulatorOptions;
+  prepare?(simulator: Simulator): void;
+  /** Registry hosts with another address. */
+  endpoints?(simulator: Simulator): Readonly<Record<string, string>>;
+}
+
+export async function simulatorAnswers({ options, prepare, endpoints }: Changes = {}): Promise<Answers> {
+  const simulator = await startSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"], ...options });
+  try {
+    prepare?.(simulator);
+    const [first, second] = simulator.registryUrls.map(({ origin }) => origin) as [string, string];
+    const nowhere = OTHER_NAMES.map((name) => [
+      name.replace("<region>", "us-ashburn-1").replace("<domain>", "oraclecloud.com"),
+      NOWHERE,
+    ]);
+    const places = { ...Object.fromEntries(nowhere), [HOST]: first, [OTHER_HOST]: second, ...endpoints?.(simulator) };
+    const sections = {
+      metadata: { baseUrl: simulator.metadataUrl.href },
+      auth: { endpoint: simulator.authUrl.origin },
+      registries: { endpoints: places, extraHosts: Object.keys(places) },
+    };
+    const checked = checkConfig(JSON.stringify(sections));
+    if ("errors" in checked) throw new Error(checked.errors.join("\n"));
+    return await askAll({ config: checked.config, image: `${HOST}/acme/live:1` });
+  } finally {
+    await simulator.close();
+  }
+}
