@@ -2,10 +2,6 @@
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const COMMAND_ERRORS = {
-  "file-exists": {
-    what: "it already exists and is not replaced",
-    next: "name a new file in a folder of your own",
-  },
   "provider-last": {
     what: "it has no other credential provider",
     next: "first remove the file from the kubelet's flags",

@@ -35,15 +35,9 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
   const requests: RecordedRequest[] = [];
   const upstream = { ...config.upstream, ...TIME_LIMITS };
   const upstreams = createUpstreams({ config: { ...config, upstream }, environment, clock });
-  const sendMetadata = recorded(
-    upstreams.sendMetadata,
-    "metadata",
-    (url) => url.pathname.replace(/^.*\/(?=instance\/|identity\/)/, "/"),
-    clock,
-    requests,
-  );
-  const sendAuth = recorded(upstreams.send, "auth", () => "/v1/x509", clock, requests);
-  const sendRegistry = recorded(upstreams.send, "registry", labelOfRegistry, clock, requests);
+  const sendMetadata = recorded(upstreams.sendMetadata, "metadata", clock, requests);
+  const sendAuth = recorded(upstreams.send, "auth", clock, requests);
+  const sendRegistry = recorded(upstreams.send, "registry", clock, requests);
   const credentials = createNodeCredentials({
     config,
     environment,
@@ -98,10 +92,4 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
       await upstreams.close();
     },
   };
-}
-
-/** The path without namespace and repository, and without a path from the configuration. */
-function labelOfRegistry({ pathname }: URL): string {
-  if (/\/v2\/.+\/manifests\/[^/]*$/.test(pathname)) return "/v2/<repository>/manifests/<reference>";
-  return /\/(?:v2\/|20180419\/docker\/token)$/.exec(pathname)?.[0] ?? "<path>";
 }

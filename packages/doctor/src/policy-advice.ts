@@ -29,7 +29,7 @@ const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
 
 /** The OCID of the instance's compartment, from the certificate that the metadata service has sent. */
 export function compartmentIn(requests: readonly RecordedRequest[]): string | undefined {
-  const { body } = requests.findLast(({ label }) => label === "/identity/cert.pem")?.response ?? {};
+  const { body } = requests.findLast(({ url }) => url.pathname.endsWith("/identity/cert.pem"))?.response ?? {};
   const subject = resultIfAny(() => new X509Certificate(body ?? "").subject) ?? "";
   return /=opc-compartment:([\w.:-]+)/.exec(subject)?.[1];
 }

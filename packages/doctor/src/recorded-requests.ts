@@ -1,6 +1,6 @@
 /**
  * Records the requests to metadata service, auth service and registry with their responses, in memory while doctor runs. They
- * are evidence for findings and the source of a transcript, which redacts them.
+ * are evidence for findings.
  */
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { requestIdIn } from "@ocir-broker/foundation/fetch-error";
@@ -11,8 +11,6 @@ export type ServiceName = "metadata" | "auth" | "registry";
 
 export interface RecordedRequest {
   readonly service: ServiceName;
-  /** The request in our own words, free of names from the tenancy. */
-  readonly label: string;
   readonly method: string;
   readonly url: URL;
   readonly elapsedMs: number;
@@ -24,12 +22,11 @@ export interface RecordedRequest {
 export function recorded(
   send: SendRequest,
   service: ServiceName,
-  labelOf: (url: URL) => string,
   clock: Clock,
   requests: RecordedRequest[],
 ): SendRequest {
   return observed(send, clock, ({ method, url }, end, elapsedMs) => {
-    const made = { service, label: labelOf(url), method, url, elapsedMs };
+    const made = { service, method, url, elapsedMs };
     if ("response" in end) requests.push({ ...made, response: end.response });
     else if (end.error instanceof UpstreamError) requests.push({ ...made, failure: end.error.code });
   });

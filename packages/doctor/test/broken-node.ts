@@ -31,7 +31,7 @@ interface SimulatedCloud {
 }
 
 export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
-export const VERSION = "1.2.3";
+const VERSION = "1.2.3";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
@@ -53,28 +53,6 @@ describe("ocir-broker doctor", () => {
       "the registry is not Oracle",
     );
     expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("the registry is not Oracle");
-  });
-
-  test("records the responses of services in a file that only its owner can read", async () => {
-    const { folder, args } = makeEmptyNode();
-    const file = join(folder, "transcript.json");
-    const { stdout, stderr, exitCode } = await runCommand("doctor", ...args, "--record", file);
-    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 0 });
-    expect(stderr).toMatch(/^\d+ responses are in /);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
-      format: 1,
-      entries: expect.arrayContaining([expect.objectContaining({ step: "metadata", failure: "refused" })]),
-    });
-    const again = await runCommand("doctor", ...args, "--record", file);
-    expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/^ocir-broker: file-exists: /) });
-  });
-
-  test("exits with 2 when the file cannot be written", async () => {
-    const { folder, args } = makeEmptyNode();
-    const { stderr, exitCode } = await runCommand("doctor", ...args, "--record", join(folder, "no/such/folder"));
-    expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/^ocir-broker: file-missing: .*no\/such\/folder: .*; check the path\n$/);
   });
 });
 

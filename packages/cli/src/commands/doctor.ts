@@ -1,13 +1,12 @@
 /**
  * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
- * 2: doctor itself failed. With `--record` it contacts only Oracle's services and records their responses.
+ * 2: doctor itself failed.
  */
 import { readFileSync } from "node:fs";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
 import { diagnose } from "@ocir-broker/doctor/doctor";
 import type { DoctorOptions } from "@ocir-broker/doctor/doctor-options";
-import { recordTranscript } from "@ocir-broker/doctor/recording/transcript";
 import { exitStatusOf, renderReport } from "@ocir-broker/doctor/report";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
@@ -28,7 +27,6 @@ import { withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
 import { personalSource } from "../config/personal-config.ts";
 import { reportFailure } from "../failure.ts";
-import { refuseExisting, writeNewFile } from "../files/new-file.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
 
 /** Four times the longest token. */
@@ -40,7 +38,6 @@ interface CommandOptions {
   readonly config?: string;
   readonly identity?: IdentityProviderName;
   readonly output: "text" | "json";
-  readonly record?: string;
   readonly root: string;
   readonly serviceAccountToken?: string;
 }
@@ -64,10 +61,6 @@ export function addDoctorCommand(program: Command): void {
       new Option("--output <form>", "text for people, json for programs").choices(["text", "json"]).default("text"),
     )
     .option(
-      "--record <file>",
-      "only record the responses of Oracle's services in a new file, without secrets, OCIDs and names",
-    )
-    .option(
       "--service-account-token <file>",
       "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
@@ -75,9 +68,7 @@ export function addDoctorCommand(program: Command): void {
     .action(async (image: string | undefined, options: CommandOptions) => {
       const hold = holdProcess();
       try {
-        process.exitCode = await (options.record === undefined
-          ? examine(image, options)
-          : record(image, options.record, options));
+        process.exitCode = await examine(image, options);
       } catch (error) {
         reportFailure(error);
         process.exitCode = 2;
@@ -96,18 +87,6 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
   else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns }));
   return exitStatusOf(findings);
-}
-
-async function record(image: string | undefined, file: string, options: CommandOptions): Promise<0> {
-  // Checked before a minute's work, and again when the file is written.
-  refuseExisting(file);
-  const transcript = await recordTranscript(await doctorOptions(image, options));
-  writeNewFile(file, `${JSON.stringify(transcript, undefined, 1)}\n`);
-  process.stderr.write(
-    `${transcript.entries.length} responses are in ${file}. Read it before you send it: ` +
-      "it should contain no secret, OCID or name of yours.\n",
-  );
-  return 0;
 }
 
 function readToken(file: string): Secret {

@@ -47,8 +47,8 @@ export const checkIdentity: Check = async (context) => {
 
 /** The certificate as received, even if it was not accepted. */
 function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
-  const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((label) => {
-    const body = cloud.requests.findLast((request) => request.label === label)?.response?.body;
+  const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((path) => {
+    const body = cloud.requests.findLast(({ url }) => url.pathname.endsWith(path))?.response?.body;
     return resultIfAny(() => new X509Certificate(body ?? ""));
   });
   if (leaf === undefined) return undefined;
