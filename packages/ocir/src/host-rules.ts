@@ -18,7 +18,7 @@ const REGION_ID = "[a-z]{2,}(?:-[a-z0-9]+)+-[0-9]+";
 /** Region keys and ids, commercial realm only (Oracle's registry prerequisites; all 85 regions of oci-common 2.142.1 fit). */
 const SHORT_FORM = new RegExp(`^(?<region>[a-z]{3}|${REGION_ID})\\.ocir\\.io$`);
 
-/** The form in every realm. */
+/** The form in every realm, which GetAccessToken of the Container Registry API 20180419 documents. */
 const LONG_FORM = new RegExp(`^ocir\\.(?<region>${REGION_ID})\\.oci\\.(?<realmDomain>[a-z0-9.-]+)$`);
 
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
