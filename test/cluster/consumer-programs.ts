@@ -94,7 +94,12 @@ const MODULES: readonly DefinitionsModule[] = [
     // Not the version of the program: that needs Go 1.27.
     module: "github.com/argoproj/argo-cd/v3@v3.5.7",
     sum: "h1:Xm1BF+I5OgDKUG3SDK49vn2/Y5AMyaNVko+/JT08gj0=",
-    files: ["manifests/crds/applicationset-crd.yaml"],
+    files: ["manifests/crds/application-crd.yaml", "manifests/crds/applicationset-crd.yaml"],
+  },
+  {
+    module: "github.com/fluxcd/helm-controller@v1.4.0",
+    sum: "h1:rkm8rmB6Na7eNc4pJOnvtXEaJ19iKluRtayHKjBxcUM=",
+    files: ["config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml"],
   },
   {
     module: "github.com/sigstore/policy-controller@v0.13.1",

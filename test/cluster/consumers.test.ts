@@ -48,6 +48,8 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   ImageValidatingPolicy: "/apis/policies.kyverno.io/v1/imagevalidatingpolicies",
   GeneratingPolicy: "/apis/policies.kyverno.io/v1/generatingpolicies",
   MutatingPolicy: "/apis/policies.kyverno.io/v1/mutatingpolicies",
+  Application: "/apis/argoproj.io/v1alpha1/{}/applications",
+  HelmRelease: "/apis/helm.toolkit.fluxcd.io/v2/{}/helmreleases",
   ApplicationSet: "/apis/argoproj.io/v1alpha1/{}/applicationsets",
   ClusterImagePolicy: "/apis/policy.sigstore.dev/v1alpha1/clusterimagepolicies",
   OCINodeClass: "/apis/oci.oraclecloud.com/v1beta1/ocinodeclasses",
@@ -149,10 +151,15 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   describeUnless(lackOfDefinitions, "the definitions of Flux, Kyverno and policy-controller", () => {
     beforeAll(() => define(DEFINITIONS));
 
-    it.each(PAGES.map((path) => [basename(path), manifestsOf(path)] as const))(
-      "accept all manifests of the page %s",
-      async (_page, manifests) => {
+    it.each(PAGES.map((path) => [basename(path), manifestsOf(path), readFileSync(path, "utf8")] as const))(
+      "accept all manifests of the page %s, which has the policy statement of each account",
+      async (_page, manifests, text) => {
         expect(manifests.map(({ kind }) => kind)).toContain("OCIRPullSecret");
+        for (const { kind, metadata } of manifests)
+          if (kind === "ServiceAccount" && metadata.name.startsWith("ocir-"))
+            expect(text).toContain(
+              `namespace = '${metadata.namespace}', request.principal.service_account = '${metadata.name}'`,
+            );
         for (const manifest of manifests) {
           const { namespace } = manifest.metadata;
           if (namespace !== undefined) await ensureNamespace(namespace);
