@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/credentials/config/keys";
-import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { expect, it } from "vitest";
 import { isMap, isScalar, type Node, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import { expectTables } from "./documentation/generated-table.ts";

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createCluster } from "../../packages/daemonset/src/cluster.ts";
+import { createNodeCluster } from "../../packages/daemonset/src/cluster.ts";
 import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
 import type { NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import type { NodeState } from "../../packages/daemonset/src/node-state.ts";
@@ -86,7 +86,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
   const time = { nowSeconds: () => nowSeconds, wallMs };
-  const cluster = createCluster(api.client(setup.token ?? "token"), {
+  const cluster = createNodeCluster(api.client(setup.token ?? "token"), {
     ...{ node, pod: `pod-${node}`, namespace: "ocir-broker" },
     ...time,
     deadline: () => AbortSignal.timeout(20_000),

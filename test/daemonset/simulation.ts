@@ -5,7 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
-import { createCluster } from "../../packages/daemonset/src/cluster.ts";
+import { createNodeCluster } from "../../packages/daemonset/src/cluster.ts";
 import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
 import { leftIn, type NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import { createInstallWork } from "../../packages/daemonset/src/node-work.ts";
@@ -254,7 +254,7 @@ export function createSimulation(seed: number, count: number) {
     };
     const time = { nowSeconds: () => nowS, wallMs };
     const say = () => {};
-    const cluster = createCluster(
+    const cluster = createNodeCluster(
       { ...client, send: sent },
       { node: node.name, pod: "p", namespace: "ocir-broker", wallMs, deadline: () => life.ending.signal },
     );

@@ -6,7 +6,7 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer } from "@ocir-broker/kubernetes/api-server";
-import { createCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
+import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
 import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
@@ -39,7 +39,7 @@ void runController(
   {
     ...{ clock, say, source, random: systemRandom, metrics: createMetrics(clock) },
     watched,
-    cluster: createCluster({
+    cluster: createPullSecretCluster({
       api,
       audience: undefined,
       pod: "pod-1",

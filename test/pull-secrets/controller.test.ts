@@ -7,7 +7,7 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
+import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
 import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
@@ -85,7 +85,13 @@ function startController(
   const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };
   const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
   const wallMs = () => clock.wallMs();
-  const cluster = createCluster({ api: server, audience: undefined, pod: "pod-1", wallMs, deadline: endless });
+  const cluster = createPullSecretCluster({
+    api: server,
+    audience: undefined,
+    pod: "pod-1",
+    wallMs,
+    deadline: endless,
+  });
   const exchange = createOkeTokenExchange({ clock, send, endpoint: () => simulator.clusterUrl });
   const live = async () => exchange.exchange(await cluster.requestToken("shop", "ocir-pull", endless()), endless());
   const metrics = createMetrics(clock);

@@ -6,7 +6,6 @@ export const COMMAND_ERRORS = {
     what: "it has no other credential provider",
     next: "first remove the file from the kubelet's flags",
   },
-  "response-invalid": { what: "the response cannot be decoded", next: "check the plugin" },
   "status-invalid": {
     what: "the response contains no status",
     next: "check that this is the daemon's health socket, and its release",

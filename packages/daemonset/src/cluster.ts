@@ -1,7 +1,7 @@
 /** The program's requests to the API server: its own Node, the Lease, Events about the Node, and the node's starting pods. */
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { newEvent } from "@ocir-broker/kubernetes/event";
-import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
+import { createLeaseRequests } from "@ocir-broker/kubernetes/lease";
 
 /** The parts of a Node that this program uses. */
 export interface NodeObject {
@@ -57,7 +57,7 @@ export interface PendingPod {
   readonly isStarting: boolean;
 }
 
-export type Cluster = ReturnType<typeof createCluster>;
+export type Cluster = ReturnType<typeof createNodeCluster>;
 
 export interface ClusterOptions {
   readonly node: string;
@@ -68,7 +68,7 @@ export interface ClusterOptions {
   wallMs(): number;
 }
 
-export function createCluster(api: ApiServer, options: ClusterOptions) {
+export function createNodeCluster(api: ApiServer, options: ClusterOptions) {
   const { node: name, namespace, deadline } = options;
   const path = `/api/v1/nodes/${name}`;
   const get = (from: string) => api.send({ method: "GET", path: from, signal: deadline() });

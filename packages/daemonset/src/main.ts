@@ -9,7 +9,7 @@ import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
 import { createLease } from "@ocir-broker/kubernetes/lease";
 import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
-import { createCluster } from "./cluster.ts";
+import { createNodeCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
 import { restartKubelet } from "./kubelet-restart.ts";
 import { createNodeProgram } from "./node-program.ts";
@@ -39,7 +39,7 @@ async function main(settings: Settings): Promise<void> {
 
   const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
-  const cluster = createCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
+  const cluster = createNodeCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
   const lease = createLease({ requests: cluster, identity: node, leaseSeconds, nowSeconds, wallMs, say });
   const idleSeconds = leaseSeconds / 5;
   const program = createNodeProgram({ ...settings, say });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { runNodeCommand } from "./node-command.ts";
+import { spawnNodeCommand } from "./node-command.ts";
 
 const RESULT = { ok: true, version: "1.2.3", steps: [] };
 
@@ -20,10 +20,10 @@ async function run(script: string, passSeconds = 0) {
     said.push(line);
     vi.advanceTimersByTime(passSeconds * 1_000);
   };
-  return { said, result: await runNodeCommand({ command, limitSeconds: 60, say }) };
+  return { said, result: await spawnNodeCommand({ command, limitSeconds: 60, say }) };
 }
 
-it("runNodeCommand returns the result, and prints the progress", async () => {
+it("spawnNodeCommand returns the result, and prints the progress", async () => {
   const { result, said } = await run(`echo "$@" >&2; echo '${JSON.stringify(RESULT)}'`);
   expect([result, said]).toEqual([RESULT, ["node install --output json"]]);
 });
@@ -37,17 +37,17 @@ it.each([
   ],
   ["its status when it prints nothing", "exit 3", "ended with 3", false],
   ["that it was killed by somebody else", "kill -KILL $$", "ended with null", true],
-])("runNodeCommand reports %s", async (_, script, reason, isEnded) => {
+])("spawnNodeCommand reports %s", async (_, script, reason, isEnded) => {
   const { result } = await run(script);
   expect(result).toMatchObject({ ok: false, isEnded, reason: expect.stringContaining(reason) });
 });
 
-it("runNodeCommand reports a program that cannot be started", async () => {
-  const result = await runNodeCommand({ command: ["/nowhere/program"], limitSeconds: 60, say: () => {} });
+it("spawnNodeCommand reports a program that cannot be started", async () => {
+  const result = await spawnNodeCommand({ command: ["/nowhere/program"], limitSeconds: 60, say: () => {} });
   expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining("ENOENT") });
 });
 
-it("runNodeCommand lets a program restore everything at its time limit", async () => {
+it("spawnNodeCommand lets a program restore everything at its time limit", async () => {
   const failed = JSON.stringify({ ...RESULT, ok: false, reason: "the run was ended by a signal" });
   // The child says that it is ready: a fork that has not run its program yet still has the trap, and would miss the signal.
   const child = "sh -c 'echo ready >&2; exec sleep 60'";
@@ -56,7 +56,7 @@ it("runNodeCommand lets a program restore everything at its time limit", async (
   expect(result).not.toHaveProperty("isEnded");
 });
 
-it("runNodeCommand ends a hanging program and its children at its time limit", async () => {
+it("spawnNodeCommand ends a hanging program and its children at its time limit", async () => {
   const { result, said } = await run("trap '' TERM; sh -c 'trap \"\" TERM; echo $$; sleep 61; :' >&2", 66);
   vi.useRealTimers();
   expect(result).toMatchObject({ ok: false, isEnded: true });

@@ -38,7 +38,7 @@ export interface NodeCommandOptions {
 }
 
 /** Never rejects. */
-export async function runNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
+export async function spawnNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
   const { command, input = "", libraries, limitSeconds, say } = options;
   const [program, ...args] = command;
   const child = spawn(program, [...args, "--output", "json"], {

@@ -6,7 +6,7 @@ import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/nod
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles, KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
-import { type CommandResult, type Outcome, runNodeCommand } from "./node-command.ts";
+import { type CommandResult, type Outcome, spawnNodeCommand } from "./node-command.ts";
 
 const run = promisify(execFile);
 /** Time limit of a program that only prints something. */
@@ -50,7 +50,7 @@ export function createNodeProgram(options: NodeProgramOptions) {
   const given = config === undefined ? [] : ["--config", "-"];
 
   const node = (program: string, args: readonly string[], seconds = limitSeconds) =>
-    runNodeCommand({
+    spawnNodeCommand({
       input: config,
       command: [program, "node", ...args],
       // The loader cannot find the library beside the image's program, whose own path does not exist on the node.

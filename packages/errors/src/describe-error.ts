@@ -1,19 +1,26 @@
 /**
  * Reduces an error to a closed list of fields that may be logged, so no message needs redaction.
  *
- * Messages of our own classes contain no secrets. Any other error keeps only name and code, since its message may quote a
+ * Messages of our own errors contain no secrets. Any other error keeps only name and code, since its message may quote a
  * header, a body or a key.
  */
 
-const OUR_CLASSES: ReadonlySet<string> = new Set([
-  "BrokerError",
-  "IdentityError",
-  "OcirError",
-  "ProtocolError",
-  "CacheError",
-  "UpstreamError",
-  "TokenExchangeError",
-]);
+/** The base of our errors' classes. The message contains no secret. */
+export abstract class OwnError<Code extends string> extends Error {
+  readonly code: Code;
+  /** False if the same request would fail the same way until something is changed. */
+  readonly retryable: boolean;
+
+  constructor(code: Code, message: string, { retryable = false, ...options }: OwnErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+interface OwnErrorOptions extends ErrorOptions {
+  readonly retryable?: boolean;
+}
 
 /** Depth of the chain of causes. */
 const MAX_CAUSES = 4;
@@ -27,11 +34,10 @@ export interface ErrorDescription {
 
 export function describeError(error: unknown, depth = MAX_CAUSES): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error };
-  const isOurs = OUR_CLASSES.has(error.name);
   return {
     name: error.name,
     ...codePart(error),
-    ...(isOurs ? { message: error.message } : {}),
+    ...(error instanceof OwnError ? { message: error.message } : {}),
     ...(error.cause !== undefined && depth > 0 ? { cause: describeError(error.cause, depth - 1) } : {}),
   };
 }

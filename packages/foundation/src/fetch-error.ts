@@ -1,4 +1,5 @@
 /** The base class for errors of fetches: a code of the package's table, with its text and its hint about retries. */
+import { OwnError } from "@ocir-broker/errors/describe-error";
 import type { FetchErrorText } from "@ocir-broker/errors/error-text";
 import { retryAfterMsOf } from "./retry-after.ts";
 import type { UpstreamResponse } from "./upstream.ts";
@@ -16,10 +17,7 @@ export interface FetchErrorOptions {
   readonly cause?: unknown;
 }
 
-export class FetchError<Code extends string> extends Error {
-  readonly code: Code;
-  /** False if the same request would fail the same way until something is changed. */
-  readonly retryable: boolean;
+export class FetchError<Code extends string> extends OwnError<Code> {
   /** The wait that the server demands (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
@@ -29,12 +27,10 @@ export class FetchError<Code extends string> extends Error {
     const { response, reason, detail } = options;
     const { status = response?.status, retryAfterMs = response && waitIn(response) } = options;
     const facts = [reason, status && `status ${status}`, detail, response && requestIdIn(response)].filter(Boolean);
-    super(
-      `${place}: ${code}: ${what}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`,
-      "cause" in options ? { cause: options.cause } : {},
-    );
-    this.code = code;
-    this.retryable = retryable;
+    super(code, `${place}: ${code}: ${what}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`, {
+      retryable,
+      ...("cause" in options && { cause: options.cause }),
+    });
     this.retryAfterMs = retryAfterMs;
     this.reason = reason;
   }

@@ -83,7 +83,7 @@ function isRoot(): boolean {
   }
 }
 
-/** Reads to the end, since files in /proc report no size. Leaves no copy behind, because the content may be secret. */
+/** Reads to the end, since files in /proc report no size. */
 function readAtMost(file: number, bytes: number): Buffer {
   const pieces: Buffer[] = [];
   for (let left = bytes; left > 0; ) {
@@ -93,7 +93,5 @@ function readAtMost(file: number, bytes: number): Buffer {
     pieces.push(piece.subarray(0, count));
     left -= count;
   }
-  const whole = Buffer.concat(pieces);
-  for (const piece of pieces) piece.fill(0);
-  return whole;
+  return Buffer.concat(pieces);
 }

@@ -5,7 +5,7 @@
  * the body; no redirects. Classifies undici's errors. It never retries or logs, and does not interpret a status: each service's
  * own file does.
  */
-import { codeOf } from "@ocir-broker/errors/describe-error";
+import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import { proxyHostOf } from "./dispatcher.ts";
@@ -13,15 +13,11 @@ import { readBounded } from "./read-bounded.ts";
 import type { Clock } from "./time/clock.ts";
 
 /** The message has the code and the host, never sent or received text. */
-export class UpstreamError extends Error {
-  readonly code: UpstreamErrorCode;
-  readonly retryable: boolean;
+export class UpstreamError extends OwnError<UpstreamErrorCode> {
+  override readonly name = "UpstreamError";
 
   constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions & { readonly retryable?: boolean }) {
-    super(`${host}: ${code}`, options);
-    this.name = "UpstreamError";
-    this.code = code;
-    this.retryable = options?.retryable ?? UPSTREAM_ERRORS[code].retryable;
+    super(code, `${host}: ${code}`, { retryable: UPSTREAM_ERRORS[code].retryable, ...options });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
+import { codeOf } from "@ocir-broker/errors/describe-error";
 
 export const INSTALL_ERROR_CODES = [
   "archive",
@@ -43,8 +44,4 @@ export function installErrorOf(error: unknown): InstallError {
     return new InstallError("disk", `nothing can be written: ${reason}`, { cause: error });
   const advice = ["EBUSY", "EPERM", "EXDEV"].includes(code) ? " Is it a mount point, or immutable?" : "";
   return new InstallError("install", `${path === "" ? "" : `${path}: `}${reason}.${advice}`, { cause: error });
-}
-
-export function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code ?? "");
 }

@@ -1,4 +1,5 @@
 /** The package's one error: a caller's request cannot be carried out. A mistake in a file is a finding, not an error. */
+import { OwnError } from "@ocir-broker/errors/describe-error";
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const KUBELET_CONFIG_ERRORS = {
@@ -23,14 +24,10 @@ export const KUBELET_CONFIG_ERRORS = {
 export type KubeletConfigErrorCode = keyof typeof KUBELET_CONFIG_ERRORS;
 
 /** The message states what exactly is wrong, and what to do next. */
-export class KubeletConfigError extends Error {
-  readonly code: KubeletConfigErrorCode;
-  /** Never retryable: the same text fails the same way. */
-  readonly retryable = false;
+export class KubeletConfigError extends OwnError<KubeletConfigErrorCode> {
+  override readonly name = "KubeletConfigError";
 
   constructor(code: KubeletConfigErrorCode, message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}; ${KUBELET_CONFIG_ERRORS[code].next}`, options);
-    this.name = "KubeletConfigError";
-    this.code = code;
+    super(code, `${code}: ${message}; ${KUBELET_CONFIG_ERRORS[code].next}`, options);
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Texts of the rights that service accounts need: RBAC, so that the kubelet gets tokens for the audience (KEP-4412), and the policy of
- * OKE Workload Identity (Oracle's "Granting Workloads Access to OCI Resources").
- */
+/** The RBAC with which the kubelet gets service-account tokens for the audience (KEP-4412). */
 
 import { renderText } from "./merging/render.ts";
 
@@ -35,27 +32,4 @@ subjects:
     kind: Group
     name: "system:nodes"
 `;
-}
-
-export interface ServiceAccountPolicy {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  /** OCID of the cluster. */
-  readonly cluster: string;
-  readonly compartment: string;
-}
-
-export function serviceAccountPolicy({
-  namespace,
-  serviceAccount,
-  cluster,
-  compartment,
-}: ServiceAccountPolicy): string {
-  const conditions = [
-    "request.principal.type = 'workload'",
-    `request.principal.namespace = '${namespace}'`,
-    `request.principal.service_account = '${serviceAccount}'`,
-    `request.principal.cluster_id = '${cluster}'`,
-  ];
-  return `Allow any-user to read repos in compartment ${compartment} where all {${conditions.join(", ")}}\n`;
 }

@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
 import { ApiError } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
-import { createLease } from "./lease.ts";
-import { createLeaseRequests } from "./lease-requests.ts";
+import { createLease, createLeaseRequests } from "./lease.ts";
 
 it("createLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
   const lease = {

@@ -3,7 +3,7 @@
  * Lease unchanged for as long as the holder promised, by its own clock.
  */
 import { isConflict } from "./api-error.ts";
-import type { LeaseObject, LeaseRequests } from "./lease-requests.ts";
+import type { ApiServer } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
 type LeaseState =
@@ -84,4 +84,32 @@ function versionOf(lease: LeaseObject): string {
 /** The form of Go's MicroTime. For people only. */
 function microTime(wallMs: number): string {
   return new Date(wallMs).toISOString().replace(/Z$/, "000Z");
+}
+
+/** The part of a Lease that decides who has it. */
+export interface LeaseObject {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number };
+}
+
+export interface LeaseRequests {
+  readLease(): Promise<LeaseObject>;
+  /** Fails with status 409 if this version is not the stored one. */
+  patchLease(resourceVersion: string, spec: object): Promise<unknown>;
+}
+
+/** @param deadline aborts one request at its time limit. */
+export function createLeaseRequests(
+  api: ApiServer,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  deadline: () => AbortSignal,
+): LeaseRequests {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
+  return {
+    async readLease() {
+      return (await api.send({ method: "GET", path, signal: deadline() })) as LeaseObject;
+    },
+    patchLease: (resourceVersion, spec) =>
+      api.send({ method: "PATCH", path, body: { metadata: { resourceVersion }, spec }, signal: deadline() }),
+  };
 }

@@ -1,14 +1,11 @@
 /** The package's one error. Its messages are a closed table, without any text of a request or response. */
+import { OwnError } from "@ocir-broker/errors/describe-error";
 import { PROTOCOL_ERRORS, type ProtocolErrorCode } from "@ocir-broker/errors/protocol-errors";
 
-export class ProtocolError extends Error {
-  readonly code: ProtocolErrorCode;
-  /** The same bytes would fail the same way. */
-  readonly retryable = false;
+export class ProtocolError extends OwnError<ProtocolErrorCode> {
+  override readonly name = "ProtocolError";
 
   constructor(code: ProtocolErrorCode, options?: ErrorOptions) {
-    super(`${code}: ${PROTOCOL_ERRORS[code].what}`, options);
-    this.name = "ProtocolError";
-    this.code = code;
+    super(code, `${code}: ${PROTOCOL_ERRORS[code].what}`, options);
   }
 }

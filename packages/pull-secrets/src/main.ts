@@ -2,10 +2,9 @@
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
-import { createLease } from "@ocir-broker/kubernetes/lease";
-import { createLeaseRequests } from "@ocir-broker/kubernetes/lease-requests";
+import { createLease, createLeaseRequests } from "@ocir-broker/kubernetes/lease";
 import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
-import { createCluster } from "./cluster/cluster.ts";
+import { createPullSecretCluster } from "./cluster/cluster.ts";
 import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
 import { watchCluster } from "./cluster/watched-cluster.ts";
 import { runController } from "./controller.ts";
@@ -41,7 +40,7 @@ async function main(): Promise<void> {
   const api = createApiServer(access);
   const deadline = () => AbortSignal.timeout(REQUEST_MS);
   const audience = audienceOf(settings);
-  const cluster = createCluster({ api, audience, pod: settings.pod, wallMs, deadline });
+  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, wallMs, deadline });
   const lease = createLease({
     requests: createLeaseRequests(api, { namespace: settings.namespace, name: LEASE }, deadline),
     identity: settings.pod,

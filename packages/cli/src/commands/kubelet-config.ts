@@ -1,8 +1,7 @@
 /**
- * `ocir-broker kubelet-config check|check-response|merge|remove|grants`: checks the kubelet's credential provider configuration by
+ * `ocir-broker kubelet-config check|merge|remove|grants`: checks the kubelet's credential provider configuration by
  * the kubelet's own rules and changes it without breaking it, for people before they restart a kubelet.
  */
-import { buffer } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
@@ -10,7 +9,6 @@ import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { NEWEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
@@ -75,14 +73,6 @@ export function addKubeletConfigCommand(program: Command): void {
       "also report which credential providers the kubelet calls for this image; exit 1 if ours is not one of them",
     )
     .action(check);
-
-  kubeletConfig
-    .command("check-response")
-    .description("read a plugin's response from stdin; exit 1 if a kubelet could not decode it")
-    .action(async () => {
-      const response = decodeCredentialProviderResponse((await buffer(process.stdin)).toString());
-      if ("problem" in response) throw commandError("response-invalid", { detail: response.problem });
-    });
 
   kubeletConfig
     .command("merge")

@@ -1,5 +1,6 @@
 /** `ocir-broker kubelet-config grants`: prints the rights that pulls by service account need, for kubectl and the Console. */
-import { audienceRbac, serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { audienceRbac } from "@ocir-broker/kubelet-config/service-account-grants";
+import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { type Command, InvalidArgumentError } from "commander";
 
 interface GrantsOptions {

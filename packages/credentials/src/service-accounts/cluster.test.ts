@@ -7,7 +7,7 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
-import { createCluster } from "./cluster.ts";
+import { createClusterConnection } from "./cluster.ts";
 
 const { signal } = new AbortController();
 const simulator = await sharedSimulator({ tls: true });
@@ -21,7 +21,7 @@ function clusterOf(serviceAccounts: object = {}) {
   const kubeconfig = join(folder, "kubelet.conf");
   const config = configSchema.parse({ serviceAccounts: { kubeconfig, ...serviceAccounts } });
   const files = { apiServer: join(folder, "oke-apiserver"), ca: join(folder, "ca.crt") };
-  return createCluster({ config, clock: createSystemClock(), files });
+  return createClusterConnection({ config, clock: createSystemClock(), files });
 }
 
 function write(name: string, text: string): string {
@@ -55,7 +55,7 @@ async function ask(cluster: ReturnType<typeof clusterOf>): Promise<number | stri
   }
 }
 
-describe("createCluster", () => {
+describe("createClusterConnection", () => {
   it.each<[string, () => object]>([
     [
       "data in the kubeconfig",

@@ -43,7 +43,12 @@ const TOKEN_EXCHANGE_PORT = "12250";
 /** Limits concurrent token exchanges; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
-export function createCluster({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions): Cluster {
+export function createClusterConnection({
+  config,
+  clock,
+  files = OKE_FILES,
+  clientCertificate,
+}: ClusterOptions): Cluster {
   let opened: ReturnType<typeof open> | undefined;
 
   function open() {

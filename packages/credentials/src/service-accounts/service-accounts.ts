@@ -11,7 +11,7 @@ import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { SESSION } from "../tokens/caches.ts";
 import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
-import { type ClusterOptions, createCluster } from "./cluster.ts";
+import { type ClusterOptions, createClusterConnection } from "./cluster.ts";
 import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./service-account-cache.ts";
 
@@ -50,7 +50,7 @@ export function createServiceAccounts(options: ServiceAccountsOptions): ServiceA
     const pullTokens = createPullTokens({ ...options, settings, serviceAccounts: undefined });
     return { pullTokens, serviceAccountCount: () => undefined, close: () => Promise.resolve() };
   }
-  const cluster = createCluster(options);
+  const cluster = createClusterConnection(options);
   const { apiServer, endpoint } = cluster;
   const send = observe(cluster.send);
   const serviceAccounts = createServiceAccountCache({

@@ -27,8 +27,8 @@ export interface SecretOptions {
 }
 
 export interface AuthorizationOptions extends SecretOptions {
-  /** Used with `instance-principal` only. */
-  readonly nodeSessions: NodeSessions;
+  /** Without them, requests are authorized as `client`. */
+  readonly nodeSessions?: NodeSessions | undefined;
 }
 
 /** Sessions of the node's own identity. */

@@ -53,7 +53,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
       postToExchange(send, { url, headers, body, signal }, FAILURES);
     const postSigned = ({ value: { keyId, privateKey } }: Expiring<SigningSession>) =>
       post(signPost({ url, contentType: FORM, body, keyId: keyId.reveal(), privateKey, wallMs: clock.wallMs() }));
-    if (settings.authorization === "client")
+    if (settings.authorization === "client" || nodeSessions === undefined)
       return post({ "content-type": FORM, authorization: `Basic ${basicOf(options)}` });
     const live = await nodeSessions.live();
     const response = await postSigned(live);

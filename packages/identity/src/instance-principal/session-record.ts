@@ -4,7 +4,8 @@
  *
  * The record is as secret as the session. Only the daemon's user and root may read it, and it belongs on no disk.
  */
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { MAX_BODY_BYTES } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
@@ -21,9 +22,7 @@ const record = z.object({
 export type EncodedSession = z.output<typeof record>;
 
 export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): EncodedSession {
-  const der = privateKey.export({ format: "der", type: "pkcs8" });
-  const encoded = der.toString("base64");
-  der.fill(0);
+  const encoded = privateKey.export({ format: "der", type: "pkcs8" }).toString("base64");
   return { token: keyId.reveal().slice(TOKEN_PREFIX.length), privateKey: encoded, tenancyId };
 }
 
@@ -31,19 +30,9 @@ export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession):
 export function decodeSession(encoded: unknown): SigningSession | undefined {
   const { data } = record.safeParse(encoded);
   if (data === undefined) return undefined;
-  const privateKey = decodeKey(data.privateKey);
+  const key = Buffer.from(data.privateKey, "base64");
+  const privateKey = resultIfAny(() => createPrivateKey({ key, format: "der", type: "pkcs8" }));
   if (privateKey === undefined) return undefined;
   if (readSessionClaims(data.token, createPublicKey(privateKey))?.binding !== "ours") return undefined;
   return { keyId: new Secret(`${TOKEN_PREFIX}${data.token}`), privateKey, tenancyId: data.tenancyId };
-}
-
-function decodeKey(base64: string): KeyObject | undefined {
-  const der = Buffer.from(base64, "base64");
-  try {
-    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  } catch {
-    return undefined;
-  } finally {
-    der.fill(0);
-  }
 }

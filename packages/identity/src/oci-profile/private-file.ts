@@ -16,10 +16,7 @@ const LOOSE_FOR_OWN_FILE = 0o077;
 
 /** @throws {RefusedFileError} or the system's error */
 export function readBoundedFile(path: string, options: ReadOptions = {}): string {
-  const bytes = readRegularFile(path, { maxBytes: MAX_FILE_BYTES, ...options });
-  const text = bytes.toString();
-  bytes.fill(0);
-  return text;
+  return readRegularFile(path, { maxBytes: MAX_FILE_BYTES, ...options }).toString();
 }
 
 /**

@@ -21,7 +21,7 @@ import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
-import { assertRoots, PLUGIN_FOLDER, pathsOf, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
+import { assertRoots, kubeletPathsOf, PLUGIN_FOLDER, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
 import { mergedConfig } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -47,7 +47,7 @@ export async function connection(
 ): Promise<{ paths: KubeletFiles; steps: Step[] }> {
   const { files, runProgram } = node;
   const kubelet = await detectKubelet(files, runProgram);
-  const paths = pathsOf(options, kubelet, files);
+  const paths = kubeletPathsOf(options, kubelet, files);
   assertNamed(paths, kubelet, files);
   for (const path of Object.values(paths)) assertRoots(path, files);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);

@@ -25,11 +25,11 @@ export const DEFAULT_PATHS: KubeletFiles = {
 const METADATA_LIMIT_MS = 30_000;
 
 export async function readKubeletPaths({ files, runProgram }: NodeContext): Promise<KubeletFiles> {
-  return pathsOf({}, await detectKubelet(files, runProgram), files);
+  return kubeletPathsOf({}, await detectKubelet(files, runProgram), files);
 }
 
 /** A running kubelet's flags override the arguments that a bootstrap will give it, and these override those of its unit. */
-export function pathsOf(options: ConnectOptions, kubelet: Kubelet | undefined, files: NodeFiles): KubeletFiles {
+export function kubeletPathsOf(options: ConnectOptions, kubelet: Kubelet | undefined, files: NodeFiles): KubeletFiles {
   const process = kubelet?.pid === undefined ? undefined : kubelet;
   const args = flagsIn(wordsOf(options.kubeletArgs ?? ""));
   const unit = unitFlags(readKubeletUnit(files));

@@ -6,7 +6,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { codeOf, InstallError } from "../install-error.ts";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { InstallError } from "../install-error.ts";
 import type { Content } from "./step.ts";
 
 /** What is at a path, as text: `absent`, `link:<target>` or `file:<SHA-256>`. */

@@ -5,7 +5,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
-import { codeOf, InstallError } from "../install-error.ts";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import { InstallError } from "../install-error.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const LOCK = "/run/ocir-broker-install.lock";

@@ -25,7 +25,7 @@ const status = z.object({
     .optional(),
 });
 
-export type Cluster = ReturnType<typeof createCluster>;
+export type Cluster = ReturnType<typeof createPullSecretCluster>;
 
 export interface ClusterOptions {
   readonly api: ApiServer;
@@ -38,7 +38,7 @@ export interface ClusterOptions {
 }
 
 /** @throws {PullSecretError} for every failure */
-export function createCluster({ api, audience, pod, wallMs, deadline }: ClusterOptions) {
+export function createPullSecretCluster({ api, audience, pod, wallMs, deadline }: ClusterOptions) {
   const limited = (signal: AbortSignal) => AbortSignal.any([signal, deadline()]);
 
   return {

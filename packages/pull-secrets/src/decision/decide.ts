@@ -6,7 +6,7 @@ import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../obj
 import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
 import { type GateName, LONGEST_BACK_OFF_MS, type Progress, progressFor } from "./progress.ts";
 import { type Rules, refusalOf } from "./rules.ts";
-import { isReported, statusOf, statusOfError } from "./status.ts";
+import { isReported, statusFrom, statusOfError } from "./status.ts";
 
 export type Action =
   /** Do nothing until this time, unless something changes. */
@@ -63,7 +63,7 @@ export function decide(
   const apply = isWritten ? undefined : progress.gates.apply;
   // The last fetch may have failed while the wall clock was wrong, so that it seemed to be due.
   const fetch = dueAtMs > nowMs ? undefined : progress.gates.fetch;
-  const status = statusOf({ resource, secret, fetch, apply, refusal, nowMs, policy: rules.policyOf(resource) });
+  const status = statusFrom({ resource, secret, fetch, apply, refusal, nowMs, policy: rules.policyOf(resource) });
   if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
     return { kind: "report", status };
   // A token's expiry changes the status.

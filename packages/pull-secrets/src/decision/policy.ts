@@ -1,5 +1,5 @@
 /** The policy statement that pulls need, for each identity. An administrator replaces the words in capitals. */
-import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
+import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { Settings } from "../settings.ts";
 

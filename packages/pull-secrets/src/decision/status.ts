@@ -29,7 +29,7 @@ const EXPIRED = "Expired";
 const SHOWN_FAILURES = 3;
 
 /** Undefined before the first fetch, when there is nothing to report. */
-export function statusOf(facts: StatusFacts): PullSecretStatus | undefined {
+export function statusFrom(facts: StatusFacts): PullSecretStatus | undefined {
   const { resource, secret } = facts;
   const tokens = secret?.kind === "ours" ? secret.content.tokens : new Map<string, IssuedToken>();
   const ready = readyOf(facts, tokens);

@@ -6,7 +6,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
+import { createInstancePrincipal } from "@ocir-broker/identity/instance-principal/instance-principal";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
@@ -62,18 +62,14 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
   }
 
   function domain({ url, clientId }: { readonly url: string; readonly clientId: string }): TokenExchange {
-    const nodeSessions = { live: () => Promise.reject(), newerThan: () => Promise.resolve(undefined) };
-    return createIdentityDomain({
-      ...{ clock, send, environment, nodeSessions },
-      settings: { url, authorization: "client", clientId },
-    });
+    return createIdentityDomain({ clock, send, environment, settings: { url, authorization: "client", clientId } });
   }
 
   function instance() {
     const metadata = createDirectDispatcher({ ...LIMITS, maxConnectionsPerOrigin: 1 });
     const sendMetadata = createSendRequest({ dispatcher: metadata, clock, totalMs: UPSTREAM_MS });
     const context = { clock, environment, random, sendMetadata, sendAuth: send };
-    return createIdentityProvider("instance-principal", { metadata: {}, auth: {}, user: {}, cliSession: {} }, context);
+    return createInstancePrincipal({ metadata: {}, auth: {} }, context);
   }
 
   /** The token of the controller's own service account. */

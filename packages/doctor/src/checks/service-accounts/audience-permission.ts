@@ -3,7 +3,7 @@
  * (KEP-4412): a SelfSubjectAccessReview, which every authenticated user may send.
  */
 import { dirname, resolve } from "node:path";
-import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
+import { createClusterConnection } from "@ocir-broker/credentials/service-accounts/cluster";
 import { currentEntry } from "@ocir-broker/credentials/service-accounts/kubeconfig";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { ClientCertificate } from "@ocir-broker/foundation/dispatcher";
@@ -47,7 +47,7 @@ export async function audiencePermission(audience: string, context: CheckContext
   const credentials = readKubeletCredentials(path, context.files);
   if (credentials === undefined) return [unknown("kubeconfig", `${path}: a certificate or token of the kubelet`)];
   const { clientCertificate, token } = credentials;
-  const cluster = createCluster({ config, clock, clientCertificate });
+  const cluster = createClusterConnection({ config, clock, clientCertificate });
   const asked = await attempt(
     (async () => {
       const url = new URL("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", cluster.apiServer());

@@ -2,8 +2,8 @@
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
-import { serviceAccountPolicy } from "@ocir-broker/kubelet-config/service-account-grants";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
+import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";

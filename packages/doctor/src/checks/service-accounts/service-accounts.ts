@@ -2,7 +2,7 @@
  * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the token exchange can be
  * reached. Sends no token of a pod; plugin-response.ts does, if doctor is given one.
  */
-import { createCluster } from "@ocir-broker/credentials/service-accounts/cluster";
+import { createClusterConnection } from "@ocir-broker/credentials/service-accounts/cluster";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
@@ -72,7 +72,7 @@ export async function isPulledByServiceAccounts(image: string, context: CheckCon
 
 /** Any response will do: a request without a token is refused. */
 async function clusterFinding({ config, clock, signal }: CheckContext): Promise<Finding> {
-  const cluster = createCluster({ config, clock });
+  const cluster = createClusterConnection({ config, clock });
   const sent = await attempt(
     (async () => {
       const url = new URL("/resourcePrincipalSessionTokens", cluster.endpoint());
