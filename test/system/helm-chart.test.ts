@@ -208,21 +208,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(notes).toContain("WARNING: admissionPolicy.enabled is false");
   });
 
-  it("names the setting with which kubelets use it, and how to remove it from the nodes", () => {
-    const notes = (...values: string[]) =>
-      helm(
-        "install",
-        "ocir-broker",
-        CHART,
-        "--dry-run=client",
-        ...WITH_IMAGE,
-        ...values.flatMap((value) => ["--set", value]),
-      ).stdout;
-    expect(notes()).toContain("--set kubelet.restart=whenIdle");
-    expect(notes("kubelet.restart=whenIdle")).not.toContain("--set kubelet.restart");
-    expect(notes("mode=remove")).toContain("helm uninstall ocir-broker -n default\n");
-  });
-
   it("runs the test on the DaemonSet's nodes, if possible on one that is installed", () => {
     const canary = { key: "canary", operator: "Exists" };
     const objects = objectsOf(template("--set-json", `nodeAffinity=${JSON.stringify([canary])}`));

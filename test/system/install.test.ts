@@ -205,16 +205,6 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       ]);
       expect(await codeOfPull()).toBe("service-accounts-off");
     });
-
-    it("with the flags when the cloud refuses credentials, because that can recover", async () => {
-      const control = (path: string, body: string) =>
-        node.root.run("curl", ["-sSf", "-d", body, `http://127.0.0.1:18083/${path}`]);
-      await control("faults", '{"endpoint":"auth.x509","status":401}');
-      const run = await node.install(settingsFor(archives.good));
-      await control("reset", "");
-      expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: [a-z-]+: /);
-      expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
-    });
   });
 
   describe("leaves a kubelet that starts, without our flags and with the reason in the log:", () => {
@@ -237,12 +227,6 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
         said: /No space left on device/,
         arrange: "mount -t tmpfs -o size=60m none /usr/libexec",
         undo: "umount /usr/libexec",
-      },
-      {
-        what: "a plugin that babbles",
-        code: "plugin",
-        said: /the plugin.s response cannot be decoded/,
-        settings: () => settingsFor(archives.babbling),
       },
       {
         what: "an invalid configuration of the pool",

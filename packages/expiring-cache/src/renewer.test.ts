@@ -49,24 +49,6 @@ test("Renewer serves the old value during a renewal, and then the new one", asyn
   expect(events[1]).toMatchObject({ reason: "renewal", expiresInMs: HOUR });
 });
 
-test.each([
-  { chance: 0, first: 3, next: 24 },
-  { chance: 0.5, first: 16.75, next: 30 },
-  { chance: 0.999_999_999, first: 36, next: 36 },
-])(
-  "Renewer spreads the first renewal, and renews at about half of the life after that, for chance $chance",
-  async (row) => {
-    const { clock, upstream, fill, callTimes } = setUp(row.chance);
-    upstream.behaviour = (call) => call.succeed(HOUR);
-    await fill(HOUR, row.chance);
-    await clock.advance(3 * HOUR);
-    const minutes = callTimes().map((time) => time / MINUTE);
-    expect(minutes[1]).toBeCloseTo(row.first, 2);
-    expect(minutes[2]).toBeCloseTo(row.first + row.next, 2);
-    expect(minutes[3]).toBeCloseTo(row.first + 2 * row.next, 2);
-  },
-);
-
 test("Renewer spreads renewals again after a failure, because the whole fleet may have had it", async () => {
   const { clock, upstream, fill, callTimes } = setUp();
   await fill();
@@ -234,30 +216,6 @@ test("Renewer lets a caller wait for the pause between two fetches of a very sho
   const asked = cache.get(HOST, { waitMs: SECOND });
   await clock.advance(300);
   expect(await asked).toMatchObject({ entry: { value: `${HOST}#2` }, outcome: "miss" });
-});
-
-test("Renewer renews a long-lived value at half of its life, and one without expiry never", async () => {
-  for (const [lifeMs, calls] of [
-    [20 * HOUR, 3],
-    [Number.POSITIVE_INFINITY, 1],
-  ] as const) {
-    const { clock, upstream, fill } = setUp();
-    await fill(lifeMs);
-    upstream.behaviour = (call) => call.succeed(lifeMs);
-    await clock.advance(23 * HOUR);
-    expect(upstream.calls).toHaveLength(calls);
-  }
-});
-
-test("Renewer never serves a value that expired during a suspend, even before its timer fires", async () => {
-  const { clock, upstream, events, fill, cache } = setUp();
-  await fill();
-  const waking = clock.suspend(3 * HOUR);
-  await new Promise(setImmediate);
-  upstream.behaviour = (call) => call.succeed(HOUR);
-  await waking;
-  expect(await cache.get(HOST, { waitMs: SECOND })).toMatchObject({ entry: { value: `${HOST}#2` }, outcome: "hit" });
-  expect(events.map(({ type }) => type)).toEqual(["fetched", "expired", "fetched"]);
 });
 
 test("refresh fetches while the current value is served, and then replaces it", async () => {

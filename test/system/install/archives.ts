@@ -1,4 +1,4 @@
-/** Archives for the installer, made from the build: a valid one, and invalid ones that a node must survive. */
+/** Archives for the installer, made from the build: a valid one, and one of an older version. */
 import { createHash } from "node:crypto";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,12 +18,6 @@ const PROGRAMS = [
 ];
 
 export const VERSION = cliPackage.version;
-
-const BABBLING = `#!/bin/sh
-if [ "$1" = --version ]; then echo credential-provider-oke ${VERSION}; exit; fi
-cat >/dev/null
-echo all is well
-`;
 
 export interface Archive {
   /** The path inside the node. */
@@ -52,8 +46,6 @@ export function scriptOfRelease({ sha256 }: Archive, baseUrl: string): string {
 
 export interface Archives {
   readonly good: Archive;
-  /** Its plugin prints a response that no kubelet can decode. */
-  readonly babbling: Archive;
   /** The same programs, except the plugin, which reports version 0.0.9. */
   readonly older: Archive;
 }
@@ -68,12 +60,11 @@ async function makeOrFindArchives(): Promise<Archives> {
   if (!isOld(made, import.meta.filename)) return JSON.parse(readFileSync(made, "utf8")) as Archives;
   rmSync(FOLDER, { recursive: true, force: true });
   const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
-  const [good, babbling, older] = await Promise.all([
+  const [good, older] = await Promise.all([
     makeOne("good", here, {}),
-    makeOne("babbling", here, { "credential-provider-oke": BABBLING }),
     makeOne("older", here, { "credential-provider-oke": pluginOfVersion("0.0.9") }),
   ]);
-  const archives = { good, babbling, older };
+  const archives = { good, older };
   writeFileSync(made, JSON.stringify(archives));
   return archives;
 }

@@ -108,13 +108,6 @@ it("Notifier sends no ping while no descriptor is free, and logs it once", async
   expect(heard.at(-1)).toEqual({ status: undefined, fields: PING });
 });
 
-it("Notifier sends a changed status with the next ping", async () => {
-  create().ready();
-  status = "serving more";
-  await clock.advance(2_000);
-  expect(heard.at(-1)).toEqual({ status: "serving more", fields: PING });
-});
-
 it("Notifier reports the start and end of a reload, without a second timer", async () => {
   const notification = create();
   notification.ready();
