@@ -24,7 +24,7 @@ const NOT_BUNDLED = ["zod", "yaml", "undici", "oci-common", "lru-cache", "pino",
 /** The share of the long run's inputs. */
 const SHARE = isLongRun ? 1 : 20;
 
-const seeds = createSeeds();
+const seeds = await createSeeds();
 
 /** The addon is built for the C library of Debian 13; an older one cannot load it. */
 const loading = spawnSync(process.execPath, [JAZZER, "--help"], { encoding: "utf8" });

@@ -7,8 +7,8 @@ const NOW_S = NOW_MS / 1_000;
 
 const json = (value: unknown): string => JSON.stringify(value);
 
-export function createSeeds(): Readonly<Record<string, readonly string[]>> {
-  const identity = createIdentityAuthority().issue({
+export async function createSeeds(): Promise<Readonly<Record<string, readonly string[]>>> {
+  const identity = await (await createIdentityAuthority()).issue({
     tenancyId: "ocid1.tenancy.oc1..aaaa",
     notBeforeMs: NOW_MS - YEAR_MS,
     notAfterMs: NOW_MS + YEAR_MS,

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { createFederationRequest } from "./federation.ts";
 
 const NOON_MS = Date.parse("2026-01-01T12:00:00Z");
-const identity = createIdentityAuthority().issue({
+const identity = await (await createIdentityAuthority()).issue({
   tenancyId: "ocid1.tenancy.oc1..a",
   notBeforeMs: 0,
   notAfterMs: 4_000_000_000_000,

@@ -6,7 +6,11 @@ import { expect, test } from "vitest";
 import { federate } from "./federation.ts";
 import { sessionLifeMs } from "./session-token.ts";
 
-const identity = createIdentityAuthority().issue({ tenancyId: "t", notBeforeMs: 0, notAfterMs: 4_000_000_000_000 });
+const identity = await (await createIdentityAuthority()).issue({
+  tenancyId: "t",
+  notBeforeMs: 0,
+  notAfterMs: 4_000_000_000_000,
+});
 const certificate = new X509Certificate(identity.certificatePem);
 const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 

@@ -13,10 +13,10 @@ const DAY_MS = 86_400_000;
 const TENANCY = "ocid1.tenancy.oc1..a";
 const PAGES = { certificatePem: "<html>", keyPem: "<html>", intermediatePem: "<html>" };
 const forever = new AbortController().signal;
-const authority = createIdentityAuthority();
-const [identity, rotated, moved] = [issue(TENANCY), issue(TENANCY), issue("ocid1.tenancy.oc1..b")];
+const authority = await createIdentityAuthority();
+const [identity, rotated, moved] = await Promise.all([issue(TENANCY), issue(TENANCY), issue("ocid1.tenancy.oc1..b")]);
 
-function issue(tenancyId: string, fromMs = -DAY_MS, toMs = DAY_MS): InstanceIdentity {
+function issue(tenancyId: string, fromMs = -DAY_MS, toMs = DAY_MS): Promise<InstanceIdentity> {
   return authority.issue({ tenancyId, notBeforeMs: Date.now() + fromMs, notAfterMs: Date.now() + toMs });
 }
 
@@ -138,9 +138,9 @@ describeProvider("createInstancePrincipal", {
     ["no documents", "identity-not-ready", holding("missing"), { requests: [1, 0] }],
     ["web pages", "metadata-invalid", holding(PAGES), NOT_ASKED],
     ["a key that never matches", "certificate-mismatch", holding({ keyPem: rotated.keyPem }), NOT_ASKED],
-    ["an old certificate", "certificate-expired", holding(issue(TENANCY, -2 * DAY_MS, -DAY_MS)), NOT_ASKED],
-    ["a certificate of tomorrow", "certificate-expired", holding(issue(TENANCY, DAY_MS, 2 * DAY_MS)), NOT_ASKED],
-    ["a certificate without a tenancy", "certificate-invalid", holding(issue("")), NOT_ASKED],
+    ["an old certificate", "certificate-expired", holding(await issue(TENANCY, -2 * DAY_MS, -DAY_MS)), NOT_ASKED],
+    ["a certificate of tomorrow", "certificate-expired", holding(await issue(TENANCY, DAY_MS, 2 * DAY_MS)), NOT_ASKED],
+    ["a certificate without a tenancy", "certificate-invalid", holding(await issue("")), NOT_ASKED],
     ["a cut certificate", "certificate-invalid", holding({ certificatePem: cut(identity.certificatePem) }), NOT_ASKED],
     ["a cut key", "certificate-invalid", holding({ keyPem: cut(identity.keyPem) }), NOT_ASKED],
     ["a page for a key", "metadata-invalid", holding({ keyPem: PAGES.keyPem }), NOT_ASKED],
@@ -187,7 +187,7 @@ test("InstancePrincipal.region sends another request after a failure", async () 
 
 test("InstancePrincipal.session accepts the older form of a key and of a tenancy", async () => {
   const { provider, cloud } = setUp();
-  const old = authority.issue({
+  const old = await authority.issue({
     tenancyId: "ocidv1:tenancy:oc1:phx:1460406592660:old",
     tenancyAttribute: "opc-identity",
     notBeforeMs: Date.now() - DAY_MS,
