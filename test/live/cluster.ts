@@ -116,7 +116,9 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
         onNode === undefined
           ? await debugWithNode(program, controllerImage, image)
           : await runProgram(onNode, { input: `node - ${image} <<'${END}'\n${program}\n${END}\n` });
-      return JSON.parse(output) as Answers;
+      const line = output.split("\n").findLast((each) => each.startsWith("{"));
+      if (line === undefined) throw new Error(`the program on the node wrote no answers: ${output.slice(-300)}`);
+      return JSON.parse(line) as Answers;
     },
     /** The facts of the only node. */
     async untilNodeReady(): Promise<{ kubelet: string; image: string; architecture: string }> {

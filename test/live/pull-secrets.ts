@@ -1,4 +1,4 @@
-/** The controller of pull secrets in the cluster, and the Secrets of two service accounts, of which Terraform's policy covers `puller` only. */
+/** The controller of pull secrets, and the Secrets of two service accounts. Terraform's policy covers only that of `puller`. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";

@@ -1,6 +1,7 @@
 /**
- * OCIR's token endpoint, GetAccessToken of Oracle's "Container Registry API" 20180419 (`GET /20180419/docker/token`), with three kinds of requests: signed with a session or a user's API key (gets
- * an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous (gets an anonymous token).
+ * OCIR's token endpoint, GetAccessToken of Oracle's "Container Registry API" 20180419, with three kinds of requests: signed with a
+ * session or a user's API key (gets an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous
+ * (gets an anonymous token).
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiKeys } from "../auth/api-keys.ts";
