@@ -1,4 +1,5 @@
 /** The controller against an API server and Oracle's services: renewals, failures, conflicts, and the ends of a Secret. */
+import { setTimeout } from "node:timers/promises";
 import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
@@ -17,6 +18,8 @@ import {
   createControllerSource,
   createServiceAccountSource,
 } from "../../packages/pull-secrets/src/tokens/token-source.ts";
+import { expectAlerts } from "../monitoring/expect-alerts.ts";
+import { hasPromtool, promtoolNote } from "../monitoring/promtool.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
 
@@ -114,7 +117,12 @@ function startController(
     },
   };
   let term = new AbortController();
-  let ended = runController(options, term.signal);
+  /** As main.ts does, while it holds the Lease. */
+  const lead = () => {
+    metrics.leads(true);
+    return runController(options, term.signal).finally(() => metrics.leads(false));
+  };
+  let ended = lead();
   const endTerm = async () => {
     term.abort();
     await clock.advance(1_000);
@@ -125,7 +133,7 @@ function startController(
     endTerm,
     startTerm() {
       term = new AbortController();
-      ended = runController(options, term.signal);
+      ended = lead();
     },
     async stop() {
       await endTerm();
@@ -614,3 +622,44 @@ it("shows no token in its log, Events or status", async () => {
   expect(seen).not.toContain(token);
   expect(seen).not.toContain("eyJ");
 });
+
+it.skipIf(!hasPromtool).each<[fired: string, state: string, minutes: number, each?: (minute: number) => unknown]>([
+  ["", "it works for service accounts", 75],
+  [
+    "",
+    "it works with its own identity",
+    75,
+    (minute) => minute === 0 && restart({ kind: "controller", namespaces: new Set(["shop"]) }),
+  ],
+  ["Down", "no replica has the Lease", 15, (minute) => minute === 5 && running[0]?.endTerm()],
+  ["Restarts", "it ends again and again", 30, (minute) => minute % 5 === 1 && restart()],
+  ["Expiring RenewalFailing", "the registry fails", 75, (minute) => minute === 5 && failRegistry(503)],
+  ["NotReady", "a policy is missing", 25, (minute) => minute === 0 && failRegistry(404)],
+])(`of the alerts, %s fire if %s${promtoolNote}`, async (fired, _state, minutes, each) => {
+  api.createResource("shop", { registries: [HOST] });
+  await each?.(0);
+  if (running.length === 0) startController();
+  await untilTime(() => condition().reason !== undefined);
+  const startS = clock.wallMs() / 1_000;
+  const scrapes: string[] = [];
+  for (let minute = 1; minute <= minutes; minute += 1) {
+    await each?.(minute);
+    for (const endMs = startS * 1_000 + minute * MINUTE_MS; clock.wallMs() < endMs; ) {
+      await clock.advance(Math.min(10_000, endMs - clock.wallMs()));
+      await untilStill();
+    }
+    scrapes.push((await running.at(-1)?.metrics.render()) ?? "");
+  }
+  const names = fired === "" ? [] : fired.split(" ").map((name) => `OcirPullSecrets${name}`);
+  expectAlerts("ocir_pull_secrets", { scrapes, startS }, names);
+});
+
+function failRegistry(status: number): void {
+  simulator.faults({ endpoint: "registry.token", status });
+}
+
+/** No request has arrived for some milliseconds. */
+async function untilStill(): Promise<void> {
+  const arrived = () => JSON.stringify([api.requests.length, simulator.requests()]);
+  for (let before = ""; before !== arrived(); await setTimeout(3)) before = arrived();
+}

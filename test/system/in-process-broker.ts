@@ -4,7 +4,7 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
-import { startDaemon } from "@ocir-broker/daemon/daemon";
+import { type DaemonOptions, startDaemon } from "@ocir-broker/daemon/daemon";
 import { createLog } from "@ocir-broker/daemon/telemetry/log";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
@@ -43,6 +43,7 @@ export interface InProcessOptions {
   /** Sections of the configuration file, which override those for the simulator. */
   readonly config?: object;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly configDetails?: DaemonOptions["configDetails"];
   /** Default debug. */
   readonly logLevel?: "debug" | "info";
 }
@@ -66,6 +67,7 @@ export async function startInProcess(options: InProcessOptions) {
   const broker = await startDaemon({
     config: checked.config,
     environment: options.environment ?? {},
+    ...(options.configDetails && { configDetails: options.configDetails }),
     clock,
     random: options.random ?? (() => 0.5),
     log: createLog({ level: options.logLevel ?? "debug", environment: {}, stream }),

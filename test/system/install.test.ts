@@ -11,6 +11,8 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { commandsOn } from "../documentation/pages.ts";
+import { expectAlerts } from "../monitoring/expect-alerts.ts";
+import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { type Archives, scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
@@ -249,7 +251,9 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.root.run("sh", ["-c", undo]);
       expect(run.stderr).toMatch(new RegExp(`ERROR: the installation failed and was undone: ${code}: `));
       expect(run.stderr).toMatch(said);
-      expect(await node.root.run("cat", [INSTALL_METRICS])).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
+      const metric = await node.root.run("cat", [INSTALL_METRICS]);
+      expect(metric).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
+      if (hasPromtool) expectAlerts("ocir_broker", { scrapes: Array(10).fill(metric) }, ["OcirBrokerInstallFailed"]);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4"]]);
       // The state without ocir-broker.
       expect((await node.root.exec("cat", [CONFIG])).stdout).toBe(before.stdout);

@@ -2,6 +2,8 @@
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
+import { expectAlerts } from "../monitoring/expect-alerts.ts";
+import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import type { Archives } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
@@ -12,6 +14,7 @@ import { canBootSystemd } from "./systemd-root/index.ts";
 const BROKER = "/usr/local/bin/ocir-broker";
 const UNITS = ["ocir-broker.service", "ocir-broker.socket"];
 const METRIC = "/run/ocir-broker-metrics/ocir_broker_disabled.prom";
+const DAY_MINUTES = 1_440;
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
 describeUnless(canBootSystemd(), "the off switch", () => {
@@ -47,7 +50,10 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     // As at a boot.
     await node.root.run("rm", [METRIC]);
     await node.root.run("systemd-tmpfiles", ["--create"]);
-    expect(await node.root.run("cat", [METRIC])).toContain("ocir_broker_disabled 1");
+    const metric = await node.root.run("cat", [METRIC]);
+    expect(metric).toContain("ocir_broker_disabled 1");
+    if (hasPromtool)
+      expectAlerts("ocir_broker", { scrapes: Array(DAY_MINUTES + 5).fill(metric) }, ["OcirBrokerDisabled"]);
     expect(await runNode(node, "install")).toMatchObject({ exitCode: 0 });
     await expectOff();
 
