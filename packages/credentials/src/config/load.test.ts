@@ -115,9 +115,9 @@ surprise: 1
   it.each([
     ["- a", "file: must be a mapping of sections (got a list)"],
     ["log:", "line 1: log: must be a mapping of keys (got null)"],
-    ["[", "file: Flow sequence must end with a ] at line 1, column 2"],
-    ["log: {}\nlog: {}", "file: Map keys must be unique at line 2, column 1"],
-    ["a: *b", "file: Unresolved alias (the anchor must be set before the alias): b"],
+    ["[", "file: not YAML: Flow sequence must end with a ] at line 1, column 2"],
+    ["log: {}\nlog: {}", "file: not YAML: log is there twice at line 2, column 1"],
+    ["a: *b", "file: not YAML: Unresolved alias (the anchor must be set before the alias): b"],
     [
       `log: {level: ${"y".repeat(80)}}`,
       `line 1: log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,
@@ -137,6 +137,10 @@ surprise: 1
         '"extraHosts: [mirror.example]" under "registries:" (got "https://x")',
     ],
     [
+      "upstream: {connectTimeout: 30s}",
+      'line 1: upstream.connectTimeout: must not be longer than upstream.timeout, 8s (got "30s")',
+    ],
+    [
       "identityDomain: {url: 'http://127.0.0.1'}",
       'line 1: identityDomain.url: must be an https URL without a path (got "http://127.0.0.1")',
     ],
@@ -144,7 +148,7 @@ surprise: 1
     expect(errorsOf(text)).toEqual([error]);
   });
 
-  it("reports the line of the wrong key or element, also with anchors and comments", () => {
+  it("reports the line of the wrong key or element, in their order, also with anchors and comments", () => {
     const text = [
       "# A comment",
       "registries:",
@@ -159,8 +163,8 @@ surprise: 1
       "    deep: red",
     ].join("\r\n");
     expect(errorsOf(text).map((each) => each.replace(/: (?:must|unknown).*/, ""))).toEqual([
-      "line 7: registries.prefetch.1",
       "line 6: registries.extraHosts.1",
+      "line 7: registries.prefetch.1",
       "line 10: log.colour",
     ]);
   });

@@ -7,6 +7,7 @@ import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./located-yaml.ts";
@@ -118,16 +119,21 @@ export function parseYaml(text: string): { value: unknown; errors: string[]; lin
   const { document, lineOf } = parseLocated(text);
   try {
     const value: unknown = document.toJS();
-    return { value: value ?? {}, errors: document.errors.map((error) => syntaxError(error)), lineOf };
+    return { value: value ?? {}, errors: document.errors.map((error) => syntaxError(error, text)), lineOf };
   } catch (error) {
     // Broken aliases are found only here.
-    return { value: {}, errors: [...document.errors, error as Error].map((each) => syntaxError(each)), lineOf };
+    return { value: {}, errors: [...document.errors, error as Error].map((each) => syntaxError(each, text)), lineOf };
   }
 }
 
 /** Keeps the parser's first line, which names the place; the following lines quote the file. */
-function syntaxError(error: Error): string {
-  return printable(`file: ${error.message.replace(/:?\n.*$/s, "")}`);
+function syntaxError(error: Error, text: string): string {
+  const message = error.message.replace(/:?\n.*$/s, "");
+  const { code, pos: [from = 0] = [] } = error as Partial<YAMLParseError>;
+  const key = code === "DUPLICATE_KEY" && /^[\w.-]{1,64}/.exec(text.slice(from))?.[0];
+  return printable(
+    `file: not YAML: ${key ? message.replace("Map keys must be unique", `${key} is there twice`) : message}`,
+  );
 }
 
 /** Treats an empty variable as unset, since scripts often export it so. */
@@ -149,7 +155,7 @@ export function fillIn(config: Config, environment: z.output<typeof environmentS
 
 /** @param lineOf returns 0 if there is no line, as for the environment. */
 function errorsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf = () => 0): string[] {
-  return (error?.issues ?? []).flatMap((issue) => {
+  const errors = (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       // The value of an unknown key may be a secret.
       return issue.keys.map((key) => unknownKey([...issue.path, key], lineOf));
@@ -158,6 +164,11 @@ function errorsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf 
     const message = issue.code === "invalid_key" ? "must be a registry host in lower case" : issue.message;
     return [errorText(issue.path, message, value, lineOf)];
   });
+  return errors.toSorted((one, other) => lineIn(one) - lineIn(other));
+}
+
+function lineIn(error: string): number {
+  return Number(/^line (\d+)/.exec(error)?.[1] ?? 0);
 }
 
 /** Names only keys of the schema: unknown keys and the keys of a map may contain anything. */

@@ -5,7 +5,7 @@
 import { regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
-import { duration } from "./duration.ts";
+import { duration, durationMs } from "./duration.ts";
 import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
 import { identityDomainSection } from "./identity-domain-section.ts";
 import { identitySection, profileSection } from "./identity-section.ts";
@@ -34,6 +34,20 @@ function refuseUntrusted({ value: { prefetch = [], extraHosts, endpoints }, issu
     const message = `is not a registry of Oracle's; if you trust it, add the line "extraHosts: [${host}]" under "registries:"`;
     issues.push({ code: "custom", message, path, input: host });
   }
+}
+
+interface TimeLimits {
+  readonly connectTimeout: string;
+  readonly timeout: string;
+}
+
+const CONNECT_TIMEOUT = "3s";
+
+/** The default one is no mistake if `timeout` is shorter, and is then cut to it. */
+function refuseLongConnect({ value: { connectTimeout, timeout }, issues }: z.core.ParsePayload<TimeLimits>) {
+  if (durationMs(connectTimeout) <= Math.max(durationMs(timeout), durationMs(CONNECT_TIMEOUT))) return;
+  const message = `must not be longer than upstream.timeout, ${timeout}`;
+  issues.push({ code: "custom", message, path: ["connectTimeout"], input: connectTimeout });
 }
 
 export const configSchema = z.strictObject(
@@ -108,7 +122,9 @@ export const configSchema = z.strictObject(
         .meta({ examples: [".oraclecloud.com,.ocir.io"] }),
     }).prefault({}),
     upstream: section({
-      connectTimeout: duration("100ms", "30s").default("3s").describe("Time limit for connecting to a service."),
+      connectTimeout: duration("100ms", "30s")
+        .default(CONNECT_TIMEOUT)
+        .describe("Time limit for connecting to a service, at most timeout."),
       timeout: duration("500ms", "60s")
         .default("8s")
         .describe("Time limit of one request to a service, including the connection."),
@@ -119,7 +135,9 @@ export const configSchema = z.strictObject(
             "It must be readable by everyone, and is read at start. Default: Mozilla's list and the system's.",
         )
         .meta({ examples: ["/etc/pki/ca-trust/source/anchors/region.pem"] }),
-    }).prefault({}),
+    })
+      .check(refuseLongConnect)
+      .prefault({}),
     metrics: section({
       textfile: z
         .string("must be a path")

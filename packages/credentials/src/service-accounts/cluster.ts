@@ -55,7 +55,7 @@ export function createClusterConnection({
     const { apiServer, endpoint, caCertificates } = locate(config.serviceAccounts, files);
     const totalMs = durationMs(config.upstream.timeout);
     const dispatcher = createUpstreamDispatcher({
-      connectMs: durationMs(config.upstream.connectTimeout),
+      connectMs: Math.min(durationMs(config.upstream.connectTimeout), totalMs),
       headersMs: totalMs,
       bodyMs: totalMs,
       maxConnectionsPerOrigin: MAX_CONNECTIONS,

@@ -26,7 +26,7 @@ export function createUpstreams(options: {
   const { config, environment, clock } = options;
   const totalMs = durationMs(config.upstream.timeout);
   const limits = {
-    connectMs: durationMs(config.upstream.connectTimeout),
+    connectMs: Math.min(durationMs(config.upstream.connectTimeout), totalMs),
     headersMs: totalMs,
     bodyMs: totalMs,
     maxConnectionsPerOrigin: MAX_CONNECTIONS,
