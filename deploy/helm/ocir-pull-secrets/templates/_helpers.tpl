@@ -1,5 +1,5 @@
 {{- define "ocir-pull-secrets.image" -}}
-{{- $repository := required "image.repository is not set: name the repository to which you have copied the release's image" .Values.image.repository -}}
+{{- $repository := required "image.repository is not set: name the repository to which you have copied the release's image" .Values.image.repository | default "unset" -}}
 {{- if regexMatch "://|@|:[^/]*$" $repository -}}
 {{- fail (printf "image.repository is %s: give the name alone, such as iad.ocir.io/acme/%s, without https:// and tag (image.tag) or digest (image.digest)" $repository .Chart.Name) -}}
 {{- end -}}
