@@ -108,7 +108,7 @@ async function problemOf(image: string): Promise<string> {
   const { stdout } = await callCredentialProvider({ path: BROKER, args, stdin: "" });
   const report = stdout.toString();
   const problem = report.slice(Math.max(0, report.indexOf("PROBLEM"))).replace(/^(?=.)/gm, "  ");
-  return `  $ ${BROKER} ${args.join(" ")}\n${problem}`;
+  return `  $ ${BROKER} ${args.join(" ")}${stays ? "" : "   (its files are removed at the end)"}\n${problem}`;
 }
 
 interface CountedCall {
@@ -175,7 +175,7 @@ function showWhatNext(): void {
     "  break the token endpoint: pulls still get the token from memory until it expires, and status shows the failure within a minute (tokens live 90 s here):",
   );
   say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
-  say(`  repair everything:            curl -X POST ${controlUrl}reset`);
+  say(`  repair all, within a minute:  curl -X POST ${controlUrl}reset`);
   say("\nStop it with Ctrl-C.");
 }
 

@@ -147,6 +147,15 @@ describe("renderStatus", () => {
     ]);
   });
 
+  test("does not claim that the whole file is in force when a key needs a restart", () => {
+    const config = { path: "/c", inForce: "all", error: null, errorPlaces: [], needRestart: ["proxy.https"] } as const;
+    const lines = renderStatus({ ...STATUS, config }).split("\n");
+    expect(lines.slice(1, 3)).toEqual([
+      "configuration /c: the whole file is in force, but:",
+      "  a restart is needed for proxy.https",
+    ]);
+  });
+
   test("reports that the defaults are in force when there is no file", () => {
     const path = "/etc/ocir-broker/config.yaml";
     const config = { path, inForce: "defaults", error: null, errorPlaces: [], needRestart: [] } as const;

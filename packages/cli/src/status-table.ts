@@ -95,7 +95,7 @@ function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
   const { path, inForce, error, errorPlaces, needRestart } = config;
   return [
-    `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}`,
+    `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${error === null && needRestart.length > 0 ? ", but:" : ""}`,
     ...errorPlaces.map((place) => `  ${place}`),
     ...(error === null ? [] : ["  each error: ocir-broker config check"]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
