@@ -1,4 +1,5 @@
 /** The program's settings, from the environment that the DaemonSet's manifest and enter-node give it. */
+import { createPodSettings, type Environment } from "@ocir-broker/kubernetes/pod-settings";
 
 export interface Settings {
   readonly node: string;
@@ -21,33 +22,23 @@ export interface Settings {
 const SHORTEST_LEASE_SECONDS = 30;
 
 /** @throws Error with a line for the pod's log if a setting is missing or wrong. */
-export function parseSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const get = (name: string): string => {
-    const value = environment[`OCIR_BROKER_${name}`];
-    if (value === undefined || value === "")
-      throw new Error(`OCIR_BROKER_${name} is not set: apply the whole manifest`);
-    return value;
-  };
-  const oneOf = <Choice extends string>(name: string, first: Choice, second: Choice): Choice => {
-    const value = get(name);
-    if (value === first || value === second) return value as Choice;
-    throw new Error(`OCIR_BROKER_${name} is ${value}, but must be ${first} or ${second}`);
-  };
-  const seconds = get("LEASE_SECONDS");
+export function parseSettings(environment: Environment): Settings {
+  const { needed, oneOf } = createPodSettings(environment, "apply the whole manifest");
+  const seconds = needed("OCIR_BROKER_LEASE_SECONDS");
   if (!/^\d+$/.test(seconds) || Number(seconds) < SHORTEST_LEASE_SECONDS) {
     throw new Error(
       `OCIR_BROKER_LEASE_SECONDS is ${seconds}, but must be a whole number from ${SHORTEST_LEASE_SECONDS} on`,
     );
   }
   return {
-    node: get("NODE"),
-    pod: get("POD"),
-    namespace: get("NAMESPACE"),
-    revision: get("REVISION"),
-    image: get("IMAGE"),
+    node: needed("OCIR_BROKER_NODE"),
+    pod: needed("OCIR_BROKER_POD"),
+    namespace: needed("OCIR_BROKER_NAMESPACE"),
+    revision: needed("OCIR_BROKER_REVISION"),
+    image: needed("OCIR_BROKER_IMAGE"),
     leaseSeconds: Number(seconds),
-    kubeletRestart: oneOf("KUBELET_RESTART", "whenIdle", "never"),
-    mode: oneOf("MODE", "install", "remove"),
+    kubeletRestart: oneOf("OCIR_BROKER_KUBELET_RESTART", "whenIdle", "never"),
+    mode: oneOf("OCIR_BROKER_MODE", "install", "remove"),
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
     config: environment["OCIR_BROKER_CONFIG"] || undefined,
   };

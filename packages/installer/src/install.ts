@@ -14,7 +14,7 @@ import {
   PROGRAM,
   SHIM,
 } from "./installed-files.ts";
-import type { ConnectOptions } from "./kubelet/connect.ts";
+import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";

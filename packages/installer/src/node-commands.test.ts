@@ -9,7 +9,7 @@ import { describe, expect, it, vi } from "vitest";
 import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER } from "../test/image-node.ts";
 import { killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
-import type { ConnectOptions } from "./kubelet/connect.ts";
+import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
 import { describeRemoval } from "./remove-dry-run.ts";

@@ -1,4 +1,5 @@
 /** The program's settings, from the environment that the chart sets. */
+import { createPodSettings, type Environment, type PodSettings } from "@ocir-broker/kubernetes/pod-settings";
 
 export interface Settings {
   /** Names of resources, Secrets and service accounts. */
@@ -25,21 +26,16 @@ type TokenExchangeSettings =
   | { readonly kind: "oke" }
   | { readonly kind: "identity-domain"; readonly url: string; readonly clientId: string; readonly audience: string };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const PREFIX = "OCIR_PULL_SECRETS_";
 
 /** @throws Error with a line for the pod's log if a setting is missing or wrong. */
 export function parseSettings(environment: Environment): Settings {
-  const needed = (name: string): string => {
-    const value = environment[name];
-    if (!value) throw new Error(`${name} is not set: install the chart ocir-pull-secrets`);
-    return value;
-  };
+  const settings = createPodSettings(environment, "install the chart ocir-pull-secrets");
+  const { needed } = settings;
   return {
     names: listOf(needed(`${PREFIX}NAMES`)),
     extraHosts: listOf(environment[`${PREFIX}EXTRA_HOSTS`] ?? ""),
-    identity: parseIdentity(environment, needed),
+    identity: parseIdentity(environment, settings),
     proxy: {
       https: environment["HTTPS_PROXY"] || environment["https_proxy"],
       noProxy: environment["NO_PROXY"] || environment["no_proxy"],
@@ -49,8 +45,8 @@ export function parseSettings(environment: Environment): Settings {
   };
 }
 
-function parseIdentity(environment: Environment, needed: (name: string) => string): Settings["identity"] {
-  const kind = needed(`${PREFIX}IDENTITY`);
+function parseIdentity(environment: Environment, { needed, oneOf }: PodSettings): Settings["identity"] {
+  const kind = oneOf(`${PREFIX}IDENTITY`, "serviceAccount", "controller");
   const namespaces = environment[`${PREFIX}NAMESPACES`] || "";
   const namespaceSelector = environment[`${PREFIX}NAMESPACE_SELECTOR`] || undefined;
   if (kind === "serviceAccount") {
@@ -58,10 +54,8 @@ function parseIdentity(environment: Environment, needed: (name: string) => strin
       throw new Error(`${PREFIX}NAMESPACES and ${PREFIX}NAMESPACE_SELECTOR are only for ${PREFIX}IDENTITY=controller`);
     return { kind: "service-account", exchange: parseExchange(environment, needed) };
   }
-  if (kind !== "controller") throw new Error(`${PREFIX}IDENTITY is ${kind}, but must be serviceAccount or controller`);
-  const principal = environment[`${PREFIX}PRINCIPAL`] || "workload";
-  if (principal !== "workload" && principal !== "instance")
-    throw new Error(`${PREFIX}PRINCIPAL is ${principal}, but must be workload or instance`);
+  const given = environment[`${PREFIX}PRINCIPAL`] || "workload";
+  const principal = oneOf(`${PREFIX}PRINCIPAL`, "workload", "instance", given);
   if (!namespaces && !namespaceSelector)
     throw new Error(
       `neither ${PREFIX}NAMESPACES nor ${PREFIX}NAMESPACE_SELECTOR is set: install the chart ocir-pull-secrets`,
@@ -69,7 +63,7 @@ function parseIdentity(environment: Environment, needed: (name: string) => strin
   return { kind, principal, namespaces: listOf(namespaces), namespaceSelector };
 }
 
-function parseExchange(environment: Environment, needed: (name: string) => string): TokenExchangeSettings {
+function parseExchange(environment: Environment, needed: PodSettings["needed"]): TokenExchangeSettings {
   const url = environment[`${PREFIX}IDENTITY_DOMAIN`];
   if (!url && environment[`${PREFIX}AUDIENCE`])
     throw new Error(`${PREFIX}AUDIENCE is only for ${PREFIX}IDENTITY_DOMAIN: on OKE it is the API server's own`);

@@ -9,7 +9,7 @@ import { readConfigText } from "@ocir-broker/credentials/config/load";
 import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
-import type { ConnectOptions } from "@ocir-broker/installer/kubelet/connect";
+import type { ConnectOptions } from "@ocir-broker/installer/kubelet/kubelet-paths";
 import {
   connectNode,
   describeSteps,

@@ -55,17 +55,22 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
     const leftMs = (): number => Math.max(0, deadlineAtMs - clock.monotonicMs());
 
-    if (!(await registries.isAllowed(image.registryHost, leftMs()))) return nothingFor(request, image);
+    if (!(await registries.isAllowed(image.registryHost, leftMs()))) {
+      // No credentials, so the kubelet continues with its other sources.
+      return responseOf(request, {}, { outcome: "foreign", image });
+    }
 
+    const tokenFor = ({ entry, identity, failure, ...found }: PullToken, outcome: Outcome | "denied" = found.outcome) =>
+      responseOf(request, bearerAuth(hostIn(request), entry.value.reveal()), { outcome, image, identity, failure });
     const find = () => pullTokens.get(image.registryHost, request.serviceAccount, { deadlineAtMs });
     const found = await find();
     // Probes and refreshes are for the node's token only.
-    if (found.identity !== "node" || !isProbeable(image.repository)) return tokenFor(request, image, found);
-    if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(request, image, found);
+    if (found.identity !== "node" || !isProbeable(image.repository)) return tokenFor(found);
+    if (access.ask(image.registryHost, image.repository) !== "denied") return tokenFor(found);
 
     const now = await access.heal(image.registryHost, image.repository, Math.min(HEAL_WAIT_MS, leftMs()));
     // The token may have been refreshed, or have expired, in the meantime.
-    return tokenFor(request, image, await find(), now === "denied" ? "denied" : found.outcome);
+    return tokenFor(await find(), now === "denied" ? "denied" : found.outcome);
   }
 
   return async (body) => {
@@ -77,40 +82,24 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
       return { ...(await answer(request, image)), account: accountName(request.serviceAccount) };
     } catch (error) {
       const hasKey = codeOf(error) !== "registry-host-invalid";
-      if (request?.serviceAccount !== undefined && image !== undefined && hasKey)
-        return anonymousFor(request, image, error);
-      return { ...errorResponseOf(error), outcome: "error", image, error };
+      if (request?.serviceAccount === undefined || image === undefined || !hasKey)
+        return { ...errorResponseOf(error), outcome: "error", image, error };
+      const account = accountName(request.serviceAccount);
+      const facts = { outcome: "anonymous", image, account, failure: error } as const;
+      return responseOf(request, anonymousAuth(hostIn(request)), facts);
     }
   };
 }
 
-function anonymousFor(
-  { apiVersion, image: asSpelled, serviceAccount }: CredentialProviderRequest,
-  image: ImageName,
-  failure: unknown,
+function responseOf(
+  { apiVersion }: CredentialProviderRequest,
+  auth: Parameters<typeof encodeCredentialProviderResponse>[1],
+  facts: Omit<CredentialsResponse, keyof HttpResponse>,
 ): CredentialsResponse {
-  const body = encodeCredentialProviderResponse(apiVersion, anonymousAuth(hostIn(asSpelled)));
-  const account = accountName(serviceAccount);
-  return { status: 200, contentType: JSON_TYPE, body, outcome: "anonymous", image, account, failure };
-}
-
-/** For a registry that is not Oracle's: no credentials, so the kubelet continues with its other sources. */
-function nothingFor({ apiVersion }: CredentialProviderRequest, image: ImageName): CredentialsResponse {
-  const body = encodeCredentialProviderResponse(apiVersion, {});
-  return { status: 200, contentType: JSON_TYPE, body, outcome: "foreign", image };
-}
-
-function tokenFor(
-  { apiVersion, image: asSpelled }: CredentialProviderRequest,
-  image: ImageName,
-  { entry, identity, failure, ...found }: PullToken,
-  outcome: Outcome | "denied" = found.outcome,
-): CredentialsResponse {
-  const body = encodeCredentialProviderResponse(apiVersion, bearerAuth(hostIn(asSpelled), entry.value.reveal()));
-  return { status: 200, contentType: JSON_TYPE, body, outcome, image, identity, failure };
+  return { status: 200, contentType: JSON_TYPE, body: encodeCredentialProviderResponse(apiVersion, auth), ...facts };
 }
 
 /** The kubelet's comparison with the image is case-sensitive, so a key uses the image's spelling. */
-function hostIn(asSpelled: string): string {
-  return asSpelled.slice(0, asSpelled.indexOf("/"));
+function hostIn({ image }: CredentialProviderRequest): string {
+  return image.slice(0, image.indexOf("/"));
 }

@@ -14,8 +14,9 @@ import { describe, expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
 import { serviceAccountsIn } from "./broker-config.ts";
-import { type ConnectOptions, connection } from "./connect.ts";
+import { connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
+import type { ConnectOptions } from "./kubelet-paths.ts";
 
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";

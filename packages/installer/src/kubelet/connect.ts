@@ -21,24 +21,19 @@ import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
 import type { ActionStep, FileStep, Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
-import { assertRoots, kubeletPathsOf, PLUGIN_FOLDER, readKubeletMinor, withoutSlash } from "./kubelet-paths.ts";
+import {
+  assertRoots,
+  type ConnectOptions,
+  kubeletPathsOf,
+  PLUGIN_FOLDER,
+  readKubeletMinor,
+  withoutSlash,
+} from "./kubelet-paths.ts";
 import { mergedConfig } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
 /** The first version that sends service-account tokens without a feature gate. */
 const SERVICE_ACCOUNTS_MINOR = 34;
-
-export interface ConnectOptions {
-  readonly kubeletConfig?: string | undefined;
-  readonly binDir?: string | undefined;
-  /** The kubelet's arguments as one text, as a bootstrap gets them. */
-  readonly kubeletArgs?: string | undefined;
-  readonly kubeletVersion?: string | undefined;
-  /** The audience of service-account tokens. */
-  readonly serviceAccounts?: string | undefined;
-  /** Also adds the flags to a file of the kubelet's unit. */
-  readonly kubeletFlags?: boolean | undefined;
-}
 
 /** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
 export async function connection(

@@ -10,8 +10,19 @@ import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import { readInstanceMetadata } from "../system/instance-metadata.ts";
 import type { NodeContext } from "../system/node-context.ts";
-import type { ConnectOptions } from "./connect.ts";
 import { wordsOf } from "./kubelet-args.ts";
+
+export interface ConnectOptions {
+  readonly kubeletConfig?: string | undefined;
+  readonly binDir?: string | undefined;
+  /** The kubelet's arguments as one text, as a bootstrap gets them. */
+  readonly kubeletArgs?: string | undefined;
+  readonly kubeletVersion?: string | undefined;
+  /** The audience of service-account tokens. */
+  readonly serviceAccounts?: string | undefined;
+  /** Also adds the flags to a file of the kubelet's unit. */
+  readonly kubeletFlags?: boolean | undefined;
+}
 
 /** The plugins that the kubelet calls are links to those in this folder. */
 export const PLUGIN_FOLDER = dirname(BROKER_PROGRAM);
