@@ -8,7 +8,9 @@ import rootPackage from "../package.json" with { type: "json" };
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const WORKFLOWS = globSync(".github/workflows/*.yml", { cwd: CHECKOUT }).sort();
-const WRITERS = [".github/workflows/release.yml publish", ".github/workflows/node.yml propose"];
+const WRITERS = ["release.yml publish", "node.yml propose", "security.yml codeql", "security.yml scorecard"].map(
+  (job) => `.github/workflows/${job}`,
+);
 const hasActionlint = spawnSync("actionlint", ["--version"]).status === 0;
 
 interface Job {
@@ -35,7 +37,9 @@ it.skipIf(!hasActionlint)(
 describe.each(WORKFLOWS)("%s", (path) => {
   it("pins every action by commit, with its version", () => {
     const used = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action);
-    expect(used.filter((action) => !/^actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action ?? ""))).toEqual([]);
+    expect(
+      used.filter((action) => !/^(?:actions|github|ossf)\/[a-z/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action ?? "")),
+    ).toEqual([]);
   });
 
   it("calls only scripts that exist", () => {
@@ -46,7 +50,7 @@ describe.each(WORKFLOWS)("%s", (path) => {
     expect(commands.filter((name) => !(name in rootPackage.scripts))).toEqual([]);
   });
 
-  it("has write access only in the jobs that publish or propose, which build nothing", () => {
+  it("has write access only in the jobs that publish, propose or report, which build nothing", () => {
     const { permissions } = parse(read(path)) as Workflow;
     expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
     const writers = jobsOf(path).filter(([, job]) => Object.values(job.permissions ?? {}).includes("write"));

@@ -14,6 +14,7 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   ],
   "needs a quiet machine": ["npm run bench", "npm run pictures"],
   "needs a published release": ["gh"],
+  "for the owner": ["gh", "git", "gpg", "key=", "npm run release", "owner=", "sed -i"],
 };
 
 /** docs/install.ko.md has its marks in Korean. */

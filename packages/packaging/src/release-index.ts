@@ -37,6 +37,8 @@ const ROWS: readonly Row[] = [
   { name: "SHA256SUMS", purpose: "checksum of each file (docs/verify.md)" },
   { name: "SHA256SUMS.asc", purpose: "its signature", isAddedBySigning: true },
   { name: "InRelease", purpose: "signed Release, which apt requires", isAddedBySigning: true },
+  { name: "ocir-broker-VERSION.tgz.prov", purpose: "the chart's signature, for helm", isAddedBySigning: true },
+  { name: "ocir-pull-secrets-VERSION.tgz.prov", purpose: "the same of that chart", isAddedBySigning: true },
   { name: "ocir-broker-signing-key.asc", purpose: "the public key of the signatures", isAddedBySigning: true },
   {
     name: "ocir-broker-VERSION.provenance.json",

@@ -1,13 +1,13 @@
 /**
- * Signs a release's folder with an OpenPGP key: each .rpm, the apt index, and SHA256SUMS over everything. Consumers already have
- * gpgv, rpm and apt, which verify these signatures and no others (docs/decisions/0020).
+ * Signs a release's folder with an OpenPGP key: each .rpm, each chart, the apt index, and SHA256SUMS over everything. Consumers already have
+ * gpgv, rpm, apt and helm, which verify these signatures and no others (docs/decisions/0020).
  */
-import { readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { finished } from "../finished.ts";
 import type { Release } from "../release.ts";
 import { provenance } from "./provenance.ts";
-import { checkSums, SUMS, SUMS_SIGNATURE, writeSums } from "./sums.ts";
+import { checkSums, SUMS, SUMS_SIGNATURE, sha256Of, writeSums } from "./sums.ts";
 
 const SIGNING_KEY = "ocir-broker-signing-key.asc";
 
@@ -29,11 +29,24 @@ export async function signRelease(
     const macros = ["--define", `__gpg ${await which("gpg")}`, "--define", `_gpg_name ${key}`];
     await finished("rpmsign", [...macros, "--addsign", join(folder, name)]);
   }
+  for (const name of readdirSync(folder).filter((each) => each.endsWith(".tgz")))
+    await signChart(join(folder, name), key, sign);
   await sign("--output", join(folder, "InRelease"), "--clear-sign", join(folder, "Release"));
   writeFileSync(join(folder, SIGNING_KEY), await gpg("--armor", "--export-options", "export-minimal", "--export", key));
   writeFileSync(join(folder, `ocir-broker-${release.version}.provenance.json`), provenance(folder, environment));
   writeSums(folder);
   await sign("--output", join(folder, SUMS_SIGNATURE), "--detach-sign", join(folder, SUMS));
+}
+
+/** Helm's provenance file (https://helm.sh/docs/topics/provenance): Chart.yaml and the checksum, clear-signed. */
+async function signChart(path: string, key: string, sign: (...args: string[]) => Promise<string>): Promise<void> {
+  const chart = await finished("tar", ["-xzOf", path, "--wildcards", "*/Chart.yaml"]);
+  const [, named] = /^ +fingerprint: ([0-9A-F]{40})$/m.exec(chart) ?? [];
+  if (named !== undefined && named !== key) throw new Error(`Chart.yaml in ${path} names another key, ${named}`);
+  const plain = `${path}.prov.txt`;
+  writeFileSync(plain, `${chart}\n...\nfiles:\n  ${basename(path)}: sha256:${sha256Of(path)}\n`);
+  await sign("--output", `${path}.prov`, "--clear-sign", plain);
+  rmSync(plain);
 }
 
 async function which(program: string): Promise<string> {
