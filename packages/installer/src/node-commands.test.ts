@@ -32,6 +32,25 @@ describe("installNode", () => {
     expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
   });
 
+  it("upgrades an installation whose record is from before changes had kinds, and removeNode restores every byte", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    await install(node, archive("1"));
+    const recorded = () => JSON.parse(node.read(RECORD)) as { files: Record<string, { kind: string }> };
+    const others = () =>
+      Object.entries(recorded().files).flatMap(([path, { kind }]) => (kind === "program" ? [] : [[path, kind]]));
+    const kinds = others();
+    const earlier = Object.entries(recorded().files).map(([path, { kind, ...entry }]) => [
+      path,
+      kind === "program" ? { ...entry, isProgram: true } : entry,
+    ]);
+    node.write(RECORD, JSON.stringify({ ...recorded(), files: Object.fromEntries(earlier) }));
+    expect(await install(node, archive("2"))).toMatchObject({ ok: true });
+    expect(others()).toEqual(kinds);
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
+  });
+
   it("leaves everything as it was when the kubelet cannot be connected", async () => {
     const node = createNode();
     node.write(CONFIG, "not: valid\n");

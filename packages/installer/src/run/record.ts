@@ -2,9 +2,13 @@
  * The record of an installation, /var/lib/ocir-broker/installation.json: for each path that we changed, what was there before and
  * what we wrote. It is written before a change is made, so a path is never in a state that the record does not know.
  */
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
+import { isOurPlugin } from "@ocir-broker/protocol/contract";
 import { InstallError } from "../install-error.ts";
+import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
 import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
@@ -60,7 +64,7 @@ const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
 export function readRecord(disk: Disk): InstallationRecord {
   const bytes = disk.read(RECORD);
   if (bytes === undefined) return NO_RECORD;
-  const value = parseJson(bytes.toString());
+  const value = withKinds(parseJson(bytes.toString()));
   if (!isRecord(value)) throw recordError("it is empty or damaged");
   if (value.format !== FORMAT) throw recordError("a later release has written it");
   const { format: _, ...record } = value;
@@ -145,6 +149,34 @@ function recordError(what: string): InstallError {
     `${RECORD}: ${what}, so nothing is changed: restore it from a backup, or move it away and run this again, which then recognises ` +
       "our files by their digests and marks",
   );
+}
+
+/** Adds what a record from before changes had kinds lacks: the path of each shows its kind. */
+function withKinds(value: unknown): unknown {
+  const { files, pending } = (value ?? {}) as { files?: unknown; pending?: { isFirst?: boolean; files: object } };
+  if (typeof files !== "object" || files === null) return value;
+  const kinded = (path: string, entry: object | null) =>
+    entry === null || "kind" in entry ? entry : { kind: kindOf(path, entry), ...entry };
+  const record = { ...(value as object), files: mapped(files, kinded) };
+  if (pending?.isFirst === undefined) return record;
+  const changes = mapped(pending.files, (path, change: PendingChange) => ({
+    ...change,
+    entry: kinded(path, change.entry),
+  }));
+  return { ...record, pending: { ...pending, undo: pending.isFirst ? ["disable-units"] : [], files: changes } };
+}
+
+function mapped(entries: object, change: (path: string, entry: never) => unknown): object {
+  return Object.fromEntries(Object.entries(entries).map(([path, entry]) => [path, change(path, entry as never)]));
+}
+
+function kindOf(path: string, entry: { isProgram?: boolean }): ChangeKind {
+  if (entry.isProgram === true) return "program";
+  if (path in COMMAND_LINKS) return "command";
+  if (path in PLUGIN_LINKS) return "plugin";
+  if (path === DEFAULT_CONFIG_PATH) return "broker-configuration";
+  if (isOurPlugin(basename(path))) return "kubelet-plugin";
+  return isConfigName(basename(path)) ? "kubelet-configuration" : "kubelet-flags";
 }
 
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
