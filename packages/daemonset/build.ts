@@ -1,8 +1,9 @@
 /**
- * Builds dist/daemonset.mjs: the DaemonSet's program in one file, for the Node that is in its image.
+ * Builds dist/daemonset.mjs: the DaemonSet's program in one file, for the Node that is in its image, with esbuild's metafile beside it.
  *
  * usage: node build.ts [FOLDER]
  */
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
 import { build } from "esbuild";
@@ -10,7 +11,7 @@ import { build } from "esbuild";
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
-await build({
+const { metafile } = await build({
   ...BUNDLE_OPTIONS,
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
@@ -18,4 +19,6 @@ await build({
   format: "esm",
   // Some dependencies are CommonJS.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  metafile: true,
 });
+writeFileSync(join(folder, "daemonset.metafile.json"), JSON.stringify(metafile));

@@ -13,8 +13,8 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
     "sudo sh /opt/ocir-broker/ocir-broker-node.sh",
   ],
   "needs a quiet machine": ["npm run bench", "npm run pictures"],
-  "needs a published release": ["gh"],
-  "for the owner": ["gh", "git", "gpg", "key=", "npm run release", "owner=", "sed -i"],
+  "needs a published release": ["gh", "helm pull"],
+  "for the owner": ["echo", "gh", "git", "gpg", "key=", "npm run release", "oras", "owner=", "sed -i"],
 };
 
 /** docs/install.ko.md has its marks in Korean. */

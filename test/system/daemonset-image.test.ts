@@ -64,7 +64,7 @@ async function makeRelease(folder: string): Promise<void> {
     const archive = join(work, `archive-${target.debArchitecture}.tar.gz`);
     writeFileSync(join(programs, target.debArchitecture), `for ${target.debArchitecture}\n`);
     execFileSync("tar", ["-czf", archive, "-C", programs, target.debArchitecture]);
-    return { target, archive, programs };
+    return { target, archive, programs, bill: "{}" };
   });
   const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });
   writeFileSync(join(folder, manifest.name), manifest.text);

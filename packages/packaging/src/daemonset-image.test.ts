@@ -23,7 +23,7 @@ describe("makeDaemonSetImage", () => {
       execFileSync("tar", ["-czf", archive, "-C", folder, name]);
       for (const name of ["enter-node", "node", "libatomic.so.1", "daemonset.mjs"])
         writeFileSync(join(folder, name), "program\n");
-      return { target, archive, programs: folder };
+      return { target, archive, programs: folder, bill: `{"for":"${target.debArchitecture}"}` };
     });
     const made = await makeDaemonSetImage(RELEASE, contents, { work: join(folder, "work"), output: folder });
     return { ...made, path: join(folder, made.image) };
@@ -54,9 +54,18 @@ describe("makeDaemonSetImage", () => {
     expect(manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
       { architecture: "amd64", os: "linux" },
       { architecture: "arm64", os: "linux" },
+      ...Array(2).fill({ architecture: "unknown", os: "unknown" }),
     ]);
-    for (const image of manifests) {
-      const { config, layers } = JSON.parse(blob(image).toString());
+    const [images, bills] = [manifests.slice(0, 2), manifests.slice(2)];
+    for (const bill of bills) {
+      const { artifactType, subject, layers } = JSON.parse(blob(bill).toString());
+      const [image] = images.filter(({ digest }: { digest: string }) => digest === subject.digest);
+      expect([artifactType, layers[0].mediaType]).toEqual(Array(2).fill("application/vnd.cyclonedx+json"));
+      expect(blob(layers[0]).toString()).toBe(`{"for":"${image.platform.architecture}"}`);
+    }
+    for (const image of images) {
+      const { config, layers, annotations } = JSON.parse(blob(image).toString());
+      expect(annotations).toMatchObject({ "org.opencontainers.image.source": expect.stringMatching(/^https:/) });
       expect(JSON.parse(blob(config).toString()).architecture).toBe(image.platform.architecture);
       const root = join(scratch, "root", image.platform.architecture);
       mkdirSync(root, { recursive: true });

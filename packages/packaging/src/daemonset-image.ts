@@ -22,6 +22,8 @@ export interface ImageContent {
   readonly archive: string;
   /** Folder that has `enter-node`, `daemonset.mjs`, and for it `node` and `libatomic.so.1`, all for this target. */
   readonly programs: string;
+  /** The image's bill of materials. */
+  readonly bill: string;
 }
 
 export interface DaemonSetFiles extends MadeImage {
@@ -42,7 +44,7 @@ export async function makeDaemonSetImage(
   return { ...made, manifest: { name: `${NAME}-${release.version}.yaml`, text: manifestOf(made.digest) } };
 }
 
-async function makeRoot({ target, archive, programs }: ImageContent, work: string): Promise<ImageRoot> {
+async function makeRoot({ target, archive, programs, bill }: ImageContent, work: string): Promise<ImageRoot> {
   const root = join(work, target.debArchitecture);
   writeTree(root, [
     { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
@@ -54,7 +56,7 @@ async function makeRoot({ target, archive, programs }: ImageContent, work: strin
   await finished("tar", ["-xzf", archive, "-C", join(root, "ocir-broker"), "--no-same-owner"]);
   // The mount point of the manifest's emptyDir.
   mkdirSync(join(root, "status"), { recursive: true });
-  return { target, root };
+  return { target, root, bill };
 }
 
 function manifestOf(digest: string): string {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { alertRules } from "./alert-rules.ts";
 import { apiText } from "./api-group.ts";
 import { describeBuildTools } from "./build-tools.ts";
+import { billOfMaterials } from "./contents/bill-of-materials.ts";
+import { bundledPackages } from "./contents/bundled-packages.ts";
 import { installedFiles } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
@@ -79,15 +81,18 @@ async function makePackages(
   onStep(`the programs for ${name}`);
   const programs = await buildPrograms(target, release, join(places.work, "programs"));
   const files = installedFiles(target, release, programs);
-  const billOfMaterials = `ocir-broker-${release.version}-linux-${name}.cdx.json`;
   const list = files.find(({ path }) => path.endsWith("/sbom.cdx.json"))?.from;
   if (typeof list !== "object") throw new Error("the bill of materials is missing");
-  writeFileSync(join(output, billOfMaterials), list.text);
+  writeFileSync(join(output, `ocir-broker-${release.version}-linux-${name}.cdx.json`), list.text);
   onStep(`the archive for ${name}`);
   const archive = await makeArchive(target, release, files, places);
   onStep(`the .deb for ${name}`);
   await makeDeb(target, release, files, places);
   onStep(`the .rpm for ${name}`);
   await makeRpm(target, release, files, places);
-  return { target, archive: join(output, archive), programs: programs.folder, nodePackage: programs.nodePackage };
+  const packages = bundledPackages(
+    ...["metafile.json", "daemonset.metafile.json"].map((file) => join(programs.folder, file)),
+  );
+  const bill = billOfMaterials("ocir-broker-daemonset", target, release, packages);
+  return { target, archive: join(output, archive), programs: programs.folder, nodePackage: programs.nodePackage, bill };
 }

@@ -84,7 +84,7 @@ async function makeRoot(
     { path: "/third-party-licences.txt", mode: 0o644, from: { text: licences } },
   ]);
   await tryOut(target, root);
-  return { target, root };
+  return { target, root, bill };
 }
 
 /** Ensures that the image has every library: with its own loader and libraries alone, Node runs. */

@@ -46,6 +46,12 @@ export function maintainerOf({ maintainer = NOBODY }: Release): string {
   return maintainer;
 }
 
+/** The project's address, which the owner sets. */
+export function homeUrl(): string {
+  const chart = readFileSync(join(CHECKOUT, "deploy/helm/ocir-broker/Chart.yaml"), "utf8");
+  return /^home: (.*)$/m.exec(chart)?.[1] ?? "";
+}
+
 /** In the form that Debian and RPM sort correctly: 1.0.0~rc.1 comes before 1.0.0. */
 export function packageVersion({ version }: Pick<Release, "version">): string {
   return version.replace("-", "~").replaceAll("-", ".");

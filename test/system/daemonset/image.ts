@@ -18,6 +18,6 @@ export async function makeImage(folder: string): Promise<DaemonSetFiles> {
     copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
   }
   copyFileSync(join(CHECKOUT, `node_modules/node-linux-${process.arch}/bin/node`), join(programs, "node"));
-  const content = { target, archive: join(CHECKOUT, archive), programs };
+  const content = { target, archive: join(CHECKOUT, archive), programs, bill: "{}" };
   return makeDaemonSetImage({ version: VERSION, epochS: 1_767_225_600 }, [content], { work, output: folder });
 }

@@ -1,8 +1,11 @@
 /** The packages as files: reproducible bytes, content, results of linters, and running arm64 programs. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
 import { beforeAll, describe, expect, it } from "vitest";
 import { describeUnless } from "../describe-unless.ts";
 import {
@@ -79,6 +82,30 @@ describeUnless(cannotPackage(), "the packages", () => {
   it("match SHA256SUMS", () => {
     expect(execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: PACKAGES, encoding: "utf8" })).toBe("");
     expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(23);
+  });
+
+  it("each image has a bill of materials for each architecture, and all follow CycloneDX's own schema", () => {
+    const bills = ["ocir-broker-daemonset-", "ocir-pull-secrets-"].flatMap((name) => {
+      const { inManifests, pathOf } = openedImage(name);
+      const images = ARCHITECTURES.flatMap(({ deb }) => inManifests(deb));
+      const attached = inManifests("unknown");
+      expect(attached.map(({ subject }) => subject)).toMatchObject(images.map(({ digest }) => ({ digest })));
+      return attached.map(({ layers }) => pathOf(layers[0]));
+    });
+    const files = readdirSync(PACKAGES).filter((name) => name.endsWith(".cdx.json"));
+    const library = fileURLToPath(import.meta.resolve("@cyclonedx/cyclonedx-library/package.json"));
+    const schemas = join(library, "../res/schema");
+    const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+    const ajv = addFormats.default(new Ajv({ strict: false, formats: { "iri-reference": true, "idn-email": true } }));
+    for (const name of ["spdx", "jsf-0.82"]) {
+      const schema = `${name}.SNAPSHOT.schema.json`;
+      ajv.addSchema(read(join(schemas, schema)), `http://cyclonedx.org/schema/${schema}`);
+    }
+    const validate = ajv.compile(read(join(schemas, "bom-1.6.SNAPSHOT.schema.json")));
+    const all = [...bills, ...files.map((name) => join(PACKAGES, name))].map(read);
+    for (const bill of all) expect([validate(bill), validate.errors]).toEqual([true, null]);
+    const names = all.map(({ metadata }) => metadata.component.purl.replace(/@.*?(arch=\w+).*/, " $1"));
+    expect(new Set(names).size).toBe(6);
   });
 
   describe.each(ARCHITECTURES)("for $deb", ({ deb, machine, elf }) => {
@@ -226,17 +253,25 @@ describeUnless(cannotPackage(), "the packages", () => {
     });
   });
 
-  function unpackedImage(architecture: string): string {
-    const [layout, tree] = [join(scratch, "image"), join(scratch, `image-${architecture}`)];
-    for (const folder of [layout, tree]) mkdirSync(folder, { recursive: true });
-    output("tar", "-xf", packageNamed(".oci.tar", "ocir-pull-secrets-"), "-C", layout);
+  function openedImage(name: string) {
+    const layout = join(scratch, name);
+    mkdirSync(layout, { recursive: true });
+    output("tar", "-xf", packageNamed(".oci.tar", name), "-C", layout);
     const pathOf = ({ digest }: { digest: string }) => join(layout, "blobs", digest.replace(":", "/"));
     const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
     const { manifests } = json(pathOf(json(join(layout, "index.json")).manifests[0]));
-    const image = manifests.find(({ platform }: { platform: object }) =>
-      JSON.stringify(platform).includes(architecture),
-    );
-    output("tar", "-xf", pathOf(json(pathOf(image)).layers[0]), "-C", tree);
+    const inManifests = (architecture: string): { digest: string; layers: [{ digest: string }]; subject: object }[] =>
+      manifests
+        .filter(({ platform }: { platform: { architecture: string } }) => platform.architecture === architecture)
+        .map((each: { digest: string }) => ({ ...each, ...json(pathOf(each)) }));
+    return { inManifests, pathOf };
+  }
+
+  function unpackedImage(architecture: string): string {
+    const tree = join(scratch, `image-${architecture}`);
+    mkdirSync(tree, { recursive: true });
+    const { inManifests, pathOf } = openedImage("ocir-pull-secrets-");
+    for (const { layers } of inManifests(architecture)) output("tar", "-xf", pathOf(layers[0]), "-C", tree);
     return tree;
   }
 

@@ -30,12 +30,14 @@ interface Manifest {
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice|third.party)/i;
 
-/** Sorted by name. Paths in the metafile are relative to packages/cli. */
-export function bundledPackages(metafilePath: string): BundledPackage[] {
-  const metafile = JSON.parse(readFileSync(metafilePath, "utf8")) as Metafile;
-  const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
-    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
-  );
+/** Sorted by name. Paths in a metafile are relative to a package of the checkout. */
+export function bundledPackages(...metafiles: readonly string[]): BundledPackage[] {
+  const outputs = metafiles.map((path) => (JSON.parse(readFileSync(path, "utf8")) as Metafile).outputs);
+  const used = outputs
+    .flatMap((each) => Object.values(each))
+    .flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+    );
   const folders = used.flatMap((path) => /^(?:\.\.\/)*(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
   const lockfile = JSON.parse(readFileSync(join(CHECKOUT, "package-lock.json"), "utf8"));
   return [...new Set(folders)].sort().map((folder) => bundledPackage(folder, lockfile.packages[folder]?.integrity));

@@ -1,15 +1,17 @@
 /** An image for all architectures without a base, so there is nothing else to patch: an OCI layout in a tar. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Release } from "../release.ts";
+import { homeUrl, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
-import { finishLayout, putImage, putIndex } from "./oci-layout.ts";
+import { finishLayout, putImage, putIndex, putReferrer } from "./oci-layout.ts";
 import { makeTar } from "./tar.ts";
 
 /** The root folder of the image for one architecture. */
 export interface ImageRoot {
   readonly target: Target;
   readonly root: string;
+  /** Its bill of materials, in CycloneDX. */
+  readonly bill: string;
 }
 
 interface ImageFacts {
@@ -25,6 +27,11 @@ export interface MadeImage {
   /** Of the image for all architectures. */
   readonly digest: string;
 }
+
+const CYCLONE_DX = "application/vnd.cyclonedx+json";
+
+/** No runtime chooses it. */
+const NO_PLATFORM = { architecture: "unknown", os: "unknown" } as const;
 
 /** In case a runtime does not create them. */
 const MOUNT_POINTS = ["proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"];
@@ -42,17 +49,26 @@ export async function makeImage(
     "org.opencontainers.image.description": description,
     "org.opencontainers.image.version": release.version,
     "org.opencontainers.image.licenses": "Apache-2.0",
+    "org.opencontainers.image.created": created,
+    "org.opencontainers.image.source": homeUrl(),
+    "org.opencontainers.image.url": homeUrl(),
+    "org.opencontainers.image.documentation": `${homeUrl()}/blob/v${release.version}/docs/install.md`,
   };
   const images = [];
-  for (const { target, root } of roots) {
+  const bills = [];
+  for (const { target, root, bill } of roots) {
     for (const folder of MOUNT_POINTS) mkdirSync(join(root, folder), { recursive: true });
     const tarball = `${root}.tar`;
     await makeTar(release, root, ".", tarball);
     const platform = { architecture: target.debArchitecture, os: "linux" } as const;
-    const image = { tar: readFileSync(tarball), platform, created, config: { ...config, Labels: labels } };
-    images.push({ ...putImage(layout, image), platform });
+    const containerConfig = { ...config, Labels: labels };
+    const image = { tar: readFileSync(tarball), platform, created, config: containerConfig, annotations: labels };
+    const descriptor = putImage(layout, image);
+    images.push({ ...descriptor, platform });
+    bills.push({ ...putReferrer(layout, descriptor, CYCLONE_DX, bill), platform: NO_PLATFORM });
   }
-  const index = putIndex(layout, images, labels);
+  // In the index, a copy of the image includes them.
+  const index = putIndex(layout, [...images, ...bills], labels);
   finishLayout(layout, index, release.version);
   const image = `${name}-${release.version}.oci.tar`;
   await makeTar(release, layout, ".", join(output, image));

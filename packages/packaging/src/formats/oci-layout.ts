@@ -15,15 +15,22 @@ export interface Descriptor {
 
 export interface Platform {
   readonly architecture: string;
-  readonly os: "linux";
+  readonly os: "linux" | "unknown";
+}
+
+export type Annotations = Readonly<Record<string, string>>;
+
+interface Image {
+  readonly tar: Buffer;
+  readonly platform: Platform;
+  readonly created: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly annotations?: Annotations;
 }
 
 /** An image with one layer for one platform. `config` is the container's configuration. */
-export function putImage(
-  layout: string,
-  image: { tar: Buffer; platform: Platform; created: string; config: Readonly<Record<string, unknown>> },
-): Descriptor {
-  const { tar, platform, created, config } = image;
+export function putImage(layout: string, image: Image): Descriptor {
+  const { tar, platform, created, config, annotations } = image;
   const layers = [put(layout, "layer.v1.tar+gzip", gzipSync(tar, { level: 1 }))];
   const rootfs = { type: "layers", diff_ids: [digestOf(tar)] };
   const configuration = putJson(layout, "config.v1+json", { created, ...platform, config, rootfs });
@@ -32,14 +39,27 @@ export function putImage(
     mediaType: `${OCI}.manifest.v1+json`,
     config: configuration,
     layers,
+    annotations,
   });
+}
+
+/**
+ * A document about an image, which registries list as its referrer
+ * (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md#guidelines-for-artifact-usage).
+ */
+export function putReferrer(layout: string, subject: Descriptor, artifactType: string, content: string): Descriptor {
+  const config = put(layout, "empty.v1+json", Buffer.from("{}"));
+  const document = { ...put(layout, "", Buffer.from(content)), mediaType: artifactType };
+  const mediaType = `${OCI}.manifest.v1+json`;
+  const manifest = { schemaVersion: 2, mediaType, artifactType, config, layers: [document], subject };
+  return putJson(layout, "manifest.v1+json", manifest);
 }
 
 /** An index: one name for the images of several platforms. */
 export function putIndex(
   layout: string,
   manifests: readonly (Descriptor & { readonly platform: Platform })[],
-  annotations: Readonly<Record<string, string>>,
+  annotations: Annotations,
 ): Descriptor {
   return putJson(layout, "index.v1+json", {
     schemaVersion: 2,
