@@ -16,6 +16,8 @@ interface LeafOptions {
   readonly tenancyId: string;
   /** `opc-tenant` unless given; older certificates have `opc-identity`. */
   readonly tenancyAttribute?: string;
+  /** Whether the subject's OUs are in one multi-valued RDN. */
+  readonly isMultiValued?: boolean;
   /** Epoch milliseconds. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -38,11 +40,12 @@ export async function createIdentityAuthority(): Promise<IdentityAuthority> {
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
   return {
-    async issue({ tenancyId, tenancyAttribute = "opc-tenant", notBeforeMs, notAfterMs }) {
+    async issue({ tenancyId, tenancyAttribute = "opc-tenant", isMultiValued, notBeforeMs, notAfterMs }) {
       const { publicKey, privateKey } = await newKeys();
       const attributes = ["opc-certtype:instance", `opc-instance:${INSTANCE_ID}`, `${tenancyAttribute}:${tenancyId}`];
+      const units = isMultiValued ? [{ OU: attributes }] : attributes.map((attribute) => ({ OU: [attribute] }));
       const leaf = await x509.X509CertificateGenerator.create({
-        subject: [{ CN: [INSTANCE_ID] }, ...attributes.map((attribute) => ({ OU: [attribute] }))],
+        subject: [{ CN: [INSTANCE_ID] }, ...units],
         ...{ issuer: intermediate.subject, publicKey, signingKey: keys.privateKey, signingAlgorithm: RSA },
         ...{ notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) },
       });

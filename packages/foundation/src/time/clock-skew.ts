@@ -1,7 +1,7 @@
 /** How far this node's clock may be off before OCI refuses its signatures. */
 
 /** Oracle's documentation of request signatures: OCI answers 401 beyond 5 minutes. */
-const LARGEST_SKEW_MS = 300_000;
+export const LARGEST_SKEW_MS = 300_000;
 
 /** Also false if the server sent no date. Both times in epoch milliseconds. */
 export function isSkewed(serverDateMs: number | undefined, wallMs: number): boolean {

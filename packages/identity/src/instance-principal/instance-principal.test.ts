@@ -185,11 +185,12 @@ test("InstancePrincipal.region sends another request after a failure", async () 
   await expect(provider.region(forever)).resolves.toMatchObject({ key: "iad" });
 });
 
-test("InstancePrincipal.session accepts the older form of a key and of a tenancy", async () => {
+test("InstancePrincipal.session accepts the older form of a key and of a tenancy, and a multi-valued RDN", async () => {
   const { provider, cloud } = setUp();
   const old = await authority.issue({
     tenancyId: "ocidv1:tenancy:oc1:phx:1460406592660:old",
     tenancyAttribute: "opc-identity",
+    isMultiValued: true,
     notBeforeMs: Date.now() - DAY_MS,
     notAfterMs: Date.now() + DAY_MS,
   });
@@ -218,8 +219,8 @@ test("InstancePrincipal.session returns ten complete sessions for ten concurrent
   expect(cloud.refusals).toEqual([]);
 });
 
-test("InstancePrincipal.session counts a life from the server's date, not from the node's clock", async () => {
-  const { provider } = setUp({ authAheadMs: 200_000 });
+test("InstancePrincipal.session counts lives from the server's date, also of a certificate that starts later by the node's", async () => {
+  const { provider } = setUp({ authAheadMs: 200_000, documents: await issue(TENANCY, 140_000) });
 
   const { obtainedAtMs, expiresAtMs } = await provider.session(forever);
 

@@ -9,7 +9,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
+import { isSkewed, LARGEST_SKEW_MS } from "@ocir-broker/foundation/time/clock-skew";
 import { IdentityError } from "../identity-error.ts";
 import type { MetadataResponse, MetadataService } from "./metadata-service.ts";
 
@@ -60,7 +60,9 @@ function decodeLeafCertificate(responses: Responses, wallMs: number): LeafCertif
   const intermediates = decodeCertificates(intermediateResponse);
   const privateKey = decodePrivateKey(keyResponse);
   if (!certificate.checkPrivateKey(privateKey)) throw new IdentityError("certificate-mismatch", host);
-  if (wallMs < certificate.validFromDate.getTime() || wallMs >= certificate.validToDate.getTime()) {
+  // A certificate starts 60 s before its issue, so on a clock that is slow, but not too slow for Oracle, it starts later.
+  const startsAtMs = certificate.validFromDate.getTime() - LARGEST_SKEW_MS;
+  if (wallMs < startsAtMs || wallMs >= certificate.validToDate.getTime()) {
     throw new IdentityError(isSkewed(serverDateMs, wallMs) ? "clock-skew" : "certificate-expired", host);
   }
   const tenancyId = tenancyOf(certificate.subject);
