@@ -11,6 +11,10 @@ import type { Claims } from "./jwt.ts";
 export interface IamChange {
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
   readonly dynamicGroup?: boolean;
+  /** Value of the instance's tag `oke.pool`; empty, as at the start, for none. Only the next certificate contains it. */
+  readonly tag?: string;
+  /** Value of that tag that the dynamic group's rule requires; empty, as at the start, for a rule without it. */
+  readonly groupTag?: string;
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   readonly repository?: string;
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
@@ -35,6 +39,10 @@ export interface Iam {
   change(change: IamChange): void;
   reset(): void;
   groupExists(): boolean;
+  /** The value of the instance's tag `oke.pool` now; empty for none. */
+  tag(): string;
+  /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
+  isInGroup(certifiedTag: string): boolean;
   /** The rights of the holder of a token with these claims. */
   permission(repository: string, claims: Claims): Permission;
   /** The same as the actions of a registry token. */
@@ -54,6 +62,8 @@ interface Repository {
 
 const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
   dynamicGroup: "boolean",
+  tag: "string",
+  groupTag: "string",
   repository: "string",
   serviceAccount: "string",
   group: "string",
@@ -99,6 +109,8 @@ export function isAnonymous(claims: Claims): boolean {
 
 export function createIam(): Iam {
   let groupExists = true;
+  let tag = "";
+  let groupTag = "";
   let grantedElsewhere = true;
   let writableElsewhere = false;
   const repositories = new Map<string, Repository>();
@@ -118,6 +130,8 @@ export function createIam(): Iam {
   return {
     change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }) {
       groupExists = dynamicGroup ?? groupExists;
+      tag = rest.tag ?? tag;
+      groupTag = rest.groupTag ?? groupTag;
       const unknown = () => ({ serviceAccounts: new Set<string>(), groups: new Set<string>() });
       const repository: Repository | undefined = name === undefined ? undefined : (repositories.get(name) ?? unknown());
       if (name !== undefined && repository !== undefined) {
@@ -133,11 +147,15 @@ export function createIam(): Iam {
     },
     reset() {
       groupExists = true;
+      tag = "";
+      groupTag = "";
       grantedElsewhere = true;
       writableElsewhere = false;
       repositories.clear();
     },
     groupExists: () => groupExists,
+    tag: () => tag,
+    isInGroup: (certifiedTag) => groupExists && (groupTag === "" || groupTag === certifiedTag),
     permission,
     actions(name, claims) {
       const mayPull = permission(name, claims) !== "denied";

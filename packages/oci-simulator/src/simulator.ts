@@ -43,8 +43,8 @@ export interface SimulatorOptions {
   readonly tokenLifeMs?: number;
   /** Life of the auth service's security tokens, in milliseconds. Default 20 minutes. */
   readonly sessionLifeMs?: number;
-  /** Life of a leaf certificate, in milliseconds; it is replaced at half of it. Default 12 hours. */
-  readonly certificateLifeMs?: number;
+  /** Whether the OUs of the leaf certificate's subject are in one multi-valued RDN. Default false. */
+  readonly multiValuedSubject?: boolean;
   /** Delay of each response of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
   /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
@@ -100,16 +100,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     ...clusterAddresses,
     options.domain ?? ANY_PORT,
   ];
+  const iam = createIam();
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
   const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
-    createCertificateChain(clock, options.certificateLifeMs ?? 12 * HOUR_MS),
+    createCertificateChain(clock, options.multiValuedSubject ?? false, iam.tag),
     createSessionTokens(clock, options.sessionLifeMs ?? HOUR_MS / 3),
     createTokenSigner(clock),
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
     createTlsIdentity(hosts, clock),
     createServiceAccounts(clock, options.serviceAccountIssuer),
   ]);
-  const iam = createIam();
   const trusts = createPropagationTrusts(serviceAccounts);
   const apiKeys = createApiKeys();
   const faults = createFaultQueue();
@@ -154,7 +154,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     fail: failMetadata,
   };
   const auth = cloudService(authEndpoint, (request, fault) =>
-    answerAuth(request, { chain, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
+    answerAuth(request, { chain, sessions, clock, isInGroup: iam.isInGroup, flaw: fault?.token }),
   );
   const cluster: Service = {
     endpointOf: clusterEndpoint,
@@ -194,7 +194,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       released: faults.cleared(),
       fail: (status) => service.fail(status, request),
       async answer() {
-        if (fault?.rotate) await chain.rotate();
+        if (fault?.rotate) chain.rotate();
         const response = await service.answer(request, fault);
         if (response.reason !== undefined) {
           refusals = [...refusals, { endpoint, status: response.status, reason: response.reason }].slice(
@@ -215,7 +215,6 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   async function close(): Promise<void> {
-    chain.close();
     await Promise.all(listeners.map((listener) => listener.close()));
   }
 

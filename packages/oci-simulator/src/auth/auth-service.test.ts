@@ -4,7 +4,9 @@ import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { type Alteration, base64Der, federate, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
+import { decodeJwt } from "../jwt.ts";
 import { startSimulator } from "../simulator.ts";
+import { isMember } from "./session-tokens.ts";
 
 const [simulator, stranger] = await Promise.all([sharedSimulator(), sharedSimulator()]);
 const [identity, strangerIdentity] = await Promise.all([readIdentity(simulator), readIdentity(stranger)]);
@@ -159,17 +161,37 @@ test("the auth service responds only to its path and method", async () => {
   expect((await send(simulator.authUrl, { target: "/v1/x509" })).status).toBe(405);
 });
 
-test("a leaf certificate is valid until its end, and replaced after half its life", async () => {
+test("a tag changed on a running instance puts it into the dynamic group with the next certificate", async () => {
   const clock = createFakeClock();
-  const aging = await startSimulator({ clock, certificateLifeMs: 7_200_000 });
-  const leaf = await readIdentity(aging);
+  const tagged = await startSimulator({ clock });
+  const isInGroup = async () => {
+    const date = new Date(clock.wallMs()).toUTCString();
+    const { json } = await federate(tagged, await readIdentity(tagged), withHeaders({ date }));
+    return isMember(decodeJwt(String(json.token))?.claims ?? {});
+  };
+  tagged.iam({ groupTag: "payments", tag: "orders" });
+  expect(await isInGroup()).toBe(false);
+  tagged.iam({ tag: "payments" });
+  await clock.advance(99 * 60_000);
+  expect(await isInGroup()).toBe(false);
+  await clock.advance(60_000);
+  expect(await isInGroup()).toBe(true);
+  await tagged.close();
+});
+
+test("a leaf certificate lives for 2 hours, is replaced after 100 minutes, and may have a multi-valued RDN", async () => {
+  const clock = createFakeClock();
+  const aging = await startSimulator({ clock, multiValuedSubject: true });
+  const identity = await readIdentity(aging);
   const status = async () =>
-    (await federate(aging, leaf, withHeaders({ date: new Date(clock.wallMs()).toUTCString() }))).status;
-  await clock.advance(3_600_000);
-  await expect.poll(() => clock.armed(), { timeout: 30_000 }).toEqual([3_600_000]);
-  expect((await readIdentity(aging)).leaf.fingerprint).not.toBe(leaf.leaf.fingerprint);
+    (await federate(aging, identity, withHeaders({ date: new Date(clock.wallMs()).toUTCString() }))).status;
+  expect(identity.leaf.subject).toContain(" + ");
+  await clock.advance(99 * 60_000);
+  expect((await readIdentity(aging)).leaf.fingerprint).toBe(identity.leaf.fingerprint);
+  await clock.advance(60_000);
+  expect((await readIdentity(aging)).leaf.fingerprint).not.toBe(identity.leaf.fingerprint);
   expect(await status()).toBe(200);
-  await clock.advance(3_600_000);
+  await clock.advance(20 * 60_000);
   expect(await status()).toBe(401);
   await aging.close();
 });

@@ -13,6 +13,7 @@ import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { CertificateChain } from "../metadata/certificate-chain.ts";
+import { poolTagOf } from "../metadata/instance-tags.ts";
 import { isUser } from "./api-keys.ts";
 import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "./request-signature.ts";
 import { SESSION_PREFIX, type SessionTokens } from "./session-tokens.ts";
@@ -21,8 +22,8 @@ export interface AuthServiceOptions {
   readonly chain: CertificateChain;
   readonly sessions: SessionTokens;
   readonly clock: Clock;
-  /** Whether the dynamic group exists now, which the token records. */
-  groupExists(): boolean;
+  /** Whether the dynamic group contains an instance whose certificate has this tag, which the token records. */
+  isInGroup(certifiedTag: string): boolean;
   /** The fault of the issued token. */
   readonly flaw?: TokenFlaw | undefined;
 }
@@ -38,6 +39,9 @@ const PATH = "/v1/x509";
 const REFRESH_PATH = "/v1/authentication/refresh";
 const FIELDS = ["certificate", "publicKey", "intermediateCertificates", "purpose", "fingerprintAlgorithm"];
 const MIN_KEY_BITS = 2_048;
+
+/** Between the attributes of a subject as Node writes it, also of those in one multi-valued RDN. */
+const RDN_END = /\n| \+ /;
 
 export function authEndpoint(request: ReceivedRequest): EndpointName {
   if (request.path === REFRESH_PATH) return "auth.refresh";
@@ -57,8 +61,8 @@ export async function answerAuth(request: ReceivedRequest, options: AuthServiceO
   }
   checkKeyId(signature.keyId, body);
   verifyRequestSignature(request, signature, body.leaf.publicKey, options.clock.wallMs());
-  const { sessions, groupExists, flaw } = options;
-  const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, groupExists(), flaw);
+  const { sessions, isInGroup, flaw } = options;
+  const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, isInGroup(poolTagOf(body.leaf)), flaw);
   return jsonResponse(200, { token });
 }
 
@@ -144,7 +148,7 @@ function parseSessionKey(value: unknown): KeyObject {
 
 function checkKeyId(keyId: string, { leaf, fingerprintAlgorithm }: FederationBody): void {
   const [tenancy, scheme, fingerprint, ...rest] = keyId.split("/");
-  const isOwnTenancy = tenancy !== undefined && leaf.subject.split("\n").includes(`OU=opc-tenant:${tenancy}`);
+  const isOwnTenancy = leaf.subject.split(RDN_END).includes(`OU=opc-tenant:${tenancy}`);
   if (!isOwnTenancy || rest.length > 0) throw notAuthenticated("keyId does not name the certificate's tenancy");
   const known =
     scheme === "fed-x509-sha256" && fingerprintAlgorithm === "SHA256"

@@ -1,13 +1,19 @@
 /**
- * The identity certificates of the simulated node: root → intermediate → leaf, with Oracle's attributes in the leaf's subject.
- * Rotates the leaf on demand, and automatically at half of its life.
+ * The identity certificates of the simulated node: root → intermediate → leaf, in the form of Oracle's.
+ *
+ * The form is that of the certificates in the tests of micronaut-projects/micronaut-oracle-cloud (OracleCloudV2MetadataCertSpec,
+ * of January 2025) and sgl-project/ome (pkg/imds/imds_client_test.go, of November 2020).
  */
 import "reflect-metadata";
 import * as crypto from "node:crypto";
 import { KeyObject, webcrypto, type X509Certificate } from "node:crypto";
-import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { INSTANCE } from "./instance.ts";
+import { tagExtension } from "./instance-tags.ts";
+import { publishedRsaKeys } from "./published-rsa-keys.ts";
+
+type CryptoKeyPair = webcrypto.CryptoKeyPair;
 
 const RSA_2048 = {
   name: "RSASSA-PKCS1-v1_5",
@@ -16,10 +22,22 @@ const RSA_2048 = {
   publicExponent: new Uint8Array([1, 0, 1]),
 } as const;
 
+const MINUTE_MS = 60_000;
+const LEAF_LIFE_MS = 120 * MINUTE_MS;
 const YEAR_MS = 365 * 86_400_000;
+const BACKDATED_MS = MINUTE_MS;
 
-/** Certificates start a little in the past, as a real authority's, because clocks differ. */
-const BACKDATED_MS = 300_000;
+/** A leaf has been seen 80 minutes after its issue. When Oracle replaces it after that is not known. */
+const SERVED_MS = 100 * MINUTE_MS;
+
+const ROOT_NAME = [{ CN: ["OCI Instance Identity Root - r2 - 1682025018"] }];
+
+const AUTHORITY_USAGES =
+  x509.KeyUsageFlags.digitalSignature |
+  x509.KeyUsageFlags.keyEncipherment |
+  x509.KeyUsageFlags.dataEncipherment |
+  x509.KeyUsageFlags.keyAgreement |
+  x509.KeyUsageFlags.keyCertSign;
 
 interface IdentityDocuments {
   readonly certificatePem: string;
@@ -29,94 +47,112 @@ interface IdentityDocuments {
 }
 
 export interface CertificateChain {
-  /** The metadata service's current chain. */
-  current(): IdentityDocuments;
+  /** The metadata service's current chain. The leaf is replaced 100 minutes after its issue. */
+  current(): Promise<IdentityDocuments>;
   /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
   isTrusted(leaf: X509Certificate, intermediates: readonly X509Certificate[]): boolean;
   /** Valid documents that do not match the current ones. */
   mismatched(): Promise<IdentityDocuments>;
-  /** Creates a new leaf with a new key; the old one stays valid until it expires. */
-  rotate(): Promise<void>;
-  close(): void;
+  /** Replaces the leaf now, with a new key; the old one stays valid until it expires. */
+  rotate(): void;
 }
 
-interface Issuer {
+interface Authority {
   readonly certificate: x509.X509Certificate;
   readonly keys: CryptoKeyPair;
 }
 
-type CryptoKeyPair = webcrypto.CryptoKeyPair;
+interface Leaf {
+  readonly documents: Promise<IdentityDocuments>;
+  readonly issuedAtMs: number;
+}
 
-/** @param leafLifeMs life of each leaf certificate, in milliseconds. */
-export async function createCertificateChain(clock: Clock, leafLifeMs: number): Promise<CertificateChain> {
-  const [rootKeys, intermediateKeys, firstLeafKeys] = await Promise.all([newKeys(), newKeys(), newKeys()]);
-  const rootName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Root"] }];
-  const root = await issue(rootName, rootKeys, undefined, 10 * YEAR_MS);
-  const intermediateName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Intermediate us-ashburn-1"] }];
-  const intermediate = await issue(intermediateName, intermediateKeys, { certificate: root, keys: rootKeys }, YEAR_MS);
-  const nodeRoot = new crypto.X509Certificate(root.toString("pem"));
-  let documents = await issueLeaf(firstLeafKeys);
+/**
+ * @param isMultiValued whether the OUs of a leaf's subject are in one multi-valued RDN, as in oracle/oci-go-sdk
+ * (common/auth/federation_client_test.go), and not in one RDN each.
+ * @param tag the value of the instance's tag `oke.pool` now; empty for none.
+ */
+export async function createCertificateChain(
+  clock: Clock,
+  isMultiValued: boolean,
+  tag: () => string,
+): Promise<CertificateChain> {
+  const rootKeys = await newKeys();
+  const root: Authority = { keys: rootKeys, certificate: await issueAuthority(ROOT_NAME, rootKeys, 10 * YEAR_MS) };
+  const intermediate = await newIntermediate("PKISVC Identity Intermediate us-ashburn-1", publishedRsaKeys());
+  const nodeRoot = new crypto.X509Certificate(root.certificate.toString("pem"));
+  let leaf = issueLeaf();
   let strangers: Promise<IdentityDocuments> | undefined;
-  let timer = armRotation();
-  let closed = false;
 
-  async function issue(
-    name: x509.JsonName,
-    keys: CryptoKeyPair,
-    issuer: Issuer | undefined,
+  function issue(
+    subject: x509.JsonName,
+    publicKey: webcrypto.CryptoKey,
+    signer: { readonly name: string | x509.JsonName; readonly keys: CryptoKeyPair },
     lifeMs: number,
-    isLeaf = false,
-  ) {
+    extensions: x509.Extension[],
+  ): Promise<x509.X509Certificate> {
     const nowMs = clock.wallMs();
     return x509.X509CertificateGenerator.create({
       serialNumber: crypto.randomBytes(15).toString("hex"),
-      subject: name,
-      issuer: issuer?.certificate.subject ?? name,
+      subject,
+      issuer: signer.name,
       notBefore: new Date(nowMs - BACKDATED_MS),
       notAfter: new Date(nowMs + lifeMs),
-      publicKey: keys.publicKey,
-      signingKey: (issuer?.keys ?? keys).privateKey,
+      publicKey,
+      signingKey: signer.keys.privateKey,
       signingAlgorithm: RSA_2048,
-      extensions: isLeaf
-        ? [new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true)]
-        : [
-            new x509.BasicConstraintsExtension(true, undefined, true),
-            new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-          ],
+      extensions,
     });
   }
 
-  async function issueLeaf(keys: CryptoKeyPair): Promise<IdentityDocuments> {
-    const name = [
-      { CN: [INSTANCE.instanceId] },
-      { OU: ["opc-certtype:instance"] },
-      { OU: [`opc-compartment:${INSTANCE.compartmentId}`] },
-      { OU: [`opc-instance:${INSTANCE.instanceId}`] },
-      { OU: [`opc-tenant:${INSTANCE.tenancyId}`] },
+  async function issueAuthority(name: x509.JsonName, keys: CryptoKeyPair, lifeMs: number, issuer?: Authority) {
+    const signer = issuer === undefined ? { name, keys } : { name: issuer.certificate.subject, keys: issuer.keys };
+    return issue(name, keys.publicKey, signer, lifeMs, [
+      new x509.BasicConstraintsExtension(true, issuer && 0, true),
+      new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(signer.keys.publicKey),
+    ]);
+  }
+
+  async function newIntermediate(commonName: string, keys: CryptoKeyPair): Promise<Authority> {
+    const device = crypto.randomBytes(32).toString("hex").match(/../g)?.join(":");
+    const name = [{ OU: [`opc-device:${device}`] }, { CN: [commonName] }];
+    return { keys, certificate: await issueAuthority(name, keys, YEAR_MS, root) };
+  }
+
+  async function documentsOf(issuer: Authority): Promise<IdentityDocuments> {
+    const keys = await newKeys();
+    const { instanceId, compartmentId, tenancyId } = INSTANCE;
+    const units = [
+      "certtype:instance",
+      `compartment:${compartmentId}`,
+      `instance:${instanceId}`,
+      `tenant:${tenancyId}`,
     ];
-    const leaf = await issue(name, keys, { certificate: intermediate, keys: intermediateKeys }, leafLifeMs, true);
+    const OU = units.map((unit) => `opc-${unit}`);
+    const subject = isMultiValued
+      ? [{ OU }, { CN: [instanceId] }]
+      : [{ CN: [instanceId] }, ...OU.map((each) => ({ OU: [each] }))];
+    const signer = { name: issuer.certificate.subject, keys: issuer.keys };
+    const certificate = await issue(subject, keys.publicKey, signer, LEAF_LIFE_MS, [
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
+      tagExtension(tag()),
+    ]);
     return {
-      certificatePem: `${leaf.toString("pem")}\n`,
+      certificatePem: `${certificate.toString("pem")}\n`,
       keyPem: String(KeyObject.from(keys.privateKey).export({ type: "pkcs1", format: "pem" })),
-      intermediatePem: `${intermediate.toString("pem")}\n`,
+      intermediatePem: `${issuer.certificate.toString("pem")}\n`,
     };
   }
 
-  async function rotate(): Promise<void> {
-    documents = await issueLeaf(await newKeys());
-    timer.cancel();
-    if (!closed) timer = armRotation();
+  function issueLeaf(): Leaf {
+    return { documents: documentsOf(intermediate), issuedAtMs: clock.monotonicMs() };
   }
 
   async function issueStrangers(): Promise<IdentityDocuments> {
-    const [leafKeys, otherKeys] = await Promise.all([newKeys(), newKeys()]);
-    const otherName = [{ O: ["Oracle Corporation"] }, { CN: ["PKISVC Identity Intermediate elsewhere"] }];
-    const other = await issue(otherName, otherKeys, { certificate: root, keys: rootKeys }, YEAR_MS);
-    return { ...(await issueLeaf(leafKeys)), intermediatePem: `${other.toString("pem")}\n` };
-  }
-
-  function armRotation(): Timer {
-    return clock.setTimer(() => void rotate(), leafLifeMs / 2);
+    return documentsOf(await newIntermediate("PKISVC Identity Intermediate elsewhere", await newKeys()));
   }
 
   function isCurrent(certificate: X509Certificate): boolean {
@@ -124,21 +160,23 @@ export async function createCertificateChain(clock: Clock, leafLifeMs: number): 
     return Date.parse(certificate.validFrom) <= nowMs && nowMs < Date.parse(certificate.validTo);
   }
 
+  await leaf.documents;
   return {
-    current: () => documents,
-    isTrusted: (leaf, intermediates) =>
-      isCurrent(leaf) &&
+    current() {
+      if (clock.monotonicMs() >= leaf.issuedAtMs + SERVED_MS) leaf = issueLeaf();
+      return leaf.documents;
+    },
+    isTrusted: (certificate, intermediates) =>
+      isCurrent(certificate) &&
       intermediates.some(
-        (middle) => middle.ca && isCurrent(middle) && isIssuedBy(leaf, middle) && isIssuedBy(middle, nodeRoot),
+        (middle) => middle.ca && isCurrent(middle) && isIssuedBy(certificate, middle) && isIssuedBy(middle, nodeRoot),
       ),
     mismatched() {
       strangers ??= issueStrangers();
       return strangers;
     },
-    rotate,
-    close() {
-      closed = true;
-      timer.cancel();
+    rotate() {
+      leaf = issueLeaf();
     },
   };
 }

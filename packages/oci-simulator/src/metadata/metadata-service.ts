@@ -62,7 +62,7 @@ function pathBelowBase(request: ReceivedRequest): string | undefined {
 }
 
 async function identityResponse(path: string, { chain, fault }: MetadataServiceOptions): Promise<HttpResponse> {
-  const { certificatePem, keyPem, intermediatePem } = fault?.mismatch ? await chain.mismatched() : chain.current();
+  const { certificatePem, keyPem, intermediatePem } = await (fault?.mismatch ? chain.mismatched() : chain.current());
   if (path === "/identity/cert.pem") return textResponse(200, certificatePem);
   if (path === "/identity/key.pem") return textResponse(200, keyPem);
   if (path === "/identity/intermediate.pem") return textResponse(200, intermediatePem);
