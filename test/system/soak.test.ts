@@ -16,7 +16,7 @@ import { isLongRun } from "./long-run.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const HALF_DAYS = isLongRun ? 5 : 3;
+const HALF_DAYS = isLongRun ? 60 : 3;
 const FAULTY_TURNS = isLongRun ? 100 : 12;
 const HOSTS = ["icn.ocir.io", "iad.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"] as const;
 
@@ -31,6 +31,10 @@ async function heapKiB(): Promise<number> {
   return Math.round(process.memoryUsage().heapUsed / 1_024);
 }
 
+/** Sessions with 100 to 280 s left at their issue have been reported. In one half day of eight, all are like that. */
+const areSessionsShort = (halfDay: number): boolean => halfDay % 8 === 2;
+const SHORT_HALF_DAYS = Array.from({ length: HALF_DAYS }, (_, index) => index + 1).filter(areSessionsShort).length;
+
 /** A broker for three hosts, each with its registry. */
 async function start(clock: FakeClock, random: () => number, options: SimulatorOptions = {}) {
   const registry = HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`);
@@ -40,7 +44,7 @@ async function start(clock: FakeClock, random: () => number, options: SimulatorO
   return { simulator, daemon: await startInProcess({ clock, simulator, random, logLevel: "info", config }) };
 }
 
-test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory and descriptors flat`, async () => {
+test(`in ${HALF_DAYS} half days of the whole daemon on real sockets, no pull fails, and memory and descriptors stay flat`, async () => {
   const clock = createFakeClock();
   const { simulator, daemon } = await start(clock, createSeededRandom(48));
   const isFetching = (): boolean => {
@@ -61,6 +65,19 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
     timers: clock.armed().length,
   });
 
+  let [pulls, denied] = [0, 0];
+  async function pull(index: number): Promise<void> {
+    const pulled = await daemon.pull(`${HOSTS[index]}/acme/app`);
+    const headers = { authorization: `Bearer ${pulled.kind === "token" && pulled.token.text}` };
+    const { status } = await fetch(new URL("/v2/acme/app/manifests/latest", simulator.registryUrls[index]), {
+      headers,
+    });
+    pulls++;
+    if (status !== 200) denied++;
+  }
+
+  const random = createSeededRandom(38);
+  let sessions = 0;
   const samples: Awaited<ReturnType<typeof sample>>[] = [];
   await settle();
   const startMs = clock.monotonicMs();
@@ -68,8 +85,14 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
     while (clock.monotonicMs() < startMs + halfDay * 12 * HOUR) {
       await clock.advance(Math.max(1, clock.armed()[0] ?? MINUTE));
       if (isFetching()) await settle();
+      if (simulator.requests()["auth.x509"] > sessions) {
+        sessions = simulator.requests()["auth.x509"];
+        simulator.clearFaults();
+        if (areSessionsShort(halfDay))
+          simulator.faults({ endpoint: "auth.x509", token: 100 + Math.floor(181 * random()) });
+        await pull(sessions % HOSTS.length);
+      }
     }
-    for (const host of HOSTS) expect((await daemon.pull(`${host}/acme/app`)).kind).toBe("token");
     // During the first half day, code is compiled and bounded caches fill.
     if (halfDay > 1) samples.push(await sample());
   }
@@ -77,12 +100,14 @@ test(`${HALF_DAYS} half days of the whole daemon on real sockets leave memory an
   await daemon.close();
   await simulator.close();
   console.table(samples);
-  console.info({ sessions: counts["auth.x509"], tokens: counts["registry.token"] });
+  console.info({ sessions, tokens: counts["registry.token"], pulls, denied });
 
-  // A session every 10 minutes, a token for each of three hosts every 30: 72 of each in half a day, and the first ones.
-  for (const endpoint of ["auth.x509", "registry.token"] as const) {
-    expect(counts[endpoint] / (72 * HALF_DAYS), endpoint).toBeGreaterThan(0.98);
-    expect(counts[endpoint] / (72 * HALF_DAYS), endpoint).toBeLessThan(1.05);
+  expect(denied).toBe(0);
+  // A session every 10 minutes, or 95 s for short ones; a token for each of three hosts every 30: 72 in half a day.
+  const sessionsDue = 72 * (HALF_DAYS - SHORT_HALF_DAYS) + (12 * HOUR * SHORT_HALF_DAYS) / 95_000;
+  for (const share of [sessions / sessionsDue, counts["registry.token"] / (72 * HALF_DAYS)]) {
+    expect(share).toBeGreaterThan(0.98);
+    expect(share).toBeLessThan(1.05);
   }
   const [first, ...later] = samples;
   // The simulator remembers the sessions it has seen, up to a thousand of 4 KiB: about 1 MiB of this is its own.
@@ -104,7 +129,7 @@ const KINDS: readonly Omit<Fault, "endpoint">[] = [
   ...[{ dateSkewMs: -600_000 }, { dateSkewMs: 600_000 }],
   ...[400, 401, 403, 404, 429, 500, 503].map((status) => ({ status })),
   { status: 429, retryAfter: 5 },
-  ...(["expired", "without-exp", "foreign-key", "anonymous"] as const).map((token) => ({ token })),
+  ...(["expired", "without-exp", "foreign-key", "anonymous", 100] as const).map((token) => ({ token })),
 ] as Omit<Fault, "endpoint">[];
 /** A token is not served in its last twentieth. */
 const UNUSED_SHARE = 0.05;
@@ -117,7 +142,10 @@ test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token i
   // The daemon has random numbers of its own: how many it draws depends on the machine, and must not change the faults.
   const random = createSeededRandom(5);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
-  const { simulator, daemon } = await start(clock, createSeededRandom(6), { tokenLifeMs: TOKEN_LIFE_MS });
+  const { simulator, daemon } = await start(clock, createSeededRandom(6), {
+    tokenLifeMs: TOKEN_LIFE_MS,
+    multiValuedSubject: true,
+  });
   const tokens = new Set<string>();
 
   /** Sockets need real time, time limits the fake clock's. */

@@ -25,6 +25,7 @@ export interface Outcome {
 const HOST = "iad.ocir.io";
 const IMAGE = `${HOST}/acme/shop/web`;
 const MINUTE_MS = 60_000;
+const WARM_MS = 57 * MINUTE_MS;
 
 /** Longer than any back-off, with or without Retry-After. */
 const LONGEST_BACK_OFF_MS = 6 * MINUTE_MS;
@@ -51,11 +52,14 @@ export async function runWarm(place: Place, combination: Combination): Promise<O
     const from = stage.log.length;
     let pulled: Pulled | undefined;
     // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's expiry. The clock never
-    // leaps during a fetch, which would be a suspend.
+    // leaps during a fetch, or over the life of a token, which would be a suspend.
+    const { token } = combination.told;
+    const stepMs = typeof token === "number" ? (token * 1_000) / 3 : 16 * MINUTE_MS;
     const startedAtMs = place.clock.monotonicMs();
-    for (const minutes of [16, 32, 48, 57]) {
+    for (let atMs = 0; atMs < WARM_MS; ) {
+      atMs = Math.min(atMs + stepMs, WARM_MS);
       await settled(stage);
-      place.clock.leap(startedAtMs + minutes * MINUTE_MS - place.clock.monotonicMs());
+      place.clock.leap(startedAtMs + atMs - place.clock.monotonicMs());
       await settled(stage);
       pulled = await stage.pull(IMAGE);
       expectGood(pulled, place);

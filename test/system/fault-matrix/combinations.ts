@@ -31,6 +31,9 @@ export const RETRY_AFTER_S = 7;
 
 const SKEW_MS = 600_000;
 
+/** The shortest life of a session that has been reported. */
+const SHORT_S = 100;
+
 const EVERYWHERE: Readonly<Record<string, Omit<Fault, "endpoint">>> = {
   "connection refused": { refuse: true },
   "hang before headers": { hang: "before-headers" },
@@ -55,6 +58,7 @@ const EVERYWHERE: Readonly<Record<string, Omit<Fault, "endpoint">>> = {
 
 const SOMEWHERE: readonly (readonly [string, readonly UpstreamName[], Omit<Fault, "endpoint">])[] = [
   ["expired token", ["auth", "token"], { token: "expired" }],
+  [`token with ${SHORT_S} s left`, ["auth", "token"], { token: SHORT_S }],
   ["token without exp", ["auth", "token"], { token: "without-exp" }],
   ["token for another key", ["auth"], { token: "foreign-key" }],
   ["anonymous token", ["token"], { token: "anonymous" }],

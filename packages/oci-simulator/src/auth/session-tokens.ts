@@ -7,7 +7,7 @@
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { TokenFlaw } from "../http/faults.ts";
+import { secondsLeft, type TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
 import { INSTANCE } from "../metadata/instance.ts";
@@ -47,9 +47,6 @@ const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
 /** Marks a keyId that is a session token. */
 export const SESSION_PREFIX = "ST$";
 
-/** Seconds since the expiry of an expired token. */
-export const EXPIRED_S = 60;
-
 const CONTAINER_INSTANCE_ID = "ocid1.computecontainerinstance.oc1.iad.simulator";
 
 const WORKLOAD = "workload";
@@ -86,7 +83,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
     latestEndS = Number.POSITIVE_INFINITY,
   ): Promise<string> {
     const lifeS = Math.ceil(lifeMs / 1_000);
-    const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+    const issuedAtS = Math.floor(clock.wallMs() / 1_000) - lifeS + secondsLeft(flaw, lifeS);
     // The service's own key, which is not the caller's.
     const { n, e } = (flaw === "foreign-key" ? own.publicKey : publicKey).export({ format: "jwk" });
     const all = {

@@ -16,10 +16,11 @@ import { Refusal } from "./refusal.ts";
 type Moment = "before-headers" | "mid-body";
 
 /**
- * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), or it is
- * anonymous although the request was signed (registry only).
+ * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), it is
+ * anonymous although the request was signed (registry only), or it was issued earlier and has this many seconds left (sessions
+ * with "a very short expiration": oracle/nosql-java-sdk#37, "less than 5 minutes": oracle/nosql-go-sdk#11).
  */
-export type TokenFlaw = "expired" | "without-exp" | "foreign-key" | "anonymous";
+export type TokenFlaw = "expired" | "without-exp" | "foreign-key" | "anonymous" | number;
 
 export interface Fault {
   /** The affected requests: one endpoint, a service (`metadata.*`), all (`*`), or a list of these. */
@@ -62,6 +63,7 @@ export interface Fault {
 type Check = (value: unknown) => boolean;
 
 const MAX_BODY_MIB = 256;
+const EXPIRED_S = 60;
 const MAX_LATENCY_MS = 3_600_000;
 
 const TOKEN_FLAWS: readonly unknown[] = ["expired", "without-exp", "foreign-key", "anonymous"] satisfies TokenFlaw[];
@@ -95,8 +97,17 @@ const FIELDS: Readonly<Record<keyof Fault, { readonly check: Check; readonly wan
   refuse: { check: isFlag, wants: "true or false" },
   rotate: { check: isFlag, wants: "true or false" },
   mismatch: { check: isFlag, wants: "true or false" },
-  token: { check: (value) => TOKEN_FLAWS.includes(value), wants: `one of ${TOKEN_FLAWS.join(", ")}` },
+  token: {
+    check: (value) => TOKEN_FLAWS.includes(value) || isWhole(1, 86_400)(value),
+    wants: `one of ${TOKEN_FLAWS.join(", ")}, or seconds up to 86400`,
+  },
 };
+
+/** What is left of a token's life when it is issued, in seconds; negative for an expired one. */
+export function secondsLeft(flaw: TokenFlaw | undefined, lifeS: number): number {
+  if (flaw === "expired") return -EXPIRED_S;
+  return typeof flaw === "number" ? flaw : lifeS;
+}
 
 /** @throws {Refusal} naming the field, for anything that is not a fault. */
 export function parseFault(value: unknown): Fault {

@@ -5,8 +5,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { EXPIRED_S } from "../auth/session-tokens.ts";
-import type { TokenFlaw } from "../http/faults.ts";
+import { secondsLeft, type TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import type { Action, Iam } from "../iam.ts";
 import { type Claims, decodeJwt, isHs256, signHs256 } from "../jwt.ts";
@@ -58,7 +57,8 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
   return {
     issue(service, holder, { scopes, isBasicAuth, flaw }) {
       const lifeS = Math.ceil(lifeMs / 1_000);
-      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - (flaw === "expired" ? lifeS + EXPIRED_S : 0);
+      const leftS = secondsLeft(flaw, lifeS);
+      const issuedAtS = Math.floor(clock.wallMs() / 1_000) - lifeS + leftS;
       const endsAtS = issuedAtS + lifeS;
       const jti = randomUUID();
       if (flaw === "without-exp") untoldEnds.set(jti, endsAtS);
@@ -75,8 +75,7 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
         ...(scopes.length > 0 ? { access } : {}),
       };
       const token = isBasicAuth || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
-      const leftS = flaw === "expired" ? 0 : lifeS;
-      return { token, access_token: token, scope: scopes.join(" "), expires_in: leftS };
+      return { token, access_token: token, scope: scopes.join(" "), expires_in: Math.max(0, leftS) };
     },
     open(token, host) {
       const jwt = decodeJwt(token);
