@@ -156,6 +156,10 @@ export const DIAGNOSES = {
     "the registry has no such image, or hides it because a policy is missing",
     "check repository and tag: oci artifacts container image list",
   ),
+  "namespace-unknown": problem(
+    "no tenancy has the namespace in the image's name",
+    "correct the part after the registry host; a tenancy's namespace is not its name: oci os ns get",
+  ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-realm": problem(
     "the image is in another realm, which does not know this node's identity",

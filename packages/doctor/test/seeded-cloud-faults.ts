@@ -107,6 +107,11 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     "there is no such image",
     ({ simulator }) => simulator.iam({ repository: "acme/shop/web", exists: false }),
   ],
+  [
+    "namespace-unknown",
+    "no tenancy has the image's namespace",
+    ({ simulator }) => simulator.iam({ repository: "acme", exists: false }),
+  ],
   ["image-invalid", "the image's name cannot be read", () => ({ image: "iad.ocir.io/acme/Shop Web" })],
 ];
 

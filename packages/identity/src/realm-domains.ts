@@ -1,6 +1,6 @@
 /**
  * The domains of Oracle's realms, for deciding which hosts are registries before oci-common is loaded.
- * A test compares them with oci-common's table; the metadata service names a realm newer than both.
+ * A test compares them with oci-common's table, which lacks oc17 (oracle/oci-go-sdk#543); the metadata service names a newer realm.
  */
 
 const REALM_DOMAINS: readonly string[] = [
@@ -12,6 +12,7 @@ const REALM_DOMAINS: readonly string[] = [
   "oraclecloud10.com",
   "oraclecloud14.com",
   "oraclecloud15.com",
+  "oraclecloud17.com",
   "oraclecloud.eu", // oc19
   "oraclecloud20.com",
   "oraclecloud21.com",

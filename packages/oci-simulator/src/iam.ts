@@ -27,7 +27,7 @@ export interface IamChange {
   readonly writable?: boolean;
   /** Whether anyone may read it. */
   readonly public?: boolean;
-  /** Whether it exists. */
+  /** Whether it exists; for a name without a slash, whether a tenancy has this namespace. */
   readonly exists?: boolean;
 }
 
@@ -43,6 +43,8 @@ export interface Iam {
   tag(): string;
   /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
   isInGroup(certifiedTag: string): boolean;
+  /** Whether a tenancy has the namespace of the repository. */
+  tenantExists(repository: string): boolean;
   /** The rights of the holder of a token with these claims. */
   permission(repository: string, claims: Claims): Permission;
   /** The same as the actions of a registry token. */
@@ -156,6 +158,7 @@ export function createIam(): Iam {
     groupExists: () => groupExists,
     tag: () => tag,
     isInGroup: (certifiedTag) => groupExists && (groupTag === "" || groupTag === certifiedTag),
+    tenantExists: (name) => repositories.get(name.split("/")[0] ?? "")?.exists !== false,
     permission,
     actions(name, claims) {
       const mayPull = permission(name, claims) !== "denied";

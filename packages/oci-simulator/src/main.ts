@@ -38,6 +38,7 @@ Control API (JSON):
                        {"repository":"ns/repo","serviceAccount":"shop/puller","granted":true}
                        {"repository":"ns/repo","group":"pullers","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}
+                       {"repository":"ns","exists":false}: no tenancy has this namespace
   POST /faults         {"endpoint":"auth.x509","times":3,"status":429,"retryAfter":2}; all fields: src/http/faults.ts
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       removes all faults, and releases hanging requests

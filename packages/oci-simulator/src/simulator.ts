@@ -3,7 +3,7 @@ import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/cloc
 import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
-import { answerCluster, clusterEndpoint, failCluster } from "./cluster/cluster-service.ts";
+import { answerCluster, clusterEndpoint } from "./cluster/cluster-service.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
@@ -156,12 +156,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const auth = cloudService(authEndpoint, (request, fault) =>
     answerAuth(request, { chain, sessions, clock, isInGroup: iam.isInGroup, flaw: fault?.token }),
   );
-  const cluster: Service = {
-    endpointOf: clusterEndpoint,
-    answer: (request, fault) =>
-      answerCluster(request, { serviceAccounts, sessions, isEnhanced: () => isEnhanced, flaw: fault?.token }),
-    fail: failCluster,
-  };
+  const cluster = cloudService(clusterEndpoint, (request, fault) =>
+    answerCluster(request, { serviceAccounts, sessions, isEnhanced: () => isEnhanced, flaw: fault?.token }),
+  );
   const domain: Service = {
     endpointOf: domainEndpoint,
     answer: (request, fault) =>

@@ -83,15 +83,20 @@ async function checkAccess(imageName: ImageName, token: Secret, context: CheckCo
   const { repository } = imageName;
   if (!isProbeable(repository)) return finding("access-public", repository);
   let status: number | undefined;
+  let reason = "";
   const send: SendRequest = async (request) => {
     const response = await cloud.sendRegistry(request);
     status = response.status;
+    // A response to HEAD has no text.
+    const withText = status < 400 ? undefined : await attempt(cloud.sendRegistry({ ...request, method: "GET" }));
+    if (withText !== undefined && "value" in withText) reason = withText.value.body.toString();
     return response;
   };
   const access = await probeImage(token, imageName, context, send);
   const evidence = `${repository}, ${referenceOf(image)}: status ${status ?? "none"} with a new token`;
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
+  if (/Tenant with name \S+ not found/.test(reason)) return finding("namespace-unknown", evidence);
   if (access.value === "denied")
     return finding("policy-missing", evidence, {
       fix: policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests)),

@@ -88,8 +88,8 @@ test("fetchRegion rethrows errors of the metadata service's client", async () =>
   });
 });
 
-test("knownRealmDomains returns the realm domains of oci-common", async () => {
+test("knownRealmDomains returns the realm domains of oci-common, and that of oc17", async () => {
   const theirs = new Set(Realm.values().map(({ secondLevelDomain }) => secondLevelDomain));
 
-  expect(new Set(knownRealmDomains())).toEqual(theirs);
+  expect(new Set(knownRealmDomains())).toEqual(theirs.add("oraclecloud17.com"));
 });

@@ -1,8 +1,9 @@
 /**
  * The auth service's security tokens: issued for a session key, and verified by the registry.
  *
- * Claims as in a real instance's token, published by Teleport (RFD "Oracle joining", appendix A). The membership of a dynamic
- * group is fixed when the token is issued: it is the last part of `opc-tag`.
+ * Claims as in a real instance's token, published by Teleport (RFD 0179, "Oracle joining", appendix A). The membership of a dynamic
+ * group is fixed when the token is issued: `opc-tag` has an entry for it. The form V1 is from oracle/nosql-java-sdk (the tests of its
+ * providers), and entries of 16 bytes, with padding, from published tokens of 2022 and 2025.
  */
 import { createPublicKey, generateKeyPair, type KeyObject, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
@@ -41,8 +42,9 @@ export interface ServiceUser {
 }
 
 const HEADER = { kid: "asw_oc1_simulator", typ: "JWT" };
-const TAG_OF_NO_GROUP = "AAAAAQAAAAAAAACB";
+const TAGS_OF_NO_GROUP = ["AAAAAgAAAAAbhip6AACBaA==", "AAAAAQAAAAAAAACB"];
 const TAG_OF_GROUP = "AAAAAQAAAAAAhy9d";
+const GROUP_ID = `ocid1.dynamicgroup.oc1..${"simulated2".repeat(6)}`;
 
 /** Marks a keyId that is a session token. */
 export const SESSION_PREFIX = "ST$";
@@ -55,7 +57,9 @@ const WORKLOAD = "workload";
 const MAX_OPENED = 1_000;
 
 export function isMember(claims: Claims): boolean {
-  return String(claims["opc-tag"]).split(",").includes(TAG_OF_GROUP);
+  return String(claims["opc-tag"])
+    .split(",")
+    .some((entry) => entry === TAG_OF_GROUP || entry === GROUP_ID);
 }
 
 /** The service account that a token is for, as `namespace/name`; undefined for another kind of principal. */
@@ -110,7 +114,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
   }
 
   const tagsOf = (member: boolean): string =>
-    ["V3", INSTANCE.tenancyId, TAG_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
+    ["V3", INSTANCE.tenancyId, ...TAGS_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
 
   return {
     issue(publicKey, leafFingerprint, member, flaw) {
@@ -159,7 +163,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
         res_tenant: INSTANCE.tenancyId,
         res_compartment: INSTANCE.compartmentId,
         res_id: CONTAINER_INSTANCE_ID,
-        "opc-tag": tagsOf(member),
+        "opc-tag": member ? `V1,${GROUP_ID}` : "V1",
       };
       return sign(publicKey, "resource", claims);
     },

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { expect, test } from "vitest";
 import { pemOf, sessionKeys } from "../../test/signed-requests.ts";
@@ -25,7 +26,9 @@ function ask({
   podKey = pemOf(sessionKeys.publicKey),
 }: Asked) {
   const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; text: string }>();
+  const { promise, resolve, reject } = Promise.withResolvers<
+    Pick<IncomingMessage, "headers"> & { status: number | undefined; text: string }
+  >();
   const outgoing = request(
     new URL(path, from.clusterUrl),
     { method, headers, ca: from.clusterCaCertificate },
@@ -34,7 +37,7 @@ function ask({
       incoming.setEncoding("utf8").on("data", (piece) => {
         text += piece;
       });
-      incoming.on("end", () => resolve({ status: incoming.statusCode, text }));
+      incoming.on("end", () => resolve({ status: incoming.statusCode, headers: incoming.headers, text }));
     },
   );
   outgoing.on("error", reject).end(method === "POST" ? JSON.stringify({ podKey }) : undefined);
@@ -70,7 +73,9 @@ test("the token exchange refuses a short key, another path, and any request in a
   expect((await ask({ token, podKey: short })).status).toBe(400);
   expect((await ask({ token, path: "/" })).status).toBe(404);
   simulator.clusterType("basic");
-  expect((await ask({ token })).status).toBe(403);
+  const { status, headers, text } = await ask({ token });
+  expect([status, JSON.parse(text)]).toEqual([403, { code: "Forbidden", message: "node not authorized" }]);
+  expect(headers["opc-request-id"]).toMatch(/^[0-9A-F]{32}(\/[0-9A-F]{32}){2}$/);
 });
 
 test("the JWKS requires a service account token, and lets a second cluster accept tokens of the first", async () => {

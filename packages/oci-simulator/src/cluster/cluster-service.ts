@@ -1,7 +1,8 @@
 /**
  * The simulated OKE cluster: the token exchange of port 12250 of a cluster's API endpoint, which turns a service-account token into
  * a session of that account, and the API server's published keys. Responds as oci-go-sdk expects
- * (common/auth/federation_client_oke_workload_identity.go).
+ * (common/auth/federation_client_oke_workload_identity.go), with errors as port 12250 returns them to nodes
+ * (oracle-quickstart/oci-hpc-oke#6).
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { SessionTokens } from "../auth/session-tokens.ts";
@@ -9,7 +10,7 @@ import type { EndpointName } from "../endpoints.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
-import { type HttpResponse, jsonResponse, textResponse } from "../http/response.ts";
+import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { ServiceAccounts } from "../service-accounts.ts";
 
 export interface ClusterServiceOptions {
@@ -30,31 +31,23 @@ export function clusterEndpoint(request: ReceivedRequest): EndpointName {
   return request.path === KEYS_PATH ? "cluster.keys" : "cluster.other";
 }
 
-/** Errors are text. */
-export function failCluster(status: number): HttpResponse {
-  return textResponse(status, "error\n");
-}
-
+/** @throws {Refusal} */
 export async function answerCluster(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
-  try {
-    if (request.path === KEYS_PATH) return keysResponse(request, options);
-    if (request.path !== EXCHANGE_PATH || request.method !== "POST") return failCluster(404);
-    return await exchange(request, options);
-  } catch (error) {
-    if (error instanceof Refusal) return { ...failCluster(error.status), reason: error.message };
-    throw error;
-  }
+  if (request.path === KEYS_PATH) return keysResponse(request, options);
+  if (request.path !== EXCHANGE_PATH || request.method !== "POST")
+    throw new Refusal("NotAuthorizedOrNotFound", `no ${request.method} ${request.path}`);
+  return exchange(request, options);
 }
 
 /** Kubernetes binds system:service-account-issuer-discovery to every service account, and to no anonymous user. */
 function keysResponse(request: ReceivedRequest, { serviceAccounts }: ClusterServiceOptions): HttpResponse {
-  if (request.method !== "GET") return failCluster(405);
+  if (request.method !== "GET") throw new Refusal("MethodNotAllowed", `${request.method} ${KEYS_PATH}`);
   serviceAccounts.review(bearerOf(request));
   return jsonResponse(200, serviceAccounts.keys, { "content-type": "application/jwk-set+json" });
 }
 
 async function exchange(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
-  if (!options.isEnhanced()) return { ...failCluster(403), reason: "the cluster is not enhanced" };
+  if (!options.isEnhanced()) throw new Refusal("Forbidden", "the cluster is not enhanced");
   if (request.headers["content-type"] !== "application/json")
     throw new Refusal("InvalidParameter", "content-type is not application/json");
   const serviceAccount = options.serviceAccounts.review(bearerOf(request));

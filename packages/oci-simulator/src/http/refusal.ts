@@ -1,6 +1,7 @@
 /** A refused request: Oracle's text for the client, and the true reason for the simulator's user. */
 
 export type RefusalCode =
+  | "Forbidden"
   | "InvalidParameter"
   | "InternalServerError"
   | "MethodNotAllowed"
@@ -10,6 +11,7 @@ export type RefusalCode =
   | "TooManyRequests";
 
 const STATUS: Readonly<Record<RefusalCode, number>> = {
+  Forbidden: 403,
   InvalidParameter: 400,
   InternalServerError: 500,
   MethodNotAllowed: 405,
@@ -19,8 +21,12 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   TooManyRequests: 429,
 };
 
-/** Oracle's texts, which reveal nothing: from reports, otherwise from its page "API Errors". */
+/**
+ * Oracle's texts, which reveal nothing: from reports (Forbidden: oracle-quickstart/oci-hpc-oke#6), otherwise from its page "API
+ * Errors".
+ */
 const MESSAGE: Readonly<Record<RefusalCode, string>> = {
+  Forbidden: "node not authorized",
   InvalidParameter: "The request could not be understood by the server.",
   InternalServerError: "An internal server error occurred.",
   MethodNotAllowed: "Method Not Allowed",

@@ -91,7 +91,7 @@ export async function answerRegistry(request: ReceivedRequest, options: Registry
 
 /** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
 export function failRegistry(status: number, request: ReceivedRequest): HttpResponse {
-  if (!request.path.startsWith("/v2")) return failOracle(status);
+  if (!request.path.startsWith("/v2")) return failOracle(status, request);
   const [code, message] = FAILURES[status] ?? ["UNKNOWN", "unknown error"];
   return registryError(status, code, message, "a fault");
 }
@@ -138,6 +138,10 @@ function refuseAction(
   { iam }: RegistryOptions,
 ): HttpResponse | undefined {
   const isForOthers = "the token is for other repositories";
+  const [namespace] = repository.split("/");
+  // The text is from a report, without the status and the code.
+  if (!iam.tenantExists(repository))
+    return registryError(404, "NAME_UNKNOWN", `Tenant with name ${namespace} not found`, `no tenancy has ${namespace}`);
   if (action === "pull" && !isInScope(claims, repository, action))
     return challenge(request, repository, action, isForOthers);
   if (!iam.actions(repository, claims).includes(action)) {
