@@ -26,6 +26,17 @@ interface Workflow {
 const read = (path: string): string => readFileSync(join(CHECKOUT, path), "utf8");
 const jobsOf = (path: string): [string, Job][] => Object.entries((parse(read(path)) as Workflow).jobs);
 
+const isOwned = spawnSync("git", ["grep", "-qw", "OWNER", "--", "deploy"], { cwd: CHECKOUT }).status !== 0;
+
+it.skipIf(isOwned)("a release is refused while it has the owner's placeholders", () => {
+  const args = [`v${rootPackage.version}`, "https://example.com"];
+  const { status, stderr } = spawnSync(join(CHECKOUT, ".ci/release-build"), args, { encoding: "utf8" });
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/Chart\.yaml:\d+:home: .*OWNER[\s\S]*placeholders of the owner/),
+  ]);
+});
+
 it.skipIf(!hasActionlint)(
   `actionlint accepts the workflows${hasActionlint ? "" : " (skipped: needs actionlint)"}`,
   () => {

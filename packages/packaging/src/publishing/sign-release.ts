@@ -1,6 +1,6 @@
 /**
- * Signs a release's folder with an OpenPGP key: each .rpm, each chart, the apt index, and SHA256SUMS over everything. Consumers already have
- * gpgv, rpm, apt and helm, which verify these signatures and no others (docs/decisions/0020).
+ * Signs a release's folder with an OpenPGP key: each .rpm, each chart, the apt index, and SHA256SUMS over everything. Consumers
+ * already have gpgv, rpm, apt and helm, which verify these signatures and no others (docs/decisions/0020).
  */
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
