@@ -552,30 +552,6 @@ it("does nothing without the Lease, and works at once with it, because it has wa
   );
 });
 
-it("continues after an outage of the API server", async () => {
-  await issued();
-  await api.stop();
-  await clock.advance(30_000);
-  await api.start();
-  api.createResource("shop", { registries: [HOST] }, "builder");
-  api.accounts.set("shop/builder", "account-2");
-  await untilTime(() => condition("shop", "builder").reason === "Issued", 1_000);
-});
-
-it("fetches for ten resources at once, and for ten more each second", async () => {
-  for (let index = 0; index < 25; index++) {
-    api.accounts.set(`tenant-${index}/ocir-pull`, `account-${index}`);
-    api.createResource(`tenant-${index}`, { registries: [HOST] });
-  }
-  startController();
-  const fetched = () => simulator.requests()["cluster.tokenExchange"];
-  await until("the burst", () => fetched() === 10, LIMIT_MS);
-  await clock.advance(1_000);
-  await until("ten more", () => fetched() === 20, LIMIT_MS, 5);
-  await clock.advance(1_000);
-  await until("the rest", () => fetched() === 25, LIMIT_MS, 5);
-});
-
 it("issues a token although the fetches of fifty other namespaces get no response", async () => {
   for (let index = 0; index < 50; index++) {
     api.accounts.set(`${SILENT}-${index}/ocir-pull`, `account-${index}`);

@@ -3,13 +3,13 @@
  * the kubelet does, and prints the responses with their times.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
-import { findWayToPull } from "./pull.ts";
+import { pull } from "./pull.ts";
 
 /** About the time of one request to Oracle's services from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
@@ -82,24 +82,18 @@ async function showPull(): Promise<void> {
   const { result } = await callAndCount(image);
   const { auth } = JSON.parse(result.stdout.toString()) as { auth: Record<string, { password: string }> };
   const { password = "" } = auth[registryHostOf(image)] ?? {};
-  const sourceIn = (folder: string) => {
-    const at = join(directory, folder);
-    mkdirSync(at);
-    return { registryUrl: simulator.registryUrl, repository, password, directory: at };
-  };
-  const pull = await findWayToPull(sourceIn("first-pull"));
-  const granted = await pull(sourceIn("pull"));
-  say(`The pull of ${image} with this response, by ${granted.by}`);
-  say(`  ${granted.refusal === undefined ? "pulled" : `failed: ${granted.refusal}`}`);
+  const source = { registryUrl: simulator.registryUrl, repository, password };
+  const refusal = await pull(source);
+  say(`The pull of ${image} with this response`);
+  say(`  ${refusal === undefined ? "pulled" : `failed: ${refusal}`}`);
   simulator.iam({ repository, granted: false });
-  const denied = await pull(sourceIn("denied-pull"));
+  const denial = await pull(source);
   say("The same without a policy for the repository");
-  say(`  ${denied.refusal === undefined ? "pulled, which is wrong" : `failed: ${denied.refusal}`}`);
+  say(`  ${denial === undefined ? "pulled, which is wrong" : `failed: ${denial}`}`);
   const problem = await problemOf(image);
   say(problem);
   simulator.iam({ repository, granted: true });
-  if (granted.refusal !== undefined || denied.refusal === undefined || !problem.includes("policy-missing"))
-    exitCode = 1;
+  if (refusal !== undefined || denial === undefined || !problem.includes("policy-missing")) exitCode = 1;
 }
 
 /** Doctor's command line and the last part of its report. There is no kubelet here, so only identity and registry are examined. */
