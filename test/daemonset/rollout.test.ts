@@ -488,6 +488,7 @@ describe("a restart of the kubelet", () => {
     api.beat("a", false);
   };
   const [ADDS, RESTARTS] = ["a adds its flags", "a restarts"];
+  const UNDONE = [ADDS, RESTARTS, RESTORES, RESTARTS];
   const failsToStart = async () => {
     steps.push("a restarts");
     throw new Error("exit status 1");
@@ -509,23 +510,11 @@ describe("a restart of the kubelet", () => {
       "cannot be examined",
       FLAGS,
       { need: later(() => Promise.reject(new Error("no status"))) },
-      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      UNDONE,
       "does not use",
     ],
-    [
-      "does not come back",
-      FLAGS,
-      { restartKubelet: goesAway },
-      [ADDS, RESTARTS, RESTORES, RESTARTS],
-      "then, the node did not report",
-    ],
-    [
-      "sends no heartbeat",
-      FLAGS,
-      { restartKubelet: sendsNoHeartbeat },
-      [ADDS, RESTARTS, RESTORES, RESTARTS],
-      "within 20 s",
-    ],
+    ["does not come back", FLAGS, { restartKubelet: goesAway }, UNDONE, "then, the node did not report"],
+    ["sends no heartbeat", FLAGS, { restartKubelet: sendsNoHeartbeat }, UNDONE, "within 20 s"],
     [
       "sends no heartbeat after the restart, but one shortly before",
       FLAGS,
@@ -544,16 +533,10 @@ describe("a restart of the kubelet", () => {
       "does not start with an earlier pod's flags",
       RESTART_FOR_FLAGS,
       { restartKubelet: failsToStart },
-      [ADDS, RESTARTS, RESTORES, RESTARTS],
+      UNDONE,
       "are removed; then, systemctl could not restart",
     ],
-    [
-      "ignores the flags",
-      FLAGS,
-      { need: later(async () => FLAGS) },
-      [ADDS, RESTARTS, RESTORES, RESTARTS],
-      "has started without them",
-    ],
+    ["ignores the flags", FLAGS, { need: later(async () => FLAGS) }, UNDONE, "has started without them"],
   ] as const)(
     "fails when the kubelet %s, and reverts the flags that it has added",
     async (_, need, program, expected, reason) => {

@@ -47,6 +47,14 @@ const EVERYWHERE: Rules = {
 const LISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["shop"]) } };
 const UNLISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["else"]) } };
 
+interface World {
+  /** `partly`: for one of the registries. */
+  cloud: "up" | "down" | "partly" | "throttling";
+  isApiUp: boolean;
+  /** Whether a quota or a policy of the namespace allows Secrets. */
+  isWritable: boolean;
+}
+
 type Pick = <T>(from: readonly T[]) => T;
 
 class History {
@@ -63,11 +71,7 @@ class History {
   #progress: Progress | undefined;
   #rules = EVERYWHERE;
   #account: number | undefined = 1;
-  /** `partly`: for one of the registries. */
-  #cloud: "up" | "down" | "partly" | "throttling" = "up";
-  #isApiUp = true;
-  /** Whether a quota or a policy of the namespace allows Secrets. */
-  #isWritable = true;
+  readonly #world: World = { cloud: "up", isApiUp: true, isWritable: true };
   #lifeMs: number;
   #latest = new Map<GateName, { text: string; atMs: number; count: number; sinceMs: number }>();
   /** Since when nothing keeps a renewal from succeeding. */
@@ -126,7 +130,7 @@ class History {
       return;
     }
     const failure = { code: "api-server-failed", place: "API server" } as const;
-    if (!this.#isApiUp) {
+    if (!this.#world.isApiUp) {
       settle(action.kind, { failure });
     } else if (action.kind === "report") {
       this.#resource = { ...resource, status: action.status };
@@ -134,7 +138,7 @@ class History {
     } else if (this.#secret?.kind === "foreign") {
       if (this.#seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
       settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
-    } else if (!this.#isWritable) {
+    } else if (!this.#world.isWritable) {
       settle("apply", { failure: { code: "secret-refused", place: "ocir-pull" } });
     } else {
       this.#secret = { kind: "ours", content: action.content };
@@ -164,7 +168,7 @@ class History {
       renewAtMs: renewAtMs(life, this.#random(), LATEST_RENEWAL - 0.5),
     });
     const fetched = own === subject ? registries : resource.registries;
-    const down = this.#cloud === "partly" ? this.#pick(HOSTS) : undefined;
+    const down = this.#world.cloud === "partly" ? this.#pick(HOSTS) : undefined;
     const tokens = new Map(fetched.filter((host) => host !== down).map((host) => [host, newToken()]));
     const failure = tokens.size < fetched.length ? ({ code: "registry-unavailable", place: "" } as const) : undefined;
     settle("fetch", { failure }, { subject: own, tokens, failure });
@@ -172,45 +176,27 @@ class History {
 
   #fetchFailure() {
     const place = "iad.ocir.io";
-    if (!this.#isApiUp || this.#cloud === "down") return { failure: { code: "api-server-failed", place } } as const;
-    if (this.#cloud === "throttling")
+    if (!this.#world.isApiUp || this.#world.cloud === "down")
+      return { failure: { code: "api-server-failed", place } } as const;
+    if (this.#world.cloud === "throttling")
       return { failure: { code: "registry-throttled", place }, retryAfterMs: this.#pick(RETRY_AFTERS_MS) } as const;
     if (this.#rules.identity.kind === "controller" || this.#account !== undefined) return undefined;
     return { failure: { code: "service-account-missing", place }, retryable: false } as const;
   }
 
   #happen(): void {
-    this.#pick<() => void>([
-      () => {
-        this.#cloud = "down";
-      },
-      () => {
-        this.#cloud = "throttling";
-      },
-      () => {
-        this.#cloud = "partly";
-      },
-      () => {
-        this.#isWritable = false;
-      },
-      () => {
-        this.#isWritable = true;
-      },
-      () => {
-        this.#cloud = "up";
-      },
-      () => {
-        this.#cloud = "up";
-      },
-      () => {
-        this.#isApiUp = false;
-      },
-      () => {
-        this.#isApiUp = true;
-      },
-      () => {
-        this.#isApiUp = true;
-      },
+    const set = (change: Partial<World>) => () => Object.assign(this.#world, change);
+    this.#pick<() => unknown>([
+      set({ cloud: "down" }),
+      set({ cloud: "throttling" }),
+      set({ cloud: "partly" }),
+      set({ isWritable: false }),
+      set({ isWritable: true }),
+      set({ cloud: "up" }),
+      set({ cloud: "up" }),
+      set({ isApiUp: false }),
+      set({ isApiUp: true }),
+      set({ isApiUp: true }),
       // Another leader, perhaps with other values of the chart.
       () => {
         this.#progress = undefined;
@@ -236,9 +222,7 @@ class History {
       () => {
         this.#lifeMs = this.#pick(LIVES_MS);
       },
-      () => {
-        this.#forget();
-      },
+      () => this.#forget(),
       () => {
         this.#secret = FOREIGN;
       },
@@ -278,9 +262,9 @@ class History {
 
   #noteHealth(): void {
     const isHealthy =
-      this.#cloud === "up" &&
-      this.#isApiUp &&
-      this.#isWritable &&
+      this.#world.cloud === "up" &&
+      this.#world.isApiUp &&
+      this.#world.isWritable &&
       this.#account !== undefined &&
       this.#rules !== UNLISTED &&
       this.#resource !== undefined &&
@@ -343,7 +327,7 @@ class History {
     const apply = this.#resource && progressFor(this.#resource, this.#progress).gates.apply;
     const mayApply = apply !== undefined && apply.notBeforeMs <= this.#nowMs;
     const isOthers = held?.subject === CONTROLLER_SUBJECT && this.#rules !== LISTED;
-    if (isOthers && mayApply && this.#isApiUp)
+    if (isOthers && mayApply && this.#world.isApiUp)
       this.broken.push("keeps the controller's token in a namespace that may not have it");
     const isOthersFormat = held?.formats.some((format) => !this.#resource?.formats.includes(format)) ?? false;
     if (isOthersFormat && mayApply && this.#healthySinceMs <= this.#nowMs)

@@ -149,9 +149,7 @@ describe("connection", () => {
       "path-untrusted",
       "has mode 777",
       {},
-      (node) => {
-        node.write(CONFIG, OTHER, 0o777);
-      },
+      (node) => node.write(CONFIG, OTHER, 0o777),
     ],
     [
       "a folder of the kubelet's unit that others can change",
@@ -166,18 +164,14 @@ describe("connection", () => {
       "connect",
       "would refuse",
       { serviceAccounts: "b" },
-      (node) => {
-        node.write(BROKER_CONFIG, "serviceAccounts:\n  tokenExchange: oke\n  audience: a\n");
-      },
+      (node) => node.write(BROKER_CONFIG, "serviceAccounts:\n  tokenExchange: oke\n  audience: a\n"),
     ],
     [
       "errors in the broker's configuration",
       "connect",
       "has errors",
       { serviceAccounts: "b" },
-      (node) => {
-        node.write(BROKER_CONFIG, "unknown: 1\n");
-      },
+      (node) => node.write(BROKER_CONFIG, "unknown: 1\n"),
     ],
     [
       "an old kubelet for service accounts",
