@@ -66,6 +66,7 @@ export function verifyRequestSignature(
   const text = headers.map((name) => `${name}: ${coveredValue(request, name)}`).join("\n");
   if (hasBody) checkBody(request);
   if (!verify("sha256", Buffer.from(text), publicKey, signature)) {
+    // oracle/terraform-provider-oci#1977
     throw notAuthenticated("signature does not match", "Failed to verify the HTTP(S) Signature");
   }
 }

@@ -47,7 +47,7 @@ export async function answerMetadata(request: ReceivedRequest, options: Metadata
   return documentResponse(path, { instance: instanceDocument(options) });
 }
 
-/** The error page of the metadata service: HTML, also for 429. */
+/** The error page of the metadata service: HTML, also for 429 (oracle-devrel/oke-credential-provider-for-ocir#4). */
 export function failMetadata(status: number): HttpResponse {
   return htmlResponse(status, status === 404 ? "Not Found" : status === 429 ? "Too Many Requests" : "Error");
 }
