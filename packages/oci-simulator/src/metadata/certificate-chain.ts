@@ -69,7 +69,7 @@ interface Leaf {
 
 /**
  * @param isMultiValued whether the OUs of a leaf's subject are in one multi-valued RDN, as in oracle/oci-go-sdk
- * (common/auth/federation_client_test.go), and not in one RDN each.
+ * (common/auth/federation_client_test.go), and not in one RDN each. Oracle's SDK for TypeScript cannot read the former.
  * @param tag the value of the instance's tag `oke.pool` now; empty for none.
  */
 export async function createCertificateChain(
@@ -131,8 +131,9 @@ export async function createCertificateChain(
       `tenant:${tenancyId}`,
     ];
     const OU = units.map((unit) => `opc-${unit}`);
+    // DER orders a set by the encoded values, which begin with their lengths.
     const subject = isMultiValued
-      ? [{ OU }, { CN: [instanceId] }]
+      ? [{ OU: OU.toSorted((one, other) => one.length - other.length) }, { CN: [instanceId] }]
       : [{ CN: [instanceId] }, ...OU.map((each) => ({ OU: [each] }))];
     const signer = { name: issuer.certificate.subject, keys: issuer.keys };
     const certificate = await issue(subject, keys.publicKey, signer, LEAF_LIFE_MS, [
