@@ -256,7 +256,7 @@ export const DIAGNOSES = {
   "kubelet-ok": ok("the kubelet runs with both flags"),
   "kubelet-not-running": problem(
     "no kubelet runs here",
-    "systemctl status kubelet; journalctl -u kubelet (a wrong credential provider configuration stops its start)",
+    "systemctl start kubelet; if it does not stay up: journalctl -u kubelet (a wrong credential provider configuration stops it)",
   ),
   "kubelet-flags-missing": problem(
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",

@@ -42,6 +42,12 @@ function problems(findings: readonly Finding[]): DiagnosisName[] {
   return namesOf(findings.filter((each) => /problem|warning/.test(each.verdict) || isUnread(each)));
 }
 
+/** The line with which the reader starts. */
+function firstOf(findings: readonly Finding[]): DiagnosisName | undefined {
+  const ofVerdict = (wanted: Finding["verdict"]) => findings.find(({ verdict }) => verdict === wanted);
+  return (ofVerdict("problem") ?? ofVerdict("warning") ?? ofVerdict("unknown"))?.name;
+}
+
 describe("diagnose", () => {
   test("finds no problem on a healthy node", async ({ node }) => {
     const findings = await node.examine();
@@ -199,6 +205,7 @@ describe("diagnose", () => {
     async ([named, _, breaks, also = []], { node }) => {
       const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
       expect(new Set(problems(findings))).toEqual(new Set([named, ...also]));
+      expect(firstOf(findings)).toBe(named);
       expect(namesOf(findings)).not.toContain("check-failed");
       const found = findings.find(({ name }) => name === named);
       expect(found?.evidence).not.toBe("");

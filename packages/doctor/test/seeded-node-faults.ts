@@ -2,7 +2,7 @@
 import { chmodSync, renameSync, symlinkSync } from "node:fs";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
-import type { ProgramResult, ProgramRun } from "@ocir-broker/node/program-run";
+import { createRunProgram, type ProgramResult, type ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import {
   type BrokenNode,
@@ -197,18 +197,21 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "kubelet-config-provider-missing",
     "our credential provider is not in the configuration",
-    withProvider("credential-provider-oke", "kubelet"),
-    ["kubelet-config-provider-executable-missing", "image-not-matched"],
+    (node) => {
+      node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
+      withProvider("credential-provider-oke", "acr")(node);
+    },
+    ["image-not-matched"],
   ],
   ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
-    "other-plugin-first",
+    "kubelet-config-provider-overlap",
     "another credential provider is asked first",
     (node) => {
       node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
       node.providers(OUR_PROVIDER.replace("credential-provider-oke", "acr"), OUR_PROVIDER);
     },
-    ["kubelet-config-provider-overlap"],
+    ["other-plugin-first"],
   ],
   ["other-login", "the kubelet has a login of its own", withLogin("/var/lib/kubelet/config.json")],
   [
@@ -232,18 +235,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       withLogin("/root/.docker/config.json")(node);
     },
   ],
-  [
-    "plugin-missing",
-    "the plugin is not there",
-    (node) => node.remove(PLUGIN),
-    ["kubelet-config-provider-executable-missing"],
-  ],
-  [
-    "plugin-not-executable",
-    "the plugin is not executable",
-    withMode(PLUGIN, 0o644),
-    ["kubelet-config-provider-executable-missing"],
-  ],
+  ["plugin-missing", "the plugin is not there", (node) => node.remove(PLUGIN)],
+  ["plugin-not-executable", "the plugin is not executable", withMode(PLUGIN, 0o644)],
   [
     "plugin-not-executable",
     "the plugin's interpreter is not there",
@@ -279,8 +272,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       },
     }),
   ],
-  ["selinux-label", "SELinux would keep services out", withLabel("1"), ["plugin-foreign", "plugin-response-garbage"]],
-  ["selinux-label-permissive", "SELinux is permissive", withLabel("0"), ["plugin-foreign", "plugin-response-garbage"]],
+  ["selinux-label", "SELinux would keep services out", withLabel("1")],
+  ["selinux-label-permissive", "SELinux is permissive", withLabel("0")],
 ];
 
 export function withStatus(changed: object): Break {
@@ -291,9 +284,10 @@ export function withStatus(changed: object): Break {
 function withLabel(enforce: string): Break {
   return (node) => {
     node.write("/sys/fs/selinux/enforce", enforce);
+    const runProgram = createRunProgram(node.clock);
     return {
-      runProgram: async ({ path }: ProgramRun) =>
-        printed(path === "stat" ? "unconfined_u:object_r:user_tmp_t:s0\n" : "Kubernetes v1.33.1\n"),
+      runProgram: (run: ProgramRun) =>
+        run.path === "stat" ? printed("unconfined_u:object_r:user_tmp_t:s0\n") : runProgram(run),
     };
   };
 }

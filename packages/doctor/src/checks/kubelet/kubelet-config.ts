@@ -28,15 +28,16 @@ export const checkKubeletConfig: Check = async (context) => {
   if (provider.distrusted !== undefined) {
     return [finding("path-untrusted", `${provider.path}: ${provider.distrusted}`)];
   }
+  const connect = connectAdvice(context.files);
   if (provider.failure !== undefined) {
-    const name = provider.failure === "EACCES" ? "needs-root" : "kubelet-config-missing";
-    return [finding(name, `${provider.path}: ${provider.failure}`)];
+    const evidence = `${provider.path}: ${provider.failure}`;
+    if (provider.failure === "EACCES") return [finding("needs-root", evidence)];
+    return [finding("kubelet-config-missing", evidence, { fix: connect })];
   }
   // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
   const { binDirectory } = kubelet;
   const canLook = binDirectory !== undefined && context.files.distrust(binDirectory) === undefined;
-  const connect = connectAdvice(context.files);
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,
