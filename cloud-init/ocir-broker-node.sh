@@ -160,7 +160,7 @@ version_of() { timeout -s KILL 20 "$1" --version 2>/dev/null; }
 undo() { # what a killed run has left
 	each=$work$program
 	[ "$(version_of "$each")" ] || each=$program
-	[ -z "$(version_of "$each")" ] || timeout -s KILL 120 "$each" node remove --unfinished
+	[ -z "$(version_of "$each")" ] || timeout -s KILL 120 "$each" node remove --unfinished >/dev/null
 }
 fetch() { # URL, a secret: in no argument and no log
 	printf 'url = "%s"\n' "${1%/}/$archive" >$state/url
@@ -182,7 +182,8 @@ unpack() {
 		case $source in /*) [ -e "$source/$archive" ] || continue && source=file://$source ;; esac
 		fetch "$source" || continue
 		found=$(sha256sum <$work/archive) && found=${found%% *}
-		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" || continue
+		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" ||
+			{ log "$reason" && continue; } # the next source may have another reason
 		log "verified: $archive has SHA-256 $sum"
 		LC_ALL=C tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said && return
 		! grep -q 'No space left' $state/said || fail "disk: No space left on device" || return
@@ -341,9 +342,9 @@ main() {
 			[ "$how$status" != unit0 ] || add_flags ;;
 	esac
 	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
-	case $bootstrap in none | running) outcome='not bootstrapped by this script' ;; esac
+	[ "$bootstrap" != none ] || outcome='not bootstrapped by this script'
 	if [ "$reason" ]; then report "${reason%%:*}"; else rm -f $metric; fi
-	[ "$reason$status" = 0 ] || error "the node was $outcome${reason:+, without ocir-broker: $reason}"
+	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] || error "the node was $outcome${reason:+, without ocir-broker: $reason}"
 	echo $status >$state/result
 	exit $status
 }
