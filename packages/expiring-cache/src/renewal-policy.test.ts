@@ -11,11 +11,11 @@ test.each([
   { lifeMs: HOUR, chance: 0.5, expectedMs: 30 * MINUTE },
   { lifeMs: HOUR, chance: 1, expectedMs: 36 * MINUTE },
   { lifeMs: 20 * MINUTE, chance: 0.5, expectedMs: 10 * MINUTE },
+  { lifeMs: HOUR, chance: 1, jitter: 0.05, expectedMs: 33 * MINUTE },
   { lifeMs: -HOUR, chance: 0.5, expectedMs: 0 },
-])("renewAtMs is $expectedMs after the start for a life of $lifeMs and chance $chance", (row) => {
-  expect(renewAtMs({ obtainedAtMs: 5_000, expiresAtMs: 5_000 + row.lifeMs }, row.chance)).toBeCloseTo(
-    5_000 + row.expectedMs,
-  );
+])("renewAtMs is $expectedMs after the start for a life of $lifeMs, chance $chance and jitter $jitter", (row) => {
+  const life = { obtainedAtMs: 5_000, expiresAtMs: 5_000 + row.lifeMs };
+  expect(renewAtMs(life, row.chance, row.jitter)).toBeCloseTo(5_000 + row.expectedMs);
 });
 
 test.each([

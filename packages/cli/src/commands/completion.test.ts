@@ -49,6 +49,8 @@ describe("completionsFor", () => {
 describe("COMPLETION_SCRIPTS", () => {
   test.each([
     [["doct"], ["doctor"]],
+    // No word of a description.
+    [["e"], ["enable"]],
     [["status", "--output", "y"], ["yaml"]],
     [["doctor", "--ro"], []],
   ])("complete %j in bash", (words, offered) => {
