@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
-import { QUESTIONS } from "../live/questions.ts";
+import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, QUESTIONS } from "../live/questions.ts";
 import { buildHelm, HELM } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { NODE } from "../system/simulated-node.ts";
@@ -29,10 +29,12 @@ const PACKAGES = "dist/test-live";
 
 const TERRAFORM = `#!/bin/sh
 echo "terraform $1" >>${CALLS}
-iam() { curl -sSf -d "{\\"repository\\":\\"acme/live\\",$1}" ${CONTROL_URL}/iam >/dev/null; }
+iam() { curl -sSf -d "{\\"repository\\":\\"\${2:-acme/live}\\",$1}" ${CONTROL_URL}/iam >/dev/null; }
 case "$*" in
   output*) cat ${OUTPUTS} ;;
-  apply*may_pull=true) iam '"granted":true' && iam '"serviceAccount":"ocir-live/puller","granted":true' ;;
+  apply*may_pull=true)
+    for name in acme/${ABSENT_REPOSITORY} ${ABSENT_NAMESPACE}; do iam '"exists":false' "$name"; done
+    iam '"granted":true' && iam '"serviceAccount":"ocir-live/puller","granted":true' ;;
   apply*may_pull=false) iam '"granted":false' ;;
 esac
 `;

@@ -28,6 +28,8 @@ type Scene = Awaited<ReturnType<typeof createScene>>;
 /** Of all questions. */
 const LIMIT_MS = 120_000;
 const TOKEN_PATH = "/20180419/docker/token";
+export const ABSENT_REPOSITORY = "ocir-broker-no-such-repository";
+export const ABSENT_NAMESPACE = "ocir-broker-no-such-namespace";
 /** Of the documentation's endpoints, and guesses for the global one. */
 export const OTHER_NAMES = [
   ...["artifacts.<region>.oci.<domain>", "ocir.us.oci.<domain>", "ocir.global.oci.<domain>"],
@@ -105,7 +107,7 @@ export const QUESTIONS: readonly Question[] = [
   withToken("a repository that does not exist", ({ absent }) => absent, UNKNOWN),
   withToken(
     "a namespace that does not exist",
-    ({ at }) => at("/v2/ocir-broker-no-such-namespace/web/manifests/1"),
+    ({ at }) => at(`/v2/${ABSENT_NAMESPACE}/web/manifests/1`),
     "Tenant with name … not found",
   ),
   withToken("the image", ({ image }) => image, "200, or 403 with `denied: User UserId(…) not authorized`"),
@@ -193,7 +195,7 @@ async function createScene(config: Config, imageName: string) {
     tokenUrl,
     image: at(`/v2/${repository}/manifests/${referenceOf(imageName)}`),
     /** A repository in the namespace of the image. */
-    absent: at(`/v2/${repository.split("/")[0]}/ocir-broker-no-such-repository/manifests/1`),
+    absent: at(`/v2/${repository.split("/")[0]}/${ABSENT_REPOSITORY}/manifests/1`),
     otherHost: at("/v2/", otherHost),
     otherNames: OTHER_NAMES.map((form): [form: string, url: URL] => [
       form,

@@ -88,13 +88,14 @@ function formOf(text: string): string {
   return FORMS.find(([, pattern]) => pattern.test(text))?.[0] ?? "text";
 }
 
-function shapeOfCertificate({ validFromDate, validToDate, subject, issuer, publicKey, raw, ...rest }: X509Certificate) {
+function shapeOfCertificate(certificate: X509Certificate): Shape {
+  const { validFromDate, validToDate, subject, issuer, publicKey, raw, keyUsage } = certificate;
   return {
     lifeMinutes: Math.round((validToDate.getTime() - validFromDate.getTime()) / 60_000),
     key: `${publicKey.asymmetricKeyType} ${publicKey.asymmetricKeyDetails?.modulusLength ?? ""}`.trim(),
     subject: attributesOf(subject),
     issuer: attributesOf(issuer),
-    extendedKeyUsage: rest.keyUsage?.join(" ") ?? "none",
+    extendedKeyUsage: keyUsage?.join(" ") ?? "none",
     hasTags: raw.includes(TAGS_OID),
   };
 }

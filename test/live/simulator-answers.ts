@@ -1,7 +1,7 @@
 /** The simulator's answers, to compare those of a tenancy with. */
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
-import { type Answers, askAll, OTHER_NAMES } from "./questions.ts";
+import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, type Answers, askAll, OTHER_NAMES } from "./questions.ts";
 
 export const OTHER_HOST = "ocir.us-ashburn-1.oci.oraclecloud.com";
 const HOST = "us-ashburn-1.ocir.io";
@@ -18,6 +18,8 @@ interface Changes {
 export async function simulatorAnswers({ options, prepare, endpoints }: Changes = {}): Promise<Answers> {
   const simulator = await startSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"], ...options });
   try {
+    for (const repository of [`acme/${ABSENT_REPOSITORY}`, ABSENT_NAMESPACE])
+      simulator.iam({ repository, exists: false });
     prepare?.(simulator);
     const [first, second] = simulator.registryUrls.map(({ origin }) => origin) as [string, string];
     const nowhere = OTHER_NAMES.map((name) => [
