@@ -29,7 +29,7 @@ export interface Fault {
   readonly times?: number;
   /** Answer with this status and the service's form of error, without calling the service. */
   readonly status?: number;
-  /** Delay of the response in milliseconds, which replaces the simulator's latency. */
+  /** Delay of the response in milliseconds, or until the faults are cleared. It replaces the simulator's latency. */
   readonly latencyMs?: number;
   /** Stop sending there until the client closes or the faults are cleared. */
   readonly hang?: Moment;

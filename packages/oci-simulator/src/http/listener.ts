@@ -101,7 +101,11 @@ async function respond(
     const { answer, fail, fault, latencyMs, released } = options.handle(request);
     if (fault?.refuse) return refuse(released);
     const waitMs = fault?.latencyMs ?? latencyMs;
-    if (waitMs > 0) await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
+    if (waitMs > 0)
+      await new Promise<void>((resolve) => {
+        clock.setTimer(resolve, waitMs);
+        released.addEventListener("abort", () => resolve(), { once: true });
+      });
     const whole = replacesResponse(fault) ? fail(fault?.status ?? 500) : await answer();
     writeResponse(response, spoilResponse(whole, fault), { clock, fault, released });
   } catch (error) {
