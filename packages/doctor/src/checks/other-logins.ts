@@ -19,7 +19,7 @@ export const checkOtherLogins: Check = async (context) => {
     imageName === undefined
       ? MATCH_IMAGES.some((pattern) => matchesImage(pattern, `${host}/any`))
       : host === imageName.registryHost;
-  const paths = [OF_KUBELET, ...(runtime === "CRI-O" ? [...globalAuthFiles(files), ...OF_CRIO] : [])];
+  const paths = [OF_KUBELET, ...(runtime === "CRI-O" ? filesOfCriO(files) : [])];
   return paths.flatMap((path) =>
     [...new Set(hostsIn(textOf(files.readText(path))))]
       .filter(isMeant)
@@ -37,10 +37,11 @@ function hostsIn(text = ""): string[] {
   }
 }
 
-/** Files that are read later have precedence, so only the last value counts. */
-function globalAuthFiles(files: CheckContext["files"]): string[] {
+/** `global_auth_file` in place of root's files. Files that are read later have precedence, so only the last value counts. */
+function filesOfCriO(files: CheckContext["files"]): readonly string[] {
   const values = [CRIO_CONFIG, ...pathsIn(`${CRIO_CONFIG}.d`, files)].flatMap((path) => [
     ...(textOf(files.readText(path)) ?? "").matchAll(/^\s*global_auth_file\s*=\s*["']([^"']*)["']/gm),
   ]);
-  return values.slice(-1).flatMap(([, path = ""]) => (path === "" ? [] : [path]));
+  const path = values.at(-1)?.[1];
+  return path ? [path] : OF_CRIO;
 }
