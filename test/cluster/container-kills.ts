@@ -2,17 +2,10 @@
 import type { V1ContainerStatus } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
-import { containerIdOf } from "./container-runtime.ts";
+import { containerIdOf, processesOf } from "./container-runtime.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";
 
 const RESTART_LIMIT_MS = 240_000;
-
-/** A container's control group ends with its id; those of CRI-O's monitors do not. */
-const KILL = `
-for id; do
-  kill -9 $(grep -lsE "/(crio-)?$id(\\.scope)?$" /proc/[0-9]*/cgroup | cut -d/ -f3) || exit
-done
-`;
 
 export interface Restarts {
   /** Returns how many seconds the slowest took, once all run again. */
@@ -37,7 +30,7 @@ export async function killContainers(
   const ids = names.map((name) => before.get(name) ?? "");
   if (ids.includes("")) throw new Error(`not all of ${names} run`);
   const startedAtMs = performance.now();
-  await root.run("sh", ["-c", KILL, "sh", ...ids]);
+  await root.run("kill", ["-9", ...(await processesOf(root, ...ids))]);
 
   async function restarted(): Promise<string[]> {
     const now = await statuses();

@@ -135,8 +135,8 @@ export function containerIdOf(status: V1ContainerStatus | undefined): string | u
   return status?.containerID?.replace(/^.*:\/\//, "");
 }
 
-/** The container's processes. Its control group ends with its id; those of CRI-O's monitors do not. */
-export async function processesOf(root: SystemdRoot, id: string): Promise<string[]> {
-  const find = `grep -lsE "/(crio-)?${id}(\\.scope)?$" /proc/[0-9]*/cgroup | cut -d/ -f3`;
+/** The containers' processes. A container's control group ends with its id; those of CRI-O's monitors do not. */
+export async function processesOf(root: SystemdRoot, ...ids: readonly string[]): Promise<string[]> {
+  const find = `grep -lsE "/(crio-)?(${ids.join("|")})(\\.scope)?$" /proc/[0-9]*/cgroup | cut -d/ -f3`;
   return (await root.exec("sh", ["-c", find])).stdout.split("\n").filter((pid) => pid !== "");
 }
