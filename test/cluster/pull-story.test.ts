@@ -11,7 +11,14 @@ import { describeCluster } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
-import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
+import {
+  type Durations,
+  describeDurations,
+  pluginDurations,
+  responseDurations,
+  runtimeOperations,
+  since,
+} from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
 /** The blocks of the page about failed pulls, with the runtimes' messages about this image. */
@@ -59,7 +66,6 @@ describeCluster("a real Kubernetes", (minor) => {
 
   it(`runs ${BURST} pods with ${BURST} private images at once, from a cold daemon with one session and one token a host`, async () => {
     const requests = await burst("burst", stopDaemon);
-    console.info("requests of the cloud:", requests);
     expect(requests["auth.x509"]).toBeLessThanOrEqual(1);
     // The region's registry has two host names, and a token is for one.
     expect(requests["registry.token"]).toBeLessThanOrEqual(2);
@@ -188,21 +194,24 @@ describeCluster("a real Kubernetes", (minor) => {
     const names = await pods.create(group, BURST, image);
     await node.control("/reset");
     await before();
-    const earlier = await durations();
+    const earlier = await node.kubeletMetrics();
     const startedAtMs = performance.now();
     await node.cordon(false);
     await pods.untilRunning(names);
     const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
-    const calls = since(earlier, await durations());
+    const later = await node.kubeletMetrics();
+    const calls = since(pluginDurations(earlier), pluginDurations(later));
     const responses = responseDurations(await node.brokerMetrics());
+    const requests = await node.cloudRequests();
     console.info(
       `${group}: ${BURST} pods run after ${tookS} s;`,
       `the kubelet waited for the plugin ${describeDurations(calls)};`,
       `the daemon answered from memory within ${describeDurations(responses)}`,
     );
+    console.info("calls of the runtime, and requests of the cloud:", runtimeOperations(earlier, later), requests);
     expect(await pods.failures(`${group}-`)).toEqual([]);
     await pods.removeGroup(group);
-    return node.cloudRequests();
+    return requests;
   }
 
   const durations = async (): Promise<Durations> => pluginDurations(await node.kubeletMetrics());
