@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { isCriOWanted } from "./test/cluster/cri-o.ts";
+import { criOFolder } from "./test/cluster/cri-o.ts";
 
 /**
  * Files that measure memory, or whose clock runs faster than real time: a busy neighbour would change what they see. And one that
@@ -51,13 +51,13 @@ const LONG = [
 ];
 
 /**
- * The tests on a real Kubernetes, which test/cluster/main.ts builds. In a whole run on CRI-O, two files also run on containerd. Two
+ * The tests on a real Kubernetes, which test/cluster/main.ts builds. In a whole run on CRI-O, two files run on containerd too. Two
  * clusters at a time, because most of a test waits.
  */
 const ON_CONTAINERD = ["test/cluster/pull-story.test.ts", "test/cluster/service-accounts.test.ts"];
 const CLUSTER = [
   { ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 },
-  ...(process.env["OCIR_BROKER_CLUSTER_RUN"] === "whole" && isCriOWanted()
+  ...(process.env["OCIR_BROKER_CLUSTER_RUN"] === "whole" && criOFolder() !== undefined
     ? [
         {
           ...limits,

@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import type { V1ContainerStatus } from "@kubernetes/client-node";
 import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
-import { criOFolder, isCriOWanted } from "./cri-o.ts";
+import { criOFolder } from "./cri-o.ts";
 
 export interface ContainerRuntime {
   readonly name: "CRI-O" | "containerd";
@@ -70,7 +70,7 @@ storage_driver = "overlay"
 listen = "${SOCKETS["CRI-O"]}"
 [crio.runtime]
 default_runtime = "runc"
-cgroup_manager = "cgroupfs"
+cgroup_manager = "systemd"
 pinns_path = "/usr/bin/pinns"
 apparmor_profile = "unconfined"
 [crio.runtime.runtimes.runc]
@@ -88,14 +88,25 @@ network_dir = "/etc/cni/net.d/"
 plugin_dirs = ["/usr/lib/cni/", "/opt/cni/bin/"]
 `;
 
-/** Debian's runc 1.1 cannot set the limits of huge pages that CRI-O writes. */
+/** As an Ubuntu image of OKE has it. */
+const KUBELET_SETTINGS = `KUBELET_CRIO_ARGS="--container-runtime-endpoint=unix:///var${SOCKETS["CRI-O"]} --runtime-request-timeout=10m"\n`;
+
+/**
+ * Debian's runc 1.1 cannot set the limits of huge pages that CRI-O writes. A privileged container gets all capabilities of the kernel from
+ * CRI-O, of which the node has some only.
+ */
 const RUNC_OF_CRIO = `#!/bin/sh
-bundle=
+file= option=
 for word; do
-  [ "$bundle" != next ] || bundle=$word
-  [ "$word" != --bundle ] || bundle=next
+  case $option in
+    --bundle) file=$word/config.json ;;
+    --process) file=$word ;;
+  esac
+  option=$word
 done
-[ -z "$bundle" ] || sed -i -zE 's/,\\s*"hugepageLimits":\\s*\\[[^]]*\\]//; s/"hugepageLimits":\\s*\\[[^]]*\\],//' "$bundle/config.json"
+[ -z "$file" ] || sed -i -zE '
+s/,\\s*"hugepageLimits":\\s*\\[[^]]*\\]//; s/"hugepageLimits":\\s*\\[[^]]*\\],//
+s/,\\s*"CAP_(SYS_(TIME|MODULE|RAWIO|BOOT|RESOURCE)|SYSLOG|WAKE_ALARM|MAC_(ADMIN|OVERRIDE))"//g' "$file"
 exec /usr/sbin/runc "$@"
 `;
 
@@ -112,6 +123,7 @@ function criO(folder: string): ContainerRuntime {
       file("/etc/crio/policy.json", JSON.stringify({ default: [{ type: "insecureAcceptAnything" }] })),
       file("/etc/containers/registries.conf", "unqualified-search-registries = []\n"),
       file(RUNC, RUNC_OF_CRIO, 0o755),
+      file("/etc/sysconfig/kubelet", KUBELET_SETTINGS),
     ],
     isServing: async (root) =>
       (await root.exec("crio", ["status", "--socket", SOCKETS["CRI-O"], "info"])).exitCode === 0,
@@ -124,9 +136,9 @@ function criO(folder: string): ContainerRuntime {
   };
 }
 
-/** What a test's cluster runs: containerd, or CRI-O if OCIR_BROKER_RUNTIME is `cri-o` and it is there. */
+/** What a test's cluster runs: CRI-O, or containerd if CRI-O is not wanted or cannot run here. */
 export function containerRuntime(): ContainerRuntime {
-  const folder = isCriOWanted() ? criOFolder() : undefined;
+  const folder = criOFolder();
   return folder === undefined ? CONTAINERD : criO(folder);
 }
 

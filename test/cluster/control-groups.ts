@@ -10,17 +10,21 @@ const PREFIX = "ocir-cluster-";
 /** The controllers that a kubelet and runc need. */
 const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"] as const;
 
-export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
+const CONTROL_GROUP = `${PREFIX}${process.pid}`;
 
-/** Mounts the trees inside the node, in a separate folder, because the node's systemd uses version 2. */
+/**
+ * Mounts the node's part of the trees inside the node, in a separate folder, because the node's systemd uses version 2. Not the whole
+ * trees, because a starting kubelet waits 3 s for each container that its CRI-O does not know.
+ */
 export const MAKE_CONTROL_GROUPS = `
-mkdir "$1" && mount -t tmpfs none "$1" || exit
+mkdir "$1" && mount -t tmpfs none "$1" && mkdir "$1.whole" || exit
 for controller in ${CONTROLLERS.join(" ")}; do
-  mkdir "$1/$controller" && mount -t cgroup -o $controller none "$1/$controller" || exit
-  mkdir "$1/$controller/${CONTROL_GROUP}" || exit
+  group="$1.whole/${CONTROL_GROUP}"
+  mount -t cgroup -o $controller none "$1.whole" && mkdir "$group" "$1/$controller" || exit
+  # A new group has no processors, and then nothing can be in it.
+  [ $controller != cpuset ] || for file in cpuset.cpus cpuset.mems; do cat "$1.whole/$file" >"$group/$file" || exit; done
+  mount --bind "$group" "$1/$controller" && umount "$1.whole" || exit
 done
-# A new group has no processors, and then nothing can be in it.
-for file in cpuset.cpus cpuset.mems; do cat "$1/cpuset/$file" >"$1/cpuset/${CONTROL_GROUP}/$file" || exit; done
 `;
 
 /** The controllers' folders of this process; empty if one is missing. */

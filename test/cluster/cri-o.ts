@@ -1,6 +1,6 @@
 /**
  * CRI-O's programs, from the folder in OCIR_BROKER_CRIO, from the user's cache folder, or built into it from a clone of CRI-O's
- * repository. Its Go module cannot be used: no module proxy has it.
+ * repository. Its Go module cannot be used: no module proxy has it. With OCIR_BROKER_RUNTIME=containerd, it is not used.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -16,18 +16,24 @@ const PROGRAMS = ["crio", "pinns"] as const;
 const TAGS = "containers_image_ostree_stub containers_image_openpgp exclude_graphdriver_btrfs btrfs_noversion seccomp";
 
 export function isCriOWanted(): boolean {
-  return process.env["OCIR_BROKER_RUNTIME"] === "cri-o";
+  return process.env["OCIR_BROKER_RUNTIME"] !== "containerd";
 }
 
-/** Undefined if CRI-O is not there. */
+/** Undefined if CRI-O is not wanted, or cannot run here. */
 export function criOFolder(): string | undefined {
-  const given = process.env["OCIR_BROKER_CRIO"];
-  return [given, CACHE].find((folder) => folder && PROGRAMS.every((name) => existsSync(join(folder, name))));
+  if (!isCriOWanted() || !succeeds("conmon", "--version")) return undefined;
+  const isComplete = (folder: string | undefined) =>
+    folder && existsSync(join(folder, "pinns")) && succeeds(join(folder, "crio"), "--version");
+  return [process.env["OCIR_BROKER_CRIO"], CACHE].find(isComplete);
 }
 
-/** Builds CRI-O if it is missing. @throws Error if it cannot be built, or not within `limitMs`. */
+function succeeds(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args).status === 0;
+}
+
+/** Builds CRI-O if it is wanted and missing. @throws Error if it cannot be built, or not within `limitMs`. */
 export function buildCriO(limitMs = Number.POSITIVE_INFINITY): void {
-  if (criOFolder() !== undefined) return;
+  if (!isCriOWanted() || criOFolder() !== undefined) return;
   const endsAtMs = performance.now() + limitMs;
   const work = mkdtempSync(join(tmpdir(), "cri-o-"));
   const run = (program: string, args: readonly string[], cwd = work, env = {}): void => {

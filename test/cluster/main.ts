@@ -1,6 +1,6 @@
 /**
  * `npm run test:cluster`: builds a real Kubernetes, the newest that the tests know, and programs of products that read pull
- * secrets, and runs the tests in test/cluster with them, on containerd or, with OCIR_BROKER_RUNTIME=cri-o, on CRI-O.
+ * secrets, and runs the tests in test/cluster with them, on CRI-O, as every OKE node does; containerd's part: vitest.system.config.ts.
  * With `--all` also with the oldest. With `--short`, as in CI, it skips the longer tests and most products', and skips all of
  * them if Kubernetes cannot be built in time. With `--long`, as `npm run test:long`, it runs all files with a longer form.
  */
@@ -26,7 +26,7 @@ if (canRunCluster([]) === undefined) {
     console.error(error);
   }
   try {
-    if (isCriOWanted()) buildCriO(isShort ? SHORT_BUILD_LIMIT_MS : undefined);
+    buildCriO(isShort ? SHORT_BUILD_LIMIT_MS : undefined);
   } catch (error) {
     console.error(error);
   }
@@ -42,5 +42,5 @@ const { status } = spawnSync("vitest", ["run", "--config", "vitest.system.config
   },
 });
 if (isCriOWanted() && criOFolder() === undefined)
-  console.log("CRI-O was not tried, because it could not be built: all tests ran on containerd");
+  console.log("CRI-O was not tried, because it is not built or lacks conmon: all tests ran on containerd");
 process.exitCode = status ?? 1;

@@ -6,7 +6,6 @@ import { makeCertificates } from "../system/daemonset/certificates.ts";
 import { SERVICE_HOST } from "../system/daemonset/service-address.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { CONTROL_GROUP } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
 
@@ -94,8 +93,6 @@ const KUBELET_CONFIG = {
   kind: "KubeletConfiguration",
   authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
   authorization: { mode: "AlwaysAllow" },
-  cgroupDriver: "cgroupfs",
-  cgroupRoot: `/${CONTROL_GROUP}`,
   failCgroupV1: false,
   failSwapOn: false,
   makeIPTablesUtilChains: false,
@@ -112,10 +109,12 @@ const KUBELET_CONFIG = {
  * pods' volumes.
  */
 export const KUBELET_UNIT = `[Service]
+EnvironmentFile=-/etc/sysconfig/kubelet
 ExecStart=/bin/sh -c 'exec nsenter --mount=/proc/$$(systemctl show --property MainPID --value ${RUNTIME_UNIT})/ns/mnt -- \\
   /usr/bin/kubelet --config=/etc/kubernetes/kubelet-config.json --kubeconfig=/etc/kubernetes/kubelet.conf \\
   --hostname-override=${NODE_NAME} --node-ip=${NODE_ADDRESS} --cert-dir=/var/lib/kubelet/pki \\
-  --node-labels=displayName=${NODE_NAME},oci.oraclecloud.com/node.info.managed=true $$KUBELET_EXTRA_ARGS'
+  --node-labels=displayName=${NODE_NAME},oci.oraclecloud.com/node.info.managed=true \\
+  $$KUBELET_CRIO_ARGS $$KUBELET_EXTRA_ARGS'
 `;
 
 function makeSigningKey(): string {

@@ -33,7 +33,7 @@ export const BEARER = ["--cacert", CLUSTER_CA, "-H", `Authorization: Bearer ${AD
 /** Like OKE's script: writes the kubelet's extra arguments into a drop-in, and starts it. */
 export const OKE_INIT = `#!/bin/bash
 ${READ_EXTRA_ARGS}mkdir -p /etc/systemd/system/kubelet.service.d
-printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf
+printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/00-default.conf
 systemctl daemon-reload
 systemctl restart kubelet
 `;

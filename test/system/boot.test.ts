@@ -64,7 +64,8 @@ const RENEW = `
 systemctl stop kubelet oke
 [ ! -e /usr/local/bin/ocir-broker ] || [ "$0" = installed ] || ocir-broker node remove
 rm -rf ${UNIT}.d ${KUBECONFIG} /run/bootstraps /run/ocir-broker-node
-sed 's|containerd/containerd.sock|crio/crio.sock|' /opt/kubelet-config.json >${KUBELET_CONFIG}
+rm -f /etc/sysconfig/kubelet
+sed 's|unix:///run/[^"]*|unix:///run/another.sock|' /opt/kubelet-config.json >${KUBELET_CONFIG}
 systemctl daemon-reload
 systemctl reset-failed
 `;
