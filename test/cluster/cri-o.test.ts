@@ -1,0 +1,168 @@
+/**
+ * What depends on CRI-O: which pulls it shares, a pull in progress while a token is replaced or the kubelet restarts, and the logins that
+ * it finds itself. References: `PullImage` in its server/image_pull.go, `getAuthFilePaths` in containers/image. Each test continues from
+ * the previous one's state.
+ */
+import { readFileSync } from "node:fs";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, expect, it } from "vitest";
+import { makeArchives } from "../system/install/archives.ts";
+import { lackOfTime } from "./can-run-cluster.ts";
+import { containerRuntime } from "./container-runtime.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { DENIED, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
+import { createPods, type Pods } from "./pods.ts";
+import { configureNode, createServiceAccount, grantAudience } from "./service-accounts.ts";
+import { ISSUER } from "./services.ts";
+
+const BURST = 100;
+const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
+const DAEMON = "ocir-broker.service";
+const BROKER = "/usr/local/bin/ocir-broker";
+const CRIO_CONFIG = "/etc/crio/crio.conf";
+const KUBELET_FILE = "/var/lib/kubelet/config.json";
+const GLOBAL_AUTH_FILE = "/etc/crio/auth.json";
+const WRONG_LOGIN = JSON.stringify({ auths: { [REGISTRY_HOST]: { auth: btoa("acme/somebody:left long ago") } } });
+const REFUSED_LOGIN = "invalid username/password";
+const HOUR_MS = 3_600_000;
+
+const lack = lackOfTime ?? (containerRuntime().name === "CRI-O" ? undefined : "CRI-O is not in use");
+
+describeCluster("a node with CRI-O", declareTests, lack);
+
+function declareTests(minor: number): void {
+  let node: KubernetesNode;
+  let pods: Pods;
+
+  beforeAll(async () => {
+    const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
+    node = started;
+    pods = createPods(node.api);
+    await node.bootstrap();
+    expect(await node.install(archives.good)).toMatchObject({ exitCode: 0 });
+    return () => node.stop();
+  });
+
+  const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
+
+  async function requestsDuring(work: () => Promise<unknown>): Promise<Record<string, number>> {
+    const before = await node.cloudRequests();
+    await work();
+    const after = Object.entries(await node.cloudRequests());
+    return Object.fromEntries(after.map(([endpoint, count]) => [endpoint, count - (before[endpoint] ?? 0)]));
+  }
+
+  /** Starts pods of one image at the same time. Returns the cloud's requests. */
+  async function burst(repository: string, specOf: (index: number) => object = () => ({})) {
+    await node.cordon(true);
+    const names = Array.from({ length: BURST }, (_, index) => `${repository}-${index}`);
+    for (const [index, name] of names.entries()) await node.api.createPod(name, image(repository), specOf(index));
+    const requests = await requestsDuring(async () => {
+      await node.cordon(false);
+      await pods.untilRunning(names);
+    });
+    expect(await pods.failures(`${repository}-`)).toEqual([]);
+    await pods.removeGroup(repository);
+    return requests;
+  }
+
+  /** A pull that has begun, and ends once `clearFaults` lets it. */
+  async function startPull(name: string): Promise<void> {
+    await node.control("/faults", { endpoint: "registry.blob", latencyMs: HOUR_MS });
+    const { "registry.blob": before = 0 } = await node.cloudRequests();
+    await node.api.createPod(name, image(name));
+    const isSo = async () => ((await node.cloudRequests())["registry.blob"] ?? 0) > before;
+    await until("a blob is requested", isSo);
+  }
+
+  // CRI-O shares a pull by image, credentials, namespace and control group, and each pod has a control group of its own.
+  it(`pulls one image once for each of ${BURST} pods, with one token of the node`, async () => {
+    await node.root.run("systemctl", ["stop", DAEMON]);
+    const requests = await burst("one");
+    expect(requests).toMatchObject({ "registry.basicToken": BURST, "auth.x509": 1 });
+    // The region's registry has two host names, and a token is for one.
+    expect(requests["registry.token"]).toBeLessThanOrEqual(2);
+  });
+
+  it("ends a pull whose token is replaced meanwhile", async () => {
+    const token = () => node.root.run(BROKER, ["get", image("any"), "--output", "password"]);
+    const first = await token();
+    await startPull("replaced");
+    await node.root.run("systemctl", ["stop", DAEMON]);
+    expect(await token()).not.toBe(first);
+    await node.clearFaults();
+    await pods.untilRunning(["replaced"]);
+    expect([await pods.failures("replaced"), await pods.tries("replaced")]).toEqual([[], 1]);
+  });
+
+  it("cancels a pull when the kubelet restarts, and pulls again with no failure", async () => {
+    await startPull("cancelled");
+    await node.restartKubelet();
+    await until("it is pulled again", async () => (await pods.tries("cancelled")) === 2);
+    await node.clearFaults();
+    await pods.untilRunning(["cancelled"]);
+    expect(await pods.failures("cancelled")).toEqual([]);
+  });
+
+  const doctorWarnsOf = async (path: string) =>
+    expect((await node.root.exec(BROKER, ["doctor"])).stdout).toContain(`${path}: ${REGISTRY_HOST}`);
+
+  it("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
+    node.root.write(KUBELET_FILE, WRONG_LOGIN);
+    await node.restartKubelet();
+    await node.control("/iam", { repository: "acme/secret", granted: false });
+    await node.api.createPod("first-0", image("secret"));
+    await pods.untilFailed("first-0", REFUSED_LOGIN, "Error: ImagePullBackOff");
+    const order = [REFUSED_LOGIN, "not authorized", DENIED].join(".*");
+    expect((await pods.failures("first-")).join()).toMatch(new RegExp(order, "s"));
+    expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(`CRI-O says \`${REFUSED_LOGIN}\``);
+    await doctorWarnsOf(KUBELET_FILE);
+    await node.root.run("rm", [KUBELET_FILE]);
+    await pods.removeGroup("first");
+  });
+
+  it.each<[file: string, path: string, arrange: () => Promise<unknown>]>([
+    ["root's file", "/root/.docker/config.json", () => node.root.run("mkdir", ["-p", "/root/.docker"])],
+    [
+      "global_auth_file",
+      GLOBAL_AUTH_FILE,
+      async () => {
+        const config = node.root.read(CRIO_CONFIG).toString();
+        const setting = `global_auth_file = "${GLOBAL_AUTH_FILE}"\n`;
+        node.root.write(CRIO_CONFIG, config.replace("[crio.image]\n", `$&${setting}`));
+        await node.root.run("systemctl", ["restart", RUNTIME_UNIT]);
+        await node.restartKubelet();
+      },
+    ],
+  ])("uses the login in %s in place of our anonymous entry, of which doctor warns", async (_, path, arrange) => {
+    const name = path.replaceAll(/\W+/g, "-").slice(1);
+    await node.control("/iam", { repository: `acme/${name}`, public: true });
+    await arrange();
+    node.root.write(path, WRONG_LOGIN);
+    // Of our token too, which reads public images otherwise.
+    await node.control("/faults", { endpoint: "registry.basicToken", status: 401 });
+    await node.api.createPod(name, image(name));
+    await pods.untilFailed(name, REFUSED_LOGIN, "Error: ImagePullBackOff");
+    await doctorWarnsOf(path);
+    await node.root.run("rm", [path]);
+    await pods.untilRunning([name]);
+    await node.clearFaults();
+  });
+
+  it(`pulls one image once for each of ${BURST} pods, with one token for each of ${ACCOUNTS.length} service accounts`, async () => {
+    const serviceAccounts = { tokenExchange: "oke", audience: ISSUER };
+    await configureNode(node, minor, { serviceAccounts });
+    await grantAudience(node, ISSUER);
+    for (const name of ACCOUNTS) {
+      await createServiceAccount(node, "default", name);
+      await node.control("/iam", { repository: "acme/four", serviceAccount: `default/${name}`, granted: true });
+    }
+    const requests = await burst("four", (index) => ({ serviceAccountName: ACCOUNTS[index % ACCOUNTS.length] }));
+    expect(requests).toMatchObject({
+      "registry.basicToken": BURST,
+      "cluster.tokenExchange": ACCOUNTS.length,
+      "registry.token": ACCOUNTS.length,
+    });
+  });
+}
