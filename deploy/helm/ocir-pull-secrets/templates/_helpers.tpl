@@ -29,7 +29,7 @@
 
 {{- /* The realms' domains, as part of a regular expression in a string of CEL. A test compares them with those of the controller. */}}
 {{- define "ocir-pull-secrets.realmDomains" -}}
-oraclecloud\\.com|oraclegovcloud\\.com|oraclegovcloud\\.uk|oraclecloud(?:8|9|1[045]|2[01346]|29|35|42|51|52)\\.com|oraclecloud\\.eu
+oraclecloud\\.com|oraclegovcloud\\.com|oraclegovcloud\\.uk|oraclecloud(?:8|9|1[0457]|2[01346]|29|35|42|51|52)\\.com|oraclecloud\\.eu
 {{- end }}
 
 {{- /* The requirements of identity.namespaceSelector, for two readers: the API server's parameter labelSelector, and CEL. */}}
