@@ -1,5 +1,5 @@
 /**
- * Compares check, merge, remove, check-response and the response encoder with the kubelet's own code on seeded corpora. Short: the
+ * Compares check, merge, remove, and the response's decoder and encoder with the kubelet's own code on seeded corpora. Short: the
  * newest Kubernetes. Long (`npm run test:long`): each since 1.34.
  */
 import { join } from "node:path";
@@ -62,7 +62,7 @@ describeUnless(missingGo(), "the kubelet's own code", () => {
       expect(wrong).toEqual([]);
     });
 
-    test(`refuses none of ${CASES} responses that check-response accepts`, async () => {
+    test(`refuses none of ${CASES} responses that our decoder accepts`, async () => {
       const cases = many((index) => responseBytes(SEED, index));
       const verdicts = await judge(program, "responses", cases);
       const ours = cases.map((bytes) => {

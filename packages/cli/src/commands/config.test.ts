@@ -1,10 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
-import { isCopiedForDaemon } from "./config.ts";
 
 const hasOne = existsSync(DEFAULT_CONFIG_PATH);
 
@@ -28,6 +27,14 @@ describe("ocir-broker config check", () => {
       stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force\n`,
       exitCode: 0,
     });
+  });
+
+  test("warns when the daemon's user cannot read a valid file", async () => {
+    const path = writeConfig("log: {level: debug}");
+    chmodSync(path, 0o600);
+    const { stderr, exitCode } = await runCommand("config", "check", path);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
   });
 
   test("lists every error, without the value of an unknown key", async () => {
@@ -71,29 +78,4 @@ test("ocir-broker config print prints YAML without the proxy's password", async 
   const { stdout } = await runCommand("config", "print", path);
   expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
   expect(stdout).not.toContain("canary");
-});
-
-const OWN_ID = process.getuid?.() ?? 0;
-
-test.each([
-  ["a file that only its owner can access", 0o600, 0o755, OWN_ID, true],
-  ["a file in a folder that only its owner can write", 0o644, 0o700, OWN_ID, true],
-  ["a file that its group can write", 0o660, 0o755, OWN_ID, false],
-  ["a file in a folder that everyone can write", 0o600, 0o777, OWN_ID, false],
-  ["a file of another user", 0o600, 0o755, OWN_ID + 1, false],
-])("isCopiedForDaemon checks %s", (_what, fileMode, folderMode, ownerId, expected) => {
-  const root = temporaryFolder();
-  const path = join(root, "config.yaml");
-  writeFileSync(path, "");
-  chmodSync(path, fileMode);
-  chmodSync(root, folderMode);
-  expect(isCopiedForDaemon(path, ownerId)).toBe(expected);
-});
-
-test("isCopiedForDaemon returns false for a link, a folder and a missing file", () => {
-  const root = temporaryFolder();
-  writeFileSync(join(root, "target"), "", { mode: 0o600 });
-  symlinkSync("target", join(root, "link"));
-  mkdirSync(join(root, "folder"));
-  for (const name of ["link", "folder", "nothing"]) expect(isCopiedForDaemon(join(root, name), OWN_ID)).toBe(false);
 });

@@ -1,6 +1,4 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
-import { existsSync, lstatSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
 import {
   checkConfig,
   configInvalid,
@@ -19,9 +17,11 @@ import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Command } from "commander";
 import { configSource } from "../config/config-source.ts";
+import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
-const WRITABLE_BY_OTHERS = 0o022;
+const COPIED =
+  "the daemon's user may not read it, so ocir-broker.service copies it for that user at each start and reload\n";
 
 const FILE = ["[file]", `default: ${DEFAULT_CONFIG_PATH}, which may be absent`] as const;
 
@@ -68,20 +68,11 @@ export function checkConfigText(text: string, path: string | undefined): void {
   checkDomain(config, path);
 }
 
-/** Root can read everything, so that it has read the file proves nothing about the daemon. */
 function reportReaders(path: string | undefined): void {
-  if (path !== undefined || !existsSync(DEFAULT_CONFIG_PATH) || isCopiedForDaemon(DEFAULT_CONFIG_PATH)) return;
-  process.stderr.write(
-    `ocir-broker: ocir-broker.service does not copy ${DEFAULT_CONFIG_PATH} for the daemon unless only root may own and write ` +
-      "the file and its folder, and neither is a link\n",
-  );
-}
-
-/** Whether the unit's `--copy-config` copies the file for the daemon; the conditions of packages/native/src/config-copy.c. */
-export function isCopiedForDaemon(path: string, ownerId = 0): boolean {
-  const [file, folder] = [path, dirname(path)].map((each) => lstatSync(each, { throwIfNoEntry: false }));
-  const isOwn = (stats?: Stats) => stats?.uid === ownerId && (stats.mode & WRITABLE_BY_OTHERS) === 0;
-  return file?.isFile() === true && folder?.isDirectory() === true && isOwn(file) && isOwn(folder);
+  const problem = unreadableForDaemon(path ?? DEFAULT_CONFIG_PATH);
+  if (problem === undefined) return;
+  if (path === undefined && isCopiedForDaemon(DEFAULT_CONFIG_PATH)) process.stdout.write(COPIED);
+  else process.stderr.write(`ocir-broker: ${problem}\n`);
 }
 
 /** Before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */
