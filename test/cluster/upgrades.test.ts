@@ -1,0 +1,192 @@
+/**
+ * From an earlier release to a later one and back, under 50 calls a second and with pull secrets in use: by the archive, by the .deb, and
+ * by the charts with their images. OCIR_BROKER_UPGRADE names two folders of `npm run package` below the checkout: `dist/earlier:dist/packages`.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { V1Secret } from "@kubernetes/client-node";
+import { until } from "@ocir-broker/testkit/until";
+import { beforeAll, expect, it } from "vitest";
+import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { VERSION } from "../system/install/archives.ts";
+import { type LoadReport, NODE } from "../system/simulated-node.ts";
+import { describeCluster } from "./describe-cluster.ts";
+import { requestAs } from "./impersonation.ts";
+import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { REGISTRY_HOST } from "./node-files.ts";
+import { NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
+import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
+import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+import { ISSUER } from "./services.ts";
+
+const [EARLIER, LATER] =
+  process.env["OCIR_BROKER_UPGRADE"]?.split(":").map((folder) => `/opt/checkout/${folder}`) ?? [];
+const lack = LATER === undefined ? "OCIR_BROKER_UPGRADE names no two releases" : undefined;
+const RELEASES = { earlier: EARLIER ?? "", later: LATER ?? "" };
+type Which = keyof typeof RELEASES;
+/** At 50 a second, together 10 000. */
+const CALLS = { "the archive": 3_000, "the .deb": 3_000, "the chart": 4_000 };
+const REPOSITORY = {
+  "ocir-broker": "registry.example.com/daemonset",
+  "ocir-pull-secrets": "registry.example.com/pulls",
+};
+type Chart = keyof typeof REPOSITORY;
+const SHIM = "/usr/local/bin/credential-provider-oke";
+const IMAGE = `${REGISTRY_HOST}/acme/shop:1`;
+const STOP = "/run/load.stop";
+const TOKEN = "/run/load.token";
+const LONG = { timeoutMs: 1_200_000 };
+
+describeCluster(
+  "an upgrade and a downgrade",
+  (minor) => {
+    let node: KubernetesNode;
+
+    beforeAll(async () => {
+      await buildHelm();
+      const files = [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }];
+      const apiServerFlags = ["--allow-privileged"];
+      node = await startKubernetes({ minor, hasPodNetwork: true, tokenLifeS: 600, apiServerFlags, files });
+      await node.bootstrap();
+      await createNamespace(node, "shop");
+      await createServiceAccount(node, "shop", NAME);
+      await node.control("/iam", { repository: "acme/shop", serviceAccount: `shop/${NAME}`, granted: true });
+      const config = {
+        serviceAccounts: { tokenExchange: "oke", audience: ISSUER },
+        registries: { prefetch: [REGISTRY_HOST] },
+      };
+      node.root.write("/etc/ocir-broker/config.yaml", JSON.stringify(config));
+      const path = `${namespacePath("shop")}/serviceaccounts/${NAME}/token`;
+      const requested = await node.api.request("POST", path, {
+        spec: { audiences: [ISSUER], expirationSeconds: 7_200 },
+      });
+      node.root.write(TOKEN, (requested as { status: { token: string } }).status.token);
+      return () => node.stop();
+    });
+
+    const sh = (command: string, env = {}) => node.root.run("sh", ["-ec", command], { ...LONG, env });
+    const helm = (...args: string[]) =>
+      sh(`helm ${args.join(" ")}`, { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" });
+    const kubectl = (...args: string[]) =>
+      node.root.run("kubectl", ["--kubeconfig=/etc/kubernetes/admin.conf", ...args], LONG);
+
+    /** Changes to the later release and back, again and again, until there were so many calls. None may fail. */
+    async function expectUnnoticed(calls: number, change: (to: Which) => Promise<unknown>): Promise<void> {
+      const kubelet = await node.root.property("kubelet", "MainPID");
+      await node.root.run("rm", ["-f", STOP]);
+      const program = ["/opt/checkout/test/system/shim-load.ts", SHIM, IMAGE, STOP, TOKEN];
+      const load = node.root.run(NODE, program, LONG);
+      const endsAtMs = performance.now() + calls * 20;
+      let changes = 0;
+      try {
+        for (; changes < 2 || performance.now() < endsAtMs; changes++)
+          await change(changes % 2 === 0 ? "later" : "earlier");
+        if (changes % 2 === 1) await change("earlier");
+      } finally {
+        node.root.write(STOP, "");
+      }
+      const report = JSON.parse(await load) as LoadReport;
+      console.info(
+        `${changes} changes, ${report.calls} calls, ${report.failures.length} failed, ${report.tokens.length} tokens`,
+      );
+      expect(report.failures).toEqual([]);
+      expect(report.calls).toBeGreaterThanOrEqual(calls);
+      expect(await node.root.property("kubelet", "MainPID")).toBe(kubelet);
+    }
+
+    it("by the archive fails no call", async () => {
+      for (const which of ["earlier", "later"] as const)
+        await sh(
+          `mkdir -p /run/releases/${which} && tar xzf ${RELEASES[which]}/*-linux-amd64.tar.gz -C /run/releases/${which} --strip-components=1`,
+        );
+      const install = (which: Which) => sh(`/run/releases/${which}/install.sh`);
+      await install("earlier");
+      await expectUnnoticed(CALLS["the archive"], install);
+      await sh("/usr/local/bin/ocir-broker node remove");
+    });
+
+    it("by the .deb fails no call", async () => {
+      const install = (which: Which) => sh(`dpkg -i ${RELEASES[which]}/*_amd64.deb`);
+      await install("earlier");
+      await expectUnnoticed(CALLS["the .deb"], install);
+      await sh("dpkg -r ocir-broker");
+    });
+
+    const loadImages = async (chart: Chart) => {
+      for (const folder of Object.values(RELEASES)) {
+        const digest =
+          (await helm("show", "values", `${folder}/${chart}-${VERSION}.tgz`)).match(/sha256:\w+/)?.[0] ?? "";
+        const [file] = (await sh(`ls ${folder}/${chart.replace("broker", "broker-daemonset")}-*.oci.tar`)).split("\n");
+        await loadImage(node, file ?? "", REPOSITORY[chart], digest);
+      }
+    };
+    const upgradeTo = async (which: Which, chart: Chart, ...flags: string[]) => {
+      const image = ["--set", `image.repository=${REPOSITORY[chart]}`, "--set", "image.pullPolicy=Never"];
+      await helm(
+        "upgrade",
+        "--install",
+        chart,
+        `${RELEASES[which]}/${chart}-${VERSION}.tgz`,
+        "-n",
+        chart,
+        "--create-namespace",
+        ...image,
+        ...flags,
+      );
+    };
+    const untilRolledOut = (chart: Chart, kind: string) =>
+      kubectl("-n", chart, "rollout", "status", `${kind}/${chart}`, "--timeout=600s");
+
+    it("by the charts fails no call, and no pull secret is without a token that works", async () => {
+      await loadImages("ocir-broker");
+      await loadImages("ocir-pull-secrets");
+      const ofNodes = async (which: Which) => {
+        await upgradeTo(which, "ocir-broker", "--set", "kubelet.restart=whenIdle");
+        await untilRolledOut("ocir-broker", "daemonset");
+      };
+      const ofPullSecrets = async (which: Which) => {
+        await upgradeTo(which, "ocir-pull-secrets");
+        const { status, body } = await requestAs(node.root)(
+          "APPLY",
+          `${DEPLOYMENT}?fieldManager=test&force=true`,
+          SIMULATED,
+        );
+        if (status !== 200) throw new Error(body.message);
+        await untilRolledOut("ocir-pull-secrets", "deployment");
+      };
+      await ofNodes("earlier");
+      await createReleaseNamespace(node);
+      expect(RELEASE_NAMESPACE).toBe("ocir-pull-secrets");
+      await ofPullSecrets("earlier");
+      await node.api.request("POST", resourcesPath("shop"), pullSecret({ registries: [REGISTRY_HOST] }));
+      await until("the pull secret works", async () => (await statusOfPull()) === "200", 120_000);
+      const statuses: string[] = [];
+      let isOver = false;
+      const pulls = (async () => {
+        for (; !isOver; await sleep(200)) statuses.push(await statusOfPull());
+      })();
+      try {
+        await expectUnnoticed(CALLS["the chart"], async (which) => {
+          await ofNodes(which);
+          await ofPullSecrets(which);
+        });
+      } finally {
+        isOver = true;
+        await pulls;
+      }
+      console.info(`${statuses.length} uses of the pull secret`);
+      expect(statuses.filter((status) => status !== "200")).toEqual([]);
+    });
+
+    /** Of a request for the image with the Secret's token. */
+    async function statusOfPull(): Promise<string> {
+      const secret = (await node.api
+        .request("GET", `${namespacePath("shop")}/secrets/${NAME}`)
+        .catch(() => ({}))) as V1Secret;
+      const config = Buffer.from(secret.data?.[".dockerconfigjson"] ?? "", "base64").toString() || "{}";
+      const token = JSON.parse(config).auths?.[REGISTRY_HOST]?.password;
+      const request = ["-sk", "-o", "/dev/null", "-w", "%{http_code}", "-H", `Authorization: Bearer ${token}`];
+      return node.root.run("curl", [...request, `https://${REGISTRY_HOST}/v2/acme/shop/manifests/1`]);
+    }
+  },
+  lack,
+);
