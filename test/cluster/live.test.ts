@@ -100,7 +100,7 @@ describeCluster("the first run in a tenancy", (minor) => {
     ];
     const places = ["--on-node", "sh -s", "--packages", `/opt/checkout/${PACKAGES}`, "--output", RESULT];
     const command = ["/opt/checkout/test/live/main.ts", ...tenancy, ...places];
-    const env = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(NODE)}` };
+    const env = { PATH: `${dirname(NODE)}:/usr/local/bin:/usr/bin:/bin` };
     const { stderr, exitCode } = await root.exec(NODE, command, { env, timeoutMs: RUN_LIMIT_MS });
     const text = root.read(RESULT).toString();
     const { steps, differences, answers } = JSON.parse(text);

@@ -10,7 +10,7 @@ const USAGE = `usage: npm run live -- --region REGION --tenancy OCID --compartme
   --oracle-linux 8|9        of the node; default 9
   --kubernetes VERSION      of cluster and node; default v1.34.1
   --image IMAGE             is copied into the repository; default registry.k8s.io/pause:3.10
-  --on-node COMMAND         runs the shell script on its stdin on the node, as root; default: kubectl debug
+  --on-node COMMAND         runs the shell script on its stdin on the node, as root, where it finds Node 26; default: kubectl debug
   --packages FOLDER         of npm run package, or of a release; default dist/packages
   --output FILE             the result; default live-run.json
 `;
