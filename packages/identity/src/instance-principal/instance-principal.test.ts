@@ -1,9 +1,13 @@
 import crypto, { createPublicKey } from "node:crypto";
-import { UpstreamError } from "@ocir-broker/foundation/upstream";
+import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
+import { createAuthServiceDouble } from "@ocir-broker/testkit/auth-service-double";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { createIdentityAuthority, type InstanceIdentity } from "@ocir-broker/testkit/instance-identity";
+import { createMetadataServiceDouble } from "@ocir-broker/testkit/metadata-service-double";
+import { startMswServer } from "@ocir-broker/testkit/msw-server";
+import { HttpResponse, http, type RequestHandler } from "msw";
+import { Agent } from "undici";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createInstanceCloud, type InstanceCloudOptions } from "../../test/instance-cloud.ts";
 import { describeProvider } from "../../test/provider-conformance.ts";
 import type { IdentityEvent } from "../identity-event.ts";
 import type { SigningSession } from "../identity-provider.ts";
@@ -25,34 +29,53 @@ const PEM_LINES = [identity, rotated]
   .flatMap((documents) => Object.values(documents))
   .flatMap((pem) => pem.split("\n").filter((line: string) => line.length === 64));
 
-interface Options extends InstanceCloudOptions {
-  /** The auth service's address follows from the region. */
-  readonly byRegion?: boolean;
+interface Options {
+  /** Asked before the double's own. */
+  metadata?: RequestHandler[];
+  auth?: RequestHandler[];
+  alterClaims?: (claims: Record<string, unknown>) => Record<string, unknown>;
+  /** How far the auth service's clock is ahead of ours, in milliseconds. */
+  authAheadMs?: number;
+  /** Goes through the real address of the auth service, answered by the double. */
+  byRegion?: boolean;
   /** Replaces parts of the identity that the metadata service returns. */
-  readonly documents?: Partial<InstanceIdentity> | "missing";
+  documents?: Partial<InstanceIdentity> | "missing";
 }
 
-function setUp(options: Options = {}) {
+async function setUp(options: Options = {}) {
   const clock = createImpatientClock();
   const { documents } = options;
-  const held = documents === "missing" ? undefined : { ...identity, ...documents };
-  const cloud = createInstanceCloud(clock, held, options);
-  const { sendMetadata, sendAuth } = cloud;
+  const metadata = createMetadataServiceDouble(documents === "missing" ? undefined : { ...identity, ...documents });
+  const auth = createAuthServiceDouble({
+    nowMs: () => clock.wallMs() + (options.authAheadMs ?? 0),
+    ...(options.alterClaims && { alterClaims: options.alterClaims }),
+  });
+  const metadataServer = await startMswServer(...(options.metadata ?? []), ...metadata.handlers);
+  const authServer = await startMswServer(...(options.auth ?? []), auth.handler);
+  const dispatcher = new Agent();
+  onTestFinished(async () => {
+    await dispatcher.destroy();
+    await metadataServer.close();
+    await authServer.close();
+  });
+  const send = createSendRequest({ dispatcher, clock, totalMs: 10_000 });
   const events: IdentityEvent[] = [];
+  const authUrls: string[] = [];
+  const sendAuth: SendRequest = (request) => {
+    authUrls.push(request.url.href);
+    return send({ ...request, url: new URL(request.url.pathname, authServer.baseUrl) });
+  };
   const provider = createInstancePrincipal(
     {
-      metadata: { baseUrl: "http://metadata.test/opc/v2" },
-      auth: { endpoint: options.byRegion ? undefined : "https://auth.test" },
+      metadata: { baseUrl: new URL("/opc/v2", metadataServer.baseUrl).href },
+      auth: { endpoint: options.byRegion ? undefined : authServer.baseUrl.href },
     },
-    { clock, environment: {}, random: () => 0, sendMetadata, sendAuth, onEvent: (event) => events.push(event) },
+    { clock, environment: {}, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
   );
-  const requests = () => [cloud.metadataPaths.length, cloud.authUrls.length];
-  const secrets = () => [...PEM_LINES, ...cloud.tokens.flatMap((token) => token.split(".")).filter(isLong)];
-  return { provider, clock, cloud, events, requests, secrets };
+  const requests = () => [metadataServer.requests.length, authServer.requests.length];
+  const secrets = () => [...PEM_LINES, ...auth.tokens.flatMap((token) => token.split("."))];
+  return { provider, clock, metadata, auth, metadataServer, authServer, events, authUrls, requests, secrets };
 }
-
-/** The header and the signature of a token are three letters, as other words. */
-const isLong = (part: string): boolean => part.length > 4;
 
 function modulusInToken({ keyId }: SigningSession): string {
   const claims = JSON.parse(Buffer.from(String(keyId.reveal().split(".")[1]), "base64url").toString());
@@ -63,26 +86,28 @@ function modulusOfKey({ privateKey }: SigningSession): unknown {
   return createPublicKey(privateKey).export({ format: "jwk" }).n;
 }
 
+/** Answers the next request for a session in the double's place. */
+function onFederation(resolver: Parameters<typeof http.post>[1]): [RequestHandler] {
+  return [http.post("*/v1/x509", resolver, { once: true })];
+}
+
 const { publicKey } = crypto.generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const foreign = JSON.stringify(publicKey.export({ format: "jwk" }));
-const answering = (text: string): Options => ({ auth: [() => ({ text })] });
+const answering = (text: string): Options => ({ auth: onFederation(() => HttpResponse.text(text)) });
 const claiming = (alterClaims: NonNullable<Options["alterClaims"]>): Options => ({ alterClaims });
 
 /** Answers the instance's requests, two at most, with what they contain. */
 function echoing(status: number, retryAfterS?: number): Options {
-  const headers = { location: "http://127.0.0.1:1/", ...(retryAfterS && { "retry-after": String(retryAfterS) }) };
-  const echo: NonNullable<Options["auth"]>[number] = ({ body, headers: { authorization } }) => ({
-    ...{ status, headers },
-    text: `${body}${authorization}`,
-  });
-  return { auth: [echo, echo] };
+  const headers = { Location: "http://127.0.0.1:1/", ...(retryAfterS && { "Retry-After": String(retryAfterS) }) };
+  const resolver: Parameters<typeof onFederation>[0] = async ({ request }) =>
+    new HttpResponse(`${await request.text()}${request.headers.get("authorization")}`, { status, headers });
+  return { auth: [...onFederation(resolver), ...onFederation(resolver)] };
 }
 
-const UNREACHABLE: Options = { auth: [() => Promise.reject(new UpstreamError("refused", "auth.test"))] };
-const onCertificate = (answer: ReturnType<NonNullable<Options["metadata"]>>): Options => ({
-  metadata: ({ url }) => (url.pathname.endsWith("/cert.pem") ? answer : undefined),
+const onCertificate = (text: string, init: object): Options => ({
+  metadata: [http.get("*/cert.pem", () => new HttpResponse(text, init))],
 });
-const throttling = onCertificate({ text: identity.keyPem, status: 429, headers: { "retry-after": "9" } });
+const throttling = onCertificate(identity.keyPem, { status: 429, headers: { "Retry-After": "9" } });
 
 const hanging = (onRequest: () => void) => () => {
   onRequest();
@@ -124,7 +149,7 @@ describeProvider("createInstancePrincipal", {
     ["a 429", "federation-throttled", echoing(429, 7), after(429, 7_000)],
     ["a 503", "federation-unavailable", echoing(503, 2), after(503, 2_000)],
     ["a 500", "federation-unavailable", echoing(500), after(500)],
-    ["no response", "federation-unreachable", UNREACHABLE, ASKED_ONCE],
+    ["no response", "federation-unreachable", { auth: onFederation(() => HttpResponse.error()) }, ASKED_ONCE],
     ["a response that is not JSON", "federation-invalid", echoing(200), ASKED_ONCE],
     ["JSON without a token", "federation-invalid", answering('{"access_token":"a.b.c"}'), ASKED_ONCE],
     ["a token that is not a JWT", "federation-invalid", answering('{"token":"abc"}'), ASKED_ONCE],
@@ -147,46 +172,48 @@ describeProvider("createInstancePrincipal", {
     ["a key that is not RSA", "certificate-invalid", holding({ keyPem: ellipticKey() }), NOT_ASKED],
     ["a key for an intermediate", "metadata-invalid", holding({ intermediatePem: identity.keyPem }), NOT_ASKED],
   ],
-  waits: [["an auth service that does not answer", "aborted", (giveUp) => ({ auth: [hanging(giveUp)] })]],
+  waits: [["an auth service that does not answer", "aborted", (giveUp) => ({ auth: onFederation(hanging(giveUp)) })]],
 });
 
 test("InstancePrincipal.session returns a session for its own key after four metadata requests", async () => {
-  const { provider, cloud } = setUp({ byRegion: true });
+  const { provider, auth, metadataServer, authServer, authUrls } = await setUp({ byRegion: true });
 
   const [region, { value: session }] = await Promise.all([provider.region(forever), provider.session(forever)]);
 
   expect(region.id).toBe("us-ashburn-1");
-  expect(cloud.refusals).toEqual([]);
-  expect(cloud.authUrls).toEqual(["https://auth.us-ashburn-1.oraclecloud.com/v1/x509"]);
-  expect(session.keyId.reveal()).toBe(`ST$${cloud.tokens[0]}`);
+  expect(auth.refusals).toEqual([]);
+  expect(authUrls).toEqual(["https://auth.us-ashburn-1.oraclecloud.com/v1/x509"]);
+  expect(session.keyId.reveal()).toBe(`ST$${auth.tokens[0]}`);
   expect(modulusInToken(session)).toBe(modulusOfKey(session));
-  expect(cloud.metadataPaths).toEqual([
+  expect(metadataServer.requests.map(({ target }) => target.replace("/opc/v2", ""))).toEqual([
     "/instance/regionInfo",
     "/identity/cert.pem",
     "/identity/key.pem",
     "/identity/intermediate.pem",
   ]);
+  expect(authServer.requests).toHaveLength(1);
 });
 
 test("InstancePrincipal.region is requested once in the life of the process", async () => {
-  const { provider, requests } = setUp();
+  const { provider, metadataServer } = await setUp();
 
   await Promise.all([provider.region(forever), provider.region(forever)]);
   await provider.region(forever);
 
-  expect(requests()).toEqual([1, 0]);
+  expect(metadataServer.requests).toHaveLength(1);
 });
 
 test("InstancePrincipal.region sends another request after a failure", async () => {
-  const answers = [{ status: 403 }];
-  const { provider } = setUp({ metadata: () => answers.pop() });
+  const { provider } = await setUp({
+    metadata: [http.get("*/regionInfo", () => new HttpResponse("no", { status: 403 }), { once: true })],
+  });
 
   await expect(provider.region(forever)).rejects.toMatchObject({ code: "metadata-refused" });
   await expect(provider.region(forever)).resolves.toMatchObject({ key: "iad" });
 });
 
 test("InstancePrincipal.session accepts the older form of a key and of a tenancy, and a multi-valued RDN", async () => {
-  const { provider, cloud } = setUp();
+  const { provider, metadata, auth } = await setUp();
   const old = await authority.issue({
     tenancyId: "ocidv1:tenancy:oc1:phx:1460406592660:old",
     tenancyAttribute: "opc-identity",
@@ -194,16 +221,16 @@ test("InstancePrincipal.session accepts the older form of a key and of a tenancy
     notBeforeMs: Date.now() - DAY_MS,
     notAfterMs: Date.now() + DAY_MS,
   });
-  cloud.identity = { ...old, keyPem: old.keyPkcs1Pem };
+  metadata.identity = { ...old, keyPem: old.keyPkcs1Pem };
 
   const { value } = await provider.session(forever);
 
   expect(value.tenancyId).toBe("ocidv1:tenancy:oc1:phx:1460406592660:old");
-  expect(cloud.refusals).toEqual([]);
+  expect(auth.refusals).toEqual([]);
 });
 
 test("InstancePrincipal.session returns ten complete sessions for ten concurrent calls without blocking", async () => {
-  const { provider, cloud } = setUp();
+  const { provider, auth } = await setUp();
   const spies = [
     vi.spyOn(globalThis, "setInterval"),
     vi.spyOn(process.stdout, "write"),
@@ -216,11 +243,11 @@ test("InstancePrincipal.session returns ten complete sessions for ten concurrent
   expect(new Set(sessions.map(({ value }) => value.keyId.reveal())).size).toBe(10);
   for (const { value } of sessions) expect(modulusInToken(value)).toBe(modulusOfKey(value));
   for (const spy of spies) expect(spy).not.toHaveBeenCalled();
-  expect(cloud.refusals).toEqual([]);
+  expect(auth.refusals).toEqual([]);
 });
 
 test("InstancePrincipal.session counts lives from the server's date, also of a certificate that starts later by the node's", async () => {
-  const { provider } = setUp({ authAheadMs: 200_000, documents: await issue(TENANCY, 140_000) });
+  const { provider } = await setUp({ authAheadMs: 200_000, documents: await issue(TENANCY, 140_000) });
 
   const { obtainedAtMs, expiresAtMs } = await provider.session(forever);
 
@@ -230,69 +257,74 @@ test("InstancePrincipal.session counts lives from the server's date, also of a c
 
 test("InstancePrincipal.session reads the certificate again when the key is already a newer one", async () => {
   let reads = 0;
-  const { provider, cloud, requests } = setUp({
-    metadata: ({ url }) =>
-      url.pathname.endsWith("/cert.pem") && ++reads === 1 ? { text: identity.certificatePem } : undefined,
+  const { provider, metadata, metadataServer, authServer } = await setUp({
+    metadata: [http.get("*/cert.pem", () => HttpResponse.text((++reads === 1 ? identity : rotated).certificatePem))],
   });
-  cloud.identity = rotated;
+  metadata.identity = rotated;
 
   await provider.session(forever);
 
-  expect(requests()).toEqual([6, 1]);
+  expect(metadataServer.requests).toHaveLength(6);
+  expect(authServer.requests).toHaveLength(1);
 });
 
 test("InstancePrincipal.session reads the certificate again once after a 401", async () => {
-  const { provider, cloud, requests, events } = setUp();
-  cloud.auth.push(() => {
-    cloud.identity = rotated;
-    return { status: 401 };
+  const { provider, metadata, metadataServer, authServer, events } = await setUp({
+    auth: onFederation(() => {
+      metadata.identity = rotated;
+      return new HttpResponse("no", { status: 401 });
+    }),
   });
 
   await provider.session(forever);
 
-  expect(requests()).toEqual([6, 2]);
+  expect(metadataServer.requests).toHaveLength(6);
+  expect(authServer.requests).toHaveLength(2);
   expect(events).toContainEqual({ type: "retry", code: "federation-unauthorized", delayMs: 0 });
 });
 
 test("InstancePrincipal.session distinguishes a wrong clock from a wrong certificate", async () => {
-  const { provider, cloud } = setUp({ authAheadMs: 400_000 });
+  const { provider, authServer, auth } = await setUp({ authAheadMs: 400_000 });
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew", retryable: true });
-  expect([cloud.refusals, cloud.authUrls.length]).toEqual([["date"], 1]);
+  expect(auth.refusals).toEqual(["date"]);
+  expect(authServer.requests).toHaveLength(1);
 });
 
 test("InstancePrincipal.session never returns a session of another tenancy", async () => {
-  const { provider, cloud } = setUp();
+  const { provider, metadata, authServer } = await setUp();
   const { value: first } = await provider.session(forever);
-  cloud.identity = moved;
+  metadata.identity = moved;
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });
-  expect(cloud.authUrls).toHaveLength(1);
+  expect(authServer.requests).toHaveLength(1);
   expect(first.tenancyId).toBe(TENANCY);
 });
 
 test("InstancePrincipal.session learns the tenancy from a session, not from a failed attempt", async () => {
-  const { provider, cloud } = setUp({ auth: [() => ({ status: 500 })] });
+  const { provider, metadata } = await setUp({
+    auth: onFederation(() => new HttpResponse("down", { status: 500 })),
+  });
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "federation-unavailable" });
-  cloud.identity = moved;
+  metadata.identity = moved;
 
   await expect(provider.session(forever)).resolves.toMatchObject({ value: { tenancyId: "ocid1.tenancy.oc1..b" } });
 });
 
 test("InstancePrincipal.session accepts no second tenancy from a concurrent fetch", async () => {
-  const { provider, cloud } = setUp();
-  cloud.auth.push(async () => {
-    cloud.identity = moved;
+  const { provider, metadata, authServer } = await setUp();
+  const [beside] = onFederation(async () => {
+    metadata.identity = moved;
     await provider.session(forever);
-    return undefined;
   });
+  authServer.use(beside);
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "tenancy-changed" });
-  expect(cloud.authUrls).toHaveLength(2);
+  expect(authServer.requests).toHaveLength(2);
 });
 
 test("InstancePrincipal.session accepts a token's key with a leading zero and as an object", async () => {
-  const { provider } = setUp({
+  const { provider } = await setUp({
     alterClaims: (claims) => {
       const jwk = JSON.parse(String(claims["jwk"]));
       const n = Buffer.concat([Buffer.from([0]), Buffer.from(jwk.n, "base64url")]).toString("base64url");
@@ -304,27 +336,29 @@ test("InstancePrincipal.session accepts a token's key with a leading zero and as
 });
 
 test("InstancePrincipal.session detects a wrong clock by the metadata service's date", async () => {
-  const { provider, clock } = setUp(onCertificate({ text: identity.certificatePem, serverDateMs: Date.now() }));
+  const { provider, clock } = await setUp(
+    onCertificate(identity.certificatePem, { headers: { Date: new Date().toUTCString() } }),
+  );
   clock.jumpWall(-3 * DAY_MS);
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew" });
 });
 
 test("InstancePrincipal.session lets the auth service refuse an invalid chain", async () => {
-  const { provider, requests, cloud } = setUp({ documents: { intermediatePem: rotated.certificatePem } });
+  const { provider, requests, auth } = await setUp({ documents: { intermediatePem: rotated.certificatePem } });
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "federation-unauthorized", retryable: true });
-  expect(cloud.refusals).toEqual(["chain", "chain"]);
+  expect(auth.refusals).toEqual(["chain", "chain"]);
   expect(requests()).toEqual([18, 2]);
 });
 
 test("InstancePrincipal.session sends every intermediate certificate", async () => {
-  const { provider, cloud } = setUp();
-  cloud.identity = { ...identity, intermediatePem: rotated.certificatePem + identity.intermediatePem };
+  const { provider, metadata, auth } = await setUp();
+  metadata.identity = { ...identity, intermediatePem: rotated.certificatePem + identity.intermediatePem };
 
   await provider.session(forever);
 
-  expect(cloud.refusals).toEqual([]);
+  expect(auth.refusals).toEqual([]);
 });
 
 /** Without the first line of the body. */
