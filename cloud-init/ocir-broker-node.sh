@@ -10,12 +10,12 @@ service_accounts= # an audience
 config= # the broker's configuration file
 bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
-# Read main first, at the end.
+# Read main first, the end.
 case $(tail -n 1 "$0" 2>&1) in *"$(printf '\r')") # A shell reads CRLF line ends only in comments.
 	exec sh -c "$(tr -d '\r' <"$0")" sh 'CRLF line ends' "$@" ;; esac #
 set -f && umask 022
 program=/usr/libexec/ocir-broker/ocir-broker
-work=/usr/libexec/ocir-broker-node # the unpacked archive
+work=/usr/libexec/ocir-broker-node # unpacked
 state=/run/ocir-broker-node
 metric=/run/ocir-broker-metrics/ocir_broker_install.prom
 plugin=credential-provider-oke
@@ -27,7 +27,6 @@ log() { printf 'ocir-broker-node: %s\n' "$*" >&2 && logger -t ocir-broker-node -
 error() { log "ERROR: $*" 2>&1 | timeout 5 tee /dev/console >&2 2>/dev/null; } # the console may block
 fail() { reason=$* && return 1; }
 one_line() { printf %s "$*" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//'; }
-
 
 # ---- Settings. A problem prevents the installation, but a new node still joins with them.
 
@@ -183,7 +182,7 @@ unpack() {
 		fetch "$source" || continue
 		found=$(sha256sum <$work/archive) && found=${found%% *}
 		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" ||
-			{ log "$reason" && continue; } # the next source may have another reason
+			{ log "$reason" && continue; }
 		log "verified: $archive has SHA-256 $sum"
 		LC_ALL=C tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said && return
 		! grep -q 'No space left' $state/said || fail "disk: No space left on device" || return
@@ -336,15 +335,15 @@ main() {
 	case $bootstrap in
 		none) ;;
 		running) if [ "$reason" ]; then status=1; else node_status >&2; fi ;;
-		*)
-			how=unit
+		*) how=unit
 			if [ "$bootstrap" ] || ! has_credentials; then bootstrap_node "$@"; fi
 			[ "$how$status" != unit0 ] || add_flags ;;
 	esac
 	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
 	[ "$bootstrap" != none ] || outcome='not bootstrapped by this script'
 	if [ "$reason" ]; then report "${reason%%:*}"; else rm -f $metric; fi
-	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] || error "the node was $outcome${reason:+, without ocir-broker: $reason}"
+	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] ||
+		error "the node was $outcome${reason:+, without ocir-broker: $reason}"
 	echo $status >$state/result
 	exit $status
 }
