@@ -13,7 +13,7 @@ it(
     const usual = await simulatorAnswers();
     expect(differencesOf(await simulatorAnswers(), usual)).toEqual([]);
     expect(usual["metadata service: the instance's certificate"]).toMatchObject({
-      body: { lifeMinutes: 121, extendedKeyUsage: "1.3.6.1.5.5.7.3.2", hasTags: true },
+      body: { lifeMinutes: 121, isForClients: true, hasTags: true },
     });
     const different = await simulatorAnswers({
       options: { multiValuedSubject: true, sessionLifeMs: 10 * MINUTE_MS, tokenLifeMs: 30 * MINUTE_MS },

@@ -25,6 +25,8 @@ const FORMS: readonly [form: string, pattern: RegExp][] = [
 ];
 const JWT = /^[\w-]{20,}\.[\w-]{20,}\.[\w-]+$/;
 const MAX_DEPTH = 6;
+/** The purpose clientAuth. */
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 /** DER of 1.3.6.1.4.1.111.98.10.1, the extension that contains the instance's tags. */
 const TAGS_OID = Buffer.from("06092b060104016f620a01", "hex");
 
@@ -95,7 +97,7 @@ function shapeOfCertificate(certificate: X509Certificate): Shape {
     key: `${publicKey.asymmetricKeyType} ${publicKey.asymmetricKeyDetails?.modulusLength ?? ""}`.trim(),
     subject: attributesOf(subject),
     issuer: attributesOf(issuer),
-    extendedKeyUsage: keyUsage?.join(" ") ?? "none",
+    isForClients: keyUsage?.includes(CLIENT_AUTH) ?? false,
     hasTags: raw.includes(TAGS_OID),
   };
 }
