@@ -35,7 +35,8 @@ describe("installNode", () => {
   it("upgrades an installation whose record is from before changes had kinds, and removeNode restores every byte", async () => {
     const node = createNode();
     const before = node.snapshot();
-    await install(node, archive("1"));
+    const given = "log: {level: debug}\n";
+    await installNode(node.context, NEVER, { from: archive("1"), given, connect: CONNECT, checkConfig() {} });
     const recorded = () => JSON.parse(node.read(RECORD)) as { files: Record<string, { kind: string }> };
     const others = () =>
       Object.entries(recorded().files).flatMap(([path, { kind }]) => (kind === "program" ? [] : [[path, kind]]));
@@ -246,10 +247,14 @@ it("connectNode and disconnectNode change only the kubelet's files", async () =>
   expect(node.through(PLUGIN)).toBe(`${SHIM} 1`);
 });
 
-it("removeNode changes nothing, and names what it cannot undo, when the record is damaged", async () => {
+it.each([
+  "",
+  '{"format":1,"files":{"/usr/a":5},"folders":[]}',
+  '{"format":1,"files":{},"folders":[],"pending":{"isFirst":true}}',
+])("removeNode changes nothing, and names what it cannot undo, when the record is damaged: %j", async (damaged) => {
   const node = createNode();
   await install(node, archive("1"));
-  node.write(RECORD, "");
+  node.write(RECORD, damaged);
   const before = node.snapshot();
   const result = await removeNode(node.context, NEVER, ALL);
   expect(result).toMatchObject({ ok: false, code: "record" });

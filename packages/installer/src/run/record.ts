@@ -5,8 +5,9 @@
 import { basename, dirname } from "node:path";
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
-import { isOurPlugin } from "@ocir-broker/protocol/contract";
+import { isOurPlugin, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import { InstallError } from "../install-error.ts";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
@@ -64,7 +65,9 @@ const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
 export function readRecord(disk: Disk): InstallationRecord {
   const bytes = disk.read(RECORD);
   if (bytes === undefined) return NO_RECORD;
-  const value = withKinds(parseJson(bytes.toString()));
+  const parsed = parseJson(bytes.toString());
+  // Fails for a damaged record, which then lacks its kinds.
+  const value = resultIfAny(() => withKinds(parsed));
   if (!isRecord(value)) throw recordError("it is empty or damaged");
   if (value.format !== FORMAT) throw recordError("a later release has written it");
   const { format: _, ...record } = value;
@@ -175,6 +178,7 @@ function kindOf(path: string, entry: { isProgram?: boolean }): ChangeKind {
   if (path in COMMAND_LINKS) return "command";
   if (path in PLUGIN_LINKS) return "plugin";
   if (path === DEFAULT_CONFIG_PATH) return "broker-configuration";
+  if (path === POOL_CONFIG_FILE) return "pool-configuration";
   if (isOurPlugin(basename(path))) return "kubelet-plugin";
   return isConfigName(basename(path)) ? "kubelet-configuration" : "kubelet-flags";
 }
