@@ -182,7 +182,7 @@ unpack() {
 		fetch "$source" || continue
 		found=$(sha256sum <$work/archive) && found=${found%% *}
 		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" ||
-			{ log "$reason" && continue; }
+			{ log "$reason"; continue; }
 		log "verified: $archive has SHA-256 $sum"
 		LC_ALL=C tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said && return
 		! grep -q 'No space left' $state/said || fail "disk: No space left on device" || return

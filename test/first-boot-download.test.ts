@@ -19,6 +19,25 @@ done
 exec /usr/bin/curl "$@"
 `;
 
+function functionOf(name: string): string | undefined {
+  return new RegExp(`^${name}\\(\\) \\{(?:[^\\n]*\\}[^\\n]*\\n|.*?^\\}\\n)`, "ms").exec(SCRIPT)?.[0];
+}
+
+it("unpack refuses an archive with a wrong checksum, also on a node without a system log", async () => {
+  const work = temporaryFolder();
+  const program = (name: string, script: string) =>
+    writeFileSync(join(work, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  program("logger", "exit 1");
+  program("tar", "echo unpacked");
+  for (const arch of ["amd64", "arm64"]) writeFileSync(join(work, `ocir-broker-1-linux-${arch}.tar.gz`), "forged");
+  const script = `set -u; version=1 sha256_amd64=0 sha256_arm64=0 signal= reason= sources=$state; sleep() { :; }
+${["fail", "log", "fetch", "unpack"].map(functionOf).join("")}
+unpack || printf %s "$reason"`;
+  const env = { PATH: `${work}:/usr/bin:/bin`, work: join(work, "unpacked"), state: work };
+  const { stdout } = await promisify(execFile)("sh", ["-c", script], { env });
+  expect(stdout).toMatch(/^checksum: /);
+});
+
 it.each([
   ["sh", 1, /^$/],
   ["sh", 2 * LIMIT_BYTES, /^download: archive cannot be fetched: curl: \(23\)/],
@@ -32,9 +51,7 @@ it.each([
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
-  const [fail, fetch] = ["fail", "fetch"].map(
-    (name) => new RegExp(`^${name}\\(\\) \\{(?:[^\\n]*\\}\\n|.*?^\\}\\n)`, "ms").exec(SCRIPT)?.[0],
-  );
+  const [fail, fetch] = ["fail", "fetch"].map(functionOf);
   const blocks = LIMIT_BYTES / (shell === "sh" ? 512 : 1_024);
   const script = `set -u; archive=archive signal= reason=; sleep() { :; }
 ${fail}${fetch?.replace(/ulimit -f \d+/, `ulimit -f ${blocks}`)}
