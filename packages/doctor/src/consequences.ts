@@ -21,7 +21,8 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   timeout: NO_PATH,
   unreachable: NO_PATH,
   "socket-missing": ["unit-masked"],
-  "daemon-down": ["unit-masked"],
+  "daemon-down": ["unit-masked", "socket-missing"],
+  "plugin-failed": ["unit-masked", "socket-missing"],
 };
 
 /** Findings about the daemon that follow if one of Oracle's services fails; doctor reports the cause itself. */
@@ -33,8 +34,7 @@ export function withoutConsequences(findings: readonly Finding[], upstream: read
   const upstreamCause = upstream.find(({ verdict }) => verdict === "problem")?.name;
   return findings.map((found) => {
     const cause =
-      FOLLOWS[found.name]?.find((name) => names.has(name)) ??
-      (isOfDaemon(found) ? (names.has("unit-masked") ? "unit-masked" : upstreamCause) : undefined);
+      FOLLOWS[found.name]?.find((name) => names.has(name)) ?? (isOfDaemon(found) ? upstreamCause : undefined);
     return cause === undefined ? found : notChecked(found.name, cause, found.evidence);
   });
 }

@@ -186,14 +186,17 @@ export const DIAGNOSES = {
   ),
 
   "socket-ok": ok("the credentials socket exists, and only root can use it"),
-  "socket-missing": problem("there is no credentials socket", "systemctl enable --now ocir-broker.socket"),
+  "socket-missing": problem(
+    "there is no credentials socket",
+    "systemctl enable --now ocir-broker.socket && systemctl start ocir-broker.service",
+  ),
   "socket-not-socket": problem(
     "the credentials socket's path is not a socket",
     "remove it; then systemctl restart ocir-broker.socket",
   ),
   "socket-mode": problem(
     "users other than root can get this node's tokens, or root cannot",
-    "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket (SocketMode=0600)",
+    "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service (SocketMode=0600)",
   ),
   "socket-owner": problem(
     "the credentials socket does not belong to root",
@@ -210,7 +213,8 @@ export const DIAGNOSES = {
   ),
   "unit-masked": problem(
     "units of ocir-broker are masked, so nothing starts them",
-    "systemctl unmask ocir-broker.socket ocir-broker-health.socket ocir-broker.service",
+    "systemctl unmask ocir-broker.socket ocir-broker-health.socket ocir-broker.service && " +
+      "systemctl restart ocir-broker.socket ocir-broker.service",
   ),
   "switched-off": problem(
     "ocir-broker is switched off on this node: the plugin returns no credentials, and the units are masked",

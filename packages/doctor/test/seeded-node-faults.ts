@@ -35,6 +35,12 @@ const withProvider =
   (node) =>
     node.providers(OUR_PROVIDER.replace(part, changed));
 
+function withoutSockets(node: BrokenNode): void {
+  node.remove(CREDENTIALS_SOCKET);
+  node.remove("/run/ocir-broker/health.sock");
+  node.plugin("echo 'ocir-broker: shim-socket-missing: x' >&2; exit 1");
+}
+
 const withLogin =
   (path: string): Break =>
   (node) =>
@@ -49,7 +55,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "the broker's configuration is not valid",
     () => ({ configError: "/etc/ocir-broker/config.yaml is not valid" }),
   ],
-  ["socket-missing", "the credentials socket is not there", (node) => node.remove(CREDENTIALS_SOCKET)],
+  ["socket-missing", "the credentials socket is not there", withoutSockets],
   ["socket-not-socket", "a file stands in the socket's place", (node) => node.write(CREDENTIALS_SOCKET, "")],
   ["socket-mode", "everyone may ask for tokens", withMode(CREDENTIALS_SOCKET, 0o666)],
   ["socket-owner", "somebody else owns the socket", () => ({ ownerId: 4_711 })],
@@ -80,9 +86,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     (node) => {
       node.write("/etc/systemd/system/other", "");
       symlinkSync("/dev/null", join(node.root, "/etc/systemd/system/ocir-broker.socket"));
-      node.remove(CREDENTIALS_SOCKET);
-      node.remove("/run/ocir-broker/health.sock");
-      node.plugin("echo 'ocir-broker: socket-missing: x' >&2; exit 1");
+      withoutSockets(node);
     },
   ],
   ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
