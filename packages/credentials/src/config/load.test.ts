@@ -117,7 +117,8 @@ surprise: 1
     ["log:", "line 1: log: must be a mapping of keys (got null)"],
     ["[", "file: not YAML: Flow sequence must end with a ] at line 1, column 2"],
     ["log: {}\nlog: {}", "file: not YAML: log is there twice at line 2, column 1"],
-    ["a: *b", "file: not YAML: Unresolved alias (the anchor must be set before the alias): b"],
+    ["a: *hunter2", "file: not YAML: Unresolved alias (the anchor must be set before the alias)"],
+    ["a: |u:hunter2@p:1", "file: not YAML: Block scalar header includes extra characters at line 1, column 5"],
     [
       `log: {level: ${"y".repeat(80)}}`,
       `line 1: log.level: must be error, warn, info, debug or trace (got "${"y".repeat(59)}…)`,

@@ -126,9 +126,9 @@ export function parseYaml(text: string): { value: unknown; errors: string[]; lin
   }
 }
 
-/** Keeps the parser's first line, which names the place; the following lines quote the file. */
+/** Keeps what is wrong and the place. The parser quotes the file, and so perhaps a password, after a colon and in further lines. */
 function syntaxError(error: Error, text: string): string {
-  const message = error.message.replace(/:?\n.*$/s, "");
+  const message = error.message.replace(/:?\n.*$/s, "").replace(/: .*?(?= at line \d+, column \d+$|$)/, "");
   const { code, pos: [from = 0] = [] } = error as Partial<YAMLParseError>;
   const key = code === "DUPLICATE_KEY" && /^[\w.-]{1,64}/.exec(text.slice(from))?.[0];
   return printable(
