@@ -167,8 +167,9 @@ function errorsOf(error: z.ZodError | undefined, value: unknown, lineOf: LineOf 
   return errors.toSorted((one, other) => lineIn(one) - lineIn(other));
 }
 
+/** @returns 0 for an error without a line, as those of the environment. */
 function lineIn(error: string): number {
-  return Number(/^line (\d+)/.exec(error)?.[1] ?? 0);
+  return Number(error.replace(/^line (\d+).*|.*/s, "$1"));
 }
 
 /** Names only keys of the schema: unknown keys and the keys of a map may contain anything. */
