@@ -11,6 +11,10 @@ it("withoutNames replaces OCIDs, addresses and the tenancy's names, in all value
   expect(withoutNames(found, ["us-ashburn-1.ocir.io", "axyz", "app"])).toEqual({
     failures: ['pull "NAME/NAME/NAME:1" as OCID from ADDRESS'],
   });
+  // Terraform's errors have it before its output names the namespace.
+  expect(withoutNames("PUT https://objectstorage.example/p/s3-Cr_t/n/axyz/b/live", [])).toBe(
+    "PUT https://objectstorage.example/p/NAME/n/NAME/b/live",
+  );
 });
 
 it("liveRun removes what it made and writes no credentials and no names if the steps in between fail", async () => {

@@ -196,9 +196,10 @@ systemctl restart kubelet`);
   return { allowed, denied };
 }
 
-/** Replaces OCIDs, addresses and the given names. */
+/** Replaces OCIDs, addresses, the given names, and what is secret or named in URLs of Object Storage. */
 export function withoutNames(found: unknown, names: readonly string[]): unknown {
   let text = JSON.stringify(found);
   for (const name of names) text = text.replaceAll(JSON.stringify(name).slice(1, -1), "NAME");
-  return JSON.parse(text.replaceAll(/ocid1\.[\w.-]+/gi, "OCID").replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "ADDRESS"));
+  text = text.replaceAll(/(?<=\/[np]\/)[\w-]+/g, "NAME").replaceAll(/ocid1\.[\w.-]+/gi, "OCID");
+  return JSON.parse(text.replaceAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "ADDRESS"));
 }
