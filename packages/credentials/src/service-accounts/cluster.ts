@@ -10,6 +10,7 @@ import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/ups
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
+import { connectionLimits } from "../tokens/upstreams.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";
 
 export interface Cluster {
@@ -53,16 +54,13 @@ export function createClusterConnection({
 
   function open() {
     const { apiServer, endpoint, caCertificates } = locate(config.serviceAccounts, files);
-    const totalMs = durationMs(config.upstream.timeout);
     const dispatcher = createUpstreamDispatcher({
-      connectMs: Math.min(durationMs(config.upstream.connectTimeout), totalMs),
-      headersMs: totalMs,
-      bodyMs: totalMs,
-      maxConnectionsPerOrigin: MAX_CONNECTIONS,
+      ...connectionLimits(config.upstream, MAX_CONNECTIONS),
       caCertificates: [caCertificates],
       clientCertificate,
     });
-    return { apiServer, endpoint, dispatcher, send: createSendRequest({ dispatcher, clock, totalMs }) };
+    const send = createSendRequest({ dispatcher, clock, totalMs: durationMs(config.upstream.timeout) });
+    return { apiServer, endpoint, dispatcher, send };
   }
 
   const find = () => (opened ??= open());

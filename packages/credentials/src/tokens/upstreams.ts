@@ -1,5 +1,9 @@
 /** Senders for requests to upstreams: one for the metadata service, which never uses a proxy, and one for all others. */
-import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import {
+  type ConnectionLimits,
+  createDirectDispatcher,
+  createUpstreamDispatcher,
+} from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { createSendRequest, observed, type SendRequest } from "@ocir-broker/foundation/upstream";
@@ -25,12 +29,7 @@ export function createUpstreams(options: {
 }): Upstreams {
   const { config, environment, clock } = options;
   const totalMs = durationMs(config.upstream.timeout);
-  const limits = {
-    connectMs: Math.min(durationMs(config.upstream.connectTimeout), totalMs),
-    headersMs: totalMs,
-    bodyMs: totalMs,
-    maxConnectionsPerOrigin: MAX_CONNECTIONS,
-  };
+  const limits = connectionLimits(config.upstream, MAX_CONNECTIONS);
   const direct = createDirectDispatcher({ ...limits, maxConnectionsPerOrigin: 1 });
   const caCertificates = readTrustedCertificates(environment, config.upstream.caFile);
   const outside = createUpstreamDispatcher({ ...limits, caCertificates, proxy: config.proxy });
@@ -42,6 +41,13 @@ export function createUpstreams(options: {
       await Promise.all([direct.destroy(), outside.destroy()]);
     },
   };
+}
+
+/** No part of a request may take longer than all of it. */
+export function connectionLimits(upstream: Config["upstream"], maxConnectionsPerOrigin: number): ConnectionLimits {
+  const totalMs = durationMs(upstream.timeout);
+  const connectMs = Math.min(durationMs(upstream.connectTimeout), totalMs);
+  return { connectMs, headersMs: totalMs, bodyMs: totalMs, maxConnectionsPerOrigin };
 }
 
 /** Wraps `send`, and reports the result of every request. */
