@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
-import type { RecordedRequest } from "./recorded-requests.ts";
+import { type RecordedRequest, receivedPem } from "./recorded-requests.ts";
 
 interface Grantee {
   /** In the form of a policy statement. */
@@ -29,8 +29,7 @@ const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
 
 /** The OCID of the instance's compartment, from the certificate that the metadata service has sent. */
 export function compartmentIn(requests: readonly RecordedRequest[]): string | undefined {
-  const { body } = requests.findLast(({ url }) => url.pathname.endsWith("/identity/cert.pem"))?.response ?? {};
-  const subject = resultIfAny(() => new X509Certificate(body ?? "").subject) ?? "";
+  const subject = resultIfAny(() => new X509Certificate(receivedPem(requests, "/identity/cert.pem")).subject) ?? "";
   return /=opc-compartment:([\w.:-]+)/.exec(subject)?.[1];
 }
 

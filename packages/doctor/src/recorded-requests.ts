@@ -1,6 +1,6 @@
 /**
- * Records the requests to metadata service, auth service and registry with their responses, in memory while doctor runs. They
- * are evidence for findings.
+ * Records the requests to metadata service, auth service and registry with their responses, in memory while doctor runs, as
+ * evidence for findings.
  */
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { requestIdIn } from "@ocir-broker/foundation/fetch-error";
@@ -30,6 +30,11 @@ export function recorded(
     if ("response" in end) requests.push({ ...made, response: end.response });
     else if (end.error instanceof UpstreamError) requests.push({ ...made, failure: end.error.code });
   });
+}
+
+/** A document of the metadata service as last received, whatever its version: PEM, and empty without a response. */
+export function receivedPem(requests: readonly RecordedRequest[], path: `/identity/${string}`): string | Buffer {
+  return requests.findLast(({ url }) => url.pathname.endsWith(path))?.response?.body ?? "";
 }
 
 /** `GET /opc/v2/identity/cert.pem: 404 in 12 ms` */

@@ -9,7 +9,7 @@ import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
 import { finding, notChecked } from "../finding.ts";
 import { notCheckedByProxy } from "../proxy-failure.ts";
-import { describeRequest } from "../recorded-requests.ts";
+import { describeRequest, receivedPem } from "../recorded-requests.ts";
 
 type Name = keyof typeof DIAGNOSES;
 
@@ -47,10 +47,9 @@ export const checkIdentity: Check = async (context) => {
 
 /** The certificate as received, even if it was not accepted. */
 function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
-  const [leaf, intermediate] = ["/identity/cert.pem", "/identity/intermediate.pem"].map((path) => {
-    const body = cloud.requests.findLast(({ url }) => url.pathname.endsWith(path))?.response?.body;
-    return resultIfAny(() => new X509Certificate(body ?? ""));
-  });
+  const [leaf, intermediate] = (["/identity/cert.pem", "/identity/intermediate.pem"] as const).map((path) =>
+    resultIfAny(() => new X509Certificate(receivedPem(cloud.requests, path))),
+  );
   if (leaf === undefined) return undefined;
   const endsInMs = leaf.validToDate.getTime() - clock.wallMs();
   const end = `it ${endsInMs > 0 ? `ends in ${minutes(endsInMs)}` : `ended ${minutes(-endsInMs)} ago`}`;
