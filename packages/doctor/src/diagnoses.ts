@@ -235,7 +235,7 @@ export const DIAGNOSES = {
   ),
   "daemon-config": warning(
     "the daemon cannot use all of its configuration file",
-    "ocir-broker config check names the errors, and why no copy is made for the daemon; then systemctl reload ocir-broker.service",
+    "ocir-broker config check names the errors and who may read the file; then systemctl reload ocir-broker.service",
   ),
   "daemon-restart-needed": warning(
     "configuration keys have changed that only a restart applies",
