@@ -38,8 +38,8 @@ interface Known<T> {
 }
 
 interface Metadata {
-  /** Empty for an object of the cluster. */
-  readonly namespace: string;
+  /** Absent for an object of the cluster, whose key has an empty one. */
+  readonly namespace?: string;
   readonly name: string;
   readonly resourceVersion: string;
 }
@@ -74,7 +74,7 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
 
   /** @param upTo the object had this content up to this version. Default: its own. */
   function put(object: unknown, upTo?: bigint | number): void {
-    const { namespace, name, resourceVersion } = metadataOf(object);
+    const { namespace = "", name, resourceVersion } = metadataOf(object);
     const key = `${namespace}/${name}`;
     const version = BigInt(resourceVersion);
     const before = known.get(key);
@@ -185,10 +185,10 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
 }
 
 function metadataOf(object: unknown): Metadata {
-  return { namespace: "", ...(object as { metadata: Omit<Metadata, "namespace"> }).metadata };
+  return (object as { metadata: Metadata }).metadata;
 }
 
 function keyOf(object: unknown): string {
-  const { namespace, name } = metadataOf(object);
+  const { namespace = "", name } = metadataOf(object);
   return `${namespace}/${name}`;
 }
