@@ -3,7 +3,7 @@
  */
 import { request } from "node:http";
 import { join } from "node:path";
-import { checkConfig } from "@ocir-broker/credentials/config/load";
+import { configOf } from "@ocir-broker/credentials/test/config";
 import { type DaemonOptions, startDaemon } from "@ocir-broker/daemon/daemon";
 import { createLog } from "@ocir-broker/daemon/telemetry/log";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -52,20 +52,17 @@ export async function startInProcess(options: InProcessOptions) {
   const { clock, simulator } = options;
   const directory = temporaryFolder();
   const socketPath = join(directory, "c.sock");
-  const checked = checkConfig(
-    JSON.stringify({
-      sockets: { credentials: socketPath, health: join(directory, "h.sock") },
-      metadata: { baseUrl: simulator.metadataUrl.href },
-      auth: { endpoint: simulator.authUrl.origin },
-      metrics: { textfile: join(directory, "metrics.prom") },
-      ...options.config,
-    }),
-  );
-  if ("errors" in checked) throw new Error(checked.errors.join("\n"));
+  const config = configOf({
+    sockets: { credentials: socketPath, health: join(directory, "h.sock") },
+    metadata: { baseUrl: simulator.metadataUrl.href },
+    auth: { endpoint: simulator.authUrl.origin },
+    metrics: { textfile: join(directory, "metrics.prom") },
+    ...options.config,
+  });
   const log: LogLine[] = [];
   const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogLine) };
   const broker = await startDaemon({
-    config: checked.config,
+    config,
     environment: options.environment ?? {},
     ...(options.configDetails && { configDetails: options.configDetails }),
     clock,
