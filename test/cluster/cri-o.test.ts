@@ -49,8 +49,7 @@ function declareTests(minor: number): void {
   async function requestsDuring(work: () => Promise<unknown>): Promise<Record<string, number>> {
     const before = await node.cloudRequests();
     await work();
-    const after = Object.entries(await node.cloudRequests());
-    return Object.fromEntries(after.map(([endpoint, count]) => [endpoint, count - (before[endpoint] ?? 0)]));
+    return node.cloudRequestsSince(before);
   }
 
   /** Starts pods of one image at the same time. Returns the cloud's requests. */

@@ -59,6 +59,8 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
 function createNode(root: SystemdRoot) {
   const api = createApi(root);
   const untilReady = () => untilServing(root, "kubelet", () => isReady(api));
+  const cloudRequests = async (): Promise<Record<string, number>> =>
+    JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`]));
   return {
     root,
     api,
@@ -100,8 +102,11 @@ function createNode(root: SystemdRoot) {
       await root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]);
     },
     /** Requests to the simulated cloud, by endpoint. */
-    cloudRequests: async (): Promise<Record<string, number>> =>
-      JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`])),
+    cloudRequests,
+    async cloudRequestsSince(before: Readonly<Record<string, number>>): Promise<Record<string, number>> {
+      const now = Object.entries(await cloudRequests());
+      return Object.fromEntries(now.map(([endpoint, count]) => [endpoint, count - (before[endpoint] ?? 0)]));
+    },
     /** The pods that the kubelet has, in JSON. */
     kubeletPods: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/pods"]),
     /** The kubelet's own metrics, in the exposition format. */

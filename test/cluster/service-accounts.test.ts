@@ -179,8 +179,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   }
 
   async function requestsSince(before: Record<string, number>) {
-    const now = await node.cloudRequests();
-    const since = (endpoint: string) => (now[endpoint] ?? 0) - (before[endpoint] ?? 0);
-    return { exchanges: since("cluster.tokenExchange"), tokens: since("registry.token") };
+    const since = await node.cloudRequestsSince(before);
+    return { exchanges: since["cluster.tokenExchange"] ?? 0, tokens: since["registry.token"] ?? 0 };
   }
 });
