@@ -1,8 +1,8 @@
 /** Every command of every page is run by test/system/documentation.test.ts or is marked, and every link leads somewhere. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, globSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isExcused } from "./marks.ts";
+import { isExcused, MARKS } from "./marks.ts";
 import { CHECKOUT, documentedCommands, isRunnable, PAGES, readPage } from "./pages.ts";
 
 /** Errors of the pages, with their places. */
@@ -34,6 +34,20 @@ describe("the pages", () => {
       expect(readPage(page)).not.toMatch(/helm upgrade .*--reuse-values/);
     },
   );
+
+  it("use only stages that a system test runs", () => {
+    const tests = globSync("test/system/*.test.ts", { cwd: CHECKOUT }).map((path) => readPage(path));
+    const stages = new Set(PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ stage }) => stage ?? []));
+    expect(stages.size).toBe(6);
+    expect([...stages].filter((stage) => !tests.some((text) => text.includes(`On("${stage}")`)))).toEqual([]);
+  });
+
+  it("use every mark", () => {
+    const used = new Set(
+      PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),
+    );
+    expect(Object.keys(MARKS).filter((mark) => !used.has(mark))).toEqual([]);
+  });
 
   it.each(PAGES)("%s: links lead to files and headings", (page) => {
     const links = [...readPage(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)];
