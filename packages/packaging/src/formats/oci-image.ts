@@ -44,15 +44,16 @@ export async function makeImage(
 ): Promise<MadeImage> {
   const layout = join(work, "layout");
   const created = new Date(release.epochS * 1_000).toISOString();
+  const home = homeUrl();
   const labels = {
     "org.opencontainers.image.title": name,
     "org.opencontainers.image.description": description,
     "org.opencontainers.image.version": release.version,
     "org.opencontainers.image.licenses": "Apache-2.0",
     "org.opencontainers.image.created": created,
-    "org.opencontainers.image.source": homeUrl(),
-    "org.opencontainers.image.url": homeUrl(),
-    "org.opencontainers.image.documentation": `${homeUrl()}/blob/v${release.version}/docs/install.md`,
+    "org.opencontainers.image.source": home,
+    "org.opencontainers.image.url": home,
+    "org.opencontainers.image.documentation": `${home}/blob/v${release.version}/docs/install.md`,
   };
   const images = [];
   const bills = [];
