@@ -136,7 +136,7 @@ function criO(folder: string): ContainerRuntime {
   };
 }
 
-/** What a test's cluster runs: CRI-O, or containerd if CRI-O is not wanted or cannot run here. */
+/** The runtime of a test's cluster: CRI-O, or containerd if CRI-O is not wanted or cannot run here. */
 export function containerRuntime(): ContainerRuntime {
   const folder = criOFolder();
   return folder === undefined ? CONTAINERD : criO(folder);

@@ -21,7 +21,7 @@ const imageOf = (name: string) => `${REGISTRY_HOST}/acme/${name}:1`;
 const iam = (name: string, granted: boolean) =>
   `curl -sSf -d '${JSON.stringify({ repository: `acme/${name}`, granted })}' ${CONTROL_URL}/iam`;
 
-/** What to try, with the command. */
+/** Commands to try, each with its purpose. */
 const COMMANDS: readonly (readonly [what: string, command: string])[] = [
   ["the pods, without any imagePullSecret", "kubectl get pods"],
   ["another one", `kubectl run web --image=${imageOf("web")}`],

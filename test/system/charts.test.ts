@@ -1,4 +1,4 @@
-/** What both charts have: the lints' rules, metadata for Artifact Hub, and a package of a release. */
+/** Both charts pass the linters, have metadata for Artifact Hub, and are packed for a release. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, mkdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";

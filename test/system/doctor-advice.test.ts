@@ -40,7 +40,7 @@ const REINSTALL = "/opt/unpacked/*/install.sh";
 const HEAL = `${control("reset", {})}; ${REINSTALL}; ${setArgs(FLAGS.join(" "))}; systemctl daemon-reload; ${RESTORE_CONFIG}
 systemctl unmask ${UNITS}; ${RESTORE_BROKER}`;
 
-/** What the fix says to a person, and what he then does. */
+/** For a person: what the text of the fix must contain, and the command that does it. */
 type Decided = readonly [says: RegExp, does: string];
 type Seeded = readonly [finding: string, problem: string, breaks: string, decided?: Decided, image?: string];
 

@@ -1,5 +1,4 @@
 /** Errors of the cache itself. An error of `fetch` is passed to the callers unchanged. */
-
 import { CACHE_ERRORS, type CacheErrorCode } from "@ocir-broker/errors/cache-errors";
 import { OwnError } from "@ocir-broker/errors/describe-error";
 

@@ -1,6 +1,6 @@
 /**
- * The renewer's state as a union of small objects, and what it implies at one instant: the result for a caller, and the
- * time and reason of the next fetch, its entry for a status page. Changes nothing, starts nothing.
+ * The renewer's state as a union of small objects, and what it implies at one instant: the result for a caller, the
+ * time and reason of the next fetch, and the entry of a status page. Changes nothing, starts nothing.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Attempt } from "./attempt.ts";

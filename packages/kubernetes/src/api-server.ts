@@ -137,10 +137,12 @@ function errorOf(status: number, body: string, headers: Record<string, string | 
   return new ApiError(status, body, retryAfterMsOf(known));
 }
 
-/** The lines of a watch. `node:readline` does not limit lines, and reads ahead without demand. */
 const LINE_FEED = 10;
 
-/** Yields the lines of a body. A line of more than `maxBytes` is dropped as it arrives. */
+/**
+ * Yields the lines of a body. A line of more than `maxBytes` is dropped as it arrives. Not `node:readline`, which does not limit lines,
+ * and reads ahead without demand.
+ */
 async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIterable<string> {
   let pieces: Buffer[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** What the administrator allows, in the chart's values: names, hosts, and namespaces for the controller's own identity. */
+/** The administrator's rules, from the chart's values: names, hosts, and namespaces for the controller's own identity. */
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import type { Failure } from "../objects/failure.ts";
