@@ -66,11 +66,11 @@ function declareTests(minor: number): void {
     return requests;
   }
 
-  /** A pull that has begun, and ends once `clearFaults` lets it. */
-  async function startPull(name: string): Promise<void> {
+  /** A pull of the pod `${group}-0` that has begun, and ends once `clearFaults` lets it. */
+  async function startPull(group: string): Promise<void> {
     await node.control("/faults", { endpoint: "registry.blob", latencyMs: HOUR_MS });
     const { "registry.blob": before = 0 } = await node.cloudRequests();
-    await node.api.createPod(name, image(name));
+    await node.api.createPod(`${group}-0`, image(group));
     const isSo = async () => ((await node.cloudRequests())["registry.blob"] ?? 0) > before;
     await until("a blob is requested", isSo);
   }
@@ -91,17 +91,19 @@ function declareTests(minor: number): void {
     await node.root.run("systemctl", ["stop", DAEMON]);
     expect(await token()).not.toBe(first);
     await node.clearFaults();
-    await pods.untilRunning(["replaced"]);
-    expect([await pods.failures("replaced"), await pods.tries("replaced")]).toEqual([[], 1]);
+    await pods.untilRunning(["replaced-0"]);
+    expect([await pods.failures("replaced-"), await pods.tries("replaced-0")]).toEqual([[], 1]);
+    await pods.removeGroup("replaced");
   });
 
   it("cancels a pull when the kubelet restarts, and pulls again with no failure", async () => {
     await startPull("cancelled");
     await node.restartKubelet();
-    await until("it is pulled again", async () => (await pods.tries("cancelled")) === 2);
+    await until("it is pulled again", async () => (await pods.tries("cancelled-0")) === 2);
     await node.clearFaults();
-    await pods.untilRunning(["cancelled"]);
-    expect(await pods.failures("cancelled")).toEqual([]);
+    await pods.untilRunning(["cancelled-0"]);
+    expect(await pods.failures("cancelled-")).toEqual([]);
+    await pods.removeGroup("cancelled");
   });
 
   const doctorWarnsOf = async (path: string) =>
@@ -135,18 +137,20 @@ function declareTests(minor: number): void {
       },
     ],
   ])("uses the login in %s in place of our anonymous entry, of which doctor warns", async (_, path, arrange) => {
-    const name = path.replaceAll(/\W+/g, "-").slice(1);
-    await node.control("/iam", { repository: `acme/${name}`, public: true });
+    const group = path.replaceAll(/\W+/g, "-").slice(1);
+    const name = `${group}-0`;
+    await node.control("/iam", { repository: `acme/${group}`, public: true });
     await arrange();
     node.root.write(path, WRONG_LOGIN);
     // Of our token too, which reads public images otherwise.
     await node.control("/faults", { endpoint: "registry.basicToken", status: 401 });
-    await node.api.createPod(name, image(name));
+    await node.api.createPod(name, image(group));
     await pods.untilFailed(name, REFUSED_LOGIN, "Error: ImagePullBackOff");
     await doctorWarnsOf(path);
     await node.root.run("rm", [path]);
     await pods.untilRunning([name]);
     await node.clearFaults();
+    await pods.removeGroup(group);
   });
 
   it(`pulls one image once for each of ${BURST} pods, with one token for each of ${ACCOUNTS.length} service accounts`, async () => {
