@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { RULES } from "@ocir-broker/kubelet-config/rules";
 import { expect, it } from "vitest";
 import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
-import { cell, expectTables } from "./documentation/generated-table.ts";
+import { expectTables } from "./documentation/generated-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 
-/** Advice of as many words stands once in codes.md: other rows name the first row that has it. */
+/** Advice of as many words stands once in codes.md: the other lines name the first one that has it. */
 const LONG_ADVICE = 10;
 
 const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
@@ -19,24 +19,29 @@ const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
 
 const BY_NEXT = Map.groupBy(NAMED, ({ next }) => next);
 
-/** `next`, or the name whose row has it. */
-function nextIn(name: string, next: string): string {
+/** Without Markdown's marks. */
+function plain(text: string): string {
+  return text.replaceAll("<", "&lt;").replaceAll("*", "\\*");
+}
+
+/** `next`, or the name whose line has it. */
+function nextOf(name: string, next: string): string {
   const first = BY_NEXT.get(next)?.[0]?.name ?? name;
-  return first === name || next.split(" ").length < LONG_ADVICE ? cell(next) : `see \`${first}\``;
+  return first === name || next.split(" ").length < LONG_ADVICE ? plain(next) : `see \`${first}\``;
 }
 
 it("codes.md explains every name once", async () => {
-  const rows = [...Map.groupBy(NAMED, ({ name }) => name)];
-  const byReporter = Map.groupBy(rows, ([, by]) => by.map(({ program }) => program).join(", "));
-  const tables = [...byReporter].map(([reporter, rows]) => ({
-    name: reporter,
-    titles: ["name", "what happened; what to do next"],
-    rows: rows.map(([name, by]) => {
+  const byReporter = Map.groupBy([...Map.groupBy(NAMED, ({ name }) => name)], ([, by]) =>
+    by.map(({ program }) => program).join(", "),
+  );
+  const lists = [...byReporter].map(([name, explained]) => ({
+    name,
+    rows: explained.map(([code, by]) => {
       const [{ what, next }] = by as [(typeof NAMED)[number]];
-      return `| \`${name}\` | ${cell(what)}${next === "" ? "" : `; ${nextIn(name, next)}`} |`;
+      return `- \`${code}\`: ${plain(what)}${next === "" ? "" : `; ${nextOf(code, next)}`}`;
     }),
   }));
-  await expectTables(join(DOCS, "reference/codes.md"), tables);
+  await expectTables(join(DOCS, "reference/codes.md"), lists);
 });
 
 it("a name has one meaning and one fix, even when several programs report it", () => {

@@ -1,10 +1,11 @@
-/** Tables that `npm run docs` writes into pages, between the comments `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
+/** Tables and lists that `npm run docs` writes into pages, between the comments `<!-- NAME: … -->` and `<!-- end of NAME -->`. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 
 export interface Table {
   readonly name: string;
-  readonly titles: readonly string[];
+  /** None for a list. */
+  readonly titles?: readonly string[];
   readonly rows: readonly string[];
 }
 
@@ -13,13 +14,8 @@ export async function expectTables(page: string, tables: readonly Table[]): Prom
 }
 
 function withTable(page: string, { name, titles, rows }: Table): string {
-  const head = `| ${titles.join(" | ")} |\n|${titles.map(() => "---|").join("")}`;
+  const head = titles === undefined ? [] : [`| ${titles.join(" | ")} |`, `|${"---|".repeat(titles.length)}`];
   const place = new RegExp(`(<!-- ${name}: .* -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
   expect(page).toMatch(place);
-  return page.replace(place, (_all, start, end) => `${start}\n${head}\n${rows.join("\n")}\n\n${end}`);
-}
-
-/** Prose as the text of a cell. */
-export function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("*", "\\*");
+  return page.replace(place, (_all, start, end) => `${start}\n${[...head, ...rows].join("\n")}\n\n${end}`);
 }
