@@ -43,12 +43,9 @@ this failure cannot occur there.
 The broker recovers from every failure by itself, at the next pull at the latest.
 
 \`test/system/fault-matrix\` runs the real broker against all of these faults on real sockets, and fails if this page differs.
-\`npm run docs\` writes the page.
 `;
 
 const RULES = `## Rules for every fault
-
-The exceptions to these rules are below.
 
 - **Warm.** If the broker has a token in memory (*warm*, otherwise *cold*), no pull fails. In the test, the fault lasts 57 minutes, past
   every renewal and almost to the end of that token. If the table shows an error, the broker serves the old token, whose renewal fails
