@@ -3,9 +3,9 @@
  * they are. `npm run docs` writes it.
  */
 import { join } from "node:path";
-import { type ConfigKey, describeConfigKeys } from "@ocir-broker/credentials/config/keys";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { type ConfigKey, describeConfigKeys } from "@ocir-broker/credentials/test/config-keys";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { FILES } from "./contents/installed-tree.ts";

@@ -1,6 +1,6 @@
-/** Lists every key of the configuration; the reference page and the example are generated from this list. */
-import { isLive } from "./config-changes.ts";
-import { configJsonSchema } from "./schema.ts";
+/** For tests: every key of the configuration; those that write the reference page and the example use this list. */
+import { isLive } from "../src/config/config-changes.ts";
+import { configJsonSchema } from "../src/config/schema.ts";
 
 export interface ConfigKey {
   readonly section: string;
