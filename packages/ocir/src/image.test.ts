@@ -27,7 +27,7 @@ describe("parseImage", () => {
     ["a repository of 255", `iad.ocir.io/${"a".repeat(255)}`, "iad.ocir.io", "a".repeat(255)],
     ["a tag of 128", `iad.ocir.io/repo:${"a".repeat(128)}`, "iad.ocir.io", "repo"],
   ])("accepts %s", (_what, image, registryHost, repository) => {
-    expect(parseImage(image)).toStrictEqual({ registryHost, repository });
+    expect(parseImage(image)).toStrictEqual({ registryHost, spelledHost: image.split("/")[0], repository });
   });
 
   test.each<[what: string, image: string, error: string]>([
@@ -125,6 +125,7 @@ describe("parseImage", () => {
         (givenHost, givenRepository, suffix, digest) => {
           expect(parseImage(`${givenHost}/${givenRepository}${suffix}${digest}`)).toStrictEqual({
             registryHost: givenHost.toLowerCase(),
+            spelledHost: givenHost,
             repository: givenRepository,
           });
         },

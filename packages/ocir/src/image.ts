@@ -11,6 +11,8 @@ import { OcirError } from "./ocir-error.ts";
 export interface ImageName {
   /** In lower case, with its port unless that is the default, 443. */
   readonly registryHost: string;
+  /** Host and port as the image spells them. */
+  readonly spelledHost: string;
   readonly repository: string;
 }
 
@@ -47,8 +49,8 @@ export function parseImage(image: string): ImageName {
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
     throw new OcirError("image-invalid", "image", { reason: imageErrorOf(image) });
   }
-  const spelled = (port === undefined ? host : `${host}:${port}`).toLowerCase();
-  return { registryHost: withoutDefaultPort(spelled), repository };
+  const spelledHost = port === undefined ? host : `${host}:${port}`;
+  return { registryHost: withoutDefaultPort(spelledHost.toLowerCase()), spelledHost, repository };
 }
 
 /** The reference of an image that parseImage accepts: its digest, otherwise its tag, otherwise `latest`, as in every client. */

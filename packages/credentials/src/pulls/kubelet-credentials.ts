@@ -61,7 +61,7 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
     }
 
     const tokenFor = ({ entry, identity, failure, ...found }: PullToken, outcome: Outcome | "denied" = found.outcome) =>
-      responseOf(request, bearerAuth(hostIn(request), entry.value.reveal()), { outcome, image, identity, failure });
+      responseOf(request, bearerAuth(image.spelledHost, entry.value.reveal()), { outcome, image, identity, failure });
     const find = () => pullTokens.get(image.registryHost, request.serviceAccount, { deadlineAtMs });
     const found = await find();
     // Probes and refreshes are for the node's token only.
@@ -86,7 +86,7 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): An
         return { ...errorResponseOf(error), outcome: "error", image, error };
       const account = accountName(request.serviceAccount);
       const facts = { outcome: "anonymous", image, account, failure: error } as const;
-      return responseOf(request, anonymousAuth(hostIn(request)), facts);
+      return responseOf(request, anonymousAuth(image.spelledHost), facts);
     }
   };
 }
@@ -97,9 +97,4 @@ function responseOf(
   facts: Omit<CredentialsResponse, keyof HttpResponse>,
 ): CredentialsResponse {
   return { status: 200, contentType: JSON_TYPE, body: encodeCredentialProviderResponse(apiVersion, auth), ...facts };
-}
-
-/** The kubelet's comparison with the image is case-sensitive, so a key uses the image's spelling. */
-function hostIn({ image }: CredentialProviderRequest): string {
-  return image.slice(0, image.indexOf("/"));
 }
