@@ -23,28 +23,26 @@ export interface SigningSession {
 }
 
 export interface IdentityProvider {
-  /**
-   * The services that sessions come from, as text. After a restart, state from a different source is not used. Undefined: no state is
-   * kept, because the files may name a different identity by then. The members for the handover are then missing too.
-   */
-  readonly source?: string;
   /** The error if a registry refuses the session (401) and then a new one too. Default: the registry's error. */
   readonly refusedAs?: IdentityErrorCode;
   /** @throws {IdentityError} */
   region(signal: AbortSignal): Promise<RegionInfo>;
   /** Returns a complete, new session, or throws and changes nothing. @throws {IdentityError} */
   session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
-  /** Continues with the state of an earlier process on this node. */
-  resume?(known: KnownIdentity): void;
-  /** Plain values for the handover to the next process. They are as secret as the session. */
-  encodeSession?(session: SigningSession): unknown;
-  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this identity provider. */
-  decodeSession?(encoded: unknown): SigningSession | undefined;
+  /** Undefined: no state is kept, because the files may name a different identity after a restart. */
+  readonly handover?: IdentityHandover;
 }
 
-export interface KnownIdentity {
-  readonly region?: RegionInfo | undefined;
-  readonly tenancyId?: string | undefined;
+/** How an identity continues in the next process on this node. */
+interface IdentityHandover {
+  /** The services that sessions come from, as text. State from a different source is not used. */
+  readonly source: string;
+  /** Plain values, which are as secret as the session. */
+  encodeSession(session: SigningSession): unknown;
+  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this identity provider. */
+  decodeSession(encoded: unknown): SigningSession | undefined;
+  /** Continues with the state of an earlier process. */
+  resume(region: RegionInfo | undefined, tenancyId: string | undefined): void;
 }
 
 /** Passed to every identity provider in addition to its settings. */

@@ -7,7 +7,8 @@ import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/ide
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describe, expect, it } from "vitest";
 import { IdentityError } from "../src/identity-error.ts";
-import type { IdentityProvider, KnownIdentity } from "../src/identity-provider.ts";
+import type { IdentityProvider } from "../src/identity-provider.ts";
+import type { RegionInfo } from "../src/region-info.ts";
 
 export interface Started {
   readonly provider: IdentityProvider;
@@ -39,7 +40,7 @@ export interface Conformance<Options> {
         readonly regionKey: string;
       };
   /** The state of an earlier process, with another tenancy than the credential's. */
-  readonly resume: "keeps no state" | Required<KnownIdentity>;
+  readonly resume: "keeps no state" | { readonly region: RegionInfo; readonly tenancyId: string };
   readonly refusedAs: IdentityErrorCode | undefined;
   /** Failures that are not retryable. */
   readonly refused: readonly Failure<Options>[];
@@ -82,19 +83,19 @@ export function describeProvider<Options>(name: string, conformance: Conformance
 
     if (resume === "keeps no state") {
       it("keeps no state for the next process", async () => {
-        const { source, resume, encodeSession, decodeSession } = (await start()).provider;
-        expect([source, resume, encodeSession, decodeSession]).toEqual([undefined, undefined, undefined, undefined]);
+        expect((await start()).provider.handover).toBeUndefined();
       });
     } else {
       it("resumes with region and session of an earlier process, and refuses another tenancy", async () => {
         const { provider, requests, secrets } = await start();
         const { value } = await provider.session(forever);
-        const decoded = provider.decodeSession?.(JSON.parse(JSON.stringify(provider.encodeSession?.(value))));
+        const { handover = expect.unreachable() } = provider;
+        const decoded = handover.decodeSession(JSON.parse(JSON.stringify(handover.encodeSession(value))));
         expect([decoded?.keyId.reveal(), decoded?.tenancyId]).toEqual([value.keyId.reveal(), value.tenancyId]);
         expect(decoded?.privateKey.equals(value.privateKey)).toBe(true);
         expect(secretsIn(inspect(decoded, { depth: 9 }), secrets())).toEqual([]);
         const before = requests();
-        provider.resume?.(resume);
+        handover.resume(resume.region, resume.tenancyId);
         expect(await provider.region(forever)).toEqual(resume.region);
         expect(requests()).toEqual(before);
         await expect(provider.session(forever)).rejects.toMatchObject({ code: "tenancy-changed", retryable: false });

@@ -46,6 +46,7 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     { metadata: {}, auth: {}, user: {}, cliSession: {} },
     context,
   );
+  const { handover = expect.unreachable() } = provider;
   const owners: SnapshotOwners = {
     provider,
     homeRegion: cacheOf("region"),
@@ -60,9 +61,10 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
   });
   return {
     owners,
+    handover,
     fetched,
     clock,
-    run: (isAgeDoubtful = false, encoded = provider.encodeSession?.(session)) =>
+    run: (isAgeDoubtful = false, encoded = handover.encodeSession(session)) =>
       restore(
         {
           state: {
@@ -110,15 +112,15 @@ it("restore serves values of doubtful age, and refreshes them, the session first
 });
 
 it("restore passes the session's tenancy to the provider", async () => {
-  const { run, owners } = setUp();
-  const resume = vi.spyOn(owners.provider, "resume");
+  const { run, handover } = setUp();
+  const resume = vi.spyOn(handover, "resume");
   await run();
-  expect(resume).toHaveBeenCalledExactlyOnceWith({ region: undefined, tenancyId: session.tenancyId });
+  expect(resume).toHaveBeenCalledExactlyOnceWith(undefined, session.tenancyId);
 });
 
 it("restore drops a session whose key does not match its token, and keeps the tokens", async () => {
-  const { run, lines, held, owners } = setUp();
-  const [one, other] = [session, createSession()].map((each) => owners.provider.encodeSession?.(each) as object);
+  const { run, lines, held, owners, handover } = setUp();
+  const [one, other] = [session, createSession()].map((each) => handover.encodeSession(each) as object);
   await run(false, { ...one, token: (other as { token: string }).token });
   expect(lines).toMatchObject([{ hasSession: false }]);
   expect(owners.sessions.entries()).toEqual([]);

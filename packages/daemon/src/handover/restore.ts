@@ -15,7 +15,7 @@ import type { Snapshot } from "./snapshot.ts";
 const MAX_LOGGED = 5;
 
 export interface SnapshotOwners {
-  readonly provider: Pick<NamedIdentityProvider, "name" | "source" | "resume" | "encodeSession" | "decodeSession">;
+  readonly provider: Pick<NamedIdentityProvider, "name" | "handover">;
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
   readonly sessions: RefreshAheadCache<SigningSession>;
   readonly tokens: RefreshAheadCache<Secret>;
@@ -25,16 +25,16 @@ export interface SnapshotOwners {
 /** @param config the configuration in force. */
 export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
   const { provider, homeRegion, sessions, tokens, registries } = owners;
-  const { source, name } = provider;
-  if (source === undefined)
+  const { handover, name } = provider;
+  if (handover === undefined)
     return { source: "", provider: name, config, region: undefined, session: undefined, tokens: [] };
   const session = sessions.peek(SESSION);
   return {
-    source,
+    source: handover.source,
     provider: name,
     config,
     region: homeRegion.peek(HOME_REGION)?.value,
-    session: session && { ...session, value: provider.encodeSession?.(session.value) },
+    session: session && { ...session, value: handover.encodeSession(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {
       const entry = tokens.peek(registryHost);
       return entry === undefined ? [] : [{ registryHost, endpoint: registries.endpointOf(registryHost).href, entry }];
@@ -49,8 +49,8 @@ export async function restore(
   log: Log,
 ): Promise<void> {
   const { provider, homeRegion, sessions, tokens, registries } = to;
-  const session = provider.decodeSession?.(state.session?.value);
-  provider.resume?.({ region: state.region, tenancyId: session?.tenancyId });
+  const session = provider.handover?.decodeSession(state.session?.value);
+  provider.handover?.resume(state.region, session?.tenancyId);
   if (state.region !== undefined) {
     homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
   }

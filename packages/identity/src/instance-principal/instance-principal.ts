@@ -75,14 +75,16 @@ export function createInstancePrincipal(
   }
 
   return {
-    source: JSON.stringify([settings.metadata.baseUrl, settings.auth.endpoint]),
     region,
     session,
-    resume(known) {
-      knownRegion = known.region;
-      tenancyId = known.tenancyId;
+    handover: {
+      source: JSON.stringify([settings.metadata.baseUrl, settings.auth.endpoint]),
+      encodeSession,
+      decodeSession,
+      resume(region, tenancy) {
+        knownRegion = region;
+        tenancyId = tenancy;
+      },
     },
-    encodeSession,
-    decodeSession,
   };
 }
