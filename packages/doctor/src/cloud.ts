@@ -4,8 +4,8 @@
  */
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { createNodeCredentials } from "@ocir-broker/credentials/node-credentials";
-import { SESSION } from "@ocir-broker/credentials/tokens/caches";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
+import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { createUpstreams } from "@ocir-broker/credentials/tokens/upstreams";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";

@@ -22,6 +22,13 @@ export interface SigningSession {
   readonly tenancyId: string;
 }
 
+/** The sessions of one identity, for a request that a service may refuse. */
+export interface Sessions {
+  live(): Promise<Expiring<SigningSession>>;
+  /** Undefined if there is no newer one than `refused`. */
+  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
+}
+
 export interface IdentityProvider {
   /** The error if a registry refuses the session (401) and then a new one too. Default: the registry's error. */
   readonly refusedAs?: IdentityErrorCode;

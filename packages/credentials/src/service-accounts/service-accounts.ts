@@ -1,7 +1,6 @@
 /** Wires service accounts: the token exchange, the cluster's keys, the tokens, and whose token a pull gets. */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
-import type { NodeSessions } from "@ocir-broker/identity/identity-domain/authorization";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
@@ -9,8 +8,7 @@ import { createIssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-ke
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
-import { SESSION } from "../tokens/caches.ts";
-import { type RefreshSession, sessionAfter } from "../tokens/session-refresh.ts";
+import { type RefreshSession, sessionsIn } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createClusterConnection } from "./cluster.ts";
 import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./service-account-cache.ts";
@@ -72,9 +70,6 @@ export function createServiceAccounts(options: ServiceAccountsOptions): ServiceA
 
 function domainOf(options: ServiceAccountsOptions): TokenExchange {
   const { config, sendDomain, sessions, refreshSession } = options;
-  const nodeSessions: NodeSessions = {
-    live: async () => (await sessions.get(SESSION, { waitMs: NODE_SESSION_WAIT_MS })).entry,
-    newerThan: (refused) => sessionAfter(refused, () => sessions.peek(SESSION), refreshSession),
-  };
+  const nodeSessions = sessionsIn(sessions, refreshSession, NODE_SESSION_WAIT_MS);
   return createIdentityDomain({ ...options, send: sendDomain, settings: config.identityDomain, nodeSessions });
 }

@@ -8,7 +8,8 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { jwtOf } from "../../test/jwt.ts";
 import { configSchema } from "../config/schema.ts";
-import { createCaches, SESSION } from "./caches.ts";
+import { createCaches } from "./caches.ts";
+import { SESSION } from "./session-refresh.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });

@@ -10,15 +10,12 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
-import type { IdentityProvider, SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "./registries.ts";
-import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS, type TokenSessions } from "./registry-token.ts";
-import { createSessionRefresh, type RefreshSession, sessionAfter } from "./session-refresh.ts";
-
-/** The only key of the session cache. */
-export const SESSION = "session";
+import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS } from "./registry-token.ts";
+import { createSessionRefresh, type RefreshSession, SESSION, sessionsIn } from "./session-refresh.ts";
 
 export interface Caches {
   readonly homeRegion: RefreshAheadCache<RegionInfo>;
@@ -52,7 +49,6 @@ export function createCaches(
   { config, clock, random, deadlineMs, sendTo, events }: CachesOptions,
 ): Caches {
   const shared = { clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
-  const sessionWaitMs = Math.max(deadlineMs - SLACK_MS, deadlineMs / 2);
   /** A token that failed with one of these is fetched again as soon as there is a session, without its back-off. */
   const sessionErrors = new WeakSet<Error>();
 
@@ -78,16 +74,17 @@ export function createCaches(
   });
   const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
 
-  const tokenSessions: TokenSessions = {
+  const nodeSessions = sessionsIn(sessions, refreshSession, Math.max(deadlineMs - SLACK_MS, deadlineMs / 2));
+  const tokenSessions: Sessions = {
+    ...nodeSessions,
     async live() {
       try {
-        return (await sessions.get(SESSION, { waitMs: sessionWaitMs })).entry;
+        return await nodeSessions.live();
       } catch (error) {
         if (error instanceof Error) sessionErrors.add(error);
         throw error;
       }
     },
-    newerThan: (refused) => sessionAfter(refused, () => sessions.peek(SESSION), refreshSession),
   };
 
   /** The remedy of a 401 depends on the identity. */

@@ -4,7 +4,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import { signRequest } from "@ocir-broker/identity/request-signer";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
@@ -23,13 +23,6 @@ export interface TokenWays {
   readonly registries: Registries;
 }
 
-/** The sessions of the identity that a token is for. */
-export interface TokenSessions {
-  live(): Promise<Expiring<SigningSession>>;
-  /** Undefined if there is no newer one. */
-  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
-}
-
 /**
  * Fetches a registry token with the live session and, if the registry refuses that, once with a newer one. All caches of tokens fetch
  * here, so no caller can leave out the check of the host: a foreign one gets no request.
@@ -39,7 +32,7 @@ export interface TokenSessions {
 export async function fetchToken(
   registryHost: string,
   { clock, sendTo, registries }: TokenWays,
-  sessions: TokenSessions,
+  sessions: Sessions,
   signal: AbortSignal,
 ): Promise<Expiring<Secret>> {
   if (!(await registries.isAllowed(registryHost, FETCH_LIMIT_MS - SLACK_MS)))

@@ -2,9 +2,12 @@
  * Decides when to refresh a session that a caller distrusts. A registry or identity domain that answers 401 and a denied repository
  * (repository-access.ts) share each refresh, and its rate limit.
  */
-import type { Expiring } from "@ocir-broker/foundation/expiring";
+import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
+
+/** The only key of a cache of sessions. */
+export const SESSION = "session";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
 const INTERVAL_MS = 30_000;
@@ -43,15 +46,20 @@ export function createSessionRefresh(options: {
   };
 }
 
-/** A session newer than `refused`: the live one, or a refreshed one. Undefined if there is none. */
-export async function sessionAfter(
-  refused: Expiring<SigningSession>,
-  peek: () => Expiring<SigningSession> | undefined,
+/** The sessions of a cache. Waits at most `waitMs` for the first one; a newer one is the live or a refreshed one. */
+export function sessionsIn(
+  cache: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">,
   refreshSession: RefreshSession,
-): Promise<Expiring<SigningSession> | undefined> {
-  const newer = (): Expiring<SigningSession> | undefined => {
-    const live = peek();
-    return live === refused ? undefined : live;
+  waitMs: number,
+): Sessions {
+  return {
+    live: async () => (await cache.get(SESSION, { waitMs })).entry,
+    async newerThan(refused) {
+      const newer = () => {
+        const live = cache.peek(SESSION);
+        return live === refused ? undefined : live;
+      };
+      return newer() ?? refreshSession().done.then(newer, () => undefined);
+    },
   };
-  return newer() ?? refreshSession().done.then(newer, () => undefined);
 }

@@ -1,7 +1,7 @@
 /** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
 import type { Config } from "@ocir-broker/credentials/config/schema";
-import { SESSION } from "@ocir-broker/credentials/tokens/caches";
 import { HOME_REGION, isAllowedNow, type Registries } from "@ocir-broker/credentials/tokens/registries";
+import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";

@@ -4,9 +4,8 @@
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
  */
-import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { IdentityError } from "../identity-error.ts";
-import type { SigningSession } from "../identity-provider.ts";
+import type { Sessions } from "../identity-provider.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
@@ -27,15 +26,8 @@ export interface SecretOptions {
 }
 
 export interface AuthorizationOptions extends SecretOptions {
-  /** Without them, requests are authorized as `client`. */
-  readonly nodeSessions?: NodeSessions | undefined;
-}
-
-/** Sessions of the node's own identity. */
-export interface NodeSessions {
-  live(): Promise<Expiring<SigningSession>>;
-  /** Undefined if there is no newer one. */
-  newerThan(refused: Expiring<SigningSession>): Promise<Expiring<SigningSession> | undefined>;
+  /** Of the node's own identity. Without them, requests are authorized as `client`. */
+  readonly nodeSessions?: Sessions | undefined;
 }
 
 /** The name in LoadCredential=. */

@@ -1,12 +1,12 @@
 /** Fetches the tokens of a resource: with its service account's identity, or with the controller's own. Keeps no service-account token. */
 import { fetchExchangedToken } from "@ocir-broker/credentials/service-accounts/exchanged-token";
-import { fetchToken, type TokenSessions, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
+import { fetchToken, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { type Failure, failureCodeOf } from "../objects/failure.ts";
@@ -83,7 +83,7 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
 }
 
 interface ControllerOptions extends TokenSourceOptions {
-  readonly sessions: TokenSessions;
+  readonly sessions: Sessions;
 }
 
 export function createControllerSource(options: ControllerOptions): TokenSource {
