@@ -9,7 +9,6 @@ import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import { proxyHostOf } from "./dispatcher.ts";
-import { readBounded } from "./read-bounded.ts";
 import type { Clock } from "./time/clock.ts";
 
 /** The message has the code and the host, never sent or received text. */
@@ -89,6 +88,18 @@ export function createSendRequest(options: UpstreamOptions): SendRequest {
       timer.cancel();
     }
   };
+}
+
+/** @returns the whole body, or undefined, and reads no further, if it is longer than `maxBytes`. */
+export async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.length;
+    if (bytes > maxBytes) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 /** How a request ended. */

@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
-import { readBounded } from "@ocir-broker/foundation/read-bounded";
 import { retryAfterMsOf } from "@ocir-broker/foundation/retry-after";
+import { readBounded } from "@ocir-broker/foundation/upstream";
 import { request } from "undici";
 import { ApiError, NoResponseError, ResponseTooLargeError } from "./api-error.ts";
 

@@ -19,7 +19,23 @@ import { accountName } from "../service-accounts/account-name.ts";
 import type { PullToken, PullTokens } from "../service-accounts/pull-tokens.ts";
 import type { Registries } from "../tokens/registries.ts";
 import { errorResponseOf } from "./error-response.ts";
-import type { RequestOutcome } from "./request-outcome.ts";
+
+export const REQUEST_OUTCOMES = [
+  "hit",
+  "stale",
+  "miss",
+  "coalesced",
+  "denied",
+  "foreign",
+  "anonymous",
+  "error",
+] as const;
+
+/**
+ * How a request for credentials ended. "foreign" is an image of a registry that is not Oracle's; "anonymous" is a failure for a
+ * service account, which gets the anonymous entry instead of an error.
+ */
+type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 export interface CredentialsResponse extends HttpResponse {
   readonly outcome: RequestOutcome;

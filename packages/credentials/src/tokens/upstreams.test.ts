@@ -16,19 +16,29 @@ const simulator = await sharedSimulator({ tls: true });
 describe("instrumented", () => {
   const request = { method: "GET", url: new URL("https://iad.ocir.io") } as UpstreamRequest;
 
-  it("reports the response and its duration, and returns the response", async () => {
+  it.each([
+    [200, "2xx"],
+    [302, "3xx"],
+    [400, "4xx"],
+    [401, "401"],
+    [403, "403"],
+    [404, "404"],
+    [429, "429"],
+    [500, "5xx"],
+    [503, "5xx"],
+  ])("returns a response with status %d, and reports it as %s with its duration", async (status, result) => {
     const clock = createFakeClock();
     const seen: unknown[] = [];
     const send = instrumented(
       async () => {
         await clock.advance(250);
-        return { status: 429 } as never;
+        return { status } as never;
       },
       clock,
       (...facts) => seen.push(facts),
     );
-    expect(await send(request)).toEqual({ status: 429 });
-    expect(seen).toEqual([["429", 250]]);
+    expect(await send(request)).toEqual({ status });
+    expect(seen).toEqual([[result, 250]]);
   });
 
   it("reports a missing response, and rethrows the error", async () => {

@@ -9,7 +9,6 @@ import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certifi
 import { createSendRequest, observed, type SendRequest } from "@ocir-broker/foundation/upstream";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
-import { type UpstreamResult, upstreamResult } from "./upstream-result.ts";
 
 export interface Upstreams {
   readonly sendMetadata: SendRequest;
@@ -18,6 +17,13 @@ export interface Upstreams {
   readonly hasTrust: boolean;
   close(): Promise<void>;
 }
+
+export const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
+/** A response's status or its class; "failed" without a response. */
+export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number];
+
+/** Statuses with a label value of their own. */
+const SIGNIFICANT: Readonly<Record<number, UpstreamResult>> = { 401: "401", 403: "403", 404: "404", 429: "429" };
 
 /** As many as background probes run at a time (repository-access.ts). */
 const MAX_CONNECTIONS = 8;
@@ -59,4 +65,11 @@ export function instrumented(
   return observed(send, clock, (_request, end, elapsedMs) =>
     onAnswered("response" in end ? upstreamResult(end.response.status) : "failed", elapsedMs),
   );
+}
+
+/** Converts a status to a label value: significant ones by number, others by their class. */
+export function upstreamResult(status: number): UpstreamResult {
+  if (status >= 500) return "5xx";
+  if (status >= 400) return SIGNIFICANT[status] ?? "4xx";
+  return status >= 300 ? "3xx" : "2xx";
 }

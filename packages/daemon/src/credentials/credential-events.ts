@@ -2,7 +2,7 @@
 
 import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
 import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
-import { upstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
+import { upstreamResult } from "@ocir-broker/credentials/tokens/upstreams";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";

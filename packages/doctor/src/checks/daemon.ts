@@ -1,11 +1,12 @@
 /** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
-import { firstOf } from "@ocir-broker/foundation/first-of";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
 import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
+
+const SHOWN = 5;
 
 /** The part of /status that this check reads. */
 const status = z.object({
@@ -119,8 +120,14 @@ function healthFinding(data: Status): Finding {
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
     `identity ${data.identity}`,
-    ...(failing.length === 0 ? [] : [firstOf(failing, "; ")]),
+    ...(failing.length === 0 ? [] : [firstOf(failing)]),
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
   return finding(data.status === "degraded" ? "daemon-degraded" : "daemon-ok", evidence);
+}
+
+/** Such as `a; b; c; d; e (5 of 257)`: pods can name any number of registry hosts. */
+function firstOf(failing: readonly string[]): string {
+  const shown = failing.slice(0, SHOWN).join("; ");
+  return failing.length > SHOWN ? `${shown} (${SHOWN} of ${failing.length})` : shown;
 }

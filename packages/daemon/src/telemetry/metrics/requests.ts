@@ -1,7 +1,6 @@
 /** Requests for credentials, and those to upstreams: results and durations. */
-import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
-import { REQUEST_OUTCOMES } from "@ocir-broker/credentials/pulls/request-outcome";
-import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstream-result";
+import { type CredentialsResponse, REQUEST_OUTCOMES } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstreams";
 import { errorRowOf } from "@ocir-broker/errors/catalogue";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { HOST, type MetricSet } from "./metric-set.ts";
