@@ -63,6 +63,7 @@ const DOUBT_MS = 60_000;
 
 const text = z.string().min(1).max(512);
 const life = { obtainedAtBootMs: z.number(), expiresAtBootMs: z.number() };
+type Life = Record<keyof typeof life, number>;
 
 const record = z.object({
   version: z.literal(VERSION),
@@ -81,21 +82,17 @@ const record = z.object({
 const versioned = z.object({ version: z.number() });
 
 /** Leaves out the least recently requested tokens if not all fit into `maxBytes`. */
-export function encodeSnapshot(state: Snapshot, now: Moment, maxBytes: number): Buffer {
+export function encodeSnapshot({ session, tokens, ...state }: Snapshot, now: Moment, maxBytes: number): Buffer {
   const toBootMs = now.bootMs - now.monotonicMs;
-  const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>) => ({
+  const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>): Life => ({
     obtainedAtBootMs: obtainedAtMs + toBootMs,
     expiresAtBootMs: expiresAtMs + toBootMs,
   });
-  const { source, provider, config, region, session, tokens } = state;
-  const encoded: z.input<typeof record> & { tokens: unknown[] } = {
+  const encoded: z.input<typeof record> = {
+    ...state,
     version: VERSION,
     bootMs: now.bootMs,
     wallMs: now.wallMs,
-    source,
-    provider,
-    config,
-    region,
     session: session && { ...lifeOf(session), session: session.value },
     tokens: [],
   };
@@ -152,9 +149,4 @@ function bracketsIn(payload: Buffer): number {
   let count = 0;
   for (const byte of payload) if (byte === 0x5b || byte === 0x7b) count += 1;
   return count;
-}
-
-interface Life {
-  readonly obtainedAtBootMs: number;
-  readonly expiresAtBootMs: number;
 }
