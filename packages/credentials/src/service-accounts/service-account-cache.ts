@@ -12,7 +12,7 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { IssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
 import {
   readServiceAccountClaims,
@@ -21,8 +21,7 @@ import {
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { LRUCache } from "lru-cache";
-import type { TokenWays } from "../tokens/registry-token.ts";
-import { fetchExchangedToken } from "./exchanged-token.ts";
+import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
 
 export interface ServiceAccountCache {
   /**
@@ -127,12 +126,15 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
     async get(registryHost, token, { deadlineAtMs }) {
       const subject = await subjectOf(token, deadlineAtMs);
       const fetch = async (signal: AbortSignal): Promise<Expiring<Secret>> => {
-        const ways = {
-          ...options,
-          session: () => sessionOf(subject, token, deadlineAtMs),
-          onRefused: (session: Expiring<SigningSession>) => sessions.reject(subject, session),
+        const live = () => sessionOf(subject, token, deadlineAtMs);
+        const ofSubject: Sessions = {
+          live,
+          newerThan(refused) {
+            sessions.reject(subject, refused);
+            return live();
+          },
         };
-        const fetched = await fetchExchangedToken(registryHost, ways, signal);
+        const fetched = await fetchToken(registryHost, options, ofSubject, signal);
         return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
       };
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });

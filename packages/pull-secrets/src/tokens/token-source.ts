@@ -1,5 +1,4 @@
 /** Fetches the tokens of a resource: with its service account's identity, or with the controller's own. Keeps no service-account token. */
-import { fetchExchangedToken } from "@ocir-broker/credentials/service-accounts/exchanged-token";
 import { fetchToken, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
@@ -69,15 +68,12 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
     }
     /** One for all registries that refuse the first session. */
     let second: Promise<Expiring<SigningSession>> | undefined;
-    const sessionWays = {
-      ...counted(ways, sent),
-      session: async () => second ?? first,
-      onRefused() {
-        second ??= open();
-      },
+    const sessions: Sessions = {
+      live: async () => second ?? first,
+      newerThan: () => (second ??= open()),
     };
     const registries = subject === wanted.subject ? wanted.registries : resource.registries;
-    const fetchOne = (host: string) => fetchExchangedToken(host, sessionWays, signal);
+    const fetchOne = (host: string) => fetchToken(host, counted(ways, sent), sessions, signal);
     return { ...(await fetchAll(registries, subject, options, fetchOne)), sent };
   };
 }
