@@ -1,10 +1,8 @@
-import type { HealthDetails } from "@ocir-broker/protocol/health";
+import type { FetchDetails, HealthDetails } from "@ocir-broker/protocol/health";
 import { expect, it } from "vitest";
 import { statusText } from "./status-line.ts";
 
-type Details = HealthDetails["registries"][string];
-
-const resting: Details = {
+const resting: FetchDetails = {
   state: "fresh",
   kept: false,
   nextFetchInSeconds: null,
@@ -18,11 +16,14 @@ const resting: Details = {
   waiting: 0,
 };
 
-function fresh(ageSeconds: number, expiresInSeconds: number, nextFetchInSeconds: number): Details {
+function fresh(ageSeconds: number, expiresInSeconds: number, nextFetchInSeconds: number): FetchDetails {
   return { ...resting, ageSeconds, expiresInSeconds, nextFetchInSeconds };
 }
 
-function failing(lastFailure: string, details: Details = { ...resting, state: "backing-off", kept: true }): Details {
+function failing(
+  lastFailure: string,
+  details: FetchDetails = { ...resting, state: "backing-off", kept: true },
+): FetchDetails {
   return { ...details, lastFailure, failuresInARow: 3 };
 }
 

@@ -1,7 +1,5 @@
 /** The line that `systemctl status` shows: whether tokens are served, how old they are, and what fails. */
-import type { HealthDetails } from "@ocir-broker/protocol/health";
-
-type FetchDetails = HealthDetails["registries"][string];
+import type { FetchDetails, HealthDetails } from "@ocir-broker/protocol/health";
 
 /** Limits the line's length. */
 const MAX_NAMED = 3;
