@@ -5,7 +5,6 @@ import { IdentityError } from "../identity-error.ts";
 
 /** Resolves after `delayMs` on the monotonic clock, or when the signal aborts, which the caller must check. */
 export async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  if (delayMs <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = clock.setTimer(resolve, delayMs);
   await settledOrAborted(promise, signal);
