@@ -182,14 +182,6 @@ describe("RepositoryAccess.heal", () => {
     expect(events.map(({ type }) => type)).toEqual(["denied", "healed"]);
   });
 
-  it("fetches a session and a token within the request when the dynamic group comes late", async () => {
-    const { cloud, counts, request, markDenied } = setUp({ group: false });
-    await markDenied();
-    cloud.group = true;
-    expect(await request()).toBe("working");
-    expect(counts).toMatchObject({ sessions: 1, tokens: 1 });
-  });
-
   // Two hours, after which a certificate has a tag that was changed on a running instance.
   it("fetches at most every 30 s on average, then every 5 min, 31 times in two hours of requests without a pause", async () => {
     const { clock, counts, request, markDenied } = setUp({ group: false });

@@ -192,27 +192,4 @@ describe("createServiceAccountCache", () => {
     await expect(get(await issue())).rejects.toMatchObject({ code: "service-account-token-audience" });
     expect(asked()).toEqual({ exchanges: 0, tokens: 0, keys: 0 });
   });
-
-  it.each([
-    ["a basic cluster", () => simulator.clusterType("basic"), "cluster-basic"],
-    ["a deleted pod", () => simulator.deletePod("gone"), "cluster-token-refused", "gone"],
-    [
-      "a token exchange whose response cannot be decoded",
-      () => simulator.faults({ endpoint: "cluster.tokenExchange", html: true }),
-      "token-exchange-invalid",
-    ],
-    [
-      "a session for another key",
-      () => simulator.faults({ endpoint: "cluster.tokenExchange", token: "foreign-key" }),
-      "token-exchange-invalid",
-    ],
-  ])("reports %s", async (_name, breakIt, code, pod = "puller-0") => {
-    await get(await issue({ serviceAccount: "other" }));
-    breakIt();
-    const failed = get(await issue({ pod })).catch(codeOf);
-    await expect.poll(() => asked().exchanges, { timeout: LIMIT_MS }).toBe(2);
-    // Over the deadline, so that an error which may pass is reported without further attempts.
-    await now.advance(LIMIT_MS);
-    expect(await failed).toBe(code);
-  });
 });
