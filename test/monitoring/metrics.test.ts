@@ -1,5 +1,5 @@
 /** docs/metrics.md matches the built daemon's metrics, and Prometheus can read them. */
-import { jwtOf, podClaims } from "@ocir-broker/credentials/test/jwt";
+import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it } from "vitest";
 import { REGISTRY_HOSTS, responseOf, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";

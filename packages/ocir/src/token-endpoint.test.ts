@@ -7,6 +7,7 @@ import {
   type UpstreamResponse,
 } from "@ocir-broker/foundation/upstream";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { fetchBearerToken, MAX_TOKEN_CHARACTERS } from "./token-endpoint.ts";
 
@@ -21,13 +22,8 @@ beforeEach(() => {
   send.mockReset();
 });
 
-function jwt(claims: object): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ typ: "JWT", alg: "HS256" })}.${part(claims)}.Y2FuYXJ5`;
-}
-
 function goodToken(lifeS = 3_600): string {
-  return jwt({ sub: INSTANCE, exp: clock.wallMs() / 1_000 + lifeS });
+  return jwtOf({ sub: INSTANCE, exp: clock.wallMs() / 1_000 + lifeS });
 }
 
 /** The registry answers with this, at its own time, which is this node's unless `rest` has another. */
@@ -160,7 +156,7 @@ describe("fetchBearerToken", () => {
   });
 
   test("refuses a token that an unsigned request would get", async () => {
-    const anonymous = jwt({ sub: "anonymous", exp: clock.wallMs() / 1_000 + 3_600 });
+    const anonymous = jwtOf({ sub: "anonymous", exp: clock.wallMs() / 1_000 + 3_600 });
     answer({ token: anonymous, access_token: anonymous, expires_in: 3_600 });
     const error = await failure();
     expect(error).toMatchObject({ code: "token-anonymous", retryable: false });

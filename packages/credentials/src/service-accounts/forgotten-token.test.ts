@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { expect, it } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
-import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
 
 /** The test must not hold the text that it looks for, so it only has the bytes. */

@@ -3,8 +3,8 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { expect, it, vi } from "vitest";
-import { jwtOf, podClaims } from "../../test/jwt.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */

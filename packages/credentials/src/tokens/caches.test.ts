@@ -5,8 +5,8 @@ import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/ups
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { jwtOf } from "../../test/jwt.ts";
 import { configSchema } from "../config/schema.ts";
 import { createCaches } from "./caches.ts";
 import { SESSION } from "./session-refresh.ts";

@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { jwtOf } from "@ocir-broker/credentials/test/jwt";
 import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/identity-providers";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";

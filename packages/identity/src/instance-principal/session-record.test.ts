@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { expect, test } from "vitest";
 import type { SigningSession } from "../identity-provider.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";
@@ -7,10 +8,8 @@ import { decodeSession, encodeSession } from "./session-record.ts";
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 const other = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
-function tokenFor(key: typeof publicKey): string {
-  const claims = { iat: 1, exp: 2, jwk: JSON.stringify(key.export({ format: "jwk" })) };
-  return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.sig`;
-}
+const tokenFor = (key: typeof publicKey) =>
+  jwtOf({ iat: 1, exp: 2, jwk: JSON.stringify(key.export({ format: "jwk" })) });
 
 const session: SigningSession = {
   keyId: new Secret(`ST$${tokenFor(publicKey)}`),

@@ -1,4 +1,4 @@
-/** For tests: a JWT with an invalid signature, for code that does not check it. */
+/** A JWT with an invalid signature, for code that does not check it. */
 export function jwtOf(claims: object, signature = "c2ln"): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   return `${part({ alg: "RS256", kid: "one" })}.${part(claims)}.${signature}`;
