@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
@@ -11,7 +10,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
-import { startedDaemon } from "../test/started-daemon.ts";
+import { callSocket, startedDaemon } from "../test/started-daemon.ts";
 import type { Daemon } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
@@ -46,25 +45,10 @@ async function start({ config, ...setting }: Setting = {}): Promise<Config> {
   return started;
 }
 
-interface Received {
-  readonly status: number;
-  readonly text: string;
-}
-
-function call(socketPath: string, method: string, path: string, body: Buffer | string = ""): Promise<Received> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, agent: false }, async (incoming) => {
-      resolve({ status: incoming.statusCode ?? 0, text: (await incoming.toArray()).join("") });
-    });
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
-}
-
 const pull = (registryHost = HOST) => broker.answer(requestFor(`${registryHost}/ns/app`));
 const tokenFor = async (registryHost = HOST) => passwordIn(await pull(registryHost), registryHost);
-const overSocket = (path: string, body: Buffer | string) => call(join(folder, "credentials.sock"), "POST", path, body);
-const health = (path: string) => call(join(folder, "health.sock"), "GET", path);
+const overSocket = (path: string, body: Buffer | string) => callSocket(join(folder, "credentials.sock"), path, body);
+const health = (path: string) => callSocket(join(folder, "health.sock"), path);
 
 describe("startDaemon", () => {
   it("fetches a new session and token when the dynamic group comes late", async () => {

@@ -1,6 +1,5 @@
 /** A daemon starts with the state that a killed one left: two brokers, one file, and a cloud that may be down. */
 import { existsSync, readFileSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
@@ -12,7 +11,7 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { startedDaemon } from "../../test/started-daemon.ts";
+import { callSocket, startedDaemon } from "../../test/started-daemon.ts";
 import { stateFolder } from "../../test/state-folder.ts";
 import type { Daemon } from "../daemon.ts";
 import { lastConfig } from "./handover.ts";
@@ -52,21 +51,13 @@ async function warmed(broker: Daemon, hosts: readonly string[] = HOSTS): Promise
   return passwords;
 }
 
-function statusOf(socketPath: string, path: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath, path }, (response) => resolve(response.resume().statusCode))
-      .on("error", reject)
-      .end();
-  });
-}
-
 it("a restarted broker serves the same tokens in a total outage, ready at once, and fetches nothing", async () => {
   const before = await warmed((await start()).broker);
   simulator.reset();
   simulator.faults(OUTAGE);
 
   const { broker, healthSocket } = await start();
-  expect(await statusOf(healthSocket, "/readyz")).toBe(200);
+  expect(await callSocket(healthSocket, "/readyz")).toMatchObject({ status: 200 });
   const summary = broker.health.summary();
   expect(summary).toMatchObject({ region: "us-ashburn-1", session: { ageSeconds: expect.any(Number) } });
   expect(await Promise.all(HOSTS.map((host) => passwordFrom(broker, host)))).toEqual(before);
