@@ -1,5 +1,7 @@
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it } from "vitest";
-import { identityProviderOfCliAuth } from "./identity-providers.ts";
+import { describeProvider } from "../test/provider-conformance.ts";
+import { createNoIdentity, identityProviderOfCliAuth } from "./identity-providers.ts";
 
 it.each([
   ["api_key", "user"],
@@ -10,4 +12,18 @@ it.each([
   ["", undefined],
 ])("identityProviderOfCliAuth names the provider of %j: %s", (auth, name) => {
   expect(identityProviderOfCliAuth(auth)).toBe(name);
+});
+
+describeProvider("createNoIdentity", {
+  start: () => ({
+    provider: createNoIdentity(),
+    clock: createFakeClock(),
+    ...{ requests: () => [], events: [], secrets: () => [] },
+  }),
+  session: "has none",
+  resume: "keeps no state",
+  refusedAs: undefined,
+  refused: [["every caller", "identity-none", undefined]],
+  failing: [],
+  waits: "for nothing",
 });
