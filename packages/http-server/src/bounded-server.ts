@@ -22,7 +22,7 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
-  /** Concurrent connections on TCP: places.ts decides which one gives way to a new one. Default: no limit. */
+  /** Concurrent connections on TCP: `Places` decides which one gives way to a new one. Default: no limit. */
   readonly places?: number;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Pick<Limiter, "add" | "close">;

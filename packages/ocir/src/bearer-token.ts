@@ -58,10 +58,10 @@ export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | u
 }
 
 /**
- * OCIR answers an unsigned request with 200 and an anonymous token, for pulls of public images. Its claims were never published
- * [?]. But a token for an instance principal must name it, and OCI names principals by OCID. So a token is anonymous if its
- * subject says so, or if it has neither a subject nor an OCID in any claim. An unknown kind of subject does not count as
- * anonymous: the access probe detects a token that does not work, but nothing could repair the refusal of a working one.
+ * OCIR answers an unsigned request with 200 and an anonymous token, for pulls of public images, whose claims are not published. But
+ * a token for an instance principal must name it, and OCI names principals by OCID. So a token is anonymous if its subject says so,
+ * or if it has neither a subject nor an OCID in any claim. An unknown kind of subject does not count as anonymous: the access probe
+ * detects a token that does not work, but nothing could repair the refusal of a working one.
  */
 function isAnonymous(sub: unknown, claimsText: string): boolean {
   const subject = typeof sub === "string" ? sub : "";
