@@ -53,7 +53,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
-  const metrics = createMetrics({ clock, version, hasIdentity: hasIdentity({ name: config.identity.provider }) });
+  const metrics = createMetrics({ clock, version, hasIdentity: hasIdentity(config.identity.provider) });
   const credentials = createDaemonCredentials({
     ...options,
     deadlineMs,
@@ -117,7 +117,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await release();
     throw error;
   }
-  if (hasIdentity(credentials.provider)) {
+  if (hasIdentity(credentials.provider.name)) {
     credentials.sessions.pin(SESSION);
     credentials.homeRegion.pin(HOME_REGION);
   }

@@ -36,7 +36,7 @@ export interface NamedIdentityProvider extends IdentityProvider {
 }
 
 /** False for `none`, which never has a session. */
-export function hasIdentity({ name }: Pick<NamedIdentityProvider, "name">): boolean {
+export function hasIdentity(name: IdentityProviderName): boolean {
   return name !== "none";
 }
 

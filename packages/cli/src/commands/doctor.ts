@@ -42,7 +42,7 @@ interface CommandOptions {
   readonly serviceAccountToken?: string;
 }
 
-const IDENTITIES = IDENTITY_PROVIDER_NAMES.filter((name) => hasIdentity({ name }));
+const IDENTITIES = IDENTITY_PROVIDER_NAMES.filter(hasIdentity);
 
 const SHOWN_ERRORS = 3;
 

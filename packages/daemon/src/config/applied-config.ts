@@ -31,7 +31,7 @@ export function createAppliedConfig({ config, credentials, log, metrics }: Appli
   let current = config;
 
   function pinHosts(): void {
-    if (!hasIdentity(provider)) return;
+    if (!hasIdentity(provider.name)) return;
     const home = homeRegion.peek(HOME_REGION);
     const registryHosts = current.registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)]);
     for (const registryHost of registryHosts) {

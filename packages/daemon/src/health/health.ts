@@ -135,7 +135,7 @@ interface ReadinessOptions {
 }
 
 function createReadiness({ clock, identity, sessions, tokens, expectsToken }: ReadinessOptions) {
-  const isWithoutIdentity = !hasIdentity({ name: identity });
+  const isWithoutIdentity = !hasIdentity(identity);
   let hasServed = false;
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
