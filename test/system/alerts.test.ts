@@ -7,7 +7,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { loadConfigFile } from "@ocir-broker/credentials/config/load";
+import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { requestFor } from "@ocir-broker/credentials/test/kubelet-request";
 import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -150,7 +150,7 @@ async function run({
   let broker = await start();
   onTestFinished(() => broker.close());
   try {
-    loadConfigFile(configSource);
+    loadConfig(configSource);
   } catch (error) {
     status.refused(error as Parameters<typeof status.refused>[0]);
   }

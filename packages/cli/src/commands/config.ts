@@ -43,7 +43,7 @@ export function addConfigCommand(program: Command): void {
     .description("print the configuration in force, defaults and environment included")
     .argument(...FILE)
     .action((path: string | undefined) => {
-      process.stdout.write(printConfig(loadConfig({ path, environment })));
+      process.stdout.write(printConfig(loadConfig({ path, environment }).config));
     });
 
   config

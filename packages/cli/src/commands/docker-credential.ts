@@ -38,7 +38,7 @@ async function dockerCredential(): Promise<void> {
 async function answer(): Promise<Buffer | string> {
   try {
     const request = await readRequest();
-    const config = loadConfig(callersSource(environment, process.geteuid?.() ?? 0));
+    const { config } = loadConfig(callersSource(environment, process.geteuid?.() ?? 0));
     const broker = createOneShotBroker({
       config,
       environment,

@@ -18,7 +18,7 @@ const COPY = { "/run/ocir-broker/config.yaml": "log: { level: debug }" };
 describe("loadConfig", () => {
   it("reads the launcher's copy if the daemon may not read the configuration", () => {
     files = COPY;
-    expect(loadConfig({ environment: {} }).log.level).toBe("debug");
+    expect(loadConfig({ environment: {} }).config.log.level).toBe("debug");
   });
 
   it("reports an unreadable configuration if there is no copy", () => {

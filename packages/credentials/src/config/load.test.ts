@@ -311,11 +311,11 @@ describe("loadConfig", () => {
   it("reads the given file", () => {
     const path = join(directory, "good.yaml");
     writeFileSync(path, "log: { level: debug }");
-    expect(loadConfig({ path, environment: {} }).log.level).toBe("debug");
+    expect(loadConfig({ path, environment: {} }).config.log.level).toBe("debug");
   });
 
   it("uses the defaults if the default file is missing", () => {
-    expect(loadConfig({ environment: {} }).log.level).toBe("info");
+    expect(loadConfig({ environment: {} }).config.log.level).toBe("info");
   });
 
   it.each([

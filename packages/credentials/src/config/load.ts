@@ -58,12 +58,7 @@ export interface ConfigSource {
 }
 
 /** @throws {BrokerError} `config-unreadable`, or `config-invalid` with all errors in the message. */
-export function loadConfig(source: ConfigSource): Config {
-  return loadConfigFile(source).config;
-}
-
-/** @throws as {@link loadConfig} */
-export function loadConfigFile(source: ConfigSource): LoadedConfig {
+export function loadConfig(source: ConfigSource): LoadedConfig {
   const text = readConfigText(source);
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
   if ("config" in checked) return { ...checked, inForce: text === undefined ? "defaults" : "all" };

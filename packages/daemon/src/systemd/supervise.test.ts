@@ -26,7 +26,7 @@ beforeEach(() => {
   execFileSync("mkfifo", [fifo]);
   manager = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   onTestFinished(() => closeSync(manager));
-  inForce = loadConfig({ environment: {} });
+  inForce = loadConfig({ environment: {} }).config;
 });
 
 /** Applies every key. */

@@ -5,7 +5,7 @@
  * logged, and the status line reports them until a reload succeeds.
  */
 import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
-import { type ConfigSource, type Environment, loadConfigFile } from "@ocir-broker/credentials/config/load";
+import { type ConfigSource, type Environment, loadConfig } from "@ocir-broker/credentials/config/load";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -55,7 +55,7 @@ export function superviseBroker(options: SupervisionOptions): Supervision {
 
   function reload(): void {
     try {
-      const { config, inForce } = loadConfigFile(configSource);
+      const { config, inForce } = loadConfig(configSource);
       const { live, atRestart } = broker.applyConfig(config);
       log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
       status.reloaded(inForce, atRestart);
