@@ -16,8 +16,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
-import { build, type PluginBuild } from "esbuild";
+import { bundle } from "@ocir-broker/foundation/bundle";
 import checksums from "./node-checksums.json" with { type: "json" };
 import cliPackage from "./package.json" with { type: "json" };
 
@@ -36,7 +35,6 @@ const NODE_FLAGS = [
   "--openssl-config=/dev/null",
   "--disable-sigusr1",
   "--no-addons",
-  "--disable-warning=DEP0040",
 ];
 
 const { values: options } = parseArgs({
@@ -53,14 +51,11 @@ const dist = options.folder ?? join(HERE, "../../dist");
 mkdirSync(work, { recursive: true });
 mkdirSync(dist, { recursive: true });
 
-const { metafile } = await build({
-  ...BUNDLE_OPTIONS,
+const metafile = await bundle({
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(work, "ocir-broker.cjs"),
   format: "cjs",
-  plugins: [{ name: "undici-parts", setup: useUndiciParts }],
-  metafile: true,
   define: { "process.env.OCIR_BROKER_VERSION": JSON.stringify(cliPackage.version) },
 });
 writeFileSync(join(work, "metafile.json"), JSON.stringify(metafile));
@@ -92,11 +87,6 @@ execFileSync(program, [...args, "--random-seed=1", "--build-sea", "sea-config.js
 const executable = join(work, "ocir-broker.unfinished");
 if (options.strip !== undefined) withOwnLibatomic(executable);
 renameSync(executable, join(dist, "ocir-broker"));
-
-/** Redirects only the bare name: the parts themselves are reached by their paths. */
-function useUndiciParts(bundler: PluginBuild): void {
-  bundler.onResolve({ filter: /^undici$/ }, () => ({ path: join(HERE, "../foundation/undici-parts.cjs") }));
-}
 
 function pinnedNode(architecture: string): string {
   const expected = Object.entries(checksums.sha256).find(([name]) => name === architecture)?.[1];

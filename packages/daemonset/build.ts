@@ -5,20 +5,17 @@
  */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
-import { build } from "esbuild";
+import { bundle } from "@ocir-broker/foundation/bundle";
 
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
-const { metafile } = await build({
-  ...BUNDLE_OPTIONS,
+const metafile = await bundle({
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(folder, "daemonset.mjs"),
   format: "esm",
   // Some dependencies are CommonJS.
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-  metafile: true,
 });
 writeFileSync(join(folder, "daemonset.metafile.json"), JSON.stringify(metafile));

@@ -6,20 +6,17 @@
  */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
-import { build } from "esbuild";
+import { bundle } from "@ocir-broker/foundation/bundle";
 
 const HERE = import.meta.dirname;
 const [, , output = join(HERE, "../../dist"), api] = process.argv;
 const folder = resolve(output);
 
-const { metafile } = await build({
-  ...BUNDLE_OPTIONS,
+const metafile = await bundle({
   absWorkingDir: HERE,
   entryPoints: ["src/main.ts"],
   outfile: join(folder, "pull-secrets.cjs"),
   format: "cjs",
   ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
-  metafile: true,
 });
 writeFileSync(join(folder, "pull-secrets.metafile.json"), JSON.stringify(metafile));

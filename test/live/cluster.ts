@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CoreV1Event, V1Node, V1Pod, V1Secret } from "@kubernetes/client-node";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { until } from "@ocir-broker/testkit/until";
 import { build } from "esbuild";

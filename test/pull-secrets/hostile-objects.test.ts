@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle-options";
+import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { build } from "esbuild";

@@ -30,7 +30,6 @@ export const NODE_FLAGS = [
   "--single-threaded-gc",
   "--disable-sigusr1",
   "--no-addons",
-  "--disable-warning=DEP0040",
 ];
 export const ENVIRONMENT = ["MALLOC_ARENA_MAX=1", "MALLOC_TRIM_THRESHOLD_=65536"];
 /** glibc otherwise asks DNS first, and never the file that a pod's hostAliases change. */

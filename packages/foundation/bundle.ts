@@ -1,0 +1,34 @@
+/** How each of our programs is bundled by esbuild. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type BuildOptions, build, type Metafile, type PluginBuild } from "esbuild";
+
+export const BUNDLE_OPTIONS = {
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node26",
+  legalComments: "none",
+  plugins: [{ name: "parts", setup: useParts }],
+} as const satisfies BuildOptions;
+
+/** oci-common's region table loads its HTTP client, which loads these. */
+const UNUSED_BY_OCI_COMMON = /^(?:isomorphic-fetch|node-fetch|opossum|jsonwebtoken)$/;
+
+/** Redirects only the bare names: the parts themselves are reached by their paths. Modules that no part calls are left empty. */
+function useParts(bundler: PluginBuild): void {
+  const redirect = (filter: RegExp, path: string) =>
+    bundler.onResolve({ filter }, () => ({ path: join(import.meta.dirname, path) }));
+  redirect(/^undici$/, "undici-parts.cjs");
+  redirect(/^oci-common$/, "../identity/oci-common-parts.cjs");
+  bundler.onResolve({ filter: UNUSED_BY_OCI_COMMON }, ({ path }) => ({ path, namespace: "unused" }));
+  bundler.onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "" }));
+}
+
+/** Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16. */
+export async function bundle(options: BuildOptions & { readonly outfile: string }): Promise<Metafile> {
+  const { metafile, outputFiles } = await build({ ...BUNDLE_OPTIONS, ...options, metafile: true, write: false });
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(/[^\0-\x7F]/g, escaped));
+  return metafile;
+}
