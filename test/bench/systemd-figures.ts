@@ -30,7 +30,7 @@ export async function printSystemd(): Promise<void> {
   root.write(REQUEST_PATH, REQUEST);
   try {
     console.log("under systemd                                                        bar");
-    print("ready after start", await readyMs(root), "ms", 300);
+    print("ready after start", await readyMs(root), "ms", 250);
     print("first call after stop", await firstCallAfterStopMs(root), "ms", 1_500);
     const { service, bareNode } = await idlePercents(root);
     print("idle, of a core: a Node process with one timer", bareNode, "%");

@@ -1,7 +1,7 @@
 /**
  * The only file that imports oci-common, and only its public API: signs requests, knows regions and parses profiles, without I/O.
  *
- * Import it dynamically, because loading takes 45 ms and 9 MiB, which would delay the start. Loading requires a home directory
+ * Import it dynamically, because loading takes 4 MiB and would delay the start. Loading requires a home directory
  * (without reading it) and throws if there is none; the executable sets HOME.
  */
 import { ConfigFileReader, DefaultRequestSigner, Region } from "oci-common";
