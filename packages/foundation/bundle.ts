@@ -9,6 +9,8 @@ export const BUNDLE_OPTIONS = {
   platform: "node",
   target: "node26",
   legalComments: "none",
+  // As Node bundles undici: without its second, experimental HTTP parser.
+  define: { esbuildDetection: "true" },
   plugins: [{ name: "parts", setup: useParts }],
 } as const satisfies BuildOptions;
 
@@ -27,7 +29,13 @@ function useParts(bundler: PluginBuild): void {
 
 /** Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16. */
 export async function bundle(options: BuildOptions & { readonly outfile: string }): Promise<Metafile> {
-  const { metafile, outputFiles } = await build({ ...BUNDLE_OPTIONS, ...options, metafile: true, write: false });
+  const { metafile, outputFiles } = await build({
+    ...BUNDLE_OPTIONS,
+    ...options,
+    define: { ...BUNDLE_OPTIONS.define, ...options.define },
+    metafile: true,
+    write: false,
+  });
   const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(/[^\0-\x7F]/g, escaped));
   return metafile;
