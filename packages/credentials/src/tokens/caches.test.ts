@@ -115,7 +115,20 @@ describe("createTokenCache", () => {
     expect(sessionsUsed).toEqual(["session-1", "session-1", "session-2"]);
   });
 
-  it("uses a newer session if one exists by then, and creates at most one every 30 s on average", async () => {
+  it("signs with the session that was fetched while the registry refused the one before", async () => {
+    const { get, cloud, clock, counts, sessions, sessionsUsed, tokens } = setUp();
+    await get();
+    await clock.advance(1_000);
+    Object.assign(cloud, { status: 401, latencyMs: 100 });
+    const refused = expect(tokens.refresh(HOST)).rejects.toMatchObject({ code: "registry-unauthorized" });
+    await clock.advance(50);
+    await sessions.refresh(SESSION);
+    await clock.advance(1_000);
+    await refused;
+    expect([counts.sessions, sessionsUsed]).toEqual([2, ["session-1", "session-1", "session-2"]]);
+  });
+
+  it("creates at most one session every 30 s on average", async () => {
     const { get, cloud, clock, counts, refresh, sessions } = setUp();
     await get();
     cloud.status = 401;
