@@ -21,7 +21,7 @@ metric=/run/ocir-broker-metrics/ocir_broker_install.prom
 plugin=credential-provider-oke
 flag='--image[-_]credential[-_]provider[-_]'
 steady=30 patience=600 # seconds
-problems='' reason='' signal='' status=0
+problems='' reason='' signal='' help='' status=0
 
 log() { printf 'ocir-broker-node: %s\n' "$*" >&2 && logger -t ocir-broker-node -- "$*"; }
 error() { log "ERROR: $*" 2>&1 | timeout 5 tee /dev/console >&2 2>/dev/null; } # the console may block
@@ -39,7 +39,7 @@ meant_by() { # NAME: prints the setting that it means, also with one wrong lette
 		service* | *accounts | serv*ounts) echo service_accounts ;;
 		con* | *fig | co*ig) echo config ;;
 		boot* | *strap | boo*rap) echo bootstrap ;;
-		kubelet_ext* | kubelet_arg* | *_args) echo kubelet_extra_args ;;
+		kubelet?ext* | kubelet_arg* | *_args) echo kubelet_extra_args ;;
 		run* | *ning | ru*ing) echo running ;;
 	esac
 }
@@ -47,16 +47,17 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 	words=1 name=$(printf %s "${1%%=*}" | sed -E 's/^(--|OCIR_BROKER_)//' | tr A-Z- a-z_)
 	setting=$(meant_by "$name")
 	case $setting,$1 in
+		running,--running) bootstrap=running && return ;;
+		,--help) help=yes && return ;;
 		,OCIR_BROKER_*) return ;; # another program's
 		"$name",--*=*) false ;;
 		"$name",*[!a-z]*) ;; # with -- or as a variable
 		*) false ;;
 	esac || problem "unknown: $(printf %s "$1" | sed 's|://.*|://...|')${setting:+ (is it $setting?)}"
 	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
-	next=$(printf %s "${value#--}" | tr - _)
 	case $setting,$value in
 		,* | running,*) words=1 && return ;;
-		*,-- | *,--"$(meant_by "$next" | tr _ -)") problem "$1 has no value" && words=1 && return ;;
+		*,-- | *,--"$(meant_by "${value#--}" | tr _ -)") problem "$1 has no value" && words=1 && return ;;
 	esac
 	[ "$value" = "$(printf %s "$value" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
 	value=$(one_line "$value")
@@ -71,36 +72,21 @@ read_variables() { # A line within another variable's value is no variable.
 	done
 	unset KUBELET_EXTRA_ARGS
 }
-read_arguments() { # sets `taken` to the number of words up to --
-	all=$# help='' before=''
-	while [ $# -gt 0 ]; do
-		words=1
-		case $1 in
-			--) shift && break ;;
-			--running) bootstrap=running ;;
-			--help) help=yes ;;
-			*) read_setting "$@" ;;
-		esac
-		shift $words
-	done
-	taken=$((all - $#))
+check_settings() { # ARGUMENT...
+	before=''
 	for word; do # A second --kubelet-extra-args would replace the first.
-		[ "$before" != --kubelet-extra-args ] || problem "$before comes before --"
-		[ "$before" != --kubelet-extra-args ] || read_setting "$before" "$word"
+		[ "$before" = --kubelet-extra-args ] && problem "$before comes before --" && read_setting "$before" "$word"
 		before=$word
 	done
-}
-check_bootstrap() {
-	case $bootstrap in
-		'' | oke | oke-install | oke-init | none | running) return ;;
-		[Nn]* | [Oo]n* | *[Oo][Nn][Ee] | *[Nn][Oo][Nn]*) meant=none ;;
-		*) meant='' ;; # not for none: Karpenter's nodes would join with the wrong taints
-	esac
+	case $bootstrap in '' | oke | oke-install | oke-init | none | running) return ;; esac
 	problem "unknown: --bootstrap $bootstrap (oke, oke-install, oke-init, none or running)"
-	bootstrap=$meant
+	case $bootstrap in
+		[Nn]* | [Oo]n* | *[Oo][Nn][Ee] | *[Nn][Oo][Nn]*) bootstrap=none ;;
+		*) bootstrap='' ;; # not for none: Karpenter's nodes would join with the wrong taints
+	esac
 }
-is_first_boot() { grep -Eq '/cloud-(init|config|final)[a-z-]*\.service' /proc/self/cgroup; }
 check_person() { # A person can try again. Nobody repeats a first boot.
+	! grep -Eq '/cloud-(init|config|final)[a-z-]*\.service' /proc/self/cgroup || return
 	[ -z "$help" ] || exec head -n 12 "$0"
 	[ "$(id -u)" = 0 ] || problem "run it as root"
 	[ "$bootstrap" ] || ! systemctl -q is-active kubelet ||
@@ -140,12 +126,10 @@ wait_for_image() { # A job that is ordered after this script does not run yet, s
 take_lock() { # The lock ends with the script.
 	mkdir -m 700 $state 2>/dev/null || [ -d $state ] || fail "disk: $state cannot be created" || return
 	exec 9<$state
-	if ! flock -n 9; then
-		log "another run has not ended: waiting for it"
-		flock -w 1200 9 || fail "lock: another run has not ended" || return
-		[ ! -s $state/result ] || { log "it has ended, and so does this run"; exit "$(cat $state/result)"; }
-	fi
-	rm -f $state/result
+	flock -n 9 && rm -f $state/result && return
+	log "another run has not ended: waiting for it"
+	flock -w 1200 9 || fail "lock: another run has not ended" || return
+	[ ! -s $state/result ] || { log "it has ended, and so does this run"; exit "$(cat $state/result)"; }
 }
 report() {
 	echo "ocir_broker_install_failed{reason=\"$1\"} 1" >$state/metric
@@ -250,7 +234,7 @@ choose_bootstrap() { # ARGUMENT...; see docs/decisions/0029-boot.md
 	[ $# = 0 ] || [ ! -e /etc/oke/oke-install.sh ] || install='oke-install'
 	case " $*" in *' --apiserver-endpoint '* | *' --kubelet-ca-cert '*) how=${how:-$install} ;; esac
 	how=${how:-${oke:-${install:-"oke-init"}}}
-	[ "$how" = oke-init ] && systemctl cat oke-init >/dev/null 2>&1 || return 0
+	[ "$how" = oke-init ] && systemctl cat oke-init >/dev/null 2>&1 || return
 	[ "$(metadata oke_init_script)" ] || how=unit
 }
 try_bootstrap() { # ARGUMENT...
@@ -277,8 +261,7 @@ try_bootstrap() { # ARGUMENT...
 fetch_init_script() { # and does what the default user data does before it
 	metadata oke_init_script | base64 -d >/run/oke-init.sh
 	[ -s /run/oke-init.sh ] || { error "there is no oke_init_script"; return 1; }
-	growfs=$(PATH=$PATH:/usr/libexec command -v oci-growfs)
-	[ -z "$growfs" ] || timeout 60 "$growfs" -y || log "oci-growfs failed"
+	PATH=$PATH:/usr/libexec timeout 60 oci-growfs -y || log "oci-growfs is missing or failed"
 	touch /run/.oke-default-cloud-init
 }
 bootstrap_node() { # ARGUMENT...
@@ -316,13 +299,16 @@ add_flags() { # to a kubelet that was bootstrapped by its image
 
 main() {
 	read_variables
-	read_arguments "$@"
-	shift "$taken"
-	check_bootstrap
-	is_first_boot || check_person
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		read_setting "$@"
+		shift $words
+	done
+	[ $# = 0 ] || shift
+	check_settings "$@"
+	check_person
 	trap 'signal=yes' HUP INT TERM
 	take_lock
-	is_first_boot || check_person # again, because it may have waited
+	check_person # again, because it may have waited
 	[ "$bootstrap" ] || wait_for_image
 	given=$kubelet_extra_args
 	[ "$bootstrap" = running ] || given=$(one_line "$(metadata kubelet-extra-args) $given")
