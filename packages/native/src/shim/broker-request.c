@@ -114,18 +114,9 @@ static enum request_outcome connect_within(int *descriptor, const struct sockadd
     connected = wait_in_accept_queue(*descriptor, address, deadline);
   }
   if (connected == 0) return REQUEST_OK;
-  switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-      return REQUEST_NO_SOCKET;
-    case ECONNREFUSED:
-      return REQUEST_REFUSED;
-    case EACCES:
-    case EPERM:
-      return REQUEST_DENIED;
-    default:
-      return REQUEST_FAILED;
-  }
+  if (errno == ENOENT || errno == ENOTDIR) return REQUEST_NO_SOCKET;
+  if (errno == ECONNREFUSED) return REQUEST_REFUSED;
+  return errno == EACCES || errno == EPERM ? REQUEST_DENIED : REQUEST_FAILED;
 }
 
 static bool is_broken(int error) {
