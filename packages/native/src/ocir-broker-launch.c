@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "config-copy.h"
-#include "sandbox/core-dumps.h"
+#include "posix.h"
 
 enum { EXIT_USAGE = 2, EXIT_CANNOT_EXECUTE = 126, EXIT_NOT_FOUND = 127 };
 

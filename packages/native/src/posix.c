@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 ssize_t read_some(int descriptor, char *bytes, size_t size) {
@@ -33,4 +34,15 @@ bool is_named(const char *path, const char *name) {
   if (path == NULL) return false;
   const char *slash = strrchr(path, '/');
   return strcmp(slash == NULL ? path : slash + 1, name) == 0;
+}
+
+/*
+ * The limit is 1 instead of 0: both are too small for a core file, but only with 1 does the kernel also skip a core_pattern
+ * that is a pipe. A limit that is already as low (the unit's LimitCORE=) stays.
+ */
+bool forbid_core_dumps(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max <= 1) return true;
+  limit.rlim_cur = limit.rlim_max = 1;
+  return setrlimit(RLIMIT_CORE, &limit) == 0;
 }

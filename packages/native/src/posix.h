@@ -1,6 +1,6 @@
 /*
- * System calls as all programs here want them: retried if a signal interrupts them, without a lost errno; and the
- * name that a program was started under. Keeps no state, prints nothing.
+ * System calls as all programs here want them: retried if a signal interrupts them, without a lost errno; the name that a program was
+ * started under; and a process without core dumps. Keeps no state, prints nothing.
  */
 #ifndef OCIR_BROKER_POSIX_H
 #define OCIR_BROKER_POSIX_H
@@ -20,5 +20,8 @@ void close_quietly(int descriptor);
 
 /* True if `path`, which may be NULL, is `name`, or ends with a slash and `name`. */
 bool is_named(const char *path, const char *name);
+
+/* Forbids core dumps of this process and the programs that it execs, which hold tokens. Returns false, with errno, if refused. */
+bool forbid_core_dumps(void);
 
 #endif

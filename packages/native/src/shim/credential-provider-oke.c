@@ -19,7 +19,6 @@
 #include "../error-line.h"
 #include "../error-texts.h"
 #include "../posix.h"
-#include "alone.h"
 #include "broker-request.h"
 #include "deadline.h"
 #include "docker-credential.h"
@@ -126,14 +125,11 @@ static const char *docker_socket_path(void) {
 }
 
 static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
-  const char *text = NULL;
-  switch (docker_credential_begin(argument_count, arguments, &text)) {
-    case DOCKER_CREDENTIAL_ASK:
-      break;
-    case DOCKER_CREDENTIAL_SAY:
-      return write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-    case DOCKER_CREDENTIAL_REFUSED:
-      return EXIT_FAILURE;
+  error_line_to_stdout(); /* as the protocol requires */
+  const char *verb = argument_count == 2 ? arguments[1] : "";
+  if (strcmp(verb, "get") != 0) {
+    const char *text = docker_credential_text(verb);
+    return text != NULL && write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   const char *socket_path = docker_socket_path();
   say_on_terminal("a registry host such as icn.ocir.io");
@@ -143,7 +139,7 @@ static int answer_docker(int argument_count, char **arguments, const struct dead
   if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
   if (outcome == REQUEST_OK) return deliver(&response, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
   if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
-    const char *program = alone_become(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
+    const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
     error_line_write(SHIM_BROKER_MISSING(program));
     return EXIT_FAILURE;
   }

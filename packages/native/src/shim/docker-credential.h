@@ -1,17 +1,20 @@
 /*
- * The program under the name docker-credential-ocir: a docker credential helper. Owns the
- * protocol's verbs and their responses; makes no request. It stores nothing, so only `get` needs the daemon.
+ * The program under the name docker-credential-ocir: a docker credential helper. Owns the protocol's verbs and their responses, and
+ * the helper without a daemon; makes no request. It stores nothing, so only `get` needs credentials.
  */
 #ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H
 #define OCIR_BROKER_DOCKER_CREDENTIAL_H
 
-enum docker_credential_outcome {
-  DOCKER_CREDENTIAL_ASK,    /* `get`: the caller must send the request to the daemon */
-  DOCKER_CREDENTIAL_SAY,    /* `text` is the complete response */
-  DOCKER_CREDENTIAL_REFUSED /* an error line was written to stdout, as the protocol requires */
-};
+#include <stddef.h>
 
-/* Reads the verb; error lines then go to stdout. Sets `text`, to a static string, only for DOCKER_CREDENTIAL_SAY. */
-enum docker_credential_outcome docker_credential_begin(int argument_count, char **arguments, const char **text);
+/* The complete response to any verb but `get`, a static string. NULL if the verb is refused: an error line was written. */
+const char *docker_credential_text(const char *verb);
+
+/*
+ * Without a daemon: execs the program `ocir-broker` in the folder of this one's file, with `body` as its stdin. It fetches a token from
+ * Oracle's services itself, as the same user and with the same environment. Returns only if that fails: the program's path, or its name
+ * alone if the folder is not known.
+ */
+const char *docker_credential_alone(const char *body, size_t length);
 
 #endif
