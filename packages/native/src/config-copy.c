@@ -20,58 +20,32 @@ enum {
 
 enum copying { COPY_MADE, COPY_NOT_NEEDED, COPY_REFUSED, COPY_UNWRITTEN };
 
-static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]);
-static bool find_group(const char *name, gid_t *id);
-static int open_folder(const char *path);
-static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group);
-static int open_source(const char *from);
-static enum copying write_copy(int source, int folder, const char *name, const char *fresh, gid_t group);
-
-bool config_copy(const char *from, const char *to, const char *group) {
-  int folder = open_folder(to);
-  if (folder < 0) return false;
-  const char *name = strrchr(to, '/') + 1;
-  char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
-  snprintf(fresh, sizeof fresh, "%s" FRESH_ENDING, name);
-  /* A run that was killed may have left it, complete. */
-  unlinkat(folder, fresh, 0);
-  enum copying copying = copy_if_needed(from, folder, name, fresh, group);
-  int error = errno;
-  /* Without room, the older copy stays: the daemon can fill /run, and must not choose the defaults in this way. */
-  if ((copying == COPY_NOT_NEEDED || copying == COPY_REFUSED) && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
-    copying = COPY_REFUSED;
-    error = errno;
-  }
-  close(folder);
-  errno = error;
-  return copying == COPY_MADE || copying == COPY_NOT_NEEDED;
+static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {
+  const char *slash = strrchr(path, '/');
+  errno = EINVAL;
+  if (slash == NULL || slash == path || slash[1] == '\0' || slash - path >= PATH_LIMIT_BYTES) return false;
+  if (strlen(slash) >= PATH_LIMIT_BYTES) return false;
+  memcpy(folder, path, (size_t)(slash - path));
+  folder[slash - path] = '\0';
+  return true;
 }
 
-/* For a member of the group, the kernel checks only the group's bits. */
-static bool may(const struct stat *status, mode_t right_of_others, gid_t group) {
-  return (status->st_mode & (status->st_gid == group ? right_of_others << 3 : right_of_others)) != 0;
+/* Whether the file or folder belongs to this user, and nobody else may write to it. */
+static bool is_ours_alone(const struct stat *status) {
+  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group) {
-  gid_t id;
-  if (!find_group(group, &id)) {
-    errno = EINVAL;
-    return COPY_REFUSED;
-  }
-  char source_folder[PATH_LIMIT_BYTES];
-  struct stat file_status, folder_status;
-  if (!folder_of(from, source_folder)) return COPY_REFUSED;
-  if (stat(source_folder, &folder_status) < 0) return errno == ENOENT ? COPY_NOT_NEEDED : COPY_REFUSED;
-  bool is_absent = stat(from, &file_status) < 0;
-  if (is_absent && errno != ENOENT) return COPY_REFUSED;
-  if (may(&folder_status, S_IXOTH, id) && (is_absent || may(&file_status, S_IROTH, id))) return COPY_NOT_NEEDED;
-
-  /* In a folder that the daemon may not enter, a missing file looks like an unreadable one: an empty copy distinguishes them. */
-  int source = is_absent ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_source(from);
-  if (source < 0) return COPY_REFUSED;
-  enum copying copying = write_copy(source, folder, name, fresh, id);
-  close_quietly(source);
-  return copying;
+/* Later accesses use the folder's descriptor, so a change of its path has no effect. */
+static int open_folder(const char *path) {
+  char folder[PATH_LIMIT_BYTES];
+  if (!folder_of(path, folder)) return -1;
+  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0) return -1;
+  struct stat status;
+  if (fstat(descriptor, &status) == 0 && is_ours_alone(&status)) return descriptor;
+  close(descriptor);
+  errno = EPERM;
+  return -1;
 }
 
 /* Does not use getgrnam, which in a static glibc program loads the node's name service modules. */
@@ -87,9 +61,9 @@ static bool find_group(const char *name, gid_t *id) {
   return is_found;
 }
 
-/* Whether the file or folder belongs to this user, and nobody else may write to it. */
-static bool is_ours_alone(const struct stat *status) {
-  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+/* For a member of the group, the kernel checks only the group's bits. */
+static bool may(const struct stat *status, mode_t right_of_others, gid_t group) {
+  return (status->st_mode & (status->st_gid == group ? right_of_others << 3 : right_of_others)) != 0;
 }
 
 /* Non-blocking, because opening a pipe would wait for a writer. */
@@ -127,25 +101,44 @@ static enum copying write_copy(int source, int folder, const char *name, const c
   return got < 0 || length > COPY_LIMIT_BYTES ? COPY_REFUSED : COPY_UNWRITTEN;
 }
 
-static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {
-  const char *slash = strrchr(path, '/');
-  errno = EINVAL;
-  if (slash == NULL || slash == path || slash[1] == '\0' || slash - path >= PATH_LIMIT_BYTES) return false;
-  if (strlen(slash) >= PATH_LIMIT_BYTES) return false;
-  memcpy(folder, path, (size_t)(slash - path));
-  folder[slash - path] = '\0';
-  return true;
+static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group) {
+  gid_t id;
+  if (!find_group(group, &id)) {
+    errno = EINVAL;
+    return COPY_REFUSED;
+  }
+  char source_folder[PATH_LIMIT_BYTES];
+  struct stat file_status, folder_status;
+  if (!folder_of(from, source_folder)) return COPY_REFUSED;
+  if (stat(source_folder, &folder_status) < 0) return errno == ENOENT ? COPY_NOT_NEEDED : COPY_REFUSED;
+  bool is_absent = stat(from, &file_status) < 0;
+  if (is_absent && errno != ENOENT) return COPY_REFUSED;
+  if (may(&folder_status, S_IXOTH, id) && (is_absent || may(&file_status, S_IROTH, id))) return COPY_NOT_NEEDED;
+
+  /* In a folder that the daemon may not enter, a missing file looks like an unreadable one: an empty copy distinguishes them. */
+  int source = is_absent ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_source(from);
+  if (source < 0) return COPY_REFUSED;
+  enum copying copying = write_copy(source, folder, name, fresh, id);
+  close_quietly(source);
+  return copying;
 }
 
-/* Later accesses use the folder's descriptor, so a change of its path has no effect. */
-static int open_folder(const char *path) {
-  char folder[PATH_LIMIT_BYTES];
-  if (!folder_of(path, folder)) return -1;
-  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0) return -1;
-  struct stat status;
-  if (fstat(descriptor, &status) == 0 && is_ours_alone(&status)) return descriptor;
-  close(descriptor);
-  errno = EPERM;
-  return -1;
+bool config_copy(const char *from, const char *to, const char *group) {
+  int folder = open_folder(to);
+  if (folder < 0) return false;
+  const char *name = strrchr(to, '/') + 1;
+  char fresh[PATH_LIMIT_BYTES + sizeof FRESH_ENDING];
+  snprintf(fresh, sizeof fresh, "%s" FRESH_ENDING, name);
+  /* A run that was killed may have left it, complete. */
+  unlinkat(folder, fresh, 0);
+  enum copying copying = copy_if_needed(from, folder, name, fresh, group);
+  int error = errno;
+  /* Without room, the older copy stays: the daemon can fill /run, and must not choose the defaults in this way. */
+  if ((copying == COPY_NOT_NEEDED || copying == COPY_REFUSED) && unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
+    copying = COPY_REFUSED;
+    error = errno;
+  }
+  close(folder);
+  errno = error;
+  return copying == COPY_MADE || copying == COPY_NOT_NEEDED;
 }

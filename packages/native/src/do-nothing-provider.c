@@ -26,21 +26,8 @@ static char request[MAX_REQUEST_BYTES + 1];
 
 static const char *const KNOWN_VERSIONS[] = API_VERSIONS;
 
-static bool read_request(void);
-static const char *requested_api_version(void);
-static bool say(const char *text);
-
-int main(int argument_count, char **arguments) {
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    return say(VERSION_LINE) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-  const char *api_version = read_request() ? requested_api_version() : NULL;
-  if (api_version == NULL) {
-    error_line_write(SHIM_REQUEST_INVALID);
-    return EXIT_FAILURE;
-  }
-  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME)) return say(ANONYMOUS_RESPONSE) ? EXIT_SUCCESS : EXIT_FAILURE;
-  return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
+static bool say(const char *text) {
+  return write_whole(STDOUT_FILENO, text, strlen(text));
 }
 
 /* Reads stdin to its end. Returns false if this fails, or if the request is too large or contains NUL, which JSON cannot. */
@@ -84,6 +71,15 @@ static const char *requested_api_version(void) {
   return NULL;
 }
 
-static bool say(const char *text) {
-  return write_whole(STDOUT_FILENO, text, strlen(text));
+int main(int argument_count, char **arguments) {
+  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    return say(VERSION_LINE) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+  const char *api_version = read_request() ? requested_api_version() : NULL;
+  if (api_version == NULL) {
+    error_line_write(SHIM_REQUEST_INVALID);
+    return EXIT_FAILURE;
+  }
+  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME)) return say(ANONYMOUS_RESPONSE) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -40,41 +40,11 @@ enum {
   EXIT_SIGNALLED = 128
 };
 
-static int open_image(void);
-static int open_node_namespace(void);
-static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument)
-  __attribute__((noreturn));
-static int watch_over(pid_t shell, const sigset_t *signals, bool stays);
-static void fail(const char *what, const char *what_to_do) __attribute__((noreturn));
-
-int main(int argument_count, char **arguments) {
-  if (argument_count == 2 && strcmp(arguments[1], "--ready") == 0) return access(READY, F_OK) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-  }
-  bool is_doctor = argument_count == 2 && strcmp(arguments[1], "--doctor") == 0;
-  if (argument_count != 1 && !is_doctor) {
-    fprintf(stderr, "usage: enter-node [--doctor | --ready | --version]\n");
-    return EXIT_USAGE;
-  }
-  /* The folder outlives the container, so the file may be an earlier run's. */
-  if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /status");
-  int image = open_image();
-  int node_namespace = open_node_namespace();
-
-  sigset_t signals, before;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &signals, &before);
-  pid_t self = getpid();
-  pid_t shell = fork();
-  if (shell < 0) fail("cannot fork", NULL);
-  if (shell == 0) become_shell(image, node_namespace, self, &before, is_doctor ? "doctor" : NULL);
-  close(image);
-  close(node_namespace);
-  return watch_over(shell, &signals, !is_doctor);
+static _Noreturn void fail(const char *what, const char *what_to_do) {
+  const char *why = errno == 0 ? "" : strerror(errno);
+  fprintf(stderr, "ocir-broker-daemonset: %s%s%s%s%s\n", what, *why == '\0' ? "" : ": ", why, what_to_do == NULL ? "" : "; ",
+          what_to_do == NULL ? "" : what_to_do);
+  _exit(EXIT_FAILURE);
 }
 
 static int open_image(void) {
@@ -99,7 +69,7 @@ static int open_node_namespace(void) {
   return node_namespace;
 }
 
-static void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument) {
+static _Noreturn void become_shell(int image, int node_namespace, pid_t parent, const sigset_t *signals, const char *argument) {
   char path[PATH_BYTES], script[PATH_BYTES + sizeof SCRIPT];
   snprintf(path, sizeof path, "/proc/self/fd/%d", image);
   snprintf(script, sizeof script, "%s%s", path, SCRIPT);
@@ -131,9 +101,32 @@ static int watch_over(pid_t shell, const sigset_t *signals, bool stays) {
   }
 }
 
-static void fail(const char *what, const char *what_to_do) {
-  const char *why = errno == 0 ? "" : strerror(errno);
-  fprintf(stderr, "ocir-broker-daemonset: %s%s%s%s%s\n", what, *why == '\0' ? "" : ": ", why, what_to_do == NULL ? "" : "; ",
-          what_to_do == NULL ? "" : what_to_do);
-  _exit(EXIT_FAILURE);
+int main(int argument_count, char **arguments) {
+  if (argument_count == 2 && strcmp(arguments[1], "--ready") == 0) return access(READY, F_OK) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+  }
+  bool is_doctor = argument_count == 2 && strcmp(arguments[1], "--doctor") == 0;
+  if (argument_count != 1 && !is_doctor) {
+    fprintf(stderr, "usage: enter-node [--doctor | --ready | --version]\n");
+    return EXIT_USAGE;
+  }
+  /* The folder outlives the container, so the file may be an earlier run's. */
+  if (unlink(READY) < 0 && errno != ENOENT) fail("cannot remove " READY, "mount an emptyDir at /status");
+  int image = open_image();
+  int node_namespace = open_node_namespace();
+
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &signals, &before);
+  pid_t self = getpid();
+  pid_t shell = fork();
+  if (shell < 0) fail("cannot fork", NULL);
+  if (shell == 0) become_shell(image, node_namespace, self, &before, is_doctor ? "doctor" : NULL);
+  close(image);
+  close(node_namespace);
+  return watch_over(shell, &signals, !is_doctor);
 }

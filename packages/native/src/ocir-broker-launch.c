@@ -48,37 +48,9 @@ enum {
   FIXED_COUNT = sizeof FIXED_VARIABLES / sizeof *FIXED_VARIABLES
 };
 
-static int open_notify_socket(const char *address_text);
-static char *const *environment_for_service(void);
-static void warn(const char *what);
-
-int main(int argument_count, char **arguments) {
-  if (argument_count < 2) {
-    static const char usage[] = "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n";
-    return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? EXIT_FAILURE : EXIT_USAGE;
-  }
-  if (strcmp(arguments[1], "--copy-config") == 0) {
-    if (argument_count == 5 && config_copy(arguments[2], arguments[3], arguments[4])) return EXIT_SUCCESS;
-    if (argument_count != 5) errno = EINVAL;
-    warn("cannot copy the configuration for the daemon (only root may own and write the file and its folder, and neither may be a link)");
-    return EXIT_FAILURE;
-  }
-  unsetenv("OCIR_BROKER_NOTIFY_FD");
-  if (!forbid_core_dumps()) warn("cannot forbid core dumps");
-
-  const char *notify_address = getenv("NOTIFY_SOCKET");
-  int notify_descriptor = notify_address == NULL ? -1 : open_notify_socket(notify_address);
-  if (notify_descriptor >= 0) {
-    char number[16];
-    snprintf(number, sizeof number, "%d", notify_descriptor);
-    if (setenv("OCIR_BROKER_NOTIFY_FD", number, 1) < 0) warn("cannot set the environment");
-    unsetenv("NOTIFY_SOCKET"); /* So that no library sends its own READY=1. */
-  }
-
-  execve(arguments[1], arguments + 1, environment_for_service());
-  int error = errno;
-  warn("cannot execute the program");
-  return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+/* <4> is journald's prefix for a warning. */
+static void warn(const char *what) {
+  dprintf(STDERR_FILENO, "<4>ocir-broker-launch: %s: %s\n", what, strerror(errno));
 }
 
 /* Accepts "/path" and "@abstract" (sd_notify(3)); other transports are for virtual machines. */
@@ -112,7 +84,31 @@ static char *const *environment_for_service(void) {
   return entries;
 }
 
-/* <4> is journald's prefix for a warning. */
-static void warn(const char *what) {
-  dprintf(STDERR_FILENO, "<4>ocir-broker-launch: %s: %s\n", what, strerror(errno));
+int main(int argument_count, char **arguments) {
+  if (argument_count < 2) {
+    static const char usage[] = "ocir-broker-launch: usage: ocir-broker-launch PROGRAM [ARGUMENT...]\n";
+    return write(STDERR_FILENO, usage, sizeof usage - 1) < 0 ? EXIT_FAILURE : EXIT_USAGE;
+  }
+  if (strcmp(arguments[1], "--copy-config") == 0) {
+    if (argument_count == 5 && config_copy(arguments[2], arguments[3], arguments[4])) return EXIT_SUCCESS;
+    if (argument_count != 5) errno = EINVAL;
+    warn("cannot copy the configuration for the daemon (only root may own and write the file and its folder, and neither may be a link)");
+    return EXIT_FAILURE;
+  }
+  unsetenv("OCIR_BROKER_NOTIFY_FD");
+  if (!forbid_core_dumps()) warn("cannot forbid core dumps");
+
+  const char *notify_address = getenv("NOTIFY_SOCKET");
+  int notify_descriptor = notify_address == NULL ? -1 : open_notify_socket(notify_address);
+  if (notify_descriptor >= 0) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", notify_descriptor);
+    if (setenv("OCIR_BROKER_NOTIFY_FD", number, 1) < 0) warn("cannot set the environment");
+    unsetenv("NOTIFY_SOCKET"); /* So that no library sends its own READY=1. */
+  }
+
+  execve(arguments[1], arguments + 1, environment_for_service());
+  int error = errno;
+  warn("cannot execute the program");
+  return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }

@@ -24,42 +24,6 @@ static const int RETRY_UNITS[] = {0, 1, 5, 10, 20, 40, 80};
 
 enum { SOCKET_LOOK_MS = 50 };
 
-static bool is_absent(enum request_outcome outcome);
-static void nap(int milliseconds, const struct deadline *deadline);
-static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                         const struct deadline *deadline, struct broker_response *response);
-static enum request_outcome connect_within(int *descriptor, const struct sockaddr_un *address,
-                                           const struct deadline *deadline);
-static enum request_outcome converse(int descriptor, const char *request, size_t request_length,
-                                     const struct deadline *deadline, struct broker_response *response);
-
-enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
-                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *response) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t path_length = strlen(socket_path);
-  if (path_length >= sizeof address.sun_path) return REQUEST_PATH_TOO_LONG;
-  memcpy(address.sun_path, socket_path, path_length + 1);
-
-  size_t breaks = 0;
-  bool was_absent = false;
-  struct deadline socket_deadline;
-  for (;;) {
-    enum request_outcome outcome = request_once(&address, request, request_length, deadline, response);
-    if (outcome == REQUEST_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
-      was_absent = false;
-      nap(RETRY_UNITS[breaks++] * RETRY_UNIT_MS, deadline);
-    } else if (is_absent(outcome) && waits_for_socket) {
-      if (!was_absent) socket_deadline = deadline_in_ms(SOCKET_WAIT_MS);
-      was_absent = true;
-      if (deadline_left_ms(&socket_deadline) == 0) return outcome;
-      nap(SOCKET_LOOK_MS, deadline);
-    } else {
-      return outcome;
-    }
-    if (deadline_left_ms(deadline) == 0) return outcome;
-  }
-}
-
 static bool is_absent(enum request_outcome outcome) {
   return outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED;
 }
@@ -67,16 +31,6 @@ static bool is_absent(enum request_outcome outcome) {
 static void nap(int milliseconds, const struct deadline *deadline) {
   int left_ms = deadline_left_ms(deadline);
   poll(NULL, 0, milliseconds < left_ms ? milliseconds : left_ms);
-}
-
-static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
-                                         const struct deadline *deadline, struct broker_response *response) {
-  int descriptor = -1;
-  enum request_outcome outcome = connect_within(&descriptor, address, deadline);
-  if (outcome == REQUEST_OK) outcome = converse(descriptor, request, request_length, deadline, response);
-  /* After a response the process exits at once, and the kernel closes the descriptor. */
-  if (outcome != REQUEST_OK && descriptor >= 0) close_quietly(descriptor);
-  return outcome;
 }
 
 /* If the caller has closed a standard stream, the socket must not get its number: the response would be written to it. */
@@ -163,5 +117,42 @@ static enum request_outcome converse(int descriptor, const char *request, size_t
       case HTTP_TOO_LARGE:
         return REQUEST_TOO_LARGE;
     }
+  }
+}
+
+static enum request_outcome request_once(const struct sockaddr_un *address, const char *request, size_t request_length,
+                                         const struct deadline *deadline, struct broker_response *response) {
+  int descriptor = -1;
+  enum request_outcome outcome = connect_within(&descriptor, address, deadline);
+  if (outcome == REQUEST_OK) outcome = converse(descriptor, request, request_length, deadline, response);
+  /* After a response the process exits at once, and the kernel closes the descriptor. */
+  if (outcome != REQUEST_OK && descriptor >= 0) close_quietly(descriptor);
+  return outcome;
+}
+
+enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
+                                    bool waits_for_socket, const struct deadline *deadline, struct broker_response *response) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t path_length = strlen(socket_path);
+  if (path_length >= sizeof address.sun_path) return REQUEST_PATH_TOO_LONG;
+  memcpy(address.sun_path, socket_path, path_length + 1);
+
+  size_t breaks = 0;
+  bool was_absent = false;
+  struct deadline socket_deadline;
+  for (;;) {
+    enum request_outcome outcome = request_once(&address, request, request_length, deadline, response);
+    if (outcome == REQUEST_BROKEN && breaks < sizeof RETRY_UNITS / sizeof *RETRY_UNITS) {
+      was_absent = false;
+      nap(RETRY_UNITS[breaks++] * RETRY_UNIT_MS, deadline);
+    } else if (is_absent(outcome) && waits_for_socket) {
+      if (!was_absent) socket_deadline = deadline_in_ms(SOCKET_WAIT_MS);
+      was_absent = true;
+      if (deadline_left_ms(&socket_deadline) == 0) return outcome;
+      nap(SOCKET_LOOK_MS, deadline);
+    } else {
+      return outcome;
+    }
+    if (deadline_left_ms(deadline) == 0) return outcome;
   }
 }

@@ -52,46 +52,6 @@ struct request {
 static struct request request;
 static struct broker_response response;
 
-static const char *decimal(unsigned number);
-static const char *chosen_socket_path(void);
-static const char *docker_socket_path(void);
-static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline);
-static void say_on_terminal(const char *awaited);
-static bool read_body(struct request *read_into, const struct deadline *deadline);
-static void write_head(struct request *written, const char *route, const char *type);
-static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline);
-static void report_outcome(enum request_outcome outcome, const char *socket_path);
-static bool is_response(enum request_outcome outcome, const struct broker_response *received);
-static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline);
-static bool deliver(const struct broker_response *delivered, const struct deadline *deadline);
-static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline);
-
-int main(int argument_count, char **arguments) {
-  struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
-  signal(SIGPIPE, SIG_IGN);
-  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, &deadline);
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    static const char version[] = PLUGIN_NAME " " SHIM_VERSION "\n";
-    return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-
-  if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
-    return write_stdout(HELP, sizeof HELP - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-
-  const char *socket_path = chosen_socket_path();
-  say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
-  if (!read_body(&request, &deadline)) return EXIT_FAILURE;
-  write_head(&request, CREDENTIALS_ROUTE, "application/json");
-  enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
-  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome, &response)) {
-    return respond_alone(outcome, socket_path, &deadline);
-  }
-  if (outcome == REQUEST_OK) return deliver(&response, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  report_outcome(outcome, socket_path);
-  return EXIT_FAILURE;
-}
-
 /* The number's digits, in a static buffer that the next call overwrites. printf is large in a static program. */
 static const char *decimal(unsigned number) {
   static char digits[11];
@@ -124,29 +84,6 @@ static const char *docker_socket_path(void) {
   return path;
 }
 
-static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
-  error_line_to_stdout(); /* as the protocol requires */
-  const char *verb = argument_count == 2 ? arguments[1] : "";
-  if (strcmp(verb, "get") != 0) {
-    const char *text = docker_credential_text(verb);
-    return text != NULL && write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-  const char *socket_path = docker_socket_path();
-  say_on_terminal("a registry host such as icn.ocir.io");
-  if (!read_body(&request, deadline)) return EXIT_FAILURE;
-  write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
-  enum request_outcome outcome = REQUEST_NO_SOCKET;
-  if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
-  if (outcome == REQUEST_OK) return deliver(&response, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
-    const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
-    error_line_write(SHIM_BROKER_MISSING(program));
-    return EXIT_FAILURE;
-  }
-  report_outcome(outcome, socket_path);
-  return EXIT_FAILURE;
-}
-
 /* The kubelet sets no TERM, so its calls skip the system call of isatty. */
 static void say_on_terminal(const char *awaited) {
   if (getenv("TERM") == NULL || !isatty(STDIN_FILENO)) return;
@@ -155,6 +92,21 @@ static void say_on_terminal(const char *awaited) {
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     if (write(STDERR_FILENO, pieces[i], strlen(pieces[i])) < 0) return;
   }
+}
+
+/* Writes the first piece without a poll, because the kubelet's pipe is empty. */
+static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline) {
+  for (size_t done = 0; done < length;) {
+    size_t left = length - done;
+    ssize_t written = write(STDOUT_FILENO, bytes + done, left < SAFE_PIPE_WRITE_BYTES ? left : SAFE_PIPE_WRITE_BYTES);
+    if (written > 0) {
+      done += (size_t)written;
+    } else if (written == 0 || (errno != EAGAIN && errno != EINTR)) {
+      return false;
+    }
+    if (done < length && deadline_wait(deadline, STDOUT_FILENO, POLLOUT) != WAIT_READY) return false;
+  }
+  return true;
 }
 
 /* Reads stdin to its end, within the time limit, so that a person who runs this by hand does not wait forever. */
@@ -250,22 +202,6 @@ static bool is_response(enum request_outcome outcome, const struct broker_respon
   return received->parsed.status != 200 || received->parsed.body_length > 0;
 }
 
-/*
- * Writes the reason to the journal and to stderr, and the anonymous entries to stdout, without which a container whose image is on
- * the node would not start. The time may be up: a short write needs none.
- */
-static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
-  error_line_to_journal("<28>" SERVICE_ACCOUNT_PLUGIN_NAME ": "); /* daemon, warning */
-  if (outcome == REQUEST_OK) {
-    (void)deliver(&response, deadline);
-  } else {
-    report_outcome(outcome, socket_path);
-  }
-  if (write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline)) return EXIT_SUCCESS;
-  error_line_write(SHIM_OUTPUT_FAILED);
-  return EXIT_FAILURE;
-}
-
 static bool deliver(const struct broker_response *delivered, const struct deadline *deadline) {
   const char *body = delivered->bytes + delivered->parsed.body_offset;
   size_t length = delivered->parsed.body_length;
@@ -287,17 +223,67 @@ static bool deliver(const struct broker_response *delivered, const struct deadli
   return true;
 }
 
-/* Writes the first piece without a poll, because the kubelet's pipe is empty. */
-static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline) {
-  for (size_t done = 0; done < length;) {
-    size_t left = length - done;
-    ssize_t written = write(STDOUT_FILENO, bytes + done, left < SAFE_PIPE_WRITE_BYTES ? left : SAFE_PIPE_WRITE_BYTES);
-    if (written > 0) {
-      done += (size_t)written;
-    } else if (written == 0 || (errno != EAGAIN && errno != EINTR)) {
-      return false;
-    }
-    if (done < length && deadline_wait(deadline, STDOUT_FILENO, POLLOUT) != WAIT_READY) return false;
+/*
+ * Writes the reason to the journal and to stderr, and the anonymous entries to stdout, without which a container whose image is on
+ * the node would not start. The time may be up: a short write needs none.
+ */
+static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
+  error_line_to_journal("<28>" SERVICE_ACCOUNT_PLUGIN_NAME ": "); /* daemon, warning */
+  if (outcome == REQUEST_OK) {
+    (void)deliver(&response, deadline);
+  } else {
+    report_outcome(outcome, socket_path);
   }
-  return true;
+  if (write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline)) return EXIT_SUCCESS;
+  error_line_write(SHIM_OUTPUT_FAILED);
+  return EXIT_FAILURE;
+}
+
+static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
+  error_line_to_stdout(); /* as the protocol requires */
+  const char *verb = argument_count == 2 ? arguments[1] : "";
+  if (strcmp(verb, "get") != 0) {
+    const char *text = docker_credential_text(verb);
+    return text != NULL && write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+  const char *socket_path = docker_socket_path();
+  say_on_terminal("a registry host such as icn.ocir.io");
+  if (!read_body(&request, deadline)) return EXIT_FAILURE;
+  write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
+  enum request_outcome outcome = REQUEST_NO_SOCKET;
+  if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
+  if (outcome == REQUEST_OK) return deliver(&response, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
+    const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
+    error_line_write(SHIM_BROKER_MISSING(program));
+    return EXIT_FAILURE;
+  }
+  report_outcome(outcome, socket_path);
+  return EXIT_FAILURE;
+}
+
+int main(int argument_count, char **arguments) {
+  struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
+  signal(SIGPIPE, SIG_IGN);
+  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, &deadline);
+  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    static const char version[] = PLUGIN_NAME " " SHIM_VERSION "\n";
+    return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+  if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
+    return write_stdout(HELP, sizeof HELP - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+  const char *socket_path = chosen_socket_path();
+  say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
+  if (!read_body(&request, &deadline)) return EXIT_FAILURE;
+  write_head(&request, CREDENTIALS_ROUTE, "application/json");
+  enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
+  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome, &response)) {
+    return respond_alone(outcome, socket_path, &deadline);
+  }
+  if (outcome == REQUEST_OK) return deliver(&response, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  report_outcome(outcome, socket_path);
+  return EXIT_FAILURE;
 }

@@ -3,44 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
-static enum http_progress read_line(struct http_response *response, const char *line, size_t length);
-static enum http_progress read_status_line(struct http_response *response, const char *line, size_t length);
-static enum http_progress read_header(struct http_response *response, const char *line, size_t length);
-static enum http_progress read_content_length(struct http_response *response, const char *value, size_t length);
-static enum http_progress end_head(struct http_response *response);
-
-enum http_progress http_response_read(struct http_response *response, const char *bytes, size_t length) {
-  while (response->body_offset == 0) {
-    size_t readable = length < HTTP_HEAD_LIMIT_BYTES ? length : HTTP_HEAD_LIMIT_BYTES;
-    const char *line_feed = readable > response->scanned
-                                ? memchr(bytes + response->scanned, '\n', readable - response->scanned)
-                                : NULL;
-    if (line_feed == NULL) {
-      response->scanned = readable;
-      return readable == HTTP_HEAD_LIMIT_BYTES ? HTTP_TOO_LARGE : HTTP_INCOMPLETE;
-    }
-    const char *line = bytes + response->line_offset;
-    size_t line_length = (size_t)(line_feed - line);
-    if (line_length == 0 || line[line_length - 1] != '\r') return HTTP_INVALID;
-    response->line_offset = response->scanned = (size_t)(line_feed - bytes) + 1;
-    enum http_progress progress = read_line(response, line, line_length - 1);
-    if (progress != HTTP_INCOMPLETE) return progress;
-  }
-  return length - response->body_offset >= response->body_length ? HTTP_WHOLE : HTTP_INCOMPLETE;
-}
-
 static bool is_text(const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
     unsigned char byte = (unsigned char)bytes[i];
     if ((byte < ' ' && byte != '\t') || byte == 0x7f) return false;
   }
   return true;
-}
-
-static enum http_progress read_line(struct http_response *response, const char *line, size_t length) {
-  if (!is_text(line, length)) return HTTP_INVALID;
-  if (response->status == 0) return read_status_line(response, line, length);
-  return length == 0 ? end_head(response) : read_header(response, line, length);
 }
 
 static bool is_digit(char byte) {
@@ -76,20 +44,6 @@ static bool is_blank(char byte) {
   return byte == ' ' || byte == '\t';
 }
 
-static enum http_progress read_header(struct http_response *response, const char *line, size_t length) {
-  const char *colon = memchr(line, ':', length);
-  if (colon == NULL) return HTTP_INVALID;
-  size_t name_length = (size_t)(colon - line);
-  if (!is_token(line, name_length) || is_named(line, name_length, "Transfer-Encoding")) return HTTP_INVALID;
-  if (!is_named(line, name_length, "Content-Length")) return HTTP_INCOMPLETE;
-
-  const char *value = colon + 1;
-  const char *end = line + length;
-  while (value < end && is_blank(*value)) value++;
-  while (value < end && is_blank(end[-1])) end--;
-  return read_content_length(response, value, (size_t)(end - value));
-}
-
 static enum http_progress read_content_length(struct http_response *response, const char *value, size_t length) {
   if (length == 0 || response->length_stated) return HTTP_INVALID;
   size_t stated = 0;
@@ -104,6 +58,20 @@ static enum http_progress read_content_length(struct http_response *response, co
   return HTTP_INCOMPLETE;
 }
 
+static enum http_progress read_header(struct http_response *response, const char *line, size_t length) {
+  const char *colon = memchr(line, ':', length);
+  if (colon == NULL) return HTTP_INVALID;
+  size_t name_length = (size_t)(colon - line);
+  if (!is_token(line, name_length) || is_named(line, name_length, "Transfer-Encoding")) return HTTP_INVALID;
+  if (!is_named(line, name_length, "Content-Length")) return HTTP_INCOMPLETE;
+
+  const char *value = colon + 1;
+  const char *end = line + length;
+  while (value < end && is_blank(*value)) value++;
+  while (value < end && is_blank(end[-1])) end--;
+  return read_content_length(response, value, (size_t)(end - value));
+}
+
 static enum http_progress end_head(struct http_response *response) {
   if (response->status >= 200) {
     response->body_offset = response->line_offset;
@@ -114,4 +82,30 @@ static enum http_progress end_head(struct http_response *response) {
   response->body_length = 0;
   response->length_stated = false;
   return HTTP_INCOMPLETE;
+}
+
+static enum http_progress read_line(struct http_response *response, const char *line, size_t length) {
+  if (!is_text(line, length)) return HTTP_INVALID;
+  if (response->status == 0) return read_status_line(response, line, length);
+  return length == 0 ? end_head(response) : read_header(response, line, length);
+}
+
+enum http_progress http_response_read(struct http_response *response, const char *bytes, size_t length) {
+  while (response->body_offset == 0) {
+    size_t readable = length < HTTP_HEAD_LIMIT_BYTES ? length : HTTP_HEAD_LIMIT_BYTES;
+    const char *line_feed = readable > response->scanned
+                                ? memchr(bytes + response->scanned, '\n', readable - response->scanned)
+                                : NULL;
+    if (line_feed == NULL) {
+      response->scanned = readable;
+      return readable == HTTP_HEAD_LIMIT_BYTES ? HTTP_TOO_LARGE : HTTP_INCOMPLETE;
+    }
+    const char *line = bytes + response->line_offset;
+    size_t line_length = (size_t)(line_feed - line);
+    if (line_length == 0 || line[line_length - 1] != '\r') return HTTP_INVALID;
+    response->line_offset = response->scanned = (size_t)(line_feed - bytes) + 1;
+    enum http_progress progress = read_line(response, line, line_length - 1);
+    if (progress != HTTP_INCOMPLETE) return progress;
+  }
+  return length - response->body_offset >= response->body_length ? HTTP_WHOLE : HTTP_INCOMPLETE;
 }
