@@ -42,7 +42,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
     const printed = await runInRoom({
       script: scriptOfRelease(limitS),
       scenario: `
-        cp "$archives"/*.tar.gz /opt/ocir-broker
         kubelet_is ${state}
         ${boot.arrange}
         ${arrange}
@@ -65,7 +64,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
   it("removes the flags again from a kubelet that does not run with them, and reports it", async () => {
     const printed = await runInRoom({
       scenario: `
-        cp "$archives"/*.tar.gz /opt/ocir-broker
         kubelet_is active
         : >/etc/kubelet-refuses-flags
         first_boot sh "$out/script" 2>&1
@@ -79,7 +77,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
   it("restarts no kubelet whose unit has no line for the flags", async () => {
     const printed = await runInRoom({
       scenario: `
-        cp "$archives"/*.tar.gz /opt/ocir-broker
         kubelet_is active
         sed -i /^Environment/d /etc/kubelet-unit
         first_boot sh "$out/script" 2>&1
@@ -106,7 +103,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
   it("ends with the result of a run that has not ended, and continues if that is killed", async () => {
     const printed = await runInRoom({
       scenario: `
-        cp "$archives"/*.tar.gz /opt/ocir-broker
         echo hangs-5 >/etc/behaviour
         sh "$out/script" 2>/dev/null &
         first=$!
@@ -190,7 +186,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh with a wrong setting", () => 
       grep ERROR $out/log && echo end`,
       );
       const printed = await runInRoom({
-        scenario: `shell=${shell}\n${CALL}\n${IGNORED}\ncp "$archives"/*.tar.gz /opt/ocir-broker\n${steps.join("\n")}`,
+        scenario: `shell=${shell}\n${CALL}\n${IGNORED}\n${steps.join("\n")}`,
       });
       const results = printed.split(/^end$/m);
       for (const [at, [words, said, args = LABELS]] of MISSPELT.entries()) {

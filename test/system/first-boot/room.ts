@@ -20,7 +20,7 @@ const ROOM = join(import.meta.dirname, "room.sh");
 const LIMIT_MS = 180_000;
 
 export interface Room {
-  /** Commands before the script: the arrangement. The script is `$out/script`. */
+  /** Commands that arrange, run the script `$out/script`, and print. The archive is in /opt/ocir-broker. */
   readonly scenario: string;
   readonly metadata?: Readonly<Record<string, string>>;
   /** Default: the checkout's, with the stand-in's checksum. */
@@ -68,7 +68,7 @@ export async function runInRoom({
   for (const [key, value] of Object.entries(metadata)) writeFileSync(join(out, "metadata", key), value);
   writeFileSync(join(out, "script"), script);
   const path = join(out, "scenario");
-  writeFileSync(path, `archives=${folder}\n${scenario}\n`);
+  writeFileSync(path, `archives=${folder}\ncp "$archives"/*.tar.gz /opt/ocir-broker\n${scenario}\n`);
   const programs = new Map(clusterPrograms(KUBELET_MINOR).map((program) => [program.name, program.path]));
   const env = {
     PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
