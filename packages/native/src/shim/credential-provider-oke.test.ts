@@ -78,38 +78,27 @@ describeShim("credential-provider-oke", (build) => {
   });
 
   describe("writes to stdout", () => {
-    test("the body of a 200 of 64 KiB", async () => {
-      const body = "b".repeat(64 * KIB);
-      await using server = await startAnswering("200 OK", body);
-      expect(await callShim(build.path, server.path)).toEqual(success(body));
-    });
-
-    test("a body that arrives byte by byte", async () => {
+    const whole = httpResponse("200 OK", RESPONSE);
+    test.each<[what: string, pieces: readonly Buffer[], body?: string]>([
+      ["of 64 KiB", [httpResponse("200 OK", "b".repeat(64 * KIB))], "b".repeat(64 * KIB)],
+      ["that arrives byte by byte", Array.from(whole, (byte) => Buffer.of(byte))],
+      ["after an interim response", [Buffer.concat([Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"), whole])]],
+      [
+        "of HTTP/1.0 without a reason",
+        [Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${RESPONSE.length} \r\n\r\n${RESPONSE}`)],
+      ],
+      ["with bytes after it", [Buffer.concat([whole, Buffer.from("HTTP/1.1 500 No\r\n")])]],
+    ])("the body of a 200 %s", async (_what, pieces, body = RESPONSE) => {
       await using server = await startRawServer({
         async onRequest({ socket }) {
           socket.setNoDelay(true);
-          for (const byte of httpResponse("200 OK", RESPONSE)) {
-            socket.write(Buffer.of(byte));
+          for (const piece of pieces) {
+            socket.write(piece);
             await setImmediate();
           }
         },
       });
-      expect(await callShim(build.path, server.path)).toEqual(success(RESPONSE));
-    });
-
-    test.each([
-      [
-        "an interim response first",
-        Buffer.concat([Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"), httpResponse("200 OK", RESPONSE)]),
-      ],
-      [
-        "HTTP/1.0 and no reason",
-        Buffer.from(`HTTP/1.0 200\r\ncontent-LENGTH:\t ${RESPONSE.length} \r\n\r\n${RESPONSE}`),
-      ],
-      ["bytes after the body", Buffer.concat([httpResponse("200 OK", RESPONSE), Buffer.from("HTTP/1.1 500 No\r\n")])],
-    ])("the body after %s", async (_what, response) => {
-      await using server = await startRawServer({ onRequest: ({ socket }) => socket.write(response) });
-      expect(await callShim(build.path, server.path)).toEqual(success(RESPONSE));
+      expect(await callShim(build.path, server.path)).toEqual(success(body));
     });
 
     test("a response that came before the request was read", async () => {
