@@ -18,7 +18,7 @@
 /* "0s": the kubelet does not cache the response, so it calls again once ocir-broker is back. */
 #define RESPONSE_TAIL "\",\"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":{}}\n"
 
-/* The installer recognises this program by this text: packages/installer/src/file-changes.ts searches for it. */
+/* The installer recognises this program by this text: packages/installer/src/run/file-changes.ts searches for it. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
 
 /* Static, because then only the pages in use cost memory. One more byte for the terminator. */

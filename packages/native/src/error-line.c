@@ -30,10 +30,6 @@ static void append(struct line *line, const char *text, size_t length) {
   }
 }
 
-static void append_string(struct line *line, const char *text) {
-  append(line, text, strlen(text));
-}
-
 static void send_to_journal(const struct line *line) {
   char message[64 + LINE_LIMIT_BYTES];
   size_t start_length = strnlen(journal_start, 64);
@@ -64,16 +60,8 @@ void error_line_to_stdout(void) {
 
 void error_line_write(const char *code, const char *what, const char *detail, const char *next) {
   struct line line = {.length = 0};
-  append_string(&line, "ocir-broker: ");
-  append_string(&line, code);
-  append_string(&line, ": ");
-  append_string(&line, what);
-  if (detail != NULL) {
-    append_string(&line, " ");
-    append_string(&line, detail);
-  }
-  append_string(&line, "; ");
-  append_string(&line, next);
+  const char *pieces[] = {"ocir-broker: ", code, ": ", what, detail == NULL ? "" : " ", detail == NULL ? "" : detail, "; ", next};
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) append(&line, pieces[i], strlen(pieces[i]));
   finish(&line);
 }
 
