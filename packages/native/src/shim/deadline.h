@@ -2,10 +2,8 @@
 #ifndef OCIR_BROKER_DEADLINE_H
 #define OCIR_BROKER_DEADLINE_H
 
-#include <time.h>
-
 struct deadline {
-  struct timespec end;
+  long long end_ns; /* CLOCK_MONOTONIC */
 };
 
 enum wait_outcome { WAIT_READY, WAIT_TIMED_OUT, WAIT_FAILED };
