@@ -22,7 +22,6 @@ import { createCloud } from "./cloud.ts";
 import { withoutConsequences } from "./consequences.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import { type Finding, finding, notChecked } from "./finding.ts";
-import type { RecordedRequest } from "./recorded-requests.ts";
 
 const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet's credential provider configuration", checkKubeletConfig],
@@ -68,14 +67,8 @@ const CHECKS_WHILE_ON: ReadonlySet<Check> = new Set([
 const LIMIT_MS = 8_500;
 const PLUGIN_SLACK_MS = 2_000;
 
-export interface DoctorResult {
-  readonly findings: readonly Finding[];
-  /** The responses of Oracle's services, secrets included: never to be printed. */
-  readonly requests: readonly RecordedRequest[];
-}
-
 /** Never rejects because of an error on the node; an exception in a check becomes a finding too. */
-export async function diagnose(options: DoctorOptions): Promise<DoctorResult> {
+export async function diagnose(options: DoctorOptions): Promise<readonly Finding[]> {
   const { clock } = options;
   const { limitMs = Math.max(LIMIT_MS, durationMs(options.config.request.deadline) + PLUGIN_SLACK_MS) } = options;
   const ending = new AbortController();
@@ -116,7 +109,7 @@ export async function diagnose(options: DoctorOptions): Promise<DoctorResult> {
       runAll(isNode ? PULL_CHECKS : []),
     ]);
     const found = [...absent, ...switchedOff, configFinding(options), ...ofNode, ...upstream, ...ofPull];
-    return { findings: withoutConsequences(found, upstream), requests: cloud.requests };
+    return withoutConsequences(found, upstream);
   } finally {
     limit.cancel();
     ending.abort();

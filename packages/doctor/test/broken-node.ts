@@ -104,8 +104,8 @@ export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
         `#!/bin/sh\nif [ "$1" = --version ]; then echo "credential-provider-oke ${version}"; exit; fi\n${script}\n`,
         0o755,
       ),
-    async examine(given: Partial<DoctorOptions> = {}): Promise<readonly Finding[]> {
-      const { findings } = await diagnose({
+    examine: (given: Partial<DoctorOptions> = {}): Promise<readonly Finding[]> =>
+      diagnose({
         config,
         environment: {},
         configSource: "read from /etc/ocir-broker/config.yaml",
@@ -117,9 +117,7 @@ export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
         ownerId: process.getuid?.() ?? 0,
         limitMs: 30_000,
         ...given,
-      });
-      return findings;
-    },
+      }),
   };
 
   write("/proc/1/cmdline", "/sbin/init\0");

@@ -83,7 +83,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
     process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
   // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
   const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
-  const { findings } = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
+  const findings = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
   else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns }));
   return exitStatusOf(findings);
