@@ -308,6 +308,8 @@ describe("diagnose, special cases", () => {
     node.simulator.faults(fault as Parameters<typeof node.simulator.faults>[0]);
     const findings = await node.examine();
     expect(namesOf(findings.filter(({ verdict }) => verdict !== "ok"))).toEqual(["access-unclear"]);
+    // With a new token and with the plugin's.
+    expect(node.simulator.requests()["registry.manifest"]).toBe(2);
   });
 
   test("ignores a flag in a comment of the unit", async ({ node }) => {

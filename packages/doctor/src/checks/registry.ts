@@ -82,28 +82,24 @@ async function checkAccess(imageName: ImageName, token: Secret, context: CheckCo
   const { cloud, image = "" } = context;
   const { repository } = imageName;
   if (!isProbeable(repository)) return finding("access-public", repository);
-  let status: number | undefined;
+  let status = 0;
   let reason = "";
   const send: SendRequest = async (request) => {
     const response = await cloud.sendRegistry(request);
     status = response.status;
-    // A response to HEAD has no text.
-    const withText = status < 400 ? undefined : await attempt(cloud.sendRegistry({ ...request, method: "GET" }));
-    if (withText !== undefined && "value" in withText) reason = withText.value.body.toString();
+    if (status < 400 || status === 429 || status >= 500) return response;
+    // Why it refuses is in the text, which a response to HEAD has not.
+    const withText = await attempt(cloud.sendRegistry({ ...request, method: "GET" }));
+    if ("value" in withText) reason = withText.value.body.toString();
     return response;
   };
   const access = await probeImage(token, imageName, context, send);
-  const evidence = `${repository}, ${referenceOf(image)}: status ${status ?? "none"} with a new token`;
   if ("error" in access) return finding("access-unclear", `${repository}: ${codeOf(access.error)}`);
+  const evidence = `${repository}, ${referenceOf(image)}: status ${status} with a new token`;
   if (access.value === "working") return finding("access-ok", evidence);
   if (/Tenant with name \S+ not found/.test(reason)) return finding("namespace-unknown", evidence);
-  if (access.value === "denied")
-    return finding("policy-missing", evidence, {
-      fix: policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests)),
-    });
-  return status === 404
-    ? finding("image-missing", evidence, {
-        fix: `check repository and tag; if they are right: ${policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests))}`,
-      })
-    : finding("access-unclear", evidence);
+  const policy = policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests));
+  if (access.value === "denied") return finding("policy-missing", evidence, { fix: policy });
+  if (status !== 404) return finding("access-unclear", evidence);
+  return finding("image-missing", evidence, { fix: `check repository and tag; if they are right: ${policy}` });
 }
