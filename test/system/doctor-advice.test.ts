@@ -25,15 +25,13 @@ const COMMAND = /(?:\/usr\/libexec\/ocir-broker\/)?\b(?:ocir-broker (?:enable|no
 
 const control = (path: string, body: object, method = "POST") =>
   `curl -sSf -X ${method} -d '${JSON.stringify(body)}' ${CONTROL_URL}/${path}`;
-const fault = (endpoint: string, kind: object) => control("faults", { endpoint, ...kind });
-const WITHOUT_FAULTS = control("faults", {}, "DELETE");
 const edit = (file: string, expression: string) => `sed -i '${expression}' ${file}`;
 const restore = (file: string) => `cp /opt/${basename(file)} ${file}`;
-const editBroker = (expression: string, then = BROKER) => `${edit(BROKER_CONFIG, expression)} && ${then}`;
 const RESTORE_BROKER = `${restore(BROKER_CONFIG)} && ${BROKER}`;
 const RESTORE_CONFIG = `${restore(CONFIG)} && systemctl restart kubelet`;
 const setArgs = (args: string) =>
   `printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' '${args}' >${EXTRA_ARGS}`;
+const RUN_WITHOUT_FLAGS = `${setArgs("--v=1")} && ${RESTART}`;
 const REINSTALL = "/opt/unpacked/*/install.sh";
 
 /** After a failure, for the rows that follow. */
@@ -44,97 +42,64 @@ systemctl unmask ${UNITS}; ${RESTORE_BROKER}`;
 type Decided = readonly [says: RegExp, does: string];
 type Seeded = readonly [finding: string, problem: string, breaks: string, decided?: Decided, image?: string];
 
+/** What IAM grants, or has. */
+function ofIam(finding: string, problem: string, says: RegExp, missing: string, of: object = {}): Seeded {
+  const set = (value: boolean) => control("iam", { ...of, [missing]: value });
+  return [finding, problem, set(false), [says, set(true)]];
+}
+
+function ofOracle(finding: string, problem: string, says: RegExp, endpoint: string, fault: object): Seeded {
+  return [finding, problem, control("faults", { endpoint, ...fault }), [says, control("faults", {}, "DELETE")]];
+}
+
+/** @param expression edits the broker's configuration. */
+function ofBroker(finding: string, problem: string, says: RegExp, expression: string, then = BROKER): Seeded {
+  return [finding, problem, `${edit(BROKER_CONFIG, expression)} && ${then}`, [says, RESTORE_BROKER]];
+}
+
+/** @param expression edits the kubelet's configuration. */
+function ofConfig(finding: string, problem: string, says: RegExp, expression: string): Seeded {
+  return [finding, problem, edit(CONFIG, expression), [says, RESTORE_CONFIG]];
+}
+
+function ofImage(finding: string, problem: string, says: RegExp, host: string): Seeded {
+  return [finding, problem, "true", [says, "true"], `${host}/acme/shop/web:1`];
+}
+
+const PROXY = '$a proxy: {https: "http://127.0.0.1:9"}\ns,http://127.0.0.1:18082,https://auth.invalid,';
+const FOREIGN_PLUGIN = "printf '#!/bin/sh\\necho v0.1.1\\n'";
+
 const SEEDED: readonly Seeded[] = [
-  [
-    "policy-missing",
-    "no policy",
-    control("iam", { granted: false }),
-    [/Allow dynamic-group <name>/, control("iam", { granted: true })],
-  ],
-  [
-    "policy-missing",
-    "no dynamic group",
-    control("iam", { dynamicGroup: false }),
-    [/dynamic group's rule matches/, control("iam", { dynamicGroup: true })],
-  ],
-  [
-    "image-missing",
-    "no repository",
-    control("iam", { repository: "acme/shop/web", exists: false }),
-    [/check repository and tag/, control("iam", { repository: "acme/shop/web", exists: true })],
-  ],
-  ["clock-skew", "the clock is off", fault("*", { dateSkewMs: 600_000 }), [/chronyc makestep/, WITHOUT_FAULTS]],
-  [
-    "proxy-unreachable",
-    "the proxy does not respond",
-    editBroker('$a proxy: {https: "http://127.0.0.1:9"}\ns,http://127.0.0.1:18082,https://auth.invalid,'),
-    [/proxy\.https/, RESTORE_BROKER],
-  ],
-  [
-    "dns-failed",
-    "no DNS",
-    editBroker("s,http://127.0.0.1:18080,https://registry.invalid,g"),
-    [/resolv\.conf/, RESTORE_BROKER],
-  ],
-  ["tcp-refused", "no route", editBroker("s,18080,9,g"), [/service gateway/, RESTORE_BROKER]],
-  [
-    "metadata-unreachable",
-    "no metadata service",
-    fault("metadata.*", { refuse: true }),
-    [/iptables -S OUTPUT/, WITHOUT_FAULTS],
-  ],
-  [
-    "metadata-throttled",
-    "the metadata service throttles",
-    fault("metadata.*", { status: 429 }),
-    [/ss -tnp/, WITHOUT_FAULTS],
-  ],
-  [
-    "registry-throttled",
-    "the registry throttles",
-    fault("registry.token", { status: 429 }),
-    [/no action needed/, WITHOUT_FAULTS],
-  ],
-  [
-    "registry-unavailable",
-    "the registry fails",
-    fault("registry.token", { status: 503 }),
-    [/no action needed/, WITHOUT_FAULTS],
-  ],
-  [
-    "federation-unauthorized",
-    "the auth service refuses the certificate",
-    fault("auth.x509", { status: 401 }),
-    [/check the clock, then try again/, WITHOUT_FAULTS],
-  ],
-  ["image-look-alike", "a mistyped host", "true", [/iad\.ocir\.io|ocir\.io/, "true"], "iad.ocir.oi/acme/shop/web:1"],
-  ["image-region-unknown", "no such region", "true", [/correct the region/, "true"], "foo.ocir.io/acme/shop/web:1"],
-  [
-    "image-realm",
-    "another realm",
-    "true",
-    [/registry of the node's realm/, "true"],
-    "ocir.us-langley-1.oci.oraclegovcloud.com/acme/shop/web:1",
-  ],
-  ["broker-config-invalid", "a typing mistake", editBroker("s,^auth:,auht:,"), [/config check/, RESTORE_BROKER]],
+  ofIam("policy-missing", "no policy", /Allow dynamic-group <name>/, "granted"),
+  ofIam("policy-missing", "no dynamic group", /dynamic group's rule matches/, "dynamicGroup"),
+  ofIam("image-missing", "no repository", /check repository and tag/, "exists", { repository: "acme/shop/web" }),
+  ofOracle("clock-skew", "the clock is off", /chronyc makestep/, "*", { dateSkewMs: 600_000 }),
+  ofOracle("metadata-unreachable", "no metadata service", /iptables -S OUTPUT/, "metadata.*", { refuse: true }),
+  ofOracle("metadata-throttled", "the metadata service throttles", /ss -tnp/, "metadata.*", { status: 429 }),
+  ofOracle("registry-throttled", "the registry throttles", /no action needed/, "registry.token", { status: 429 }),
+  ofOracle("registry-unavailable", "the registry fails", /no action needed/, "registry.token", { status: 503 }),
+  ofOracle("federation-unauthorized", "a refusal", /check the clock, then try again/, "auth.x509", { status: 401 }),
+  ofImage("image-look-alike", "a mistyped host", /iad\.ocir\.io|ocir\.io/, "iad.ocir.oi"),
+  ofImage("image-region-unknown", "no such region", /correct the region/, "foo.ocir.io"),
+  ofImage("image-realm", "another realm", /registry of the node's realm/, "ocir.us-langley-1.oci.oraclegovcloud.com"),
+  ofBroker("proxy-unreachable", "the proxy does not respond", /proxy\.https/, PROXY),
+  ofBroker("dns-failed", "no DNS", /resolv\.conf/, "s,http://127.0.0.1:18080,https://registry.invalid,g"),
+  ofBroker("tcp-refused", "no route", /service gateway/, "s,18080,9,g"),
+  ofBroker("broker-config-invalid", "a typing mistake", /config check/, "s,^auth:,auht:,"),
   [
     "broker-config-invalid",
     "a failed reload",
-    editBroker("s,^auth:,auht:,", "! systemctl reload ocir-broker"),
+    `${edit(BROKER_CONFIG, "s,^auth:,auht:,")} && ! systemctl reload ocir-broker`,
     [/config check/, `${restore(BROKER_CONFIG)} && systemctl reload ocir-broker`],
   ],
-  [
-    "metrics-not-written",
-    "no folder for the metrics",
-    editBroker("$a metrics: {textfile: /run/nowhere/a.prom}"),
-    [/metrics\.textfile/, RESTORE_BROKER],
-  ],
-  [
+  ofBroker("metrics-not-written", "no such folder", /metrics\.textfile/, "$a metrics: {textfile: /run/nowhere/a.prom}"),
+  ofBroker(
     "daemon-restart-needed",
     "another health socket",
-    editBroker("$a sockets: {health: /run/ocir-broker/other.sock}", "systemctl reload ocir-broker"),
-    [/restart/, RESTORE_BROKER],
-  ],
+    /restart/,
+    "$a sockets: {health: /run/ocir-broker/other.sock}",
+    "systemctl reload ocir-broker",
+  ),
   ["socket-missing", "it was stopped", `systemctl stop ${UNITS}`],
   ["socket-mode", "everybody gets tokens", "chmod 0666 /run/ocir-broker/credentials.sock"],
   ["socket-mode", "nobody gets tokens", "chmod 0000 /run/ocir-broker/credentials.sock"],
@@ -145,7 +110,7 @@ const SEEDED: readonly Seeded[] = [
   [
     "plugin-foreign",
     "another program",
-    `rm ${PLUGIN} && printf '#!/bin/sh\\necho v0.1.1\\n' >${PLUGIN} && chmod 755 ${PLUGIN}`,
+    `rm ${PLUGIN} && ${FOREIGN_PLUGIN} >${PLUGIN} && chmod 755 ${PLUGIN}`,
     [/install ocir-broker's/, REINSTALL],
   ],
   [
@@ -154,31 +119,13 @@ const SEEDED: readonly Seeded[] = [
     `chmod 644 $(readlink -f ${PLUGIN})`,
     [/chmod 0755/, `chmod 0755 ${PLUGIN}`],
   ],
-  [
-    "image-not-matched",
-    "matchImages lacks the host",
-    edit(CONFIG, 's,"\\*.ocir.io","fra.ocir.io",'),
-    [/set matchImages/, RESTORE_CONFIG],
-  ],
-  [
-    "image-not-matched",
-    "matchImages has a path",
-    edit(CONFIG, 's,"\\*.ocir.io","*.ocir.io/a*",'),
-    [/set matchImages/, RESTORE_CONFIG],
-  ],
+  ofConfig("image-not-matched", "matchImages lacks the host", /set matchImages/, 's,"\\*.ocir.io","fra.ocir.io",'),
+  ofConfig("image-not-matched", "matchImages has a path", /set matchImages/, 's,"\\*.ocir.io","*.ocir.io/a*",'),
   ["kubelet-config-missing", "no configuration", `rm ${CONFIG}`],
-  ["kubelet-config-not-understood", "a tab", edit(CONFIG, "2s/^/\\t/"), [/as JSON, or as simple YAML/, RESTORE_CONFIG]],
-  [
-    "kubelet-flags-incomplete",
-    "one of the two flags",
-    `${setArgs("--v=1")} && ${RESTART} && ${setArgs(String(FLAGS[0]))}`,
-  ],
-  ["kubelet-flags-missing", "no flags", `${setArgs("--v=1")} && ${RESTART}`],
-  [
-    "kubelet-not-restarted",
-    "a kubelet from before the flags",
-    `${setArgs("--v=1")} && ${RESTART} && ${setArgs(FLAGS.join(" "))}`,
-  ],
+  ofConfig("kubelet-config-not-understood", "a tab", /as JSON, or as simple YAML/, "2s/^/\\t/"),
+  ["kubelet-flags-incomplete", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(String(FLAGS[0]))}`],
+  ["kubelet-flags-missing", "no flags", RUN_WITHOUT_FLAGS],
+  ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(FLAGS.join(" "))}`],
   ["kubelet-not-running", "no kubelet", "systemctl stop kubelet"],
 ];
 
