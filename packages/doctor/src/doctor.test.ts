@@ -4,17 +4,28 @@ import { join } from "node:path";
 import { test as base, describe, expect } from "vitest";
 import {
   type BrokenNode,
+  CONFIG,
   createBrokenNode,
   foreignRegistry,
   KUBELET_FLAGS,
-  listen,
   OUR_PROVIDER,
+  PLUGIN,
   responseScript,
   simulateCloud,
   withConfig,
 } from "../test/broken-node.ts";
 import { CLOUD_FAULTS } from "../test/seeded-cloud-faults.ts";
-import { NODE_FAULTS, withStatus } from "../test/seeded-node-faults.ts";
+import type { Break } from "../test/seeded-fault.ts";
+import {
+  all,
+  NODE_FAULTS,
+  withAccountFailure,
+  without,
+  withoutFlags,
+  withoutKubelet,
+  withProvider,
+  withUnitFlags,
+} from "../test/seeded-node-faults.ts";
 import {
   AUDIENCE,
   askForServiceAccount,
@@ -117,7 +128,7 @@ describe("diagnose", () => {
         verdict === "problem" ? `${name}: ${evidence}` : [],
       );
     expect(await failed()).toEqual([expect.stringMatching(/^service-account-failed: .* only an anonymous entry$/)]);
-    await withStatus({ serviceAccountFailures: [{ account: "shop/puller", code: "domain-tls", secondsAgo: 0 }] })(node);
+    await withAccountFailure("domain-tls", 0)(node);
     expect(await failed()).toEqual([
       expect.stringMatching(/^service-account-failed: shop\/puller: domain-tls, 0 s ago/),
     ]);
@@ -194,9 +205,7 @@ describe("diagnose", () => {
   });
 
   test("ignores a service account failure older than 10 min", async ({ node }) => {
-    await withStatus({ serviceAccountFailures: [{ account: null, code: "domain-token-refused", secondsAgo: 601 }] })(
-      node,
-    );
+    await withAccountFailure("domain-token-refused", 601)(node);
     expect(problems(await node.examine())).toEqual([]);
   });
 
@@ -239,10 +248,10 @@ describe("diagnose, special cases", () => {
     ]);
   });
 
-  test.for<[cause: string, breaks: (node: BrokenNode) => unknown, what: string]>([
-    ["kubelet-flags-missing", (node) => node.kubelet("--v=2"), "the credential provider configuration"],
-    ["kubelet-not-running", (node) => node.remove("/proc/4242"), "the credential provider configuration"],
-    ["plugin-missing", (node) => node.remove("/usr/local/bin/credential-provider-oke"), "the plugin's response"],
+  test.for<[cause: string, breaks: Break, what: string]>([
+    ["kubelet-flags-missing", withoutFlags, "the credential provider configuration"],
+    ["kubelet-not-running", withoutKubelet, "the credential provider configuration"],
+    ["plugin-missing", without(PLUGIN), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the network to the registry"],
     ["clock-skew", ({ clock }) => ({ clock: { ...clock, wallMs: () => clock.wallMs() - 600_000 } }), "the session"],
@@ -253,7 +262,7 @@ describe("diagnose, special cases", () => {
     ],
     ["metadata-refused", ({ simulator }) => simulator.faults({ endpoint: "metadata.*", status: 403 }), "the identity"],
   ])("names %s as the cause of a skipped check", async ([cause, breaks, what], { node }) => {
-    const findings = await node.examine((breaks(node) ?? {}) as Partial<DoctorOptions>);
+    const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
     expect(findings.map(({ means }) => means)).toContain(`${what} was not checked because of ${cause}`);
     expect(namesOf(findings)).toContain(cause);
   });
@@ -312,48 +321,27 @@ describe("diagnose, special cases", () => {
     expect(node.simulator.requests()["registry.manifest"]).toBe(2);
   });
 
-  test("ignores a flag in a comment of the unit", async ({ node }) => {
-    node.kubelet("--v=2");
-    node.write("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`);
-    expect(problems(await node.examine())).toEqual(["kubelet-flags-missing"]);
-  });
-
-  test.for<[name: DiagnosisName, breaks: (node: BrokenNode) => void]>([
-    ["kubelet-flags-missing", (node) => node.kubelet("--v=2")],
+  test.for<[name: DiagnosisName, breaks: Break]>([
+    ["kubelet-flags-missing", withoutFlags],
     ["kubelet-flags-incomplete", (node) => node.kubelet("--image-credential-provider-bin-dir=/opt/my plugins")],
-    ["kubelet-flags-incomplete", (node) => withUnitFlags(node, String(KUBELET_FLAGS[0]))],
-    [
-      "kubelet-flags-incomplete",
-      (node) => {
-        withUnitFlags(node, String(KUBELET_FLAGS[1]));
-        node.remove("/proc/4242");
-      },
-    ],
-    [
-      "kubelet-not-restarted",
-      (node) => {
-        withUnitFlags(node, KUBELET_FLAGS.join(" "));
-        node.remove("/etc/kubernetes/credential-provider-config.yaml");
-      },
-    ],
-    [
-      "kubelet-config-provider-missing",
-      (node) => node.providers(OUR_PROVIDER.replace("credential-provider-oke", "kubelet")),
-    ],
+    ["kubelet-flags-incomplete", withUnitFlags(String(KUBELET_FLAGS[0]))],
+    ["kubelet-flags-incomplete", all(withUnitFlags(String(KUBELET_FLAGS[1])), withoutKubelet)],
+    ["kubelet-not-restarted", all(withUnitFlags(KUBELET_FLAGS.join(" ")), without(CONFIG))],
+    ["kubelet-config-provider-missing", withProvider("credential-provider-oke", "kubelet")],
   ])("points from %s to the installed command", async ([name, breaks], { node }) => {
     node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
-    breaks(node);
+    await breaks(node);
     const found = (await node.examine()).find((each) => each.name === name);
     expect(found?.fix).toContain("/usr/libexec/ocir-broker/ocir-broker node connect;");
     expect(found?.fix).not.toContain("replace the node");
   });
 
-  test.for<[unit: string, finding: DiagnosisName, breaks: (node: BrokenNode) => void, text: string]>([
-    ["oke.service", "kubelet-flags-missing", (node) => node.kubelet("--v=2"), "use the node script"],
-    ["oke-init.service", "kubelet-not-running", (node) => node.remove("/proc/4242"), "journalctl -u oke-init.service"],
+  test.for<[unit: string, finding: DiagnosisName, breaks: Break, text: string]>([
+    ["oke.service", "kubelet-flags-missing", withoutFlags, "use the node script"],
+    ["oke-init.service", "kubelet-not-running", withoutKubelet, "journalctl -u oke-init.service"],
   ])("names %s of the image in %s", async ([unit, name, breaks, text], { node }) => {
     node.write(`/usr/lib/systemd/system/${unit}`, "[Service]\nExecStart=/usr/bin/oke bootstrap $OKE_EXTRA_ARGS\n");
-    breaks(node);
+    await breaks(node);
     const { evidence, fix } = (await node.examine()).find((each) => each.name === name) ?? {};
     expect(evidence).toContain(`${unit} bootstraps this node`);
     expect(`${evidence}; ${fix}`).toContain(text);
@@ -376,11 +364,7 @@ describe("diagnose, special cases", () => {
     expect(problems(await node.examine())).toEqual([]);
   });
 
-  test("reports a response of another version and a killed plugin", async ({ node }) => {
-    node.providers(
-      OUR_PROVIDER.replace("credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1beta1"),
-    );
-    expect(problems(await node.examine())).toEqual(["plugin-response-garbage"]);
+  test("names the signal that killed the plugin", async ({ node }) => {
     node.plugin("kill -9 $$");
     const findings = await node.examine();
     expect(findings.find(({ name }) => name === "plugin-failed")?.evidence).toMatch(
@@ -396,13 +380,6 @@ describe("diagnose, special cases", () => {
     expect(readFileSync(join(node.root, "/usr/local/bin/seen"), "utf8")).toBe("--canary-argument canary-value\n");
   });
 
-  test("reports daemon-version when the status is not in this version's format", async ({ node }) => {
-    for (const body of ["{}", "<html>"]) {
-      await listen(node.root, node.config.sockets.health, (_request, response) => response.end(body));
-      expect(problems(await node.examine())).toEqual(["daemon-version"]);
-    }
-  });
-
   test("reports a check that throws and a check that times out as findings", async ({ node }) => {
     const failing = await node.examine({ runProgram: () => Promise.reject(new RangeError("canary")) });
     expect(failing.find(({ name }) => name === "check-failed")?.evidence).toMatch(/^kubelet.*: RangeError$/);
@@ -411,9 +388,3 @@ describe("diagnose, special cases", () => {
     expect(slow.find(({ name }) => name === "out-of-time")?.evidence).toMatch(/^kubelet/);
   });
 });
-
-/** A running kubelet without flags, and these in its unit. */
-function withUnitFlags(node: BrokenNode, flags: string): void {
-  node.kubelet("--v=2");
-  node.write("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="${flags}"\n`);
-}

@@ -34,7 +34,7 @@ export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
 const VERSION = "1.2.3";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
 
-const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
+export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const KUBELET_FLAGS = [
   `--image-credential-provider-config=${CONFIG}`,
   "--image-credential-provider-bin-dir=/usr/local/bin",

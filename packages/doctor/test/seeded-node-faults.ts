@@ -1,11 +1,12 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
 import { chmodSync, renameSync, symlinkSync } from "node:fs";
+import type { RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { createRunProgram, type ProgramResult, type ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import {
-  type BrokenNode,
+  CONFIG,
   credentials,
   KUBELET_FLAGS,
   listen,
@@ -18,7 +19,25 @@ import {
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
-const CONFIG_STATUS = { path: "/etc/ocir-broker/config.yaml", error: null, errorPlaces: [], needRestart: [] };
+const FLAGS = KUBELET_FLAGS.join(" ");
+const USER_DATA = "/var/lib/cloud/instance/user-data.txt";
+const DROP_IN = "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf";
+
+export const all =
+  (...breaks: readonly Break[]): Break =>
+  async (node) => {
+    for (const each of breaks) await each(node);
+  };
+
+const withFile =
+  (path: string, text: string, mode?: number): Break =>
+  (node) =>
+    node.write(path, text, mode);
+
+export const without =
+  (...paths: readonly string[]): Break =>
+  (node) =>
+    paths.forEach(node.remove);
 
 const withMode =
   (path: string, mode: number): Break =>
@@ -26,37 +45,52 @@ const withMode =
     chmodSync(join(root, path), mode);
 
 const withPlugin =
-  (script: string): Break =>
+  (script: string, version?: string): Break =>
   (node) =>
-    node.plugin(script);
+    node.plugin(script, version);
 
-const withProvider =
-  (part: string, changed: string): Break =>
+export const withProvider =
+  (part: string, changed: string, ...others: readonly string[]): Break =>
   (node) =>
-    node.providers(OUR_PROVIDER.replace(part, changed));
+    node.providers(OUR_PROVIDER.replace(part, changed), ...others);
 
-function withoutSockets(node: BrokenNode): void {
-  node.remove(CREDENTIALS_SOCKET);
-  node.remove("/run/ocir-broker/health.sock");
-  node.plugin("echo 'ocir-broker: shim-socket-missing: x' >&2; exit 1");
-}
+const withLogin = (path: string): Break =>
+  withFile(path, JSON.stringify({ auths: { "https://iad.ocir.io/v2/": {}, "example.com": {} } }));
 
-const withLogin =
-  (path: string): Break =>
-  (node) =>
-    node.write(path, JSON.stringify({ auths: { "https://iad.ocir.io/v2/": {}, "example.com": {} } }));
+const withHealth =
+  (received: RequestListener): Break =>
+  ({ root, config }) =>
+    listen(root, config.sockets.health, received);
 
-const onCriO = (node: BrokenNode) =>
+const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
+
+const withConfigStatus = (changed: object): Break =>
+  withStatus({
+    config: { path: "/etc/ocir-broker/config.yaml", error: null, errorPlaces: [], needRestart: [], ...changed },
+  });
+
+export const withAccountFailure = (code: string, secondsAgo: number): Break =>
+  withStatus({ serviceAccountFailures: [{ account: "shop/puller", code, secondsAgo }] });
+
+export const withoutKubelet = without("/proc/4242");
+export const withoutFlags: Break = (node) => node.kubelet("--v=2");
+const onCriO: Break = (node) =>
   node.kubelet(...KUBELET_FLAGS, "--container-runtime-endpoint=unix:///run/crio/crio.sock");
+const withOtherPlugin = withFile("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
+
+/** Only the kubelet's unit has these. */
+export const withUnitFlags = (flags: string): Break =>
+  all(withoutFlags, withFile("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="${flags}"\n`));
+
+const withoutSockets = all(
+  without(CREDENTIALS_SOCKET, "/run/ocir-broker/health.sock"),
+  withPlugin("echo 'ocir-broker: shim-socket-missing: x' >&2; exit 1"),
+);
 
 export const NODE_FAULTS: readonly SeededFault[] = [
-  [
-    "broker-config-invalid",
-    "the broker's configuration is not valid",
-    () => ({ configError: "/etc/ocir-broker/config.yaml is not valid" }),
-  ],
+  ["broker-config-invalid", "the broker's configuration is not valid", () => ({ configError: "c.yaml is not valid" })],
   ["socket-missing", "the credentials socket is not there", withoutSockets],
-  ["socket-not-socket", "a file stands in the socket's place", (node) => node.write(CREDENTIALS_SOCKET, "")],
+  ["socket-not-socket", "a file stands in the socket's place", withFile(CREDENTIALS_SOCKET, "")],
   ["socket-mode", "everyone may ask for tokens", withMode(CREDENTIALS_SOCKET, 0o666)],
   ["socket-owner", "somebody else owns the socket", () => ({ ownerId: 4_711 })],
   ["socket-directory", "everyone may replace the socket", withMode("/run/ocir-broker", 0o777)],
@@ -64,32 +98,28 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "switched-off",
     "ocir-broker disable has been run",
-    (node) => {
-      node.write("/etc/ocir-broker/disabled", "2026-11-25T20:00:00Z\n");
-      node.remove("/run/ocir-broker");
-      node.plugin(responseScript({}), "0 (does nothing)");
-    },
+    all(
+      withFile("/etc/ocir-broker/disabled", "2026-11-25T20:00:00Z\n"),
+      without("/run/ocir-broker"),
+      withPlugin(responseScript({}), "0 (does nothing)"),
+    ),
   ],
   [
     "not-installed",
     "ocir-broker is not installed",
-    (node) => {
-      node.remove("/run/ocir-broker");
-      node.remove(PLUGIN);
-      node.kubelet("--v=2");
-    },
+    all(without("/run/ocir-broker", PLUGIN), withoutFlags),
     ["kubelet-flags-missing"],
   ],
   [
     "unit-masked",
     "the units are masked",
-    (node) => {
-      node.write("/etc/systemd/system/other", "");
-      symlinkSync("/dev/null", join(node.root, "/etc/systemd/system/ocir-broker.socket"));
-      withoutSockets(node);
-    },
+    all(
+      withFile("/etc/systemd/system/other", ""),
+      ({ root }) => symlinkSync("/dev/null", join(root, "/etc/systemd/system/ocir-broker.socket")),
+      withoutSockets,
+    ),
   ],
-  ["daemon-down", "the daemon does not run", (node) => node.remove("/run/ocir-broker/health.sock")],
+  ["daemon-down", "the daemon does not run", without("/run/ocir-broker/health.sock")],
   [
     "daemon-down",
     "the daemon has left its socket behind",
@@ -102,26 +132,14 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       await new Promise((resolve) => server.close(resolve));
     },
   ],
-  [
-    "daemon-stuck",
-    "the daemon closes every connection",
-    ({ root, config }) => listen(root, config.sockets.health, ({ socket }) => void socket.destroy()),
-  ],
-  [
-    "daemon-config",
-    "the daemon cannot read its configuration",
-    withStatus({ config: { ...CONFIG_STATUS, error: "config-unreadable" } }),
-  ],
-  [
-    "daemon-restart-needed",
-    "the daemon has not been restarted after a change",
-    withStatus({ config: { ...CONFIG_STATUS, needRestart: ["proxy.https"] } }),
-  ],
+  ["daemon-stuck", "the daemon closes every connection", withHealth(({ socket }) => void socket.destroy())],
+  ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
+  ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],
   [
     "broker-config-invalid",
     "a reload has failed, and the daemon uses the previous configuration",
     async (node) => {
-      await withStatus({ config: { ...CONFIG_STATUS, inForce: "before", error: "config-invalid" } })(node);
+      await withConfigStatus({ inForce: "before", error: "config-invalid" })(node);
       // The valid part of the new file would lead doctor to an address that nobody uses.
       const { config } = withConfig(node, { registries: { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } } });
       return { config, configError: "/etc/ocir-broker/config.yaml is not valid" };
@@ -134,50 +152,41 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     withStatus({ unwritten: { metrics: "ENOENT", state: null } }),
   ],
   ["state-not-written", "/run is full", withStatus({ unwritten: { metrics: null, state: "ENOSPC" } })],
-  [
-    "service-account-failed",
-    "the identity domain does not trust the cluster",
-    withStatus({ serviceAccountFailures: [{ account: "shop/puller", code: "domain-token-refused", secondsAgo: 20 }] }),
-  ],
+  ["service-account-failed", "the domain does not trust the cluster", withAccountFailure("domain-token-refused", 20)],
   ["daemon-version", "the daemon is of another release", withStatus({ version: "1.0.0" })],
+  ["daemon-version", "the status is without its fields", withHealth((_, response) => response.end("{}"))],
+  ["daemon-version", "the status is a web page", withHealth((_, response) => response.end("<html>"))],
   ["daemon-starting", "the daemon has no token yet", withStatus({ status: "starting" })],
   [
     "daemon-degraded",
     "the daemon's renewals fail",
     withStatus({ status: "degraded", registries: { "iad.ocir.io": { lastFailure: "tls", failuresInARow: 3 } } }),
   ],
-  ["kubelet-not-running", "no kubelet runs", (node) => node.remove("/proc/4242")],
+  ["kubelet-not-running", "no kubelet runs", withoutKubelet],
   [
     "kubelet-config-field-unknown",
     "the kubelet cannot start, because of its credential provider configuration",
-    (node) => {
-      node.remove("/proc/4242");
-      node.write("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="--v=2 ${KUBELET_FLAGS.join(" ")}"\n`);
-      node.providers(`${OUR_PROVIDER}\n    cacheKeyType: Registry`);
-    },
+    all(withUnitFlags(`--v=2 ${FLAGS}`), withoutKubelet, withProvider('"0s"', '"0s"\n    cacheKeyType: Registry')),
     ["kubelet-not-running"],
   ],
-  ["kubelet-flags-missing", "the kubelet has no flags", (node) => node.kubelet("--v=2")],
+  ["kubelet-flags-missing", "the kubelet has no flags", withoutFlags],
+  [
+    "kubelet-flags-missing",
+    "only a comment of the kubelet's unit has the flags",
+    all(withoutFlags, withFile("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${FLAGS}"\n`)),
+  ],
   ["kubelet-flags-incomplete", "the kubelet has one of the flags", (node) => node.kubelet(String(KUBELET_FLAGS[0]))],
   [
     "kubelet-extra-args-swallowed",
     "cloud-init passes the flags with an equals sign",
-    (node) => {
-      node.kubelet("--v=2");
-      const script = `bash /var/run/oke-init.sh --kubelet-extra-args="${KUBELET_FLAGS.join(" ")}"\n`;
-      node.write("/var/lib/cloud/instance/user-data.txt", script);
-    },
+    all(withoutFlags, withFile(USER_DATA, `bash /var/run/oke-init.sh --kubelet-extra-args="${FLAGS}"\n`)),
   ],
   [
     "kubelet-not-restarted",
     "the kubelet was not restarted",
-    (node) => {
-      node.kubelet("--v=2");
-      const setting = `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${KUBELET_FLAGS.join(" ")}"\n`;
-      node.write("/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf", setting);
-    },
+    all(withoutFlags, withFile(DROP_IN, `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${FLAGS}"\n`)),
   ],
-  ["kubelet-version-unknown", "the kubelet does not tell its version", (node) => node.remove("/usr/bin/kubelet")],
+  ["kubelet-version-unknown", "the kubelet does not tell its version", without("/usr/bin/kubelet")],
   [
     "path-untrusted",
     "others may change the kubelet's program",
@@ -186,11 +195,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ],
   ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],
   ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
-  [
-    "kubelet-config-missing",
-    "the credential provider configuration is missing",
-    (node) => node.remove("/etc/kubernetes/credential-provider-config.yaml"),
-  ],
+  ["kubelet-config-missing", "the credential provider configuration is missing", without(CONFIG)],
   ["kubelet-config-host-form-missing", "matchImages lacks a host form", withProvider(', "ocir.*.oci.*.*"', "")],
   [
     "image-not-matched",
@@ -201,65 +206,46 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   [
     "kubelet-config-provider-missing",
     "our credential provider is not in the configuration",
-    (node) => {
-      node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
-      withProvider("credential-provider-oke", "acr")(node);
-    },
+    all(withOtherPlugin, withProvider("credential-provider-oke", "acr")),
     ["image-not-matched"],
   ],
   ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
     "kubelet-config-provider-overlap",
     "another credential provider is asked first",
-    (node) => {
-      node.write("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
-      node.providers(OUR_PROVIDER.replace("credential-provider-oke", "acr"), OUR_PROVIDER);
-    },
+    all(withOtherPlugin, withProvider("credential-provider-oke", "acr", OUR_PROVIDER)),
     ["other-plugin-first"],
   ],
   ["other-login", "the kubelet has a login of its own", withLogin("/var/lib/kubelet/config.json")],
   [
     "other-login",
     "CRI-O's global file has a login",
-    (node) => {
-      onCriO(node);
-      node.write(
-        "/etc/crio/crio.conf",
-        '[crio.image]\n# global_auth_file = "/none"\nglobal_auth_file = "/etc/old.json"\n',
-      );
-      node.write("/etc/crio/crio.conf.d/10-auth.conf", '[crio.image]\nglobal_auth_file = "/etc/crio/auth.json"\n');
-      withLogin("/etc/crio/auth.json")(node);
-    },
+    all(
+      onCriO,
+      withFile("/etc/crio/crio.conf", '[crio.image]\n# global_auth_file = "/n"\nglobal_auth_file = "/etc/old.json"\n'),
+      withFile("/etc/crio/crio.conf.d/10-auth.conf", '[crio.image]\nglobal_auth_file = "/etc/crio/auth.json"\n'),
+      withLogin("/etc/crio/auth.json"),
+    ),
   ],
-  [
-    "other-login",
-    "root's file has a login, which CRI-O reads",
-    (node) => {
-      onCriO(node);
-      withLogin("/root/.docker/config.json")(node);
-    },
-  ],
-  ["plugin-missing", "the plugin is not there", (node) => node.remove(PLUGIN)],
+  ["other-login", "root's file, which CRI-O reads, has a login", all(onCriO, withLogin("/root/.docker/config.json"))],
+  ["plugin-missing", "the plugin is not there", without(PLUGIN)],
   ["plugin-not-executable", "the plugin is not executable", withMode(PLUGIN, 0o644)],
   [
     "plugin-not-executable",
     "the plugin's interpreter is not there",
-    (node) => node.write(PLUGIN, "#!/no/such/program\n", 0o755),
+    withFile(PLUGIN, "#!/no/such/program\n", 0o755),
     ["plugin-failed"],
   ],
   [
     "plugin-foreign",
     "the plugin is Oracle's own",
-    (node) => node.write(PLUGIN, "#!/bin/sh\necho v0.1.1\n", 0o755),
+    withFile(PLUGIN, "#!/bin/sh\necho v0.1.1\n", 0o755),
     ["plugin-response-garbage"],
   ],
-  [
-    "plugin-version",
-    "the plugin is of another release",
-    (node) => node.plugin(responseScript(credentials("")), "0.9.0"),
-  ],
+  ["plugin-version", "the plugin is of another release", withPlugin(responseScript(credentials("")), "0.9.0")],
   ["plugin-response-empty", "the plugin says nothing", withPlugin("cat > /dev/null")],
   ["plugin-response-garbage", "the plugin logs on stdout", withPlugin("cat > /dev/null; echo loading; echo '{}'")],
+  ["plugin-response-garbage", "the response is of another version", withProvider("io/v1", "io/v1beta1")],
   ["plugin-response-anonymous", "the plugin has no credentials", withPlugin(responseScript({}))],
   [
     "plugin-failed",
@@ -279,10 +265,6 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["selinux-label", "SELinux would keep services out", withLabel("1")],
   ["selinux-label-permissive", "SELinux is permissive", withLabel("0")],
 ];
-
-export function withStatus(changed: object): Break {
-  return ({ root, config }) => listen(root, config.sockets.health, statusResponse(changed));
-}
 
 /** Labels need a file system and a policy that support them, so this program stands in for `stat`. */
 function withLabel(enforce: string): Break {
