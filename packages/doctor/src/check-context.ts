@@ -30,12 +30,15 @@ export interface CheckContext
   readonly signal: AbortSignal;
   kubelet(): Promise<Kubelet | undefined>;
   credentialProviderFiles(): Promise<CredentialProviderFiles | undefined>;
-  /** The image's host or, without an image, the home region's. Rejects if the home region is needed and unknown. */
+  /** The image's host or, without an image, the home region's. Rejects if the image is invalid or the home region unknown. */
   registryHost(): Promise<string>;
 }
 
-/** Checks one topic and returns one finding or several. An error of the node is a finding, never an exception. */
-export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
+/** Checks one topic. An error of the node is a finding, never an exception. */
+export type Check = (context: CheckContext) => Promise<Found>;
+
+/** Undefined stands for nothing to report. */
+type Found = Finding | undefined | readonly (Finding | undefined)[];
 
 /** The topic names the check if it runs out of time. */
 export type NamedCheck = readonly [topic: string, check: Check];
@@ -43,7 +46,8 @@ export type NamedCheck = readonly [topic: string, check: Check];
 export function createCheckContext(
   given: Omit<CheckContext, "imageName" | "kubelet" | "credentialProviderFiles" | "registryHost">,
 ): CheckContext {
-  const imageName = resultIfAny(() => parseImage(fullNameOf(given.image ?? "")));
+  const { image, cloud } = given;
+  const parsed = (name: string) => parseImage(fullNameOf(name));
   const kubelet = once(() => detectKubelet(given.files, given.runProgram));
   const credentialProviderFiles = once(async () => {
     const running = await kubelet();
@@ -51,12 +55,10 @@ export function createCheckContext(
   });
   return {
     ...given,
-    imageName,
+    imageName: resultIfAny(() => parsed(image ?? "")),
     kubelet,
     credentialProviderFiles,
-    async registryHost() {
-      return imageName?.registryHost ?? registryHostOf(await given.cloud.region());
-    },
+    registryHost: async () => (image === undefined ? registryHostOf(await cloud.region()) : parsed(image).registryHost),
   };
 }
 
@@ -65,6 +67,10 @@ function fullNameOf(image: string): string {
   const [first = "", ...rest] = image.split("/");
   if (rest.length === 0) return /^[a-z0-9_-]+(?:[:@].*)?$/.test(image) ? `docker.io/library/${image}` : image;
   return /^[a-z0-9_-]+$/.test(first) && first !== "localhost" ? `docker.io/${image}` : image;
+}
+
+export async function findingsOf(check: Check, context: CheckContext): Promise<Finding[]> {
+  return [await check(context)].flat().filter((found) => found !== undefined);
 }
 
 /** The name of the finding that reports this error; its code if no finding does. */

@@ -4,7 +4,7 @@ import { createNetwork } from "@ocir-broker/node/network";
 import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
-import { type Check, type CheckContext, createCheckContext, type NamedCheck } from "./check-context.ts";
+import { type Check, type CheckContext, createCheckContext, findingsOf, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_IDENTITY_PROVIDER } from "./checks/by-identity-provider.ts";
 import { checkDaemon, usesPreviousConfig } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
@@ -49,9 +49,8 @@ const PULL_CHECKS: readonly NamedCheck[] = [
 /** Doctor can read only the file, but the daemon uses the previous configuration. */
 const PREVIOUS_CONFIG_CHECK: NamedCheck = [
   "configuration",
-  async () => [
+  async () =>
     notChecked("the way to Oracle's services", "broker-config-invalid", "the daemon uses the previous configuration"),
-  ],
 ];
 
 /** Left out on a node that is switched off or without ocir-broker, which is the cause of their findings. */
@@ -82,8 +81,8 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
     cloud,
     signal: ending.signal,
   });
-  const { promise: timeUp, resolve } = Promise.withResolvers<undefined>();
-  const limit = clock.setTimer(() => resolve(undefined), limitMs);
+  const { promise: timeUp, resolve } = Promise.withResolvers<void>();
+  const limit = clock.setTimer(resolve, limitMs);
   try {
     // In the order of the report: causes before their consequences.
     const isNode = options.isNode !== false;
@@ -121,11 +120,10 @@ async function runCheck(
   topic: string,
   check: Check,
   context: CheckContext,
-  timeUp: Promise<undefined>,
+  timeUp: Promise<void>,
 ): Promise<readonly Finding[]> {
   try {
-    const found = await Promise.race([check(context), timeUp]);
-    return found ?? [finding("out-of-time", topic)];
+    return await Promise.race([findingsOf(check, context), timeUp.then(() => [finding("out-of-time", topic)])]);
   } catch (error) {
     // The message may contain text that was read; the class name does not.
     return [finding("check-failed", `${topic}: ${error instanceof Error ? error.name : "unknown"}`)];
@@ -143,7 +141,7 @@ function offSwitchFindings(files: NodeFiles): readonly Finding[] {
 const checkInstalled: Check = async (context) => {
   const { credentials, health } = context.config.sockets;
   const paths = [await pluginPath(context), "/usr/libexec/ocir-broker", credentials, health];
-  return paths.some((path) => "value" in context.files.lstat(path)) ? [] : [finding("not-installed", paths.join(", "))];
+  return paths.some((path) => "value" in context.files.lstat(path)) ? [] : finding("not-installed", paths.join(", "));
 };
 
 function configFinding({ configError, configSource }: DoctorOptions): Finding {

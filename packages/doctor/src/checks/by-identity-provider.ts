@@ -19,5 +19,5 @@ export const CHECKS_BY_IDENTITY_PROVIDER: Readonly<Record<IdentityProviderName, 
   user: FILE_IDENTITY_CHECKS,
   "cli-session": FILE_IDENTITY_CHECKS,
   "resource-principal": FILE_IDENTITY_CHECKS,
-  none: [["identity", async () => [finding("identity-none", "identity.provider: none")]]],
+  none: [["identity", async () => finding("identity-none", "identity.provider: none")]],
 };

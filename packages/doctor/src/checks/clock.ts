@@ -19,10 +19,10 @@ export const checkClock: Check = async ({ cloud, clock, registryHost }) => {
     return [{ host: url.host, service, aheadMs: wallThenMs - serverDateMs, isRefused }];
   });
   const told = offsets.findLast(({ service }) => service !== "metadata") ?? offsets.at(-1);
-  if (told === undefined) return [finding("clock-unknown", "no response had a Date header")];
+  if (told === undefined) return finding("clock-unknown", "no response had a Date header");
   const seconds = Math.round(Math.abs(told.aheadMs) / 1_000);
   const difference = seconds === 0 ? "agrees with" : `is ${seconds} s ${told.aheadMs > 0 ? "ahead of" : "behind"}`;
   const evidence = `this clock ${difference} the clock of ${told.host}`;
-  if (told.isRefused) return [finding("clock-skew", evidence)];
-  return [finding(Math.abs(told.aheadMs) > DRIFT_FROM_MS ? "clock-drift" : "clock-ok", evidence)];
+  if (told.isRefused) return finding("clock-skew", evidence);
+  return finding(Math.abs(told.aheadMs) > DRIFT_FROM_MS ? "clock-drift" : "clock-ok", evidence);
 };

@@ -38,13 +38,21 @@ const RECENT_SECONDS = 600;
 
 export const checkDaemon: Check = async (context) => {
   const read = await readStatus(context);
-  if ("finding" in read) return [read.finding];
+  if ("finding" in read) return read.finding;
   const { data } = read;
   // With a pod's token, plugin-response.ts reports the failures, after its own pull.
   const ofAccounts = context.serviceAccountToken === undefined ? serviceAccountFindings(data) : [];
-  const found = [healthFinding(data), ...configFindings(data), ...unwrittenFindings(data), ...ofAccounts];
-  if (data.version === context.version) return found;
-  return [...found, finding("daemon-version", `the daemon is ${data.version}, this program ${context.version}`)];
+  const { metrics = null, state = null } = data.unwritten ?? {};
+  return [
+    healthFinding(data),
+    ...configFindings(data),
+    metrics === null ? undefined : finding("metrics-not-written", metrics),
+    state === null ? undefined : finding("state-not-written", state),
+    ...ofAccounts,
+    data.version === context.version
+      ? undefined
+      : finding("daemon-version", `the daemon is ${data.version}, this program ${context.version}`),
+  ];
 };
 
 /** The failures of service accounts that the daemon has seen until now. */
@@ -90,14 +98,6 @@ function serviceAccountFindings({ serviceAccountFailures }: Status): Finding[] {
     const evidence = `${last.account ?? "a renewal"}${others}: ${code}, ${last.secondsAgo} s ago: ${row.what}`;
     return [finding("service-account-failed", evidence, { fix: row.next })];
   });
-}
-
-function unwrittenFindings({ unwritten }: Status): Finding[] {
-  const { metrics = null, state = null } = unwritten ?? {};
-  return [
-    ...(metrics === null ? [] : [finding("metrics-not-written", metrics)]),
-    ...(state === null ? [] : [finding("state-not-written", state)]),
-  ];
 }
 
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */

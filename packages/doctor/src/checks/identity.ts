@@ -6,12 +6,10 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
-import { type DIAGNOSES, findingOfCode } from "../diagnoses.ts";
-import { finding, notChecked } from "../finding.ts";
+import { findingOfCode } from "../diagnoses.ts";
+import { type Finding, finding, notChecked } from "../finding.ts";
 import { notCheckedByProxy } from "../proxy-failure.ts";
 import { describeRequest, receivedPem } from "../recorded-requests.ts";
-
-type Name = keyof typeof DIAGNOSES;
 
 /** These replace the finding about the certificate, whose dates are their evidence. */
 const OF_CERTIFICATE = /^(?:certificate-|identity-not-ready$|tenancy-changed$)/;
@@ -19,34 +17,31 @@ const OF_CERTIFICATE = /^(?:certificate-|identity-not-ready$|tenancy-changed$)/;
 export const checkIdentity: Check = async (context) => {
   const { cloud, clock } = context;
   const session = await attempt(cloud.session());
-  const certificate = describeCertificate(context);
-  const found = certificate === undefined ? [] : [finding(certificate.name, certificate.evidence)];
+  const certificate = certificateFinding(context);
   if ("value" in session) {
     const leftMs = session.value.expiresAtMs - clock.monotonicMs();
-    return [...found, finding("session-ok", `${lastResponse(context)}; valid for ${minutes(leftMs)}`)];
+    return [certificate, finding("session-ok", `${lastResponse(context)}; valid for ${minutes(leftMs)}`)];
   }
   const code = codeOf(session.error);
   // The clock check reports this, with the offset.
   if (code === "clock-skew") {
-    return [
-      ...found,
-      notChecked("the session", code, "it needs a correct clock, or the auth service refuses the request"),
-    ];
+    const needs = "it needs a correct clock, or the auth service refuses the request";
+    return [certificate, notChecked("the session", code, needs)];
   }
   const byProxy = notCheckedByProxy("the session", session.error);
-  if (byProxy !== undefined) return [...found, byProxy];
+  if (byProxy !== undefined) return [certificate, byProxy];
   // The metadata check reports its service.
   if (!Object.hasOwn(IDENTITY_ERRORS, code) || code === "aborted" || code.startsWith("metadata-")) {
     const cause = causeOf(session.error);
-    return [...found, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
+    return [certificate, notChecked("the identity", cause, "it needs the certificate from the metadata service")];
   }
   const name = findingOfCode(code) ?? "check-failed";
-  if (OF_CERTIFICATE.test(name)) return [finding(name, certificate?.evidence ?? lastResponse(context))];
-  return [...found, finding(name, lastResponse(context))];
+  if (OF_CERTIFICATE.test(name)) return finding(name, certificate?.evidence ?? lastResponse(context));
+  return [certificate, finding(name, lastResponse(context))];
 };
 
-/** The certificate as received, even if it was not accepted. */
-function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evidence: string } | undefined {
+/** Of the certificate as received, even if it was not accepted. */
+function certificateFinding({ cloud, clock }: CheckContext): Finding | undefined {
   const [leaf, intermediate] = (["/identity/cert.pem", "/identity/intermediate.pem"] as const).map((path) =>
     resultIfAny(() => new X509Certificate(receivedPem(cloud.requests, path))),
   );
@@ -55,7 +50,7 @@ function describeCertificate({ cloud, clock }: CheckContext): { name: Name; evid
   const end = `it ${endsInMs > 0 ? `ends in ${minutes(endsInMs)}` : `ended ${minutes(-endsInMs)} ago`}`;
   const isChained = intermediate === undefined || leaf.checkIssued(intermediate);
   const evidence = `from ${minuteOf(leaf.validFromDate)} to ${minuteOf(leaf.validToDate)}: ${end}`;
-  return { name: isChained ? "certificate-ok" : "certificate-chain", evidence };
+  return finding(isChained ? "certificate-ok" : "certificate-chain", evidence);
 }
 
 function lastResponse({ cloud }: CheckContext): string {
@@ -74,8 +69,8 @@ function minutes(ms: number): string {
 
 export const checkFileIdentity: Check = async ({ cloud, config }) => {
   const session = await attempt(cloud.session());
-  if ("value" in session) return [finding("identity-ok", `identity.provider: ${config.identity.provider}`)];
+  if ("value" in session) return finding("identity-ok", `identity.provider: ${config.identity.provider}`);
   const { error } = session;
   const place = error instanceof IdentityError ? error.place : undefined;
-  return [finding(findingOfCode(codeOf(error)) ?? "check-failed", place ?? codeOf(error))];
+  return finding(findingOfCode(codeOf(error)) ?? "check-failed", place ?? codeOf(error));
 };

@@ -16,7 +16,7 @@ export const checkMetadata: Check = async (context) => {
   // Most nodes have only one of the two address families, so the better response counts.
   const best =
     seen.find(({ name }) => name === "metadata-ok") ?? seen.find(({ name }) => name !== "metadata-unreachable");
-  return [finding(best?.name ?? "metadata-unreachable", evidence)];
+  return finding(best?.name ?? "metadata-unreachable", evidence);
 };
 
 async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {

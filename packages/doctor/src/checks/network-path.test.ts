@@ -1,6 +1,7 @@
 import type { Network } from "@ocir-broker/node/network";
 import { describe, expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
+import { findingsOf } from "../check-context.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
@@ -22,7 +23,7 @@ describe("tryPath", () => {
     const asked: string[] = [];
     const context = contextOf({ cloud: CLOUD, network: networkOf("open", asked) });
     for (const url of ["https://a.example", "http://a.example", "https://a.example:8443"]) {
-      expect(await tryPath("the registry", new URL(url), context)).toMatchObject([{ name: "network-ok" }]);
+      expect(await tryPath("the registry", new URL(url), context)).toMatchObject({ name: "network-ok" });
     }
     expect(asked).toEqual(["10.1.2.3:443", "10.1.2.3:80", "10.1.2.3:8443"]);
   });
@@ -33,11 +34,8 @@ describe("tryPath", () => {
     ["ETIMEDOUT", "tcp-timeout"],
     ["EHOSTUNREACH", "network-unreachable"],
   ])("reports %s as %s", async (outcome, name) => {
-    const [found] = await tryPath(
-      "the auth service",
-      new URL("https://a.example"),
-      contextOf({ cloud: CLOUD, network: networkOf(outcome) }),
-    );
+    const context = contextOf({ cloud: CLOUD, network: networkOf(outcome) });
+    const found = await tryPath("the auth service", new URL("https://a.example"), context);
     expect(found).toMatchObject({ name, evidence: expect.stringContaining(`TCP port 443: ${outcome}`) });
     expect(found?.fix).toContain("service gateway");
   });
@@ -61,7 +59,7 @@ describe("tryPath", () => {
   test("reports dns-failed for a resolver error without a code", async () => {
     const network = { ...networkOf("open"), resolve: async () => Promise.reject(new Error("no")) };
     const found = await tryPath("the registry", new URL("https://a.example"), contextOf({ cloud: CLOUD, network }));
-    expect(found).toMatchObject([{ name: "dns-failed", evidence: "a.example: no address" }]);
+    expect(found).toMatchObject({ name: "dns-failed", evidence: "a.example: no address" });
   });
 });
 
@@ -73,15 +71,17 @@ describe("checkRegistryPath", () => {
     ["us-ashburn-1.ocir.io/acme/web", false],
     ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
   ])("reports that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
-    const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network: networkOf("timeout"), image }));
+    const context = contextOf({ cloud: CLOUD, network: networkOf("timeout"), image });
+    const [found] = await findingsOf(checkRegistryPath, context);
     expect(found?.name).toBe("tcp-timeout");
     expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
   });
 
   test("checks the home region's registry when no image is given, and nothing for a foreign image", async () => {
     const network = networkOf("open");
-    const [found] = await checkRegistryPath(contextOf({ cloud: CLOUD, network }));
+    const [found] = await findingsOf(checkRegistryPath, contextOf({ cloud: CLOUD, network }));
     expect(found?.evidence).toContain("iad.ocir.io");
-    expect(await checkRegistryPath(contextOf({ cloud: CLOUD, network, image: "ghcr.io/a/b" }))).toEqual([]);
+    const foreign = contextOf({ cloud: CLOUD, network, image: "ghcr.io/a/b" });
+    expect(await findingsOf(checkRegistryPath, foreign)).toEqual([]);
   });
 });

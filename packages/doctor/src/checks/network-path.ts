@@ -12,28 +12,16 @@ import { unknownRegionIn } from "./unknown-region.ts";
 export const checkAuthPath: Check = async (context) => {
   const url = await attempt(context.cloud.authUrl());
   if ("value" in url) return tryPath("the auth service", url.value, context);
-  return [
-    notChecked(
-      "the network to the auth service",
-      causeOf(url.error),
-      "it needs the service's name, which contains the home region",
-    ),
-  ];
+  const needs = "it needs the service's name, which contains the home region";
+  return notChecked("the network to the auth service", causeOf(url.error), needs);
 };
 
 export const checkRegistryPath: Check = async (context) => {
-  const { cloud, image, imageName } = context;
+  const { cloud } = context;
   const host = await attempt(context.registryHost());
-  const cause =
-    image !== undefined && imageName === undefined ? "image-invalid" : "error" in host && causeOf(host.error);
-  if ("error" in host || cause) {
-    return [
-      notChecked(
-        "the network to the registry",
-        String(cause),
-        "it needs the host's name from an image or the home region",
-      ),
-    ];
+  if ("error" in host) {
+    const needs = "it needs the host's name from an image or the home region";
+    return notChecked("the network to the registry", causeOf(host.error), needs);
   }
   const registryHost = host.value;
   const region = await cloud.region().catch(() => undefined);
@@ -41,46 +29,40 @@ export const checkRegistryPath: Check = async (context) => {
   if (!(await cloud.isRegistry(registryHost))) return [];
   const realmDomain = realmDomainIn(registryHost);
   if (region !== undefined && realmDomain !== undefined && realmDomain !== region.realmDomain)
-    return [finding("image-realm", `this node is in ${region.realmDomain}, the image in ${realmDomain}`)];
-  const tried = await tryPath(
-    "the registry",
-    cloud.endpointOf(registryHost),
-    context,
-    otherRegionHint(registryHost, region),
-  );
+    return finding("image-realm", `this node is in ${region.realmDomain}, the image in ${realmDomain}`);
+  const hint = otherRegionHint(registryHost, region);
+  const tried = await tryPath("the registry", cloud.endpointOf(registryHost), context, hint);
   return (await regionFinding(registryHost, tried, context)) ?? tried;
 };
 
 /** One finding if the registry host names a region that does not exist, which only a failure proves: this release may be older. */
 async function regionFinding(
   registryHost: string,
-  tried: readonly Finding[],
+  path: Finding | undefined,
   context: CheckContext,
-): Promise<readonly Finding[] | undefined> {
+): Promise<Finding | undefined> {
   const region = await unknownRegionIn(registryHost, context);
   if (region === undefined) return undefined;
-  const [path] = tried;
   const isMissing =
     path === undefined ? "error" in (await attempt(context.cloud.token(registryHost))) : path.name === "dns-failed";
   if (!isMissing) return undefined;
-  return [
-    finding("image-region-unknown", `no region ${region}: ${path?.evidence ?? `${registryHost}, through the proxy`}`),
-  ];
+  const evidence = path?.evidence ?? `${registryHost}, through the proxy`;
+  return finding("image-region-unknown", `no region ${region}: ${evidence}`);
 }
 
-/** Tries the URL's address. Empty if the proxy connects to it, which proxy.ts checks. */
+/** Tries the URL's address. Undefined if the proxy connects to it, which proxy.ts checks. */
 export async function tryPath(
   service: NonNullable<Particulars["service"]>,
   url: URL,
   context: CheckContext,
   hint = "",
-): Promise<readonly Finding[]> {
-  if (proxyFor(url, context) !== undefined) return [];
+): Promise<Finding | undefined> {
+  if (proxyFor(url, context) !== undefined) return undefined;
   const { outcome, evidence } = await tryAddress(url, context.network);
-  if (outcome === "open") return [finding("network-ok", evidence, { service })];
+  if (outcome === "open") return finding("network-ok", evidence, { service });
   const name = nameOf(outcome);
   const fix = name === "dns-failed" ? undefined : `${DIAGNOSES[name].fix}${hint}`;
-  return [finding(name, evidence, { service, fix })];
+  return finding(name, evidence, { service, fix });
 }
 
 function nameOf(outcome: string) {

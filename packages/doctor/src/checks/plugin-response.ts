@@ -8,7 +8,7 @@ import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/re
 import { type Invocation, invocationIn } from "@ocir-broker/node/credential-provider-files";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
-import { type Attempt, attempt } from "../attempt.ts";
+import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
@@ -25,19 +25,20 @@ const ANY_REPOSITORY = "ocir-broker/doctor";
 export const checkPluginResponse: Check = async (context) => {
   const path = await pluginPath(context);
   const error = pluginError(path, context);
-  if (error !== undefined) return [notChecked("the plugin's response", error.name, `${path} cannot be run`)];
+  if (error !== undefined) return notChecked("the plugin's response", error.name, `${path} cannot be run`);
   const { credentials: credentialsSocket } = context.config.sockets;
   if (context.files.isForbidden(credentialsSocket)) {
-    return [finding("needs-root", `the plugin's response: only root may use ${credentialsSocket}`)];
+    return finding("needs-root", `the plugin's response: only root may use ${credentialsSocket}`);
   }
-  const asked = await imageToAsk(context);
-  if ("error" in asked) {
-    return [
-      notChecked("the plugin's response", asked.error, "it needs the host's name from an image or the home region"),
-    ];
+  const host = await attempt(context.registryHost());
+  if ("error" in host) {
+    const needs = "it needs the host's name from an image or the home region";
+    return notChecked("the plugin's response", causeOf(host.error), needs);
   }
-  const image = asked.value;
-  if (await isForeign(context)) return [];
+  // The kubelet strips tag and digest.
+  const image = `${host.value}/${context.imageName?.repository ?? ANY_REPOSITORY}`;
+  // The kubelet calls our credential provider for no other registry's image, and that registry must not see a token.
+  if (!(await context.cloud.isRegistry(host.value))) return [];
   const limitMs = durationMs(context.config.request.deadline) + SLACK_MS;
   const invocation = invocationIn((await context.credentialProviderFiles())?.files ?? []);
   const result = await context.runProgram({
@@ -47,20 +48,21 @@ export const checkPluginResponse: Check = async (context) => {
     stdin: `${JSON.stringify(requestFor(image, invocation, context))}\n`,
     limitMs,
   });
-  if ("silent" in result) return [finding("plugin-silent", `${path}: nothing in ${limitMs / 1_000} s`)];
+  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${limitMs / 1_000} s`);
   const answered = tokenIn(result, invocation, path);
-  if (!("token" in answered)) return [answered];
+  if (!("token" in answered)) return answered;
   const { token, evidence } = answered;
   const { serviceAccountToken } = context;
-  if (serviceAccountToken !== undefined && token.reveal() === "") {
-    const failures = await failuresOfServiceAccounts(context);
-    return failures.length > 0 ? failures : [finding("service-account-failed", `${path}: only an anonymous entry`)];
+  const response = finding("plugin-response-ok", evidence);
+  if (serviceAccountToken === undefined) {
+    const isOld = await isOutdated(token, context);
+    return isOld ? finding("token-outdated", `${path}: its token is denied, but a new one is not`) : response;
   }
-  if (serviceAccountToken === undefined && (await isOutdated(token, context)))
-    return [finding("token-outdated", `${path}: its token is denied, but a new one is not`)];
-  const access =
-    serviceAccountToken === undefined ? [] : await serviceAccountAccess(serviceAccountToken, token, context);
-  return [finding("plugin-response-ok", evidence), ...access];
+  if (token.reveal() === "") {
+    const failures = await failuresOfServiceAccounts(context);
+    return failures.length > 0 ? failures : finding("service-account-failed", `${path}: only an anonymous entry`);
+  }
+  return [response, await serviceAccountAccess(serviceAccountToken, token, context)];
 };
 
 function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountToken, config }: CheckContext): object {
@@ -68,19 +70,6 @@ function requestFor(image: string, { apiVersion }: Invocation, { serviceAccountT
   if (serviceAccountToken === undefined) return request;
   const serviceAccountAnnotations = { [config.serviceAccounts.annotation]: "service-account" };
   return { ...request, serviceAccountToken: serviceAccountToken.reveal(), serviceAccountAnnotations };
-}
-
-/** The kubelet does not call our credential provider for another registry's image, and that registry must not see a token. */
-async function isForeign({ imageName, cloud }: CheckContext): Promise<boolean> {
-  return imageName !== undefined && !(await cloud.isRegistry(imageName.registryHost));
-}
-
-/** The kubelet strips tag and digest. */
-async function imageToAsk({ image, imageName, registryHost }: CheckContext): Promise<Attempt<string, string>> {
-  if (imageName !== undefined) return { value: `${imageName.registryHost}/${imageName.repository}` };
-  if (image !== undefined) return { error: "image-invalid" };
-  const host = await attempt(registryHost());
-  return "error" in host ? { error: causeOf(host.error) } : { value: `${host.value}/${ANY_REPOSITORY}` };
 }
 
 /** The registry token of a valid response, or what is wrong with an invalid one. */

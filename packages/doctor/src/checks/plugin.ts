@@ -8,13 +8,13 @@ export const checkPlugin: Check = async (context) => {
   const { files, version, runProgram } = context;
   const path = await pluginPath(context);
   const error = pluginError(path, context);
-  if (error !== undefined) return [error];
+  if (error !== undefined) return error;
   const result = await runProgram({ path: files.locate(path), args: ["--version"] });
-  if ("failure" in result) return [finding("plugin-not-executable", `${path}: ${result.failure}`)];
+  if ("failure" in result) return finding("plugin-not-executable", `${path}: ${result.failure}`);
   const told =
     "stdout" in result ? /^credential-provider-oke (\d[\w.+-]{0,40})\n$/.exec(result.stdout)?.[1] : undefined;
-  if (told === undefined) return [finding("plugin-foreign", `${path} --version does not print what ours does`)];
-  return [finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`)];
+  if (told === undefined) return finding("plugin-foreign", `${path} --version does not print what ours does`);
+  return finding(told === version ? "plugin-ok" : "plugin-version", `${path} is ${told}, this program ${version}`);
 };
 
 /** Why the program must not be run, judged by its file: doctor would run as root a program that another user can change. */

@@ -14,32 +14,24 @@ const NEVER_PROXIED = ["localhost", "127.0.0.1", "[::1]"];
 export const checkProxy: Check = async (context) => {
   const { cloud, network, registryHost } = context;
   const host = await attempt(registryHost());
+  const auth = cloud.provider === "instance-principal" ? [await attempt(cloud.authUrl())] : [];
   const targets = [
     ...("value" in host ? [cloud.endpointOf(host.value)] : []),
-    ...(cloud.provider === "instance-principal"
-      ? await cloud.authUrl().then(
-          (url) => [url],
-          () => [],
-        )
-      : []),
+    ...auth.flatMap((url) => ("value" in url ? [url.value] : [])),
   ];
   const proxy = targets.map((url) => proxyFor(url, context)).find((url) => url !== undefined);
   if (proxy === undefined) return [];
   const { outcome, evidence } = await tryAddress(proxy, network);
-  if (outcome !== "open") return [finding("proxy-unreachable", evidence)];
+  if (outcome !== "open") return finding("proxy-unreachable", evidence);
   const session = await attempt(cloud.session());
   // A proxy cannot connect to a registry that does not exist.
   const isThere = "value" in host && (await unknownRegionIn(host.value, context)) === undefined;
   const token = isThere ? await attempt(cloud.token(host.value)) : session;
   const failure = [session, token].map((each) => "error" in each && proxyFailureIn(each.error)).find((each) => each);
-  if (!failure) return [finding("proxy-ok", evidence)];
-  return failure.code === "proxy-refused"
-    ? [
-        finding("proxy-unreachable", `${proxy.host} refuses a connection: ${failure.message}`, {
-          fix: NEXT.proxySettings,
-        }),
-      ]
-    : [finding("proxy-unreachable", `${evidence}, but it does not respond`)];
+  if (!failure) return finding("proxy-ok", evidence);
+  if (failure.code !== "proxy-refused") return finding("proxy-unreachable", `${evidence}, but it does not respond`);
+  const refusal = `${proxy.host} refuses a connection: ${failure.message}`;
+  return finding("proxy-unreachable", refusal, { fix: NEXT.proxySettings });
 };
 
 /** The proxy through which the URL is requested. */

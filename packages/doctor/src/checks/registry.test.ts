@@ -2,6 +2,7 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import { expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
+import { findingsOf } from "../check-context.ts";
 import type { Cloud } from "../cloud.ts";
 import { checkRegistry } from "./registry.ts";
 
@@ -19,9 +20,8 @@ test.for<[provider: IdentityProviderName, statement: string, membership: string]
   ["cli-session", "Allow group <name> to read", "the user is in the group"],
   ["resource-principal", "Allow dynamic-group <name> to read", "rule matches this resource"],
 ])("checkRegistry names the policy that the identity %s needs", async ([provider, statement, membership]) => {
-  const [, access] = await checkRegistry(
-    contextOf({ cloud: { ...CLOUD, provider }, image: "iad.ocir.io/acme/shop/web:1" }),
-  );
+  const context = contextOf({ cloud: { ...CLOUD, provider }, image: "iad.ocir.io/acme/shop/web:1" });
+  const [, access] = await findingsOf(checkRegistry, context);
   expect(access?.name).toBe("policy-missing");
   expect(access?.fix?.match(/Allow \S+ <name> to read/g)).toEqual([statement, statement]);
   expect(access?.fix).toContain(membership);

@@ -20,31 +20,23 @@ import { unknownRegionIn } from "./unknown-region.ts";
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
   if (image !== undefined && imageName === undefined)
-    return [finding("image-invalid", `the given image: ${imageErrorOf(image)}`)];
+    return finding("image-invalid", `the given image: ${imageErrorOf(image)}`);
   const host = await attempt(context.registryHost());
   const session = await attempt(cloud.session());
-  if ("error" in host) {
-    return [
-      notChecked("the registry's token", causeOf(host.error), "it needs the registry's name from the home region"),
-    ];
-  }
+  if ("error" in host)
+    return notChecked("the registry's token", causeOf(host.error), "it needs the registry's name from the home region");
   const registryHost = host.value;
-  if (!(await cloud.isRegistry(registryHost))) return [foreignFinding(registryHost)];
+  if (!(await cloud.isRegistry(registryHost))) return foreignFinding(registryHost);
   if ("error" in session) {
-    return [
-      notChecked(
-        "the registry's token",
-        causeOf(session.error),
-        `it needs a session, without which ${registryHost} issues no token`,
-      ),
-    ];
+    const needs = `it needs a session, without which ${registryHost} issues no token`;
+    return notChecked("the registry's token", causeOf(session.error), needs);
   }
   const token = await attempt(cloud.token(registryHost));
-  if ("error" in token) return [await tokenFinding(registryHost, token.error, context)];
+  if ("error" in token) return tokenFinding(registryHost, token.error, context);
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
-  const found = [finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`)];
+  const found = finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`);
   if (imageName === undefined || !(await isPulledByNode(imageName, context))) return found;
-  return [...found, await checkAccess(imageName, token.value.value, context)];
+  return [found, await checkAccess(imageName, token.value.value, context)];
 };
 
 function foreignFinding(registryHost: string): Finding {

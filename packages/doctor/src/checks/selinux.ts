@@ -15,13 +15,13 @@ const LIMIT_MS = 2_000;
 export const checkSelinux: Check = async (context) => {
   const { files } = context;
   const enforce = textOf(files.readText("/sys/fs/selinux/enforce"))?.trim();
-  if (enforce === undefined) return [finding("selinux-ok", "SELinux is off")];
+  if (enforce === undefined) return finding("selinux-ok", "SELinux is off");
   const mode = enforce === "1" ? "enforcing" : "permissive";
   const labels = await Promise.all([await pluginPath(context), ...PROGRAMS].map((path) => labelOf(path, context)));
   const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
-  if (wrong === undefined) return [finding("selinux-ok", mode)];
+  if (wrong === undefined) return finding("selinux-ok", mode);
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
-  return [finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, { fix: `restorecon -v ${wrong.path}` })];
+  return finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, { fix: `restorecon -v ${wrong.path}` });
 };
 
 async function labelOf(path: string, { files, runProgram }: CheckContext): Promise<{ path: string; label: string }> {

@@ -6,25 +6,21 @@ import { finding } from "../finding.ts";
 export const checkSocket: Check = async ({ files, config, ownerId }) => {
   const path = config.sockets.credentials;
   const stats = files.lstat(path);
-  if ("failure" in stats) {
-    return [finding(stats.failure === "EACCES" ? "needs-root" : "socket-missing", `${path}: ${stats.failure}`)];
-  }
+  if ("failure" in stats)
+    return finding(stats.failure === "EACCES" ? "needs-root" : "socket-missing", `${path}: ${stats.failure}`);
   const { value } = stats;
   const mode = (value.mode & 0o777).toString(8).padStart(4, "0");
   const evidence = `${path}: mode ${mode}, owner ${value.uid}:${value.gid}`;
-  if (!value.isSocket()) return [finding("socket-not-socket", path)];
-  if (value.uid !== ownerId) return [finding("socket-owner", evidence)];
-  if ((value.mode & 0o777) !== 0o600) return [finding("socket-mode", evidence)];
-  const directory = files.stat(dirname(path));
-  if ("value" in directory && (directory.value.uid !== ownerId || (directory.value.mode & 0o022) !== 0)) {
-    return [
-      finding(
-        "socket-directory",
-        `${dirname(path)}: mode ${(directory.value.mode & 0o777).toString(8)}, owner ${directory.value.uid}`,
-      ),
-    ];
-  }
-  return [finding("socket-ok", evidence)];
+  if (!value.isSocket()) return finding("socket-not-socket", path);
+  if (value.uid !== ownerId) return finding("socket-owner", evidence);
+  if (mode !== "0600") return finding("socket-mode", evidence);
+  const folder = dirname(path);
+  const directory = files.stat(folder);
+  if ("failure" in directory) return finding("socket-ok", evidence);
+  const { uid, mode: rights } = directory.value;
+  if (uid !== ownerId || (rights & 0o022) !== 0)
+    return finding("socket-directory", `${folder}: mode ${(rights & 0o777).toString(8)}, owner ${uid}`);
+  return finding("socket-ok", evidence);
 };
 
 const FOLDERS = ["/etc/systemd/system", "/run/systemd/system"];
@@ -37,5 +33,5 @@ export const checkMaskedUnits: Check = async ({ files }) => {
       return "value" in link && link.value === "/dev/null";
     }),
   );
-  return masked.length === 0 ? [] : [finding("unit-masked", masked.join(" "))];
+  return masked.length === 0 ? [] : finding("unit-masked", masked.join(" "));
 };

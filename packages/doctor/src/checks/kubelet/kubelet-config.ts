@@ -17,22 +17,15 @@ export const checkKubeletConfig: Check = async (context) => {
   const [kubelet, provider] = await Promise.all([context.kubelet(), context.credentialProviderFiles()]);
   if (kubelet === undefined || provider === undefined) {
     const [flags] = await checkKubeletFlags(context);
-    return [
-      notChecked(
-        "the credential provider configuration",
-        String(flags?.name),
-        "it needs the file's path from the kubelet's flags",
-      ),
-    ];
+    const needs = "it needs the file's path from the kubelet's flags";
+    return notChecked("the credential provider configuration", String(flags?.name), needs);
   }
-  if (provider.distrusted !== undefined) {
-    return [finding("path-untrusted", `${provider.path}: ${provider.distrusted}`)];
-  }
+  if (provider.distrusted !== undefined) return finding("path-untrusted", `${provider.path}: ${provider.distrusted}`);
   const connect = connectAdvice(context.files);
   if (provider.failure !== undefined) {
     const evidence = `${provider.path}: ${provider.failure}`;
-    if (provider.failure === "EACCES") return [finding("needs-root", evidence)];
-    return [finding("kubelet-config-missing", evidence, { fix: connect })];
+    if (provider.failure === "EACCES") return finding("needs-root", evidence);
+    return finding("kubelet-config-missing", evidence, { fix: connect });
   }
   // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
@@ -65,12 +58,8 @@ async function matchFindings(
   if (ours === undefined) {
     const mismatches = notRun.find(({ name }) => isOurPlugin(name))?.mismatches ?? [];
     const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
-    const host = imageName.registryHost;
-    return [
-      finding("image-not-matched", `${repository}: ${reasons || "no entry for our credential provider"}`, {
-        fix: matchFix(host),
-      }),
-    ];
+    const evidence = `${repository}: ${reasons || "no entry for our credential provider"}`;
+    return [finding("image-not-matched", evidence, { fix: matchFix(imageName.registryHost) })];
   }
   const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
   const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);

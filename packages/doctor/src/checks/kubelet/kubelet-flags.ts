@@ -10,7 +10,7 @@ import {
   unitFlags,
 } from "@ocir-broker/node/kubelet-unit";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
-import type { Check, CheckContext } from "../../check-context.ts";
+import type { CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { DIAGNOSES } from "../../diagnoses.ts";
 import { type Finding, finding } from "../../finding.ts";
@@ -26,7 +26,7 @@ const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/sy
 const EXTRA_ARGS = DIAGNOSES["kubelet-extra-args-swallowed"].fix;
 const UNREADY = DIAGNOSES["kubelet-config-missing"].fix;
 
-export const checkKubeletFlags: Check = async (context) => {
+export async function checkKubeletFlags(context: CheckContext): Promise<readonly Finding[]> {
   const kubelet = await context.kubelet();
   if (kubelet?.pid === undefined) {
     const place = unitFileWithFlags(context.files);
@@ -39,7 +39,7 @@ export const checkKubeletFlags: Check = async (context) => {
   const { distrusted, program } = kubelet;
   const found = flagFindings(kubelet, context);
   return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
-};
+}
 
 function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   const { pid, configPath, binDirectory, minor, runtime } = kubelet;
@@ -68,20 +68,15 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   if (script !== undefined) {
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
     // Every new node has the same error until the script is corrected.
-    return [
-      finding("kubelet-extra-args-swallowed", evidence, {
-        fix: fix && `on this node: ${fix}. For new nodes: ${EXTRA_ARGS}`,
-      }),
-    ];
+    const forAll = fix && `on this node: ${fix}. For new nodes: ${EXTRA_ARGS}`;
+    return [finding("kubelet-extra-args-swallowed", evidence, { fix: forAll })];
   }
   const unit = bootstrapUnit(context);
   if (unit === undefined) return [finding("kubelet-flags-missing", `${process}: neither flag`, { fix })];
   const forNew = `use the node script, which adds the flags after ${unit} has bootstrapped the node`;
-  return [
-    finding("kubelet-flags-missing", `${process}: neither flag; ${unit} bootstraps this node, without its user data`, {
-      fix: fix === undefined ? forNew : `on this node: ${fix}. For new nodes: ${forNew}`,
-    }),
-  ];
+  const evidence = `${process}: neither flag; ${unit} bootstraps this node, without its user data`;
+  const forAll = fix === undefined ? forNew : `on this node: ${fix}. For new nodes: ${forNew}`;
+  return [finding("kubelet-flags-missing", evidence, { fix: forAll })];
 }
 
 /** Undefined unless there is exactly one of the flags. */

@@ -39,13 +39,13 @@ const kubeconfigUser = z.object({
 
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
-/** Empty if there is no kubeconfig. */
-export async function audiencePermission(audience: string, context: CheckContext): Promise<readonly Finding[]> {
+/** Undefined if there is no kubeconfig. */
+export async function audiencePermission(audience: string, context: CheckContext): Promise<Finding | undefined> {
   const { config, clock, files, signal } = context;
   const path = config.serviceAccounts.kubeconfig;
-  if ("failure" in files.stat(path)) return [];
+  if ("failure" in files.stat(path)) return undefined;
   const credentials = readKubeletCredentials(path, context.files);
-  if (credentials === undefined) return [unknown("kubeconfig", `${path}: a certificate or token of the kubelet`)];
+  if (credentials === undefined) return unknown("kubeconfig", `${path}: a certificate or token of the kubelet`);
   const { clientCertificate, token } = credentials;
   const cluster = createClusterConnection({ config, clock, clientCertificate });
   const asked = await attempt(
@@ -64,14 +64,14 @@ export async function audiencePermission(audience: string, context: CheckContext
     })(),
   );
   await cluster.close();
-  if ("error" in asked) return [unknown(codeOf(asked.error), "a response of the API server")];
+  if ("error" in asked) return unknown(codeOf(asked.error), "a response of the API server");
   const { data } = review.safeParse(parseJson(asked.value.body.toString("utf8")));
-  if (data === undefined) return [unknown(`status ${asked.value.status}`, "a response of the API server")];
+  if (data === undefined) return unknown(`status ${asked.value.status}`, "a response of the API server");
   const seen = `${VERB} on ${audience}`;
-  if (data.status.allowed) return [finding("audience-allowed", seen)];
+  if (data.status.allowed) return finding("audience-allowed", seen);
   const grant = `ocir-broker kubelet-config grants ${quoted(audience)} | kubectl apply -f -`;
   const fix = `${grant} (with the chart: serviceAccountTokens.audiences), unless rules of yours allow single service accounts`;
-  return [finding("audience-forbidden", seen, { fix })];
+  return finding("audience-forbidden", seen, { fix });
 }
 
 function unknown(cause: string, need: string): Finding {

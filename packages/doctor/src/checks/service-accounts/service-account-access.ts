@@ -9,25 +9,23 @@ import { type Finding, finding, notChecked } from "../../finding.ts";
 import { probeImage } from "../../image-probe.ts";
 import { policyAdvice } from "../../policy-advice.ts";
 
-/** Empty without an image, and for Oracle's public images, which need no policy. */
+/** Undefined without an image, and for Oracle's public images, which need no policy. */
 export async function serviceAccountAccess(
   serviceAccountToken: Secret,
   registryToken: Secret,
   context: CheckContext,
-): Promise<readonly Finding[]> {
+): Promise<Finding | undefined> {
   const { imageName } = context;
-  if (imageName === undefined || !isProbeable(imageName.repository)) return [];
+  if (imageName === undefined || !isProbeable(imageName.repository)) return undefined;
   if (context.config.serviceAccounts.fallback === "node")
-    return [
-      notChecked("the service account's access", "serviceAccounts.fallback: node", "the token may be the node's"),
-    ];
+    return notChecked("the service account's access", "serviceAccounts.fallback: node", "the token may be the node's");
   const { namespace, name } = readServiceAccountClaims(serviceAccountToken);
   const evidence = `service account ${namespace}/${name}, ${imageName.repository}`;
   const access = await probeImage(registryToken, imageName, context);
-  if ("error" in access) return [finding("access-unclear", `${evidence}: ${codeOf(access.error)}`)];
-  if (access.value === "working") return [finding("access-ok", evidence)];
-  if (access.value !== "denied") return [finding("access-unclear", `${evidence}: no such image`)];
-  return [finding("policy-missing", evidence, { fix: adviceFor(namespace, name, context) })];
+  if ("error" in access) return finding("access-unclear", `${evidence}: ${codeOf(access.error)}`);
+  if (access.value === "working") return finding("access-ok", evidence);
+  if (access.value !== "denied") return finding("access-unclear", `${evidence}: no such image`);
+  return finding("policy-missing", evidence, { fix: adviceFor(namespace, name, context) });
 }
 
 /** An identity domain exchanges the token for a service user, whose group the policy names. */

@@ -31,23 +31,23 @@ export const checkServiceAccounts: Check = async (context) => {
     if (entries.length === 0) return [];
     // The daemon may still use an earlier file, in which the token exchange is on.
     if (context.configError !== undefined)
-      return [notChecked("the token exchange", "broker-config-invalid", "it needs a valid configuration")];
-    return [finding("service-accounts-off", "the kubelet's entry has tokenAttributes")];
+      return notChecked("the token exchange", "broker-config-invalid", "it needs a valid configuration");
+    return finding("service-accounts-off", "the kubelet's entry has tokenAttributes");
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
-  if (minor < FIRST_MINOR) return [finding("kubelet-too-old", `Kubernetes 1.${minor}`)];
+  if (minor < FIRST_MINOR) return finding("kubelet-too-old", `Kubernetes 1.${minor}`);
   const [first] = entries;
   if (first === undefined)
-    return [finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`)];
+    return finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`);
   const wrongAudience = await audienceFinding(entries, context);
-  if (wrongAudience !== undefined) return [wrongAudience];
+  if (wrongAudience !== undefined) return wrongAudience;
   if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
-    return [finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`)];
+    return finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`);
   const [permission, reached] = await Promise.all([
     audiencePermission(first.audience, context),
     tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context),
   ]);
-  return [...permission, reached, ...(context.serviceAccountToken === undefined ? [notTried(first.audience)] : [])];
+  return [permission, reached, context.serviceAccountToken === undefined ? notTried(first.audience) : undefined];
 };
 
 /** Only a pod's token shows whether the token exchange accepts it, and what its service account may read. */
