@@ -26,7 +26,7 @@ export async function runNodeCommand(
   const abort = new AbortController();
   const onSignal = (): void => abort.abort();
   for (const name of SIGNALS) process.on(name, onSignal);
-  const hold = holdProcess();
+  using _hold = holdProcess();
   try {
     const result = await resultOf(work, abort.signal);
     process.stdout.write(rendered(result, output, options.kubeletArgs ?? ""));
@@ -35,7 +35,6 @@ export async function runNodeCommand(
     if (!result.ok) say(`${result.code}: ${result.reason}`);
     process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
   } finally {
-    hold.cancel();
     for (const name of SIGNALS) process.off(name, onSignal);
   }
 }

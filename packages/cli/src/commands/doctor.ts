@@ -66,14 +66,12 @@ export function addDoctorCommand(program: Command): void {
     )
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .action(async (image: string | undefined, options: CommandOptions) => {
-      const hold = holdProcess();
+      using _hold = holdProcess();
       try {
         process.exitCode = await examine(image, options);
       } catch (error) {
         reportFailure(error);
         process.exitCode = 2;
-      } finally {
-        hold.cancel();
       }
     });
 }

@@ -55,12 +55,8 @@ export function addStatusCommand(program: Command): void {
         .join("\n")}\n\n${STATE_TRANSITIONS}`,
     )
     .action(async (options: CommandOptions) => {
-      const hold = holdProcess();
-      try {
-        await (options.watch ? watch(options) : show(options));
-      } finally {
-        hold.cancel();
-      }
+      using _hold = holdProcess();
+      await (options.watch ? watch(options) : show(options));
     });
 }
 

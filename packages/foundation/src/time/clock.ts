@@ -52,12 +52,11 @@ export function bootedAtMs(): number {
 }
 
 /**
- * Keeps the process alive until it is cancelled, as no timer of a Clock does: for a command that waits for a response. A daemon's
+ * Keeps the process alive until it is disposed of, as no timer of a Clock does: for a command that waits for a response. A daemon's
  * sockets keep it alive.
  */
-export function holdProcess(): Timer {
-  const handle = setInterval(() => {}, CHECK_MS);
-  return { cancel: () => clearInterval(handle) };
+export function holdProcess(): Disposable {
+  return setInterval(() => {}, CHECK_MS);
 }
 
 /** Time until the next multiple of `intervalMs`: periodic work that waits for it shares the wake-ups of an idle process. */
