@@ -2,11 +2,12 @@
  * Ends a failed command with one line on standard error, `ocir-broker: code: what; next`, and an exit status:
  * 2 for a wrong command line, 1 for everything else.
  */
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { type Command, CommanderError } from "commander";
-import { brokerErrorLine } from "./broker-error-line.ts";
 import type { CommandErrorCode } from "./command-errors.ts";
 
 const FAILED = 1;
@@ -47,6 +48,17 @@ export function reportFailure(error: unknown): void {
     process.stderr.write(`ocir-broker: ${lineOf(error)}\n`);
     process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
   }
+}
+
+/**
+ * One line: the code, what happened to which path, and what to do next. Configuration errors follow on lines of their own.
+ *
+ * @returns undefined for an error of another class
+ */
+export function brokerErrorLine(error: unknown): string | undefined {
+  if (!(error instanceof BrokerError)) return undefined;
+  const isList = error.message.includes("\n");
+  return `${error.code}: ${error.message}${isList ? "" : `; ${ERROR_TABLE[error.code].next}`}`;
 }
 
 function lineOf(error: unknown): string {

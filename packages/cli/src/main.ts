@@ -3,7 +3,7 @@ import "./process/ignore-early-sighup.ts";
 import "./clean-start.ts";
 import "./process/process-name.ts";
 import { reportFailure } from "./failure.ts";
-import { endWithReader } from "./process/reader-gone.ts";
+import { endWithReader } from "./process/exit-now.ts";
 import { createProgram } from "./program.ts";
 
 // The daemon serves pulls without its log.

@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
-import { STATE_TRANSITIONS, STATES } from "./status-states.ts";
-import { renderStatus } from "./status-table.ts";
+import { renderStatus, STATE_TRANSITIONS, STATES } from "./status-table.ts";
 
 const FRESH: NonNullable<HealthDetails["session"]> = {
   state: "fresh",

@@ -7,6 +7,21 @@ import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol/health"
 
 type Details = NonNullable<HealthDetails["session"]>;
 
+/** The meaning of each STATE, for the command's help. */
+export const STATES: Readonly<Record<Details["state"], string>> = {
+  fresh: "The value is served, and no renewal that was due has failed.",
+  stale:
+    "The value is still served, but its renewal has failed: an outage that no pull has noticed yet. " +
+    "ENDS IN shows how long the value lasts.",
+  fetching: "There is no value. A fetch is in flight, and requests wait for it.",
+  "backing-off":
+    "There is no value, because the last fetch failed. NEXT FETCH IN shows when the next one starts, LAST FAILURE why it failed.",
+  empty: "There is no value, and none is fetched until a request needs it.",
+};
+
+/** Ends the list of states in the help. */
+export const STATE_TRANSITIONS = "docs/reference/cache-states.md lists what leads into and out of each state.";
+
 const COLUMNS: readonly (readonly [title: string, of: (details: Details) => string])[] = [
   ["STATE", ({ state }) => state],
   ["AGE", ({ ageSeconds }) => duration(ageSeconds)],

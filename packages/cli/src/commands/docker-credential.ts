@@ -11,12 +11,11 @@ import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
-import { brokerErrorLine } from "../broker-error-line.ts";
+import { brokerErrorLine } from "../failure.ts";
 import { callersSource } from "../config/personal-config.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
-import { readRequest } from "../process/read-request.ts";
-import { writeOut } from "../process/write-out.ts";
+import { readRequest, writeOut } from "../process/standard-streams.ts";
 
 /** docker has no limit of its own, but a person waits. */
 const LIMIT_MS = 15_000;

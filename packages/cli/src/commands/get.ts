@@ -15,8 +15,7 @@ import { CONFIG_OPTION } from "../config/config-source.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
-import { readRequest } from "../process/read-request.ts";
-import { writeOut } from "../process/write-out.ts";
+import { readRequest, writeOut } from "../process/standard-streams.ts";
 
 interface GetOptions {
   readonly config?: string;

@@ -13,8 +13,7 @@ import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
-import { STATE_TRANSITIONS, STATES } from "../status-states.ts";
-import { renderStatus } from "../status-table.ts";
+import { renderStatus, STATE_TRANSITIONS, STATES } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
   readonly output: "table" | "json" | "yaml";

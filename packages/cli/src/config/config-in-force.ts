@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
-import { brokerErrorLine } from "../broker-error-line.ts";
+import { brokerErrorLine } from "../failure.ts";
 import { type ConfigOptions, sourceOf } from "./config-source.ts";
 
 /**

@@ -1,0 +1,20 @@
+/** A request from standard input, and its response to standard output. */
+import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { readBounded } from "@ocir-broker/foundation/upstream";
+import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
+
+/** @throws {BrokerError} `body-too-large` */
+export async function readRequest(): Promise<Buffer> {
+  const request = await readBounded(process.stdin, MAX_REQUEST_BYTES);
+  if (request === undefined) throw new BrokerError("body-too-large", `stdin: ${ERROR_TABLE["body-too-large"].what}`);
+  return request;
+}
+
+/** Resolves once it is written, rejects if the reader is gone. */
+export function writeOut(text: string | Buffer): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  process.stdout.once("error", reject);
+  process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
+  return promise;
+}
