@@ -1,6 +1,6 @@
 /** Runs a piece of work that may fail, and keeps how it ended. */
 
-export type Attempt<Value, Cause = unknown> = { readonly value: Value } | { readonly error: Cause };
+export type Attempt<Value> = { readonly value: Value } | { readonly error: unknown };
 
 export async function attempt<Value>(work: Promise<Value>): Promise<Attempt<Value>> {
   try {

@@ -18,11 +18,10 @@ import { proxyFailureIn } from "./proxy-failure.ts";
 export interface CheckContext
   extends Pick<
     DoctorOptions,
-    "config" | "configError" | "environment" | "image" | "serviceAccountToken" | "version" | "clock"
+    "config" | "configError" | "environment" | "image" | "serviceAccountToken" | "version" | "clock" | "ownerId"
   > {
   /** With the registry host that a short name stands for. Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
-  readonly ownerId: number;
   readonly files: NodeFiles;
   readonly network: Network;
   readonly runProgram: RunProgram;

@@ -3,7 +3,6 @@ import type { Config } from "@ocir-broker/credentials/config/schema";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { Network } from "@ocir-broker/node/network";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 
 export interface DoctorOptions {
@@ -19,17 +18,16 @@ export interface DoctorOptions {
   /** A pod's, from `parseServiceAccountToken`: doctor then examines the pull of its service account. */
   readonly serviceAccountToken?: Secret | undefined;
   /** False: only identity and registry are examined, as on a laptop without kubelet and daemon. */
-  readonly isNode?: boolean;
+  readonly isNode: boolean;
   /** This release, to compare daemon and plugin with. */
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** The folder with the node's files. Default: `/`. */
-  readonly root?: string;
-  /** The user who must own the sockets. Default: root, 0. */
-  readonly ownerId?: number;
+  /** The folder with the node's files. */
+  readonly root: string;
+  /** The user who must own the sockets: root, 0, unless the root is a test's. */
+  readonly ownerId: number;
   /** For all checks together. Default: 8.5 s, or longer than the daemon may take. */
   readonly limitMs?: number;
-  readonly network?: Network;
   readonly runProgram?: RunProgram;
 }

@@ -1,7 +1,7 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
 import { durationMs } from "@ocir-broker/credentials/config/duration";
 import { createNetwork } from "@ocir-broker/node/network";
-import { createNodeFiles, type NodeFiles } from "@ocir-broker/node/node-files";
+import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, findingsOf, type NamedCheck } from "./check-context.ts";
@@ -31,7 +31,28 @@ const NODE_CHECKS: readonly NamedCheck[] = [
   ["other logins", checkOtherLogins],
 ];
 
-const PROXY_CHECKS: readonly NamedCheck[] = [["proxy", checkProxy]];
+const PROXY_CHECK: NamedCheck = ["proxy", checkProxy];
+
+/** One finding if no file of ocir-broker is on the node. */
+const checkInstalled: Check = async (context) => {
+  const { credentials, health } = context.config.sockets;
+  const paths = [await pluginPath(context), "/usr/libexec/ocir-broker", credentials, health];
+  const isThere = paths.some((path) => "value" in context.files.lstat(path));
+  return isThere ? undefined : finding("not-installed", paths.join(", "));
+};
+
+/** One finding if `ocir-broker disable` has switched the node off. The stopped units are then no errors. */
+const checkOffSwitch: Check = async ({ files }) => {
+  const stats = files.lstat(DISABLED_FILE);
+  if ("failure" in stats) return undefined;
+  return finding("switched-off", `${DISABLED_FILE}, since ${stats.value.mtime.toISOString()}`);
+};
+
+/** Whether ocir-broker is installed and switched on. */
+const SWITCH_CHECKS: readonly NamedCheck[] = [
+  ["installation", checkInstalled],
+  ["off switch", checkOffSwitch],
+];
 
 const REGISTRY_CHECKS: readonly NamedCheck[] = [
   ["network to the registry", checkRegistryPath],
@@ -68,47 +89,40 @@ const PLUGIN_SLACK_MS = 2_000;
 
 /** Never rejects because of an error on the node; an exception in a check becomes a finding too. */
 export async function diagnose(options: DoctorOptions): Promise<readonly Finding[]> {
-  const { clock } = options;
-  const { limitMs = Math.max(LIMIT_MS, durationMs(options.config.request.deadline) + PLUGIN_SLACK_MS) } = options;
+  const { clock, config, configError, isNode } = options;
+  const { limitMs = Math.max(LIMIT_MS, durationMs(config.request.deadline) + PLUGIN_SLACK_MS) } = options;
   const ending = new AbortController();
   const cloud = createCloud({ ...options, signal: ending.signal });
   const context = createCheckContext({
     ...options,
-    ownerId: options.ownerId ?? 0,
-    files: createNodeFiles(options.root ?? "/"),
-    network: options.network ?? createNetwork(clock),
+    files: createNodeFiles(options.root),
+    network: createNetwork(clock),
     runProgram: options.runProgram ?? createRunProgram(clock),
     cloud,
     signal: ending.signal,
   });
   const { promise: timeUp, resolve } = Promise.withResolvers<void>();
   const limit = clock.setTimer(resolve, limitMs);
+  const run = async (checks: readonly NamedCheck[]) =>
+    (await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)))).flat();
   try {
     // In the order of the report: causes before their consequences.
-    const isNode = options.isNode !== false;
-    const isOther = isNode && options.configError !== undefined && (await usesPreviousConfig(context));
+    const isOther = isNode && configError !== undefined && (await usesPreviousConfig(context));
     const identityChecks = isOther
       ? [PREVIOUS_CONFIG_CHECK]
-      : [...PROXY_CHECKS, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
-    const switchedOff = isNode ? offSwitchFindings(context.files) : [];
-    const installed = isNode ? await runCheck("installation", checkInstalled, context, timeUp) : [];
-    const absent = installed.filter(({ name }) => name === "not-installed");
-    const isOn = switchedOff.length === 0 && absent.length === 0;
-    const runAll = async (checks: readonly NamedCheck[]) =>
-      (
-        await Promise.all(
-          checks
-            .filter(([, check]) => isOn || !CHECKS_WHILE_ON.has(check))
-            .map(([topic, check]) => runCheck(topic, check, context, timeUp)),
-        )
-      ).flat();
+      : [PROXY_CHECK, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
+    const off = isNode ? (await run(SWITCH_CHECKS)).filter(({ verdict }) => verdict === "problem") : [];
+    const isOn = ([, check]: NamedCheck) => off.length === 0 || !CHECKS_WHILE_ON.has(check);
     const [ofNode, upstream, ofPull] = await Promise.all([
-      runAll(isNode ? NODE_CHECKS : []),
-      runAll(identityChecks),
-      runAll(isNode ? PULL_CHECKS : []),
+      run(isNode ? NODE_CHECKS.filter(isOn) : []),
+      run(identityChecks),
+      run(isNode ? PULL_CHECKS.filter(isOn) : []),
     ]);
-    const found = [...absent, ...switchedOff, configFinding(options), ...ofNode, ...upstream, ...ofPull];
-    return withoutConsequences(found, upstream);
+    const ofConfig =
+      configError === undefined
+        ? finding("broker-config-ok", options.configSource)
+        : finding("broker-config-invalid", configError);
+    return withoutConsequences([...off, ofConfig, ...ofNode, ...upstream, ...ofPull], upstream);
   } finally {
     limit.cancel();
     ending.abort();
@@ -128,24 +142,4 @@ async function runCheck(
     // The message may contain text that was read; the class name does not.
     return [finding("check-failed", `${topic}: ${error instanceof Error ? error.name : "unknown"}`)];
   }
-}
-
-/** One finding if `ocir-broker disable` has switched the node off. The stopped units are then no errors. */
-function offSwitchFindings(files: NodeFiles): readonly Finding[] {
-  const stats = files.lstat(DISABLED_FILE);
-  if ("failure" in stats) return [];
-  return [finding("switched-off", `${DISABLED_FILE}, since ${stats.value.mtime.toISOString()}`)];
-}
-
-/** One finding if no file of ocir-broker is on the node. */
-const checkInstalled: Check = async (context) => {
-  const { credentials, health } = context.config.sockets;
-  const paths = [await pluginPath(context), "/usr/libexec/ocir-broker", credentials, health];
-  return paths.some((path) => "value" in context.files.lstat(path)) ? [] : finding("not-installed", paths.join(", "));
-};
-
-function configFinding({ configError, configSource }: DoctorOptions): Finding {
-  return configError === undefined
-    ? finding("broker-config-ok", configSource)
-    : finding("broker-config-invalid", configError);
 }

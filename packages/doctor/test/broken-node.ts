@@ -113,6 +113,7 @@ export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
         version: VERSION,
         clock,
         random: systemRandom,
+        isNode: true,
         root,
         ownerId: process.getuid?.() ?? 0,
         limitMs: 30_000,

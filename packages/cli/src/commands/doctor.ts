@@ -79,9 +79,7 @@ export function addDoctorCommand(program: Command): void {
 async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
   if (options.identity === undefined && options.root === "/" && process.geteuid?.() !== 0)
     process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
-  // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
-  const ownerId = options.root === "/" ? 0 : (process.getuid?.() ?? 0);
-  const findings = await diagnose({ ...(await doctorOptions(image, options)), root: options.root, ownerId });
+  const findings = await diagnose(await doctorOptions(image, options));
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
   else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns }));
   return exitStatusOf(findings);
@@ -108,7 +106,9 @@ async function doctorOptions(
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, configError } = loadLenientConfig(source);
   return {
-    ...{ image, version, clock, random: systemRandom, environment, isNode },
+    ...{ image, version, clock, random: systemRandom, environment, isNode, root },
+    // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
+    ownerId: root === "/" ? 0 : (process.getuid?.() ?? 0),
     configSource: isNode ? configSource(path) : configPathOf(source),
     config: isNode ? withUnitSockets(config, root) : { ...config, identity: { provider: identity } },
     serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,

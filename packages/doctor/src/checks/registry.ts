@@ -35,7 +35,10 @@ export const checkRegistry: Check = async (context) => {
   if ("error" in token) return tokenFinding(registryHost, token.error, context);
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`);
-  if (imageName === undefined || !(await isPulledByNode(imageName, context))) return found;
+  if (imageName === undefined) return found;
+  if (!isProbeable(imageName.repository)) return [found, finding("access-public", imageName.repository)];
+  // Then the node's rights do not matter: service-account-access.ts checks those of the service account.
+  if (await isPulledByServiceAccounts(image ?? "", context)) return found;
   return [found, await checkAccess(imageName, token.value.value, context)];
 };
 
@@ -65,15 +68,9 @@ async function tokenFinding(registryHost: string, error: unknown, context: Check
   return finding(findingOfCode(code) ?? "check-failed", evidence);
 }
 
-/** Otherwise the node's rights do not matter: service-account-access.ts checks those of the service account. */
-async function isPulledByNode({ repository }: ImageName, context: CheckContext): Promise<boolean> {
-  return !isProbeable(repository) || !(await isPulledByServiceAccounts(context.image ?? "", context));
-}
-
 async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {
   const { cloud, image = "" } = context;
   const { repository } = imageName;
-  if (!isProbeable(repository)) return finding("access-public", repository);
   let status = 0;
   let reason = "";
   const send: SendRequest = async (request) => {

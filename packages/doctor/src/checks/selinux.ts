@@ -1,5 +1,6 @@
 /** Checks by the SELinux labels whether a service may execute our programs. */
 import { textOf } from "@ocir-broker/node/node-files";
+import { isSuccess } from "@ocir-broker/node/program-run";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
@@ -9,8 +10,6 @@ const PROGRAMS = [BROKER_PROGRAM, "/usr/local/libexec/ocir-broker-launch"];
 
 /** Labels of files copied from a home or temporary directory, and of files that no policy covers. */
 const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var_t|etc_t|container_file_t):/;
-
-const LIMIT_MS = 2_000;
 
 export const checkSelinux: Check = async (context) => {
   const { files } = context;
@@ -25,8 +24,7 @@ export const checkSelinux: Check = async (context) => {
 };
 
 async function labelOf(path: string, { files, runProgram }: CheckContext): Promise<{ path: string; label: string }> {
-  const args = ["--dereference", "--format=%C", files.locate(path)];
-  const result = await runProgram({ path: "stat", args, limitMs: LIMIT_MS });
-  const text = "stdout" in result && result.exitCode === 0 ? result.stdout.trim() : "";
+  const result = await runProgram({ path: "stat", args: ["--dereference", "--format=%C", files.locate(path)] });
+  const text = isSuccess(result) ? result.stdout.trim() : "";
   return { path, label: /^[\w:.,-]+$/.test(text) ? text : "" };
 }
