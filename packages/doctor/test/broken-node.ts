@@ -10,6 +10,7 @@ import { configSchema } from "@ocir-broker/credentials/config/schema";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { onTestFinished } from "vitest";
@@ -163,7 +164,11 @@ export async function foreignRegistry(): Promise<{ readonly host: string; readon
 
 /** Listens at a free port until the test ends. */
 export async function hostOf(server: Server): Promise<string> {
-  await untilTestEnds(server, (listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
@@ -172,16 +177,7 @@ export async function listen(root: string, path: string, received: RequestListen
   const place = join(root, path);
   mkdirSync(dirname(place), { recursive: true });
   rmSync(place, { force: true });
-  const server = createServer(received);
-  await untilTestEnds(server, (listening) => server.listen(place, listening));
-}
-
-async function untilTestEnds(server: Server, listen: (listening: () => void) => void): Promise<void> {
-  await new Promise<void>(listen);
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  await serveOnSocket(received, place);
 }
 
 function createMovableClock(): MovableClock {

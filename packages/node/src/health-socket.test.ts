@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest";
 import { serveOnSocket } from "../test/socket-server.ts";
 import { askHealthSocket } from "./health-socket.ts";
 
+const writeEndlessly: RequestListener = (request, response) =>
+  void response.write("x".repeat(32 * 1024), (error) => error ?? writeEndlessly(request, response));
+
 describe("askHealthSocket", () => {
   test("returns status and body", async () => {
     const path = await serveOnSocket((request, response) => response.writeHead(503).end(`at ${request.url}`));
@@ -33,7 +36,7 @@ describe("askHealthSocket", () => {
       (_request, response) =>
         void response.writeHead(200, { "content-length": 9 }).write("x", () => response.destroy()),
     ],
-    ["does not end", (_request, response) => void response.end("x".repeat(2 * 1024 * 1024))],
+    ["does not end", writeEndlessly],
   ])("rejects a response that %s", async (_what, listener) => {
     const received = await askHealthSocket(await serveOnSocket(listener), "/status", createFakeClock());
     expect(received).toHaveProperty("failure");

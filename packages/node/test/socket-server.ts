@@ -5,8 +5,10 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
 
 /** The socket's path. Listens until the test ends. */
-export async function serveOnSocket(listener: RequestListener): Promise<string> {
-  const path = join(temporaryFolder(), "s");
+export async function serveOnSocket(
+  listener: RequestListener,
+  path = join(temporaryFolder(), "health.sock"),
+): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(path, resolve));
   onTestFinished(() => {

@@ -96,7 +96,7 @@ function passwordIn(body: Buffer): string {
   return first.password;
 }
 
-export interface DaemonResponse {
+interface DaemonResponse {
   readonly status: number;
   readonly body: Buffer;
 }
@@ -105,7 +105,7 @@ export interface DaemonResponse {
  * @returns undefined if no daemon gave a whole response of at most 64 KiB.
  * @throws {BrokerError} `socket-denied` if this user may not connect.
  */
-export async function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonResponse | undefined> {
+async function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonResponse | undefined> {
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
   const limits = { maxBytes: MAX_RESPONSE_BYTES, limitMs: SHIM_CALL_MS };
   const request = { socketPath, path: CREDENTIALS_ROUTE, method: "POST", headers, body, ...limits };

@@ -1,31 +1,15 @@
-/** Tests of the output for scripts that ask for the node's kubelet and for paths. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../../test/command-run.ts";
 
-const _FIX = "make root the only owner and writer of it and of each folder above it";
-
 const isRoot = process.geteuid?.() === 0;
 
-function makeNode(files: Readonly<Record<string, string>>): string {
-  const root = trustedFolder();
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text, { mode: 0o755 });
-  }
-  return root;
-}
-
-function makeRunningNode(...args: string[]): string {
-  const root = makeNode({
-    "/usr/bin/kubelet": "#!/bin/sh\necho Kubernetes v1.33.1\n",
-    "/proc/40/cmdline": `${["/usr/bin/kubelet", ...args].join("\0")}\0`,
-    "/proc/40/cgroup": "0::/system.slice/kubelet.service\n",
-    "/etc/default/kubelet":
-      "KUBELET_EXTRA_ARGS=--image-credential-provider-config=/etc/b --image-credential-provider-bin-dir=$DIR\n",
-  });
-  symlinkSync("../../usr/bin/kubelet", join(root, "/proc/40/exe"));
+function makeRunningNode(): string {
+  const { root, write, process } = createNodeTree();
+  write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
+  process(40, "0::/system.slice/kubelet.service", ["/usr/bin/kubelet"]);
   return root;
 }
 
@@ -40,8 +24,9 @@ providers:
 
 /** Creates files in a directory, together with the programs that they name. */
 function makeConfigs(files: Readonly<Record<string, string | Buffer>>): string {
-  const root = makeNode({ "/bin/other": "", "/bin/credential-provider-oke": "" });
-  mkdirSync(join(root, "conf"));
+  const root = trustedFolder();
+  for (const name of ["bin", "conf"]) mkdirSync(join(root, name));
+  for (const name of ["other", "credential-provider-oke"]) writeFileSync(join(root, "bin", name), "", { mode: 0o755 });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(root, "conf", name), content);
   return root;
 }

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { join } from "node:path";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
 
 const STATUS = {
@@ -17,14 +18,11 @@ const STATUS = {
   registries: {},
 };
 
+/** The configuration of a daemon with these responses, or of none. */
 async function daemonThat(listener?: RequestListener, extra: object = {}): Promise<string> {
-  const folder = temporaryFolder();
-  const socket = join(folder, "health.sock");
-  const config = join(folder, "config.yaml");
-  writeFileSync(config, JSON.stringify({ sockets: { health: socket }, ...extra }));
-  const server = createServer(listener);
-  if (listener !== undefined) await new Promise<void>((resolve) => server.listen(socket, resolve));
-  onTestFinished(() => void server.close());
+  const config = join(temporaryFolder(), "config.yaml");
+  const health = listener === undefined ? "/no/such/health.sock" : await serveOnSocket(listener);
+  writeFileSync(config, JSON.stringify({ sockets: { health }, ...extra }));
   return config;
 }
 
@@ -36,13 +34,8 @@ describe("ocir-broker status", () => {
     ["json", /^\{\n {2}"status": "starting",/],
     ["yaml", /^status: starting\n/],
   ])("prints the status as %s", async (form, text) => {
-    const { stdout, exitCode } = await runCommand(
-      "status",
-      "--config",
-      await daemonThat(statusResponse),
-      "--output",
-      form,
-    );
+    const config = await daemonThat(statusResponse);
+    const { stdout, exitCode } = await runCommand("status", "--config", config, "--output", form);
     expect(stdout).toMatch(text);
     expect(exitCode).toBe(0);
   });
