@@ -1,15 +1,50 @@
 /** docs/reference/codes.md lists the catalogue of error codes and findings, and docs/troubleshooting.md uses its names. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor/diagnoses";
+import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import type { ErrorText } from "@ocir-broker/errors/error-text";
+import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
+import { PULL_SECRET_ERRORS } from "@ocir-broker/errors/pull-secret-errors";
+import { KUBELET_CONFIG_ERRORS } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { RULES } from "@ocir-broker/kubelet-config/rules";
+import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 import { expect, it } from "vitest";
-import { ERROR_CODES } from "../packages/cli/src/reference/error-codes.ts";
+import { COMMAND_ERRORS } from "../packages/cli/src/command-errors.ts";
 import { expectTables } from "./documentation/generated-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 
 /** Advice of as many words stands once in codes.md: the other lines name the first one that has it. */
 const LONG_ADVICE = 10;
+
+const textOf = ({ means, fix = "" }: Diagnosis): ErrorText => ({ what: means, next: fix });
+
+/** The plugin ends `what` with a path or a number. */
+const PLUGIN = Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => [
+  code,
+  { what: detail === undefined ? what : `${what} …`, next },
+]);
+
+/** A finding with the verdict `ok` needs no explanation. */
+const FINDINGS = Object.entries<Diagnosis>(DIAGNOSES).flatMap(([name, row]) =>
+  row.verdict === "ok" ? [] : [[name, textOf(row)]],
+);
+
+/** By the program that reports them. `status` reports doctor's names for a daemon without a response. */
+const ERROR_CODES: Readonly<Record<string, Readonly<Record<string, ErrorText>>>> = {
+  plugin: Object.fromEntries(PLUGIN),
+  daemon: ERROR_TABLE,
+  command: {
+    ...COMMAND_ERRORS,
+    ...FILE_ERRORS,
+    ...KUBELET_CONFIG_ERRORS,
+    "daemon-down": textOf(DIAGNOSES["daemon-down"]),
+    "daemon-stuck": textOf(DIAGNOSES["daemon-stuck"]),
+  },
+  controller: PULL_SECRET_ERRORS,
+  doctor: Object.fromEntries(FINDINGS),
+};
 
 const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
   Object.entries(codes)

@@ -98,5 +98,3 @@ export const SHIM_ERRORS = {
     next: `use: echo REGISTRY_HOST | ${DOCKER_CREDENTIAL_NAME} get; or list, or version`,
   },
 } as const satisfies Record<string, ShimErrorText>;
-
-export type ShimErrorCode = keyof typeof SHIM_ERRORS;
