@@ -11,8 +11,8 @@ import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
+import { callersSource } from "../config/config-source.ts";
 import { brokerErrorLine } from "../failure.ts";
-import { callersSource } from "../config/personal-config.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
 import { readRequest, writeOut } from "../process/standard-streams.ts";
@@ -37,7 +37,7 @@ async function dockerCredential(): Promise<void> {
 async function answer(): Promise<Buffer | string> {
   try {
     const request = await readRequest();
-    const { config } = loadConfig(callersSource(environment, process.geteuid?.() ?? 0));
+    const { config } = loadConfig(callersSource());
     const broker = createOneShotBroker({
       config,
       environment,

@@ -24,8 +24,7 @@ import { createRunProgram } from "@ocir-broker/node/program-run";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { withUnitSockets } from "../config/config-in-force.ts";
-import { CONFIG_OPTION, configSource } from "../config/config-source.ts";
-import { personalSource } from "../config/personal-config.ts";
+import { CONFIG_OPTION, configSource, personalSource } from "../config/config-source.ts";
 import { reportFailure } from "../failure.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
 
@@ -102,7 +101,7 @@ async function doctorOptions(
   const isNode = identity === undefined;
   const ofDaemon = isNode ? await readDaemonEnvironment(createNodeFiles(root), createRunProgram(clock)) : undefined;
   const environment = ofDaemon ?? ownEnvironment;
-  const source = isNode ? { path, environment } : personalSource(path, environment);
+  const source = isNode ? { path, environment } : personalSource(path);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, configError } = loadLenientConfig(source);
   return {

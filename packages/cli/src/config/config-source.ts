@@ -1,8 +1,15 @@
-/** Where a command reads the configuration from: its option, and the source in words for people. */
+/**
+ * Where a command reads the configuration from: the node's file, or that of one user's broker on a laptop or in a CI job. There
+ * the file is optional, the sockets are below XDG_RUNTIME_DIR, and the identity is the one that Oracle's command line would use.
+ */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { identityProviderOfCliAuth } from "@ocir-broker/identity/identity-providers";
 import { environment } from "../process/environment.ts";
-import { personalSource } from "./personal-config.ts";
+
+/** The command line's own default. */
+const DEFAULT_AUTH = "api_key";
 
 export const CONFIG_OPTION = [
   "--config <file>",
@@ -20,7 +27,7 @@ export interface ConfigOptions {
 }
 
 export function sourceOf({ config: path, user }: ConfigOptions): ConfigSource {
-  return user ? personalSource(path, environment) : { path, environment };
+  return user ? personalSource(path) : { path, environment };
 }
 
 /** @param path the path given; without it the default path, which may be absent. */
@@ -28,4 +35,36 @@ export function configSource(path: string | undefined): string {
   return path === undefined && !existsSync(DEFAULT_CONFIG_PATH)
     ? `there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force`
     : `read from ${path ?? DEFAULT_CONFIG_PATH}`;
+}
+
+/** @param path the file given; without it `~/.config/ocir-broker/config.yaml`, which may be absent. */
+export function personalSource(path?: string): ConfigSource {
+  const { HOME = "/", XDG_CONFIG_HOME, XDG_RUNTIME_DIR } = environment;
+  const runtime = XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, "ocir-broker") : undefined;
+  return {
+    path,
+    environment,
+    defaultPath: join(XDG_CONFIG_HOME || join(HOME, ".config"), "ocir-broker/config.yaml"),
+    defaults: {
+      ...identityOf(environment["OCI_CLI_AUTH"] || DEFAULT_AUTH),
+      ...(runtime === undefined
+        ? {}
+        : {
+            sockets: { credentials: join(runtime, "credentials.sock"), health: join(runtime, "health.sock") },
+            metrics: { textfile: join(runtime, "ocir_broker.prom") },
+          }),
+    },
+  };
+}
+
+/** For a request without a daemon. Root uses the node's file and identity, which OCI_CLI_AUTH replaces: a container of a CI job. */
+export function callersSource(): ConfigSource {
+  const { OCI_CLI_AUTH } = environment;
+  if ((process.geteuid?.() ?? 0) !== 0) return personalSource();
+  return { environment, ...(OCI_CLI_AUTH ? { defaults: identityOf(OCI_CLI_AUTH) } : {}) };
+}
+
+/** An unknown value is an error of identity.provider. */
+function identityOf(auth: string) {
+  return { identity: { provider: identityProviderOfCliAuth(auth) ?? auth } };
 }
