@@ -165,6 +165,7 @@ describeUnless(cannotPackage(), "the packages", () => {
         if (purl.startsWith("pkg:npm/")) expect(licences).toContain(`${name} ${version} (`);
       }
       expect(licences).toContain("Copyright Node.js contributors");
+      expect(licences).toContain(deb === "amd64" ? "musl libc, MIT licence" : "GNU LESSER GENERAL PUBLIC LICENSE");
     });
 
     it("the image of pull secrets lists its Node, libraries and packages, and its Node has no search path of its own", () => {

@@ -53,13 +53,13 @@ describe("bundledPackages", () => {
   });
 
   it("yields a licence section for each package, Node's and the C library's first", () => {
-    const text = licenceTexts(arm64, join(CHECKOUT, "node_modules/undici"), packages);
+    const text = licenceTexts(amd64, join(CHECKOUT, "node_modules/undici"), packages);
     const titles = [...text.matchAll(/^=+\n(.+)\n=+$/gm)].map(([, title]) => title);
     expect(titles).toEqual([
       "Node.js, with what it contains",
       "The C library inside of the static programs",
       ...packages.map(({ name, version }) => `${name} ${version} (MIT)`),
     ]);
-    expect(text).toContain("GNU LESSER GENERAL PUBLIC LICENSE");
+    expect(text).toContain("Copyright © 2005-2020 Rich Felker");
   });
 });

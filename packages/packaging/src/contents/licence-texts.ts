@@ -6,6 +6,14 @@ import type { BundledPackage } from "./bundled-packages.ts";
 
 const RULE = "=".repeat(78);
 
+/** Of Debian, on which packages are made. */
+const LGPL = "/usr/share/common-licenses/LGPL-2.1";
+const ABOUT_GLIBC = `GNU C Library, LGPL-2.1-or-later. https://www.gnu.org/software/libc/
+
+Parts of it are linked into the three small programs. Their whole source and Makefile, to link them with another version
+of it, are in packages/native of this release.
+`;
+
 type Section = [title: string, text: string];
 
 /** @param libraries default: the C library inside of the static programs. */
@@ -26,6 +34,7 @@ export function licenceTexts(
 }
 
 function staticLibraryLicence({ staticLibrary }: Target): Section {
-  const path = join(import.meta.dirname, `../../files/${staticLibrary}-licence.txt`);
-  return ["The C library inside of the static programs", readFileSync(path, "utf8")];
+  const title = "The C library inside of the static programs";
+  if (staticLibrary === "glibc") return [title, `${ABOUT_GLIBC}\n${readFileSync(LGPL, "utf8")}`];
+  return [title, readFileSync(join(import.meta.dirname, "../../files/musl-licence.txt"), "utf8")];
 }
