@@ -16,7 +16,7 @@ export interface NodeRun extends NodeContext {
 
 /** @param signal ends the run before its next step. @throws {InstallError} `record` */
 export function createNodeRun(node: NodeContext, signal?: AbortSignal): NodeRun {
-  return { ...node, run: createRun({ disk: node.disk, signal, say: node.say }), units: createUnits(node) };
+  return { ...node, run: createRun(node, signal), units: createUnits(node) };
 }
 
 /**

@@ -29,11 +29,8 @@ import {
   readKubeletMinor,
   withoutSlash,
 } from "./kubelet-paths.ts";
-import { mergedConfig } from "./own-config.ts";
+import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
-
-/** The first version that sends service-account tokens without a feature gate. */
-const SERVICE_ACCOUNTS_MINOR = 34;
 
 /** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
 export async function connection(

@@ -66,15 +66,15 @@ export function assertRoots(path: string, files: NodeFiles): void {
 export async function readKubeletMinor(
   { kubeletVersion }: ConnectOptions,
   kubelet: Kubelet | undefined,
-  { files, runProgram, clock, metadataUrl: baseUrl }: NodeContext,
+  node: NodeContext,
 ): Promise<number> {
   if (kubelet?.distrusted !== undefined && kubeletVersion === undefined)
     throw new InstallError("path-untrusted", `the kubelet's program is not run: ${kubelet.distrusted}`);
-  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(files, runProgram));
+  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(node.files, node.runProgram));
   const found = kubeletVersion === undefined ? await ofProgram() : undefined;
   if (found !== undefined) return found;
-  const metadata = { clock, baseUrl, limitMs: METADATA_LIMIT_MS };
-  const text = kubeletVersion ?? (await readInstanceMetadata("/instance/metadata/oke-k8version", metadata));
+  const key = "/instance/metadata/oke-k8version";
+  const text = kubeletVersion ?? (await readInstanceMetadata(node, key, METADATA_LIMIT_MS));
   const minor = text === undefined ? undefined : parseKubeletVersion(text);
   if (minor !== undefined) return minor;
   throw new InstallError(

@@ -6,8 +6,8 @@ import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 
 const MARK = "# Written by ocir-broker: `ocir-broker node remove` deletes this file.";
 
-/** The first version with service accounts; later ones have the same rules for our entries. */
-const SERVICE_ACCOUNTS_MINOR = 34;
+/** The first version that sends service-account tokens without a feature gate; later ones have the same rules for our entries. */
+export const SERVICE_ACCOUNTS_MINOR = 34;
 
 /** @throws {KubeletConfigError} */
 export function mergedConfig(existing: string | undefined, options: MergeOptions): string {

@@ -4,8 +4,8 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { InstallError, installErrorOf } from "../install-error.ts";
+import type { NodeContext } from "../system/node-context.ts";
 import { type ActionUndo, CHANGE_KINDS } from "./change-kind.ts";
-import type { Disk } from "./disk.ts";
 import { changeFiles } from "./file-changes.ts";
 import { changedPaths, type Entry, forgetSaved, type InstallationRecord, RECORD, readRecord } from "./record.ts";
 import { isOurs, NO_CHANGE, type RunState, report, save, stateIfAny } from "./run-state.ts";
@@ -14,16 +14,11 @@ import { finishRestoring, outcomeOf, restoreAll, rollBack, tidy } from "./undo.t
 
 export type Run = ReturnType<typeof createRun>;
 
-export interface RunOptions {
-  readonly disk: Disk;
-  /** Ends the run before its next step. */
-  readonly signal?: AbortSignal | undefined;
-  /** Prints one line for people for each step that changes something. */
-  say(line: string): void;
-}
-
-/** @throws {InstallError} `record` */
-export function createRun({ disk, signal, say }: RunOptions) {
+/**
+ * @param signal ends the run before its next step.
+ * @throws {InstallError} `record`
+ */
+export function createRun({ disk, say }: Pick<NodeContext, "disk" | "say">, signal?: AbortSignal) {
   const isRecorded = disk.isThere(RECORD);
   const state: RunState = { disk, record: readRecord(disk), steps: [], left: [], say };
 

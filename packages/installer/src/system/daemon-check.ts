@@ -17,13 +17,11 @@ const CLOUD_ERROR = /^ocir-broker: (?!shim-)[a-z][a-z-]*: /;
 
 /** @throws {InstallError} `plugin` if no daemon responds, or if a kubelet could not decode the response. */
 export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
-  const { clock, metadataUrl: baseUrl } = node;
-  const metadata = { clock, baseUrl, limitMs: REGION_LIMIT_MS };
-  const region = (await readInstanceMetadata("/instance/canonicalRegionName", metadata)) ?? "us-ashburn-1";
+  const region = await readInstanceMetadata(node, "/instance/canonicalRegionName", REGION_LIMIT_MS);
   const request = {
     kind: "CredentialProviderRequest",
     apiVersion: API_VERSION,
-    image: `${region}.ocir.io/ocir-broker/check`,
+    image: `${region ?? "us-ashburn-1"}.ocir.io/ocir-broker/check`,
   };
   const result = await node.runProgram({
     path: node.disk.at(SHIM),
@@ -37,13 +35,10 @@ export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
   const said = stderr.trim().slice(0, MAX_REASON);
   if (exitCode === 0) {
     const response = decodeCredentialProviderResponse(stdout);
-    if ("problem" in response) {
-      throw new InstallError("plugin", `the plugin's response cannot be decoded: ${response.problem}`);
-    }
-    return;
+    if (!("problem" in response)) return;
+    throw new InstallError("plugin", `the plugin's response cannot be decoded: ${response.problem}`);
   }
-  if (!CLOUD_ERROR.test(said)) {
+  if (!CLOUD_ERROR.test(said))
     throw new InstallError("plugin", `the plugin ended with ${exitCode ?? signal}: ${said}`);
-  }
   node.say(`no credentials yet; the broker retries: ${said}`);
 }

@@ -16,6 +16,6 @@ it.each([
   onTestFinished(() => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const options = { clock: createSystemClock(), baseUrl: `http://127.0.0.1:${port}/opc/v2`, limitMs: 30_000 };
-  expect(await readInstanceMetadata("/instance/metadata/oke-k8version", options)).toBe(version);
+  const node = { clock: createSystemClock(), metadataUrl: `http://127.0.0.1:${port}/opc/v2` };
+  expect(await readInstanceMetadata(node, "/instance/metadata/oke-k8version", 30_000)).toBe(version);
 });

@@ -1,26 +1,22 @@
 /** Reads keys of the instance metadata service for an installation. It may not be reachable yet at a first boot. */
 import { createDirectDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { systemRandom } from "@ocir-broker/foundation/random";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
 import { createMetadataService, type MetadataPath } from "@ocir-broker/identity/instance-principal/metadata-service";
+import type { NodeContext } from "./node-context.ts";
 
 const CONNECT_MS = 2_000;
 const REQUEST_MS = 10_000;
 
-export interface MetadataOptions {
-  readonly clock: Clock;
-  /** Base URL; undefined for Oracle's addresses. */
-  readonly baseUrl: string | undefined;
-  /** Time limit of all attempts together. */
-  readonly limitMs: number;
-}
-
-/** @returns undefined if the metadata service does not respond, or does not have the key: `/instance/canonicalRegionName`. */
+/**
+ * @param limitMs of all attempts together.
+ * @returns undefined if the metadata service does not respond, or does not have the key: `/instance/canonicalRegionName`.
+ */
 export async function readInstanceMetadata(
+  { clock, metadataUrl: baseUrl }: Pick<NodeContext, "clock" | "metadataUrl">,
   key: MetadataPath,
-  { clock, baseUrl, limitMs }: MetadataOptions,
+  limitMs: number,
 ): Promise<string | undefined> {
   const dispatcher = createDirectDispatcher({
     connectMs: CONNECT_MS,

@@ -20,12 +20,12 @@ export async function withLock<Result>(
 ): Promise<Result> {
   const path = disk.at(LOCK);
   refuseOthersLock(path);
-  let lock = await hold(path, ["-n"]);
-  if (lock === undefined) {
+  let release = await hold(path, ["-n"]);
+  if (release === undefined) {
     say("waiting for another installation on this node to end");
-    lock = await hold(path, ["-w", String(WAIT_SECONDS)]);
+    release = await hold(path, ["-w", String(WAIT_SECONDS)]);
   }
-  if (lock === undefined)
+  if (release === undefined)
     throw new InstallError(
       "lock",
       `another installation of ocir-broker still runs after 5 minutes: find it with fuser -v ${path}`,
@@ -33,11 +33,12 @@ export async function withLock<Result>(
   try {
     return await work();
   } finally {
-    await lock.release();
+    await release();
   }
 }
 
-async function hold(path: string, how: readonly string[]) {
+/** @returns what releases the lock; undefined if another process holds it. */
+async function hold(path: string, how: readonly string[]): Promise<(() => Promise<void>) | undefined> {
   // `detached`: Ctrl-C must not end it before this process.
   const child = spawn("flock", [...how, path, "sh", "-c", "echo locked; exec cat"], {
     stdio: ["pipe", "pipe", "ignore"],
@@ -47,11 +48,9 @@ async function hold(path: string, how: readonly string[]) {
   const closed = once(child, "close");
   const isLocked = await Promise.race([once(child.stdout, "data").then(() => true), closed.then(() => false)]);
   if (!isLocked) return undefined;
-  return {
-    async release(): Promise<void> {
-      child.stdin.end();
-      await closed;
-    },
+  return async () => {
+    child.stdin.end();
+    await closed;
   };
 }
 
