@@ -25,6 +25,8 @@ const NOT_INSTALLED =
 
 const LOST = `${RECORD} is missing: install again, which records our files, or run ocir-broker node remove`;
 
+const INTERRUPTED = "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
+
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
   return runOnNode(context, signal, async (node, rolledBack) => {
     const { from, connect, given } = command;
@@ -87,15 +89,11 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
     return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
   });
-  if (version === undefined || pending !== undefined) {
-    const found = pending === undefined && !node.disk.isThere(RECORD) ? (await recognise(node)).files : {};
-    const reason =
-      pending === undefined
-        ? Object.keys(found).length > 0
-          ? LOST
-          : NOT_INSTALLED
-        : "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
-    return { ok: false, code: "unfinished", reason, version: node.version, steps };
+  const unfinished = (reason: string) => ({ ok: false, code: "unfinished", reason, version: node.version, steps });
+  if (pending !== undefined) return unfinished(INTERRUPTED);
+  if (version === undefined) {
+    const found = node.disk.isThere(RECORD) ? {} : (await recognise(node)).files;
+    return unfinished(Object.keys(found).length > 0 ? LOST : NOT_INSTALLED);
   }
   const [flagsIn] = changedPaths(record, "kubelet-flags");
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };

@@ -8,12 +8,7 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { changedText, lineWithFlags, OWN_DROP_IN, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
-import {
-  isOurPlugin,
-  PLUGIN_NAME,
-  POOL_CONFIG_FILE,
-  SERVICE_ACCOUNT_PLUGIN_NAME,
-} from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME, POOL_CONFIG_FILE, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { installedIn } from "./archive.ts";
 import { COMMAND_LINKS, FOLDERS, MANIFEST, OUR_NAME, OWN_FOLDERS, PLUGIN_LINKS } from "./installed-files.ts";
@@ -22,7 +17,7 @@ import { DEFAULT_PATHS, PLUGIN_FOLDER, readKubeletPaths } from "./kubelet/kubele
 import { isMergedFrom } from "./kubelet/own-config.ts";
 import { withTexts } from "./kubelet/with-texts.ts";
 import type { NodeRun } from "./node-run.ts";
-import type { ChangeKind } from "./run/change-kind.ts";
+import { type ChangeKind, kindOf } from "./run/change-kind.ts";
 import { type Disk, namesBeside, type PathState } from "./run/disk.ts";
 import { isDoNothing } from "./run/file-changes.ts";
 import { copiesOf, type Entry, forgetSaved, RECORD, REPLACED } from "./run/record.ts";
@@ -111,12 +106,8 @@ function releasesOn({ disk }: NodeContext): Map<string, Set<PathState>> {
 }
 
 function kindAt({ files }: NodeContext, path: string, programs: ReadonlyMap<string, unknown>): ChangeKind {
-  if (programs.has(path)) return "program";
-  if (path in COMMAND_LINKS) return "command";
-  if (path in PLUGIN_LINKS) return "plugin";
-  if (path === POOL_CONFIG_FILE) return "pool-configuration";
-  if (path === DEFAULT_CONFIG_PATH) return "broker-configuration";
-  if (isOurPlugin(basename(path))) return "kubelet-plugin";
+  const kind = programs.has(path) ? "program" : kindOf(path);
+  if (kind !== undefined) return kind;
   const { parts, variables } = readKubeletUnit(files);
   return path === OWN_DROP_IN || [...parts, ...variables].some((file) => file.path === path)
     ? "kubelet-flags"

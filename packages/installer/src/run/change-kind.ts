@@ -1,4 +1,8 @@
 /** The kinds of change. The record has the kind of each, and dry run, status, rollback and removal read here how it is undone. */
+import { basename } from "node:path";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { isOurPlugin, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
+import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 
 interface Kind {
   /** For people. */
@@ -36,6 +40,15 @@ export const CHANGE_KINDS = {
 } as const satisfies Record<string, Kind>;
 
 export type ChangeKind = keyof typeof CHANGE_KINDS;
+
+/** The kind that a path shows; undefined for the kubelet's configuration and unit, and for programs. */
+export function kindOf(path: string): ChangeKind | undefined {
+  if (path in COMMAND_LINKS) return "command";
+  if (path in PLUGIN_LINKS) return "plugin";
+  if (path === DEFAULT_CONFIG_PATH) return "broker-configuration";
+  if (path === POOL_CONFIG_FILE) return "pool-configuration";
+  return isOurPlugin(basename(path)) ? "kubelet-plugin" : undefined;
+}
 
 /** How an action is undone, for people. */
 export const ACTION_UNDO = {

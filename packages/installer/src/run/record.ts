@@ -2,15 +2,12 @@
  * The record of an installation, /var/lib/ocir-broker/installation.json: for each path that we changed, what was there before and
  * what we wrote. It is written before a change is made, so a path is never in a state that the record does not know.
  */
-import { basename, dirname } from "node:path";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { dirname } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
-import { isOurPlugin, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import { InstallError } from "../install-error.ts";
-import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
-import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
+import { type ActionUndo, CHANGE_KINDS, type ChangeKind, kindOf } from "./change-kind.ts";
 import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
 export const STATE_FOLDER = "/var/lib/ocir-broker";
@@ -159,7 +156,7 @@ function withKinds(value: unknown): unknown {
   const { files, pending } = (value ?? {}) as { files?: unknown; pending?: { isFirst?: boolean; files: object } };
   if (typeof files !== "object" || files === null) return value;
   const kinded = (path: string, entry: object | null) =>
-    entry === null || "kind" in entry ? entry : { kind: kindOf(path, entry), ...entry };
+    entry === null || "kind" in entry ? entry : { kind: earlierKindOf(path, entry), ...entry };
   const record = { ...(value as object), files: mapped(files, kinded) };
   if (pending?.isFirst === undefined) return record;
   const changes = mapped(pending.files, (path, change: PendingChange) => ({
@@ -173,14 +170,9 @@ function mapped(entries: object, change: (path: string, entry: never) => unknown
   return Object.fromEntries(Object.entries(entries).map(([path, entry]) => [path, change(path, entry as never)]));
 }
 
-function kindOf(path: string, entry: { isProgram?: boolean }): ChangeKind {
+function earlierKindOf(path: string, entry: { isProgram?: boolean }): ChangeKind {
   if (entry.isProgram === true) return "program";
-  if (path in COMMAND_LINKS) return "command";
-  if (path in PLUGIN_LINKS) return "plugin";
-  if (path === DEFAULT_CONFIG_PATH) return "broker-configuration";
-  if (path === POOL_CONFIG_FILE) return "pool-configuration";
-  if (isOurPlugin(basename(path))) return "kubelet-plugin";
-  return isConfigName(basename(path)) ? "kubelet-configuration" : "kubelet-flags";
+  return kindOf(path) ?? (isConfigName(path) ? "kubelet-configuration" : "kubelet-flags");
 }
 
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
