@@ -2,10 +2,11 @@
  * Connects and disconnects a kubelet on a tree of files. After each step, a kubelet must start with what the files of its unit name,
  * by the kubelet's own rules.
  */
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
+import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
@@ -13,6 +14,8 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
+import { adoptRecognised } from "../recognise.ts";
+import { changedPaths, RECORD } from "../run/record.ts";
 import { serviceAccountsIn } from "./broker-config.ts";
 import { connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
@@ -21,6 +24,7 @@ import type { ConnectOptions } from "./kubelet-paths.ts";
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
+const DEFAULTS = "/etc/default/kubelet";
 const FLAGS = (config: string, binDir: string) =>
   `--image-credential-provider-config=${config} --image-credential-provider-bin-dir=${binDir}`;
 const OTHER = `apiVersion: kubelet.config.k8s.io/v1
@@ -33,11 +37,23 @@ providers:
 `;
 
 describe("connect, then disconnect", () => {
-  it.each<[what: string, options: ConnectOptions, arrange: (node: Node) => void]>([
-    ["a new file", {}, () => {}],
-    ["with flags in the unit", {}, (node) => node.setArgs(FLAGS(CONFIG, "/usr/local/bin"))],
+  /** `flagsIn`: the file to which the flags are added, if they are. */
+  it.each<[what: string, flagsIn: string | undefined, options: ConnectOptions, arrange: (node: Node) => void]>([
+    ["a new file", EXTRA_ARGS, {}, () => {}],
+    ["a new file for the flags too", OWN_DROP_IN, {}, (node) => node.remove(EXTRA_ARGS)],
+    [
+      "other arguments in a file of variables",
+      DEFAULTS,
+      {},
+      (node) => {
+        node.remove(EXTRA_ARGS);
+        node.write(DEFAULTS, "KUBELET_EXTRA_ARGS=--v=2\n");
+      },
+    ],
+    ["with flags in the unit", undefined, {}, (node) => node.setArgs(FLAGS(CONFIG, "/usr/local/bin"))],
     [
       "another provider's file",
+      undefined,
       {},
       (node) => {
         node.write(CONFIG, OTHER);
@@ -47,6 +63,7 @@ describe("connect, then disconnect", () => {
     ],
     [
       "a directory, with the plugins elsewhere",
+      undefined,
       {},
       (node) => {
         node.write("/etc/kubernetes/providers/10-other.yaml", OTHER);
@@ -56,6 +73,7 @@ describe("connect, then disconnect", () => {
     ],
     [
       "a link to a folder, with flags in the unit",
+      undefined,
       {},
       (node) => {
         mkdirSync(join(node.root, "/opt/providers"), { recursive: true });
@@ -66,21 +84,24 @@ describe("connect, then disconnect", () => {
     ],
     [
       "service accounts",
+      EXTRA_ARGS,
       { serviceAccounts: "https://a.example/~b?c=d" },
       (node) => node.write(BROKER_CONFIG, "log:\n  level: info\n"),
     ],
-  ])("restores every file, and a kubelet starts after each step: %s", async (_, options, arrange) => {
+  ])("restores every file, and a kubelet starts after each step: %s", async (_, flagsIn, options, arrange) => {
     const node = createNode();
     arrange(node);
     const before = node.snapshot();
     await node.connect({ kubeletFlags: true, ...options });
     expect(node.named().config).toContain("credential-provider-oke");
-    const { needsPlugin } = await node.disconnect();
-    expect(node.errorsAfterSteps).toEqual([]);
+    expect(changedPaths(node.record(), "kubelet-flags")).toEqual(flagsIn === undefined ? [] : [flagsIn]);
+    const { needsPlugin, left, ...done } = await node.disconnect();
+    expect(done).toEqual({ had: flagsIn !== undefined, areRestored: true, isRestored: true });
+    expect([node.errorsAfterSteps, node.systemd.reloads]).toEqual([[], flagsIn === undefined ? 0 : 1]);
     const isNamedBefore = before.includes(FLAGS(CONFIG, "/usr/local/bin")) && !before.includes("other-provider");
     expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(isNamedBefore);
     if (isNamedBefore) expect(node.named().config).toContain("credential-provider-oke");
-    else expect(node.snapshot()).toBe(before);
+    else expect([node.snapshot(), node.record().files, left]).toEqual([before, {}, []]);
   });
 });
 
@@ -233,6 +254,28 @@ describe("restoreConnection", () => {
     expect(another.read(CONFIG)).toContain("credential-provider-oke");
   });
 
+  it("leaves the configuration to a running kubelet that has our flags if the record is lost", async () => {
+    const node = createNode();
+    node.remove(EXTRA_ARGS);
+    await node.connect({ kubeletFlags: true });
+    node.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...FLAGS(CONFIG, "/usr/local/bin").split(" ")]);
+    rmSync(join(node.root, RECORD));
+    expect(await node.disconnect()).toMatchObject({ areRestored: true, left: [CONFIG] });
+    expect(node.read(OWN_DROP_IN)).toBeUndefined();
+  });
+
+  it("leaves the configuration when systemd may still start the kubelet with the flags", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    await node.connect({ kubeletFlags: true });
+    node.systemd.reads = false;
+    expect(await node.disconnect()).toMatchObject({ areRestored: false, left: [CONFIG] });
+    expect(node.read(CONFIG)).toContain("credential-provider-oke");
+    node.systemd.reads = true;
+    await node.disconnect();
+    expect(node.snapshot()).toBe(before);
+  });
+
   it("leaves the last file of a directory that a kubelet names, because it refuses an empty one", async () => {
     const node = createNode();
     const folder = "/etc/kubernetes/providers";
@@ -252,12 +295,13 @@ describe("restoreConnection", () => {
     expect((await node.disconnect()).needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(false);
   });
 
-  it("leaves everything when somebody else has changed the file with the flags", async () => {
+  it("leaves flags and configuration when somebody else has changed the file with the flags", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true });
     node.setArgs(`--v=2 ${FLAGS(CONFIG, "/usr/local/bin")}`);
+    const theirs = node.snapshot();
     const { left, needsPlugin } = await node.disconnect();
-    expect(left).toEqual([EXTRA_ARGS, CONFIG]);
+    expect([left, node.snapshot()]).toEqual([[EXTRA_ARGS, CONFIG], theirs]);
     expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(true);
   });
 
@@ -283,11 +327,17 @@ function createNode() {
     tree.write(`/usr/local/bin/${name}`, "", 0o755);
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
-  tree.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
+  const unit = `[Service]\nEnvironmentFile=-${DEFAULTS}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
+  tree.write("/usr/lib/systemd/system/kubelet.service", unit);
   tree.write("/run/systemd/system/.none", "");
   const called: string[] = [];
+  const systemd = { reads: true, reloads: 0 };
   const runProgram: RunProgram = async ({ args }) => {
     called.push(args.join(" "));
+    if (args[0] === "daemon-reload") {
+      systemd.reloads += 1;
+      return printed("", { exitCode: systemd.reads ? 0 : 1 });
+    }
     return printed(args[0] === "--version" ? "Kubernetes v1.33.1\n" : "");
   };
   const errorsAfterSteps: unknown[] = [];
@@ -297,7 +347,9 @@ function createNode() {
 
   function named(): { path: string; binDir: string; config: string } {
     const [, path = "", binDir = ""] =
-      /provider-config=(\S+) --image-credential-provider-bin-dir=([^\s"]+)/.exec(read(EXTRA_ARGS) ?? "") ?? [];
+      /provider-config=(\S+) --image-credential-provider-bin-dir=([^\s"]+)/.exec(
+        [EXTRA_ARGS, OWN_DROP_IN, DEFAULTS].map(read).join("\n"),
+      ) ?? [];
     const read_ = readCredentialProviderFiles(files, { configPath: path });
     return { path, binDir, config: (read_?.files ?? []).map(({ text }) => text).join("") };
   }
@@ -340,6 +392,8 @@ function createNode() {
     setArgs,
     named,
     called,
+    systemd,
+    record: () => newRun().run.record(),
     errorsAfterSteps,
     kubeletErrors,
     steps,
@@ -354,15 +408,15 @@ function createNode() {
     /** @param flags of a kubelet that has them from elsewhere; default: they are restored. */
     async disconnect(flags?: RestoredFlags) {
       const node = newRun();
-      const { needsPlugin } = await restoreConnection(node, flags ?? (await restoreFlags(node)));
+      if (!node.run.isRecorded) await adoptRecognised(node);
+      const restored = flags ?? (await restoreFlags(node));
+      const disconnection = await restoreConnection(node, restored);
       node.run.finishRestoring({ isRemoved: false });
-      return { needsPlugin, left: node.run.left().map(({ path }) => path) };
+      return { ...restored, ...disconnection, left: node.run.left().map(({ path }) => path) };
     },
     snapshot: () =>
       [
-        EXTRA_ARGS,
-        CONFIG,
-        BROKER_CONFIG,
+        ...[EXTRA_ARGS, OWN_DROP_IN, DEFAULTS, CONFIG, BROKER_CONFIG],
         ...["/etc/kubernetes/providers", "/opt/plugins"].flatMap((folder) => {
           const names = files.list(folder);
           return "value" in names ? names.value.map((name) => `${folder}/${name}`) : [];
