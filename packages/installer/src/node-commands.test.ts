@@ -20,35 +20,32 @@ import type { NodeContext } from "./system/node-context.ts";
 const ALL = { isUnfinished: false };
 
 describe("installNode", () => {
-  it("installs, upgrades and connects, and removeNode restores every byte", async () => {
+  interface RecordedFile {
+    readonly kind?: string;
+    readonly isProgram?: true;
+  }
+  const beforeKinds = ({ kind, ...entry }: RecordedFile): RecordedFile =>
+    kind === "program" ? { ...entry, isProgram: true } : entry;
+
+  it.each([
+    ["by this release", (entry: RecordedFile) => entry],
+    ["before changes had kinds", beforeKinds],
+  ])("upgrades and connects a node that was recorded %s, and removeNode restores every byte", async (_, recordedAs) => {
     const node = createNode();
     const before = node.snapshot();
-    expect(await install(node, archive("1"))).toMatchObject({ ok: true, flags: { config: CONFIG } });
+    const given = "log: {level: debug}\n";
+    expect(await install(node, archive("1"), { given })).toMatchObject({ ok: true, flags: { config: CONFIG } });
+    const recorded = () => JSON.parse(node.read(RECORD)) as { files: Record<string, RecordedFile> };
+    const others = () => Object.entries(recorded().files).filter(([, { kind }]) => kind !== "program");
+    const kinds = others().map(([path, { kind }]) => [path, kind]);
+    const files = Object.entries(recorded().files).map(([path, entry]) => [path, recordedAs(entry)]);
+    node.write(RECORD, JSON.stringify({ ...recorded(), files: Object.fromEntries(files) }));
     expect(await install(node, archive("2"))).toMatchObject({ ok: true });
+    expect(others().map(([path, { kind }]) => [path, kind])).toEqual(kinds);
     expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
     expect(node.read(CONFIG)).toContain("credential-provider-oke");
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
     // For the configuration, which an administrator may have written.
-    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
-  });
-
-  it("upgrades an installation whose record is from before changes had kinds, and removeNode restores every byte", async () => {
-    const node = createNode();
-    const before = node.snapshot();
-    const given = "log: {level: debug}\n";
-    await installNode(node.context, NEVER, { from: archive("1"), given, connect: CONNECT, checkConfig() {} });
-    const recorded = () => JSON.parse(node.read(RECORD)) as { files: Record<string, { kind: string }> };
-    const others = () =>
-      Object.entries(recorded().files).flatMap(([path, { kind }]) => (kind === "program" ? [] : [[path, kind]]));
-    const kinds = others();
-    const earlier = Object.entries(recorded().files).map(([path, { kind, ...entry }]) => [
-      path,
-      kind === "program" ? { ...entry, isProgram: true } : entry,
-    ]);
-    node.write(RECORD, JSON.stringify({ ...recorded(), files: Object.fromEntries(earlier) }));
-    expect(await install(node, archive("2"))).toMatchObject({ ok: true });
-    expect(others()).toEqual(kinds);
-    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
     expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
   });
 
@@ -140,7 +137,7 @@ describe("installNode with the configuration of the node's pool", () => {
     const node = createNode();
     node.write(BROKER_CONFIG, OWN, 0o640);
     const give = (given: string | undefined, connect?: ConnectOptions) =>
-      installNode(node.context, NEVER, { from: archive("1"), given, connect, checkConfig() {} });
+      install(node, archive("1"), { given, connect });
     return { ...node, give };
   }
 
@@ -238,7 +235,7 @@ describe("installNode with the configuration of the node's pool", () => {
 
 it("connectNode and disconnectNode change only the kubelet's files", async () => {
   const node = createNode();
-  await install(node, archive("1"), { connect: false });
+  await install(node, archive("1"), { connect: undefined });
   const before = node.read(CONFIG);
   expect(await connectNode(node.context, NEVER, CONNECT)).toMatchObject({ ok: true });
   expect(await statusOfNode(node.context)).toMatchObject({ ok: true, steps: [{ name: CONFIG, state: "done" }] });
@@ -248,10 +245,13 @@ it("connectNode and disconnectNode change only the kubelet's files", async () =>
 });
 
 it.each([
-  "",
-  '{"format":1,"files":{"/usr/a":5},"folders":[]}',
-  '{"format":1,"files":{},"folders":[],"pending":{"isFirst":true}}',
-])("removeNode changes nothing, and names what it cannot undo, when the record is damaged: %j", async (damaged) => {
+  ["is empty", ""],
+  ["is truncated", '{"format":1,"files":{'],
+  ["lacks its fields", '{"format":1}'],
+  ["has a file without an entry", '{"format":1,"files":{"/usr/a":5},"folders":[]}'],
+  ["has a run without files", '{"format":1,"files":{},"folders":[],"pending":{"isFirst":true}}'],
+  ["is of a later release", '{"format":2,"files":{},"folders":[]}'],
+])("removeNode changes nothing, and names what it cannot undo, when the record %s", async (_, damaged) => {
   const node = createNode();
   await install(node, archive("1"));
   node.write(RECORD, damaged);
@@ -394,7 +394,7 @@ it("removeNode can be run again when it is killed at any change", async () => {
   for (let nth = 1; ; nth += 1) {
     const node = createNode();
     const before = node.snapshot();
-    await install(node, archive("1"), { connect: false });
+    await install(node, archive("1"), { connect: undefined });
     const killed = await removeNode({ ...node.context, disk: createDisk(node.root, killedAt(nth)) }, NEVER, ALL);
     const isRunnable = [PROGRAM, LIBRARY].every((path) => fs.existsSync(node.context.disk.at(path)));
     if (isRunnable) expect(await removeNode(node.context, NEVER, ALL), `change ${nth}`).toMatchObject({ ok: true });
@@ -442,8 +442,8 @@ it.each([
   function checkConfig(given?: string): void {
     if (given === wrong) throw new Error("line 1: it is wrong");
   }
-  const command = { from: archive("1"), connect: undefined, checkConfig, ...options };
-  expect(await installNode(node.context, NEVER, command)).toMatchObject({ ok: false, code: "config", steps: [] });
+  const command = { connect: undefined, checkConfig, ...options };
+  expect(await install(node, archive("1"), command)).toMatchObject({ ok: false, code: "config", steps: [] });
   expect(node.snapshot()).toEqual(before);
 });
 
@@ -470,7 +470,7 @@ describe("disable", () => {
     expect(node.read(DISABLED_FILE)).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z\n$/);
     node.write(RECORD, record);
     expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "switched-off" });
-    expect(await install(node, archive("2"), { connect: false })).toMatchObject({ ok: true });
+    expect(await install(node, archive("2"), { connect: undefined })).toMatchObject({ ok: true });
     expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 2`);
     await enable(node.context);
     expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
@@ -493,8 +493,7 @@ it("describeRemoval says what a removal then does with each file, and changes no
   const node = createNode();
   fs.rmSync(node.context.disk.at(PLUGIN));
   node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
-  const connect = { ...CONNECT, kubeletFlags: true };
-  await installNode(node.context, NEVER, { from: archive("1"), connect, checkConfig() {} });
+  await install(node, archive("1"), { connect: { ...CONNECT, kubeletFlags: true } });
   const edited = "/usr/lib/systemd/system/ocir-broker.service";
   node.write(edited, "edited");
   const before = node.snapshot();

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import type { InstallCommand } from "../src/install.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "../src/installed-files.ts";
 import { installNode } from "../src/node-commands.ts";
 import { nodeContextAt } from "./node-context.ts";
@@ -53,18 +54,20 @@ export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, 
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
     /** The file to which a link leads, on the node. */
     through: (path: string): string => fs.readFileSync(join(root, fs.readlinkSync(join(root, path))), "utf8"),
-    /** Each path with its mode, and content or target. */
-    snapshot: (): string[] =>
-      fs
-        .readdirSync(root, { recursive: true, encoding: "utf8" })
-        .filter((name) => name !== "run/ocir-broker-install.lock")
-        .toSorted()
-        .map((name) => {
-          const stats = fs.lstatSync(join(root, name));
-          if (stats.isSymbolicLink()) return `${name} -> ${fs.readlinkSync(join(root, name))}`;
-          return `${name} ${stats.mode.toString(8)} ${stats.isFile() ? fs.readFileSync(join(root, name), "utf8") : ""}`;
-        }),
+    snapshot: () => snapshotOf(root),
   };
+}
+
+/** Each path with its mode, and content or target. */
+export function snapshotOf(root: string): string[] {
+  const names = fs.readdirSync(root, { recursive: true, encoding: "utf8" }).toSorted();
+  return names
+    .filter((name) => name !== "run/ocir-broker-install.lock")
+    .map((name) => {
+      const stats = fs.lstatSync(join(root, name));
+      if (stats.isSymbolicLink()) return `${name} -> ${fs.readlinkSync(join(root, name))}`;
+      return `${name} ${stats.mode.toString(8)} ${stats.isFile() ? fs.readFileSync(join(root, name), "utf8") : ""}`;
+    });
 }
 
 /** An unpacked archive. */
@@ -81,5 +84,5 @@ export function archive(version: string): string {
   return folder;
 }
 
-export const install = (node: Node, from: string | undefined, { connect = true, checkConfig = async () => {} } = {}) =>
-  installNode(node.context, NEVER, { from, connect: connect ? CONNECT : undefined, checkConfig });
+export const install = (node: Node, from: string | undefined, command: Partial<InstallCommand> = {}) =>
+  installNode(node.context, NEVER, { from, connect: CONNECT, checkConfig() {}, ...command });
