@@ -4,48 +4,35 @@
  */
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archive, type Archives, settingsOnRunningNode } from "./install/archives.ts";
+import { settingsFor } from "./install/archives.ts";
 import { EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
-import { givenNode } from "./install/given-node.ts";
+import { type GivenNode, givenNode } from "./install/given-node.ts";
 import { installAndConnect, installCommand, PROGRAM, runNode } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG, type OkeNode, PLUGIN, SCRIPT } from "./install/oke-node.ts";
+import { CONFIG, PLUGIN, SCRIPT } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
-import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
 
 describeUnless(canBootSystemd(), "installation and removal", () => {
-  let node: OkeNode;
-  let archives: Archives;
+  let node: GivenNode;
 
-  givenNode((booted, made) => {
+  givenNode((booted) => {
     node = booted;
-    archives = made;
   });
 
   const read = (path: string): string => node.root.read(path).toString();
-  const settings = () => settingsOnRunningNode(archives.good);
+  const uninstall = () => node.root.run(PROGRAM, ["node", "remove"]);
   const connect = (config: string, binDir: string, version: string, ...args: string[]) =>
     runNode(node, "connect", "--kubelet-config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
-
-  async function install(archive: Archive = archives.good): Promise<void> {
-    const run = await installAndConnect(node, archive);
-    expect(run.exitCode, run.stderr).toBe(0);
-  }
-
-  async function uninstall(): Promise<ExecResult> {
-    const result = await runNode(node, "remove");
-    expect(result.exitCode, result.stderr).toBe(0);
-    return result;
-  }
 
   it("restore every byte after upgrades, with no failed pull", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     await kubeletReport(node, ({ earlier }) => earlier > 5);
     const before = await snapshotOf(node);
-    await node.installByHand(archives.older);
-    await install();
-    await install();
+    await node.installByHand(node.archives.older);
+    await installAndConnect(node);
+    await installAndConnect(node);
     await connectOtherwise();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
@@ -77,7 +64,8 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
         ${PROGRAM} node connect`,
     ],
   ])("install files that every user can read, whatever the umask, %s", async (_how, command) => {
-    await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env: settings() });
+    const env = { ...settingsFor(node.archives.good), OCIR_BROKER_BOOTSTRAP: "running" };
+    await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env });
     const ours =
       "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /usr/share/man/man1 /etc/ocir-broker /etc/kubernetes";
     const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
@@ -95,7 +83,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await node.root.run("rm", ["-f", "/run/hangs", "/run/goes-on"]);
     node.root.write("/usr/sbin/restorecon", hang, 0o755);
     try {
-      const command = await installCommand(node, archives.good);
+      const command = await installCommand(node);
       const leader = 'echo $$ >/run/leader; exec "$@"';
       const run = node.root.exec("sh", ["-c", leader, "sh", ...command]);
       await node.root.run("sh", ["-c", "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s KILL $(cat /run/leader)"]);
@@ -112,7 +100,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     const before = await snapshotOf(node);
-    const command = await installCommand(node, archives.good);
+    const command = await installCommand(node);
     // While it waits for the daemon.
     node.root.write("/run/systemd/system/ocir-broker.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 5\n");
     try {
@@ -132,7 +120,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     putEarlierProvider(node);
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-    await node.installByHand(archives.good);
+    await node.installByHand(node.archives.good);
     const before = await snapshotOf(node);
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
     const run = await connect(CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "--service-accounts", "ocir");
@@ -143,11 +131,11 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
 
   it("do not restore what another provider wrote later through our link", async () => {
     putEarlierProvider(node);
-    await install();
+    await installAndConnect(node);
     const laterProvider = Buffer.concat([EARLIER_PROVIDER, Buffer.from("later")]);
     node.root.write("/run/theirs", laterProvider, 0o755);
     await node.root.run("sh", ["-c", `cat /run/theirs >${PLUGIN}; rm /run/theirs`]);
-    await install();
+    await installAndConnect(node);
     await startKubelet(node, EARLIER_FLAGS);
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ earlier: 0, failures: [] });
     await uninstall();
@@ -161,7 +149,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       return stdout.split("\n").flatMap((line) => /^kubelet: (.*)/.exec(line)?.[1] ?? []);
     };
     await startKubelet(node, "--v=4");
-    await install();
+    await installAndConnect(node);
     node.root.write(EXTRA_ARGS, `[Service]\n${(await connectOurs())[1]?.trim()}\n`);
     await restartKubelet(node);
     await kubeletReport(node, ({ ours }) => ours > 5);

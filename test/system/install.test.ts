@@ -14,15 +14,14 @@ import { commandsOn } from "../documentation/pages.ts";
 import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
-import { type Archives, scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
-import { givenNode } from "./install/given-node.ts";
+import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
+import { type GivenNode, givenNode } from "./install/given-node.ts";
 import {
   BUCKET,
   CLOUD_INIT_FOLDER,
   CONFIG,
   flagIn,
   KUBELET_VERSION,
-  type OkeNode,
   PLUGIN,
   type Run,
   SCRIPT,
@@ -53,15 +52,14 @@ providers:
 `;
 
 describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
-  let node: OkeNode;
-  let archives: Archives;
+  let node: GivenNode;
 
-  givenNode((booted, made) => {
+  givenNode((booted) => {
     node = booted;
-    archives = made;
   });
 
-  const fromBucket = (): Record<string, string> => ({ ...settingsFor(archives.good), OCIR_BROKER_SOURCES: BUCKET });
+  const settings = () => settingsFor(node.archives.good);
+  const fromBucket = () => ({ ...settings(), OCIR_BROKER_SOURCES: BUCKET });
 
   async function expectInstalled(run: Run): Promise<void> {
     expect(run.kubelet, run.stderr).toBeDefined();
@@ -91,13 +89,13 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
 
   describe("bootstraps a node", () => {
     it("by a release's script without settings, and prints the verified checksum", async () => {
-      const { stderr, kubelet } = await boot(scriptOfRelease(archives.good, BUCKET));
+      const { stderr, kubelet } = await boot(scriptOfRelease(node.archives.good, BUCKET));
       expect(kubelet).toEqual([...BASE, ...OUR_FLAGS]);
-      expect(stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${archives.good.sha256}`));
+      expect(stderr).toMatch(new RegExp(`verified: ocir-broker-.*\\.tar\\.gz .*${node.archives.good.sha256}`));
     });
 
     it("by the metadata service's oke_init_script, and changes nothing when run again", async () => {
-      const run = await node.install(settingsFor(archives.good), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
+      const run = await node.install(settings(), ["--kubelet-extra-args", "--v=4 --max-pods=50"]);
       await expectInstalled(run);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=4", "--max-pods=50", ...OUR_FLAGS]]);
       expect(await bootstraps()).toBe("oke-init");
@@ -105,7 +103,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const look =
         "find /usr/libexec/ocir-broker /usr/local /etc/kubernetes -printf '%p %i %T@\\n'; systemctl show -P MainPID ocir-broker";
       const before = await node.root.run("sh", ["-c", look]);
-      const second = await node.install({ ...settingsFor(archives.good), OCIR_BROKER_SOURCES: "" });
+      const second = await node.install({ ...settings(), OCIR_BROKER_SOURCES: "" });
       await expectInstalled(second);
       expect(second.kubelet).toEqual([...BASE, ...OUR_FLAGS]);
       expect(second.stderr).toContain("is already installed");
@@ -130,7 +128,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
 
     it("by oke-install.sh when the caller names the cluster", async () => {
       node.addBootstrap("oke-install");
-      const run = await node.install(settingsFor(archives.good), [
+      const run = await node.install(settings(), [
         ...["--kubelet-extra-args", "--v=2", "--kubelet-extra-args", "--max-pods=9"],
         ...["--", "--apiserver-endpoint", "10.0.0.10", "--kubelet-ca-cert", "it's LS0t"],
       ]);
@@ -142,7 +140,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
 
     it("with the rendered cloud-init.yaml", async () => {
-      const script = gzipSync(scriptOfRelease(archives.good, BUCKET)).toString("base64");
+      const script = gzipSync(scriptOfRelease(node.archives.good, BUCKET)).toString("base64");
       const values: Record<string, string> = { script, kubelet_extra_args: "--v=4" };
       const template = readFileSync(join(CLOUD_INIT_FOLDER, "cloud-init.yaml"), "utf8");
       const { write_files, runcmd } = parse(template.replace(/\$\{(\w+)\}/g, (_all, name) => values[name] ?? ""));
@@ -156,7 +154,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const [withConfig = "", block = "", ...others] = new Set(commandsOn("first boot").map(({ text }) => text));
       expect(others).toEqual([]);
       const folder = temporaryFolder();
-      writeFileSync(join(folder, "ocir-broker-node.sh"), scriptOfRelease(archives.good, "http://10.1.2.3/"));
+      writeFileSync(join(folder, "ocir-broker-node.sh"), scriptOfRelease(node.archives.good, "http://10.1.2.3/"));
       const env = { PATH: "/usr/bin:/bin", source: BUCKET, kubelet_extra_args: "--v=4 --max-pods=9" };
       execFileSync("sh", ["-ec", block], { cwd: folder, env });
       const { kubelet } = await boot(readFileSync(join(folder, "user-data.sh"), "utf8"));
@@ -176,7 +174,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.restartSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
       node.root.write(config, OTHER_PROVIDER);
       node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-      const run = await node.install(settingsFor(archives.good), [
+      const run = await node.install(settings(), [
         "--kubelet-extra-args",
         `${BIN_DIR_FLAG}=/opt/plugins --v=4`,
       ]);
@@ -191,7 +189,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
       const before = node.root.read(BROKER_CONFIG).toString();
       await expectInstalled(
-        await node.install({ ...settingsFor(archives.good), OCIR_BROKER_SERVICE_ACCOUNTS: "another.example" }),
+        await node.install({ ...settings(), OCIR_BROKER_SERVICE_ACCOUNTS: "another.example" }),
       );
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const codeOfPull = async () => {
@@ -210,44 +208,33 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
   });
 
   describe("leaves a kubelet that starts, without our flags and with the reason in the log:", () => {
-    interface Fault {
-      readonly what: string;
-      /** The reason in the metric. */
-      readonly code: string;
-      readonly said: RegExp;
-      /** Default: those of a valid archive. */
-      readonly settings?: () => Record<string, string>;
-      /** Shell commands before and after. */
-      readonly arrange?: string;
-      readonly undo?: string;
-    }
-
-    it.each<Fault>([
-      {
-        what: "a full disk",
-        code: "disk",
-        said: /No space left on device/,
-        arrange: "mount -t tmpfs -o size=60m none /usr/libexec",
-        undo: "umount /usr/libexec",
-      },
-      {
-        what: "an invalid configuration of the pool",
-        code: "config",
-        said: /config: the configuration has errors: \/run\/pool\.yaml is not valid: line 1: log\.level: must be error/,
-        settings: () => ({ ...settingsFor(archives.good), OCIR_BROKER_CONFIG: "/run/pool.yaml" }),
-        arrange: "echo 'log: {level: loud}' >/run/pool.yaml",
-      },
-      {
-        what: "no kubelet to ask for its version",
-        code: "kubelet-version",
-        said: /gives the Kubernetes version/,
-        arrange: "chmod -x /usr/bin/kubelet",
-        undo: "chmod +x /usr/bin/kubelet",
-      },
-    ])("$what", async ({ code, said, settings = () => settingsFor(archives.good), arrange = ":", undo = ":" }) => {
+    it.each<[what: string, code: string, said: RegExp, arrange: string, undo: string, more?: object]>([
+      [
+        "a full disk",
+        "disk",
+        /No space left on device/,
+        "mount -t tmpfs -o size=60m none /usr/libexec",
+        "umount /usr/libexec",
+      ],
+      [
+        "an invalid configuration of the pool",
+        "config",
+        /config: the configuration has errors: \/run\/pool\.yaml is not valid: line 1: log\.level: must be error/,
+        "echo 'log: {level: loud}' >/run/pool.yaml",
+        ":",
+        { OCIR_BROKER_CONFIG: "/run/pool.yaml" },
+      ],
+      [
+        "no kubelet to ask for its version",
+        "kubelet-version",
+        /gives the Kubernetes version/,
+        "chmod -x /usr/bin/kubelet",
+        "chmod +x /usr/bin/kubelet",
+      ],
+    ])("%s", async (_, code, said, arrange, undo, more) => {
       await node.root.run("sh", ["-c", arrange]);
       const before = await node.root.exec("cat", [CONFIG]);
-      const run = await node.install(settings(), ["--kubelet-extra-args", "--v=4"]);
+      const run = await node.install({ ...settings(), ...more }, ["--kubelet-extra-args", "--v=4"]);
       await node.root.run("sh", ["-c", undo]);
       expect(run.stderr).toMatch(new RegExp(`ERROR: the installation failed and was undone: ${code}: `));
       expect(run.stderr).toMatch(said);
@@ -279,7 +266,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("an error when flags from elsewhere name a folder that cannot be written", async () => {
       await node.root.run("sh", ["-c", READ_ONLY_USR]);
       const args = ["--kubelet-extra-args", `--v=2 ${CONFIG_FLAG} ${CONFIG} ${BIN_DIR_FLAG}=/usr/local/bin --v=4`];
-      const run = await node.install(settingsFor(archives.good), args);
+      const run = await node.install(settings(), args);
       await node.root.run("umount", ["--lazy", "/usr"]);
       expect([run.exitCode, run.kubelet]).toEqual([0, [...BASE, "--v=2", "--v=4"]]);
     });
@@ -289,7 +276,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("sets the flags when another way to bootstrap exists, because the service can recover", async () => {
       node.addBootstrap("oke");
       await node.stopSimulator();
-      const run = await node.install(settingsFor(archives.good));
+      const run = await node.install(settings());
       await node.restartSimulator();
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: metadata-/);
       expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([[...BASE, ...OUR_FLAGS], []]);
@@ -299,7 +286,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const absent = '{"endpoint":"metadata.other","status":404,"times":100}';
       await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
       const once = `sed s/patience=600/patience=15/ ${SCRIPT} | sh -s`;
-      const { exitCode, stderr } = await node.root.exec("sh", ["-c", once], { env: settingsFor(archives.good) });
+      const { exitCode, stderr } = await node.root.exec("sh", ["-c", once], { env: settings() });
       await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
       expect([exitCode === 0, await node.kubelet()]).toEqual([false, undefined]);
       expect(stderr).toMatch(/ERROR: there is no oke_init_script\n(?:.*\n)*.*ERROR: the node was NOT bootstrapped\n/);

@@ -34,11 +34,6 @@ export function settingsFor({ folder, sha256 }: Archive): Record<string, string>
   };
 }
 
-/** The same on a node that runs. */
-export function settingsOnRunningNode(archive: Archive): Record<string, string> {
-  return { ...settingsFor(archive), OCIR_BROKER_BOOTSTRAP: "running" };
-}
-
 /** The script of a release that has this archive at `baseUrl`. */
 export function scriptOfRelease({ sha256 }: Archive, baseUrl: string): string {
   return nodeScript({ version: VERSION, baseUrl, sha256: { amd64: sha256, arm64: sha256 } });

@@ -1,15 +1,17 @@
-/** Node and archives for a `describe`: booted before its tests, and reset before each to a state without ocir-broker. */
+/** A node for a `describe`, with its archives: booted before its tests, and reset before each to a state without ocir-broker. */
 import { beforeAll, beforeEach } from "vitest";
 import { type Archives, makeArchives } from "./archives.ts";
 import { bootNode, type OkeNode } from "./oke-node.ts";
 
-export function givenNode(take: (node: OkeNode, archives: Archives) => void): void {
+export type GivenNode = OkeNode & { readonly archives: Archives };
+
+export function givenNode(take: (node: GivenNode) => void): void {
   let node: OkeNode | undefined;
 
   beforeAll(async () => {
     const [archives, booted] = await Promise.all([makeArchives(), bootNode()]);
     node = booted;
-    take(node, archives);
+    take({ ...booted, archives });
     return () => booted.root.powerOff();
   }, 300_000);
 

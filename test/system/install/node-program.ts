@@ -1,19 +1,20 @@
-/** `ocir-broker node …` on a test node, of an unpacked archive and of the installation. */
+/** `ocir-broker node …` on a test node, of the unpacked archive and of the installation. */
 import type { ExecResult } from "../systemd-root/index.ts";
-import type { Archive } from "./archives.ts";
+import type { GivenNode } from "./given-node.ts";
 import type { OkeNode } from "./oke-node.ts";
 
 export const PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 
-/** The command that installs this archive, unpacked, and connects the kubelet. */
-export async function installCommand(node: OkeNode, archive: Archive, ...args: string[]): Promise<string[]> {
-  const folder = await node.unpack(archive);
-  return [`${folder}${PROGRAM}`, "node", "install", "--from", folder, "--connect", ...args];
+/** The command that installs the archive, unpacked, and connects the kubelet. */
+export async function installCommand(node: GivenNode): Promise<[program: string, ...args: string[]]> {
+  const folder = await node.unpack(node.archives.good);
+  return [`${folder}${PROGRAM}`, "node", "install", "--from", folder, "--connect"];
 }
 
-export async function installAndConnect(node: OkeNode, archive: Archive, ...args: string[]): Promise<ExecResult> {
-  const [program = "", ...words] = await installCommand(node, archive, ...args);
-  return node.root.exec(program, words);
+/** Rejects with the program's output if it fails. */
+export async function installAndConnect(node: GivenNode): Promise<void> {
+  const [program, ...args] = await installCommand(node);
+  await node.root.run(program, args);
 }
 
 /** Of the installed program. */
