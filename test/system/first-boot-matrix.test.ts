@@ -14,7 +14,10 @@ const LABELS = "--node-labels=team=a";
 /** How an image is bootstrapped, and the arguments after `--`. */
 const IMAGES = {
   oke: { arrange: ":", after: "" },
-  "oke and oke-install.sh": { arrange: "image_has oke-install.sh", after: "-- --apiserver-endpoint 10.0.0.1" },
+  "oke and oke-install.sh": {
+    arrange: "image_has oke-install.sh",
+    after: `-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert "it's one word"`,
+  },
   "oke, with the other's arguments": { arrange: ":", after: "-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert a" },
   "oke-install.sh": { arrange: "no_oke; image_has oke-install.sh", after: "-- --apiserver-host 10.0.0.1 --ca a" },
   oke_init_script: { arrange: "no_oke; image_has oke-init.sh", after: "" },
@@ -45,7 +48,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
         kubelet_is ${state}
         ${boot.arrange}
         ${arrange}
-        first_boot sh "$out/script" --kubelet-extra-args ${LABELS} ${boot.after} >$out/log 2>&1
+        first_boot sh "$out/script" --kubelet-extra-args ${LABELS} --kubelet-extra-args --v=2 ${boot.after} >$out/log 2>&1
         echo "status $?, $(cat /run/bootstraps), $(cat /etc/kubernetes/kubelet.conf)"
         cat /run/ocir-broker-metrics/*.prom
         echo "arguments: $(cat /run/kubelet-args)"
@@ -55,7 +58,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
     expect(printed).toMatch(/^status 0, bootstrapped, new\n/);
     expect(printed).toMatch(/^starts$/m);
     const isBootstrapped = state === "active" || state === "oke.service" || image === "oke-init.service";
-    expect(printed.includes(`arguments: ${LABELS}`)).toBe(!isBootstrapped);
+    expect(printed.includes(`arguments: ${LABELS} --v=2`)).toBe(!isBootstrapped);
     if (code === undefined) expect(printed).not.toContain("install_failed");
     else expect(printed).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
     if (isBootstrapped) expect(printed).toContain(`ERROR: the kubelet was bootstrapped before, without ${LABELS}`);

@@ -126,19 +126,6 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       expect([await bootstraps(), run.kubelet]).toEqual(["oke", [...BASE, ...OUR_FLAGS]]);
     });
 
-    it("by oke-install.sh when the caller names the cluster", async () => {
-      node.addBootstrap("oke-install");
-      const run = await node.install(settings(), [
-        ...["--kubelet-extra-args", "--v=2", "--kubelet-extra-args", "--max-pods=9"],
-        ...["--", "--apiserver-endpoint", "10.0.0.10", "--kubelet-ca-cert", "it's LS0t"],
-      ]);
-      await expectInstalled(run);
-      expect([await bootstraps(), run.kubelet]).toEqual([
-        "oke-install",
-        [...BASE, "--v=2", "--max-pods=9", ...OUR_FLAGS],
-      ]);
-    });
-
     it("with the rendered cloud-init.yaml", async () => {
       const script = gzipSync(scriptOfRelease(node.archives.good, BUCKET)).toString("base64");
       const values: Record<string, string> = { script, kubelet_extra_args: "--v=4" };
