@@ -2,50 +2,36 @@
 
 export const INDEX = "INDEX.txt";
 
-interface Row {
-  /** With VERSION and ARCH for what differs. */
-  readonly name: string;
-  readonly purpose: string;
-  /** Not there before `npm run sign`. */
-  readonly isAddedBySigning?: true;
-}
+/** Of `npm run package`, with VERSION and ARCH for what differs. Also in its help. */
+export const FILE_LIST = `\
+  ocir-broker-node.sh                        the node pool's initialization script (docs/install.md)
+  ocir-broker-VERSION-linux-ARCH.tar.gz      what the script installs: upload it to where nodes find it
+  ocir-broker_VERSION_ARCH.deb               package for an image, or an apt repository
+  ocir-broker-VERSION-1.ARCH.rpm             package for an image, or a dnf repository
+  ocir-broker-VERSION.tgz                    Helm chart of the DaemonSet
+  ocir-broker-daemonset-VERSION.oci.tar      the DaemonSet's image, for skopeo copy --all
+  ocir-broker-daemonset-VERSION.yaml         the DaemonSet as a manifest, without Helm
+  ocir-pull-secrets-VERSION.tgz              Helm chart of the pull-secrets controller (docs/pull-secrets.md)
+  ocir-pull-secrets-VERSION.oci.tar          its image, for skopeo copy --all
+  ocir-broker-VERSION.rules.yaml             Prometheus alerts
+  ocir-broker-VERSION.dashboard.json         Grafana dashboard
+  ocir-broker-VERSION-linux-ARCH.cdx.json    bill of materials (CycloneDX)
+  ocir-pull-secrets-VERSION-linux-ARCH.cdx.json the same of the pull-secrets controller's image
+  ocir-broker-VERSION-build-tools.txt        versions of the tools that reproduce these bytes
+  Packages                                   index of the folder as an apt repository
+  Release                                    the same: checksum and date of Packages
+  ${INDEX}                                  this list
+  SHA256SUMS                                 checksum of each file (docs/verify.md)
+`;
 
-const ROWS: readonly Row[] = [
-  { name: "ocir-broker-node.sh", purpose: "the node pool's initialization script (docs/install.md)" },
-  {
-    name: "ocir-broker-VERSION-linux-ARCH.tar.gz",
-    purpose: "what the script installs: upload it to where nodes find it",
-  },
-  { name: "ocir-broker_VERSION_ARCH.deb", purpose: "package for an image, or an apt repository" },
-  { name: "ocir-broker-VERSION-1.ARCH.rpm", purpose: "package for an image, or a dnf repository" },
-  { name: "ocir-broker-VERSION.tgz", purpose: "Helm chart of the DaemonSet" },
-  { name: "ocir-broker-daemonset-VERSION.oci.tar", purpose: "the DaemonSet's image, for skopeo copy --all" },
-  { name: "ocir-broker-daemonset-VERSION.yaml", purpose: "the DaemonSet as a manifest, without Helm" },
-  {
-    name: "ocir-pull-secrets-VERSION.tgz",
-    purpose: "Helm chart of the pull-secrets controller (docs/pull-secrets.md)",
-  },
-  { name: "ocir-pull-secrets-VERSION.oci.tar", purpose: "its image, for skopeo copy --all" },
-  { name: "ocir-broker-VERSION.rules.yaml", purpose: "Prometheus alerts" },
-  { name: "ocir-broker-VERSION.dashboard.json", purpose: "Grafana dashboard" },
-  { name: "ocir-broker-VERSION-linux-ARCH.cdx.json", purpose: "bill of materials (CycloneDX)" },
-  { name: "ocir-pull-secrets-VERSION-linux-ARCH.cdx.json", purpose: "the same of the pull-secrets controller's image" },
-  { name: "ocir-broker-VERSION-build-tools.txt", purpose: "versions of the tools that reproduce these bytes" },
-  { name: "Packages", purpose: "index of the folder as an apt repository" },
-  { name: "Release", purpose: "the same: checksum and date of Packages" },
-  { name: INDEX, purpose: "this list" },
-  { name: "SHA256SUMS", purpose: "checksum of each file (docs/verify.md)" },
-  { name: "SHA256SUMS.asc", purpose: "its signature", isAddedBySigning: true },
-  { name: "InRelease", purpose: "signed Release, which apt requires", isAddedBySigning: true },
-  { name: "ocir-broker-VERSION.tgz.prov", purpose: "the chart's signature, for helm", isAddedBySigning: true },
-  { name: "ocir-pull-secrets-VERSION.tgz.prov", purpose: "the same of that chart", isAddedBySigning: true },
-  { name: "ocir-broker-signing-key.asc", purpose: "the public key of the signatures", isAddedBySigning: true },
-  {
-    name: "ocir-broker-VERSION.provenance.json",
-    purpose: "commit and run that made the files (SLSA)",
-    isAddedBySigning: true,
-  },
-];
+const ADDED_BY_SIGNING = `\
+  SHA256SUMS.asc                             its signature
+  InRelease                                  signed Release, which apt requires
+  ocir-broker-VERSION.tgz.prov               the chart's signature, for helm
+  ocir-pull-secrets-VERSION.tgz.prov         the same of that chart
+  ocir-broker-signing-key.asc                the public key of the signatures
+  ocir-broker-VERSION.provenance.json        commit and run that made the files (SLSA)
+`;
 
 /**
  * One line for each file that is there or that signing adds.
@@ -53,22 +39,24 @@ const ROWS: readonly Row[] = [
  * @throws {Error} for a file without a row.
  */
 export function releaseIndex(names: readonly string[], version: string): string {
-  const patterns = ROWS.map((row) => ({ ...row, pattern: patternOf(row.name) }));
-  const unknown = names.find((name) => !patterns.some(({ pattern }) => pattern.test(name)));
+  const [made, signed] = [rowsOf(FILE_LIST), rowsOf(ADDED_BY_SIGNING)];
+  const unknown = names.find((name) => ![...made, ...signed].some(({ pattern }) => pattern.test(name)));
   if (unknown !== undefined)
     throw new Error(`${unknown} is missing in the list of a release's files, release-index.ts`);
-  const lines = patterns.flatMap(({ name, purpose, isAddedBySigning, pattern }) => {
-    if (isAddedBySigning) return [lineOf(name.replace("VERSION", version), `${purpose} (of a signed release)`)];
-    const found = [INDEX, "SHA256SUMS", ...names].filter((each) => pattern.test(each)).sort();
-    return found.map((each) => lineOf(each, purpose));
-  });
+  const there = [INDEX, "SHA256SUMS", ...names].sort();
+  const lines = [
+    ...made.flatMap(({ pattern, purpose }) =>
+      there.filter((name) => pattern.test(name)).map((name) => lineOf(name, purpose)),
+    ),
+    ...signed.map(({ name, purpose }) => lineOf(name.replace("VERSION", version), `${purpose} (of a signed release)`)),
+  ];
   return `ocir-broker ${version}: what each file of this release is for\n\n${lines.join("")}`;
 }
 
-/** For the help. */
-export const FILE_LIST: string = ROWS.filter(({ isAddedBySigning }) => !isAddedBySigning)
-  .map(({ name, purpose }) => lineOf(name, purpose))
-  .join("");
+function rowsOf(list: string): { name: string; purpose: string; pattern: RegExp }[] {
+  const rows = list.matchAll(/^ {2}(\S+) +(.+)$/gm);
+  return [...rows].map(([, name = "", purpose = ""]) => ({ name, purpose, pattern: patternOf(name) }));
+}
 
 /** Each packager writes a release candidate's version in its own form. */
 function patternOf(name: string): RegExp {
