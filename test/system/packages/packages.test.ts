@@ -223,35 +223,20 @@ describeUnless(cannotPackage(), "the packages", () => {
     });
   });
 
-  describe("for arm64, under emulation", () => {
-    const run = (name: string, args: string[], input = ""): string =>
-      execFileSync("qemu-aarch64", ["-L", "/usr/aarch64-linux-gnu", programOf(name), ...args], {
-        encoding: "utf8",
-        input,
-        env: { PATH: process.env["PATH"], OCIR_BROKER_SOCKET: join(scratch, "nobody.sock") },
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-    const programOf = (name: string): string => join(unpacked("arm64"), "usr/libexec/ocir-broker", name);
-
-    it("the executable starts, takes its code cache, and reads a configuration", () => {
-      expect(run("ocir-broker", ["version"])).toMatch(/^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/);
-      const check = spawnSync(
-        "qemu-aarch64",
-        ["-L", "/usr/aarch64-linux-gnu", programOf("ocir-broker"), "config", "print"],
-        { env: { PATH: process.env["PATH"] } },
-      );
-      expect([check.status, check.stderr.toString()]).toEqual([0, ""]);
-    });
-
-    it("the shim reports that no daemon runs", () => {
-      const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
-      expect(() => run("credential-provider-oke", [], request)).toThrow(/ocir-broker: shim-[a-z-]+: /);
-    });
-
-    it("the do-nothing plugin responds", () => {
-      const request = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
-      expect(JSON.parse(run("do-nothing-provider", [], request))).toMatchObject({ auth: {} });
-    });
+  it.each([
+    ["the executable starts", "ocir-broker version", 0, /^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/],
+    ["the executable takes its code cache, and reads a configuration", "ocir-broker config print", 0, /\n$/],
+    ["the shim reports that no daemon runs", "credential-provider-oke", 1, /^ocir-broker: shim-[a-z-]+: /],
+    ["the do-nothing plugin responds", "do-nothing-provider", 0, /^\{"kind":"CredentialProviderResponse",.*"auth":\{\}\}\n$/],
+  ])("for arm64, under emulation, %s", (_, command, exitCode, printed) => {
+    const [name = "", ...args] = command.split(" ");
+    const program = join(unpacked("arm64"), "usr/libexec/ocir-broker", name);
+    const env = { PATH: process.env["PATH"], OCIR_BROKER_SOCKET: join(scratch, "nobody.sock") };
+    const input = '{"apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/a/b"}\n';
+    const emulated = ["-L", "/usr/aarch64-linux-gnu", program, ...args];
+    const { status, stdout, stderr } = spawnSync("qemu-aarch64", emulated, { encoding: "utf8", input, env });
+    expect([status, exitCode === 0 ? stderr : stdout]).toEqual([exitCode, ""]);
+    expect(exitCode === 0 ? stdout : stderr).toMatch(printed);
   });
 
   function openedImage(name: string) {
