@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { flagsIn } from "@ocir-broker/node/kubelet";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
@@ -20,7 +21,6 @@ import {
   BUCKET,
   CLOUD_INIT_FOLDER,
   CONFIG,
-  flagIn,
   KUBELET_VERSION,
   PLUGIN,
   type Run,
@@ -67,7 +67,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     const flags = words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG));
     expect(flags, run.stderr).toHaveLength(2);
     expect(await node.errorsOf(words)).toEqual([]);
-    const { stdout } = await node.root.exec(`${flagIn(words, BIN_DIR_FLAG)}/credential-provider-oke`, [], {
+    const { stdout } = await node.root.exec(`${flagsIn(words).binDir}/credential-provider-oke`, [], {
       input: REQUEST,
     });
     expect(JSON.parse(stdout).auth["us-ashburn-1.ocir.io"].password).toMatch(/\./);
@@ -114,8 +114,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
 
     it("by `oke bootstrap` when the image has it, with an archive from a bucket", async () => {
-      node.addBootstrap("oke");
-      node.addBootstrap("oke-install");
+      node.addOkeBootstrap();
       const curl = '#!/bin/sh\necho "$@" >>/run/curl-arguments\nexec /usr/bin/curl "$@"\n';
       node.root.write("/usr/local/bin/curl", curl, 0o755);
       const run = await node.install({ ...fromBucket(), PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" });
@@ -261,7 +260,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
 
   describe("without a metadata service", () => {
     it("sets the flags when another way to bootstrap exists, because the service can recover", async () => {
-      node.addBootstrap("oke");
+      node.addOkeBootstrap();
       await node.stopSimulator();
       const run = await node.install(settings());
       await node.restartSimulator();

@@ -4,6 +4,7 @@ import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { installedFiles } from "../../../packages/packaging/src/contents/installed-tree.ts";
+import { STATIC_PROGRAMS } from "../../../packages/packaging/src/contents/programs.ts";
 import { makeArchive } from "../../../packages/packaging/src/formats/archive.ts";
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
@@ -13,9 +14,7 @@ import { isOld } from "../packages/built-packages.ts";
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** In the checkout, which is /opt/checkout inside the node. */
 const FOLDER = join(CHECKOUT, "dist/test-install");
-const PROGRAMS = [
-  ...["ocir-broker", "credential-provider-oke", "do-nothing-provider", "ocir-broker-launch", "libatomic.so.1"],
-];
+const PROGRAMS = [...STATIC_PROGRAMS, "ocir-broker", "libatomic.so.1"];
 
 export const VERSION = cliPackage.version;
 

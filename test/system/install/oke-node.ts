@@ -1,10 +1,11 @@
 /**
  * A worker node during its first boot: systemd, the metadata service at its own address, a bucket, a kubelet, and replacements
- * for OKE's three bootstrap scripts, which record the kubelet's arguments.
+ * for OKE's bootstrap scripts, which record the kubelet's arguments.
  */
 import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import { flagsIn } from "@ocir-broker/node/kubelet";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
 import type { Archive } from "./archives.ts";
@@ -44,7 +45,6 @@ mv ${COMMAND_LINE}.new ${COMMAND_LINE}
 `;
 
 const OKE_INIT = '#!/bin/bash\nexec bash /opt/record oke-init "$@"\n';
-const OKE_INSTALL = '#!/bin/bash\nexec bash /opt/record oke-install "$@"\n';
 const OKE = '#!/bin/bash\n[ "$1" = bootstrap ] || exit 1\nshift\nexec bash /opt/record oke "$@"\n';
 
 export interface Run extends ExecResult {
@@ -75,11 +75,8 @@ export async function bootNode() {
     root.write(KUBELET_VERSION, "Kubernetes v1.33.1\n");
   }
 
-  /** Installs the image's script for this bootstrap; every node has `oke-init`. */
-  function addBootstrap(name: "oke" | "oke-install"): void {
-    if (name === "oke") root.write("/usr/bin/oke", OKE, 0o755);
-    else root.write("/etc/oke/oke-install.sh", OKE_INSTALL, 0o755);
-  }
+  /** As images of Ubuntu; every node has `oke-init`. */
+  const addOkeBootstrap = () => root.write("/usr/bin/oke", OKE, 0o755);
 
   /** Runs the cloud-init script to its end. */
   async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<Run> {
@@ -107,8 +104,7 @@ export async function bootNode() {
 
   /** The error that prevents a kubelet's start with these words; empty if it starts. */
   async function errorsOf(words: readonly string[]): Promise<string[]> {
-    const config = flagIn(words, "--image-credential-provider-config");
-    const binDir = flagIn(words, "--image-credential-provider-bin-dir");
+    const { config, binDir } = flagsIn(words);
     if (config === undefined && binDir === undefined) return [];
     if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
     const { stdout: text, exitCode } = await root.exec("cat", [config]);
@@ -132,23 +128,17 @@ export async function bootNode() {
 
   await restartSimulator();
   return {
-    ...{ root, renew, addBootstrap, install, unpack, installByHand, kubelet, errorsOf },
+    ...{ root, renew, addOkeBootstrap, install, unpack, installByHand, kubelet, errorsOf },
     ...{ restartSimulator, stopSimulator },
   };
 }
 
 export type OkeNode = Awaited<ReturnType<typeof bootNode>>;
 
-/** Accepts both forms; the last one counts. */
-export function flagIn(words: readonly string[], flag: string): string | undefined {
-  const at = words.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
-  return words[at] === flag ? words[at + 1] : words[at]?.slice(flag.length + 1);
-}
-
 const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
-  /etc/kubernetes /etc/oke /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
+  /etc/kubernetes /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
   /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
