@@ -31,7 +31,6 @@ const STEP = isLongRun ? 1 : 13;
 vi.setConfig({ testTimeout: isLongRun ? 3_600_000 : 300_000 });
 
 const ARCHIVES = ["1", "2", "3"].map(archive);
-const UNIT = "/usr/lib/systemd/system/kubelet.service";
 
 const install = (node: Node, version: number, disk = node.context.disk) =>
   installNode({ ...node.context, disk }, NEVER, {
@@ -44,7 +43,6 @@ const remove = (node: Node) => removeNode(node.context, NEVER, { isUnfinished: f
 /** A node with another provider's files, or with nothing. */
 function newNode(isEmpty: boolean): Node {
   const node = createNode();
-  node.write(UNIT, "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   if (isEmpty) for (const path of [CONFIG, PLUGIN]) fs.rmSync(join(node.root, path));
   else fs.symlinkSync("other", join(node.root, `${PLUGIN}-sa`));
   return node;

@@ -18,6 +18,7 @@ import { RECORD } from "./run/record.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
 const ALL = { isUnfinished: false };
+const FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
 
 describe("installNode", () => {
   interface RecordedFile {
@@ -320,8 +321,7 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
   const node = createNode();
   for (const path of [CONFIG, PLUGIN]) fs.rmSync(node.context.disk.at(path));
   await install(node, archive("1"));
-  const flags = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
-  node.write("/etc/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${flags}\n`);
+  node.write("/etc/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${FLAGS}\n`);
   let record = "";
   const say = (line: string): void => {
     if (line.startsWith("programs: ")) record = node.read(RECORD);
@@ -374,14 +374,13 @@ it.each([
   await install(node, archive("1"));
   const said: string[] = [];
   const context = { ...node.context, say: (line: string) => said.push(line) };
-  const flags = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
   const run = (args: string): void => {
     node.write("/proc/7/cmdline", `kubelet ${args}`.replaceAll(" ", "\0"));
     node.write("/proc/7/cgroup", "0::/system.slice/kubelet.service\n");
     // It has started a long time ago.
     node.write("/proc/7/stat", `7 (kubelet) S ${"0 ".repeat(18)}1 0`);
   };
-  run(flags);
+  run(FLAGS);
   await undo(context);
   expect(said).toContainEqual(expect.stringMatching("^kubelet: restart it when convenient.*systemctl restart kubelet"));
   said.length = 0;
@@ -408,7 +407,6 @@ it("removeNode can be run again when it is killed at any change", async () => {
 it("installNode rolls a first run back in an order in which no call and no start of the kubelet fails", async () => {
   const node = createNode();
   node.write("/run/systemd/system/.none", "");
-  node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   const seen: string[] = [];
   const context: NodeContext = {
     ...node.context,
@@ -492,7 +490,6 @@ it("removeNode reports that ocir-broker is not installed, and changes nothing", 
 it("describeRemoval says what a removal then does with each file, and changes nothing", async () => {
   const node = createNode();
   fs.rmSync(node.context.disk.at(PLUGIN));
-  node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   await install(node, archive("1"), { connect: { ...CONNECT, kubeletFlags: true } });
   const edited = "/usr/lib/systemd/system/ocir-broker.service";
   node.write(edited, "edited");

@@ -25,11 +25,12 @@ export const NEVER = new AbortController().signal;
 
 export type Node = ReturnType<typeof nodeAt>;
 
-/** Below a temporary folder, with another provider. */
+/** Below a temporary folder, with a kubelet's unit and another provider. */
 export function createNode({ owner = "" } = {}) {
   const node = nodeAt(temporaryFolder(), { areEnabled: false }, owner);
   node.write(CONFIG, THEIRS, 0o640);
   node.write("/usr/local/bin/other", "", 0o755);
+  node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   node.write(PLUGIN, "#!/bin/sh\n", 0o755);
   for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(node.root, folder), { recursive: true });
   return node;
