@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { finished } from "../finished.ts";
 import { CHECKOUT, type Release } from "../release.ts";
-import { checkStaticLibrary } from "../static-library.ts";
 import type { Target } from "../target.ts";
 import { nodePackage } from "./node-package.ts";
 
@@ -52,5 +51,4 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     const said = await finished(program as string, args, { env: { PATH: process.env["PATH"] } });
     if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
   }
-  for (const name of STATIC_PROGRAMS) checkStaticLibrary(join(folder, name), target);
 }
