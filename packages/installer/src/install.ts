@@ -18,6 +18,8 @@ import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";
+import { changedPaths } from "./run/record.ts";
+import { changedPrograms, forgetPrograms, hasChangedDaemon } from "./run/run.ts";
 import type { ActionStep, FileStep, Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
@@ -43,15 +45,14 @@ const OWNER_QUERIES = [
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
 export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
-  const { run } = node;
-  const isPackage = from === undefined && run.programs().length === 0;
-  const isFirst = run.record().version === undefined;
+  const isPackage = from === undefined && changedPaths(node.record, "program").length === 0;
+  const isFirst = node.record.version === undefined;
   // A rollback must not disable units that were enabled before this run.
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
   if (from === undefined) await expectFiles(node);
   else await refusePackage(node);
   return [
-    ...(from === undefined ? [] : archiveSteps(from, run.record())),
+    ...(from === undefined ? [] : archiveSteps(from, node.record)),
     prepareStep(node, isFirst, undo),
     ...linkSteps("commands", "command", COMMAND_LINKS),
     ...(given === undefined ? [] : poolConfigSteps(node, given)),
@@ -62,13 +63,12 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
 
 /** A package may have replaced an archive's files, which are then the package's. */
 async function expectFiles(node: NodeRun): Promise<void> {
-  const { run } = node;
-  const changed = run.changedPrograms();
+  const changed = changedPrograms(node);
   const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
   if (isWhole && changed.length === 0) return;
   if (isWhole && (await packageOwner(node)) !== undefined) {
     node.disk.remove(MANIFEST);
-    return run.forgetPrograms();
+    return forgetPrograms(node);
   }
   throw new InstallError(
     "unfinished",
@@ -78,7 +78,7 @@ async function expectFiles(node: NodeRun): Promise<void> {
 
 /** A package manager must find the files that it has installed, so the archive does not replace them. */
 async function refusePackage(node: NodeRun): Promise<void> {
-  if (node.run.programs().length > 0 || !node.disk.isThere(PROGRAM)) return;
+  if (changedPaths(node.record, "program").length > 0 || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
   if (owner !== undefined)
     throw new InstallError("package", `ocir-broker is installed from a package (${owner}): upgrade the package`);
@@ -129,7 +129,7 @@ function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo): ActionS
 }
 
 function startStep(node: NodeRun, isLenient: boolean): ActionStep {
-  const { run, units } = node;
+  const { units } = node;
   return {
     kind: "action",
     name: "daemon",
@@ -139,7 +139,7 @@ function startStep(node: NodeRun, isLenient: boolean): ActionStep {
     async run() {
       if (!(await units.isWanted())) return;
       try {
-        const reason = await units.bringUp({ isChanged: run.hasChangedDaemon() });
+        const reason = await units.bringUp({ isChanged: hasChangedDaemon(node) });
         if (reason !== undefined) throw new InstallError("service", `${reason}: see journalctl -u ocir-broker.service`);
         await checkDaemonAnswers(node);
       } catch (error) {

@@ -15,6 +15,7 @@ import { adoptRecognised, recognise } from "./recognise.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
 import { changedPaths, RECORD, readRecord } from "./run/record.ts";
+import { applySteps, commit } from "./run/run.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -35,9 +36,9 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (connect !== undefined) expectEnabled(node);
     if (connect !== undefined || given !== undefined) expectValid(command);
     await adoptRecognised(node);
-    await node.run.apply(await installSteps(node, command));
+    await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
-    node.run.commit(node.version);
+    commit(node, node.version);
     node.disk.clear(FAILURE_METRIC);
     return withNeed(node, result);
   });
@@ -45,9 +46,9 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
 
 export function connectNode(context: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
-    if (node.run.record().version === undefined) throw new InstallError("unfinished", NOT_INSTALLED);
+    if (node.record.version === undefined) throw new InstallError("unfinished", NOT_INSTALLED);
     const result = await applyConnection(node, options);
-    node.run.commit();
+    commit(node);
     return withNeed(node, result);
   });
 }
@@ -111,8 +112,8 @@ export async function describeSteps(
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
   ];
-  const isPending = node.run.isPending();
-  return `${isPending ? "an unfinished run would be rolled back first\n" : ""}${dryRun(node.disk, steps)}`;
+  const first = node.record.pending === undefined ? "" : "an unfinished run would be rolled back first\n";
+  return first + dryRun(node.disk, steps);
 }
 
 function expectEnabled(node: NodeContext): void {
@@ -136,7 +137,7 @@ function expectValid({ given, checkConfig }: InstallCommand): void {
 async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<{ flags: KubeletFiles }> {
   const { steps, paths } = await connection(node, options);
   try {
-    await node.run.apply(steps);
+    await applySteps(node, steps);
   } catch (error) {
     const { code, message } = installErrorOf(error);
     throw new InstallError(code === "install" ? "connect" : code, message, { cause: error });
@@ -147,7 +148,7 @@ async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<
 /** @returns prints whether the kubelet must be restarted after the change. */
 async function watchKubelet(node: NodeRun): Promise<() => Promise<void>> {
   const paths = await readKubeletPaths(node);
-  const hadFlags = changedPaths(node.run.record(), "kubelet-flags").length > 0;
+  const hadFlags = changedPaths(node.record, "kubelet-flags").length > 0;
   return async () => {
     const use = await readKubeletUse(paths, node.files, node.runProgram);
     removalAdvice(use, hadFlags).forEach(node.say);

@@ -3,20 +3,21 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
-import { createRun, type Run } from "./run/run.ts";
+import { createRun } from "./run/run.ts";
+import type { RunState } from "./run/run-state.ts";
+import { rollBackFiles } from "./run/undo.ts";
 import { withLock } from "./system/lock.ts";
 import type { NodeContext } from "./system/node-context.ts";
 import { createUnits, type Units } from "./system/units.ts";
 
 /** The machine, and what one command does to it. */
-export interface NodeRun extends NodeContext {
-  readonly run: Run;
+export interface NodeRun extends NodeContext, RunState {
   readonly units: Units;
 }
 
 /** @param signal ends the run before its next step. @throws {InstallError} `record` */
 export function createNodeRun(node: NodeContext, signal?: AbortSignal): NodeRun {
-  return { ...node, run: createRun(node, signal), units: createUnits(node) };
+  return { ...node, ...createRun(node, signal), units: createUnits(node) };
 }
 
 /**
@@ -30,22 +31,21 @@ export async function runOnNode(
   work: (node: NodeRun, rolledBack: readonly string[]) => Promise<Partial<NodeResult>>,
 ): Promise<NodeResult> {
   const { version, say } = context;
-  const failed = (error: unknown, run?: Run): NodeResult => {
+  const failed = (error: unknown, run?: RunState): NodeResult => {
     const { code, message: reason } = installErrorOf(error);
-    return { ok: false, code, reason, version, steps: run?.steps() ?? [], ...leftOf(run) };
+    return { ok: false, code, reason, version, steps: run?.steps ?? [], ...leftOf(run) };
   };
   try {
     return await withLock(context, async () => {
       const node = createNodeRun(context, signal);
-      const { run } = node;
       try {
         const result = await work(node, await rollBack(node));
-        return { ok: true, version, steps: run.steps(), ...leftOf(run), ...result };
+        return { ok: true, version, steps: node.steps, ...leftOf(node), ...result };
       } catch (error) {
-        const isUpgrade = run.isPending() && run.record().version !== undefined;
+        const isUpgrade = node.record.pending !== undefined && node.record.version !== undefined;
         await rollBack(node);
         if (isUpgrade) say("the previous version is restored");
-        return failed(error, run);
+        return failed(error, node);
       }
     });
   } catch (error) {
@@ -54,9 +54,10 @@ export async function runOnNode(
 }
 
 /** @returns the paths that an unfinished run had changed. */
-async function rollBack({ disk, run, units, say }: NodeRun): Promise<readonly string[]> {
-  const { pending } = run.record();
-  if (pending === undefined) return run.rollBack();
+async function rollBack(node: NodeRun): Promise<readonly string[]> {
+  const { disk, units, say } = node;
+  const { pending } = node.record;
+  if (pending === undefined) return rollBackFiles(node);
   say("an unfinished run is rolled back");
   const paths = Object.keys(pending.files);
   const readerOf = (path: string) => {
@@ -64,14 +65,14 @@ async function rollBack({ disk, run, units, say }: NodeRun): Promise<readonly st
     return change && CHANGE_KINDS[change.entry.kind].readBy;
   };
   // Otherwise systemd may start a kubelet with flags that name a configuration which is gone.
-  if (run.rollBack((path) => readerOf(path) === "systemd").length > 0) await units.reload();
+  if (rollBackFiles(node, (path) => readerOf(path) === "systemd").length > 0) await units.reload();
   const enables = pending.undo.includes("disable-units");
   if (enables) {
     // The kubelet's calls leave our plugin before the daemon's socket closes. The units' own files are needed to disable them.
-    run.rollBack((path) => pending.files[path]?.entry.kind !== "program");
+    rollBackFiles(node, (path) => pending.files[path]?.entry.kind !== "program");
     await units.disable();
   }
-  run.rollBack();
+  rollBackFiles(node);
   if (enables) {
     for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
     disk.removeFolder(CONFIG_FOLDER);
@@ -84,7 +85,7 @@ async function rollBack({ disk, run, units, say }: NodeRun): Promise<readonly st
   return paths;
 }
 
-function leftOf(run: Run | undefined): Pick<NodeResult, "left"> {
-  const left = run?.left() ?? [];
+function leftOf(run: RunState | undefined): Pick<NodeResult, "left"> {
+  const left = run?.left ?? [];
   return left.length === 0 ? {} : { left };
 }

@@ -21,6 +21,7 @@ import { type ChangeKind, kindOf } from "./run/change-kind.ts";
 import { type Disk, namesBeside, type PathState } from "./run/disk.ts";
 import { isDoNothing } from "./run/file-changes.ts";
 import { copiesOf, type Entry, forgetSaved, RECORD, REPLACED } from "./run/record.ts";
+import { adopt } from "./run/run.ts";
 import { isOurLink, stateIfAny } from "./run/run-state.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
@@ -38,11 +39,11 @@ const NOT_OURS: PathState = "file:";
 /** Adds what is recognised to the run's record, and removes what an interrupted run has left beside it. */
 export async function adoptRecognised(node: NodeRun): Promise<Recognised> {
   const found = await recognise(node);
-  if (Object.keys(found.files).length > 0 && !node.run.isRecorded)
+  if (Object.keys(found.files).length > 0 && !node.isRecorded)
     node.say(`${RECORD} is missing: our files are recognised by their digests and marks`);
-  node.run.adopt(found.files);
+  adopt(node, found.files);
   found.names.forEach(node.disk.tidy);
-  if (!node.run.isRecorded) tidyCopies(node.disk);
+  if (!node.isRecorded) tidyCopies(node.disk);
   return found;
 }
 

@@ -15,6 +15,7 @@ import { DOUBTFUL, LAST, LAST_LINK, lastLinkSteps, pluginSteps, programSteps, UN
 import { ACTION_UNDO } from "./run/change-kind.ts";
 import type { Disk } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
+import { adopt } from "./run/run.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { outcomeOf } from "./run/undo.ts";
 import type { NodeContext } from "./system/node-context.ts";
@@ -23,15 +24,15 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
   const node = createNodeRun(context);
   const { disk } = node;
   const { files, doubtful } = await recognise(node);
-  node.run.adopt(files);
-  const record = node.run.record();
+  adopt(node, files);
+  const { record } = node;
   const rolledBack = Object.keys(record.pending?.files ?? {});
   const rollBack = rolledBack.map((path) => `rollback: ${path}: as before the run that was interrupted\n`).join("");
   if (isUnfinished) return rollBack || "no run was interrupted\n";
   const told = (steps: readonly RestoreStep[]): string => steps.map((step) => outcomeIn(disk, record, step)).join("");
   const flags = flagSteps(record);
   const withoutFlags = filesAfter(node, record, flags);
-  const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0 && node.run.isRecorded);
+  const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0 && node.isRecorded);
   const configs = configSteps(record, { names, files: withoutFlags });
   const view = { names, files: filesAfter({ disk, files: withoutFlags }, record, configs) };
   return [
@@ -48,7 +49,7 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
     ...(changedPaths(record, "program").length === 0 ? [] : filesWithOurNames(node, Object.keys(record.files))).map(
       (path) => `programs: ${path}: stays: ${UNKNOWN}\n`,
     ),
-    ...(node.run.isRecorded ? [] : doubtful).map((path) => `kubelet-configuration: ${path}: stays: ${DOUBTFUL}\n`),
+    ...(node.isRecorded ? [] : doubtful).map((path) => `kubelet-configuration: ${path}: stays: ${DOUBTFUL}\n`),
   ].join("");
 }
 

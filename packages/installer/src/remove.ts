@@ -24,8 +24,10 @@ import { clearDisabled } from "./off-switch.ts";
 import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
 import { type Disk, namesBeside } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, RECORD, STATE_FOLDER } from "./run/record.ts";
+import { applySteps, commit, forgetPrograms } from "./run/run.ts";
 import { stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
+import { finishRestoring, outcomeOf, restoreAll } from "./run/undo.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The program does not run without this library. */
@@ -51,45 +53,45 @@ export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOn
   finish(node, isRestored && flags.areRestored, "disconnect it again");
   if (isOnlyFlags) return;
   const config = poolConfigAlone(node);
-  await node.run.apply(config);
-  node.run.commit();
+  await applySteps(node, config);
+  commit(node);
   if (config.length > 0) await node.units.restartIfActive();
 }
 
 /** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
 export async function remove(node: NodeRun): Promise<void> {
-  const { disk, run, units } = node;
+  const { disk, units } = node;
   const { doubtful } = await adoptRecognised(node);
-  if (Object.keys(run.record().files).length === 0 && !disk.isThere(PROGRAM))
+  if (Object.keys(node.record.files).length === 0 && !disk.isThere(PROGRAM))
     node.say("ocir-broker is not installed on this node: there is nothing to remove");
-  else if (!run.isRecorded) run.leave(doubtful.map((path) => ({ path, why: DOUBTFUL })));
+  else if (!node.isRecorded) node.left.push(...doubtful.map((path) => ({ path, why: DOUBTFUL })));
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
   // A kubelet that still calls our plugin needs the daemon.
-  finish(node, run.restoreAll(pluginSteps(disk, needsPlugin)), AGAIN);
+  finish(node, restoreAll(node, pluginSteps(disk, needsPlugin)), AGAIN);
   if (isDisabled(node)) await clearDisabled(node);
   if (disk.isThere(UNIT)) await units.disable();
-  const areLinks = run.restoreAll(lastLinkSteps(run.record()));
+  const areLinks = restoreAll(node, lastLinkSteps(node.record));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
   // Without a record, only the package manager knows.
-  const hasPrograms = run.programs().length > 0;
-  const isPackage = !hasPrograms && (run.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
-  finish(node, run.restoreAll(programSteps(run.record())), AGAIN);
-  finish(node, run.restoreAll([LAST_LINK]), AGAIN);
-  const { folders } = run.record();
-  const last = LAST.filter((path) => run.outcomeOf({ name: "programs", path }).kind === "restored");
-  run.forgetPrograms();
-  run.finishRestoring({ isRemoved: true });
+  const hasPrograms = changedPaths(node.record, "program").length > 0;
+  const isPackage = !hasPrograms && (node.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
+  finish(node, restoreAll(node, programSteps(node.record)), AGAIN);
+  finish(node, restoreAll(node, [LAST_LINK]), AGAIN);
+  const { folders } = node.record;
+  const last = LAST.filter((path) => outcomeOf(node, { name: "programs", path }).kind === "restored");
+  forgetPrograms(node);
+  finishRestoring(node, { isRemoved: true });
   await units.reload();
   if (isPackage) return;
   if (last.includes(PROGRAM)) disk.remove(PROGRAM);
   last.forEach(disk.clear);
   for (const folder of OWN_FOLDERS) if (disk.filesBelow(folder).length === 0) disk.clear(folder);
   for (const folder of folders.toReversed()) disk.removeFolder(folder);
-  const named = run.left().map(({ path }) => path);
+  const named = node.left.map(({ path }) => path);
   const remaining = [...RUNTIME_FOLDERS.filter(disk.isThere), ...filesWithOurNames(node, named)];
-  run.leave(remaining.map((path) => ({ path, why: UNKNOWN })));
+  node.left.push(...remaining.map((path) => ({ path, why: UNKNOWN })));
 }
 
 /** First, so that the kubelet's calls leave our plugin before the daemon's socket closes. */
@@ -129,8 +131,8 @@ function named(name: string, paths: readonly string[]): RestoreStep[] {
   return paths.map((path) => ({ name, path }));
 }
 
-function finish({ run }: NodeRun, isRestored: boolean, next: string): void {
-  run.finishRestoring({ isRemoved: false });
+function finish(node: NodeRun, isRestored: boolean, next: string): void {
+  finishRestoring(node, { isRemoved: false });
   if (!isRestored)
     throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }

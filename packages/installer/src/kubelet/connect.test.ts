@@ -16,6 +16,8 @@ import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
 import { adoptRecognised } from "../recognise.ts";
 import { changedPaths, RECORD } from "../run/record.ts";
+import { applySteps, commit } from "../run/run.ts";
+import { finishRestoring } from "../run/undo.ts";
 import { serviceAccountsIn } from "./broker-config.ts";
 import { connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
@@ -366,7 +368,7 @@ function createNode() {
     named,
     called,
     systemd,
-    record: () => newRun().run.record(),
+    record: () => newRun().record,
     errorsAfterSteps,
     kubeletErrors,
     steps,
@@ -374,18 +376,18 @@ function createNode() {
     async connect(options: ConnectOptions) {
       const node = newRun();
       seen.length = 0;
-      await node.run.apply(await steps(options, node));
-      node.run.commit("1.2.3");
+      await applySteps(node, await steps(options, node));
+      commit(node, "1.2.3");
       return [...seen];
     },
     /** @param flags of a kubelet that has them from elsewhere; default: they are restored. */
     async disconnect(flags?: RestoredFlags) {
       const node = newRun();
-      if (!node.run.isRecorded) await adoptRecognised(node);
+      if (!node.isRecorded) await adoptRecognised(node);
       const restored = flags ?? (await restoreFlags(node));
       const disconnection = await restoreConnection(node, restored);
-      node.run.finishRestoring({ isRemoved: false });
-      return { ...restored, ...disconnection, left: node.run.left().map(({ path }) => path) };
+      finishRestoring(node, { isRemoved: false });
+      return { ...restored, ...disconnection, left: node.left.map(({ path }) => path) };
     },
     snapshot: () =>
       [

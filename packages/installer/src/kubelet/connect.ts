@@ -213,10 +213,10 @@ function brokerStep(name: string, text: string, what: string): FileStep {
  * which precedes a restart of the kubelet, so a run that is rolled back leaves no flags there.
  */
 async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[]> {
-  const { files, runProgram, run } = node;
+  const { files, runProgram } = node;
   const use = await readKubeletUse(paths, files, runProgram);
   // The steps before this one give it what it lacks.
-  const need = kubeletNeed({ ...use, lack: undefined }, changedPaths(run.record(), "kubelet-flags").length > 0);
+  const need = kubeletNeed({ ...use, lack: undefined }, changedPaths(node.record, "kubelet-flags").length > 0);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);

@@ -12,6 +12,7 @@ import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/
 import type { NodeRun } from "../node-run.ts";
 import { changedPaths, type InstallationRecord } from "../run/record.ts";
 import type { Content, RestoreStep } from "../run/step.ts";
+import { restoreAll } from "../run/undo.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
 import { newConfig } from "./own-config.ts";
@@ -52,23 +53,23 @@ export interface KubeletView {
 
 /** First, because the rest depends on what the kubelet still names afterwards. */
 export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
-  const steps = flagSteps(node.run.record());
+  const steps = flagSteps(node.record);
   if (steps.length === 0) return { had: false, areRestored: true };
-  const areRestored = node.run.restoreAll(steps);
+  const areRestored = restoreAll(node, steps);
   // Without it, systemd starts the kubelet with the drop-in files as it has read them before.
   // Without a record, it is uncertain whether a running kubelet has its flags from us.
-  return { had: node.run.isRecorded, areRestored: (await node.units.reload()) && areRestored };
+  return { had: node.isRecorded, areRestored: (await node.units.reload()) && areRestored };
 }
 
 /** The rest, after the flags. */
 export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
-  const { run, units, files } = node;
+  const { units, files } = node;
   const view = { files, names: flags.areRestored ? await readKubeletNames(node, flags.had) : undefined };
-  const broker = brokerSteps(run.record());
-  let isRestored = run.restoreAll([...configSteps(run.record(), view), ...broker]);
+  const broker = brokerSteps(node.record);
+  let isRestored = restoreAll(node, [...configSteps(node.record, view), ...broker]);
   if (broker.length > 0) await units.restartIfActive();
   // Decided by the present configuration.
-  isRestored = run.restoreAll(kubeletPluginSteps(run.record(), view)) && isRestored;
+  isRestored = restoreAll(node, kubeletPluginSteps(node.record, view)) && isRestored;
   return { needsPlugin: (path) => isPluginNeeded(path, view), isRestored };
 }
 

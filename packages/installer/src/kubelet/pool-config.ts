@@ -16,10 +16,10 @@ const MODE = 0o600;
 
 /** @param given checked; without any setting, the pool's configuration is taken back. */
 export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
-  const { disk, run } = node;
+  const { disk, record } = node;
   const isGiven = hasSettings(given);
   if (!isGiven && !disk.isThere(POOL_CONFIG_FILE)) return [];
-  const entry = ownEntry(disk, run.record(), DEFAULT_CONFIG_PATH);
+  const entry = ownEntry(disk, record, DEFAULT_CONFIG_PATH);
   const current = disk.read(DEFAULT_CONFIG_PATH)?.toString();
   const audience = current === configBelow(node) ? undefined : serviceAccountsIn(current ?? "")?.audience;
   const own = entry === undefined ? current : originalText(disk, entry);
@@ -38,7 +38,7 @@ export function poolConfigSteps(node: NodeRun, given: string): FileStep[] {
 export function poolConfigAlone(node: NodeRun): FileStep[] {
   const text = configBelow(node);
   const isChanged = node.disk.read(DEFAULT_CONFIG_PATH)?.toString() !== text;
-  const isPools = poolConfigPaths(node.run.record()).length > 0;
+  const isPools = poolConfigPaths(node.record).length > 0;
   return isChanged && isPools ? [step("broker-configuration", DEFAULT_CONFIG_PATH, contentOf(text))] : [];
 }
 
@@ -49,8 +49,8 @@ export function poolConfigPaths(record: InstallationRecord): string[] {
 }
 
 /** The broker's configuration without what `connect` has added; undefined if there is none. */
-export function configBelow({ disk, run }: NodeRun): string | undefined {
-  const entry = ownEntry(disk, run.record(), DEFAULT_CONFIG_PATH);
+export function configBelow({ disk, record }: NodeRun): string | undefined {
+  const entry = ownEntry(disk, record, DEFAULT_CONFIG_PATH);
   if (entry === undefined) return disk.read(DEFAULT_CONFIG_PATH)?.toString();
   return disk.read(POOL_CONFIG_FILE)?.toString() ?? originalText(disk, entry);
 }

@@ -11,6 +11,10 @@ export type StepResult = NodeResult["steps"][number];
 export interface RunState {
   readonly disk: Disk;
   record: InstallationRecord;
+  /** Whether there was a record at the start. */
+  readonly isRecorded: boolean;
+  /** Ends the run before its next step. */
+  readonly signal: AbortSignal | undefined;
   readonly steps: StepResult[];
   /** Files that stay, and why. */
   readonly left: NonNullable<NodeResult["left"]>[number][];

@@ -7,8 +7,9 @@ import { snapshotOf } from "../../test/image-node.ts";
 import { Killed, killedAt } from "../../test/killed-at.ts";
 import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
-import { createRun } from "./run.ts";
+import { applySteps, commit, createRun } from "./run.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
+import { finishRestoring, restoreAll, rollBackFiles } from "./undo.ts";
 
 const NOTHING = { changes: "", check: "" };
 const file = (path: string, content: Content): FileStep => ({
@@ -72,17 +73,17 @@ const runOn = (root: string, change?: FileSystem) => createRun({ disk: createDis
 
 async function install(root: string, version?: string, change?: FileSystem, first: readonly Step[] = []) {
   const run = runOn(root, change);
-  run.rollBack();
-  await run.apply([...first, ...stepsFor(version)]);
-  run.commit(version);
+  rollBackFiles(run);
+  await applySteps(run, [...first, ...stepsFor(version)]);
+  commit(run, version);
 }
 
 async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
-  run.rollBack();
-  const isRestored = run.restoreAll(ALL.map((path) => restore(path, instead)));
-  run.finishRestoring({ isRemoved: true });
-  return { isRestored, left: run.left() };
+  rollBackFiles(run);
+  const isRestored = restoreAll(run, ALL.map((path) => restore(path, instead)));
+  finishRestoring(run, { isRemoved: true });
+  return { isRestored, left: run.left };
 }
 
 async function nodeWithVersion1(): Promise<string> {
@@ -120,8 +121,8 @@ describe("createRun", () => {
       (root, change) => install(root, "1", change, TWICE),
       async (root, when) => {
         const run = runOn(root);
-        run.rollBack();
-        const isCommitted = run.record().version !== undefined;
+        rollBackFiles(run);
+        const isCommitted = run.record.version !== undefined;
         if (isCommitted) await remove(root);
         expect(snapshotOf(root), when).toEqual(before);
       },
@@ -137,8 +138,8 @@ describe("createRun", () => {
       (root, change) => install(root, "2", change),
       async (root, when) => {
         const run = runOn(root);
-        run.rollBack();
-        if (run.record().version === "1") expect(snapshotOf(root), when).toEqual(before);
+        rollBackFiles(run);
+        if (run.record.version === "1") expect(snapshotOf(root), when).toEqual(before);
         await install(root, "2");
         expect(snapshotOf(root), when).toContain(`${CONFIG.slice(1)} 100640 ours 2\n`);
         expect(await remove(root), when).toEqual({ isRestored: true, left: [] });
@@ -153,9 +154,9 @@ describe("createRun", () => {
       nodeWithVersion1,
       async (root, change) => {
         const run = runOn(root, change);
-        run.rollBack();
-        if (!run.restoreAll(ALL.map((path) => restore(path)))) throw new Killed();
-        run.finishRestoring({ isRemoved: true });
+        rollBackFiles(run);
+        if (!restoreAll(run, ALL.map((path) => restore(path)))) throw new Killed();
+        finishRestoring(run, { isRemoved: true });
       },
       async (root, when) => {
         await remove(root);
@@ -181,9 +182,9 @@ describe("createRun", () => {
         ]),
       ) as unknown as FileSystem;
       const run = runOn(root, failing);
-      const error = await run.apply(stepsFor()).catch((reason) => reason);
+      const error = await applySteps(run, stepsFor()).catch((reason) => reason);
       if (changes < nth) break;
-      run.rollBack();
+      rollBackFiles(run);
       if (error !== undefined) expect(error).toMatchObject({ code: "disk" });
       expect(snapshotOf(root), `change ${nth}`).toEqual(before);
     }
@@ -220,11 +221,11 @@ describe("createRun", () => {
   it("keeps a file that others change during a run which is rolled back, and names it", async () => {
     const root = nodeWithProvider();
     const run = runOn(root);
-    await run.apply(stepsFor());
+    await applySteps(run, stepsFor());
     fs.writeFileSync(join(root, CONFIG), "edited\n");
-    run.rollBack();
+    rollBackFiles(run);
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
-    expect(run.left()).toMatchObject([{ path: CONFIG }]);
+    expect(run.left).toMatchObject([{ path: CONFIG }]);
   });
 
   it("leaves the content for a kubelet that still names a path, and removes it once none does", async () => {
@@ -279,8 +280,8 @@ describe("createRun", () => {
     const steps = stepsFor();
     fs.appendFileSync(PROGRAM, "!");
     const run = runOn(root);
-    await expect(run.apply(steps)).rejects.toMatchObject({ code: "archive" });
-    run.rollBack();
+    await expect(applySteps(run, steps)).rejects.toMatchObject({ code: "archive" });
+    rollBackFiles(run);
     expect(snapshotOf(root)).toEqual(before);
   });
 
@@ -288,8 +289,8 @@ describe("createRun", () => {
     const root = nodeWithProvider();
     await install(root, "1");
     const run = runOn(root);
-    await run.apply(stepsFor("1"));
-    run.commit("1");
-    expect(run.steps().filter(({ state }) => state === "done")).toEqual([{ name: "start", state: "done" }]);
+    await applySteps(run, stepsFor("1"));
+    commit(run, "1");
+    expect(run.steps.filter(({ state }) => state === "done")).toEqual([{ name: "start", state: "done" }]);
   });
 });

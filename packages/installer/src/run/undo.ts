@@ -14,7 +14,7 @@ import type { RestoreStep } from "./step.ts";
  * @param isNow false for paths that a later call restores.
  * @returns the paths that the run had changed, without those for later.
  */
-export function rollBack(state: RunState, isNow: (path: string) => boolean = () => true): string[] {
+export function rollBackFiles(state: RunState, isNow: (path: string) => boolean = () => true): string[] {
   tidy(state);
   tidyRecord(state.disk);
   const { pending, ...rest } = state.record;
