@@ -7,7 +7,7 @@ import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protoco
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { describe, expect, it, vi } from "vitest";
 import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER } from "../test/image-node.ts";
-import { killedAt } from "../test/killed-at.ts";
+import { fileSystemThat, killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
@@ -338,7 +338,10 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
 it("removeNode leaves daemon and command as they are when a folder is read-only", async () => {
   const node = createNode();
   await install(node, archive("1"));
-  const readOnly = { ...fs, renameSync: refuseIn("/usr/local/bin/"), unlinkSync: refuseIn("/usr/local/bin/") };
+  const readOnly = fileSystemThat((_, __, ...paths) => {
+    if (paths.some((path) => String(path).startsWith(`${node.root}/usr/local/bin/`)))
+      throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+  });
   const failed = await removeNode({ ...node.context, disk: createDisk(node.root, readOnly) }, NEVER, ALL);
   expect(failed).toMatchObject({ ok: false, code: "restore" });
   expect([node.units.areEnabled, node.through(BROKER_PROGRAM), node.through(PLUGIN)]).toEqual([
@@ -347,15 +350,6 @@ it("removeNode leaves daemon and command as they are when a folder is read-only"
     `${SHIM} 1`,
   ]);
   expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
-
-  function refuseIn(folder: string) {
-    return (...paths: fs.PathLike[]): void => {
-      if (paths.some((path) => String(path).startsWith(node.root + folder)))
-        throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
-      if (paths.length === 2) fs.renameSync(String(paths[0]), String(paths[1]));
-      else fs.unlinkSync(String(paths[0]));
-    };
-  }
 });
 
 it("removeNode removes its command's name after all that can fail", async () => {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, vi } from "vitest";
 import { snapshotOf } from "../../test/image-node.ts";
-import { Killed, killedAt } from "../../test/killed-at.ts";
+import { fileSystemThat, Killed, killedAt } from "../../test/killed-at.ts";
 import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
 import { applySteps, commit, createRun } from "./run.ts";
@@ -170,17 +170,11 @@ describe("createRun", () => {
     for (let nth = 1; ; nth += 1) {
       const root = nodeWithProvider();
       let changes = 0;
-      const failing = Object.fromEntries(
-        Object.entries(fs).map(([name, real]) => [
-          name,
-          (...args: unknown[]) => {
-            changes += 1;
-            if (changes === nth && name !== "unlinkSync" && name !== "rmdirSync")
-              throw Object.assign(new Error(code), { code });
-            return (real as (...all: unknown[]) => unknown)(...args);
-          },
-        ]),
-      ) as unknown as FileSystem;
+      const failing = fileSystemThat((name, change) => {
+        changes = change;
+        if (change === nth && name !== "unlinkSync" && name !== "rmdirSync")
+          throw Object.assign(new Error(code), { code });
+      });
       const run = runOn(root, failing);
       const error = await applySteps(run, stepsFor()).catch((reason) => reason);
       if (changes < nth) break;
