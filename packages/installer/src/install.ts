@@ -20,7 +20,7 @@ import type { NodeRun } from "./node-run.ts";
 import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";
 import { changedPaths } from "./run/record.ts";
 import { changedPrograms, forgetPrograms, hasChangedDaemon } from "./run/run.ts";
-import type { ActionStep, FileStep, Step } from "./run/step.ts";
+import { type ActionStep, type FileStep, linkStep, type Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
@@ -92,15 +92,7 @@ export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" 
 }
 
 function linkSteps(name: string, change: ChangeKind, links: Readonly<Record<string, string>>): FileStep[] {
-  return Object.entries(links).map(([path, target]) => ({
-    kind: "file",
-    change,
-    name,
-    path,
-    content: { kind: "link", target },
-    changes: `links ${path} to ${target}`,
-    check: "the link leads to the program",
-  }));
+  return Object.entries(links).map(([path, target]) => linkStep(name, change, path, target));
 }
 
 function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo): ActionStep {

@@ -19,7 +19,7 @@ import { InstallError } from "../install-error.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
-import type { ActionStep, FileStep, Step } from "../run/step.ts";
+import { type ActionStep, type FileStep, linkStep, type Step } from "../run/step.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 import {
   assertRoots,
@@ -140,15 +140,9 @@ function configWithOurs(path: string, existing: string | undefined, options: Mer
 
 function pluginSteps(files: NodeFiles, { binDir }: KubeletFiles): FileStep[] {
   if (files.resolve(binDir) === files.resolve(PLUGIN_FOLDER)) return [];
-  return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) => ({
-    kind: "file",
-    change: "kubelet-plugin",
-    name: `kubelet-plugin-${name}`,
-    path: `${binDir}/${name}`,
-    content: { kind: "link", target: `${PLUGIN_FOLDER}/${name}` },
-    changes: `${binDir}/${name}: a link to our plugin`,
-    check: "the kubelet's folder has an executable file of this name",
-  }));
+  return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) =>
+    linkStep(`kubelet-plugin-${name}`, "kubelet-plugin", `${binDir}/${name}`, `${PLUGIN_FOLDER}/${name}`),
+  );
 }
 
 /**

@@ -41,6 +41,11 @@ export interface ActionStep extends Described {
 
 export type Step = FileStep | ActionStep;
 
+export function linkStep(name: string, change: ChangeKind, path: string, target: string): FileStep {
+  const about = { changes: `links ${path} to ${target}`, check: "the link leads to the program" };
+  return { kind: "file", change, name, path, content: { kind: "link", target }, ...about };
+}
+
 /** Restores what was there before our first change. A file that somebody else has changed since stays. */
 export interface RestoreStep {
   readonly name: string;
