@@ -20,6 +20,13 @@ import type { NodeContext } from "./system/node-context.ts";
 const ALL = { isUnfinished: false };
 const FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
 
+/** @param owner the package manager that knows the files. */
+function createPackageNode(owner: "dpkg" | "rpm") {
+  const node = createNode({ owner });
+  for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+  return node;
+}
+
 describe("installNode", () => {
   interface RecordedFile {
     readonly kind?: string;
@@ -85,8 +92,7 @@ describe("installNode", () => {
     [true, false],
     [false, true],
   ])("uses a package whose daemon does not respond, unless the kubelet is connected: %s", async (connect, ok) => {
-    const node = createNode({ owner: "dpkg" });
-    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    const node = createPackageNode("dpkg");
     node.write("/run/systemd/system/.none", "");
     const context: NodeContext = {
       ...node.context,
@@ -111,8 +117,7 @@ describe("installNode", () => {
   });
 
   it("uses the files of a package, and refuses to replace them by an archive", async () => {
-    const node = createNode({ owner: "dpkg" });
-    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    const node = createPackageNode("dpkg");
     expect(await install(node, archive("1"))).toMatchObject({ ok: false, code: "package" });
     expect(await install(node, undefined)).toMatchObject({ ok: true });
     await removeNode(node.context, NEVER, ALL);
@@ -308,8 +313,7 @@ describe("a node whose record is lost", () => {
   });
 
   it("keeps the files of a package, whose manager removes them", async () => {
-    const node = createNode({ owner: "rpm" });
-    for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
+    const node = createPackageNode("rpm");
     await install(node, undefined);
     fs.rmSync(node.context.disk.at(RECORD));
     expect(await removeNode(node.context, NEVER, ALL)).not.toHaveProperty("left");

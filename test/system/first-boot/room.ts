@@ -3,13 +3,13 @@
  * service, a stand-in for the archive's program, and a real kubelet if one is built. It takes about a second.
  */
 import { execFile, execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
+import { sha256Of } from "../../../packages/packaging/src/publishing/sums.ts";
 import { areBuilt, clusterPrograms } from "../../cluster/programs.ts";
 
 /** The kubelet that decides: a real one if `npm run test:cluster` has built it, else kubelet-config's rules of it. */
@@ -90,7 +90,5 @@ function makeArchive(): string {
   const standIn = readFileSync(join(import.meta.dirname, "stand-in.sh"), "utf8").replace("VERSION", VERSION);
   writeFileSync(join(folder, path), standIn, { mode: 0o755 });
   execFileSync("tar", ["-czf", `${name}.tar.gz`, name], { cwd: folder });
-  return createHash("sha256")
-    .update(readFileSync(join(folder, `${name}.tar.gz`)))
-    .digest("hex");
+  return sha256Of(join(folder, `${name}.tar.gz`));
 }

@@ -1,5 +1,4 @@
 /** Archives for the installer, made from the build: a valid one, and one of an older version. */
-import { createHash } from "node:crypto";
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
@@ -7,6 +6,7 @@ import { installedFiles } from "../../../packages/packaging/src/contents/install
 import { STATIC_PROGRAMS } from "../../../packages/packaging/src/contents/programs.ts";
 import { makeArchive } from "../../../packages/packaging/src/formats/archive.ts";
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
+import { sha256Of } from "../../../packages/packaging/src/publishing/sums.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 import { isOld } from "../packages/built-packages.ts";
@@ -86,8 +86,5 @@ async function makeOne(
   const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
   const files = installedFiles(target, release, { folder: programs, nodePackage });
   const made = await makeArchive(target, release, files, { work: join(folder, "work"), output: folder });
-  const sha256 = createHash("sha256")
-    .update(readFileSync(join(folder, made)))
-    .digest("hex");
-  return { folder: `/opt/checkout/dist/test-install/${name}`, sha256 };
+  return { folder: `/opt/checkout/dist/test-install/${name}`, sha256: sha256Of(join(folder, made)) };
 }
