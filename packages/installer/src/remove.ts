@@ -25,9 +25,9 @@ import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
 import { type Disk, namesBeside } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, RECORD, STATE_FOLDER } from "./run/record.ts";
 import { applySteps, commit, forgetPrograms } from "./run/run.ts";
-import { stateIfAny } from "./run/run-state.ts";
+import { save, stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
-import { finishRestoring, outcomeOf, restoreAll } from "./run/undo.ts";
+import { finishRemoval, outcomeOf, restoreAll } from "./run/undo.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The program does not run without this library. */
@@ -82,7 +82,7 @@ export async function remove(node: NodeRun): Promise<void> {
   const { folders } = node.record;
   const last = LAST.filter((path) => outcomeOf(node, { name: "programs", path }).kind === "restored");
   forgetPrograms(node);
-  finishRestoring(node, { isRemoved: true });
+  finishRemoval(node);
   await units.reload();
   if (isPackage) return;
   if (last.includes(PROGRAM)) disk.remove(PROGRAM);
@@ -131,8 +131,9 @@ function named(name: string, paths: readonly string[]): RestoreStep[] {
   return paths.map((path) => ({ name, path }));
 }
 
+/** Records what is restored. A kill before this loses nothing: each path is ours or restored, so the next removal continues. */
 function finish(node: NodeRun, isRestored: boolean, next: string): void {
-  finishRestoring(node, { isRemoved: false });
+  save(node, node.record);
   if (!isRestored)
     throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }

@@ -17,7 +17,7 @@ import { createNodeRun } from "../node-run.ts";
 import { adoptRecognised } from "../recognise.ts";
 import { changedPaths, RECORD } from "../run/record.ts";
 import { applySteps, commit } from "../run/run.ts";
-import { finishRestoring } from "../run/undo.ts";
+import { save } from "../run/run-state.ts";
 import { serviceAccountsIn } from "./broker-config.ts";
 import { connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
@@ -386,7 +386,7 @@ function createNode() {
       if (!node.isRecorded) await adoptRecognised(node);
       const restored = flags ?? (await restoreFlags(node));
       const disconnection = await restoreConnection(node, restored);
-      finishRestoring(node, { isRemoved: false });
+      save(node, node.record);
       return { ...restored, ...disconnection, left: node.left.map(({ path }) => path) };
     },
     snapshot: () =>

@@ -9,7 +9,7 @@ import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
 import { applySteps, commit, createRun } from "./run.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
-import { finishRestoring, restoreAll, rollBackFiles } from "./undo.ts";
+import { finishRemoval, restoreAll, rollBackFiles } from "./undo.ts";
 
 const NOTHING = { changes: "", check: "" };
 const file = (path: string, content: Content): FileStep => ({
@@ -82,7 +82,7 @@ async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
   rollBackFiles(run);
   const isRestored = restoreAll(run, ALL.map((path) => restore(path, instead)));
-  finishRestoring(run, { isRemoved: true });
+  finishRemoval(run);
   return { isRestored, left: run.left };
 }
 
@@ -156,7 +156,7 @@ describe("createRun", () => {
         const run = runOn(root, change);
         rollBackFiles(run);
         if (!restoreAll(run, ALL.map((path) => restore(path)))) throw new Killed();
-        finishRestoring(run, { isRemoved: true });
+        finishRemoval(run);
       },
       async (root, when) => {
         await remove(root);

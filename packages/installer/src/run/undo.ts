@@ -82,15 +82,10 @@ export function restoreAll(state: RunState, list: readonly RestoreStep[]): boole
   return isAll;
 }
 
-/**
- * Records what is restored. A kill before this loses nothing: each path is either ours or restored, so the next removal continues.
- *
- * @param isRemoved whether the programs are gone too.
- */
-export function finishRestoring(state: RunState, { isRemoved }: { readonly isRemoved: boolean }): void {
-  const { version, ...rest } = state.record;
-  if (!isRemoved) save(state, state.record);
-  else if (Object.keys(rest.files).length > 0) save(state, rest);
+/** Records that the programs are gone too. */
+export function finishRemoval(state: RunState): void {
+  const { version: _, ...rest } = state.record;
+  if (Object.keys(rest.files).length > 0) save(state, rest);
   else {
     for (const folder of rest.folders.toReversed()) state.disk.removeFolder(folder);
     save(state, { ...rest, folders: [] });
