@@ -44,7 +44,7 @@ const remove = (node: Node) => removeNode(node.context, NEVER, { isUnfinished: f
 function newNode(isEmpty: boolean): Node {
   const node = createNode();
   if (isEmpty) for (const path of [CONFIG, PLUGIN]) fs.rmSync(join(node.root, path));
-  else fs.symlinkSync("other", join(node.root, `${PLUGIN}-sa`));
+  else fs.symlinkSync("other-provider", join(node.root, `${PLUGIN}-sa`));
   return node;
 }
 

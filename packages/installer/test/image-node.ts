@@ -11,10 +11,10 @@ import { installNode } from "../src/node-commands.ts";
 import { nodeContextAt } from "./node-context.ts";
 
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
-const THEIRS = `apiVersion: kubelet.config.k8s.io/v1
+export const OTHER_PROVIDER = `apiVersion: kubelet.config.k8s.io/v1
 kind: CredentialProviderConfig
 providers:
-- name: other
+- name: other-provider
   apiVersion: credentialprovider.kubelet.k8s.io/v1
   matchImages: [registry.example.com]
   defaultCacheDuration: 1h
@@ -28,8 +28,8 @@ export type Node = ReturnType<typeof nodeAt>;
 /** Below a temporary folder, with a kubelet's unit and another provider. */
 export function createNode({ owner = "" } = {}) {
   const node = nodeAt(temporaryFolder(), { areEnabled: false }, owner);
-  node.write(CONFIG, THEIRS, 0o640);
-  node.write("/usr/local/bin/other", "", 0o755);
+  node.write(CONFIG, OTHER_PROVIDER, 0o640);
+  node.write("/usr/local/bin/other-provider", "", 0o755);
   node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   node.write(PLUGIN, "#!/bin/sh\n", 0o755);
   for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(node.root, folder), { recursive: true });

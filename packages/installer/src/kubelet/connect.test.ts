@@ -12,6 +12,7 @@ import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
+import { CONFIG, OTHER_PROVIDER } from "../../test/image-node.ts";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
 import { adoptRecognised } from "../recognise.ts";
@@ -23,20 +24,11 @@ import { connection } from "./connect.ts";
 import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
 import type { ConnectOptions } from "./kubelet-paths.ts";
 
-const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
 const DEFAULTS = "/etc/default/kubelet";
 const FLAGS = (config: string, binDir: string) =>
   `--image-credential-provider-config=${config} --image-credential-provider-bin-dir=${binDir}`;
-const OTHER = `apiVersion: kubelet.config.k8s.io/v1
-kind: CredentialProviderConfig
-providers:
-  - name: other-provider
-    apiVersion: credentialprovider.kubelet.k8s.io/v1
-    matchImages: ["registry.example.com"]
-    defaultCacheDuration: "0s"
-`;
 const OUR_FLAGS = FLAGS(CONFIG, "/usr/local/bin");
 const EXCHANGE = "serviceAccounts: {tokenExchange: oke, audience: a}\n";
 const B = { serviceAccounts: "b" };
@@ -65,7 +57,7 @@ describe("connect, then disconnect", () => {
       undefined,
       {},
       (node) => {
-        node.write(CONFIG, OTHER);
+        node.write(CONFIG, OTHER_PROVIDER);
         node.write("/usr/local/bin/other-provider", "", 0o755);
         node.setArgs(OUR_FLAGS);
       },
@@ -75,7 +67,7 @@ describe("connect, then disconnect", () => {
       undefined,
       {},
       (node) => {
-        node.write("/etc/kubernetes/providers/10-other.yaml", OTHER);
+        node.write("/etc/kubernetes/providers/10-other.yaml", OTHER_PROVIDER);
         node.write("/opt/plugins/other-provider", "", 0o755);
         node.setArgs(FLAGS("/etc/kubernetes/providers", "/opt/plugins/"));
       },
@@ -164,8 +156,8 @@ describe("connection", () => {
 
   it.each<[what: string, options: ConnectOptions, arrange: (node: Node) => void, refusal: RegExp]>([
     ["an unreadable configuration", {}, writes(CONFIG, "a: ["), /^connect: .* cannot be changed/],
-    ["a plugin that is missing", {}, writes(CONFIG, OTHER), /^connect: .* would not start/],
-    ["a folder that others can change", {}, writes(CONFIG, OTHER, 0o777), /^path-untrusted: .* has mode 777/],
+    ["a plugin that is missing", {}, writes(CONFIG, OTHER_PROVIDER), /^connect: .* would not start/],
+    ["a folder that others can change", {}, writes(CONFIG, OTHER_PROVIDER, 0o777), /^path-untrusted: .* has mode 777/],
     ["a unit's folder that others can change", { kubeletFlags: true }, openUnit, /^path-untrusted: .* has mode 777/],
     ["a relative path", { kubeletConfig: "c.yaml" }, nothing, /^path-untrusted: .* not an absolute path/],
     ["another audience of the administrator", B, writes(BROKER_CONFIG, EXCHANGE), /^connect: the broker would refuse/],
