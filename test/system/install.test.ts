@@ -17,15 +17,7 @@ import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { type GivenNode, givenNode } from "./install/given-node.ts";
-import {
-  BUCKET,
-  CLOUD_INIT_FOLDER,
-  CONFIG,
-  KUBELET_VERSION,
-  PLUGIN,
-  type Run,
-  SCRIPT,
-} from "./install/oke-node.ts";
+import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, KUBELET_VERSION, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const CONFIG_FLAG = "--image-credential-provider-config";
@@ -160,10 +152,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.restartSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
       node.root.write(config, OTHER_PROVIDER);
       node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-      const run = await node.install(settings(), [
-        "--kubelet-extra-args",
-        `${BIN_DIR_FLAG}=/opt/plugins --v=4`,
-      ]);
+      const run = await node.install(settings(), ["--kubelet-extra-args", `${BIN_DIR_FLAG}=/opt/plugins --v=4`]);
       await node.restartSimulator();
       await expectInstalled(run);
       const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
@@ -174,9 +163,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     it("for service accounts with one setting, until they are disconnected", async () => {
       node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
       const before = node.root.read(BROKER_CONFIG).toString();
-      await expectInstalled(
-        await node.install({ ...settings(), OCIR_BROKER_SERVICE_ACCOUNTS: "another.example" }),
-      );
+      await expectInstalled(await node.install({ ...settings(), OCIR_BROKER_SERVICE_ACCOUNTS: "another.example" }));
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const codeOfPull = async () => {
         await node.root.exec(`${PLUGIN}-sa`, [], { input });

@@ -227,7 +227,12 @@ describeUnless(cannotPackage(), "the packages", () => {
     ["the executable starts", "ocir-broker version", 0, /^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/],
     ["the executable takes its code cache, and reads a configuration", "ocir-broker config print", 0, /\n$/],
     ["the shim reports that no daemon runs", "credential-provider-oke", 1, /^ocir-broker: shim-[a-z-]+: /],
-    ["the do-nothing plugin responds", "do-nothing-provider", 0, /^\{"kind":"CredentialProviderResponse",.*"auth":\{\}\}\n$/],
+    [
+      "the do-nothing plugin responds",
+      "do-nothing-provider",
+      0,
+      /^\{"kind":"CredentialProviderResponse",.*"auth":\{\}\}\n$/,
+    ],
   ])("for arm64, under emulation, %s", (_, command, exitCode, printed) => {
     const [name = "", ...args] = command.split(" ");
     const program = join(unpacked("arm64"), "usr/libexec/ocir-broker", name);

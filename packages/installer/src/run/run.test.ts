@@ -81,7 +81,10 @@ async function install(root: string, version?: string, change?: FileSystem, firs
 async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
   rollBackFiles(run);
-  const isRestored = restoreAll(run, ALL.map((path) => restore(path, instead)));
+  const isRestored = restoreAll(
+    run,
+    ALL.map((path) => restore(path, instead)),
+  );
   finishRemoval(run);
   return { isRestored, left: run.left };
 }
@@ -155,7 +158,13 @@ describe("createRun", () => {
       async (root, change) => {
         const run = runOn(root, change);
         rollBackFiles(run);
-        if (!restoreAll(run, ALL.map((path) => restore(path)))) throw new Killed();
+        if (
+          !restoreAll(
+            run,
+            ALL.map((path) => restore(path)),
+          )
+        )
+          throw new Killed();
         finishRemoval(run);
       },
       async (root, when) => {

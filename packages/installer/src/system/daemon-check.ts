@@ -38,7 +38,6 @@ export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
     if (!("problem" in response)) return;
     throw new InstallError("plugin", `the plugin's response cannot be decoded: ${response.problem}`);
   }
-  if (!CLOUD_ERROR.test(said))
-    throw new InstallError("plugin", `the plugin ended with ${exitCode ?? signal}: ${said}`);
+  if (!CLOUD_ERROR.test(said)) throw new InstallError("plugin", `the plugin ended with ${exitCode ?? signal}: ${said}`);
   node.say(`no credentials yet; the broker retries: ${said}`);
 }
