@@ -254,6 +254,7 @@ it.each([
   ["is empty", ""],
   ["is truncated", '{"format":1,"files":{'],
   ["lacks its fields", '{"format":1}'],
+  ["lacks its folders", '{"format":1,"files":{}}'],
   ["has a file without an entry", '{"format":1,"files":{"/usr/a":5},"folders":[]}'],
   ["has a run without files", '{"format":1,"files":{},"folders":[],"pending":{"isFirst":true}}'],
   ["is of a later release", '{"format":2,"files":{},"folders":[]}'],
