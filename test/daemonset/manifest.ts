@@ -24,7 +24,11 @@ export interface Access {
 }
 
 export function readManifest(): KubernetesObject[] {
-  return parseAllDocuments(readFileSync(MANIFEST, "utf8")).map((document) => document.toJS() as KubernetesObject);
+  return objectsIn(readFileSync(MANIFEST, "utf8"));
+}
+
+export function objectsIn(text: string): KubernetesObject[] {
+  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
 }
 
 /** The one object of a kind. */

@@ -1,41 +1,22 @@
 /** The Helm chart with the real helm: valid objects for all values, refused values, and the manifest that comes from it. */
-import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import type { IDaemonSet } from "kubernetes-models/apps/v1";
+import type { IPod } from "kubernetes-models/v1";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parse, parseAllDocuments, stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
-import { type KubernetesObject, MANIFEST } from "../daemonset/manifest.ts";
-import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
+import { type KubernetesObject, MANIFEST, objectsIn } from "../daemonset/manifest.ts";
+import { chartNamed, optionsFor } from "./helm/chart.ts";
+import { buildHelm, lackOfHelm } from "./helm/helm-program.ts";
 
-const CHECKOUT = join(import.meta.dirname, "../..");
-const CHART = join(CHECKOUT, "deploy/helm/ocir-broker");
-const README = join(CHART, "README.md");
 /** For the manifest, in which it is replaced by hand. */
 const REPOSITORY = "registry.invalid/ocir-broker-daemonset";
 const DIGEST = `sha256:${"0".repeat(64)}`;
-const WITH_IMAGE = ["--set-json", `image.repository="${REPOSITORY}"`];
 const AUDIENCE = "https://kubernetes.default.svc.cluster.local";
-interface Metadata {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-interface DaemonSetSpec {
-  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
-  readonly updateStrategy: object;
-  readonly template: { readonly metadata: Metadata; readonly spec: object };
-}
-
-/** Of the test's pod, and of a DaemonSet with its template. */
-interface PodSpec {
-  readonly nodeSelector?: object;
-  readonly affinity?: { readonly nodeAffinity: object };
-  readonly template?: { readonly spec: PodSpec };
-}
+const { folder, template, refusalOf, notes } = chartNamed("ocir-broker", REPOSITORY);
 
 const HEADER = `# Installs ocir-broker on existing nodes, one at a time. See README.md in this folder.
 #
@@ -57,14 +38,8 @@ metadata:
 describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () => {
   beforeAll(buildHelm, 600_000);
 
-  const helm = (...args: string[]) => spawnSync(HELM, args, { encoding: "utf8" });
-
-  function template(...args: string[]): string {
-    const all = ["template", "ocir-broker", CHART, "--namespace", "ocir-broker", ...WITH_IMAGE, ...args];
-    return execFileSync(HELM, all, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  }
-
-  const objectsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+  const daemonSetIn = (objects: readonly KubernetesObject[]) =>
+    objects.find(({ kind }) => kind === "DaemonSet") as unknown as IDaemonSet;
 
   it("is the source of the manifest", async () => {
     const manifest = HEADER + template("--no-hooks").replace(/^# Source: .*\n/gm, "");
@@ -83,11 +58,10 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
       dashboard: { enabled: true },
     };
-    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
-    const objects = objectsOf(template(...given));
+    const objects = objectsIn(template(...optionsFor(values)));
     const [rules, ...known] = objects.toSorted(({ kind }) => (kind === "PrometheusRule" ? -1 : 1));
     expect(errorsOf(known)).toEqual([]);
-    const monitoring = (file: string) => readFileSync(join(CHECKOUT, "monitoring", file), "utf8");
+    const monitoring = (file: string) => readFileSync(join(import.meta.dirname, "../../monitoring", file), "utf8");
     expect(rules).toMatchObject({
       metadata: { labels: { release: "prometheus" } },
       spec: parse(monitoring("ocir-broker.rules.yaml")),
@@ -102,8 +76,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
         { apiGroups: [""], resources: [AUDIENCE], verbs: ["request-serviceaccounts-token-audience"] },
       ]),
     );
-    const [daemonSet] = known.filter(({ kind }) => kind === "DaemonSet");
-    const text = JSON.stringify(daemonSet);
+    const text = JSON.stringify(daemonSetIn(known));
     for (const part of [
       `"image":"${values.image.repository}@${DIGEST}","imagePullPolicy":"Always"`,
       '"terminationGracePeriodSeconds":240',
@@ -117,14 +90,9 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       expect(text).toContain(part);
   });
 
-  it("renders nothing without image.repository, and names the value", () => {
-    const { status, stderr } = helm("template", "ocir-broker", CHART);
-    expect([status, stderr]).toEqual([1, expect.stringContaining("image.repository is not set: name the repository")]);
-  });
-
   it("gives the nodes the configuration of the README, as the daemon reads it", () => {
     const [, example = ""] =
-      /## The nodes' configuration\n.*?```yaml\n(.*?)```/s.exec(readFileSync(README, "utf8")) ?? [];
+      /## The nodes' configuration\n.*?```yaml\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8")) ?? [];
     const values = join(temporaryFolder(), "values.yaml");
     writeFileSync(values, example);
     const configIn = (...args: string[]) => /OCIR_BROKER_CONFIG\n +value: (".*")/.exec(template(...args))?.[1];
@@ -138,15 +106,13 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
   });
 
   it.each([
-    ["renders", 131_052, 0],
-    ["rejects", 131_053, 1],
-  ])("%s a configuration of %i bytes", (_, bytes, status) => {
+    ["renders", 131_052, template, "OCIR_BROKER_CONFIG"],
+    ["rejects", 131_053, refusalOf, "config is longer than 131052 bytes"],
+  ])("%s a configuration of %i bytes", (_, bytes, resultOf, text) => {
     const host = "a".repeat(bytes - "registries:\n  extraHosts:\n  - ".length);
     const values = join(temporaryFolder(), "values.json");
     writeFileSync(values, JSON.stringify({ config: { registries: { extraHosts: [host] } } }));
-    const run = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, "--values", values);
-    expect(run.status).toBe(status);
-    if (status === 1) expect(run.stderr).toContain("config is longer than 131052 bytes");
+    expect(resultOf("--values", values)).toContain(text);
   });
 
   it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
@@ -166,12 +132,9 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
       dashboard: { enabled: true },
     };
-    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
-    const text = template(...given);
-    const objects = objectsOf(text) as never as { kind: string; metadata: Metadata; spec: Record<string, unknown> }[];
-    expect(errorsOf((objects as never as KubernetesObject[]).filter(({ kind }) => kind !== "PrometheusRule"))).toEqual(
-      [],
-    );
+    const text = template(...optionsFor(values));
+    const objects = objectsIn(text);
+    expect(errorsOf(objects.filter(({ kind }) => kind !== "PrometheusRule"))).toEqual([]);
     for (const { kind, metadata } of objects) {
       expect([kind, metadata.name]).toEqual([
         kind,
@@ -184,12 +147,11 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect([...text.matchAll(bound)].map(([, name, user]) => name ?? user)).toEqual(
       Array(2).fill("pull-credentials-daemonset"),
     );
-    const [spec] = objects.flatMap((each) => (each.kind === "DaemonSet" ? [each.spec as never as DaemonSetSpec] : []));
-    const { template: podTemplate, updateStrategy, selector } = spec ?? expect.unreachable("no DaemonSet");
+    const { template: ofPods, updateStrategy, selector } = daemonSetIn(objects).spec ?? expect.unreachable("no spec");
     expect(updateStrategy).toEqual({ type: "OnDelete" });
-    expect(podTemplate.metadata.labels).toMatchObject({ ...selector.matchLabels, ...values.podLabels });
-    expect(podTemplate.metadata.annotations).toEqual(values.podAnnotations);
-    expect(podTemplate.spec).toMatchObject({
+    expect(ofPods.metadata?.labels).toMatchObject({ ...selector.matchLabels, ...values.podLabels });
+    expect(ofPods.metadata?.annotations).toEqual(values.podAnnotations);
+    expect(ofPods.spec).toMatchObject({
       priorityClassName: "system-node-critical",
       imagePullSecrets: values.imagePullSecrets,
       containers: [{ image: `${REPOSITORY}:canary`, env: expect.arrayContaining(values.extraEnv) }],
@@ -199,21 +161,19 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
 
   it("omits the admission policy on an older cluster only when a value says so", () => {
     const old = ["--kube-version", "1.29.0"];
-    const { status, stderr } = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, ...old);
-    expect([status, stderr]).toEqual([1, expect.stringContaining("needs Kubernetes 1.30 or newer")]);
+    expect(refusalOf(...old)).toContain("needs Kubernetes 1.30 or newer");
     const off = ["--set", "admissionPolicy.enabled=false"];
-    const kinds = objectsOf(template(...old, ...off)).map(({ kind }) => kind);
+    const kinds = objectsIn(template(...old, ...off)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
-    const notes = helm("install", "ocir-broker", CHART, "--dry-run=client", ...WITH_IMAGE, ...off).stdout;
-    expect(notes).toContain("WARNING: admissionPolicy.enabled is false");
+    expect(notes(...off)).toContain("WARNING: admissionPolicy.enabled is false");
   });
 
   it("runs the test on the DaemonSet's nodes, if possible on one that is installed", () => {
     const canary = { key: "canary", operator: "Exists" };
-    const objects = objectsOf(template("--set-json", `nodeAffinity=${JSON.stringify([canary])}`));
-    const podOf = (kind: string) => objects.find((each) => each.kind === kind) as never as { spec: PodSpec };
-    const daemonSet = podOf("DaemonSet").spec.template?.spec;
-    const { affinity, nodeSelector } = podOf("Pod").spec;
+    const objects = objectsIn(template(...optionsFor({ nodeAffinity: [canary] })));
+    const daemonSet = daemonSetIn(objects).spec?.template.spec;
+    const pod = objects.find(({ kind }) => kind === "Pod") as unknown as IPod;
+    const { affinity, nodeSelector } = pod.spec ?? {};
     expect(nodeSelector).toEqual(daemonSet?.nodeSelector);
     expect(affinity?.nodeAffinity).toMatchObject(daemonSet?.affinity?.nodeAffinity ?? {});
     expect(JSON.stringify(affinity)).toContain(JSON.stringify(canary));
@@ -232,6 +192,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["kubelet.reboot=never", "reboot"],
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
+    ["image.repository=", "image.repository is not set: name the repository"],
     [
       "image.repository=https://iad.ocir.io/acme/a",
       "image.repository is https://iad.ocir.io/acme/a: give the name alone",
@@ -243,7 +204,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["config.log.level=loud", "/config/log/level"],
     ["config.upstream.caFile=ca.pem", "/config/upstream/caFile"],
   ])("rejects %s", (value, place) => {
-    const { status, stderr } = helm("template", "ocir-broker", CHART, ...WITH_IMAGE, "--set", value);
-    expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
+    expect(refusalOf("--set", value)).toContain(place);
   });
 });

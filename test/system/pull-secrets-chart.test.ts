@@ -1,18 +1,18 @@
 /** The chart of pull secrets with the real helm: valid objects for all values, refused values, and one API group. */
-import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import type { IDeployment } from "kubernetes-models/apps/v1";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
-import type { KubernetesObject } from "../daemonset/manifest.ts";
-import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
+import { type KubernetesObject, objectsIn } from "../daemonset/manifest.ts";
+import { chartNamed, optionsFor } from "./helm/chart.ts";
+import { buildHelm, lackOfHelm } from "./helm/helm-program.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const CHART = join(CHECKOUT, "deploy/helm/ocir-pull-secrets");
-const WITH_IMAGE = ["--set-json", 'image.repository="registry.example.com/ocir-pull-secrets"'];
+const { template, refusalOf, notes } = chartNamed("ocir-pull-secrets", "registry.example.com/ocir-pull-secrets");
+const render = (values: Readonly<Record<string, unknown>> = {}) => objectsIn(template(...optionsFor(values)));
 const DIGEST = `sha256:${"0".repeat(64)}`;
 
 /** Values that are the pods' fields of the same names. */
@@ -33,15 +33,6 @@ const OF_PODS = {
 
 describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`, () => {
   beforeAll(buildHelm, 600_000);
-
-  const helm = (...args: string[]) => spawnSync(HELM, args, { encoding: "utf8" });
-
-  function render(values: Readonly<Record<string, unknown>> = {}): KubernetesObject[] {
-    const given = Object.entries(values).flatMap(([name, value]) => ["--set-json", `${name}=${JSON.stringify(value)}`]);
-    const all = ["template", "pulls", CHART, "--namespace", "ocir-pull-secrets", ...WITH_IMAGE, ...given];
-    const text = execFileSync(HELM, all, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-  }
 
   const podOf = (objects: readonly KubernetesObject[]) => {
     const deployment = objects.find(({ kind }) => kind === "Deployment") as unknown as IDeployment;
@@ -179,8 +170,9 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       objects.flatMap(({ kind, metadata }) => (kind === "CustomResourceDefinition" ? [metadata] : []));
     expect(annotationsOf(render())).toMatchObject([{ annotations: { "helm.sh/resource-policy": "keep" } }]);
     expect(annotationsOf(render({ "crd.keep": false }))[0]).not.toHaveProperty("annotations");
-    const { stdout } = helm("install", "pulls", CHART, "--dry-run=client", ...WITH_IMAGE, "--set", "crd.keep=false");
-    expect(stdout).toContain("Uninstalling this chart DELETES the resources and their Secrets.");
+    expect(notes("--set", "crd.keep=false")).toContain(
+      "Uninstalling this chart DELETES the resources and their Secrets.",
+    );
   });
 
   it.each([
@@ -220,8 +212,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ["podDisruptionBudget.maxUnavalable=1", "/podDisruptionBudget"],
     ["replica=1", "replica"],
   ])("rejects %s", (value, place) => {
-    const { status, stderr } = helm("template", "pulls", CHART, ...WITH_IMAGE, "--set", value);
-    expect([status, stderr]).toEqual([1, expect.stringContaining(place)]);
+    expect(refusalOf("--set", value)).toContain(place);
   });
 });
 
