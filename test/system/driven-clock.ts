@@ -5,8 +5,6 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 
-export type DrivenClock = ReturnType<typeof createDrivenClock>;
-
 /** Longer than every spacing, shorter than every back-off, deadline and renewal. */
 const SHORT_MS = 300;
 
@@ -40,12 +38,12 @@ export function createDrivenClock() {
   /** Waits for `work` the same way. */
   async function drive<T>(work: Promise<T>): Promise<T> {
     let isSettled = false;
-    const settle = (): void => {
+    const settled = work.finally(() => {
       isSettled = true;
-    };
-    work.then(settle, settle);
+    });
+    settled.catch(() => undefined);
     await driveUntil(() => isSettled);
-    return work;
+    return settled;
   }
 
   /** Advances the time, but never during a request. */

@@ -54,7 +54,7 @@ it(`${IMAGES.length} hostile names: responses have the keys that they should, er
   const broker = await startInProcess({ clock, simulator, config });
   onTestFinished(() => broker.close());
   await broker.pull(`${HOST}/acme/app`);
-  const from = broker.log.length;
+  const from = broker.lines.length;
 
   for (const image of IMAGES) {
     const { status, text } = await broker.post(credentialProviderRequest({ image }));
@@ -72,7 +72,7 @@ it(`${IMAGES.length} hostile names: responses have the keys that they should, er
   }
 
   // Each line was parsed as one JSON value when it was written.
-  const lines = broker.log.slice(from);
+  const lines = broker.lines.slice(from);
   expect(lines.filter(({ msg }) => msg === "request answered" || msg === "request failed")).toHaveLength(IMAGES.length);
   expect(lines.filter(({ msg, level }) => /forged/.test(msg) || level === "fatal")).toEqual([]);
 });

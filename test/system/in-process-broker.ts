@@ -1,42 +1,24 @@
 /**
  * The real broker in the test's own process, on real sockets, with the test's clock and random numbers, and its log as values.
  */
-import { request } from "node:http";
-import { join } from "node:path";
-import { configOf } from "@ocir-broker/credentials/test/config";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
+import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import { type DaemonOptions, startDaemon } from "@ocir-broker/daemon/daemon";
-import { createLog } from "@ocir-broker/daemon/telemetry/log";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-
-export interface LogLine {
-  readonly level: string;
-  readonly msg: string;
-  readonly error?: { readonly code?: string };
-  readonly code?: string;
-  readonly outcome?: string;
-  readonly retryInMs?: number;
-  readonly [fact: string]: unknown;
-}
-
-export interface PulledToken {
-  readonly text: string;
-  /** Epoch milliseconds; undefined for a token without expiry. */
-  readonly expiresAtMs: number | undefined;
-  readonly sub: unknown;
-}
+import { createRecordedLog } from "../../packages/daemon/test/recorded-log.ts";
 
 /** The result of a pull: a token for the host, no credentials, or an error's code. */
-export type Pulled =
-  | { readonly kind: "token"; readonly token: PulledToken }
-  | { readonly kind: "nothing" }
-  | { readonly kind: "error"; readonly code: string };
+export type Pulled = ReturnType<typeof pulledFrom> | { readonly kind: "error"; readonly code: string };
 
 export type InProcessBroker = Awaited<ReturnType<typeof startInProcess>>;
 
-export interface InProcessOptions {
+interface InProcessOptions {
   readonly clock: Clock;
   readonly simulator: Simulator;
   readonly random?: () => number;
@@ -44,38 +26,29 @@ export interface InProcessOptions {
   readonly config?: object;
   readonly environment?: Readonly<Record<string, string>>;
   readonly configDetails?: DaemonOptions["configDetails"];
-  /** Default debug. */
-  readonly logLevel?: "debug" | "info";
+  /** Default trace. */
+  readonly logLevel?: "trace" | "info";
 }
 
-export async function startInProcess(options: InProcessOptions) {
-  const { clock, simulator } = options;
+export async function startInProcess({
+  environment = {},
+  random = () => 0.5,
+  logLevel = "trace",
+  clock,
+  simulator,
+  ...options
+}: InProcessOptions) {
   const directory = temporaryFolder();
-  const socketPath = join(directory, "c.sock");
-  const config = configOf({
-    sockets: { credentials: socketPath, health: join(directory, "h.sock") },
-    metadata: { baseUrl: simulator.metadataUrl.href },
-    auth: { endpoint: simulator.authUrl.origin },
-    metrics: { textfile: join(directory, "metrics.prom") },
-    ...options.config,
-  });
-  const log: LogLine[] = [];
-  const stream = { write: (line: string) => void log.push(JSON.parse(line) as LogLine) };
+  const config = configOf({ ...daemonSections(simulator, directory, []), registries: {}, ...options.config });
+  const socketPath = config.sockets.credentials;
+  const { log, lines } = createRecordedLog(logLevel);
   const broker = await startDaemon({
-    config,
-    environment: options.environment ?? {},
     ...(options.configDetails && { configDetails: options.configDetails }),
-    clock,
-    random: options.random ?? (() => 0.5),
-    log: createLog({ level: options.logLevel ?? "debug", environment: {}, stream }),
-    version: "0.0.0",
-    pid: process.pid,
+    ...{ config, environment, clock, random, log, version: "0.0.0", pid: process.pid },
   });
 
   return {
-    broker,
-    log: log as readonly LogLine[],
-    socketPath,
+    ...{ broker, lines, socketPath },
     post: (body: string | Buffer) => post(socketPath, body),
     async pull(image: string): Promise<Pulled> {
       const { status, text } = await post(socketPath, credentialProviderRequest({ image }));
@@ -83,29 +56,28 @@ export async function startInProcess(options: InProcessOptions) {
         ? pulledFrom(text, image)
         : { kind: "error", code: /^ocir-broker: ([a-z-]+): /.exec(text)?.[1] ?? text };
     },
+    /** Whether a session or a token that is kept is being fetched: no next fetch of it is planned. */
+    isFetching(): boolean {
+      const { session, registries } = broker.health.details();
+      if (session?.state === "backing-off") return false;
+      return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
+    },
     close: () => broker.close(),
   };
 }
 
-function pulledFrom(text: string, image: string): Pulled {
+function pulledFrom(text: string, image: string) {
   const { auth } = JSON.parse(text) as { auth: Record<string, { password: string }> };
   const token = auth[image.split("/")[0] ?? ""]?.password;
-  if (token === undefined) return { kind: "nothing" };
-  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-  const expiresAtMs = claims.exp === undefined ? undefined : claims.exp * 1_000;
-  return { kind: "token", token: { text: token, expiresAtMs, sub: claims.sub } };
+  if (token === undefined) return { kind: "nothing" } as const;
+  const { sub, exp } = claimsOf(token);
+  /** Epoch milliseconds; undefined for a token without expiry. */
+  const expiresAtMs = exp === undefined ? undefined : Number(exp) * 1_000;
+  return { kind: "token", token: { text: token, expiresAtMs, sub } } as const;
 }
 
-function post(socketPath: string, body: string | Buffer): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false }, (incoming) => {
-      const pieces: Buffer[] = [];
-      incoming.on("data", (piece: Buffer) => pieces.push(piece));
-      incoming.on("end", () =>
-        resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(pieces).toString("utf8") }),
-      );
-    });
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
+async function post(socketPath: string, body: string | Buffer): Promise<{ status: number; text: string }> {
+  const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false }).end(body);
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  return { status: incoming.statusCode ?? 0, text: await text(incoming) };
 }

@@ -5,13 +5,14 @@
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
 import { type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
-import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import type { FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, test } from "vitest";
-import { claimsOf } from "../e2e/stage.ts";
 import { createSeededRandom } from "../seeded-random.ts";
-import { type LogLine, startInProcess } from "./in-process-broker.ts";
+import { createDrivenClock } from "./driven-clock.ts";
+import { startInProcess } from "./in-process-broker.ts";
 import { isLongRun } from "./long-run.ts";
 
 const MINUTE = 60_000;
@@ -45,20 +46,8 @@ async function start(clock: FakeClock, random: () => number, options: SimulatorO
 }
 
 test(`in ${HALF_DAYS} half days of the whole daemon on real sockets, no pull fails, and memory and descriptors stay flat`, async () => {
-  const clock = createFakeClock();
+  const clock = createDrivenClock();
   const { simulator, daemon } = await start(clock, createSeededRandom(48));
-  const isFetching = (): boolean => {
-    const { session, registries } = daemon.broker.health.details();
-    // While a fetch is in flight, no next one is planned.
-    return [session, ...Object.values(registries)].some((value) => value?.nextFetchInSeconds === null);
-  };
-  /** Sockets need real time; the metadata service's rate limit and time limits need the fake clock. */
-  async function settle(): Promise<void> {
-    do {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      await clock.advance(5);
-    } while (isFetching());
-  }
   const sample = async () => ({
     heapKiB: await heapKiB(),
     resources: process.getActiveResourcesInfo().length,
@@ -79,12 +68,11 @@ test(`in ${HALF_DAYS} half days of the whole daemon on real sockets, no pull fai
   const random = createSeededRandom(38);
   let sessions = 0;
   const samples: Awaited<ReturnType<typeof sample>>[] = [];
-  await settle();
+  await clock.driveUntil(() => !daemon.isFetching());
   const startMs = clock.monotonicMs();
   for (let halfDay = 1; halfDay <= HALF_DAYS; halfDay++) {
     while (clock.monotonicMs() < startMs + halfDay * 12 * HOUR) {
-      await clock.advance(Math.max(1, clock.armed()[0] ?? MINUTE));
-      if (isFetching()) await settle();
+      await clock.pass(Math.max(1, clock.armed()[0] ?? MINUTE), daemon);
       if (simulator.requests()["auth.x509"] > sessions) {
         sessions = simulator.requests()["auth.x509"];
         simulator.clearFaults();
@@ -93,7 +81,7 @@ test(`in ${HALF_DAYS} half days of the whole daemon on real sockets, no pull fai
         await pull(sessions % HOSTS.length);
       }
     }
-    (daemon.log as LogLine[]).length = 0;
+    daemon.lines.length = 0;
     // During the first half day, code is compiled and bounded caches fill.
     if (halfDay > 1) samples.push(await sample());
   }
@@ -140,7 +128,7 @@ const TOKEN_LIFE_MS = HOUR;
 const RECOVERY_MS = 90_000;
 
 test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token is valid, and none gets another token`, async () => {
-  const clock = createFakeClock();
+  const clock = createDrivenClock();
   // The daemon has random numbers of its own: how many it draws depends on the machine, and must not change the faults.
   const random = createSeededRandom(5);
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
@@ -165,7 +153,7 @@ test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token i
       return false;
     }
     const { text, expiresAtMs = clock.wallMs() + 1 } = pulled.token;
-    expect(claimsOf(text).aud).toBe(simulator.registryUrls[HOSTS.indexOf(host)]?.host);
+    expect(claimsOf(text)["aud"]).toBe(simulator.registryUrls[HOSTS.indexOf(host)]?.host);
     expect(expiresAtMs).toBeGreaterThan(clock.wallMs());
     validUntilMs.set(host, expiresAtMs - UNUSED_SHARE * TOKEN_LIFE_MS);
     tokens.add(text);
@@ -197,7 +185,7 @@ test(`in ${FAULTY_TURNS} turns of random faults, no pull fails while its token i
   const recoveredByMs = clock.monotonicMs() + RECOVERY_MS;
   while (clock.monotonicMs() < recoveredByMs) await letPass(25);
   expect(await pullAll()).toEqual([true, true, true]);
-  const shown = JSON.stringify([daemon.log, daemon.broker.health.details()]);
+  const shown = JSON.stringify([daemon.lines, daemon.broker.health.details()]);
   expect([...tokens].filter((token) => shown.includes(token))).toEqual([]);
   await daemon.close();
   await simulator.close();
