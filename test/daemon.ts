@@ -1,9 +1,10 @@
 /** Starts the built daemon as an operator would, with a simulator as its cloud; shared by demo, bench and tests. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { daemonSections } from "@ocir-broker/credentials/test/config";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
@@ -11,11 +12,7 @@ export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke")
 /** As the unit starts it: with the launcher's environment. */
 export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
 
-export interface DaemonConfig {
-  readonly path: string;
-  readonly credentialsSocket: string;
-  readonly healthSocket: string;
-}
+export type DaemonConfig = ReturnType<typeof daemonConfig>;
 
 export interface DaemonOptions {
   /** Hosts that are assigned in turn to the simulator's registry listeners. */
@@ -27,19 +24,11 @@ export interface DaemonOptions {
   readonly serviceAccounts?: object;
 }
 
-export interface Daemon {
-  readonly process: ChildProcess;
-  readonly pid: number;
-  /** Its standard output and error. */
-  output(): string;
-  /** Sends SIGTERM, and waits until it has ended. */
-  stop(): Promise<void>;
-}
+export type Daemon = ReturnType<typeof spawnServer>;
 
 /** Writes a configuration file into `directory`, which also gets the sockets. JSON is YAML. */
-export function daemonConfig(directory: string, simulator: Simulator, options: DaemonOptions): DaemonConfig {
-  const credentialsSocket = join(directory, "credentials.sock");
-  const healthSocket = join(directory, "health.sock");
+export function daemonConfig(directory: string, simulator: Simulator, options: DaemonOptions) {
+  const sections = daemonSections(simulator, directory, []);
   const path = join(directory, "config.yaml");
   const { registryUrls } = simulator;
   const endpoints = options.registryHosts.map((host, index) => [
@@ -58,35 +47,28 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
     path,
     JSON.stringify({
       ...(options.serviceAccounts && { serviceAccounts: { ...cluster, ...options.serviceAccounts } }),
-      sockets: { credentials: credentialsSocket, health: healthSocket },
+      ...sections,
       ...(options.deadline === undefined ? {} : { request: { deadline: options.deadline } }),
       registries: {
         prefetch: options.prefetch ?? [],
         extraHosts: options.registryHosts,
         endpoints: Object.fromEntries(endpoints),
       },
-      metadata: { baseUrl: simulator.metadataUrl.href },
-      auth: { endpoint: simulator.authUrl.origin },
-      metrics: { textfile: join(directory, "ocir_broker.prom") },
       log: { level: options.logLevel ?? "info" },
     }),
   );
-  return { path, credentialsSocket, healthSocket };
+  return { path, credentialsSocket: sections.sockets.credentials, healthSocket: sections.sockets.health };
 }
 
 /** Resolves once both sockets accept connections. */
 export async function startDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Promise<Daemon> {
-  const daemon = spawnDaemon(config, program, ...args);
+  const daemon = spawnServer([program, ...args, "serve", "--config", config.path], {});
   await untilListening(daemon, config.credentialsSocket, config.healthSocket);
   return daemon;
 }
 
 /** Not up yet. */
-export function spawnDaemon(config: DaemonConfig, program = BROKER, ...args: readonly string[]): Daemon {
-  return spawnServer([program, ...args, "serve", "--config", config.path], {});
-}
-
-export function spawnServer([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv): Daemon {
+export function spawnServer([program = "", ...args]: readonly string[], env: NodeJS.ProcessEnv) {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const pieces: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
@@ -94,7 +76,9 @@ export function spawnServer([program = "", ...args]: readonly string[], env: Nod
   return {
     process: child,
     pid: child.pid as number,
+    /** Its standard output and error. */
     output: () => Buffer.concat(pieces).toString(),
+    /** Sends SIGTERM, and waits until it has ended. */
     async stop() {
       child.kill("SIGTERM");
       await ended;

@@ -1,18 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { BROKER, startDaemon } from "../daemon.ts";
+import { describe, expect, it } from "vitest";
+import { BROKER } from "../daemon.ts";
 import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
-import { claimsOf, REGISTRY_HOSTS, responseOf, setStageWithoutDaemon } from "./stage.ts";
+import { REGISTRY_HOSTS, responseOf, setStage, setStageWithoutDaemon } from "./stage.ts";
 
 const [HOST] = REGISTRY_HOSTS as [string];
 const IMAGE = `${HOST}/acme/app:1.2`;
 
 describe("ocir-broker get", () => {
   it("prints the daemon's response when a daemon runs", async () => {
-    const stage = await setStageWithoutDaemon();
-    const daemon = await startDaemon(stage.config);
-    onTestFinished(() => daemon.stop());
+    const stage = await setStage();
     const first = responseOf(await stage.get([IMAGE]));
     expect(responseOf(await stage.get([IMAGE]))).toEqual(first);
     expect(stage.simulator.requests()["registry.token"]).toBe(1);
@@ -23,7 +22,7 @@ describe("ocir-broker get", () => {
     const { exitCode, stdout } = await stage.get(["--output", "password", IMAGE]);
     expect(exitCode).toBe(0);
     expect(stdout.toString()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    expect(claimsOf(stdout.toString()).exp).toBeGreaterThan(0);
+    expect(claimsOf(stdout.toString())["exp"]).toBeGreaterThan(0);
   });
 
   it("reads a request from stdin, and responds in its version", async () => {

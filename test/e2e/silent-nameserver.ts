@@ -10,21 +10,15 @@ import { onTestFinished } from "vitest";
 /** The nameserver's port and the mount need root. */
 export const cannotHideNames = process.getuid?.() !== 0 || spawnSync("unshare", ["--mount", "true"]).status !== 0;
 
-export interface SilentNameserver {
-  /** The path to run instead of the program's. */
-  around(program: string): string;
-  /** Resolves after a query. */
-  readonly asked: Promise<unknown>;
-}
-
 /** resolv.conf cannot name a port, so each test process has its own address for port 53. */
 const ADDRESS = `127.83.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 
 /** Until the test ends. */
-export async function startSilentNameserver(): Promise<SilentNameserver> {
+export async function startSilentNameserver() {
   const directory = temporaryFolder();
   const socket = createSocket("udp4");
   onTestFinished(() => void socket.close());
+  /** Resolves after a query. */
   const asked = once(socket, "message");
   socket.bind(53, ADDRESS);
   await once(socket, "listening");
@@ -32,7 +26,8 @@ export async function startSilentNameserver(): Promise<SilentNameserver> {
   writeFileSync(join(directory, "nsswitch.conf"), "hosts: dns\n");
   const mounts = ["resolv.conf", "nsswitch.conf"].map((name) => `mount --bind ${directory}/${name} /etc/${name}`);
   return {
-    around(program) {
+    /** @returns the path to run instead of the program's */
+    around(program: string): string {
       const path = join(directory, basename(program));
       const inside = `${mounts.join(" && ")} && exec "$0" "$@"`;
       writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh -c '${inside}' ${program} "$@"\n`, { mode: 0o755 });

@@ -9,42 +9,33 @@ export const REGISTRY_HOSTS = ["icn.ocir.io", "us-ashburn-1.ocir.io", "ocir.eu-f
 
 /** Taken down when the test ends. */
 export async function setStage(options: { daemon?: Partial<DaemonOptions>; broker?: string } = {}) {
-  const { simulator, config } = await setCloud(options.daemon);
-  const daemon = await startDaemon(config, options.broker);
+  const stage = await setStageWithoutDaemon(options.daemon);
+  const daemon = await startDaemon(stage.config, options.broker);
   onTestFinished(() => daemon.stop());
-  const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
-  return {
-    simulator,
-    daemon,
-    config,
-    /** As the kubelet calls it, with a pod's service-account token if there is one. */
-    call: (image: string, serviceAccountToken?: string) =>
-      callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
-  };
+  return { ...stage, daemon };
 }
 
 /** Taken down when the test ends. */
-export async function setStageWithoutDaemon(options: { deadline?: string } = {}) {
-  const { simulator, config } = await setCloud({ deadline: options.deadline ?? "15s" });
+export async function setStageWithoutDaemon(configured: Partial<DaemonOptions> = {}) {
+  const simulator = await startSimulator({
+    registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
+  });
+  onTestFinished(() => simulator.close());
+  const config = daemonConfig(temporaryFolder(), simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
+  const env = { OCIR_BROKER_SOCKET: config.credentialsSocket };
   return {
     simulator,
     config,
+    /** As the kubelet calls the shim, with a pod's service-account token if there is one. */
+    call: (image: string, serviceAccountToken?: string) =>
+      callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
     /** Runs `ocir-broker get` as a person does. */
     get: (args: readonly string[], stdin = "", broker = BROKER) =>
       callCredentialProvider({ path: broker, args: ["get", "--config", config.path, ...args], stdin }),
   };
 }
 
-async function setCloud(configured: Partial<DaemonOptions> = {}) {
-  const simulator = await startSimulator({
-    registry: REGISTRY_HOSTS.map((_host, index) => `127.0.0.${index + 1}:0`),
-  });
-  onTestFinished(() => simulator.close());
-  const config = daemonConfig(temporaryFolder(), simulator, { registryHosts: REGISTRY_HOSTS, ...configured });
-  return { simulator, config };
-}
-
-export interface PluginResponse {
+interface PluginResponse {
   readonly apiVersion: string;
   readonly auth: Readonly<Record<string, { username: string; password: string }>>;
 }
@@ -53,13 +44,4 @@ export interface PluginResponse {
 export function responseOf({ exitCode, stdout, stderr }: CredentialProviderResult): PluginResponse {
   if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
   return JSON.parse(stdout.toString()) as PluginResponse;
-}
-
-export interface TokenClaims {
-  readonly aud: string;
-  readonly exp: number;
-}
-
-export function claimsOf(token: string): TokenClaims {
-  return JSON.parse(Buffer.from(token.split(".")[1] as string, "base64url").toString()) as TokenClaims;
 }

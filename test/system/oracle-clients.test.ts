@@ -3,8 +3,8 @@
  * and TypeScript. Then the manual way of many guides: `oci raw-request` for a token, a login as BEARER_TOKEN, push and pull.
  */
 import { join } from "node:path";
+import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claimsOf } from "../e2e/stage.ts";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
 import {
   API_HOST,

@@ -1,0 +1,49 @@
+/** Difficult moments of the built daemon: an invalid configuration, SIGUSR1, a full disk, a hanging look-up. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { expect, it, onTestFinished } from "vitest";
+import { BROKER, startDaemon } from "../daemon.ts";
+import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
+import { responseOf, setStage, setStageWithoutDaemon } from "./stage.ts";
+
+const IMAGE = "icn.ocir.io/acme/shop/web";
+
+it("pulls continue when the configuration has errors: valid settings apply, and the log names each error", async () => {
+  const { call, config } = await setStageWithoutDaemon();
+  const text = readFileSync(config.path, "utf8");
+  writeFileSync(config.path, text.replace('"level":"info"', '"level":"loud","colour":"red"'));
+  const daemon = await startDaemon(config);
+  onTestFinished(() => daemon.stop());
+  expect(responseOf(await call(IMAGE)).auth["icn.ocir.io"]?.password).toMatch(/\./);
+  expect(daemon.output()).toMatch(/"level":"error".*log\.level: must be .*log\.colour: unknown key/);
+});
+
+it("the daemon opens no debugger on SIGUSR1", async () => {
+  const { call, daemon } = await setStage();
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1];
+  expect(BigInt(`0x${caught}`) & (1n << BigInt(constants.signals.SIGUSR1 - 1))).toBe(0n);
+  process.kill(daemon.pid, "SIGUSR1");
+  expect(responseOf(await call(IMAGE)).auth["icn.ocir.io"]?.password).toMatch(/\./);
+});
+
+it("a full disk loses log lines but no pulls, and the daemon still stops on SIGTERM", async () => {
+  const { call, config } = await setStageWithoutDaemon({ logLevel: "trace" });
+  const full = openSync("/dev/full", "w");
+  const child = spawn(BROKER, ["serve", "--config", config.path], { stdio: ["ignore", full, full], env: {} });
+  const ended = once(child, "exit");
+  await expect.poll(async () => (await call(IMAGE)).exitCode, { timeout: 20_000 }).toBe(0);
+  for (let pull = 0; pull < 5; pull++) responseOf(await call(IMAGE));
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+});
+
+const skipped = cannotHideNames ? " (skipped: not root)" : "";
+it.skipIf(cannotHideNames)(`the daemon stops on SIGTERM while a name lookup hangs${skipped}`, async () => {
+  const nameserver = await startSilentNameserver();
+  const { daemon } = await setStage({ broker: nameserver.around(BROKER), daemon: { prefetch: ["fra.ocir.io"] } });
+  await nameserver.asked;
+  await daemon.stop();
+  expect(daemon.process.signalCode).toBe("SIGTERM");
+});
