@@ -4,14 +4,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { finishLayout, putImage } from "../packages/packaging/src/formats/oci-layout.ts";
 
-export interface ImageLayout {
-  readonly path: string;
-  /** The manifest's digest. */
-  readonly digest: string;
-}
+export type ImageLayout = ReturnType<typeof writeImageLayout>;
 
-/** With the tag `latest`. `text` is the file's content, so that images can differ. */
-export function writeImageLayout(path: string, text: string): ImageLayout {
+/** With the tag `latest`. `text` is the file's content, so that images can differ. @returns the manifest's digest too */
+export function writeImageLayout(path: string, text: string) {
   const root = join(path, "root");
   mkdirSync(root, { recursive: true });
   writeFileSync(join(root, "hello.txt"), text);

@@ -11,16 +11,8 @@ import { promisify } from "node:util";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
-import {
-  BROKER,
-  type Daemon,
-  type DaemonConfig,
-  type DaemonOptions,
-  daemonConfig,
-  SHIM,
-  startDaemon,
-} from "./daemon.ts";
-import { type ImageLayout, writeImageLayout } from "./image-layout.ts";
+import { BROKER, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "./daemon.ts";
+import { writeImageLayout } from "./image-layout.ts";
 
 const PROGRAMS = [
   ["ocir-broker", BROKER],
@@ -28,24 +20,7 @@ const PROGRAMS = [
   ["docker-credential-ocir", "credential-provider-oke"],
 ] as const;
 
-export interface RealRegistryStage {
-  readonly directory: string;
-  readonly simulator: Simulator;
-  readonly daemon: Daemon;
-  readonly config: DaemonConfig;
-  /** `127.0.0.1:<port>`, which the broker's configuration names as a registry. */
-  readonly registryHost: string;
-  /** The same registry under a name that the broker does not know. */
-  readonly foreignHost: string;
-  readonly image: ImageLayout;
-  /** The folder of the shim, under both names, and of the command line. First in the PATH. */
-  readonly programs: string;
-  /** With one helper for both names, and nothing else. */
-  readonly authFile: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Runs a program as the node's root does, and returns its stdout. Rejects with its stderr if it fails. */
-  run(program: string, ...args: string[]): Promise<string>;
-}
+export type RealRegistryStage = Awaited<ReturnType<typeof setRealRegistryStage>>;
 
 /** For titles: why tests with these programs cannot run here; empty if they can. */
 export function lackOf(...programs: string[]): string {
@@ -59,7 +34,7 @@ export function lackAsRoot(...programs: string[]): string {
 }
 
 /** Ended when the test ends. The node may also push here. */
-export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}): Promise<RealRegistryStage> {
+export async function setRealRegistryStage(options: Partial<DaemonOptions> = {}) {
   const directory = temporaryFolder();
   const simulator = await startSimulator();
   onTestFinished(() => simulator.close());
@@ -83,27 +58,36 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   writeFileSync(join(settings, "registries.conf"), insecure.join(""));
   const storageConf = join(settings, "storage.conf");
   writeStorageConf(storageConf, directory);
-  const env = {
+  const env: Readonly<Record<string, string>> = {
     PATH: `${programs}:${process.env["PATH"]}`,
     HOME: directory,
     XDG_RUNTIME_DIR: directory,
     CONTAINERS_STORAGE_CONF: storageConf,
     OCIR_BROKER_SOCKET: config.credentialsSocket,
   };
+  const image = writeImageLayout(join(directory, "image"), `From ${directory}\n`);
+
+  /** Runs a program as the node's root does, and returns its stdout. Rejects with its stderr if it fails. */
+  async function run(program: string, ...args: string[]): Promise<string> {
+    return (await promisify(execFile)(program, args, { env, cwd: directory })).stdout;
+  }
+
+  /** Gives the image this name in the registry. @returns the name with the registry's */
+  async function push(name: string): Promise<string> {
+    await run("skopeo", "copy", `oci:${image.path}:latest`, `docker://${registryHost}/${name}`);
+    return `${registryHost}/${name}`;
+  }
+
   return {
-    directory,
-    simulator,
-    daemon,
-    config,
+    ...{ directory, simulator, config, image, env, run, push },
+    /** `127.0.0.1:<port>`, which the broker's configuration names as a registry. */
     registryHost,
+    /** The same registry under a name that the broker does not know. */
     foreignHost,
+    /** The folder of the shim, under both names, and of the command line. First in the PATH. */
     programs,
-    image: writeImageLayout(join(directory, "image"), `From ${directory}\n`),
+    /** With one helper for both names, and nothing else. */
     authFile,
-    env,
-    async run(program, ...args) {
-      return (await promisify(execFile)(program, args, { env, cwd: directory })).stdout;
-    },
   };
 }
 
@@ -124,20 +108,23 @@ async function startRegistry(directory: string, simulator: Simulator): Promise<n
   return registry.port;
 }
 
-/** Debian's docker-registry. @param settings of its configuration file */
-export async function startDistribution(
-  directory: string,
-  settings: { readonly auth?: object; readonly http?: object },
-) {
-  const configPath = join(directory, "registry.yml");
-  const config = {
-    version: "0.1",
-    storage: { filesystem: { rootdirectory: join(directory, "registry") } },
-    ...settings,
-    http: { addr: "127.0.0.1:0", ...settings.http },
-  };
-  writeFileSync(configPath, JSON.stringify(config));
-  const child = spawn("docker-registry", ["serve", configPath], { stdio: ["ignore", "ignore", "pipe"], env: {} });
+interface RegistrySettings {
+  readonly auth?: object;
+  readonly http?: object;
+}
+
+/** Of Debian's docker-registry. @returns the file's path */
+export function writeRegistryConfig(directory: string, { auth, http }: RegistrySettings): string {
+  const path = join(directory, "registry.yml");
+  const storage = { filesystem: { rootdirectory: join(directory, "registry") } };
+  writeFileSync(path, JSON.stringify({ version: "0.1", storage, auth, http: { addr: "127.0.0.1:0", ...http } }));
+  return path;
+}
+
+/** Debian's docker-registry. */
+export async function startDistribution(directory: string, settings: RegistrySettings) {
+  const args = ["serve", writeRegistryConfig(directory, settings)];
+  const child = spawn("docker-registry", args, { stdio: ["ignore", "ignore", "pipe"], env: {} });
   const ended = once(child, "exit");
   let said = "";
   for await (const line of createInterface(child.stderr)) {

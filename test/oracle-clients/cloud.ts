@@ -12,7 +12,7 @@ import type { Readable } from "node:stream";
 import type { RefusalRecord } from "@ocir-broker/oci-simulator/http/refusal";
 import type { IamChange } from "@ocir-broker/oci-simulator/iam";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { writeStorageConf } from "../real-registry.ts";
+import { writeRegistryConfig, writeStorageConf } from "../real-registry.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
 /** The registry's name in Oracle's own clients. */
@@ -106,7 +106,8 @@ export async function startOracleCloud(): Promise<OracleCloud> {
   let enter: readonly string[];
   try {
     enter = ["nsenter", `--target=${await start("ready", inside)}`, "--net", "--mount", `--wd=${directory}`, "--"];
-    await start("listening on", [...enter, "docker-registry", "serve", writeRegistryConfig(directory)]);
+    const registry = writeRegistryConfig(directory, { http: { addr: STORAGE, relativeurls: true } });
+    await start("listening on", [...enter, "docker-registry", "serve", registry]);
     await start("ready", [
       ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
       ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
@@ -163,11 +164,4 @@ async function says(child: ChildProcess, words: string): Promise<void> {
   }
   child.once("exit", () => reject(new Error(`${child.spawnargs.join(" ")} ended: ${said.join("\n")}`)));
   await promise;
-}
-
-function writeRegistryConfig(directory: string): string {
-  const path = join(directory, "registry.yml");
-  const storage = { filesystem: { rootdirectory: join(directory, "registry") } };
-  writeFileSync(path, JSON.stringify({ version: "0.1", storage, http: { addr: STORAGE, relativeurls: true } }));
-  return path;
 }

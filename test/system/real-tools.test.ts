@@ -4,14 +4,6 @@ import { startDockerd } from "../real-clients.ts";
 import { lackAsRoot, type RealRegistryStage, setRealRegistryStage } from "../real-registry.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
-/** The image's name in that registry. */
-const push = async ({ run, image, registryHost }: RealRegistryStage): Promise<string> => {
-  const name = `${registryHost}/acme/shop/web:1`;
-  const to = [`oci:${image.path}:latest`, `docker://${name}`];
-  await run("skopeo", "copy", ...to);
-  return name;
-};
-
 type Commands = (name: string, again: string, stage: RealRegistryStage) => Promise<string[]>;
 
 /** Shell commands that pull an image and push it under another name. */
@@ -32,7 +24,7 @@ describe.each(CLIENTS)("%s", (client, commands) => {
 
   it.skipIf(lack !== "")(`pulls an image and pushes it under another name, with one token${lack}`, async () => {
     const stage = await setRealRegistryStage();
-    const name = await push(stage);
+    const name = await stage.push("acme/shop/web:1");
     const again = `${stage.registryHost}/acme/again:1`;
     for (const command of await commands(name, again, stage)) await stage.run("sh", "-c", command);
     expect(await stage.run("skopeo", "inspect", "--format={{.Digest}}", `docker://${again}`)).toContain("sha256:");
@@ -44,7 +36,7 @@ const lackOfDockerd = lackAsRoot("docker", "dockerd", "skopeo", "docker-registry
 
 it.skipIf(lackOfDockerd !== "")(`docker pulls nothing if the node has no policy${lackOfDockerd}`, async () => {
   const stage = await setRealRegistryStage();
-  const name = await push(stage);
+  const name = await stage.push("acme/shop/web:1");
   const docker = ["docker", "--host", await startDockerd(stage)] as const;
   stage.simulator.iam({ granted: false });
   await expect(stage.run(...docker, "pull", name)).rejects.toThrow(/unauthorized|denied/);

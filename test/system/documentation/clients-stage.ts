@@ -11,8 +11,8 @@ import { setRealRegistryStage } from "../../real-registry.ts";
 /** Runs the commands in order, in one home directory. Rejects with the place of the first that fails. */
 export async function runWithClients(commands: readonly DocumentedCommand[]): Promise<void> {
   const stage = await setRealRegistryStage();
-  const { registryHost, image, programs, authFile, config } = stage;
-  await stage.run("skopeo", "copy", `oci:${image.path}:latest`, `docker://${registryHost}/acme/shop/web:1`);
+  const { registryHost, programs, authFile, config } = stage;
+  const image = await stage.push("acme/shop/web:1");
   rmSync(join(programs, "docker-credential-ocir"));
   rmSync(authFile);
   const dockerHost = await startDockerd(stage);
@@ -28,7 +28,7 @@ export async function runWithClients(commands: readonly DocumentedCommand[]): Pr
       .replace(" images pull ", " images pull --plain-http ");
     const doing = script.startsWith("ctr ")
       ? stage
-          .run("ocir-broker", "get", "--config", config.path, "--output", "password", `${registryHost}/acme/shop/web`)
+          .run("ocir-broker", "get", "--config", config.path, "--output", "password", image)
           .then((password) => typePassword(stage, script.trim(), password))
       : stage.run("env", `DOCKER_HOST=${dockerHost}`, "bash", "-euo", "pipefail", "-c", script);
     await doing.catch((error: unknown) => {
