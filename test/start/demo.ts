@@ -3,10 +3,11 @@
  * the kubelet does, and prints the responses with their times.
  */
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
-import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { callCredentialProvider, credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 import { pull } from "./pull.ts";
@@ -32,18 +33,15 @@ const daemon = await startDaemon(config);
 let exitCode = 0;
 
 try {
-  say("A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → response");
-  say(
-    `Every request to the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.`,
-  );
-  say(
-    "Each time includes some milliseconds for starting a process from this demo; npm run bench measures without them.\n",
-  );
+  say(`A pull, end to end: kubelet's request → shim → Unix socket → daemon → (simulated) Oracle cloud → response
+Every request to the simulated cloud takes ${UPSTREAM_LATENCY_MS} ms. The daemon has just started, and its cache is empty.
+Each time includes some milliseconds for starting a process from this demo; npm run bench measures without them.
+`);
   for (const image of IMAGES) await show(image);
   await showPull();
   showHealth();
   showWhatNext();
-  if (stays) await untilInterrupted();
+  if (stays) await Promise.race(["SIGINT", "SIGTERM"].map((signal) => once(process, signal)));
 } finally {
   await daemon.stop();
   await simulator.close();
@@ -52,36 +50,33 @@ try {
 process.exit(exitCode);
 
 async function show(image: string): Promise<void> {
-  const cold = await callAndCount(image);
-  const warm = await callAndCount(image);
-  say(`${image}`);
-  say(`  first call  ${describe(cold)}`);
-  say(`  again       ${describe(warm)}`);
-  if (cold.result.exitCode !== 0) {
+  say(image);
+  const { exitCode: status, stdout, stderr } = await callAndCount(image, "first call");
+  await callAndCount(image, "again");
+  if (status !== 0) {
     exitCode = 1;
-    return say(`  refused     ${cold.result.stderr}`);
+    return say(`  refused     ${stderr}`);
   }
-  const response = JSON.parse(cold.result.stdout.toString()) as {
-    auth: Record<string, { username: string; password: string }>;
-  };
-  const entries = Object.entries(response.auth);
+  const entries = Object.entries(authIn(stdout));
   if (entries.length === 0)
     say("  response    no credentials: this is not Oracle's registry, so the kubelet pulls without them");
   for (const [key, { username, password }] of entries) {
-    say(
-      `  response    ${key} → ${username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`}`,
-    );
+    const shown = username === "" ? "anonymous, for public images" : `${username} / ${shortened(password)}`;
+    say(`  response    ${key} → ${shown}`);
   }
   say("");
+}
+
+function authIn(response: Buffer): Record<string, { username: string; password: string }> {
+  return JSON.parse(response.toString()).auth;
 }
 
 /** The pull itself, then one that no policy allows, with doctor's reason. */
 async function showPull(): Promise<void> {
   const image = IMAGES[0] as string;
   const repository = image.slice(image.indexOf("/") + 1);
-  const { result } = await callAndCount(image);
-  const { auth } = JSON.parse(result.stdout.toString()) as { auth: Record<string, { password: string }> };
-  const { password = "" } = auth[registryHostOf(image)] ?? {};
+  const { stdout } = await call(image);
+  const { password = "" } = authIn(stdout)[registryHostOf(image)] ?? {};
   const source = { registryUrl: simulator.registryUrl, repository, password };
   const refusal = await pull(source);
   say(`The pull of ${image} with this response`);
@@ -105,31 +100,24 @@ async function problemOf(image: string): Promise<string> {
   return `  $ ${BROKER} ${args.join(" ")}${stays ? "" : "   (its files are removed at the end)"}\n${problem}`;
 }
 
-interface CountedCall {
-  readonly result: CredentialProviderResult;
-  readonly upstreamRequests: number;
+function call(image: string) {
+  return callCredentialProvider({ path: SHIM, env: { OCIR_BROKER_SOCKET: config.credentialsSocket }, image });
 }
 
-async function callAndCount(image: string): Promise<CountedCall> {
-  const before = upstreamRequests(simulator);
-  const result = await callCredentialProvider({
-    path: SHIM,
-    env: { OCIR_BROKER_SOCKET: config.credentialsSocket },
-    image,
-  });
-  return { result, upstreamRequests: upstreamRequests(simulator) - before };
+async function callAndCount(image: string, title: string) {
+  const before = upstreamRequests();
+  const result = await call(image);
+  const count = upstreamRequests() - before;
+  const time = `${result.elapsedMs.toFixed(1)} ms`.padStart(9);
+  say(`  ${title.padEnd(10)}  ${time}  exit ${result.exitCode}  ${count} upstream request${count === 1 ? "" : "s"}`);
+  return result;
 }
 
 /** Requests that pulls cause, without the background probe that checks whether a repository is readable. */
-function upstreamRequests(from: Simulator): number {
-  return Object.entries(from.requests())
+function upstreamRequests(): number {
+  return Object.entries(simulator.requests())
     .filter(([endpoint]) => endpoint !== "registry.manifest")
     .reduce((sum, [, count]) => sum + count, 0);
-}
-
-function describe({ result, upstreamRequests }: CountedCall): string {
-  const time = `${result.elapsedMs.toFixed(1)} ms`.padStart(9);
-  return `${time}  exit ${result.exitCode}  ${upstreamRequests} upstream request${upstreamRequests === 1 ? "" : "s"}`;
 }
 
 function showHealth(): void {
@@ -140,49 +128,34 @@ function showHealth(): void {
 }
 
 function showWhatNext(): void {
-  const request = join(directory, "request.json");
-  writeFileSync(
-    request,
-    '{"kind":"CredentialProviderRequest","apiVersion":"credentialprovider.kubelet.k8s.io/v1","image":"icn.ocir.io/acme/shop/web"}\n',
-  );
-  say("\nWhat to try next:");
   if (!stays) {
-    say("  npm start -- --stay     keeps everything running and prints commands to try");
-    say("  npm test                runs the tests; npm run bench measures the speed");
+    say(`
+What to try next:
+  npm start -- --stay     keeps everything running and prints commands to try
+  npm test                runs the tests; npm run bench measures the speed`);
     return;
   }
   const { controlUrl } = simulator;
-  say(`  a pull as the kubelet asks:   OCIR_BROKER_SOCKET=${config.credentialsSocket} ${SHIM} < ${request}`);
-  say(
-    `  the same with curl:           curl --unix-socket ${config.credentialsSocket} -d @${request} http://localhost/v1/credentials`,
-  );
-  say(`  the broker's state:           curl --unix-socket ${config.healthSocket} http://localhost/status`);
-  say(`  its metrics:                  curl --unix-socket ${config.healthSocket} http://localhost/metrics`);
-  say(`  requests to the cloud:        curl ${controlUrl}requests`);
-  say(`  its tokens, as a table:       ${BROKER} status --config ${config.path}`);
-  say("  deny a repository and see why its pull fails:");
-  say(`                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam`);
-  say(
-    `                                ${BROKER} doctor --identity instance-principal --config ${config.path} icn.ocir.io/acme/new`,
-  );
-  say(
-    "  break the token endpoint: pulls still get the token from memory until it expires, and status shows the failure within a minute (tokens live 90 s here):",
-  );
-  say(`                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults`);
-  say(`  repair all, within a minute:  curl -X POST ${controlUrl}reset`);
-  say("\nStop it with Ctrl-C.");
-}
+  const { path, credentialsSocket: socket, healthSocket } = config;
+  const request = join(directory, "request.json");
+  writeFileSync(request, credentialProviderRequest({ image: "icn.ocir.io/acme/shop/web" }));
+  say(`
+What to try next:
+  a pull as the kubelet asks:   OCIR_BROKER_SOCKET=${socket} ${SHIM} < ${request}
+  the same with curl:           curl --unix-socket ${socket} -d @${request} http://localhost/v1/credentials
+  the broker's state:           curl --unix-socket ${healthSocket} http://localhost/status
+  its metrics:                  curl --unix-socket ${healthSocket} http://localhost/metrics
+  requests to the cloud:        curl ${controlUrl}requests
+  its tokens, as a table:       ${BROKER} status --config ${path}
+  deny a repository and see why its pull fails:
+                                curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam
+                                ${BROKER} doctor --identity instance-principal --config ${path} icn.ocir.io/acme/new
+  break the token endpoint: pulls still get the token from memory until it expires, and status shows the failure within
+  a minute (tokens live 90 s here):
+                                curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults
+  repair all, within a minute:  curl -X POST ${controlUrl}reset
 
-function untilInterrupted(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const heartbeat = setInterval(() => {}, 60_000);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      clearInterval(heartbeat);
-      resolve();
-    });
-  }
-  return promise;
+Stop it with Ctrl-C.`);
 }
 
 function registryHostOf(image: string): string {
