@@ -1,26 +1,23 @@
 /** The DaemonSet's image with real tools: published, or loaded onto nodes, as in cloud-init/daemonset/README.md. */
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
-import { makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
-import { TARGETS } from "../../packages/packaging/src/target.ts";
+import { makeEmptyDaemonSetImage } from "../../packages/packaging/test/daemonset-image.ts";
 import { commandsOn } from "../documentation/pages.ts";
 import { startContainerd } from "../real-clients.ts";
-import { lackOf, setRealRegistryStage } from "../real-registry.ts";
+import { lackAsRoot, setRealRegistryStage } from "../real-registry.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const lack =
-  process.getuid?.() === 0
-    ? lackOf("skopeo", "podman", "containerd", "ctr", "docker-registry")
-    : " (skipped: not root)";
+const lack = lackAsRoot("skopeo", "podman", "containerd", "ctr", "docker-registry");
 
 describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
   it("is found by the digest in the release's manifest after the README's commands", async () => {
     const stage = await setRealRegistryStage();
     const { run, directory, registryHost, simulator, authFile } = stage;
-    await makeRelease(directory);
+    const release = { version: cliPackage.version, epochS: 1_790_000_000 };
+    const { manifest } = await makeEmptyDaemonSetImage(directory, release);
+    writeFileSync(join(directory, manifest.name), manifest.text);
     const containerd = await startContainerd(stage);
     const repository = `${registryHost}/acme/ocir-broker-daemonset`;
     const commands = commandsOn("image")
@@ -50,22 +47,3 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
     }
   });
 });
-
-/** Image and manifest, with archives and a Node that this test does not use. */
-async function makeRelease(folder: string): Promise<void> {
-  const release = { version: cliPackage.version, epochS: 1_790_000_000 };
-  const work = join(folder, "work");
-  mkdirSync(work);
-  const programs = join(work, "programs");
-  mkdirSync(programs);
-  for (const name of ["enter-node", "daemonset.mjs"]) copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
-  for (const name of ["node", "libatomic.so.1"]) writeFileSync(join(programs, name), "");
-  const contents = TARGETS.map((target) => {
-    const archive = join(work, `archive-${target.debArchitecture}.tar.gz`);
-    writeFileSync(join(programs, target.debArchitecture), `for ${target.debArchitecture}\n`);
-    execFileSync("tar", ["-czf", archive, "-C", programs, target.debArchitecture]);
-    return { target, archive, programs, bill: "{}" };
-  });
-  const { manifest } = await makeDaemonSetImage(release, contents, { work, output: folder });
-  writeFileSync(join(folder, manifest.name), manifest.text);
-}

@@ -1,11 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
-import { makeDaemonSetImage } from "./daemonset-image.ts";
-import { TARGETS } from "./target.ts";
+import { makeEmptyDaemonSetImage } from "../test/daemonset-image.ts";
 
 const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
 
@@ -14,18 +13,7 @@ describe("makeDaemonSetImage", () => {
 
   async function makeIn(name: string) {
     const folder = join(scratch, name);
-    mkdirSync(join(folder, "work"), { recursive: true });
-    const contents = TARGETS.map((target) => {
-      const name = `ocir-broker-1.2.3-rc.4-linux-${target.debArchitecture}`;
-      const archive = join(folder, `${target.debArchitecture}.tar.gz`);
-      mkdirSync(join(folder, name));
-      writeFileSync(join(folder, name, "program"), `for ${target.debArchitecture}\n`);
-      execFileSync("tar", ["-czf", archive, "-C", folder, name]);
-      for (const name of ["enter-node", "node", "libatomic.so.1", "daemonset.mjs"])
-        writeFileSync(join(folder, name), "program\n");
-      return { target, archive, programs: folder, bill: `{"for":"${target.debArchitecture}"}` };
-    });
-    const made = await makeDaemonSetImage(RELEASE, contents, { work: join(folder, "work"), output: folder });
+    const made = await makeEmptyDaemonSetImage(folder, RELEASE);
     return { ...made, path: join(folder, made.image) };
   }
 
