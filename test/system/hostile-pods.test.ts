@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { text } from "node:stream/consumers";
+import { expect, it, onTestFinished } from "vitest";
 import { NODE_FLAGS } from "../../packages/packaging/src/pull-secrets-image.ts";
 import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
 import { isLongRun } from "./long-run.ts";
@@ -17,24 +17,11 @@ const PROBES = isLongRun ? 1_000 : 40;
 /** The chart's limit is 256 MiB, of which a controller with 2 000 resources uses 65 MiB. */
 const MAX_GROWTH_MIB = 64;
 
-let processes: ChildProcess[];
-let served: ChildProcess;
-let port: string;
-
-beforeEach(async () => {
-  processes = [];
-  served = start([...NODE_FLAGS, join(import.meta.dirname, "../pull-secrets/served-port.ts")]);
-  port = await line(served);
-});
-
-afterEach(async () => {
-  for (const child of processes) child.kill("SIGKILL");
-});
-
+/** Until the test ends. */
 function start(args: readonly string[]): ChildProcess {
   const env = { ...process.env, MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536" };
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], env });
-  processes.push(child);
+  onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 }
 
@@ -42,26 +29,27 @@ async function line(child: ChildProcess): Promise<string> {
   return String(await once(child.stdout as NodeJS.ReadableStream, "data")).trim();
 }
 
-const peakMib = () => Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${served.pid}/status`, "utf8"))?.[1]) / 1_024;
-
-/** As the kubelet does, each on a connection of its own. */
-function probe(localAddress: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get({ host: "127.0.0.1", port, path: "/healthz", localAddress, agent: false }, async (response) =>
-      resolve(String(await buffer(response))),
-    ).once("error", reject);
-  });
-}
-
 it.each(
   // The second address is also a hostile pod's, as if it was on the node's network. Its slow heads can cut off a late probe.
   ATTACKS_ON_PORT.flatMap((attack) =>
     (attack === "slow heads" ? ["127.0.0.1"] : ["127.0.0.1", "127.0.0.2"]).map((address) => [attack, address] as const),
   ),
-)("%s, probes from %s: each gets a response, and the memory is bounded", async (attack, address) => {
-  await probe(address);
+)("%s, probes from %s: each gets a response, and the memory is bounded", async (attack, localAddress) => {
+  const served = start([...NODE_FLAGS, join(import.meta.dirname, "../pull-secrets/served-port.ts")]);
+  const port = await line(served);
+  const peakMib = () =>
+    Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${served.pid}/status`, "utf8"))?.[1]) / 1_024;
+
+  /** As the kubelet does, each on a connection of its own. */
+  async function probe(): Promise<string> {
+    const options = { host: "127.0.0.1", port, path: "/healthz", localAddress, agent: false };
+    const [response] = (await once(get(options), "response")) as [IncomingMessage];
+    return text(response);
+  }
+
+  await probe();
   const before = peakMib();
   await line(start([join(import.meta.dirname, "../hostile-clients.ts"), port, attack]));
-  for (let count = 0; count < PROBES; count += 1) expect(await probe(address)).toBe("ok\n");
+  for (let count = 0; count < PROBES; count += 1) expect(await probe()).toBe("ok\n");
   expect(peakMib() - before).toBeLessThan(MAX_GROWTH_MIB);
 });
