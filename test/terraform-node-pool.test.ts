@@ -2,11 +2,12 @@
  * The Terraform example, evaluated by terraform or tofu without Oracle's provider, which comes from a registry: its resources
  * become `terraform_data`, which is built in. So values are checked here, and names of attributes are not.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, it } from "vitest";
+import { lackOfTerraform, planIn, runTerraform } from "./terraform-program.ts";
 
 const CLOUD_INIT = join(import.meta.dirname, "../cloud-init");
 const EXAMPLE = join(CLOUD_INIT, "terraform-node-pool.tf");
@@ -15,30 +16,9 @@ const script = readFileSync(join(CLOUD_INIT, NODE_SCRIPT), "utf8");
 /** The example expects these in the configuration that it is merged into. */
 const GIVEN = { cluster_id: "CLUSTER", compartment_id: "NODES", tenancy_id: "TENANCY" };
 
-const terraform = ["terraform", "tofu"].find((program) => spawnSync(program, ["version"]).status === 0) ?? "";
-const lack = terraform === "" ? " (skipped: neither terraform nor tofu is installed)" : "";
-
-interface Planned {
-  readonly name: string;
-  readonly values: { readonly input: Readonly<Record<string, unknown>> };
-}
-
-describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
+describe.skipIf(lackOfTerraform !== "")(`terraform-node-pool.tf${lackOfTerraform}`, () => {
   const folder = temporaryFolder();
-
-  function run(...args: readonly string[]): string {
-    const env = { PATH: process.env["PATH"], HOME: folder, CHECKPOINT_DISABLE: "1" };
-    return execFileSync(terraform, args, { cwd: folder, env, encoding: "utf8" });
-  }
-
-  function plan(variables: object): Record<string, Planned["values"]["input"]> {
-    writeFileSync(join(folder, "terraform.tfvars.json"), JSON.stringify({ ...GIVEN, ...variables }));
-    run("plan", "-out=plan", "-input=false");
-    const { resources } = JSON.parse(run("show", "-json", "plan")).planned_values.root_module as {
-      resources: readonly Planned[];
-    };
-    return Object.fromEntries(resources.map(({ name, values }) => [name, values.input]));
-  }
+  const plan = (variables: object) => planIn(folder, { ...GIVEN, ...variables });
 
   /** The settings that the node's user data passes to the script, which it ends with. */
   function settingsIn({ workers = {} }: ReturnType<typeof plan>): string[] {
@@ -59,11 +39,11 @@ describe.skipIf(lack !== "")(`terraform-node-pool.tf${lack}`, () => {
     const given = Object.keys(GIVEN).map((name) => `variable "${name}" {}\n`);
     writeFileSync(join(folder, "given.tf"), given.join(""));
     copyFileSync(join(CLOUD_INIT, NODE_SCRIPT), join(folder, NODE_SCRIPT));
-    run("init", "-backend=false", "-input=false");
+    runTerraform(folder, "init", "-backend=false", "-input=false");
   });
 
   it("is formatted", () => {
-    expect(run("fmt", "-check", "-diff", EXAMPLE)).toBe("");
+    expect(runTerraform(folder, "fmt", "-check", "-diff", EXAMPLE)).toBe("");
   });
 
   it("gives nodes the script without settings, and access to their compartment's images, by default", () => {

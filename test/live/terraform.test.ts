@@ -2,15 +2,13 @@
  * The Terraform of the first run, evaluated without Oracle's provider: resources become `terraform_data`, and what only Oracle knows
  * becomes a text. So values are checked here, and names of attributes are not.
  */
-import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
+import { lackOfTerraform, planIn, runTerraform } from "../terraform-program.ts";
 
 const MAIN = join(import.meta.dirname, "terraform/main.tf");
-const terraform = ["terraform", "tofu"].find((program) => spawnSync(program, ["version"]).status === 0) ?? "";
-const lack = terraform === "" ? " (skipped: neither terraform nor tofu is installed)" : "";
 const SOURCES = ["9.6-2026.09.01-0-OKE-1.34.1-1", "8.10-2026.09.01-0-OKE-1.34.1-1", "9.6-2026.09.01-0-OKE-1.33.1-1"];
 
 /** The configuration for `terraform_data` alone. */
@@ -32,16 +30,11 @@ function withoutProvider(text: string): string {
     );
 }
 
-describe.skipIf(lack !== "")(`main.tf${lack}`, () => {
+describe.skipIf(lackOfTerraform !== "")(`main.tf${lackOfTerraform}`, () => {
   const folder = temporaryFolder();
 
-  function run(...args: readonly string[]): string {
-    const env = { PATH: process.env["PATH"], HOME: folder, CHECKPOINT_DISABLE: "1" };
-    return execFileSync(terraform, args, { cwd: folder, env, encoding: "utf8" });
-  }
-
   it("is formatted", () => {
-    expect(run("fmt", "-check", "-diff", MAIN)).toBe("");
+    expect(runTerraform(folder, "fmt", "-check", "-diff", MAIN)).toBe("");
   });
 
   it("gives the node the newest image of its system, the script with the archive's address, and two policies", () => {
@@ -51,13 +44,8 @@ describe.skipIf(lack !== "")(`main.tf${lack}`, () => {
       ...{ region: "us-ashburn-1", tenancy_id: "TENANCY", compartment_id: "COMPARTMENT", oracle_linux: "8" },
       ...{ kubernetes_version: "v1.34.1", archive: "/dist/a.tar.gz", node_script: "node.sh", may_pull: true },
     };
-    writeFileSync(join(folder, "terraform.tfvars.json"), JSON.stringify(variables));
-    run("init", "-backend=false", "-input=false");
-    run("plan", "-out=plan", "-input=false");
-    const { resources } = JSON.parse(run("show", "-json", "plan")).planned_values.root_module;
-    const planned = Object.fromEntries(
-      resources.map(({ name, values }: { name: string; values: { input: object } }) => [name, values.input]),
-    );
+    runTerraform(folder, "init", "-backend=false", "-input=false");
+    const planned = planIn(folder, variables);
     const { node_metadata: metadata, ...pool } = planned["oci_containerengine_node_pool_live"];
     expect(JSON.stringify(pool)).toContain("image 8.10-2026.09.01-0-OKE-1.34.1-1");
     expect(Buffer.from(metadata.user_data, "base64").toString()).toBe(
