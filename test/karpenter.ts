@@ -7,7 +7,7 @@ import { parse } from "yaml";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../docs/consumers/karpenter.md"), "utf8");
 
-export interface NodeClass {
+interface NodeClass {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const DOCS = join(import.meta.dirname, "../../docs");
 export const MONITORING = join(import.meta.dirname, "../../monitoring");
 
-export interface DocumentedMetric {
+interface DocumentedMetric {
   readonly type: string;
   /** Label to the values it may have; `host` stands for any registry host, `any` for anything. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
