@@ -4,7 +4,8 @@
  */
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { expect } from "vitest";
-import { type InProcessBroker, type LogLine, type Pulled, startInProcess } from "../in-process-broker.ts";
+import type { LogLine } from "../../../packages/daemon/test/recorded-log.ts";
+import { type InProcessBroker, type Pulled, startInProcess } from "../in-process-broker.ts";
 import { type Combination, RETRY_AFTER_S } from "./combinations.ts";
 import type { FastClock } from "./fast-clock.ts";
 
@@ -30,62 +31,40 @@ const WARM_MS = 57 * MINUTE_MS;
 /** Longer than any back-off, with or without Retry-After. */
 const LONGEST_BACK_OFF_MS = 6 * MINUTE_MS;
 
-export async function runCold(place: Place, combination: Combination): Promise<Outcome> {
-  setFault(place, combination);
-  const stage = await start(place);
+export async function runCell(place: Place, combination: Combination, kind: "cold" | "warm"): Promise<Outcome> {
+  if (kind === "cold") place.simulator.faults(combination.told);
+  const stage = await startInProcess(place);
+  let from = 0;
   try {
-    const first = await stage.pull(IMAGE);
-    const outcome = await outcomeAfter(stage, combination, place, first);
+    if (kind === "warm") {
+      await warmUp(place, stage);
+      place.simulator.faults(combination.told);
+      from = stage.lines.length;
+    }
+    const pulled = kind === "cold" ? await stage.pull(IMAGE) : await outlast(place, stage, combination);
+    const outcome = await outcomeAfter(stage, combination, place, pulled, from);
     await expectHealed(place, stage);
     return outcome;
   } finally {
-    await end(place, stage);
+    place.simulator.reset();
+    await stage.close();
   }
 }
 
 /** Every pull must get a valid token: the old one lasts for an hour, and the fault for 57 minutes. */
-export async function runWarm(place: Place, combination: Combination): Promise<Outcome> {
-  const stage = await start(place);
-  try {
-    await warmUp(place, stage);
-    setFault(place, combination);
-    const from = stage.log.length;
-    let pulled: Pulled | undefined;
-    // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's expiry. The clock never
-    // leaps during a fetch, or over the life of a token, which would be a suspend.
-    const { token } = combination.told;
-    const stepMs = typeof token === "number" ? (token * 1_000) / 3 : 16 * MINUTE_MS;
-    const startedAtMs = place.clock.monotonicMs();
-    for (let atMs = 0; atMs < WARM_MS; ) {
-      atMs = Math.min(atMs + stepMs, WARM_MS);
-      await settled(stage);
-      place.clock.leap(startedAtMs + atMs - place.clock.monotonicMs());
-      await settled(stage);
-      pulled = await stage.pull(IMAGE);
-      expectGood(pulled, place);
-    }
-    const outcome = await outcomeAfter(stage, combination, place, pulled as Pulled, from);
-    await expectHealed(place, stage);
-    return outcome;
-  } finally {
-    await end(place, stage);
+async function outlast(place: Place, stage: InProcessBroker, { told: { token } }: Combination): Promise<Pulled> {
+  // Past the renewals of the session (every 15 min) and of the token (at 30 min), almost to the token's expiry. The clock never
+  // leaps during a fetch, or over the life of a token, which would be a suspend.
+  const stepMs = typeof token === "number" ? (token * 1_000) / 3 : 16 * MINUTE_MS;
+  const startedAtMs = place.clock.monotonicMs();
+  for (let atMs = stepMs; ; atMs = Math.min(atMs + stepMs, WARM_MS)) {
+    await settled(stage);
+    place.clock.leap(startedAtMs + atMs - place.clock.monotonicMs());
+    await settled(stage);
+    const pulled = await stage.pull(IMAGE);
+    expectGood(pulled, place);
+    if (atMs === WARM_MS) return pulled;
   }
-}
-
-function start({ clock, simulator, config, environment }: Place): Promise<InProcessBroker> {
-  return startInProcess({ clock, simulator, config, environment });
-}
-
-async function end({ simulator }: Place, stage: InProcessBroker): Promise<void> {
-  simulator.reset();
-  await stage.close();
-}
-
-function setFault({ simulator }: Place, { upstream, told }: Combination): void {
-  simulator.faults({
-    endpoint: upstream.name === "region" ? ["metadata.regionInfo", "metadata.region"] : upstream.endpoint,
-    ...told,
-  });
 }
 
 async function warmUp({ simulator }: Place, stage: InProcessBroker): Promise<void> {
@@ -101,26 +80,26 @@ async function outcomeAfter(
   combination: Combination,
   place: Place,
   first: Pulled,
-  from = 0,
+  from: number,
 ): Promise<Outcome> {
   let last = first;
-  if (combination.upstream.name === "probe") {
+  if (combination.upstream === "probe") {
     const { told } = combination;
     const isDenied = told.status === 401 || told.status === 403;
     await until(() => place.simulator.requests()["registry.manifest"] > 0, "the probe");
-    if (isDenied) await until(() => stage.log.some(({ msg }) => msg === "access denied"), "the denial");
+    if (isDenied) await until(() => stage.lines.some(({ msg }) => msg === "access denied"), "the denial");
     last = await stage.pull(IMAGE);
     expectGood(last, place);
   }
   if (last.kind === "token") expectGood(last, place);
-  const lines = stage.log.slice(from);
+  const lines = stage.lines.slice(from);
   return { response: responseOf(last, lines), nextTry: nextTryOf(lines), logged: loggedOnce(lines) };
 }
 
 function responseOf(pulled: Pulled, lines: readonly LogLine[]): string {
   if (pulled.kind === "error") return `\`${pulled.code}\``;
   expect(pulled.kind).toBe("token");
-  const outcome = lines.findLast(({ msg }) => msg === "request answered")?.outcome;
+  const outcome = lines.findLast(({ msg }) => msg === "request answered")?.["outcome"];
   if (outcome === "stale") return "stale served";
   return outcome === "denied" ? "served, known to be denied" : "served";
 }
@@ -138,7 +117,7 @@ function nextTryOf(lines: readonly LogLine[]): string {
       const failures = (failuresInARow.get(key) ?? 0) + 1;
       failuresInARow.set(key, failures);
       const ownMs = 100 + 0.5 * (Math.min(60_000, 500 * 2 ** (failures - 1)) - 100);
-      const askedMs = Number(line.retryInMs) - Math.round(ownMs);
+      const askedMs = Number(line["retryInMs"]) - Math.round(ownMs);
       expect([0, RETRY_AFTER_S * 1_000], `${line.msg}, failure ${failures}`).toContain(askedMs);
       plans.add(askedMs === 0 ? "by the back-off" : `${RETRY_AFTER_S} s, then by the back-off`);
     }

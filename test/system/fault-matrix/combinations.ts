@@ -1,29 +1,24 @@
 /** The faults, the upstreams, and their combinations. */
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
 
-export interface Upstream {
-  readonly name: string;
-  readonly endpoint: Extract<Fault["endpoint"], string>;
-  readonly title: string;
-}
+/** The endpoints of each; the region is requested at a second one if the first fails. */
+const UPSTREAMS = {
+  region: ["metadata.regionInfo", "metadata.region"],
+  certificate: ["metadata.cert"],
+  key: ["metadata.key"],
+  intermediate: ["metadata.intermediate"],
+  auth: ["auth.x509"],
+  token: ["registry.token"],
+  probe: ["registry.manifest"],
+} as const;
 
-export const UPSTREAMS = [
-  { name: "region", endpoint: "metadata.regionInfo", title: "Metadata service: region" },
-  { name: "certificate", endpoint: "metadata.cert", title: "Metadata service: certificate" },
-  { name: "key", endpoint: "metadata.key", title: "Metadata service: key" },
-  { name: "intermediate", endpoint: "metadata.intermediate", title: "Metadata service: intermediate certificate" },
-  { name: "auth", endpoint: "auth.x509", title: "Auth service" },
-  { name: "token", endpoint: "registry.token", title: "Registry: token endpoint" },
-  { name: "probe", endpoint: "registry.manifest", title: "Registry: access probe" },
-] as const satisfies readonly Upstream[];
-
-export type UpstreamName = (typeof UPSTREAMS)[number]["name"];
+export type UpstreamName = keyof typeof UPSTREAMS;
 
 export interface Combination {
-  readonly upstream: Upstream & { readonly name: UpstreamName };
+  readonly upstream: UpstreamName;
   readonly fault: string;
-  /** The simulator's fault; the region's faults also apply to `/instance/region`, which is requested next. */
-  readonly told: Omit<Fault, "endpoint">;
+  /** The simulator's. */
+  readonly told: Fault;
 }
 
 /** Longer than the waits within a fetch from the metadata service, so that it affects the cache's plan. */
@@ -66,11 +61,10 @@ const SOMEWHERE: readonly (readonly [string, readonly UpstreamName[], Omit<Fault
   ["new certificate mid-way", ["certificate", "key", "intermediate", "auth"], { rotate: true, times: 1 }],
 ];
 
-export const COMBINATIONS: readonly Combination[] = UPSTREAMS.flatMap((upstream) => [
-  ...Object.entries(EVERYWHERE).map(([fault, told]) => ({ upstream, fault, told })),
-  ...SOMEWHERE.filter(([, where]) => where.includes(upstream.name)).map(([fault, , told]) => ({
-    upstream,
-    fault,
-    told,
-  })),
-]);
+const NAMES = Object.keys(UPSTREAMS) as UpstreamName[];
+
+export const COMBINATIONS: readonly Combination[] = NAMES.flatMap((upstream) =>
+  [...Object.entries(EVERYWHERE).map(([fault, told]) => [fault, NAMES, told] as const), ...SOMEWHERE]
+    .filter(([, where]) => where.includes(upstream))
+    .map(([fault, , told]) => ({ upstream, fault, told: { ...told, endpoint: UPSTREAMS[upstream] } })),
+);

@@ -10,7 +10,7 @@ export interface Row {
 type Rows = ReadonlyMap<string, Row>;
 
 export const rowKey = ({ upstream, fault }: Pick<Combination, "upstream" | "fault">): string =>
-  `${upstream.name} × ${fault}`;
+  `${upstream} × ${fault}`;
 
 const NOTHING = "–";
 const BACK_OFF = "by the back-off";
@@ -80,8 +80,8 @@ function responseTable(rows: Rows): string {
 
 /** With the upstreams' names if they answer differently. */
 function responseOf(upstreams: readonly UpstreamName[], fault: string, rows: Rows): string {
-  const responses = COMBINATIONS.filter((each) => each.fault === fault && upstreams.includes(each.upstream.name)).map(
-    (each): [response: string, name: string] => [(rows.get(rowKey(each)) as Row).cold.response, each.upstream.name],
+  const responses = COMBINATIONS.filter((each) => each.fault === fault && upstreams.includes(each.upstream)).map(
+    (each): [response: string, name: string] => [(rows.get(rowKey(each)) as Row).cold.response, each.upstream],
   );
   const different = grouped(responses);
   if (different.length < 2) return different[0]?.[0] ?? "";
@@ -97,7 +97,7 @@ function exceptionsIn(rows: Rows): [text: string, fault: string][] {
         .filter((part) => row[kind][part] !== usual[kind][part])
         .map((part): [text: string, name: string] => [
           `${each.fault}\0${kind}, ${PARTS[part]}: ${row[kind][part]}`,
-          each.upstream.name,
+          each.upstream,
         ]),
     );
   });
@@ -110,16 +110,16 @@ function exceptionsIn(rows: Rows): [text: string, fault: string][] {
 const PARTS: Readonly<Record<keyof Outcome, string>> = { response: "response", nextTry: "next try", logged: "log" };
 
 /** The row that the page's rules say. */
-function usualRow({ upstream: { name }, fault }: Combination, response: string): Row {
+function usualRow({ upstream, fault }: Combination, response: string): Row {
   const cold = { response, nextTry: NOTHING, logged: NOTHING };
   if (!response.startsWith("`")) return { cold, warm: cold };
   const nextTry = fault.includes("Retry-After") ? `${RETRY_AFTER_S} s, then ${BACK_OFF}` : BACK_OFF;
-  const notFetched = FETCHES[name].map((what) => `${what} not fetched: ${response}`);
-  const expired = FETCHES[name].includes("session") ? ["session expired before it was replaced"] : [];
+  const notFetched = FETCHES[upstream].map((what) => `${what} not fetched: ${response}`);
+  const expired = FETCHES[upstream].includes("session") ? ["session expired before it was replaced"] : [];
   return {
     cold: { response, nextTry, logged: notFetched.join("; ") },
     warm:
-      name === "region"
+      upstream === "region"
         ? { response: "served", nextTry: NOTHING, logged: NOTHING }
         : { response: "stale served", nextTry, logged: [...expired, ...notFetched].join("; ") },
   };
