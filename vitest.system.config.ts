@@ -21,7 +21,6 @@ const WITH_LONG_FORM = [
   "test/system/first-boot.test.ts",
   "test/system/first-boot-matrix.test.ts",
   "test/system/fuzz/*.test.ts",
-  "test/system/hostile-clients.test.ts",
   "test/system/hostile-pods.test.ts",
   "test/system/kubelet-oracle.test.ts",
   "test/system/soak.test.ts",

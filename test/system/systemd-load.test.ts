@@ -1,20 +1,25 @@
 /**
- * The broker in use under a real systemd: kills, and a daemon that hangs, which the watchdog ends, without a failed call.
+ * The broker in use under a real systemd: kills, a daemon that hangs, which the watchdog ends, and hostile clients. No call fails.
  * And its metrics file as node-exporter reads it. test/bench measures the times.
  */
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, beforeEach, expect, it } from "vitest";
+import type { Attack } from "../hostile-clients.ts";
 import { familiesOf } from "../monitoring/exposition.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { isLongRun } from "./long-run.ts";
 import {
   bootSimulatedNode,
+  CREDENTIALS_SOCKET,
+  HEALTH_SOCKET,
   IMAGE,
   killDaemon,
   METRICS_FOLDER,
+  NODE,
   REGISTRY_HOST,
   SERVICE,
   SHIM,
@@ -31,6 +36,7 @@ const KILLS = isLongRun ? 60 : 20;
 const REPLACED_WITHIN_MS = 30_000;
 const BUSY_LOOPS = 8;
 const BUSY_MS = isLongRun ? 600_000 : 45_000;
+const ATTACK_SECONDS = isLongRun ? 30 : 6;
 const REQUEST = credentialProviderRequest({ image: IMAGE });
 
 /** Permits a process no descriptor besides those that are open: the limit is on their numbers. */
@@ -94,6 +100,25 @@ describeUnless(canBootSystemd(), "a node in use", () => {
       }
     });
     expect(report.failures).toEqual([]);
+  });
+
+  it.each<[attack: Attack, socket: string]>([
+    ["all on the health socket", HEALTH_SOCKET],
+    ["chunks on the credentials socket", CREDENTIALS_SOCKET],
+    ["bodies byte by byte", CREDENTIALS_SOCKET],
+  ])("fails no call and keeps its daemon during an attack: %s", async (attack, socket) => {
+    const before = await mainPid();
+    const { calls, failures } = await underLoad(root, async () => {
+      const program = [NODE, "/opt/checkout/test/hostile-clients.ts", socket, attack];
+      // A signal from here would end nsenter only.
+      const attacker = root.spawn("timeout", ["--signal=KILL", String(ATTACK_SECONDS), ...program]);
+      const ended = once(attacker, "close");
+      expect(String(await Promise.race([once(attacker.stdout ?? attacker, "data"), ended]))).toBe("connected\n");
+      await ended;
+    });
+    expect(failures).toEqual([]);
+    expect(calls).toBeGreaterThan(0);
+    expect(await mainPid()).toBe(before);
   });
 
   it(`keeps its daemon during ${BUSY_LOOPS} busy loops`, { timeout: BUSY_MS + 60_000 }, async () => {
