@@ -1,6 +1,5 @@
 export { canBootSystemd } from "./can-boot-systemd.ts";
 export {
-  type BootOptions,
   bootSystemd,
   type ExecOptions,
   type ExecResult,

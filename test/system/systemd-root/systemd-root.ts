@@ -8,6 +8,7 @@
  * `<tmp>/ocir-systemd-<pid>-*` and the control group of the same name.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -20,6 +21,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cgroup2Folder } from "./can-boot-systemd.ts";
 import { endCgroup } from "./end-cgroup.ts";
@@ -45,7 +47,7 @@ export interface InstalledFile {
   mode?: number;
 }
 
-export interface BootOptions {
+interface BootOptions {
   /** Put in place before systemd starts; sysusers.d is applied at once, tmpfiles.d by systemd itself. */
   files?: readonly InstalledFile[];
   /** Units to enable as their [Install] sections say, so that the boot starts them. */
@@ -99,16 +101,14 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
     ],
     { stdio: ["ignore", log, log] },
   );
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const dispose = (): void => {
     endCgroup(cgroup);
     rmSync(state, { recursive: true, force: true });
   };
   try {
-    return await waitForBoot(child, state, (hostPid) => new SystemdRoot(hostPid, child, ended, dispose));
+    return await waitForBoot(child, state, (hostPid) => new SystemdRoot(hostPid, child, dispose));
   } catch (error) {
-    child.kill("SIGKILL");
-    await ended;
+    if (isRunning(child) && child.kill("SIGKILL")) await once(child, "close");
     dispose();
     throw error;
   }
@@ -119,13 +119,11 @@ export class SystemdRoot {
   /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
   readonly hostPid: number;
   readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
   readonly #dispose: () => void;
 
-  constructor(hostPid: number, child: ChildProcess, ended: Promise<void>, dispose: () => void) {
+  constructor(hostPid: number, child: ChildProcess, dispose: () => void) {
     this.hostPid = hostPid;
     this.#child = child;
-    this.#ended = ended;
     this.#dispose = dispose;
   }
 
@@ -133,36 +131,23 @@ export class SystemdRoot {
    * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
    * Use `systemd-run` for a program that must run concurrently.
    */
-  exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     const startedAt = performance.now();
-    return new Promise((resolve, reject) => {
-      const child = spawn("nsenter", insideArguments(this.hostPid, command, args, options));
-      const stdout: Buffer[] = [];
-      const stderr: Buffer[] = [];
-      child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
-      child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
-      // A program may close its input early; its exit status says more.
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(options.input ?? "");
-      // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
-      // parent reaps it.
-      const late = setTimeout(() => {
-        const inside = onlyChildOf(child.pid);
-        if (inside === undefined) child.kill("SIGKILL");
-        else process.kill(inside, "SIGKILL");
-      }, options.timeoutMs ?? EXEC_LIMIT_MS);
-      child.once("error", reject);
-      child.once("close", (exitCode, signal) => {
-        clearTimeout(late);
-        resolve({
-          exitCode,
-          signal,
-          stdout: Buffer.concat(stdout).toString(),
-          stderr: Buffer.concat(stderr).toString(),
-          elapsedMs: performance.now() - startedAt,
-        });
-      });
-    });
+    const child = spawn("nsenter", insideArguments(this.hostPid, command, args, options));
+    // A program may close its input early; its exit status says more.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(options.input ?? "");
+    // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
+    // parent reaps it.
+    const late = setTimeout(() => {
+      const inside = onlyChildOf(child.pid);
+      if (inside === undefined) child.kill("SIGKILL");
+      else process.kill(inside, "SIGKILL");
+    }, options.timeoutMs ?? EXEC_LIMIT_MS);
+    const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    const [stdout, stderr, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+    clearTimeout(late);
+    return { exitCode, signal, stdout, stderr, elapsedMs: performance.now() - startedAt };
   }
 
   /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
@@ -209,10 +194,10 @@ export class SystemdRoot {
 
   /** Shuts down gracefully, then removes everything. May be called twice. */
   async powerOff(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (isRunning(this.#child)) {
       process.kill(this.hostPid, SIGNAL_POWER_OFF);
       const late = setTimeout(() => this.#child.kill("SIGKILL"), POWER_OFF_LIMIT_MS);
-      await this.#ended;
+      await once(this.#child, "close");
       clearTimeout(late);
     }
     this.#dispose();
@@ -222,8 +207,7 @@ export class SystemdRoot {
 async function waitForBoot(child: ChildProcess, state: string, toRoot: (hostPid: number) => SystemdRoot) {
   const deadline = performance.now() + BOOT_LIMIT_MS;
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) break;
-    if (performance.now() > deadline) break;
+    if (!isRunning(child) || performance.now() > deadline) break;
     const hostPid = onlyChildOf(child.pid);
     if (hostPid !== undefined && existsSync(`/proc/${hostPid}/root/run/systemd/private`)) {
       const root = toRoot(hostPid);
@@ -235,6 +219,10 @@ async function waitForBoot(child: ChildProcess, state: string, toRoot: (hostPid:
     await sleep(POLL_MS);
   }
   throw new Error(`systemd did not boot within ${BOOT_LIMIT_MS} ms:\n${readFileSync(join(state, "log"), "utf8")}`);
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }
 
 function onlyChildOf(pid: number | undefined): number | undefined {
