@@ -15,22 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const char *error_name(int error) {
-  switch (error) {
-    case EPERM: return "EPERM";
-    case EACCES: return "EACCES";
-    case EROFS: return "EROFS";
-    case ENOENT: return "ENOENT";
-    case ENOTDIR: return "ENOTDIR";
-    case EAFNOSUPPORT: return "EAFNOSUPPORT";
-    case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
-    default: return strerror(error);
-  }
-}
-
 static void report(const char *what, long result) {
-  int error = errno;
-  printf("%s %s\n", what, result >= 0 ? "ok" : error_name(error));
+  printf("%s %s\n", what, result >= 0 ? "ok" : strerrorname_np(errno));
   fflush(stdout);
 }
 
