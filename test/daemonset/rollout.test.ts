@@ -85,13 +85,14 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   let isKilled = false;
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const time = { nowSeconds: () => nowSeconds, wallMs };
-  const cluster = createNodeCluster(api.client(setup.token ?? "token"), {
-    ...{ node, pod: `pod-${node}`, namespace: "ocir-broker" },
-    ...time,
-    deadline: () => AbortSignal.timeout(20_000),
+  const client = api.client(setup.token ?? "token");
+  const shared = { clock: { monotonicMs: () => nowSeconds * 1_000, wallMs }, deadline: () => AbortSignal.timeout(20_000) };
+  const cluster = createNodeCluster(client, { node, pod: `pod-${node}`, ...shared });
+  const lease = createLease({
+    ...{ api: client, namespace: "ocir-broker", name: "ocir-broker", identity: node, leaseSeconds: LEASE_SECONDS },
+    ...shared,
+    say,
   });
-  const lease = createLease({ requests: cluster, identity: node, leaseSeconds: LEASE_SECONDS, say, ...time });
   const pause = async () => {
     nowSeconds += LEASE_SECONDS / 20;
     await setImmediate();
@@ -135,7 +136,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
   };
   const showFailed = (isFailed: boolean) => step(`shows ${isFailed ? "a failure" : "success"}`);
   const limits = { idleSeconds: LEASE_SECONDS / 5, readySeconds: LEASE_SECONDS / 3 };
-  const restart = { cluster, program, ...limits, say, pause, showFailed, ...time };
+  const restart = { cluster, program, ...limits, say, pause, showFailed, ...shared };
   const pod: TestPod = {
     said,
     isReady: false,
@@ -152,7 +153,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     ended: Promise.resolve(),
   };
   const ended = rollOut({
-    ...{ node, leaseSeconds: LEASE_SECONDS, ...limits, cluster, lease, ending: ending.signal, pause, say, ...time },
+    ...{ node, leaseSeconds: LEASE_SECONDS, ...limits, cluster, lease, ending: ending.signal, pause, say, ...shared },
     revision: setup.revision ?? "1",
     restart: (plan, tries) => restartKubelet(plan, tries, restart),
     program,

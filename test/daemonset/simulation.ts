@@ -252,19 +252,19 @@ export function createSimulation(seed: number, count: number) {
       if (random() < 0.000_5) throw new Error("socket hang up");
       return response;
     };
-    const time = { nowSeconds: () => nowS, wallMs };
+    const clock = { monotonicMs: () => nowS * 1_000, wallMs };
     const say = () => {};
-    const cluster = createNodeCluster(
-      { ...client, send: sent },
-      { node: node.name, pod: "p", namespace: "ocir-broker", wallMs, deadline: () => life.ending.signal },
-    );
-    const lease = createLease({ requests: cluster, identity: node.name, leaseSeconds: LEASE_SECONDS, say, ...time });
+    const shared = { clock, deadline: () => life.ending.signal };
+    const cluster = createNodeCluster({ send: sent }, { node: node.name, pod: "p", ...shared });
+    const lease = createLease({
+      ...{ api: { send: sent }, namespace: "ocir-broker", name: "ocir-broker", identity: node.name },
+      ...{ ...shared, leaseSeconds: LEASE_SECONDS, say },
+    });
     const program = programOn(node, version(), chart.config, wait);
     const limits = { idleSeconds: LEASE_SECONDS / 5, readySeconds: LEASE_SECONDS / 3 };
     const restart = {
-      ...{ cluster, program, say, showFailed: () => {} },
+      ...{ cluster, program, clock, say, showFailed: () => {} },
       ...limits,
-      ...time,
       async pause() {
         await wait(between(2.5, 5));
         await lease.take().catch(() => undefined);
@@ -278,10 +278,10 @@ export function createSimulation(seed: number, count: number) {
         cluster,
         lease,
         program,
+        clock,
         say,
       },
       ...limits,
-      ...time,
       ending: life.ending.signal,
       restart: (plan, tries) => restartKubelet(plan, tries, restart),
       work: createInstallWork({ program, mayRestart: true, say }),

@@ -1,7 +1,7 @@
-/** The program's requests to the API server: its own Node, the Lease, Events about the Node, and the node's starting pods. */
+/** The program's requests to the API server: its own Node, Events about the Node, and the node's starting pods. */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { newEvent } from "@ocir-broker/kubernetes/event";
-import { createLeaseRequests } from "@ocir-broker/kubernetes/lease";
 
 /** The parts of a Node that this program uses. */
 export interface NodeObject {
@@ -48,7 +48,6 @@ const CANNOT_START = [
 ];
 /** A pod that has not started after this time may never do so. */
 const LONGEST_START_MS = 1_800_000;
-const LEASE = "ocir-broker";
 
 /** A pod of this node that has not started yet. */
 export interface PendingPod {
@@ -59,22 +58,19 @@ export interface PendingPod {
 
 export type Cluster = ReturnType<typeof createNodeCluster>;
 
-export interface ClusterOptions {
+interface ClusterOptions {
   readonly node: string;
   readonly pod: string;
-  readonly namespace: string;
+  readonly clock: Pick<Clock, "wallMs">;
   /** Aborts one request at its time limit. */
   deadline(): AbortSignal;
-  wallMs(): number;
 }
 
-export function createNodeCluster(api: ApiServer, options: ClusterOptions) {
-  const { node: name, namespace, deadline } = options;
+export function createNodeCluster(api: Pick<ApiServer, "send">, { node: name, pod, clock, deadline }: ClusterOptions) {
   const path = `/api/v1/nodes/${name}`;
   const get = (from: string) => api.send({ method: "GET", path: from, signal: deadline() });
   const readNode = async () => (await get(path)) as NodeObject;
   return {
-    ...createLeaseRequests(api, { namespace, name: LEASE }, deadline),
     readNode,
     async patchNode(body: object): Promise<void> {
       await api.send({ method: "PATCH", path, body, signal: deadline() });
@@ -82,10 +78,9 @@ export function createNodeCluster(api: ApiServer, options: ClusterOptions) {
     async pendingPods(): Promise<PendingPod[]> {
       const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
       const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as PodList;
-      const nowMs = options.wallMs();
-      return items.map((pod) => ({
-        name: `${pod.metadata.namespace}/${pod.metadata.name}`,
-        isStarting: isStarting(pod, nowMs),
+      return items.map((pending) => ({
+        name: `${pending.metadata.namespace}/${pending.metadata.name}`,
+        isStarting: isStarting(pending, clock.wallMs()),
       }));
     },
     /** Reports an Event of the type Warning about the Node; `reason` is one word in camel case. */
@@ -95,11 +90,7 @@ export function createNodeCluster(api: ApiServer, options: ClusterOptions) {
         namespace: EVENT_NAMESPACE,
         object: { apiVersion: "v1", kind: "Node", name, uid: metadata?.uid ?? name },
         type: "Warning",
-        reason,
-        message,
-        pod: options.pod,
-        host: name,
-        wallMs: options.wallMs(),
+        ...{ reason, message, pod, host: name, wallMs: clock.wallMs() },
       });
       const events = `/api/v1/namespaces/${EVENT_NAMESPACE}/events`;
       await api.send({ method: "POST", path: events, body, signal: deadline() });

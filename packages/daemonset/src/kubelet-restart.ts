@@ -3,6 +3,7 @@
  * wait until the node is Ready. If it does not become Ready, flags that were added are removed again. Each step is on the Node before it
  * begins. The node is not cordoned after the wait: nobody could uncordon it if its kubelet did not start.
  */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import type { Cluster, NodeObject } from "./cluster.ts";
 import { isNear, type Tries, withoutRestarts, withTry, withWait } from "./decision/tries.ts";
@@ -23,8 +24,7 @@ export interface RestartOptions {
   readonly idleSeconds: number;
   /** Limit of each wait for the node. */
   readonly readySeconds: number;
-  nowSeconds(): number;
-  wallMs(): number;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
   /** Shows a failure in the node's metrics. Called before the restart, so that a retry does not hide the failure before it. */
   showFailed(isFailed: boolean): void;
   /** Waits a little and renews the Lease. */
@@ -44,7 +44,7 @@ type Heartbeat = string | undefined;
 type Restarted = "ready" | "silent" | "stopped";
 
 export async function restartKubelet(plan: RestartPlan, known: Tries, options: RestartOptions): Promise<RestartResult> {
-  const { cluster, idleSeconds } = options;
+  const { cluster, idleSeconds, clock } = options;
   const waiting = await cordon(known, options);
   const beganMs = waiting.waits.at(-1) ?? 0;
   let pods: readonly string[] = [];
@@ -52,9 +52,9 @@ export async function restartKubelet(plan: RestartPlan, known: Tries, options: R
     pods = (await cluster.pendingPods()).flatMap(({ name, isStarting }) => (isStarting ? name : []));
     return pods.length === 0;
   };
-  const leftSeconds = idleSeconds - (options.wallMs() - beganMs) / 1_000;
+  const leftSeconds = idleSeconds - (clock.wallMs() - beganMs) / 1_000;
   if (!(await within(leftSeconds, isIdle, options))) return { kind: "busy", pods, tries: waiting };
-  const tries = withTry(waiting, options.wallMs());
+  const tries = withTry(waiting, clock.wallMs());
   // Before the change: after it, no failure of the API server may prevent the restoration.
   const before = heartbeatOf(await cluster.readNode());
   await cluster.patchNode(cordonPatch(false, tries));
@@ -73,10 +73,10 @@ export async function restartKubelet(plan: RestartPlan, known: Tries, options: R
 }
 
 /** Continues the wait of an earlier pod. */
-async function cordon(tries: Tries, { cluster, idleSeconds, wallMs, say }: RestartOptions): Promise<Tries> {
-  const isWaiting = isNear(tries.waits.at(-1), wallMs(), idleSeconds * 1_000);
+async function cordon(tries: Tries, { cluster, idleSeconds, clock, say }: RestartOptions): Promise<Tries> {
+  const isWaiting = isNear(tries.waits.at(-1), clock.wallMs(), idleSeconds * 1_000);
   if (isWaiting && isCordonedByUs(await cluster.readNode())) return tries;
-  const waiting = withWait(tries, wallMs());
+  const waiting = withWait(tries, clock.wallMs());
   await cluster.patchNode(cordonPatch(true, waiting));
   say("cordoned: the kubelet is restarted once no pod of this node is starting");
   return waiting;
@@ -150,10 +150,10 @@ async function restartAndWatch(known: Heartbeat, options: RestartOptions): Promi
 
 /** A request may fail meanwhile, for example while the kubelet of a control plane's node restarts. */
 async function within(seconds: number, isSo: () => Promise<boolean>, options: RestartOptions): Promise<boolean> {
-  const endSeconds = options.nowSeconds() + seconds;
+  const endMs = options.clock.monotonicMs() + seconds * 1_000;
   for (;;) {
     if (await isSo().catch(() => false)) return true;
-    if (options.nowSeconds() >= endSeconds) return false;
+    if (options.clock.monotonicMs() >= endMs) return false;
     await options.pause();
   }
 }

@@ -17,30 +17,31 @@ import { createInstallWork, createRemoveWork } from "./node-work.ts";
 import { rollOut } from "./rollout.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 
+/** The Lease's name in the manifest. */
+const LEASE = "ocir-broker";
 const LONGEST_REQUEST_SECONDS = 20;
 
 const clock = createSystemClock();
-const wallMs = () => clock.wallMs();
 
 try {
   await main(parseSettings(process.env));
 } catch (error) {
-  process.stdout.write(logLine("fatal", wallMs(), error instanceof Error ? error.message : String(error)));
+  process.stdout.write(logLine("fatal", clock.wallMs(), error instanceof Error ? error.message : String(error)));
   process.exitCode = 2;
 }
 
 async function main(settings: Settings): Promise<void> {
-  const { node, image, leaseSeconds } = settings;
-  const nowSeconds = () => clock.monotonicMs() / 1_000;
+  const { node, image, leaseSeconds, namespace } = settings;
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => ending.abort());
-  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, wallMs(), text, { node }));
+  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, clock.wallMs(), text, { node }));
   const pause = (isOver?: AbortSignal) => pauseAbout(leaseSeconds / 20, [ending.signal, ...(isOver ? [isOver] : [])]);
 
   const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
-  const cluster = createNodeCluster(api, { ...settings, wallMs, deadline: () => AbortSignal.timeout(requestMs) });
-  const lease = createLease({ requests: cluster, identity: node, leaseSeconds, nowSeconds, wallMs, say });
+  const deadline = () => AbortSignal.timeout(requestMs);
+  const cluster = createNodeCluster(api, { ...settings, clock, deadline });
+  const lease = createLease({ api, namespace, name: LEASE, identity: node, leaseSeconds, clock, deadline, say });
   const idleSeconds = leaseSeconds / 5;
   const program = createNodeProgram({ ...settings, say });
   const restart = {
@@ -48,8 +49,7 @@ async function main(settings: Settings): Promise<void> {
     program,
     idleSeconds,
     readySeconds: leaseSeconds / 3,
-    nowSeconds,
-    wallMs,
+    clock,
     say,
     showFailed: createFailureMetric("/run"),
     async pause() {
@@ -68,8 +68,7 @@ async function main(settings: Settings): Promise<void> {
     work: settings.mode === "install" ? createInstallWork(work) : createRemoveWork(work),
     ending: ending.signal,
     restart: (plan, tries) => restartKubelet(plan, tries, restart),
-    nowSeconds,
-    wallMs,
+    clock,
     pause,
     setReady: (ready) =>
       ready ? writeFileSync(`${image}/status/ready`, "") : rmSync(`${image}/status/ready`, { force: true }),

@@ -2,6 +2,7 @@
  * One node's part of a rollout: waits for the Lease, does the node's work, and releases the Lease. A failed node keeps the Lease, which
  * stops the rollout, until the node is repaired, cordoned or gone.
  */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { Lease } from "@ocir-broker/kubernetes/lease";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
@@ -43,8 +44,7 @@ export interface RolloutOptions {
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
   restart(plan: RestartPlan, tries: Tries): Promise<RestartResult>;
-  nowSeconds(): number;
-  wallMs(): number;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
   /** Waits about a twentieth of the Lease, or until `ending` or `isOver`. */
   pause(isOver?: AbortSignal): Promise<void>;
   setReady(ready: boolean): void;
@@ -118,8 +118,8 @@ class Rollout {
   }
 
   #triesOn(node: NodeObject): Tries {
-    const { revision, wallMs } = this.#options;
-    return (isRetryAsked(node) ? undefined : this.#unsaved) ?? triesOn(node, revision, wallMs());
+    const { revision, clock } = this.#options;
+    return (isRetryAsked(node) ? undefined : this.#unsaved) ?? triesOn(node, revision, clock.wallMs());
   }
 
   async #nextOf(task: NodeState | Task, tries: Tries, node: NodeObject): Promise<Next> {
@@ -130,9 +130,9 @@ class Rollout {
   }
 
   #decide(tries: Tries, facts: Partial<Facts> = {}): Next {
-    const { idleSeconds, wallMs } = this.#options;
+    const { idleSeconds, clock } = this.#options;
     const afterAWait = { todo: "restart", isNamedPodThere: true, isCordonedByUs: false } as const;
-    return decide(tries, { nowMs: wallMs(), waitMs: idleSeconds * 1_000, ...afterAWait, ...facts });
+    return decide(tries, { nowMs: clock.wallMs(), waitMs: idleSeconds * 1_000, ...afterAWait, ...facts });
   }
 
   /** A person has requested another try. */
@@ -261,8 +261,8 @@ class Rollout {
   }
 
   async #fail(reason: string, tries: Tries): Promise<false> {
-    const { node, cluster, program, say, wallMs } = this.#options;
-    const failed = withFailure(tries, wallMs());
+    const { node, cluster, program, say, clock } = this.#options;
+    const failed = withFailure(tries, clock.wallMs());
     this.#unsaved = failed;
     const left = await program.left();
     const next = this.#decide(failed);
@@ -282,14 +282,15 @@ class Rollout {
 
   /** Tries until it succeeds; if it is refused or the pod is deleted, until others may take the Lease anyway. */
   async #persist(step: () => Promise<void>): Promise<void> {
-    const endSeconds = this.#options.nowSeconds() + this.#options.leaseSeconds;
+    const { clock, leaseSeconds, ending } = this.#options;
+    const endMs = clock.monotonicMs() + leaseSeconds * 1_000;
     for (;;) {
       try {
         return await step();
       } catch (error) {
         if (!isConflict(error)) this.#tell(`waiting: ${describeRefusal(error)}`);
         const isRefused = (statusOf(error) ?? 500) < 500;
-        if ((isRefused || this.#options.ending.aborted) && this.#options.nowSeconds() >= endSeconds) return;
+        if ((isRefused || ending.aborted) && clock.monotonicMs() >= endMs) return;
       }
       await this.#options.pause();
     }

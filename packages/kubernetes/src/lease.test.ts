@@ -1,22 +1,31 @@
 import { expect, it } from "vitest";
 import { ApiError } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
-import { createLease, createLeaseRequests } from "./lease.ts";
+import { createLease } from "./lease.ts";
+
+function leaseOf(identity: string, send: ApiServer["send"], nowMs = () => 0) {
+  return createLease({
+    ...{ api: { send }, namespace: "a", name: "b", identity, leaseSeconds: 60 },
+    clock: { monotonicMs: nowMs, wallMs: () => 0 },
+    deadline: () => new AbortController().signal,
+    say: () => {},
+  });
+}
 
 it("createLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
-  const lease = {
-    metadata: { resourceVersion: "1" },
-    spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 },
-  };
-  let nowSeconds = 0;
-  const requests = { readLease: async () => lease, patchLease: async () => {} };
-  const times = { nowSeconds: () => nowSeconds, wallMs: () => 0 };
-  const node = createLease({ requests, identity: "b", leaseSeconds: 60, ...times, say: () => {} });
+  const metadata = { resourceVersion: "1" };
+  let nowMs = 0;
+  const held = { metadata, spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 } };
+  const node = leaseOf(
+    "b",
+    async () => held,
+    () => nowMs,
+  );
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
-  nowSeconds = 3_599;
+  nowMs = 3_599_000;
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
-  nowSeconds = 3_600;
-  expect(await node.take()).toEqual({ kind: "ours", sentAtSeconds: 3_600 });
+  nowMs = 3_600_000;
+  expect(await node.take()).toEqual({ kind: "ours", sentAtMs: 3_600_000 });
 });
 
 it("createLease gives a Lease that two read at the same time to one of them", async () => {
@@ -36,10 +45,6 @@ it("createLease gives a Lease that two read at the same time to one of them", as
     await reads.promise;
     return { metadata };
   };
-  const api = { send } as ApiServer;
-  const requests = createLeaseRequests(api, { namespace: "a", name: "b" }, () => new AbortController().signal);
-  const lease = (identity: string) =>
-    createLease({ requests, identity, leaseSeconds: 60, nowSeconds: () => 0, wallMs: () => 0, say: () => {} });
-  const states = await Promise.all([lease("a").take(), lease("b").take()]);
+  const states = await Promise.all([leaseOf("a", send).take(), leaseOf("b", send).take()]);
   expect(states.map(({ kind }) => kind)).toEqual(["ours", "outrun"]);
 });

@@ -2,13 +2,14 @@
  * The Lease, which is a mutex: only its holder works. No clocks are compared: a program takes another one's Lease after it has seen the
  * Lease unchanged for as long as the holder promised, by its own clock.
  */
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isConflict } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
 type LeaseState =
-  /** `sentAtSeconds`: when the request was sent. Others count from its arrival, so a late response must not lengthen the term. */
-  | { readonly kind: "ours"; readonly sentAtSeconds: number }
+  /** `sentAtMs`: when the request was sent. Others count from its arrival, so a late response must not lengthen the term. */
+  | { readonly kind: "ours"; readonly sentAtMs: number }
   /** Another holder has the Lease. */
   | { readonly kind: "waiting"; readonly holder: string }
   /** Another program changed the Lease first. */
@@ -17,13 +18,22 @@ type LeaseState =
 export type Lease = ReturnType<typeof createLease>;
 
 interface LeaseOptions {
-  readonly requests: LeaseRequests;
+  readonly api: Pick<ApiServer, "send">;
+  readonly namespace: string;
+  readonly name: string;
   /** Unique among those that want the Lease, such as the name of a pod. */
   readonly identity: string;
   readonly leaseSeconds: number;
-  nowSeconds(): number;
-  wallMs(): number;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
+  /** Aborts one request at its time limit. */
+  deadline(): AbortSignal;
   readonly say: Say;
+}
+
+/** The part of a Lease that decides who has it. */
+interface LeaseObject {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number };
 }
 
 /** A pod's token can write any duration. A longer one does not stop everything for good. */
@@ -31,20 +41,29 @@ const LONGEST_PROMISE_SECONDS = 3_600;
 
 const EMPTY = { holderIdentity: null, leaseDurationSeconds: null, acquireTime: null, renewTime: null };
 
-export function createLease(options: LeaseOptions) {
-  const { requests, identity, leaseSeconds, say } = options;
+export function createLease({ api, namespace, name, identity, leaseSeconds, clock, deadline, say }: LeaseOptions) {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
   let seenVersion = "";
-  let seenAt = 0;
+  let seenAtMs = 0;
 
   async function read(): Promise<LeaseObject> {
-    const lease = await requests.readLease();
+    const lease = (await api.send({ method: "GET", path, signal: deadline() })) as LeaseObject;
     const version = versionOf(lease);
     if (version !== seenVersion) {
       seenVersion = version;
-      seenAt = options.nowSeconds();
+      seenAtMs = clock.monotonicMs();
     }
     return lease;
   }
+
+  /** Fails with status 409 if another program has changed the Lease since it was read. */
+  const patch = (lease: LeaseObject, spec: object) =>
+    api.send({
+      method: "PATCH",
+      path,
+      body: { metadata: { resourceVersion: versionOf(lease) }, spec },
+      signal: deadline(),
+    });
 
   return {
     /** Takes or renews the Lease if nobody else has it. */
@@ -54,16 +73,16 @@ export function createLease(options: LeaseOptions) {
       if (holder !== identity) {
         const longestSeconds = Math.max(leaseSeconds, LONGEST_PROMISE_SECONDS);
         const promisedSeconds = Math.min(lease.spec?.leaseDurationSeconds ?? leaseSeconds, longestSeconds);
-        if (options.nowSeconds() - seenAt < promisedSeconds) return { kind: "waiting", holder };
+        if (clock.monotonicMs() - seenAtMs < promisedSeconds * 1_000) return { kind: "waiting", holder };
         say(`${holder} has not renewed the Lease for ${promisedSeconds} s: ${identity} takes it`, "warn");
       }
-      const time = microTime(options.wallMs());
+      const time = microTime(clock.wallMs());
       const isNew = lease.spec?.holderIdentity !== identity;
       const spec = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: time };
-      const sentAtSeconds = options.nowSeconds();
+      const sentAtMs = clock.monotonicMs();
       try {
-        await requests.patchLease(versionOf(lease), isNew ? { ...spec, acquireTime: time } : spec);
-        return { kind: "ours", sentAtSeconds };
+        await patch(lease, isNew ? { ...spec, acquireTime: time } : spec);
+        return { kind: "ours", sentAtMs };
       } catch (error) {
         if (isConflict(error)) return { kind: "outrun" };
         throw error;
@@ -72,7 +91,7 @@ export function createLease(options: LeaseOptions) {
     /** Releases the Lease if it is held. */
     async release(): Promise<void> {
       const lease = await read();
-      if (lease.spec?.holderIdentity === identity) await requests.patchLease(versionOf(lease), EMPTY);
+      if (lease.spec?.holderIdentity === identity) await patch(lease, EMPTY);
     },
   };
 }
@@ -84,32 +103,4 @@ function versionOf(lease: LeaseObject): string {
 /** The form of Go's MicroTime. For people only. */
 function microTime(wallMs: number): string {
   return new Date(wallMs).toISOString().replace(/Z$/, "000Z");
-}
-
-/** The part of a Lease that decides who has it. */
-export interface LeaseObject {
-  readonly metadata?: { readonly resourceVersion?: string };
-  readonly spec?: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number };
-}
-
-export interface LeaseRequests {
-  readLease(): Promise<LeaseObject>;
-  /** Fails with status 409 if this version is not the stored one. */
-  patchLease(resourceVersion: string, spec: object): Promise<unknown>;
-}
-
-/** @param deadline aborts one request at its time limit. */
-export function createLeaseRequests(
-  api: ApiServer,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  deadline: () => AbortSignal,
-): LeaseRequests {
-  const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
-  return {
-    async readLease() {
-      return (await api.send({ method: "GET", path, signal: deadline() })) as LeaseObject;
-    },
-    patchLease: (resourceVersion, spec) =>
-      api.send({ method: "PATCH", path, body: { metadata: { resourceVersion }, spec }, signal: deadline() }),
-  };
 }

@@ -2,7 +2,7 @@
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
-import { createLease, createLeaseRequests } from "@ocir-broker/kubernetes/lease";
+import { createLease } from "@ocir-broker/kubernetes/lease";
 import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
 import { createPullSecretCluster } from "./cluster/cluster.ts";
 import { LEASE_SECONDS, lead } from "./cluster/leadership.ts";
@@ -23,31 +23,26 @@ const REQUEST_MS = 4_000;
 const FETCH_MS = 15_000;
 
 const clock = createSystemClock();
-const wallMs = () => clock.wallMs();
 
 main().catch((error: unknown) => {
-  process.stdout.write(logLine("fatal", wallMs(), error instanceof Error ? error.message : String(error)));
+  process.stdout.write(logLine("fatal", clock.wallMs(), error instanceof Error ? error.message : String(error)));
   process.exit(2);
 });
 
 async function main(): Promise<void> {
   const settings = parseSettings(process.env);
   const access = podAccess(process.env);
-  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, wallMs(), text));
+  const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, clock.wallMs(), text));
   const ending = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => ending.abort());
 
   const api = createApiServer(access);
   const deadline = () => AbortSignal.timeout(REQUEST_MS);
   const audience = audienceOf(settings);
-  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, wallMs, deadline });
+  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, wallMs: () => clock.wallMs(), deadline });
   const lease = createLease({
-    requests: createLeaseRequests(api, { namespace: settings.namespace, name: LEASE }, deadline),
-    identity: settings.pod,
-    leaseSeconds: LEASE_SECONDS,
-    nowSeconds: () => clock.monotonicMs() / 1_000,
-    wallMs,
-    say,
+    ...{ api, namespace: settings.namespace, name: LEASE, identity: settings.pod, leaseSeconds: LEASE_SECONDS },
+    ...{ clock, deadline, say },
   });
   const metrics = createMetrics(clock);
   const { names, identity } = settings;

@@ -14,10 +14,10 @@ function setUp() {
     taken: "ours" as Taken,
     responseMs: 0,
     async take() {
-      const sentAtSeconds = clock.monotonicMs() / 1_000;
+      const sentAtMs = clock.monotonicMs();
       if (lease.responseMs > 0) await sleep(lease.responseMs, clock);
       if (lease.taken instanceof Error) throw lease.taken;
-      return { kind: lease.taken, sentAtSeconds } as never;
+      return { kind: lease.taken, sentAtMs } as never;
     },
     async release() {
       events.push("released");

@@ -36,8 +36,8 @@ export async function lead(
   /** An outage is one line, not one each two seconds. */
   let told = "";
 
-  const startLimit = (ending: AbortController, sentAtSeconds: number) => {
-    const limitMs = sentAtSeconds * 1_000 + RENEW_LIMIT_MS - clock.monotonicMs();
+  const startLimit = (ending: AbortController, sentAtMs: number) => {
+    const limitMs = sentAtMs + RENEW_LIMIT_MS - clock.monotonicMs();
     return clock.setTimer(() => {
       say("the Lease was not renewed in time: this replica stops", "warn");
       ending.abort();
@@ -51,10 +51,10 @@ export async function lead(
     term = undefined;
   }
 
-  function renewed(sentAtSeconds: number): void {
+  function renewed(sentAtMs: number): void {
     if (term !== undefined) {
       term.limit.cancel();
-      term.limit = startLimit(term.ending, sentAtSeconds);
+      term.limit = startLimit(term.ending, sentAtMs);
       return;
     }
     say("this replica holds the Lease");
@@ -62,7 +62,7 @@ export async function lead(
     const ended = work(ending.signal).catch((error: unknown) => {
       failure = { error };
     });
-    term = { ending, ended, limit: startLimit(ending, sentAtSeconds) };
+    term = { ending, ended, limit: startLimit(ending, sentAtMs) };
   }
 
   while (!signal.aborted && failure === undefined) {
@@ -71,7 +71,7 @@ export async function lead(
     const dueAtMs = clock.monotonicMs() + RETRY_MS;
     try {
       const taken = await lease.take();
-      if (taken.kind === "ours") renewed(taken.sentAtSeconds);
+      if (taken.kind === "ours") renewed(taken.sentAtMs);
       else await end();
       onLeaseRead();
       told = "";
