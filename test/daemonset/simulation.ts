@@ -167,11 +167,7 @@ export function createSimulation(seed: number, count: number) {
           return { ...statusOf(node), ok: true, flags: FILES };
         }),
       remove: () => Promise.reject(new Error("not here")),
-      async need() {
-        const { kubelet, reason } = await status();
-        if (kubelet === undefined) throw new Error(reason);
-        return kubelet;
-      },
+      need: async () => (await status()).kubelet,
       addFlags: () =>
         change(2, () => {
           if (!node.isRecorded) return { ok: false, reason: "it is not installed" };

@@ -20,10 +20,6 @@ export interface NodeObject {
   };
 }
 
-interface PodList {
-  readonly items: readonly PodObject[];
-}
-
 interface PodObject {
   readonly metadata: { readonly namespace: string; readonly name: string };
   readonly status?: {
@@ -77,7 +73,9 @@ export function createNodeCluster(api: Pick<ApiServer, "send">, { node: name, po
     },
     async pendingPods(): Promise<PendingPod[]> {
       const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
-      const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as PodList;
+      const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as {
+        readonly items: readonly PodObject[];
+      };
       return items.map((pending) => ({
         name: `${pending.metadata.namespace}/${pending.metadata.name}`,
         isStarting: isStarting(pending, clock.wallMs()),

@@ -32,12 +32,10 @@ export interface RestartOptions {
   say(text: string): void;
 }
 
-export interface RestartPlan {
-  /** The change of the unit's files before the restart. */
-  readonly flags: "add" | "remove" | "keep";
-  /** The running kubelet must have read these after the restart; undefined if it must not use ocir-broker any more. */
-  readonly files: KubeletFiles | undefined;
-}
+/** The change of the unit's files before the restart. After `remove`, the kubelet must not use ocir-broker any more. */
+export type RestartPlan =
+  | { readonly flags: "add"; readonly files: KubeletFiles }
+  | { readonly flags: "keep" | "remove" };
 
 type Heartbeat = string | undefined;
 /** `silent`: it has started, and the API server shows no new heartbeat. */
@@ -65,11 +63,15 @@ export async function restartKubelet(plan: RestartPlan, known: Tries, options: R
     return { kind: "failed", reason, tries: withoutRestarts(tries, 2) };
   }
   const kubelet = await restartAndWatch(before, options);
-  if (kubelet !== "ready" || !(await isAsPlanned(plan, options)))
-    return giveBack({ plan, kubelet, before, tries }, options);
-  options.showFailed(false);
-  options.say("the kubelet has restarted and the node is Ready");
-  return { kind: "restarted", tries: withoutRestarts(tries, 1) };
+  if (kubelet === "ready" && (await isAsPlanned(plan, options))) {
+    options.showFailed(false);
+    options.say("the kubelet has restarted and the node is Ready");
+    return { kind: "restarted", tries: withoutRestarts(tries, 1) };
+  }
+  // Flags that have worked stay: without them the kubelet would not use ocir-broker at all.
+  const { after, unused } = plan.flags === "add" ? await giveBack(before, options) : { after: "", unused: 1 };
+  const reason = `${textOf(kubelet, options)}${after}: journalctl -u kubelet`;
+  return { kind: "failed", reason, tries: withoutRestarts(tries, unused) };
 }
 
 /** Continues the wait of an earlier pod. */
@@ -82,42 +84,26 @@ async function cordon(tries: Tries, { cluster, idleSeconds, clock, say }: Restar
   return waiting;
 }
 
-async function changeFlags({ flags, files }: RestartPlan, { program }: RestartOptions): Promise<Outcome | undefined> {
-  if (flags === "add" && files !== undefined) return program.addFlags(files);
-  return flags === "remove" ? program.removeFlags() : undefined;
+async function changeFlags(plan: RestartPlan, { program }: RestartOptions): Promise<Outcome | undefined> {
+  if (plan.flags === "add") return program.addFlags(plan.files);
+  return plan.flags === "remove" ? program.removeFlags() : undefined;
 }
 
-function isAsPlanned({ files }: RestartPlan, { program }: RestartOptions): Promise<boolean> {
-  if (files === undefined) return Promise.resolve(true);
-  return program.need().then(
-    (need) => need.kind === "nothing",
-    () => false,
-  );
+async function isAsPlanned({ flags }: RestartPlan, { program }: RestartOptions): Promise<boolean> {
+  return flags === "remove" || (await program.need())?.kind === "nothing";
 }
 
-interface FailedRestart {
-  readonly plan: RestartPlan;
-  readonly kubelet: Restarted;
-  readonly before: Heartbeat;
-  readonly tries: Tries;
-}
-
-/** Removes the flags that this program has added, so that the kubelet works as before. */
-async function giveBack(
-  { plan, kubelet, before, tries }: FailedRestart,
-  options: RestartOptions,
-): Promise<RestartResult> {
-  const failed = (after: string, unused: number) => {
-    const reason = `${textOf(kubelet, options)}${after}: journalctl -u kubelet`;
-    return { kind: "failed", reason, tries: withoutRestarts(tries, unused) } as const;
-  };
-  // Flags that have worked stay: without them the kubelet would not use ocir-broker at all.
-  if (plan.flags !== "add") return failed("", 1);
+/**
+ * Removes the flags that this program has added, so that the kubelet works as before.
+ *
+ * @returns how that went, for the reason, and the number of restarts that were counted and did not follow.
+ */
+async function giveBack(before: Heartbeat, options: RestartOptions): Promise<{ after: string; unused: number }> {
   const removed = await options.program.removeFlags();
-  if (!removed.ok) return failed(`; the flags that were added cannot be removed (${removed.reason})`, 1);
+  if (!removed.ok) return { after: `; the flags that were added cannot be removed (${removed.reason})`, unused: 1 };
   const again = await restartAndWatch(before, options);
   const restored = again === "ready" ? "its kubelet has started without them" : textOf(again, options);
-  return failed(`; the flags that were added are removed; then, ${restored}`, 0);
+  return { after: `; the flags that were added are removed; then, ${restored}`, unused: 0 };
 }
 
 function textOf(kubelet: Restarted, { readySeconds }: RestartOptions): string {

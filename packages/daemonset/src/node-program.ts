@@ -97,12 +97,8 @@ export function createNodeProgram(options: NodeProgramOptions) {
     /** Whether any version is installed. */
     isThere,
     remove: (): Promise<Outcome> => change(["remove"]),
-    /** Rejects if the status cannot be read, for example because the record is lost. */
-    async need(): Promise<KubeletNeed> {
-      const { kubelet, reason } = await readStatus();
-      if (kubelet === undefined) throw new Error(reason);
-      return kubelet;
-    },
+    /** Undefined if the status cannot be read, for example because the record is lost. */
+    need: async (): Promise<KubeletNeed | undefined> => (await readStatus()).kubelet,
     addFlags: ({ config, binDir }: KubeletFiles): Promise<Outcome> =>
       change(["connect", "--kubelet-config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
     removeFlags: (): Promise<Outcome> => change(["disconnect", "--kubelet-flags"]),

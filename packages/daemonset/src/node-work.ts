@@ -50,20 +50,16 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
     return result;
   }
 
-  /** Without a status, for example because the record is lost, it is installed again. */
-  const again = ({ files }: Installed): Promise<Installed | undefined> =>
-    program.need().then(
-      (need) => ({ files, need }),
-      () => undefined,
-    );
-
   return {
     what: `install version ${program.version}`,
     heedsOffSwitch: true,
     async look() {
       if (!hasLooked) installed = await program.installed();
-      // Other changes of the node are an administrator's.
-      else if (installed !== undefined) installed = await again(installed);
+      else if (installed !== undefined) {
+        // Without a status, for example because the record is lost, it is installed again. Other changes are an administrator's.
+        const need = await program.need();
+        installed = need && { files: installed.files, need };
+      }
       hasLooked = true;
       if (installed === undefined) return { kind: "command", run: install };
       const { files, need } = installed;
@@ -71,7 +67,7 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
       if (mayRestart && (need.kind === "restart" || need.kind === "flags")) {
         // Flags that an earlier pod has added are removed too if the kubelet does not start with them.
         const isAdded = need.kind === "flags" || need.because === "flags";
-        return { kind: "restart", state, plan: { flags: isAdded ? "add" : "keep", files } };
+        return { kind: "restart", state, plan: isAdded ? { flags: "add", files } : { flags: "keep" } };
       }
       const advice = kubeletAdvice(need, files);
       if (advice.join() !== said) for (const line of advice) say(line);
@@ -98,7 +94,7 @@ export function createRemoveWork({ program, mayRestart, say }: WorkOptions): Nod
     async look() {
       if (isRemoved || !program.isThere()) return "removed";
       if (!mayRestart || !(await program.hasAddedFlags())) return { kind: "command", run: remove };
-      return { kind: "restart", state: undefined, plan: { flags: "remove", files: undefined } };
+      return { kind: "restart", state: undefined, plan: { flags: "remove" } };
     },
   };
 }
