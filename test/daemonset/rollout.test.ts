@@ -1,13 +1,9 @@
 /** The DaemonSet's program on nodes of one API server: the Lease, failures and restarts of kubelets, with the manifest's rights only. */
 import { setImmediate } from "node:timers/promises";
-import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createNodeCluster } from "../../packages/daemonset/src/cluster.ts";
-import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
 import type { NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import type { NodeState } from "../../packages/daemonset/src/node-state.ts";
-import { createInstallWork, createRemoveWork } from "../../packages/daemonset/src/node-work.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";
 import { type ApiServer, createApiServer } from "./api-server.ts";
@@ -80,24 +76,11 @@ interface PodSetup {
   readonly program?: Partial<NodeProgram>;
 }
 
+const clock = { monotonicMs: () => nowSeconds * 1_000, wallMs: () => START_MS + nowSeconds * 1_000 };
+
 function startPod(node: string, setup: PodSetup = {}): TestPod {
   const ending = new AbortController();
   let isKilled = false;
-  const said: string[] = [];
-  const say = (text: string) => void said.push(text);
-  const client = api.client(setup.token ?? "token");
-  const shared = { clock: { monotonicMs: () => nowSeconds * 1_000, wallMs }, deadline: () => AbortSignal.timeout(20_000) };
-  const cluster = createNodeCluster(client, { node, pod: `pod-${node}`, ...shared });
-  const lease = createLease({
-    ...{ api: client, namespace: "ocir-broker", name: "ocir-broker", identity: node, leaseSeconds: LEASE_SECONDS },
-    ...shared,
-    say,
-  });
-  const pause = async () => {
-    nowSeconds += LEASE_SECONDS / 20;
-    await setImmediate();
-    if (isKilled) await new Promise(() => {});
-  };
   let need = setup.need ?? NOTHING;
   const step = (text: string) => void steps.push(`${node} ${text}`);
   const program: NodeProgram = {
@@ -134,11 +117,8 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     },
     ...setup.program,
   };
-  const showFailed = (isFailed: boolean) => step(`shows ${isFailed ? "a failure" : "success"}`);
-  const limits = { idleSeconds: LEASE_SECONDS / 5, readySeconds: LEASE_SECONDS / 3 };
-  const restart = { cluster, program, ...limits, say, pause, showFailed, ...shared };
   const pod: TestPod = {
-    said,
+    said: [],
     isReady: false,
     isDisabled: setup.isDisabled ?? false,
     result: setup.result ?? (() => DONE),
@@ -152,21 +132,30 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     },
     ended: Promise.resolve(),
   };
+  pods.push(pod);
   const ended = rollOut({
-    ...{ node, leaseSeconds: LEASE_SECONDS, ...limits, cluster, lease, ending: ending.signal, pause, say, ...shared },
-    revision: setup.revision ?? "1",
-    restart: (plan, tries) => restartKubelet(plan, tries, restart),
+    settings: {
+      ...{ node, pod: `pod-${node}`, namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
+      revision: setup.revision ?? "1",
+      kubeletRestart: setup.mayRestart === true ? "whenIdle" : "never",
+      mode: setup.removes === true ? "remove" : "install",
+    },
+    api: api.client(setup.token ?? "token"),
     program,
-    work: (setup.removes === true ? createRemoveWork : createInstallWork)({
-      program,
-      say,
-      mayRestart: setup.mayRestart === true,
-    }),
+    clock,
+    deadline: () => AbortSignal.timeout(20_000),
+    async pause() {
+      nowSeconds += LEASE_SECONDS / 20;
+      await setImmediate();
+      if (isKilled) await new Promise(() => {});
+    },
+    ending: ending.signal,
+    showFailed: (isFailed) => step(`shows ${isFailed ? "a failure" : "success"}`),
     setReady(ready) {
       pod.isReady = ready;
     },
+    say: (text) => void pod.said.push(text),
   });
-  pods.push(pod);
   return Object.assign(pod, { ended });
 }
 
@@ -179,11 +168,10 @@ async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
-const wallMs = () => START_MS + nowSeconds * 1_000;
 const starting = (name: string, status: object = {}) => ({
   metadata: { namespace: "default", name },
   status: {
-    startTime: new Date(wallMs()).toISOString(),
+    startTime: new Date(clock.wallMs()).toISOString(),
     conditions: [{ type: "PodReadyToStartContainers", status: "True" }],
     ...status,
   },
@@ -444,7 +432,7 @@ describe("a restart of the kubelet", () => {
       ...["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting),
       starting("for-a-volume", { conditions: [{ type: "PodReadyToStartContainers", status: "False" }] }),
       starting("on-an-old-node", { conditions: [] }),
-      starting("for-half-an-hour", { startTime: new Date(wallMs() - 1_800_000).toISOString() }),
+      starting("for-half-an-hour", { startTime: new Date(clock.wallMs() - 1_800_000).toISOString() }),
     ];
     await pod.ended;
     expect(steps.slice(2)).toEqual(["a shows a failure", "a adds its flags", "a restarts", "a shows success"]);
@@ -467,7 +455,7 @@ describe("a restart of the kubelet", () => {
     ] as const) {
       const endedSeconds = nowSeconds;
       // A pod that is older than half an hour is not starting.
-      api.pods = [starting("p", { startTime: new Date(wallMs() + pauseSeconds * 1_000).toISOString() })];
+      api.pods = [starting("p", { startTime: new Date(clock.wallMs() + pauseSeconds * 1_000).toISOString() })];
       await until(() => api.events.length === number);
       expect(nowSeconds - endedSeconds).toBeGreaterThanOrEqual(pauseSeconds - 10);
     }
@@ -624,7 +612,7 @@ describe("a restart of the kubelet", () => {
   it("happens four times a day at most without a person", async () => {
     api.nodes.get("a").metadata.annotations = {
       "ocir-broker/tries": JSON.stringify({
-        restarts: [3, 2, 1].map((hours) => new Date(wallMs() - hours * 3_600_000)),
+        restarts: [3, 2, 1].map((hours) => new Date(clock.wallMs() - hours * 3_600_000)),
       }),
     };
     const pod = startPod("a", { need: RESTART, mayRestart: true, isInstalled: true });

@@ -3,12 +3,8 @@
  * Everything that a pod writes is compared with its node at that moment.
  */
 import { setImmediate } from "node:timers/promises";
-import { createLease } from "@ocir-broker/kubernetes/lease";
 import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
-import { createNodeCluster } from "../../packages/daemonset/src/cluster.ts";
-import { restartKubelet } from "../../packages/daemonset/src/kubelet-restart.ts";
 import { leftIn, type NodeProgram } from "../../packages/daemonset/src/node-program.ts";
-import { createInstallWork } from "../../packages/daemonset/src/node-work.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { type ApiServer, createApiServer } from "./api-server.ts";
@@ -248,48 +244,28 @@ export function createSimulation(seed: number, count: number) {
       if (random() < 0.000_5) throw new Error("socket hang up");
       return response;
     };
-    const clock = { monotonicMs: () => nowS * 1_000, wallMs };
-    const say = () => {};
-    const shared = { clock, deadline: () => life.ending.signal };
-    const cluster = createNodeCluster({ send: sent }, { node: node.name, pod: "p", ...shared });
-    const lease = createLease({
-      ...{ api: { send: sent }, namespace: "ocir-broker", name: "ocir-broker", identity: node.name },
-      ...{ ...shared, leaseSeconds: LEASE_SECONDS, say },
-    });
-    const program = programOn(node, version(), chart.config, wait);
-    const limits = { idleSeconds: LEASE_SECONDS / 5, readySeconds: LEASE_SECONDS / 3 };
-    const restart = {
-      ...{ cluster, program, clock, say, showFailed: () => {} },
-      ...limits,
-      async pause() {
-        await wait(between(2.5, 5));
-        await lease.take().catch(() => undefined);
-      },
-    };
+    const aborted = (signal: AbortSignal) =>
+      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     const ended = rollOut({
-      ...{
-        node: node.name,
+      settings: {
+        ...{ node: node.name, pod: "p", namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
         revision: String(chart.revision),
-        leaseSeconds: LEASE_SECONDS,
-        cluster,
-        lease,
-        program,
-        clock,
-        say,
+        kubeletRestart: "whenIdle",
+        mode: "install",
       },
-      ...limits,
+      api: { send: sent },
+      program: programOn(node, version(), chart.config, wait),
+      clock: { monotonicMs: () => nowS * 1_000, wallMs },
+      deadline: () => life.ending.signal,
+      pause: (seconds, signals) =>
+        Promise.race([
+          wait(between(seconds / 2, seconds)),
+          ...signals.filter((signal) => !signal.aborted).map(aborted),
+        ]),
       ending: life.ending.signal,
-      restart: (plan, tries) => restartKubelet(plan, tries, restart),
-      work: createInstallWork({ program, mayRestart: true, say }),
-      pause: (isOver) => {
-        const paused = wait(between(22.5, 45));
-        if (isOver === undefined) return paused;
-        return Promise.race([
-          paused,
-          new Promise<void>((resolve) => isOver.addEventListener("abort", () => resolve())),
-        ]);
-      },
-      setReady: () => {},
+      showFailed() {},
+      setReady() {},
+      say() {},
     });
     void ended.catch((error) => breaks(node, `its program ended: ${error}`));
   }

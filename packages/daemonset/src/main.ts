@@ -7,18 +7,12 @@ import { setTimeout } from "node:timers/promises";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer, podAccess } from "@ocir-broker/kubernetes/api-server";
-import { createLease } from "@ocir-broker/kubernetes/lease";
 import { logLine, type Say } from "@ocir-broker/kubernetes/log-line";
-import { createNodeCluster } from "./cluster.ts";
 import { createFailureMetric } from "./failure-metric.ts";
-import { restartKubelet } from "./kubelet-restart.ts";
 import { createNodeProgram } from "./node-program.ts";
-import { createInstallWork, createRemoveWork } from "./node-work.ts";
 import { rollOut } from "./rollout.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 
-/** The Lease's name in the manifest. */
-const LEASE = "ocir-broker";
 const LONGEST_REQUEST_SECONDS = 20;
 
 const clock = createSystemClock();
@@ -31,45 +25,20 @@ try {
 }
 
 async function main(settings: Settings): Promise<void> {
-  const { node, image, leaseSeconds, namespace } = settings;
+  const { node, image, leaseSeconds } = settings;
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => ending.abort());
   const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, clock.wallMs(), text, { node }));
-  const pause = (isOver?: AbortSignal) => pauseAbout(leaseSeconds / 20, [ending.signal, ...(isOver ? [isOver] : [])]);
-
-  const api = createApiServer(podAccess(process.env, image));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
-  const deadline = () => AbortSignal.timeout(requestMs);
-  const cluster = createNodeCluster(api, { ...settings, clock, deadline });
-  const lease = createLease({ api, namespace, name: LEASE, identity: node, leaseSeconds, clock, deadline, say });
-  const idleSeconds = leaseSeconds / 5;
-  const program = createNodeProgram({ ...settings, say });
-  const restart = {
-    cluster,
-    program,
-    idleSeconds,
-    readySeconds: leaseSeconds / 3,
-    clock,
-    say,
-    showFailed: createFailureMetric("/run"),
-    async pause() {
-      // Shorter, because only one node waits like this, and it is cordoned meanwhile.
-      await pauseAbout(Math.max(1, leaseSeconds / 180), [ending.signal]);
-      // A failure of the API server ends neither the wait nor the restart.
-      await lease.take().catch(() => undefined);
-    },
-  };
-  const work = { program, say, mayRestart: settings.kubeletRestart === "whenIdle" };
   await rollOut({
-    ...{ node, revision: settings.revision, leaseSeconds, idleSeconds },
-    cluster,
-    lease,
-    program,
-    work: settings.mode === "install" ? createInstallWork(work) : createRemoveWork(work),
-    ending: ending.signal,
-    restart: (plan, tries) => restartKubelet(plan, tries, restart),
+    settings,
+    api: createApiServer(podAccess(process.env, image)),
+    program: createNodeProgram({ ...settings, say }),
     clock,
-    pause,
+    deadline: () => AbortSignal.timeout(requestMs),
+    pause: pauseAbout,
+    ending: ending.signal,
+    showFailed: createFailureMetric("/run"),
     setReady: (ready) =>
       ready ? writeFileSync(`${image}/status/ready`, "") : rmSync(`${image}/status/ready`, { force: true }),
     say,

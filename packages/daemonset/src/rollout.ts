@@ -4,12 +4,13 @@
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
-import type { Lease } from "@ocir-broker/kubernetes/lease";
+import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
+import { createLease, type Lease } from "@ocir-broker/kubernetes/lease";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
-import type { Cluster, NodeObject } from "./cluster.ts";
+import { type Cluster, createNodeCluster, type NodeObject } from "./cluster.ts";
 import { decide, type Facts, type Next } from "./decision/decide.ts";
 import { type Tries, withFailure, withPods, withSuccess } from "./decision/tries.ts";
-import type { RestartPlan, RestartResult } from "./kubelet-restart.ts";
+import { type RestartOptions, restartKubelet } from "./kubelet-restart.ts";
 import type { NodeProgram } from "./node-program.ts";
 import {
   busyMessage,
@@ -28,29 +29,31 @@ import {
   statePatch,
   triesOn,
 } from "./node-state.ts";
-import type { NodeWork, Task } from "./node-work.ts";
+import { createInstallWork, createRemoveWork, type NodeWork, type Task } from "./node-work.ts";
+import type { Settings } from "./settings.ts";
 
 export interface RolloutOptions {
-  readonly work: NodeWork;
-  readonly program: Pick<NodeProgram, "version" | "isDisabled" | "left">;
-  readonly node: string;
-  /** Of the DaemonSet's pods. */
-  readonly revision: string;
-  readonly leaseSeconds: number;
-  /** Limit of a wait with a cordoned node. */
-  readonly idleSeconds: number;
-  readonly cluster: Cluster;
-  readonly lease: Lease;
+  readonly settings: Pick<
+    Settings,
+    "node" | "pod" | "namespace" | "revision" | "leaseSeconds" | "kubeletRestart" | "mode"
+  >;
+  readonly api: Pick<ApiServer, "send">;
+  readonly program: NodeProgram;
+  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
+  /** Aborts one request at its time limit. */
+  deadline(): AbortSignal;
+  /** Waits for about this time, or until one of the signals is aborted meanwhile. */
+  pause(seconds: number, signals: readonly AbortSignal[]): Promise<void>;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
-  restart(plan: RestartPlan, tries: Tries): Promise<RestartResult>;
-  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
-  /** Waits about a twentieth of the Lease, or until `ending` or `isOver`. */
-  pause(isOver?: AbortSignal): Promise<void>;
+  /** Shows a failed restart of the kubelet in the node's metrics. */
+  showFailed(isFailed: boolean): void;
   setReady(ready: boolean): void;
   readonly say: Say;
 }
 
+/** The Lease's name in the manifest. */
+const LEASE = "ocir-broker";
 const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
 const DISABLED = "ocir-broker is switched off on this node; it waits for the Lease after `ocir-broker enable`";
 
@@ -69,6 +72,10 @@ export function rollOut(options: RolloutOptions): Promise<void> {
 
 class Rollout {
   readonly #options: RolloutOptions;
+  readonly #cluster: Cluster;
+  readonly #lease: Lease;
+  readonly #work: NodeWork;
+  readonly #restartOptions: RestartOptions;
   #told = "";
   #mayHoldLease = true;
   /** On the Node, with the reason. */
@@ -77,7 +84,26 @@ class Rollout {
   #unsaved: Tries | undefined;
 
   constructor(options: RolloutOptions) {
+    const { settings, api, program, clock, deadline, pause, ending, showFailed, say } = options;
+    const { node, namespace, leaseSeconds, kubeletRestart, mode } = settings;
     this.#options = options;
+    const cluster = createNodeCluster(api, { ...settings, clock, deadline });
+    const lease = createLease({ api, namespace, name: LEASE, identity: node, leaseSeconds, clock, deadline, say });
+    const work = { program, say, mayRestart: kubeletRestart === "whenIdle" };
+    this.#cluster = cluster;
+    this.#lease = lease;
+    this.#work = mode === "install" ? createInstallWork(work) : createRemoveWork(work);
+    this.#restartOptions = {
+      ...{ cluster, program, clock, showFailed, say },
+      idleSeconds: leaseSeconds / 5,
+      readySeconds: leaseSeconds / 3,
+      async pause() {
+        // Shorter, because only one node waits like this, and it is cordoned meanwhile.
+        await pause(Math.max(1, leaseSeconds / 180), [ending]);
+        // A failure of the API server ends neither the wait nor the restart.
+        await lease.take().catch(() => undefined);
+      },
+    };
   }
 
   async run(): Promise<void> {
@@ -88,7 +114,7 @@ class Rollout {
       } catch (error) {
         this.#tell(`waiting: ${describeRefusal(error)}`);
       }
-      if (!ending.aborted) await this.#options.pause();
+      if (!ending.aborted) await this.#pause();
     } while (!ending.aborted);
   }
 
@@ -97,12 +123,11 @@ class Rollout {
    * @returns whether the rollout on this node is complete.
    */
   async #advance(isDone = false): Promise<boolean> {
-    const { work, program, cluster } = this.#options;
-    if (work.heedsOffSwitch && program.isDisabled()) return this.#skip(DISABLED);
-    const task = await work.look();
+    if (this.#work.heedsOffSwitch && this.#options.program.isDisabled()) return this.#skip(DISABLED);
+    const task = await this.#work.look();
     // A pod may have been killed before it could show it, or a pod of another version has failed meanwhile and holds the Lease.
     if (task === "installed" || task === "removed" || task === this.#shown) return this.#show(task);
-    const node = await cluster.readNode();
+    const node = await this.#cluster.readNode();
     if (isCordoned(node) && !isCordonedByUs(node)) return this.#skip(CORDONED);
     if (isRetryAsked(node)) await this.#forget();
     const tries = isDone && typeof task === "string" ? withSuccess(this.#triesOn(node)) : this.#triesOn(node);
@@ -114,79 +139,77 @@ class Rollout {
     if (next.kind === "failed") return this.#stop(next.againAtMs);
     if (typeof task === "string") return this.#show(task);
     if (next.kind === "rest") return this.#show(task.kind === "restart" ? task.state : undefined, next.why);
-    return (await this.#mayWork(tries)) && this.#work(task, tries);
+    return (await this.#mayWork(tries)) && this.#perform(task, tries);
   }
 
   #triesOn(node: NodeObject): Tries {
-    const { revision, clock } = this.#options;
-    return (isRetryAsked(node) ? undefined : this.#unsaved) ?? triesOn(node, revision, clock.wallMs());
+    const { settings, clock } = this.#options;
+    return (isRetryAsked(node) ? undefined : this.#unsaved) ?? triesOn(node, settings.revision, clock.wallMs());
   }
 
   async #nextOf(task: NodeState | Task, tries: Tries, node: NodeObject): Promise<Next> {
     const todo = typeof task === "string" ? "nothing" : task.kind;
-    const pods = todo === "restart" && tries.pods.length > 0 ? await this.#options.cluster.pendingPods() : [];
+    const pods = todo === "restart" && tries.pods.length > 0 ? await this.#cluster.pendingPods() : [];
     const isNamedPodThere = pods.some(({ name }) => tries.pods.includes(name));
     return this.#decide(tries, { todo, isNamedPodThere, isCordonedByUs: isCordonedByUs(node) });
   }
 
   #decide(tries: Tries, facts: Partial<Facts> = {}): Next {
-    const { idleSeconds, clock } = this.#options;
+    const { idleSeconds, clock } = this.#restartOptions;
     const afterAWait = { todo: "restart", isNamedPodThere: true, isCordonedByUs: false } as const;
     return decide(tries, { nowMs: clock.wallMs(), waitMs: idleSeconds * 1_000, ...afterAWait, ...facts });
   }
 
   /** A person has requested another try. */
   async #forget(): Promise<void> {
-    await this.#options.cluster.patchNode(RETRY_PATCH);
+    await this.#cluster.patchNode(RETRY_PATCH);
     this.#unsaved = undefined;
     this.#tell("a person has requested another try");
   }
 
   /** An administrator has excluded the node. A failed node then releases the Lease too, so that the rollout continues. */
   async #skip(reason: string): Promise<false> {
-    const { cluster, lease, setReady } = this.#options;
     this.#tell(`skipped: ${reason}`);
-    setReady(true);
+    this.#options.setReady(true);
     if (!this.#mayHoldLease) return false;
-    const node = await cluster.readNode();
+    const node = await this.#cluster.readNode();
     if (isCordonedByUs(node)) await this.#endWait(this.#triesOn(node));
-    await lease.release();
+    await this.#lease.release();
     this.#mayHoldLease = false;
     return false;
   }
 
   /** A failed node keeps the Lease, also after its pod is deleted. */
   async #stop(againAtMs: number | undefined): Promise<false> {
-    const { lease, node, setReady } = this.#options;
+    const { settings, setReady } = this.#options;
     setReady(false);
     this.#mayHoldLease = true;
-    await lease.take();
+    await this.#lease.take();
     const again =
-      againAtMs === undefined ? retryCommand(node) : `the next try is at ${new Date(againAtMs).toISOString()}`;
+      againAtMs === undefined ? retryCommand(settings.node) : `the next try is at ${new Date(againAtMs).toISOString()}`;
     this.#tell(`failed: ${again}`);
     return false;
   }
 
   async #mayWork({ failures }: Tries): Promise<boolean> {
-    const { lease, ending, setReady } = this.#options;
+    const { ending, setReady } = this.#options;
     setReady(false);
     this.#mayHoldLease = true;
-    const taken = await lease.take();
+    const taken = await this.#lease.take();
     if (taken.kind === "waiting") this.#tell(`waiting: ${taken.holder} holds the Lease`);
     if (taken.kind !== "ours") return false;
     if (ending.aborted && failures.length === 0) await this.#releaseLease();
     return !ending.aborted;
   }
 
-  async #work(task: Task, tries: Tries): Promise<boolean> {
-    const { work, restart } = this.#options;
-    this.#tell(`holds the Lease: ${work.what}`);
+  async #perform(task: Task, tries: Tries): Promise<boolean> {
+    this.#tell(`holds the Lease: ${this.#work.what}`);
     this.#shown = undefined;
     if (task.kind === "command") {
       const result = await this.#renewing(task.run());
       return result.ok ? this.#advance(true) : this.#fail(result.reason, tries);
     }
-    const result = await this.#renewing(restart(task.plan, tries));
+    const result = await this.#renewing(restartKubelet(task.plan, tries, this.#restartOptions));
     if (result.kind === "failed") return this.#fail(result.reason, result.tries);
     this.#unsaved = result.tries;
     if (result.kind === "busy") await this.#endWait(result.tries, result.pods);
@@ -195,7 +218,7 @@ class Rollout {
 
   /** Uncordons the node, on which pods kept starting. */
   async #endWait(tries: Tries, known?: readonly string[]): Promise<void> {
-    const { cluster } = this.#options;
+    const cluster = this.#cluster;
     // Without kubelet.restart=whenIdle, this account may not list pods.
     const pods =
       known ?? (await cluster.pendingPods().catch(() => [])).flatMap((pod) => (pod.isStarting ? pod.name : []));
@@ -213,13 +236,12 @@ class Rollout {
 
   /** Renews the Lease until the work has ended. */
   async #renewing<Result>(work: Promise<Result>): Promise<Result> {
-    const { lease, pause } = this.#options;
     const over = new AbortController();
     const ended = work.finally(() => over.abort());
     while (!over.signal.aborted) {
-      await Promise.race([ended, pause(over.signal)]);
+      await Promise.race([ended, this.#pause(over.signal)]);
       // A failure of the API server does not end the work.
-      if (!over.signal.aborted) await lease.take().catch(() => undefined);
+      if (!over.signal.aborted) await this.#lease.take().catch(() => undefined);
     }
     return ended;
   }
@@ -232,13 +254,13 @@ class Rollout {
    * @returns whether the rollout on this node is complete.
    */
   async #show(state: NodeState | undefined, reason?: string): Promise<boolean> {
-    const { cluster, program, setReady } = this.#options;
+    const { program, setReady } = this.#options;
     const isComplete = state === "installed" || state === "removed";
     const shown = [state, reason].filter(Boolean).join(": ");
     if (this.#shown === shown) return isComplete;
     let isDown = false;
     await this.#persist(async () => {
-      const node = await cluster.readNode();
+      const node = await this.#cluster.readNode();
       const tries = this.#triesOn(node);
       // Its kubelet uses ocir-broker, but the restart before has failed.
       isDown = isComplete && tries.failures.length > 0 && !isReady(node);
@@ -248,7 +270,7 @@ class Rollout {
         reason,
         tries: reason === undefined ? withSuccess(tries) : tries,
       };
-      if (!isDown) await cluster.patchNode(statePatch(node, rest));
+      if (!isDown) await this.#cluster.patchNode(statePatch(node, rest));
     });
     if (isDown) return this.#stop(undefined);
     setReady(isComplete);
@@ -261,29 +283,29 @@ class Rollout {
   }
 
   async #fail(reason: string, tries: Tries): Promise<false> {
-    const { node, cluster, program, say, clock } = this.#options;
+    const { settings, program, say, clock } = this.#options;
     const failed = withFailure(tries, clock.wallMs());
     this.#unsaved = failed;
     const left = await program.left();
     const next = this.#decide(failed);
     const againAtMs = next.kind === "failed" ? next.againAtMs : undefined;
-    const message = failureMessage({ node, reason, left: left.text, againAtMs });
+    const message = failureMessage({ node: settings.node, reason, left: left.text, againAtMs });
     this.#told = "";
     say(`ERROR: ${message}`, "warn");
-    await this.#persist(() => cluster.patchNode(failedPatch(reason, left.version, failed)));
+    await this.#persist(() => this.#cluster.patchNode(failedPatch(reason, left.version, failed)));
     this.#unsaved = undefined;
-    await this.#persist(() => cluster.warn(FAILED, message));
+    await this.#persist(() => this.#cluster.warn(FAILED, message));
     return false;
   }
 
   #releaseLease(): Promise<void> {
-    return this.#persist(() => this.#options.lease.release());
+    return this.#persist(() => this.#lease.release());
   }
 
   /** Tries until it succeeds; if it is refused or the pod is deleted, until others may take the Lease anyway. */
   async #persist(step: () => Promise<void>): Promise<void> {
-    const { clock, leaseSeconds, ending } = this.#options;
-    const endMs = clock.monotonicMs() + leaseSeconds * 1_000;
+    const { clock, settings, ending } = this.#options;
+    const endMs = clock.monotonicMs() + settings.leaseSeconds * 1_000;
     for (;;) {
       try {
         return await step();
@@ -292,8 +314,13 @@ class Rollout {
         const isRefused = (statusOf(error) ?? 500) < 500;
         if ((isRefused || ending.aborted) && clock.monotonicMs() >= endMs) return;
       }
-      await this.#options.pause();
+      await this.#pause();
     }
+  }
+
+  #pause(isOver?: AbortSignal): Promise<void> {
+    const { pause, settings, ending } = this.#options;
+    return pause(settings.leaseSeconds / 20, isOver === undefined ? [ending] : [ending, isOver]);
   }
 
   #tell(text: string): void {
