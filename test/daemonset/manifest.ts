@@ -41,17 +41,19 @@ export function objectOf<T>(kind: string): T {
 export const daemonSet = (): IDaemonSet => objectOf<IDaemonSet>("DaemonSet");
 export const lease = (): ILease => objectOf<ILease>("Lease");
 
+const OBJECTS = readManifest();
+const ACCOUNT = daemonSet().spec?.template.spec?.serviceAccountName;
+
 /** Decides as RBAC does: everything that no role of the pods' account allows is forbidden. */
 export function isAllowed(access: Access): boolean {
-  const account = daemonSet().spec?.template.spec?.serviceAccountName;
-  return readManifest().some((object) => {
+  return OBJECTS.some((object) => {
     if (object.kind !== "ClusterRoleBinding" && object.kind !== "RoleBinding") return false;
     const { roleRef, subjects = [], metadata } = object as unknown as IRoleBinding;
-    const isOurs = subjects.some(({ kind, name }) => kind === "ServiceAccount" && name === account);
+    const isOurs = subjects.some(({ kind, name }) => kind === "ServiceAccount" && name === ACCOUNT);
     const isHere = object.kind === "ClusterRoleBinding" || metadata?.namespace === access.namespace;
     const isRole = ({ kind, metadata: of }: KubernetesObject) =>
       kind === roleRef.kind && of.name === roleRef.name && of.namespace === metadata?.namespace;
-    const role = readManifest().find(isRole) as IClusterRole | IRole | undefined;
+    const role = OBJECTS.find(isRole) as IClusterRole | IRole | undefined;
     return isOurs && isHere && (role?.rules ?? []).some(allows);
   });
 

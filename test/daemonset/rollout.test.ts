@@ -6,7 +6,7 @@ import type { NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import type { NodeState } from "../../packages/daemonset/src/node-state.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { parseSettings } from "../../packages/daemonset/src/settings.ts";
-import { type ApiServer, createApiServer } from "./api-server.ts";
+import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
 
 // The clock is a fake one, so a test that takes longer waits for what never happens, also on a busy machine.
 vi.setConfig({ testTimeout: 50_000 });
@@ -140,7 +140,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
       kubeletRestart: setup.mayRestart === true ? "whenIdle" : "never",
       mode: setup.removes === true ? "remove" : "install",
     },
-    api: api.client(setup.token ?? "token"),
+    api: api.client(setup.token ?? TOKEN),
     program,
     clock,
     deadline: () => AbortSignal.timeout(20_000),

@@ -7,7 +7,7 @@ import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result"
 import { leftIn, type NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { createSeededRandom } from "../seeded-random.ts";
-import { type ApiServer, createApiServer } from "./api-server.ts";
+import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
 
 export const MINUTE_S = 60;
 export const HOUR_S = 3_600;
@@ -146,6 +146,12 @@ export function createSimulation(seed: number, count: number) {
       await wait(between(seconds / 5, seconds));
       return work();
     };
+    const setFlags = (hasFlags: boolean) =>
+      change(2, () => {
+        if (!node.isRecorded) return { ok: false, reason: "it is not installed" };
+        node.hasFlags = hasFlags;
+        return { ok: true };
+      });
     const isThere = () => node.installed !== undefined;
     return {
       version: image,
@@ -164,18 +170,8 @@ export function createSimulation(seed: number, count: number) {
         }),
       remove: () => Promise.reject(new Error("not here")),
       need: async () => (await status()).kubelet,
-      addFlags: () =>
-        change(2, () => {
-          if (!node.isRecorded) return { ok: false, reason: "it is not installed" };
-          node.hasFlags = true;
-          return { ok: true };
-        }),
-      removeFlags: () =>
-        change(2, () => {
-          if (!node.isRecorded) return { ok: false, reason: "it is not installed" };
-          node.hasFlags = false;
-          return { ok: true };
-        }),
+      addFlags: () => setFlags(true),
+      removeFlags: () => setFlags(false),
       hasAddedFlags: async () => node.hasFlags,
       left: async () => leftIn(isThere() ? await status() : undefined),
       async restartKubelet() {
@@ -235,7 +231,7 @@ export function createSimulation(seed: number, count: number) {
       await sleep(seconds);
       if (life.isOver) await never;
     };
-    const client = api.client("token");
+    const client = api.client(TOKEN);
     const sent: typeof client.send = async (request) => {
       if (life.isOver) await never;
       const response = await client.send(request);
