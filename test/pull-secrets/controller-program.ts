@@ -17,11 +17,10 @@ const LIFE_MS = 3_600_000;
 
 const { signal } = new AbortController();
 const clock = createSystemClock();
-const wallMs = () => clock.wallMs();
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 const api = createApiServer({ url: new URL(process.argv[2] ?? ""), caCertificate: "", token: () => "token" });
 const source: TokenSource = async ({ registries }) => {
-  const fetchedAtMs = wallMs();
+  const fetchedAtMs = clock.wallMs();
   const expiresAtMs = fetchedAtMs + LIFE_MS;
   const token = { token: new Secret("t"), fetchedAtMs, expiresAtMs, renewAtMs: fetchedAtMs + LIFE_MS / 2 };
   const tokens = new Map(registries.map((host) => [host, token]));
@@ -40,10 +39,7 @@ void runController(
     ...{ clock, say, source, random: systemRandom, metrics: createMetrics(clock) },
     watched,
     cluster: createPullSecretCluster({
-      api,
-      audience: undefined,
-      pod: "pod-1",
-      wallMs,
+      ...{ api, clock, audience: undefined, pod: "pod-1" },
       deadline: () => AbortSignal.timeout(4_000),
     }),
     rules: {

@@ -87,14 +87,7 @@ function startController(
   const send = sender(simulator.clusterCaCertificate);
   const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };
   const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
-  const wallMs = () => clock.wallMs();
-  const cluster = createPullSecretCluster({
-    api: server,
-    audience: undefined,
-    pod: "pod-1",
-    wallMs,
-    deadline: endless,
-  });
+  const cluster = createPullSecretCluster({ api: server, audience: undefined, pod: "pod-1", clock, deadline: endless });
   const exchange = createOkeTokenExchange({ clock, send, endpoint: () => simulator.clusterUrl });
   const live = async () => exchange.exchange(await cluster.requestToken("shop", "ocir-pull", endless()), endless());
   const metrics = createMetrics(clock);

@@ -3,7 +3,7 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
-import { PullSecretError } from "../../packages/pull-secrets/src/cluster/pull-secret-error.ts";
+import { PullSecretError } from "../../packages/pull-secrets/src/cluster/cluster.ts";
 import { type ControllerOptions, runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import type { PullSecret, PullSecretStatus } from "../../packages/pull-secrets/src/objects/pull-secret.ts";

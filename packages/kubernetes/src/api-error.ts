@@ -4,15 +4,14 @@ import { STATUS_CODES } from "node:http";
 /** A response with another status than 2xx. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
-  /** The HTTP status. */
-  readonly code: number;
+  readonly status: number;
   /** A Status of Kubernetes, in JSON. */
   readonly body: string;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: number, body: string, retryAfterMs?: number) {
-    super(`the API server answers ${code}`);
-    this.code = code;
+  constructor(status: number, body: string, retryAfterMs?: number) {
+    super(`the API server answers ${status}`);
+    this.status = status;
     this.body = body;
     this.retryAfterMs = retryAfterMs;
   }
@@ -40,7 +39,7 @@ export class ResponseTooLargeError extends Error {
 
 /** The HTTP status; undefined without a response. */
 export function statusOf(error: unknown): number | undefined {
-  return error instanceof ApiError ? error.code : undefined;
+  return error instanceof ApiError ? error.status : undefined;
 }
 
 /** Whether another client has changed the object first, or manages one of its fields. */
@@ -50,8 +49,7 @@ export function isConflict(error: unknown): boolean {
 
 /** One line for the log. Never contains a request, because that holds the token. */
 export function describeRefusal(error: unknown): string {
-  if (error instanceof ApiError)
-    return `the API server answers ${error.code}: ${messageIn(error.body) ?? STATUS_CODES[error.code]}`;
+  if (error instanceof ApiError) return `${error.message}: ${messageIn(error.body) ?? STATUS_CODES[error.status]}`;
   return error instanceof Error ? error.message : String(error);
 }
 

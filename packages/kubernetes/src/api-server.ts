@@ -18,7 +18,7 @@ export interface ApiServerAccess {
   token(): string;
 }
 
-interface ApiRequest {
+export interface ApiRequest {
   readonly method: "GET" | "PATCH" | "POST";
   /** The path with its query. */
   readonly path: string;

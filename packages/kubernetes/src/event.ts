@@ -3,18 +3,16 @@ const COMPONENT = "ocir-broker";
 /** Characters; the API server refuses more. */
 const LONGEST_MESSAGE = 1_024;
 
-interface ObjectReference {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace?: string;
-  readonly name: string;
-  readonly uid: string;
-}
-
 export interface EventFields {
   /** The Event's own namespace; Events about an object without a namespace are in `default`. */
   readonly namespace: string;
-  readonly object: ObjectReference;
+  readonly object: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid: string;
+  };
   readonly type: "Normal" | "Warning";
   /** One word in camel case. */
   readonly reason: string;

@@ -11,8 +11,7 @@ import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limite
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
-import type { Cluster } from "./cluster/cluster.ts";
-import { PullSecretError } from "./cluster/pull-secret-error.ts";
+import { type Cluster, PullSecretError } from "./cluster/cluster.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
 import { type Action, decide, decideAfterError } from "./decision/decide.ts";
 import { type Attempt, type GateName, type Progress, progressAfter, progressFor } from "./decision/progress.ts";
@@ -197,10 +196,7 @@ class Controller {
       if (this.#signal.aborted) return;
       const failure = { code: failureCodeOf(codeOf(error)), place: resource.name };
       const { retryable, retryAfterMs } = retryHintOf(error);
-      this.#options.say(
-        `${key}: ${describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error)}`,
-        "warn",
-      );
+      this.#options.say(`${key}: ${describeCause(error)}`, "warn");
       settle({ failure, retryable, retryAfterMs });
     }
   }
@@ -242,9 +238,14 @@ class Controller {
     const text = isIssued ? `${message}; pulls need the policy statement ${rules.policyOf(resource)}` : message;
     const event = { type: isIssued ? "Normal" : "Warning", reason, message: text } as const;
     await cluster.reportEvent(resource, event, this.#signal).catch((error: unknown) => {
-      if (!this.#signal.aborted) say(`${key}: no Event: ${describeRefusal(error)}`, "warn");
+      if (!this.#signal.aborted) say(`${key}: no Event: ${describeCause(error)}`, "warn");
     });
   }
+}
+
+/** The API server's own words, if there are any. */
+function describeCause(error: unknown): string {
+  return describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error);
 }
 
 function split(key: string): [namespace: string, name: string] {

@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const api = createApiServer(access);
   const deadline = () => AbortSignal.timeout(REQUEST_MS);
   const audience = audienceOf(settings);
-  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, wallMs: () => clock.wallMs(), deadline });
+  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, clock, deadline });
   const lease = createLease({
     ...{ api, namespace: settings.namespace, name: LEASE, identity: settings.pod, leaseSeconds: LEASE_SECONDS },
     ...{ clock, deadline, say },
