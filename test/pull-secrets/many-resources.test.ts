@@ -28,13 +28,7 @@ beforeEach(() => {
 function createCluster() {
   const resources = new Map<string, PullSecret>();
   const secrets = new Map<string, KnownSecret>();
-  let listener: ((namespace: string, name: string) => void) | undefined;
-  const cacheOf = <T>(objects: ReadonlyMap<string, T>) => ({
-    get: (namespace: string, name: string) => objects.get(`${namespace}/${name}`),
-    put: () => {},
-    values: () => objects.values(),
-  });
-  const changed = ({ namespace, name }: PullSecret) => listener?.(namespace, name);
+  let listener: ((key: string) => void) | undefined;
   const double = {
     resources,
     secrets,
@@ -50,18 +44,19 @@ function createCluster() {
       const base = { registries: ["iad.ocir.io"], namespace, name, ...created, ...before };
       const resource: PullSecret = { ...base, ...fields, generation: base.generation + 1 };
       resources.set(key, resource);
-      changed(resource);
+      listener?.(key);
     },
     /** As the watch of its Secret does. */
-    touch: (namespace: string) => listener?.(namespace, "name-0"),
+    touch: (namespace: string) => listener?.(`${namespace}/name-0`),
     reason: (namespace: string) => resources.get(`${namespace}/name-0`)?.status?.conditions[0].reason,
     watched: {
-      resources: () => cacheOf(resources),
-      secrets: () => cacheOf(secrets),
+      resource: (key: string) => resources.get(key),
+      secret: (key: string) => secrets.get(key),
+      putResource: () => {},
+      putSecret: () => {},
       isSelected: () => false,
-      isEnding: () => false,
       allResources: () => resources.values(),
-      synced: Promise.resolve(),
+      synced: Promise.resolve([]),
       notify(next: typeof listener) {
         listener = next;
       },

@@ -2,7 +2,7 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished } from "vitest";
 import { ApiError, ResponseTooLargeError } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
-import { watchObjects } from "./object-cache.ts";
+import { ObjectCache } from "./object-cache.ts";
 
 const named = (name: string, version: number) => ({
   metadata: { namespace: "shop", name, resourceVersion: String(version) },
@@ -35,17 +35,17 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
     },
     close: async () => {},
   };
-  const { cache, synced } = watchObjects({
+  const cache = new ObjectCache({
     ...{ api, clock, path: "/things", say: (text) => void said.push(text), signal: ending.signal },
     inTurn: (work) => work(),
     parse: (object) => (object as ReturnType<typeof named>).metadata,
-    onChange: (_namespace, name) => void changed.push(name),
+    onChange: (key) => void changed.push(key),
   });
-  const versionOf = (name: string) => cache.get("shop", name)?.resourceVersion;
-  return { clock, cache, synced, changed, limits, paths, said, versionOf };
+  const versionOf = (name: string) => cache.get(`shop/${name}`)?.resourceVersion;
+  return { clock, cache, synced: cache.synced, changed, limits, paths, said, versionOf };
 }
 
-it("watchObjects keeps the newer version when a watch is behind a response", async () => {
+it("ObjectCache keeps the newer version when a watch is behind a response", async () => {
   const events = [{ type: "MODIFIED", object: named("a", 11) }];
   const { cache, synced, versionOf, clock } = setUp([[named("a", 5)]], [events]);
   await synced;
@@ -54,7 +54,7 @@ it("watchObjects keeps the newer version when a watch is behind a response", asy
   expect(versionOf("a")).toBe("12");
 });
 
-it("watchObjects ignores the late response to a write if the object has been deleted since", async () => {
+it("ObjectCache ignores the late response to a write if the object has been deleted since", async () => {
   const events = [
     { type: "DELETED", object: named("a", 12) },
     { type: "BOOKMARK", object: { metadata: { resourceVersion: "15" } } },
@@ -63,17 +63,17 @@ it("watchObjects ignores the late response to a write if the object has been del
   await synced;
   await clock.advance(0);
   cache.put(named("a", 11));
-  expect([versionOf("a"), changed]).toEqual([undefined, ["a", "a"]]);
+  expect([versionOf("a"), changed]).toEqual([undefined, ["shop/a", "shop/a"]]);
 });
 
-it("watchObjects lists large objects in smaller pages, down to one object", async () => {
+it("ObjectCache lists large objects in smaller pages, down to one object", async () => {
   const tooLarge = new ResponseTooLargeError(1);
   const { synced, limits, versionOf } = setUp([tooLarge, tooLarge, tooLarge, [named("a", 5)]], []);
   await synced;
   expect([limits, versionOf("a")]).toEqual([["20", "5", "2", "1"], "5"]);
 });
 
-it("watchObjects drops deleted objects, by an event or between two lists", async () => {
+it("ObjectCache drops deleted objects, by an event or between two lists", async () => {
   const events = [
     { type: "DELETED", object: named("a", 11) },
     { type: "ERROR", object: { code: 410 } },
@@ -84,10 +84,10 @@ it("watchObjects drops deleted objects, by an event or between two lists", async
   );
   await clock.advance(1_000);
   expect([versionOf("a"), versionOf("b"), versionOf("c")]).toEqual([undefined, undefined, "7"]);
-  expect(changed.at(-1)).toBe("b");
+  expect(changed.at(-1)).toBe("shop/b");
 });
 
-it("watchObjects continues from the last version after a broken watch, and lists again if that version is gone", async () => {
+it("ObjectCache continues from the last version after a broken watch, and lists again if that version is gone", async () => {
   const bookmark = [{ type: "BOOKMARK", object: { metadata: { resourceVersion: "15" } } }];
   const { clock, paths } = setUp([], [bookmark, new Error("broken"), new ApiError(410, "")]);
   await clock.advance(5_000);
@@ -95,21 +95,21 @@ it("watchObjects continues from the last version after a broken watch, and lists
   expect(versions).toEqual(["10", "15", "15", "20"]);
 });
 
-it("watchObjects continues where a watch broke, and reads no event twice", async () => {
+it("ObjectCache continues where a watch broke, and reads no event twice", async () => {
   const broken = [{ type: "ADDED", object: named("a", 11) }, new Error("broken")];
   const { clock, paths } = setUp([], [broken]);
   await clock.advance(5_000);
   expect(paths.map((path) => new URLSearchParams(path.split("?")[1]).get("resourceVersion"))).toEqual(["10", "11"]);
 });
 
-it("watchObjects does not list again if something ends each watch at once", async () => {
+it("ObjectCache does not list again if something ends each watch at once", async () => {
   const lists = [[], []];
   const { clock } = setUp(lists, [[], [], []]);
   await clock.advance(5_000);
   expect(lists).toHaveLength(1);
 });
 
-it("watchObjects lists again after a watch's error, reports it once, and waits longer each time", async () => {
+it("ObjectCache lists again after a watch's error, reports it once, and waits longer each time", async () => {
   const error = { type: "ERROR", object: { code: 500, message: "etcd: corrupt" } };
   const times = <T>(value: T) => Array.from({ length: 60 }, () => value);
   const lists = times([]);
@@ -125,7 +125,7 @@ const GONE = [{ type: "ERROR", object: { code: 410 } }];
 it.each([
   ["whose versions are older", 50],
   ["whose versions have reached the last one again", 150],
-])("watchObjects replaces everything after a restore of etcd %s", async (_state, version) => {
+])("ObjectCache replaces everything after a restore of etcd %s", async (_state, version) => {
   const before = [named("a", 91), named("b", 92)];
   const { clock, cache, versionOf } = setUp([before, [named("a", 41)]], [GONE], [100, version]);
   await clock.advance(5_000);
@@ -134,7 +134,7 @@ it.each([
   expect(versionOf("a")).toBe(String(version + 1));
 });
 
-it("watchObjects keeps the response to a write that is newer than a list", async () => {
+it("ObjectCache keeps the response to a write that is newer than a list", async () => {
   const { clock, cache, synced, versionOf } = setUp([[named("a", 5)], [named("a", 5)]], [GONE]);
   await synced;
   cache.put(named("a", 25));

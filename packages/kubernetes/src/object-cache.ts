@@ -9,14 +9,7 @@ import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./ap
 import type { ApiServer } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
-export interface ObjectCache<T> {
-  get(namespace: string, name: string): T | undefined;
-  /** From the response to a write. */
-  put(object: unknown): void;
-  values(): Iterable<T>;
-}
-
-export interface ObjectCacheOptions<T> {
+interface ObjectCacheOptions<T> {
   readonly api: ApiServer;
   readonly clock: Clock;
   /** The collection's path, with a selector if there is one. */
@@ -24,7 +17,8 @@ export interface ObjectCacheOptions<T> {
   readonly query?: Readonly<Record<string, string>>;
   /** The part of an object that is kept; undefined counts as deleted. */
   readonly parse: (object: unknown) => T | undefined;
-  readonly onChange: (namespace: string, name: string) => void;
+  /** @param key `namespace/name`; for an object of the cluster, the namespace is empty. */
+  readonly onChange: (key: string) => void;
   /** Runs a part of a list after those of other caches, because each needs several times a page of memory. */
   readonly inTurn: <R>(work: () => Promise<R>) => Promise<R>;
   readonly say: Say;
@@ -38,7 +32,6 @@ interface Known<T> {
 }
 
 interface Metadata {
-  /** Absent for an object of the cluster, whose key has an empty one. */
   readonly namespace?: string;
   readonly name: string;
   readonly resourceVersion: string;
@@ -63,103 +56,70 @@ const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
 const GONE = 410;
 
-/** `synced` resolves when the first list is complete, or after `signal`, which ends the watch. */
-export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: ObjectCache<T>; synced: Promise<void> } {
-  const { api, clock, path, query = {}, parse, onChange, inTurn, say, signal } = options;
-  const known = new Map<string, Known<T>>();
+export class ObjectCache<T> {
+  /** Resolves when the first list is complete, or after `signal`, which ends the watch. */
+  readonly synced: Promise<void>;
+  readonly #options: ObjectCacheOptions<T>;
+  readonly #known = new Map<string, Known<T>>();
   /** Everything up to this version has been listed or watched. */
-  let seen = 0n;
-  let mustList = true;
-  let told = "";
+  #seen = 0n;
+  #mustList = true;
+  #told = "";
+
+  constructor(options: ObjectCacheOptions<T>) {
+    this.#options = options;
+    this.synced = new Promise((resolve) => void this.#follow(resolve).finally(resolve));
+  }
+
+  get(key: string): T | undefined {
+    return this.#known.get(key)?.value;
+  }
+
+  *values(): Iterable<T> {
+    for (const { value } of this.#known.values()) if (value !== undefined) yield value;
+  }
+
+  /** @param object from the response to a write. */
+  put(object: unknown): void {
+    // Otherwise it may have been deleted since.
+    if (BigInt(metadataOf(object).resourceVersion) > this.#seen) this.#put(object);
+  }
 
   /** @param upTo the object had this content up to this version. Default: its own. */
-  function put(object: unknown, upTo?: bigint | number): void {
-    const { namespace = "", name, resourceVersion } = metadataOf(object);
-    const key = `${namespace}/${name}`;
-    const version = BigInt(resourceVersion);
-    const before = known.get(key);
+  #put(object: unknown, upTo?: bigint | number): void {
+    const key = keyOf(object);
+    const version = BigInt(metadataOf(object).resourceVersion);
+    const before = this.#known.get(key);
     if (before !== undefined && (before.version === version || before.version > (upTo ?? version))) return;
-    known.set(key, { version, value: parse(object) });
-    onChange(namespace, name);
+    this.#known.set(key, { version, value: this.#options.parse(object) });
+    this.#options.onChange(key);
   }
 
   /** @param upTo the object did not exist in this version. */
-  function forget(key: string, upTo: bigint | number): void {
-    const before = known.get(key);
+  #forget(key: string, upTo: bigint | number): void {
+    const before = this.#known.get(key);
     if (before === undefined || before.version > upTo) return;
-    known.delete(key);
-    const [namespace = "", name = ""] = key.split("/");
-    onChange(namespace, name);
+    this.#known.delete(key);
+    this.#options.onChange(key);
   }
 
-  async function list(): Promise<void> {
-    const listed = new Set<string>();
-    let version = 0n;
-    // After a restore of etcd, versions start again from an older one, and those of known objects mean nothing.
-    const upTo = () => (version < seen ? Number.POSITIVE_INFINITY : version);
-    let limit = PAGE;
-    let next: string | undefined = "";
-    async function readPage(): Promise<void> {
-      const search = new URLSearchParams({ ...query, limit: String(limit), ...(next && { continue: next }) });
-      const maxBytes = limit === 1 ? MAX_OBJECT_BYTES : MAX_PAGE_BYTES;
-      const page = (await api.send({ method: "GET", path: `${path}?${search}`, maxBytes, signal })) as ObjectList;
-      version = BigInt(page.metadata.resourceVersion);
-      for (const object of page.items) {
-        listed.add(keyOf(object));
-        put(object, upTo());
-      }
-      next = page.metadata.continue || undefined;
-    }
-    while (next !== undefined) {
-      try {
-        await inTurn(readPage);
-      } catch (error) {
-        if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
-        limit = Math.ceil(limit / 4);
-      }
-    }
-    for (const key of known.keys()) if (!listed.has(key)) forget(key, upTo());
-    seen = version;
-    mustList = false;
-  }
-
-  async function watch(): Promise<void> {
-    const wanted = { watch: "true", allowWatchBookmarks: "true", timeoutSeconds: String(WATCH_SECONDS) };
-    const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: String(seen) });
-    for await (const event of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
-      const { type, object } = event as { type: string; object: { code: number; metadata: Metadata } };
-      if (type === "ERROR") {
-        mustList = true;
-        throw new ApiError(object.code, JSON.stringify(object));
-      }
-      seen = BigInt(object.metadata.resourceVersion);
-      if (type === "DELETED") forget(keyOf(object), seen);
-      else if (type !== "BOOKMARK") put(object);
-    }
-  }
-
-  /** An outage is one line, not one each second. */
-  function tell(text: string): void {
-    if (text !== told) say(text, "warn");
-    told = text;
-  }
-
-  async function follow(onSynced: () => void): Promise<void> {
+  async #follow(onSynced: () => void): Promise<void> {
+    const { clock, signal } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       const startedAtMs = clock.monotonicMs();
       const lastedMs = () => clock.monotonicMs() - startedAtMs;
       try {
-        if (mustList) await list();
+        if (this.#mustList) await this.#list();
         onSynced();
-        await watch();
+        await this.#watch();
         failures = 0;
-        told = "";
+        this.#told = "";
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        if (statusOf(error) === GONE) mustList = true;
-        else tell(describeRefusal(error));
+        if (statusOf(error) === GONE) this.#mustList = true;
+        else this.#tell(describeRefusal(error));
       }
       // Also if something between ends each watch at once.
       const spacingMs = Math.max(RETRY_MS, backOffMs(failures, 1, { longestMs: LONGEST_RETRY_MS }));
@@ -167,21 +127,63 @@ export function watchObjects<T>(options: ObjectCacheOptions<T>): { cache: Object
     }
   }
 
-  const { promise: synced, resolve } = Promise.withResolvers<void>();
-  void follow(resolve).finally(resolve);
-  return {
-    synced,
-    cache: {
-      get: (namespace, name) => known.get(`${namespace}/${name}`)?.value,
-      put(object) {
-        // Otherwise it may have been deleted since.
-        if (BigInt(metadataOf(object).resourceVersion) > seen) put(object);
-      },
-      *values() {
-        for (const { value } of known.values()) if (value !== undefined) yield value;
-      },
-    },
-  };
+  /** An outage is one line, not one each second. */
+  #tell(text: string): void {
+    if (text !== this.#told) this.#options.say(text, "warn");
+    this.#told = text;
+  }
+
+  async #list(): Promise<void> {
+    const listed = new Set<string>();
+    let version = 0n;
+    // After a restore of etcd, versions start again from an older one, and those of known objects mean nothing.
+    const upTo = () => (version < this.#seen ? Number.POSITIVE_INFINITY : version);
+    let limit = PAGE;
+    let next: string | undefined = "";
+    const readPage = async (): Promise<void> => {
+      const page = await this.#readPage(limit, next);
+      version = BigInt(page.metadata.resourceVersion);
+      for (const object of page.items) {
+        listed.add(keyOf(object));
+        this.#put(object, upTo());
+      }
+      next = page.metadata.continue || undefined;
+    };
+    while (next !== undefined) {
+      try {
+        await this.#options.inTurn(readPage);
+      } catch (error) {
+        if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
+        limit = Math.ceil(limit / 4);
+      }
+    }
+    for (const key of this.#known.keys()) if (!listed.has(key)) this.#forget(key, upTo());
+    this.#seen = version;
+    this.#mustList = false;
+  }
+
+  async #readPage(limit: number, next: string | undefined): Promise<ObjectList> {
+    const { api, path, query = {}, signal } = this.#options;
+    const search = new URLSearchParams({ ...query, limit: String(limit), ...(next && { continue: next }) });
+    const maxBytes = limit === 1 ? MAX_OBJECT_BYTES : MAX_PAGE_BYTES;
+    return (await api.send({ method: "GET", path: `${path}?${search}`, maxBytes, signal })) as ObjectList;
+  }
+
+  async #watch(): Promise<void> {
+    const { api, path, query = {}, signal } = this.#options;
+    const wanted = { watch: "true", allowWatchBookmarks: "true", timeoutSeconds: String(WATCH_SECONDS) };
+    const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: String(this.#seen) });
+    for await (const event of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
+      const { type, object } = event as { type: string; object: { code: number; metadata: Metadata } };
+      if (type === "ERROR") {
+        this.#mustList = true;
+        throw new ApiError(object.code, JSON.stringify(object));
+      }
+      this.#seen = BigInt(object.metadata.resourceVersion);
+      if (type === "DELETED") this.#forget(keyOf(object), this.#seen);
+      else if (type !== "BOOKMARK") this.#put(object);
+    }
+  }
 }
 
 function metadataOf(object: unknown): Metadata {

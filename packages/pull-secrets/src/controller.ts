@@ -91,7 +91,7 @@ class Controller {
       resolve();
     });
     await Promise.race([watched.synced, aborted]);
-    watched.notify((namespace, name) => this.#consider(`${namespace}/${name}`));
+    watched.notify((key) => this.#consider(key));
     metrics.show({ resources: () => watched.allResources(), waiting: () => this.#queued.size });
     this.#considerAll();
     while (!this.#signal.aborted) {
@@ -104,7 +104,7 @@ class Controller {
   }
 
   #considerAll(): void {
-    for (const { namespace, name } of this.#options.watched.allResources()) this.#consider(`${namespace}/${name}`);
+    for (const resource of this.#options.watched.allResources()) this.#consider(keyOf(resource));
   }
 
   #wake(nowMs: number): void {
@@ -116,7 +116,7 @@ class Controller {
     this.#prunedAtMs = nowMs;
     for (const [key, { gates }] of this.#progress) {
       const isOld = Object.values(gates).every(({ notBeforeMs }) => notBeforeMs < nowMs);
-      if (isOld && this.#resourceOf(key) === undefined) this.#progress.delete(key);
+      if (isOld && this.#options.watched.resource(key) === undefined) this.#progress.delete(key);
     }
   }
 
@@ -144,7 +144,7 @@ class Controller {
     this.#queued.delete(key);
     // Something may have changed during the wait.
     const action = this.#decide(key);
-    const resource = this.#resourceOf(key);
+    const resource = this.#options.watched.resource(key);
     if (resource !== undefined && action.kind === name) {
       const work = this.#perform(key, resource, action);
       this.#inWork.set(key, work);
@@ -153,18 +153,11 @@ class Controller {
     this.#consider(key);
   }
 
-  #resourceOf(key: string): PullSecret | undefined {
-    const [namespace, name] = split(key);
-    const { watched } = this.#options;
-    return watched.isEnding(namespace) ? undefined : watched.resources(name)?.get(namespace, name);
-  }
-
   #decide(key: string): Action {
-    const [namespace, name] = split(key);
     const { clock, rules, watched, say } = this.#options;
-    const [resource, progress] = [this.#resourceOf(key), this.#progress.get(key)];
+    const [resource, progress] = [watched.resource(key), this.#progress.get(key)];
     try {
-      return decide(resource, watched.secrets(name)?.get(namespace, name), clock.wallMs(), progress, rules);
+      return decide(resource, watched.secret(key), clock.wallMs(), progress, rules);
     } catch (error) {
       if (resource === undefined) throw error;
       const action = decideAfterError(resource, clock.wallMs(), progress);
@@ -220,11 +213,11 @@ class Controller {
     const { cluster, watched } = this.#options;
     if (action.kind === "apply") {
       const secret = await cluster.applySecret(resource, action.content, this.#signal);
-      return () => watched.secrets(resource.name)?.put(secret);
+      return () => watched.putSecret(resource.name, secret);
     }
     const reported = await cluster.reportStatus(resource, action.status, this.#signal);
     await this.#reportEvent(resource, action.status);
-    return () => watched.resources(resource.name)?.put(reported);
+    return () => watched.putResource(resource.name, reported);
   }
 
   /** Sends an Event only if the reason has changed. A lost Event is not sent again. */
@@ -232,7 +225,7 @@ class Controller {
     const { cluster, rules, say } = this.#options;
     const [{ reason, message }] = status.conditions;
     if (reason === resource.status?.conditions[0].reason) return;
-    const key = `${resource.namespace}/${resource.name}`;
+    const key = keyOf(resource);
     const isIssued = reason === ISSUED;
     say(`${key}: ${reason}: ${message}`, isIssued ? undefined : "warn");
     const text = isIssued ? `${message}; pulls need the policy statement ${rules.policyOf(resource)}` : message;
@@ -248,7 +241,6 @@ function describeCause(error: unknown): string {
   return describeRefusal(error instanceof PullSecretError ? (error.cause ?? error) : error);
 }
 
-function split(key: string): [namespace: string, name: string] {
-  const [namespace = "", name = ""] = key.split("/");
-  return [namespace, name];
+function keyOf({ namespace, name }: PullSecret): string {
+  return `${namespace}/${name}`;
 }

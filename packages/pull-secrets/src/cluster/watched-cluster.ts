@@ -5,27 +5,17 @@
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
-import { type ObjectCache, watchObjects } from "@ocir-broker/kubernetes/object-cache";
+import { ObjectCache } from "@ocir-broker/kubernetes/object-cache";
 import { type PullSecret, parsePullSecret } from "../objects/pull-secret.ts";
 import { type KnownSecret, readSecret } from "../objects/secret-content.ts";
 import { NAMESPACES_PATH, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
 
-export interface WatchedCluster {
-  /** Undefined for a name that the chart does not list, like `secrets`. */
-  resources(name: string): ObjectCache<PullSecret> | undefined;
-  secrets(name: string): ObjectCache<KnownSecret> | undefined;
-  allResources(): Iterable<PullSecret>;
-  /** Whether `namespaceSelector` selects this namespace; false without a selector. */
-  isSelected(namespace: string): boolean;
-  /** Whether the selected namespace is being deleted, so that nothing can be created in it. */
-  isEnding(namespace: string): boolean;
-  /** Resolves when everything is listed. */
-  readonly synced: Promise<unknown>;
-  /** Called for each change of a resource, its Secret, or whether its namespace is selected; undefined ends the calls. */
-  notify(listener: ((namespace: string, name: string) => void) | undefined): void;
-}
+/** @param key `namespace/name` of a resource, as everywhere here. */
+type Listener = (key: string) => void;
 
-export interface WatchedClusterOptions {
+export type WatchedCluster = ReturnType<typeof watchCluster>;
+
+interface WatchedClusterOptions {
   readonly api: ApiServer;
   readonly clock: Clock;
   readonly names: ReadonlySet<string>;
@@ -35,50 +25,58 @@ export interface WatchedClusterOptions {
   readonly say: Say;
 }
 
-export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions): WatchedCluster {
-  let listener: ((namespace: string, name: string) => void) | undefined;
+export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions) {
+  let listener: Listener | undefined;
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<R>(work: () => Promise<R>): Promise<R> {
     const result = last.then(work);
     last = result.catch(() => {});
     return result;
   }
-  const onChange = (namespace: string, name: string) => listener?.(namespace, name);
+  const onChange: Listener = (key) => listener?.(key);
   const shared = { ...options, inTurn, onChange };
   function watchEach<T>(path: string, parse: (object: unknown) => T | undefined) {
     const watches = [...names].map((name) => {
       const query = { fieldSelector: `metadata.name=${name}` };
-      return [name, watchObjects({ ...shared, path, query, parse })] as const;
+      return [name, new ObjectCache({ ...shared, path, query, parse })] as const;
     });
     return new Map(watches);
   }
   const resources = watchEach(RESOURCES_PATH, parsePullSecret);
   const secrets = watchEach(SECRETS_PATH, readSecret);
-  function watchNamespaces(labelSelector: string) {
-    return watchObjects({
+  const watchNamespaces = (labelSelector: string) =>
+    new ObjectCache({
       ...shared,
       path: NAMESPACES_PATH,
       query: { labelSelector },
       parse: (object) => ({
         isEnding: (object as { metadata: { deletionTimestamp?: string } }).metadata.deletionTimestamp !== undefined,
       }),
-      onChange(_, namespace) {
-        for (const name of names) onChange(namespace, name);
+      onChange(key) {
+        for (const name of names) onChange(`${key.slice(1)}/${name}`);
       },
     });
-  }
   const selected = namespaceSelector === undefined ? undefined : watchNamespaces(namespaceSelector);
+  const namespaceOf = (namespace: string) => selected?.get(`/${namespace}`);
   return {
-    resources: (name) => resources.get(name)?.cache,
-    secrets: (name) => secrets.get(name)?.cache,
-    *allResources() {
-      for (const { cache } of resources.values()) yield* cache.values();
+    /** Undefined if it does not exist, or if its selected namespace is being deleted, so that nothing can be created in it. */
+    resource(key: string): PullSecret | undefined {
+      const [namespace = "", name = ""] = key.split("/");
+      return namespaceOf(namespace)?.isEnding ? undefined : resources.get(name)?.get(key);
     },
-    isSelected: (namespace) => selected?.cache.get("", namespace) !== undefined,
-    isEnding: (namespace) => selected?.cache.get("", namespace)?.isEnding ?? false,
-    // Without the list of namespaces, every Secret would be emptied.
-    synced: Promise.all([selected, ...resources.values(), ...secrets.values()].map((watch) => watch?.synced)),
-    notify(next) {
+    secret: (key: string): KnownSecret | undefined => secrets.get(key.slice(key.indexOf("/") + 1))?.get(key),
+    /** Adds the responses to writes. */
+    putResource: (name: string, object: unknown): void => resources.get(name)?.put(object),
+    putSecret: (name: string, object: unknown): void => secrets.get(name)?.put(object),
+    *allResources(): Iterable<PullSecret> {
+      for (const cache of resources.values()) yield* cache.values();
+    },
+    /** Whether `namespaceSelector` selects this namespace; false without a selector. */
+    isSelected: (namespace: string) => namespaceOf(namespace) !== undefined,
+    /** Resolves when everything is listed: without the list of namespaces, every Secret would be emptied. */
+    synced: Promise.all([selected, ...resources.values(), ...secrets.values()].map((cache) => cache?.synced)),
+    /** @param next called for each change of a resource, its Secret, or whether its namespace is selected; undefined ends the calls. */
+    notify(next: Listener | undefined): void {
       listener = next;
     },
   };
