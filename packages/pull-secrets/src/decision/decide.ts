@@ -1,4 +1,5 @@
 /** Decides the next action for a resource. Pure: the same facts give the same action; controller.ts carries it out. */
+import { isDeepStrictEqual } from "node:util";
 import type { Failure } from "../objects/failure.ts";
 import { FORMATS } from "../objects/format.ts";
 import { CONTROLLER_SUBJECT, type IssuedToken } from "../objects/issued-token.ts";
@@ -6,7 +7,7 @@ import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../obj
 import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
 import { type GateName, LONGEST_BACK_OFF_MS, type Progress, progressFor } from "./progress.ts";
 import { type Rules, refusalOf } from "./rules.ts";
-import { isReported, statusFrom, statusOfError } from "./status.ts";
+import { statusFrom, statusOfError } from "./status.ts";
 
 export type Action =
   /** Do nothing until this time, unless something changes. */
@@ -46,7 +47,8 @@ export function decide(
 
   const held = secret?.kind === "ours" ? secret.content : undefined;
   const content = secret?.kind === "foreign" ? undefined : contentFor(resource, held, progress, refusal, rules);
-  const isWritten = content === undefined || isSame(content, held);
+  // Compares tokens by their times, because a Secret shows nothing.
+  const isWritten = content === undefined || isDeepStrictEqual(content, held);
   const tokens = isOfSubject(held, resource, rules) ? held.tokens : NO_TOKENS;
   const dueAtMs = Math.min(...resource.registries.map((host) => tokens.get(host)?.renewAtMs ?? nowMs));
   if (!isWritten) {
@@ -64,7 +66,7 @@ export function decide(
   // The last fetch may have failed while the wall clock was wrong, so that it seemed to be due.
   const fetch = dueAtMs > nowMs ? undefined : progress.gates.fetch;
   const status = statusFrom({ resource, secret, fetch, apply, refusal, nowMs, policy: rules.policyOf(resource) });
-  if (status !== undefined && !isReported(status, resource.status) && isOpen("report"))
+  if (status !== undefined && !isDeepStrictEqual(status, resource.status) && isOpen("report"))
     return { kind: "report", status };
   // A token's expiry changes the status.
   for (const { expiresAtMs } of held?.tokens.values() ?? []) times.push(expiresAtMs);
@@ -75,7 +77,7 @@ export function decide(
 export function decideAfterError(resource: PullSecret, nowMs: number, known: Progress | undefined): Action {
   const status = statusOfError(resource, nowMs);
   const mayReport = progressFor(resource, known).gates.report.notBeforeMs <= nowMs;
-  if (mayReport && !isReported(status, resource.status)) return { kind: "report", status };
+  if (mayReport && !isDeepStrictEqual(status, resource.status)) return { kind: "report", status };
   return { kind: "wait", untilMs: nowMs + LONGEST_BACK_OFF_MS };
 }
 
@@ -110,7 +112,7 @@ function contentFor(
     const token = fetched.get(host) ?? kept.get(host);
     if (token !== undefined) tokens.set(host, token);
   }
-  // Always in the order of FORMATS, so that isSame can compare them. A format contains exactly one registry.
+  // Always in the order of FORMATS, so that they can be compared. A format contains exactly one registry.
   const formats = tokens.size === 1 ? FORMATS.filter((format) => resource.formats.includes(format)) : [];
   return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens, formats };
 }
@@ -128,15 +130,4 @@ function isOfSubject(
 ): held is SecretContent {
   if (identity.kind === "controller") return held?.subject === CONTROLLER_SUBJECT;
   return held?.subject.startsWith(`${serviceAccountOf(resource)}/`) ?? false;
-}
-
-function isSame(content: SecretContent, held: SecretContent | undefined): boolean {
-  return (
-    held !== undefined &&
-    held.subject === content.subject &&
-    held.ownerUid === content.ownerUid &&
-    held.formats.join() === content.formats.join() &&
-    held.tokens.size === content.tokens.size &&
-    [...content.tokens].every(([host, { fetchedAtMs }]) => held.tokens.get(host)?.fetchedAtMs === fetchedAtMs)
-  );
 }

@@ -67,29 +67,10 @@ function statusWith(
         lastTransitionTime: before?.status === ready.status ? before.lastTransitionTime : rfc3339(nowMs),
       },
     ],
-    expirationTime: expiries.length === 0 ? undefined : rfc3339(Math.min(...expiries)),
+    ...(expiries.length > 0 && { expirationTime: rfc3339(Math.min(...expiries)) }),
     registries,
   };
 }
-
-export function isReported(status: PullSecretStatus, reported: PullSecretStatus | undefined): boolean {
-  const [condition] = status.conditions;
-  const before = reported?.conditions[0];
-  return (
-    reported !== undefined &&
-    before !== undefined &&
-    CONDITION_KEYS.every((key) => condition[key] === before[key]) &&
-    reported.observedGeneration === status.observedGeneration &&
-    reported.expirationTime === status.expirationTime &&
-    reported.registries.length === status.registries.length &&
-    status.registries.every(({ host, expirationTime, fetchTime }, index) => {
-      const registry = reported.registries[index];
-      return registry?.host === host && registry.expirationTime === expirationTime && registry.fetchTime === fetchTime;
-    })
-  );
-}
-
-const CONDITION_KEYS = ["status", "reason", "message", "observedGeneration", "lastTransitionTime"] as const;
 
 type Ready = Pick<Condition, "status" | "reason" | "message">;
 
