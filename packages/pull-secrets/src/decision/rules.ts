@@ -1,10 +1,13 @@
-/** The administrator's rules, from the chart's values: names, hosts, and namespaces for the controller's own identity. */
+/** The administrator's rules, from the chart's values: names, hosts, namespaces, and the policy statement of the identity. */
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
+import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import type { Failure } from "../objects/failure.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { Settings } from "../settings.ts";
-import { policyOf } from "./policy.ts";
+
+/** The controller's, by its chart. */
+const OWN_ACCOUNT = "ocir-pull-secrets";
 
 export interface Rules {
   /** Names that service accounts may have. Resources of other names are not watched. */
@@ -16,7 +19,7 @@ export interface Rules {
   /** Whether the namespace has the labels of the chart's selector. */
   isSelected(namespace: string): boolean;
   isRegistry(host: string): boolean;
-  /** The policy statement that pulls with the resource's Secret need. */
+  /** The policy statement that pulls with the resource's Secret need. An administrator replaces the words in capitals. */
   policyOf(resource: PullSecret): string;
 }
 
@@ -45,4 +48,23 @@ export function refusalOf(
   }
   const foreign = resource.registries.find((host) => !isRegistry(host));
   return foreign === undefined ? undefined : { code: "registry-foreign", place: foreign };
+}
+
+function policyOf({ identity, namespace }: Pick<Settings, "identity" | "namespace">, resource: PullSecret): string {
+  if (identity.kind === "controller") {
+    if (identity.principal === "instance") return statementFor("dynamic-group");
+    return workloadStatement(namespace, OWN_ACCOUNT);
+  }
+  // An identity domain maps the service account to a service user.
+  if (identity.exchange.kind === "identity-domain") return statementFor("group");
+  return workloadStatement(resource.namespace, serviceAccountOf(resource));
+}
+
+function workloadStatement(namespace: string, serviceAccount: string): string {
+  const places = { cluster: "CLUSTER_OCID", compartment: "COMPARTMENT" };
+  return serviceAccountPolicy({ namespace, serviceAccount, ...places }).trim();
+}
+
+function statementFor(kind: "group" | "dynamic-group"): string {
+  return `Allow ${kind} GROUP to read repos in compartment COMPARTMENT`;
 }
