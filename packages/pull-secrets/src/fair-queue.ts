@@ -1,14 +1,10 @@
 /** A queue in which namespaces take turns, so that one with many resources delays another one by one turn. */
 import type { Limiter } from "@ocir-broker/foundation/time/limiter";
 
-export interface FairQueue {
-  /** @param key `namespace/name`, which is not in the queue yet. */
-  add(key: string): void;
-  delete(key: string): void;
-}
+export type FairQueue = ReturnType<typeof createFairQueue>;
 
 /** @param limiter of this queue alone: when something starts. @param run takes the key whose turn it is. */
-export function createFairQueue(limiter: Limiter, run: (key: string) => Promise<void>): FairQueue {
+export function createFairQueue(limiter: Limiter, run: (key: string) => Promise<void>) {
   /** By namespace, in the order of their turns. */
   const waiting = new Map<string, Set<string>>();
   let size = 0;
@@ -35,7 +31,8 @@ export function createFairQueue(limiter: Limiter, run: (key: string) => Promise<
   }
 
   return {
-    add(key) {
+    /** @param key `namespace/name`, which is not in the queue yet. */
+    add(key: string): void {
       const namespace = namespaceOf(key);
       waiting.set(namespace, (waiting.get(namespace) ?? new Set()).add(key));
       size += 1;

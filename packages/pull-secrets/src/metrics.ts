@@ -3,27 +3,16 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { PullSecret } from "./objects/pull-secret.ts";
 
-export interface Metrics {
-  fetched(isSuccess: boolean): void;
-  leads(isLeader: boolean): void;
-  /** The leader's data; undefined on the other replica. */
-  show(shown: Shown | undefined): void;
-  render(): Promise<string>;
-}
-
-interface Shown {
-  resources(): Iterable<PullSecret>;
-  /** Actions that wait for a rate limit. */
-  waiting(): number;
-}
+export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The reason of a resource without a condition. */
 const PENDING = "Pending";
 
-export function createMetrics(clock: Clock): Metrics {
+export function createMetrics(clock: Clock) {
   const registry = new Registry();
   const registers = [registry];
-  let shown: Shown | undefined;
+  /** `waiting`: the number of actions that wait for a rate limit. */
+  let shown: { resources(): Iterable<PullSecret>; waiting(): number } | undefined;
   new Gauge({
     name: "ocir_pull_secrets_start_time_seconds",
     help: "When the controller started, Unix time.",
@@ -72,9 +61,10 @@ export function createMetrics(clock: Clock): Metrics {
     },
   });
   return {
-    fetched: (isSuccess) => fetches.inc({ result: isSuccess ? "success" : "failure" }),
-    leads: (isLeader) => leader.set(isLeader ? 1 : 0),
-    show(next) {
+    fetched: (isSuccess: boolean) => fetches.inc({ result: isSuccess ? "success" : "failure" }),
+    leads: (isLeader: boolean) => leader.set(isLeader ? 1 : 0),
+    /** @param next the leader's data; undefined on the other replica. */
+    show(next: typeof shown) {
       shown = next;
     },
     render: () => registry.metrics(),
