@@ -3,6 +3,7 @@
  * service accounts' tokens, Events, lists in pages and watches. It grants the rights that the chart grants.
  */
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
@@ -47,8 +48,7 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
   const changes: Change[] = [];
   const ownTokens = new Set<string>();
   const watches = new Map<ServerResponse, (change: Change) => void>();
-  const server = createServer(answer);
-  let port = 0;
+  const server = createServer(answer).listen(0, "127.0.0.1");
 
   const api = {
     /** Method, path without query, and status of each request but watches. */
@@ -65,20 +65,13 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     /** In the header of each failure, if set. */
     retryAfterS: undefined as number | undefined,
     watches: () => watches.size,
-    url: () => new URL(`http://127.0.0.1:${port}`),
+    url: () => new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     /** The controller's token, which the kubelet replaces: each is for one request. */
     ownToken(): string {
       const token = randomUUID();
       ownTokens.add(`Bearer ${token}`);
       return token;
     },
-    start: () =>
-      new Promise<void>((resolve) =>
-        server.listen(port, "127.0.0.1", () => {
-          port = (server.address() as AddressInfo).port;
-          resolve();
-        }),
-      ),
     async stop(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -89,11 +82,11 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     /** Creates or replaces, as another client. */
     put: (collection: string, object: KubernetesJson): void => store(collection, structuredClone(object)),
     createResource(namespace: string, spec: object, name = "ocir-pull"): void {
-      const metadata = { namespace, name, uid: `uid-${++uids}`, generation: 1 };
+      const metadata = { namespace, name, generation: 1 };
       store("ocirpullsecrets", { apiVersion: API_VERSION, kind: "OCIRPullSecret", metadata, spec });
     },
-    changeResource(namespace: string, spec: object, name = "ocir-pull"): void {
-      const object = structuredClone(api.get("ocirpullsecrets", namespace, name));
+    changeResource(namespace: string, spec: object): void {
+      const object = structuredClone(api.get("ocirpullsecrets", namespace, "ocir-pull"));
       object.metadata.generation += 1;
       store("ocirpullsecrets", { ...object, spec });
     },
@@ -230,6 +223,6 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     return store("ocirpullsecrets", { ...structuredClone(before), status: { ...status, conditions } });
   }
 
-  await api.start();
+  await once(server, "listening");
   return api;
 }

@@ -148,15 +148,14 @@ function condition(namespace = "shop", name = "ocir-pull"): KubernetesJson {
   return api.get("ocirpullsecrets", namespace, name)?.status?.conditions.at(-1) ?? {};
 }
 
-async function untilReason(reason: string, namespace = "shop", name = "ocir-pull"): Promise<void> {
-  await until(
-    `${namespace}/${name} is ${reason}`,
-    () => condition(namespace, name).reason === reason,
-    LIMIT_MS,
-    5,
-  ).catch((error: Error) =>
-    expect.fail(`${error.message}; ${JSON.stringify(condition(namespace, name))}; ${said.join("; ")}`),
+function soon(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return until(what, isSo, LIMIT_MS, 5).catch((error: Error) =>
+    expect.fail(`${error.message}; ${JSON.stringify(condition())}; ${said.join("; ")}`),
   );
+}
+
+function untilReason(reason: string, namespace = "shop", name = "ocir-pull"): Promise<void> {
+  return soon(`${namespace}/${name} is ${reason}`, () => condition(namespace, name).reason === reason);
 }
 
 function authsIn(namespace = "shop", name = "ocir-pull"): KubernetesJson {
@@ -169,24 +168,21 @@ async function untilRenewal(isDone: () => boolean): Promise<void> {
   const { tokens } = JSON.parse(api.get("secrets", "shop", "ocir-pull").metadata.annotations[TOKENS_ANNOTATION]);
   const dueAtMs = Math.min(...Object.values<{ renew: string }>(tokens).map(({ renew }) => Date.parse(renew)));
   await clock.advance(dueAtMs - clock.wallMs() + 1_000);
-  await until("it is renewed", isDone, LIMIT_MS, 5).catch((error: Error) => expect.fail(`${error.message}: ${said}`));
+  await soon("it is renewed", isDone);
 }
 
 /** Time passes in steps, as long as it takes. Small ones, because it also passes while a request is under way. */
 function untilTime(isDone: () => boolean, stepMs = 2_000): Promise<void> {
-  const isDoneNow = async () => {
+  return soon("it is done in time", async () => {
     if (!isDone()) await clock.advance(stepMs);
     return isDone();
-  };
-  return until("it is done in time", isDoneNow, LIMIT_MS, 5).catch((error: Error) =>
-    expect.fail(`${error.message}: ${said}`),
-  );
+  });
 }
 
 async function issued(spec: object = { registries: [HOST] }): Promise<string> {
   api.createResource("shop", spec);
   startController();
-  await until("it is issued, with its Event", () => api.events.length === 1, LIMIT_MS, 5);
+  await soon("it is issued, with its Event", () => api.events.length === 1);
   return authsIn()[HOST].password;
 }
 
@@ -249,7 +245,7 @@ it("asks Oracle for nothing after a restart, reports no Event again, and renews 
   const before = simulator.requests();
   await restart();
   await clock.advance(MINUTE_MS);
-  await until("it has listed", () => api.requests.at(-1)?.startsWith("GET") === true, LIMIT_MS);
+  await soon("it has listed", () => api.requests.at(-1)?.startsWith("GET") === true);
   expect([simulator.requests(), api.events.length]).toEqual([before, 1]);
   await untilRenewal(() => authsIn()[HOST].password !== first);
 });
@@ -356,7 +352,7 @@ it.each([
 it("tries again after five minutes at the earliest if the API server reports a conflict", async () => {
   api.createResource("shop", { registries: [HOST] });
   startController();
-  await until("it watches", () => api.requests.length >= 3, LIMIT_MS);
+  await soon("it watches", () => api.requests.length >= 3);
   const applies = () => api.requests.filter((line) => line.startsWith("PATCH") && line.includes("/secrets/"));
   await untilReason("Issued");
   const secret = structuredClone(api.get("secrets", "shop", "ocir-pull"));
@@ -413,7 +409,7 @@ it("replaces the tokens of a recreated service account with one apply, even thos
   await issued({ registries: [HOST] });
   await clock.advance(10 * MINUTE_MS);
   api.changeResource("shop", { registries: [HOST, "fra.ocir.io"] });
-  await until("both", () => Object.keys(authsIn()).length === 2, LIMIT_MS);
+  await soon("both", () => Object.keys(authsIn()).length === 2);
   const { "fra.ocir.io": second } = authsIn();
   api.accounts.set("shop/ocir-pull", "account-2");
   await clock.advance(MINUTE_MS);
@@ -457,7 +453,7 @@ it("soon applies again after a conflict with a writer of the same moment, which 
   await untilRenewal(() => said.some((line) => line.includes("apply failed")));
   api.failApplyWith = undefined;
   await clock.advance(MINUTE_MS);
-  await until("it has a new token", () => authsIn()[HOST].password !== first, LIMIT_MS, 5);
+  await soon("it has a new token", () => authsIn()[HOST].password !== first);
 });
 
 it("gives the Secret to a recreated resource, and writes it again after the garbage collector", async () => {
@@ -501,12 +497,12 @@ it("uses the controller's identity in selected namespaces only, and follows thei
   expect(authsIn()).toEqual({});
   label("other", { pulls: "" });
   await untilTime(() => condition("other").reason === "Issued", 500);
-  await until("each change has its Event", () => api.events.length === 4, LIMIT_MS, 5);
+  await soon("each change has its Event", () => api.events.length === 4);
   // A restart changes nothing, although it lists the namespaces last.
   const writes = () => api.requests.filter((line) => line.startsWith("PATCH")).length;
   const before = writes();
   await restart(...selected);
-  await until("it watches", () => api.watches() === 5, LIMIT_MS);
+  await soon("it watches", () => api.watches() === 5);
   await clock.advance(1_000);
   expect(writes()).toBe(before);
   // A namespace that is being deleted may lose the Secret before the resource, and accepts no other one.
@@ -576,7 +572,7 @@ it("shows metrics without a namespace or a name", async () => {
     text = await metrics.render();
     return text.includes('ocir_pull_secrets_resources{reason="Issued"} 1');
   };
-  await until("the resource is counted", isShown, LIMIT_MS, 5);
+  await soon("the resource is counted", isShown);
   expect(text).toContain('ocir_pull_secrets_fetches_total{result="success"} 1');
   const { expirationTime } = api.get("ocirpullsecrets", "shop", "ocir-pull").status;
   expect(text).toContain(`ocir_pull_secrets_next_expiry_timestamp_seconds ${Date.parse(expirationTime) / 1_000}\n`);

@@ -17,6 +17,7 @@ import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/s
 import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { createSeededRandom } from "../seeded-random.ts";
 import { isLongRun } from "../system/long-run.ts";
+import { rulesFor } from "./invented-tokens.ts";
 
 const HISTORIES = isLongRun ? 100_000 : 10_000;
 const EVENTS = 12;
@@ -37,13 +38,7 @@ const SLACK_MS = 2 * LONGEST_BACK_OFF_MS + 2 * LONGEST_FETCH_MS;
 const SOON = 0.1;
 const FOREIGN: KnownSecret = { kind: "foreign", why: "it is immutable" };
 
-const EVERYWHERE: Rules = {
-  names: new Set(["ocir-pull", "other"]),
-  identity: { kind: "service-account" },
-  isSelected: () => false,
-  isRegistry: () => true,
-  policyOf: () => "Allow",
-};
+const EVERYWHERE = rulesFor("ocir-pull", "other");
 const LISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["shop"]) } };
 const UNLISTED: Rules = { ...EVERYWHERE, identity: { kind: "controller", namespaces: new Set(["else"]) } };
 

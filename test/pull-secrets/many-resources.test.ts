@@ -1,5 +1,4 @@
 /** The controller with a moved clock, and a cluster and source of tokens in memory: what many resources of one namespace cost others. */
-import { Secret } from "@ocir-broker/foundation/secret";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
@@ -8,14 +7,11 @@ import { type ControllerOptions, runController } from "../../packages/pull-secre
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import type { PullSecret, PullSecretStatus } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
-import type { TokenSource } from "../../packages/pull-secrets/src/tokens/token-source.ts";
+import { type Fetched, inventedTokens, LIFE_MS, rulesFor } from "./invented-tokens.ts";
 
-const LIFE_MS = 3_600_000;
 /** 320, so that one namespace may have as many resources. */
 const NAMES = Array.from({ length: 320 }, (_, index) => `name-${index}`);
 const THROTTLED = new PullSecretError("api-server-failed", "status", { status: 429, retryAfterMs: 1_000 });
-
-type Fetched = Awaited<ReturnType<TokenSource>>;
 
 let clock: FakeClock;
 let cluster: ReturnType<typeof createCluster>;
@@ -74,14 +70,8 @@ function createCluster() {
     async source(resource: PullSecret, { registries }: { registries: readonly string[] }): Promise<Fetched> {
       const key = `${resource.namespace}/${resource.name}`;
       double.fetchedAtMs.set(key, [...(double.fetchedAtMs.get(key) ?? []), clock.wallMs()]);
-      const fetchedAtMs = clock.wallMs();
-      const times = { fetchedAtMs, expiresAtMs: fetchedAtMs + LIFE_MS, renewAtMs: fetchedAtMs + LIFE_MS / 2 };
-      const tokens = new Map(registries.map((host) => [host, { token: new Secret("t"), ...times }]));
-      return {
-        ...{ subject: `${resource.name}/uid`, tokens, failure: undefined, retryable: true, retryAfterMs: undefined },
-        sent: { exchanges: 1, registryRequests: registries.length },
-        ...double.fetch(resource),
-      };
+      const tokens = inventedTokens(registries, clock.wallMs());
+      return { ...tokens, subject: `${resource.name}/uid`, ...double.fetch(resource) };
     },
   };
   return double;
@@ -96,14 +86,7 @@ function start(rules: Partial<ControllerOptions["rules"]> = {}): void {
     watched,
     cluster: cluster as unknown as ControllerOptions["cluster"],
     fetchDeadline: () => ending.signal,
-    rules: {
-      names: new Set(NAMES),
-      identity: { kind: "service-account" },
-      isSelected: watched.isSelected,
-      isRegistry: () => true,
-      policyOf: () => "Allow",
-      ...rules,
-    },
+    rules: { ...rulesFor(...NAMES), ...rules },
   } as const;
   void runController(options, ending.signal);
 }
@@ -113,8 +96,8 @@ const createMany = (fields: Partial<PullSecret> = {}) => {
 };
 
 it.each([
-  ["answers at once", 0, undefined],
-  ["answers slowly", 4_000, undefined],
+  ["answers at once", 0],
+  ["answers slowly", 4_000],
 ])("a new resource is Ready within 15 s next to 320 of another namespace, if the API server %s", async (_how, ms) => {
   cluster.statusMs = ms;
   createMany();
