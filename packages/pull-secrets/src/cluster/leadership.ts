@@ -23,7 +23,7 @@ interface Term {
   readonly ending: AbortController;
   readonly ended: Promise<void>;
   /** Gives the Lease up after this time without a renewal. */
-  limit: Timer;
+  limit?: Timer;
 }
 
 /** Resolves after `signal`, when the work has ended and the Lease is released. Rejects if the work does. */
@@ -36,33 +36,33 @@ export async function lead(
   /** An outage is one line, not one each two seconds. */
   let told = "";
 
-  const startLimit = (ending: AbortController, sentAtMs: number) => {
-    const limitMs = sentAtMs + RENEW_LIMIT_MS - clock.monotonicMs();
-    return clock.setTimer(() => {
-      say("the Lease was not renewed in time: this replica stops", "warn");
-      ending.abort();
-    }, limitMs);
-  };
-
   async function end(): Promise<void> {
-    term?.limit.cancel();
+    term?.limit?.cancel();
     term?.ending.abort();
     await term?.ended;
     term = undefined;
   }
 
-  function renewed(sentAtMs: number): void {
-    if (term !== undefined) {
-      term.limit.cancel();
-      term.limit = startLimit(term.ending, sentAtMs);
-      return;
-    }
+  function start(): Term {
     say("this replica holds the Lease");
     const ending = new AbortController();
     const ended = work(ending.signal).catch((error: unknown) => {
       failure = { error };
     });
-    term = { ending, ended, limit: startLimit(ending, sentAtMs) };
+    return { ending, ended };
+  }
+
+  function renewed(sentAtMs: number): void {
+    term ??= start();
+    const { ending, limit } = term;
+    limit?.cancel();
+    term.limit = clock.setTimer(
+      () => {
+        say("the Lease was not renewed in time: this replica stops", "warn");
+        ending.abort();
+      },
+      sentAtMs + RENEW_LIMIT_MS - clock.monotonicMs(),
+    );
   }
 
   while (!signal.aborted && failure === undefined) {
