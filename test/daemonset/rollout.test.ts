@@ -35,21 +35,7 @@ let api: ApiServer;
 let nowSeconds: number;
 /** Installations and restarts, in order, with the state that matters at that moment. */
 let steps: string[];
-const pods: TestPod[] = [];
-
-interface TestPod {
-  readonly said: string[];
-  isReady: boolean;
-  isDisabled: boolean;
-  /** Replaces the kubelet's need. */
-  need: KubeletNeed | undefined;
-  result: () => InstallResult | Promise<InstallResult>;
-  /** As the kubelet when the pod is deleted. */
-  terminate(): Promise<void>;
-  /** Stops it at its next pause, without a last word. */
-  kill(): void;
-  readonly ended: Promise<void>;
-}
+const pods: { kill(): void }[] = [];
 
 beforeEach(() => {
   api = createApiServer();
@@ -62,8 +48,10 @@ afterEach(() => {
   for (const pod of pods.splice(0)) pod.kill();
 });
 
+type TestPod = ReturnType<typeof startPod>;
+
 interface PodSetup {
-  readonly result?: TestPod["result"];
+  readonly result?: () => InstallResult | Promise<InstallResult>;
   /** Before an installation, and after it until a restart. */
   readonly need?: KubeletNeed;
   readonly isInstalled?: boolean;
@@ -77,7 +65,7 @@ interface PodSetup {
 
 const clock = { monotonicMs: () => nowSeconds * 1_000, wallMs: () => START_MS + nowSeconds * 1_000 };
 
-function startPod(node: string, setup: PodSetup = {}): TestPod {
+function startPod(node: string, setup: PodSetup = {}) {
   const ending = new AbortController();
   let isKilled = false;
   let need = setup.need ?? NOTHING;
@@ -116,23 +104,26 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     },
     ...setup.program,
   };
-  const pod: TestPod = {
-    said: [],
+  const pod = {
+    said: [] as string[],
     isReady: false,
     isDisabled: setup.isDisabled ?? false,
     result: setup.result ?? (() => DONE),
-    need: undefined,
-    async terminate() {
+    /** Replaces the kubelet's need. */
+    need: undefined as KubeletNeed | undefined,
+    /** As the kubelet when the pod is deleted. */
+    async terminate(): Promise<void> {
       ending.abort();
       await pod.ended;
     },
-    kill() {
+    /** Stops it at its next pause, without a last word. */
+    kill(): void {
       isKilled = true;
     },
     ended: Promise.resolve(),
   };
   pods.push(pod);
-  const ended = rollOut({
+  pod.ended = rollOut({
     settings: {
       ...{ node, pod: `pod-${node}`, namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
       revision: setup.revision ?? "1",
@@ -155,7 +146,7 @@ function startPod(node: string, setup: PodSetup = {}): TestPod {
     },
     say: (text) => void pod.said.push(text),
   });
-  return Object.assign(pod, { ended });
+  return pod;
 }
 
 /** Looks in each turn of the event loop, in which the fake clock may move. */
@@ -466,13 +457,7 @@ describe("a restart of the kubelet", () => {
   };
   it.each([
     ["has a file that cannot be changed", FLAGS, { addFlags: cannotBeChanged }, [], "EROFS"],
-    [
-      "cannot be examined",
-      FLAGS,
-      { need: later(async () => undefined) },
-      UNDONE,
-      "does not use",
-    ],
+    ["cannot be examined", FLAGS, { need: later(async () => undefined) }, UNDONE, "does not use"],
     [
       "does not come back",
       FLAGS,
