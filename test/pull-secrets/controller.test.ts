@@ -514,17 +514,6 @@ it("uses the controller's identity in selected namespaces only, and follows thei
   expect(authsIn("other")).toBeUndefined();
 });
 
-it("takes the controller's token back before anything else when the identity is changed to service accounts", async () => {
-  api.createResource("shop", { registries: [HOST] });
-  startController({ kind: "controller", namespaces: new Set(["shop"]) });
-  await untilReason("Issued");
-  const first = authsIn()[HOST].password;
-  api.accounts.clear();
-  await restart();
-  await untilReason("ServiceAccountMissing");
-  expect(JSON.stringify(authsIn())).not.toContain(first);
-});
-
 it("does nothing without the Lease, and works at once with it, because it has watched meanwhile", async () => {
   await issued();
   const [{ endTerm, startTerm }] = running as [Running];
