@@ -11,6 +11,9 @@ const LONGEST_CORDON_S = 15 * MINUTE_S;
 const MOST_RESTARTS = 4;
 const LONGEST_WAIT_S = 30 * MINUTE_S;
 const STEP_S = 5;
+const FAILURES = ["with-flags", "always", "silent", "ignores-flags"] as const;
+const STUCK = ["volume", "pull", "churn"] as const;
+const FAULTS = [...FAILURES, "install", ...STUCK, "record"] as const;
 
 /** Something that happens on average every so many days on each node, or in the cluster. */
 function repeat(simulation: Simulation, meanDays: number, happen: () => void): void {
@@ -27,18 +30,7 @@ function disturb(simulation: Simulation): void {
   const isLate = () => nowS() > DAYS * DAY_S;
   for (const node of nodes) {
     repeat(simulation, 2, () => {
-      const kinds = [
-        "with-flags",
-        "always",
-        "silent",
-        "ignores-flags",
-        "install",
-        "volume",
-        "pull",
-        "churn",
-        "record",
-      ] as const;
-      const kind = kinds[Math.floor(random() * kinds.length)];
+      const kind = FAULTS[Math.floor(random() * FAULTS.length)];
       if (isLate() || kind === undefined) return;
       node.changedS = nowS();
       if (kind === "record") node.isRecorded = false;
@@ -69,17 +61,14 @@ function disturb(simulation: Simulation): void {
 /** A person excludes some failed nodes, and asks for other tries. */
 function attend(simulation: Simulation): void {
   const { nodes, nodeOf, api, random, at, nowS } = simulation;
-  const act = (node: SimulatedNode, work: () => void) => {
-    node.personS = nowS();
-    work();
-  };
   const look = () => {
     for (const node of nodes) {
       const { metadata, spec } = nodeOf(node.name);
       if (metadata.labels?.["ocir-broker/state"] !== "failed" || spec.unschedulable) continue;
-      if (random() < 0.5) act(node, () => (metadata.annotations["ocir-broker/retry"] = "now"));
+      node.personS = nowS();
+      if (random() < 0.5) metadata.annotations["ocir-broker/retry"] = "now";
       else {
-        act(node, () => api.cordon(node.name, true));
+        api.cordon(node.name, true);
         at(simulation.between(HOUR_S, DAY_S), () => api.cordon(node.name, false));
       }
     }
