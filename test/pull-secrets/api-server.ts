@@ -25,7 +25,6 @@ interface Options {
 }
 
 interface Change {
-  readonly version: number;
   readonly collection: string;
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly object: KubernetesJson;
@@ -96,7 +95,7 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
       objects.delete(key);
       version += 1;
       object.metadata.resourceVersion = String(version);
-      publish({ version, collection, type: "DELETED", object });
+      publish({ collection, type: "DELETED", object });
     },
   };
 
@@ -107,7 +106,7 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     object.metadata.uid ??= `uid-${++uids}`;
     const type = objects.has(key) ? "MODIFIED" : "ADDED";
     objects.set(key, object);
-    publish({ version, collection, type, object });
+    publish({ collection, type, object });
     return object;
   }
 
@@ -155,7 +154,7 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     const { collection, isWanted, isSelected } = collectionOf(url);
     const from = Number(url.searchParams.get("resourceVersion"));
     const send = (change: Change): void => {
-      if (change.collection !== collection || change.version <= from || !isWanted(change.object)) return;
+      if (change.collection !== collection || Number(change.object.metadata.resourceVersion) <= from || !isWanted(change.object)) return;
       const type = isSelected(change.object) ? change.type : "DELETED";
       response.write(`${JSON.stringify({ type, object: change.object })}\n`);
     };

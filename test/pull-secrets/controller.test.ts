@@ -73,18 +73,10 @@ function startController(
   identity: Rules["identity"] = { kind: "service-account" },
   namespaceSelector?: string,
 ): Running {
-  const server = createApiServer({
-    url: api.url(),
-    caCertificate: simulator.clusterCaCertificate,
-    token: api.ownToken,
-  });
-  const sender = (caCertificate: string) =>
-    createSendRequest({
-      dispatcher: createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] }),
-      clock,
-      totalMs: HOUR_MS,
-    });
-  const send = sender(simulator.clusterCaCertificate);
+  const caCertificate = simulator.clusterCaCertificate;
+  const server = createApiServer({ url: api.url(), caCertificate, token: api.ownToken });
+  const dispatcher = createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] });
+  const send = createSendRequest({ dispatcher, clock, totalMs: HOUR_MS });
   const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };
   const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
   const cluster = createPullSecretCluster({ api: server, audience: undefined, pod: "pod-1", clock, deadline: endless });
