@@ -109,47 +109,44 @@ class History {
 
   #act(action: Exclude<Action, { kind: "wait" }>): void {
     const resource = this.#resource as PullSecret;
-    const progress = progressFor(resource, this.#progress);
-    const settle = (name: GateName, result: Attempt, fetched?: Progress["answer"]) => {
-      const at = { nowMs: this.#nowMs, chance: this.#random() };
-      this.#progress = progressAfter(progress, name, result, at, fetched);
-      const gate = this.#progress.gates[name];
-      const isLong = result.failure?.code === "secret-conflict" || result.retryable === false || result.retryAfterMs;
-      if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, gate.notBeforeMs);
-      if (gate.notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
-    };
     this.#checkAction(resource, action);
     if (action.kind === "fetch") {
       this.#nowMs += this.#random() * LONGEST_FETCH_MS;
-      this.#fetch(action, settle);
+      this.#fetch(resource, action);
       return;
     }
     const failure = { code: "api-server-failed", place: "API server" } as const;
     if (!this.#world.isApiUp) {
-      settle(action.kind, { failure });
+      this.#settle(action.kind, { failure });
     } else if (action.kind === "report") {
       this.#resource = { ...resource, status: action.status };
-      settle("report", {});
+      this.#settle("report", {});
     } else if (this.#secret?.kind === "foreign") {
       if (this.#seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
-      settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
+      this.#settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
     } else if (!this.#world.isWritable) {
-      settle("apply", { failure: { code: "secret-refused", place: "ocir-pull" } });
+      this.#settle("apply", { failure: { code: "secret-refused", place: "ocir-pull" } });
     } else {
       this.#secret = { kind: "ours", content: action.content };
       this.#seen = this.#secret;
-      settle("apply", {});
+      this.#settle("apply", {});
     }
   }
 
-  #fetch(
-    { registries, subject }: Extract<Action, { kind: "fetch" }>,
-    settle: (name: GateName, result: Attempt, fetched?: Progress["answer"]) => void,
-  ): void {
-    const resource = this.#resource as PullSecret;
+  #settle(name: GateName, result: Attempt, fetched?: Progress["answer"]): void {
+    const at = { nowMs: this.#nowMs, chance: this.#random() };
+    const progress = progressFor(this.#resource as PullSecret, this.#progress);
+    this.#progress = progressAfter(progress, name, result, at, fetched);
+    const { notBeforeMs } = this.#progress.gates[name];
+    const isLong = result.failure?.code === "secret-conflict" || result.retryable === false || result.retryAfterMs;
+    if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, notBeforeMs);
+    if (notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
+  }
+
+  #fetch(resource: PullSecret, { registries, subject }: Extract<Action, { kind: "fetch" }>): void {
     const failed = this.#fetchFailure();
     if (failed !== undefined) {
-      settle("fetch", failed, { subject: undefined, tokens: new Map(), failure: failed.failure });
+      this.#settle("fetch", failed, { subject: undefined, tokens: new Map(), failure: failed.failure });
       return;
     }
     const isController = this.#rules.identity.kind === "controller";
@@ -166,7 +163,7 @@ class History {
     const down = this.#world.cloud === "partly" ? this.#pick(HOSTS) : undefined;
     const tokens = new Map(fetched.filter((host) => host !== down).map((host) => [host, newToken()]));
     const failure = tokens.size < fetched.length ? ({ code: "registry-unavailable", place: "" } as const) : undefined;
-    settle("fetch", { failure }, { subject: own, tokens, failure });
+    this.#settle("fetch", { failure }, { subject: own, tokens, failure });
   }
 
   #fetchFailure() {
