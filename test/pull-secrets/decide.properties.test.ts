@@ -146,7 +146,7 @@ class History {
   #fetch(resource: PullSecret, { registries, subject }: Extract<Action, { kind: "fetch" }>): void {
     const failed = this.#fetchFailure();
     if (failed !== undefined) {
-      this.#settle("fetch", failed, { subject: undefined, tokens: new Map(), failure: failed.failure });
+      this.#settle("fetch", failed, { subject: undefined, tokens: new Map() });
       return;
     }
     const isController = this.#rules.identity.kind === "controller";
@@ -163,7 +163,7 @@ class History {
     const down = this.#world.cloud === "partly" ? this.#pick(HOSTS) : undefined;
     const tokens = new Map(fetched.filter((host) => host !== down).map((host) => [host, newToken()]));
     const failure = tokens.size < fetched.length ? ({ code: "registry-unavailable", place: "" } as const) : undefined;
-    this.#settle("fetch", { failure }, { subject: own, tokens, failure });
+    this.#settle("fetch", { failure }, { subject: own, tokens });
   }
 
   #fetchFailure() {

@@ -92,14 +92,14 @@ function isSoonDue(token: IssuedToken | undefined, nowMs: number): boolean {
 function contentFor(
   resource: PullSecret,
   held: SecretContent | undefined,
-  { answer }: Progress,
+  { answer, gates }: Progress,
   refusal: Failure | undefined,
   rules: Rules,
 ): SecretContent | undefined {
   const ownerUid = resource.uid;
   const isTakenBack =
     refusal?.code === "namespace-not-allowed" ||
-    answer?.failure?.code === "service-account-missing" ||
+    gates.fetch.failure?.code === "service-account-missing" ||
     isOfOtherIdentity(held, rules);
   if (isTakenBack) return held && { subject: "", ownerUid, tokens: NO_TOKENS, formats: [] };
   if (refusal !== undefined) return undefined;

@@ -23,6 +23,7 @@ export interface Gate {
 export interface Progress {
   /** The version of the resource to which the rest applies; a changed resource gets a new chance. */
   readonly version: string;
+  /** Undefined before the first fetch, and once the Secret contains the tokens. */
   readonly answer: CloudAnswer | undefined;
   readonly gates: Readonly<Record<"fetch" | "apply" | "report", Gate>>;
 }
@@ -79,7 +80,7 @@ export function progressAfter(
   fetched?: CloudAnswer,
 ): Progress {
   const isWritten = name === "apply" && attempt.failure === undefined;
-  const answer = isWritten && before.answer ? { ...before.answer, tokens: new Map() } : before.answer;
+  const answer = isWritten ? undefined : before.answer;
   const gate = gateAfter(before.gates[name], attempt, nowMs, chance);
   return { ...before, answer: fetched ?? answer, gates: { ...before.gates, [name]: gate } };
 }

@@ -25,6 +25,7 @@ type Answer = Omit<FetchedTokens, "sent">;
 interface FetchedTokens extends CloudAnswer {
   /** What Oracle's services got, for the rate limit. */
   readonly sent: Readonly<Sent>;
+  readonly failure: Failure | undefined;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
 }
