@@ -15,8 +15,6 @@ export type Task =
 export interface NodeWork {
   /** For people: `install version 1.2.3`. */
   readonly what: string;
-  /** Whether the node's off switch excludes it. */
-  readonly heedsOffSwitch: boolean;
   /** The node's state if this program has nothing to do, or the next step, for which the Lease is needed. Changes nothing. */
   look(): Promise<NodeState | Task>;
 }
@@ -52,7 +50,6 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
 
   return {
     what: `install version ${program.version}`,
-    heedsOffSwitch: true,
     async look() {
       if (!hasLooked) installed = await program.installed();
       else if (installed !== undefined) {
@@ -90,7 +87,6 @@ export function createRemoveWork({ program, mayRestart, say }: WorkOptions): Nod
 
   return {
     what: "remove ocir-broker",
-    heedsOffSwitch: false,
     async look() {
       if (isRemoved || !program.isThere()) return "removed";
       if (!mayRestart || !(await program.hasAddedFlags())) return { kind: "command", run: remove };

@@ -123,7 +123,8 @@ class Rollout {
    * @returns whether the rollout on this node is complete.
    */
   async #advance(isDone = false): Promise<boolean> {
-    if (this.#work.heedsOffSwitch && this.#options.program.isDisabled()) return this.#skip(DISABLED);
+    const { settings, program } = this.#options;
+    if (settings.mode === "install" && program.isDisabled()) return this.#skip(DISABLED);
     const task = await this.#work.look();
     // A pod may have been killed before it could show it, or a pod of another version has failed meanwhile and holds the Lease.
     if (task === "installed" || task === "removed" || task === this.#shown) return this.#show(task);
