@@ -20,24 +20,27 @@ const FLAGS_FILE = "/etc/kubelet.conf";
 /** How a kubelet fails. */
 type Failure = "with-flags" | "always" | "silent" | "ignores-flags";
 
-export interface SimulatedNode {
-  readonly name: string;
-  installed: string | undefined;
-  isRecorded: boolean;
-  hasFlags: boolean;
+export type SimulatedNode = ReturnType<typeof newNode>;
+
+/** A node without ocir-broker, and its pod's life. */
+const newNode = (name: string) => ({
+  name,
+  installed: undefined as string | undefined,
+  isRecorded: false,
+  hasFlags: false,
   /** The change of the configuration that the files have, and that the running kubelet has read; undefined: it runs without flags. */
-  config: number;
-  kubelet: { readonly read: number | undefined } | "stopped";
-  failure: Failure | undefined;
-  canInstall: boolean;
-  stuck: { readonly since: number; readonly kind: "volume" | "pull" | "churn" } | undefined;
-  restarts: number[];
+  config: 0,
+  kubelet: { read: undefined } as { readonly read: number | undefined } | "stopped",
+  failure: undefined as Failure | undefined,
+  canInstall: true,
+  stuck: undefined as { readonly since: number; readonly kind: "volume" | "pull" | "churn" } | undefined,
+  restarts: [] as number[],
   /** The last time that a person acted. */
-  personS: number;
+  personS: 0,
   /** The last time that something else than its pod changed it. */
-  changedS: number;
-  life: { isOver: boolean; readonly revision: number; readonly ending: AbortController } | undefined;
-}
+  changedS: 0,
+  life: undefined as { isOver: boolean; readonly revision: number; readonly ending: AbortController } | undefined,
+});
 
 export type Simulation = ReturnType<typeof createSimulation>;
 
@@ -49,21 +52,7 @@ export function createSimulation(seed: number, count: number) {
   const queue: { atS: number; wake: () => void }[] = [];
   const broken: string[] = [];
   const chart = { revision: 1, config: 1 };
-  const nodes: SimulatedNode[] = Array.from({ length: count }, (_, index) => ({
-    name: `node-${index}`,
-    installed: undefined,
-    isRecorded: false,
-    hasFlags: false,
-    config: 0,
-    kubelet: { read: undefined },
-    failure: undefined,
-    canInstall: true,
-    stuck: undefined,
-    restarts: [],
-    personS: 0,
-    changedS: 0,
-    life: undefined,
-  }));
+  const nodes = Array.from({ length: count }, (_, index) => newNode(`node-${index}`));
   for (const { name } of nodes) api.addNode(name);
   const nodeOf = (name: string) => api.nodes.get(name);
   const version = () => `1.0.${chart.revision}`;
