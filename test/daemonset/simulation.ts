@@ -2,8 +2,8 @@
  * A month of a rollout on many nodes, on a clock that is moved: the real rollout with doubles of the API server and of `ocir-broker node`.
  * Everything that a pod writes is compared with its node at that moment.
  */
-import { setImmediate } from "node:timers/promises";
 import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { leftIn, type NodeProgram } from "../../packages/daemonset/src/node-program.ts";
 import { rollOut } from "../../packages/daemonset/src/rollout.ts";
 import { createSeededRandom } from "../seeded-random.ts";
@@ -12,7 +12,6 @@ import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
 export const MINUTE_S = 60;
 export const HOUR_S = 3_600;
 export const DAY_S = 86_400;
-const START_MS = Date.parse("2026-01-01T00:00:00Z");
 const LEASE_SECONDS = 900;
 const FILES = { config: "/c.yaml", binDir: "/bin" };
 const FLAGS_FILE = "/etc/kubelet.conf";
@@ -48,25 +47,21 @@ export function createSimulation(seed: number, count: number) {
   const random = createSeededRandom(seed);
   const api: ApiServer = createApiServer();
   api.mayListPods = true;
-  let nowS = 0;
-  const queue: { atS: number; wake: () => void }[] = [];
+  const clock = createFakeClock();
+  const startMs = clock.wallMs();
+  const nowS = () => (clock.wallMs() - startMs) / 1_000;
   const broken: string[] = [];
   const chart = { revision: 1, config: 1 };
   const nodes = Array.from({ length: count }, (_, index) => newNode(`node-${index}`));
   for (const { name } of nodes) api.addNode(name);
   const nodeOf = (name: string) => api.nodes.get(name);
   const version = () => `1.0.${chart.revision}`;
-  const wallMs = () => START_MS + nowS * 1_000;
-  const at = (seconds: number, wake: () => void): void => {
-    const atS = nowS + seconds;
-    const index = queue.findLastIndex((each) => each.atS <= atS);
-    queue.splice(index + 1, 0, { atS, wake });
-  };
+  const at = (seconds: number, wake: () => void) => void clock.setTimer(wake, seconds * 1_000);
   const sleep = (seconds: number) => new Promise<void>((resolve) => at(seconds, resolve));
   const between = (least: number, most: number) => least + random() * (most - least);
   const isCurrent = ({ kubelet, config }: SimulatedNode) => kubelet !== "stopped" && kubelet.read === config;
   const breaks = (node: SimulatedNode, text: string): void => {
-    broken.push(`${node.name} at ${(nowS / DAY_S).toFixed(3)} d: ${text}`);
+    broken.push(`${node.name} at ${(nowS() / DAY_S).toFixed(3)} d: ${text}`);
   };
 
   api.podsFor = (url) => {
@@ -74,13 +69,13 @@ export function createSimulation(seed: number, count: number) {
     if (node?.stuck === undefined) return [];
     const { since, kind } = node.stuck;
     // A new pod every ten minutes, as of a job that fails.
-    const bornS = kind === "churn" ? nowS - (nowS % 600) : since;
+    const bornS = kind === "churn" ? nowS() - (nowS() % 600) : since;
     const reason = kind === "pull" ? "ImagePullBackOff" : "ContainerCreating";
     return [
       {
         metadata: { namespace: "shop", name: `pod-${bornS}` },
         status: {
-          startTime: new Date(START_MS + bornS * 1_000).toISOString(),
+          startTime: new Date(startMs + bornS * 1_000).toISOString(),
           conditions: [{ type: "PodReadyToStartContainers", status: kind === "volume" ? "False" : "True" }],
           containerStatuses: [{ state: { waiting: { reason } } }],
         },
@@ -164,7 +159,7 @@ export function createSimulation(seed: number, count: number) {
       hasAddedFlags: async () => node.hasFlags,
       left: async () => leftIn(isThere() ? await status() : undefined),
       async restartKubelet() {
-        node.restarts.push(nowS);
+        node.restarts.push(nowS());
         const isStarted = startKubelet(node);
         await wait(between(1, 5));
         if (!isStarted) throw new Error("exit status 1");
@@ -180,7 +175,7 @@ export function createSimulation(seed: number, count: number) {
     const isTrue = (what: string, so: boolean) =>
       so || breaks(node, `${what} is wrong: ${text} ${JSON.stringify(node)}`);
     // What others have changed since it looked is not its error.
-    if (nowS - node.changedS < 15 * MINUTE_S) return;
+    if (nowS() - node.changedS < 15 * MINUTE_S) return;
     if (method === "PATCH" && text.includes("ocir-broker/state")) {
       if (state === "installed")
         isTrue("installed", isCurrent(node) && labels["ocir-broker/version"] === node.installed);
@@ -240,7 +235,7 @@ export function createSimulation(seed: number, count: number) {
       },
       api: { send: sent },
       program: programOn(node, version(), chart.config, wait),
-      clock: { monotonicMs: () => nowS * 1_000, wallMs },
+      clock,
       deadline: () => life.ending.signal,
       pause: (seconds, signals) =>
         Promise.race([
@@ -278,7 +273,7 @@ export function createSimulation(seed: number, count: number) {
     breaks,
     startPod,
     nodeOf,
-    nowS: () => nowS,
+    nowS,
     /** As the kernel for want of memory. */
     killPod(node: SimulatedNode): void {
       if (node.life) node.life.isOver = true;
@@ -296,20 +291,10 @@ export function createSimulation(seed: number, count: number) {
     /** The cause of its failures ends: systemd starts its kubelet. */
     heal(node: SimulatedNode): void {
       const wasSilent = node.failure === "silent";
-      Object.assign(node, { failure: undefined, canInstall: true, stuck: undefined, changedS: nowS });
+      Object.assign(node, { failure: undefined, canInstall: true, stuck: undefined, changedS: nowS() });
       if (node.kubelet === "stopped") startKubelet(node);
       else if (wasSilent) api.beat(node.name);
     },
-    async runUntil(endS: number): Promise<void> {
-      for (;;) {
-        const next = queue[0];
-        if (next === undefined || next.atS > endS) break;
-        queue.shift();
-        nowS = next.atS;
-        next.wake();
-        await setImmediate();
-      }
-      nowS = endS;
-    },
+    runUntil: (endS: number) => clock.advance((endS - nowS()) * 1_000),
   };
 }

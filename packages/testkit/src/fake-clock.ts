@@ -31,7 +31,9 @@ export function createFakeClock(): FakeClock {
   const timers = new Set<ArmedTimer>();
 
   function soonest(): ArmedTimer | undefined {
-    return [...timers].sort((a, b) => a.dueMs - b.dueMs)[0];
+    let first: ArmedTimer | undefined;
+    for (const timer of timers) if (first === undefined || timer.dueMs < first.dueMs) first = timer;
+    return first;
   }
 
   async function advance(ms: number): Promise<void> {
