@@ -153,10 +153,10 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
   function watch(url: URL, response: ServerResponse): void {
     const { collection, isWanted, isSelected } = collectionOf(url);
     const from = Number(url.searchParams.get("resourceVersion"));
-    const send = (change: Change): void => {
-      if (change.collection !== collection || Number(change.object.metadata.resourceVersion) <= from || !isWanted(change.object)) return;
-      const type = isSelected(change.object) ? change.type : "DELETED";
-      response.write(`${JSON.stringify({ type, object: change.object })}\n`);
+    const send = ({ type, object, ...change }: Change): void => {
+      const isNew = Number(object.metadata.resourceVersion) > from;
+      if (change.collection !== collection || !isNew || !isWanted(object)) return;
+      response.write(`${JSON.stringify({ type: isSelected(object) ? type : "DELETED", object })}\n`);
     };
     response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
     for (const change of changes) send(change);
@@ -181,16 +181,12 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
       /\/namespaces\/([^/]+)\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
     if (namespace === "") return list(url);
     const body = (await json(request)) as KubernetesJson;
-    const isNamed = names.includes(name);
     if (kind === "events") return api.events.push(body);
-    if (kind === "serviceaccounts" && part === "token") return isNamed ? tokenOf(namespace, name, body) : forbid(name);
-    if (kind === "secrets" && request.method === "PATCH") return isNamed ? apply(namespace, name, body) : forbid(name);
     if (kind === "ocirpullsecrets" && part === "status") return report(namespace, name, body);
+    if (!names.includes(name)) throw refusal(403, `cannot use the name ${name}`);
+    if (kind === "serviceaccounts" && part === "token") return tokenOf(namespace, name, body);
+    if (kind === "secrets" && request.method === "PATCH") return apply(namespace, name, body);
     throw refusal(403, `cannot ${request.method} ${url.pathname}`);
-  }
-
-  function forbid(name: string): never {
-    throw refusal(403, `cannot use the name ${name}`);
   }
 
   async function tokenOf(namespace: string, name: string, { spec }: KubernetesJson): Promise<KubernetesJson> {
