@@ -1,11 +1,14 @@
 /** The source of tokens that the settings name, with its connections: through the proxy to Oracle's services, never to the cluster. */
 import type { TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
+import { createSessionRefresh, SESSION, sessionsIn } from "@ocir-broker/credentials/tokens/session-refresh";
+import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
+import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createInstancePrincipal } from "@ocir-broker/identity/instance-principal/instance-principal";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
@@ -13,7 +16,6 @@ import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-e
 import type { ApiServerAccess } from "@ocir-broker/kubernetes/api-server";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Settings } from "../settings.ts";
-import { createOwnSessions } from "./own-sessions.ts";
 import { createControllerSource, createServiceAccountSource, type TokenSource } from "./token-source.ts";
 
 interface ConfiguredSourceOptions {
@@ -28,6 +30,8 @@ interface ConfiguredSourceOptions {
 
 const UPSTREAM_MS = 10_000;
 const LIMITS = { connectMs: 5_000, headersMs: UPSTREAM_MS, bodyMs: UPSTREAM_MS, maxConnectionsPerOrigin: 16 };
+/** Shorter than the limit of a fetch of tokens, so that the session's own error is reported. */
+const SESSION_WAIT_MS = 12_000;
 /** OKE's token exchange is at the API server's address, on this port. */
 const TOKEN_EXCHANGE_PORT = "12250";
 
@@ -50,7 +54,7 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
     return createServiceAccountSource({ ways, random, exchange, requestToken: cluster.requestToken });
   }
   const provider = identity.principal === "instance" ? instance() : workload(oke());
-  return createControllerSource({ ways, random, sessions: createOwnSessions(provider, { clock, random }) });
+  return createControllerSource({ ways, random, sessions: sessionsOf(provider) });
 
   /** Trusts the cluster alone. */
   function oke(): TokenExchange {
@@ -77,5 +81,13 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
     return {
       session: (signal: AbortSignal) => exchange.exchange(parseServiceAccountToken(access.token()), signal),
     };
+  }
+
+  /** One session at a time, renewed at half of its life. */
+  function sessionsOf({ session }: Pick<IdentityProvider, "session">): Sessions {
+    const fetch = (_key: string, { signal }: { signal: AbortSignal }) => session(signal);
+    const sessions = new RefreshAheadCache<SigningSession>({ fetch, clock, random });
+    const refresh = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
+    return sessionsIn(sessions, refresh, SESSION_WAIT_MS);
   }
 }

@@ -5,6 +5,7 @@ import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
@@ -15,15 +16,13 @@ import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 /** Smaller than the daemon's, because docs/pull-secrets.md promises how long an outage may be; Secrets of one minute still drift apart. */
 const RENEW_JITTER = 0.05;
 
+/** What Oracle's services got, for the rate limit. */
 interface Sent {
   exchanges: number;
   registryRequests: number;
 }
 
-type Answer = Omit<FetchedTokens, "sent">;
-
 interface FetchedTokens extends CloudAnswer {
-  /** What Oracle's services got, for the rate limit. */
   readonly sent: Readonly<Sent>;
   readonly failure: Failure | undefined;
   readonly retryable: boolean;
@@ -50,7 +49,7 @@ interface ServiceAccountOptions extends TokenSourceOptions {
 
 /** The subject has the service account's UID, so that a recreated account's tokens replace the old ones. */
 export function createServiceAccountSource(options: ServiceAccountOptions): TokenSource {
-  const { ways, exchange, requestToken } = options;
+  const { exchange, requestToken } = options;
   return async (resource, wanted, signal) => {
     const account = serviceAccountOf(resource);
     const sent: Sent = { exchanges: 0, registryRequests: 0 };
@@ -65,7 +64,7 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
     try {
       first = await open();
     } catch (error) {
-      return { ...answerOf(subject, new Map(), error, account), sent };
+      return { subject, tokens: new Map(), sent, ...outcomeOf(error, account) };
     }
     /** One for all registries that refuse the first session. */
     let second: Promise<Expiring<SigningSession>> | undefined;
@@ -74,8 +73,7 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
       newerThan: () => (second ??= open()),
     };
     const registries = subject === wanted.subject ? wanted.registries : resource.registries;
-    const fetchOne = (host: string) => fetchToken(host, counted(ways, sent), sessions, signal);
-    return { ...(await fetchAll(registries, subject, options, fetchOne)), sent };
+    return { subject, ...(await fetchAll(registries, sessions, sent, options, signal)) };
   };
 }
 
@@ -84,42 +82,36 @@ interface ControllerOptions extends TokenSourceOptions {
 }
 
 export function createControllerSource(options: ControllerOptions): TokenSource {
-  const { ways, sessions } = options;
   return async (_resource, { registries }, signal) => {
     const sent: Sent = { exchanges: 0, registryRequests: 0 };
-    const fetchOne = (host: string) => fetchToken(host, counted(ways, sent), sessions, signal);
-    return { ...(await fetchAll(registries, CONTROLLER_SUBJECT, options, fetchOne)), sent };
-  };
-}
-
-function counted(ways: TokenWays, sent: Sent): TokenWays {
-  return {
-    ...ways,
-    sendTo(host) {
-      const send = ways.sendTo(host);
-      return (request) => {
-        sent.registryRequests += 1;
-        return send(request);
-      };
-    },
+    return { subject: CONTROLLER_SUBJECT, ...(await fetchAll(registries, options.sessions, sent, options, signal)) };
   };
 }
 
 /** All tokens get one jitter, so that they are due together again. */
 async function fetchAll(
   registries: readonly string[],
-  subject: string | undefined,
-  { ways: { clock }, random }: TokenSourceOptions,
-  fetchOne: (host: string) => Promise<Expiring<Secret>>,
-): Promise<Answer> {
+  sessions: Sessions,
+  sent: Sent,
+  { ways, random }: TokenSourceOptions,
+  signal: AbortSignal,
+): Promise<Omit<FetchedTokens, "subject">> {
+  const { clock } = ways;
+  const sendTo = (host: string): SendRequest => {
+    const send = ways.sendTo(host);
+    return (request) => {
+      sent.registryRequests += 1;
+      return send(request);
+    };
+  };
   const chance = random();
-  const results = await Promise.allSettled(registries.map(fetchOne));
+  const fetches = registries.map((host) => fetchToken(host, { ...ways, sendTo }, sessions, signal));
   const tokens = new Map<string, IssuedToken>();
-  let failed: { host: string; error: unknown } | undefined;
-  for (const [index, result] of results.entries()) {
+  let outcome = outcomeOf(undefined, "");
+  for (const [index, result] of (await Promise.allSettled(fetches)).entries()) {
     const host = registries[index] as string;
     if (result.status === "rejected") {
-      failed ??= { host, error: result.reason };
+      if (outcome.failure === undefined) outcome = outcomeOf(result.reason, host);
       continue;
     }
     const { value, obtainedAtMs, expiresAtMs } = result.value;
@@ -128,18 +120,12 @@ async function fetchAll(
     const times = { fetchedAtMs: epochMs(obtainedAtMs), expiresAtMs: epochMs(expiresAtMs) };
     tokens.set(host, { token: value, ...times, renewAtMs: epochMs(renewAtMs(result.value, chance, RENEW_JITTER)) });
   }
-  return answerOf(subject, tokens, failed?.error, failed?.host ?? "");
+  return { tokens, sent, ...outcome };
 }
 
 /** @param error undefined if nothing has failed. @param place for the failure. */
-function answerOf(
-  subject: string | undefined,
-  tokens: ReadonlyMap<string, IssuedToken>,
-  error: unknown,
-  place: string,
-): Answer {
-  if (error === undefined) return { subject, tokens, failure: undefined, retryable: true, retryAfterMs: undefined };
-  const failure: Failure = { code: failureCodeOf(codeOf(error)), place };
+function outcomeOf(error: unknown, place: string): Pick<FetchedTokens, "failure" | "retryable" | "retryAfterMs"> {
+  if (error === undefined) return { failure: undefined, retryable: true, retryAfterMs: undefined };
   const { retryable, retryAfterMs } = retryHintOf(error);
-  return { subject, tokens, failure, retryable, retryAfterMs };
+  return { failure: { code: failureCodeOf(codeOf(error)), place }, retryable, retryAfterMs };
 }
