@@ -2,17 +2,16 @@
  * Programs and definitions of products that read pull secrets, from their Go modules. Each is made once and kept in the user's cache
  * folder. `npm run test:cluster` makes them; a test without one is skipped.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { buildOnce, CACHE, GO_ENVIRONMENT } from "../go-build.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
-const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker/consumers");
-/** Go downloads the toolchain that a module names, if its own is older. */
-const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "auto" };
+const FOLDER = join(CACHE, "consumers");
 
 interface Program {
   readonly path: string;
@@ -21,32 +20,13 @@ interface Program {
 }
 
 const PROGRAMS = {
-  k8schain: {
-    path: join(CACHE, `k8schain-${keyOf("k8schain/go.mod", "k8schain/go.sum", "k8schain/main.go")}`),
-    folder: join(SOURCE, "k8schain"),
-    args: ["."],
-  },
-  argoCd: {
-    path: join(CACHE, `argocd-${keyOf("argocd/go.mod", "argocd/go.sum", "argocd/main.go")}`),
-    folder: join(SOURCE, "argocd"),
-    args: ["."],
-  },
-  buildctl: buildKit("buildctl"),
-  buildkitd: buildKit("buildkitd"),
+  k8schain: ownProgram("k8schain", "main.go"),
+  argoCd: ownProgram("argocd", "main.go"),
+  buildctl: programOf("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl"),
+  buildkitd: programOf("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd"),
   /** Flux's, unmodified. A build takes 12 minutes on two cores. */
-  sourceController: {
-    path: join(CACHE, `source-controller-${keyOf("source-controller.mod", "source-controller.sum")}`),
-    folder: SOURCE,
-    args: ["-modfile=source-controller.mod", "github.com/fluxcd/source-controller"],
-  },
-  stargz: {
-    path: join(
-      CACHE,
-      `stargz-${keyOf("stargz/go.mod", "stargz/go.sum", "stargz/main.go", "stargz/image.go", "stargz/serve.go")}`,
-    ),
-    folder: join(SOURCE, "stargz"),
-    args: ["."],
-  },
+  sourceController: programOf("source-controller", "source-controller", "github.com/fluxcd/source-controller"),
+  stargz: ownProgram("stargz", "main.go", "image.go", "serve.go"),
 } satisfies Record<string, Program>;
 
 export const K8SCHAIN = PROGRAMS.k8schain.path;
@@ -118,7 +98,7 @@ export function lackOf(paths: readonly string[]): string | undefined {
 
 /** Makes what is missing; in a short run, only what takes less than a minute. @throws Error if something cannot be made. */
 export function buildConsumers(isShort: boolean): void {
-  mkdirSync(CACHE, { recursive: true });
+  mkdirSync(FOLDER, { recursive: true });
   for (const each of MODULES) download(each);
   try {
     download(KARPENTER);
@@ -131,20 +111,20 @@ export function buildConsumers(isShort: boolean): void {
   if (!isShort) for (const program of Object.values(others)) build(program);
 }
 
-function buildKit(name: string): Program {
-  return {
-    path: join(CACHE, `${name}-${keyOf("buildkit.mod", "buildkit.sum")}`),
-    folder: SOURCE,
-    args: ["-modfile=buildkit.mod", `github.com/moby/buildkit/cmd/${name}`],
-  };
+/** A program of a few lines, in a folder of its own. */
+function ownProgram(name: string, ...sources: readonly string[]): Program {
+  const key = keyOf(...["go.mod", "go.sum", ...sources].map((source) => `${name}/${source}`));
+  return { path: join(FOLDER, `${name}-${key}`), folder: join(SOURCE, name), args: ["."] };
+}
+
+/** A product's, unmodified. */
+function programOf(name: string, module: string, goPackage: string): Program {
+  const key = keyOf(`${module}.mod`, `${module}.sum`);
+  return { path: join(FOLDER, `${name}-${key}`), folder: SOURCE, args: [`-modfile=${module}.mod`, goPackage] };
 }
 
 function build({ path, folder, args }: Program): void {
-  if (existsSync(path)) return;
-  console.log(`building ${path} ...`);
-  const unfinished = `${path}.${process.pid}`;
-  run(["build", "-trimpath", "-ldflags", "-s -w", "-o", unfinished, ...args], folder);
-  renameSync(unfinished, path);
+  buildOnce({ path, folder, args: ["-ldflags", "-s -w", ...args] });
 }
 
 function download({ module, sum, files }: DefinitionsModule): void {
@@ -152,25 +132,15 @@ function download({ module, sum, files }: DefinitionsModule): void {
   if (missing.length === 0) return;
   console.log(`downloading ${module} ...`);
   // The checksum database lacks some of these modules; their sums are here.
-  const download = ["mod", "download", "-json", module];
-  const found = parseJson(run(download, tmpdir(), { GOSUMDB: "off" })) as { Dir: string; Sum: string };
+  const env = { ...GO_ENVIRONMENT, GOSUMDB: "off" };
+  const stdout = execFileSync("go", ["mod", "download", "-json", module], { cwd: tmpdir(), env });
+  const found = parseJson(String(stdout)) as { Dir: string; Sum: string };
   if (found.Sum !== sum) throw new Error(`${module} has the sum ${found.Sum}`);
   for (const file of missing) copyFileSync(join(found.Dir, file), placeOf({ module }, file));
 }
 
-function run(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): string {
-  const { status, stdout, error } = spawnSync("go", args, {
-    cwd,
-    env: { ...GO_ENVIRONMENT, ...env },
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (status !== 0) throw new Error(`go ${args.join(" ")} failed`, { cause: error });
-  return stdout;
-}
-
 function placeOf({ module }: Pick<DefinitionsModule, "module">, file: string): string {
-  return join(CACHE, `${module.replaceAll("/", "+")}-${basename(file)}`);
+  return join(FOLDER, `${module.replaceAll("/", "+")}-${basename(file)}`);
 }
 
 function keyOf(...files: readonly string[]): string {

@@ -4,13 +4,14 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CACHE, runUntil } from "../go-build.ts";
 
 const VERSION = "1.37.0";
 const REPOSITORY = "https://github.com/cri-o/cri-o";
 const COMMIT = "f954a17e505f8931e91004403b5f5eac71ab6085";
-const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), `ocir-broker/cri-o-${VERSION}`);
+const FOLDER = join(CACHE, `cri-o-${VERSION}`);
 const PROGRAMS = ["crio", "pinns"] as const;
 /** Without the libraries for which a test has no use. */
 const TAGS = "containers_image_ostree_stub containers_image_openpgp exclude_graphdriver_btrfs btrfs_noversion seccomp";
@@ -24,7 +25,7 @@ export function criOFolder(): string | undefined {
   if (!isCriOWanted() || !succeeds("conmon", "--version")) return undefined;
   const isComplete = (folder: string | undefined) =>
     folder && existsSync(join(folder, "pinns")) && succeeds(join(folder, "crio"), "--version");
-  return [process.env["OCIR_BROKER_CRIO"], CACHE].find(isComplete);
+  return [process.env["OCIR_BROKER_CRIO"], FOLDER].find(isComplete);
 }
 
 function succeeds(program: string, ...args: string[]): boolean {
@@ -32,22 +33,12 @@ function succeeds(program: string, ...args: string[]): boolean {
 }
 
 /** Builds CRI-O if it is wanted and missing. @throws Error if it cannot be built, or not within `limitMs`. */
-export function buildCriO(limitMs = Number.POSITIVE_INFINITY): void {
+export function buildCriO(limitMs?: number): void {
   if (!isCriOWanted() || criOFolder() !== undefined) return;
-  const endsAtMs = performance.now() + limitMs;
+  const endsAtMs = limitMs && performance.now() + limitMs;
   const work = mkdtempSync(join(tmpdir(), "cri-o-"));
-  const run = (program: string, args: readonly string[], cwd = work, env = {}): void => {
-    const leftMs = endsAtMs - performance.now();
-    const timeout = Number.isFinite(leftMs) ? { timeout: Math.max(1, Math.round(leftMs)) } : {};
-    const options = {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "ignore", "inherit"] as const,
-      ...timeout,
-    };
-    const { status, error } = spawnSync(program, args, { ...options, stdio: [...options.stdio] });
-    if (status !== 0) throw new Error(`${program} ${args[0]} failed`, { cause: error });
-  };
+  const env = { ...process.env, CGO_ENABLED: "1" };
+  const run = (program: string, args: readonly string[], cwd = work) => runUntil(endsAtMs, program, args, cwd, env);
   try {
     console.log(`building CRI-O ${VERSION} ...`);
     run("git", ["init", "--quiet"]);
@@ -58,16 +49,14 @@ export function buildCriO(limitMs = Number.POSITIVE_INFINITY): void {
     const sources = readdirSync(join(work, "pinns/src")).filter((name) => name.endsWith(".c"));
     run("cc", ["-std=c99", "-Os", "-static", "-o", join(made, "pinns"), ...sources], join(work, "pinns/src"));
     const build = ["build", "-mod=vendor", "-trimpath", "-ldflags", "-s -w", "-tags", TAGS, "-o", join(made, "crio")];
-    run("go", [...build, "./cmd/crio"], work, { CGO_ENABLED: "1" });
-    mkdirSync(CACHE, { recursive: true });
-    for (const name of PROGRAMS) renameAcross(join(made, name), join(CACHE, name), run);
+    run("go", [...build, "./cmd/crio"]);
+    mkdirSync(FOLDER, { recursive: true });
+    for (const name of PROGRAMS) {
+      // The temporary folder may be another file system.
+      run("cp", [join(made, name), join(FOLDER, `${name}.new`)]);
+      renameSync(join(FOLDER, `${name}.new`), join(FOLDER, name));
+    }
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** The temporary folder may be another file system. */
-function renameAcross(from: string, to: string, run: (program: string, args: readonly string[]) => void): void {
-  run("cp", [from, `${to}.new`]);
-  renameSync(`${to}.new`, to);
 }
