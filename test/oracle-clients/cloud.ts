@@ -44,22 +44,7 @@ echo ready
 exec cat
 `;
 
-export interface OracleCloud {
-  /** Also root's home inside. */
-  readonly directory: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Prefix of a command that runs inside. */
-  readonly enter: readonly string[];
-  /** Returns its stdout. Rejects with its stderr if it fails. */
-  run(command: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<string>;
-  /** A call of the simulator's control API. */
-  control(method: string, path: string, body?: unknown): Promise<unknown>;
-  iam(change: IamChange): Promise<void>;
-  /** Restores the initial state: IAM, counts and refusals, and no logins. */
-  reset(): Promise<void>;
-  refusals(): Promise<readonly RefusalRecord[]>;
-  close(): Promise<void>;
-}
+export type OracleCloud = Awaited<ReturnType<typeof startOracleCloud>>;
 
 /** For test titles: the reason why it cannot be created; empty if it can. */
 export function lackOfNamespaces(): string {
@@ -68,7 +53,7 @@ export function lackOfNamespaces(): string {
   return status === 0 ? "" : " (skipped: no network namespaces here)";
 }
 
-export async function startOracleCloud(): Promise<OracleCloud> {
+export async function startOracleCloud() {
   const directory = temporaryFolder();
   const started: ChildProcess[] = [];
   const hosts = join(directory, "hosts");
@@ -76,7 +61,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
   const storageConf = join(directory, "storage.conf");
   writeFileSync(hosts, HOSTS);
   writeStorageConf(storageConf, directory);
-  const env = {
+  const env: Readonly<Record<string, string>> = {
     PATH: process.env["PATH"] ?? "",
     HOME: directory,
     XDG_RUNTIME_DIR: directory,
@@ -120,6 +105,7 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     throw error;
   }
 
+  /** Returns its stdout. Rejects with its stderr if it fails. */
   async function run(command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) {
     const [program = "", ...args] = [...enter, ...command];
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -131,19 +117,23 @@ export async function startOracleCloud(): Promise<OracleCloud> {
     return promise;
   }
 
+  /** A call of the simulator's control API. */
   async function control(method: string, path: string, body?: unknown): Promise<unknown> {
     const data = body === undefined ? [] : ["--data", JSON.stringify(body)];
     return JSON.parse(await run(["curl", "-sSf", "--request", method, ...data, `http://${CONTROL}${path}`]));
   }
 
   return {
+    /** Also root's home inside. */
     directory,
     env,
+    /** Prefix of a command that runs inside. */
     enter,
     run,
     control,
-    iam: async (change) => void (await control("POST", "/iam", change)),
-    async reset() {
+    iam: async (change: IamChange) => void (await control("POST", "/iam", change)),
+    /** Restores the initial state: IAM, counts and refusals, and no logins. */
+    async reset(): Promise<void> {
       for (const login of [".docker/config.json", "containers/auth.json"])
         rmSync(join(directory, login), { force: true });
       await control("POST", "/reset");

@@ -3,7 +3,7 @@ import type { ApiKeySettings } from "./auth/api-keys.ts";
 import type { PropagationTrust } from "./domain/propagation-trusts.ts";
 import type { RequestCounts } from "./endpoints.ts";
 import type { Fault } from "./http/faults.ts";
-import type { ReceivedRequest } from "./http/received-request.ts";
+import { parseJson, type ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "./http/response.ts";
 import type { IamChange } from "./iam.ts";
@@ -71,18 +71,10 @@ export async function answerControl(request: ReceivedRequest, controls: Controls
   if (action === undefined)
     return jsonResponse(404, { message: `no ${asked}; there are ${Object.keys(ACTIONS).join(", ")}` });
   try {
-    const result = await action(controls, request.body.length > 0 ? parseBody(request.body) : undefined);
+    const result = await action(controls, request.body.length > 0 ? parseJson(request.body) : undefined);
     return jsonResponse(200, result ?? { status: "done" });
   } catch (error) {
     if (error instanceof Refusal) return jsonResponse(400, { message: error.message });
     throw error;
-  }
-}
-
-function parseBody(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch (cause) {
-    throw new Refusal("InvalidParameter", `body is not JSON: ${cause}`);
   }
 }

@@ -2,114 +2,72 @@
  * The simulated tenancy's grants: whether the dynamic group exists, and which repositories its policy covers, are public, or exist.
  * Its user is an administrator. Decides who may read what; the registry answers.
  */
-
+import * as z from "zod";
 import { isUser } from "./auth/api-keys.ts";
 import { isMember, serviceAccountOf, serviceUserGroupOf } from "./auth/session-tokens.ts";
-import { Refusal } from "./http/refusal.ts";
 import type { Claims } from "./jwt.ts";
 
-export interface IamChange {
+const iamFields = z.strictObject({
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
-  readonly dynamicGroup?: boolean;
+  dynamicGroup: z.boolean().optional(),
   /** Value of the instance's tag `oke.pool`; empty, as at the start, for none. Only the next certificate contains it. */
-  readonly tag?: string;
+  tag: z.string().optional(),
   /** Value of that tag that the dynamic group's rule requires; empty, as at the start, for a rule without it. */
-  readonly groupTag?: string;
+  groupTag: z.string().optional(),
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
-  readonly repository?: string;
+  repository: z.string().optional(),
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
-  readonly serviceAccount?: string;
+  serviceAccount: z.string().optional(),
   /** A group of service users of the identity domain: `granted` then is for it, and not for the dynamic group. */
-  readonly group?: string;
+  group: z.string().optional(),
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
-  readonly granted?: boolean;
+  granted: z.boolean().optional(),
   /** Whether the policy also lets the dynamic group and granted service accounts push; a node's does not, by default. */
-  readonly writable?: boolean;
+  writable: z.boolean().optional(),
   /** Whether anyone may read it. */
-  readonly public?: boolean;
+  public: z.boolean().optional(),
   /** Whether it exists; for a name without a slash, whether a tenancy has this namespace. */
-  readonly exists?: boolean;
-}
+  exists: z.boolean().optional(),
+});
+export type IamChange = Readonly<z.infer<typeof iamFields>>;
+
+export const iamChangeSchema = iamFields
+  .refine((change) => change.repository !== undefined || (change.public ?? change.exists) === undefined, {
+    error: "public and exists need a repository",
+  })
+  .refine(
+    ({ serviceAccount, group, repository, granted }) =>
+      (serviceAccount ?? group) === undefined || (repository !== undefined && granted !== undefined),
+    "serviceAccount needs a repository and granted, and so does group",
+  )
+  .refine(
+    ({ repository: _repository, serviceAccount: _account, group: _group, ...changes }) =>
+      Object.values(changes).some((value) => value !== undefined),
+    "nothing to change",
+  );
 
 export type Action = "pull" | "push";
 
 type Permission = "granted" | "denied" | "absent";
 
-export interface Iam {
-  change(change: IamChange): void;
-  reset(): void;
-  groupExists(): boolean;
-  /** The value of the instance's tag `oke.pool` now; empty for none. */
-  tag(): string;
-  /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
-  isInGroup(certifiedTag: string): boolean;
-  /** Whether a tenancy has the namespace of the repository. */
-  tenantExists(repository: string): boolean;
-  /** The rights of the holder of a token with these claims. */
-  permission(repository: string, claims: Claims): Permission;
-  /** The same as the actions of a registry token. */
-  actions(repository: string, claims: Claims): readonly Action[];
-}
+export type Iam = ReturnType<typeof createIam>;
 
 interface Repository {
   /** Service accounts with a policy of their own. */
   readonly serviceAccounts: Set<string>;
   /** Groups of service users, likewise. */
   readonly groups: Set<string>;
-  granted?: boolean;
-  writable?: boolean;
-  public?: boolean;
-  exists?: boolean;
-}
-
-const FIELDS: Readonly<Record<keyof IamChange, "boolean" | "string">> = {
-  dynamicGroup: "boolean",
-  tag: "string",
-  groupTag: "string",
-  repository: "string",
-  serviceAccount: "string",
-  group: "string",
-  granted: "boolean",
-  writable: "boolean",
-  public: "boolean",
-  exists: "boolean",
-};
-
-/** @throws {Refusal} naming the field. */
-export function parseIamChange(value: unknown): IamChange {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Refusal("InvalidParameter", "a change is a JSON object");
-  }
-  const change: Record<string, unknown> = { ...value };
-  for (const [name, given] of Object.entries(change)) {
-    const wanted = Object.hasOwn(FIELDS, name) ? FIELDS[name as keyof IamChange] : undefined;
-    if (wanted === undefined) {
-      throw new Refusal("InvalidParameter", `unknown field ${name}; known: ${Object.keys(FIELDS).join(", ")}`);
-    }
-    if (typeof given !== wanted) throw new Refusal("InvalidParameter", `${name} must be a ${wanted}`);
-  }
-  if (change["repository"] === undefined && (change["public"] ?? change["exists"]) !== undefined) {
-    throw new Refusal("InvalidParameter", "public and exists need a repository");
-  }
-  const hasGrantee = (change["serviceAccount"] ?? change["group"]) !== undefined;
-  if (hasGrantee && (change["repository"] === undefined || change["granted"] === undefined)) {
-    throw new Refusal("InvalidParameter", "serviceAccount needs a repository and granted, and so does group");
-  }
-  if (
-    Object.keys(FIELDS).every(
-      (name) => ["repository", "serviceAccount", "group"].includes(name) || change[name] === undefined,
-    )
-  ) {
-    throw new Refusal("InvalidParameter", "nothing to change");
-  }
-  return value as IamChange;
+  granted?: boolean | undefined;
+  writable?: boolean | undefined;
+  public?: boolean | undefined;
+  exists?: boolean | undefined;
 }
 
 export function isAnonymous(claims: Claims): boolean {
   return claims["sub"] === "anonymous";
 }
 
-export function createIam(): Iam {
+export function createIam() {
   let groupExists = true;
   let tag = "";
   let groupTag = "";
@@ -117,6 +75,7 @@ export function createIam(): Iam {
   let writableElsewhere = false;
   const repositories = new Map<string, Repository>();
 
+  /** The rights of the holder of a token with these claims. */
   function permission(name: string, claims: Claims): Permission {
     const repository = repositories.get(name);
     const found = repository?.exists === false ? "absent" : "granted";
@@ -130,7 +89,7 @@ export function createIam(): Iam {
   }
 
   return {
-    change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }) {
+    change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }: IamChange): void {
       groupExists = dynamicGroup ?? groupExists;
       tag = rest.tag ?? tag;
       groupTag = rest.groupTag ?? groupTag;
@@ -147,7 +106,7 @@ export function createIam(): Iam {
       grantedElsewhere = rest.granted ?? grantedElsewhere;
       writableElsewhere = rest.writable ?? writableElsewhere;
     },
-    reset() {
+    reset(): void {
       groupExists = true;
       tag = "";
       groupTag = "";
@@ -156,11 +115,15 @@ export function createIam(): Iam {
       repositories.clear();
     },
     groupExists: () => groupExists,
+    /** The value of the instance's tag `oke.pool` now; empty for none. */
     tag: () => tag,
-    isInGroup: (certifiedTag) => groupExists && (groupTag === "" || groupTag === certifiedTag),
-    tenantExists: (name) => repositories.get(name.split("/")[0] ?? "")?.exists !== false,
+    /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
+    isInGroup: (certifiedTag: string) => groupExists && (groupTag === "" || groupTag === certifiedTag),
+    /** Whether a tenancy has the namespace of the repository. */
+    tenantExists: (name: string) => repositories.get(name.split("/")[0] ?? "")?.exists !== false,
     permission,
-    actions(name, claims) {
+    /** The same rights as the actions of a registry token. */
+    actions(name: string, claims: Claims): readonly Action[] {
       const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
       const isServiceAccount = mayPull && serviceAccountOf(claims) !== undefined;

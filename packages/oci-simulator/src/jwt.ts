@@ -54,12 +54,8 @@ export function decodeJwt(token: string): DecodedJwt | undefined {
   const headerObject = parseObject(header);
   const claimsObject = parseObject(claims);
   if (headerObject === undefined || claimsObject === undefined) return undefined;
-  return {
-    header: headerObject,
-    claims: claimsObject,
-    signedText: token.slice(0, token.lastIndexOf(".")),
-    signature,
-  };
+  const signedText = token.slice(0, token.lastIndexOf("."));
+  return { header: headerObject, claims: claimsObject, signedText, signature };
 }
 
 function encodeText(header: Claims, claims: Claims): string {

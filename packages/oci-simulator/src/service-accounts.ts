@@ -37,23 +37,16 @@ export interface ServiceAccountIssuer {
   readonly keys: PublishedKeys;
 }
 
-export interface ServiceAccounts extends ServiceAccountIssuer {
-  /** @throws {Refusal} if the issuer is a real API server, whose private key is not here. */
-  issue(wanted: WantedServiceAccountToken): Promise<string>;
-  /** Deletes a pod: tokens bound to it are refused from now on. */
-  deletePod(pod: string): void;
-  /** @throws {Refusal} NotAuthenticated */
-  review(token: string): ServiceAccountName;
-}
+export type ServiceAccounts = Awaited<ReturnType<typeof createServiceAccounts>>;
 
 /** Kubernetes' own default. */
 const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 
 const HOUR_MS = 3_600_000;
 
-export async function createServiceAccounts(clock: Clock, real?: ServiceAccountIssuer): Promise<ServiceAccounts> {
+export async function createServiceAccounts(clock: Clock, real?: ServiceAccountIssuer) {
   const own = real === undefined ? await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 }) : undefined;
-  const known = real ?? {
+  const known: ServiceAccountIssuer = real ?? {
     issuer: DEFAULT_ISSUER,
     audience: DEFAULT_ISSUER,
     keys: { keys: [publishedKey(own?.publicKey)] },
@@ -61,7 +54,16 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
   const deletedPods = new Set<unknown>();
   return {
     ...known,
-    async issue({ namespace, serviceAccount, uid, pod = randomUUID(), audience = known.audience, lifeMs = HOUR_MS }) {
+    /** @throws {Refusal} if the issuer is a real API server, whose private key is not here. */
+    async issue(wanted: WantedServiceAccountToken): Promise<string> {
+      const {
+        namespace,
+        serviceAccount,
+        uid,
+        pod = randomUUID(),
+        audience = known.audience,
+        lifeMs = HOUR_MS,
+      } = wanted;
       if (own === undefined) throw new Refusal("InvalidParameter", "the issuer's private key is not here");
       const nowS = Math.floor(clock.wallMs() / 1_000);
       const bound = {
@@ -81,8 +83,10 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
       };
       return signRs256({ kid: known.keys.keys[0]?.kid }, claims, own.privateKey);
     },
-    deletePod: (pod) => void deletedPods.add(pod),
-    review(token) {
+    /** Deletes a pod: tokens bound to it are refused from now on. */
+    deletePod: (pod: string) => void deletedPods.add(pod),
+    /** @throws {Refusal} NotAuthenticated */
+    review(token: string): ServiceAccountName {
       const { "kubernetes.io": bound } = verifyIssuedToken(token, known, clock.wallMs());
       return boundServiceAccount(bound as Claims | undefined, deletedPods);
     },

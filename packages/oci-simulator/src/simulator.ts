@@ -1,20 +1,22 @@
 /** Wires the simulator: services with their listeners, counts, faults and the control API. */
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
+import * as z from "zod";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
+import type { Cloud } from "./cloud.ts";
 import { answerCluster, clusterEndpoint } from "./cluster/cluster-service.ts";
 import { answerControl, type Controls } from "./control.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
-import { createFaultQueue, type Fault, parseFault } from "./http/faults.ts";
-import { type Handling, type Listener, parseAddress, startListener } from "./http/listener.ts";
+import { createFaultQueue, type Fault, faultSchema } from "./http/faults.ts";
+import { type Handling, type Listener, type ListenerOptions, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withRequestId } from "./http/response.ts";
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
-import { createIam, parseIamChange } from "./iam.ts";
+import { createIam, iamChangeSchema } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { INSTANCE } from "./metadata/instance.ts";
 import { answerMetadata, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
@@ -56,50 +58,33 @@ export interface SimulatorOptions {
   readonly clock?: Clock;
 }
 
-export interface Simulator extends Controls {
-  /** With `/opc/v2`. */
-  readonly metadataUrl: URL;
-  readonly authUrl: URL;
-  /** The first registry listener. */
-  readonly registryUrl: URL;
-  readonly registryUrls: readonly URL[];
-  readonly controlUrl: URL;
-  /** The first listener of the cluster. */
-  readonly clusterUrl: URL;
-  readonly domainUrl: URL;
-  /** PEM: the cluster's own authority, which signs nothing else. */
-  readonly clusterCaCertificate: string;
-  /** PEM, if HTTPS is on. */
-  readonly caCertificate: string | undefined;
-  /** PEM of the root for registry tokens, which a registry of the distribution project must trust. */
-  readonly tokenRootCertificate: string;
-  readonly instance: typeof INSTANCE;
-  close(): Promise<void>;
-}
+export type Simulator = Awaited<ReturnType<typeof startSimulator>>;
 
 interface Service {
   endpointOf(request: ReceivedRequest): EndpointName;
-  answer(request: ReceivedRequest, fault: Fault | undefined): HttpResponse | Promise<HttpResponse>;
+  answer(request: ReceivedRequest, cloud: Cloud, fault?: Fault): HttpResponse | Promise<HttpResponse>;
   fail(status: number, request: ReceivedRequest): HttpResponse;
 }
 
+const METADATA: Service = { endpointOf: metadataEndpoint, answer: answerMetadata, fail: failMetadata };
+const DOMAIN: Service = { endpointOf: domainEndpoint, answer: answerDomain, fail: failDomain };
+const AUTH = cloudService(authEndpoint, answerAuth);
+const CLUSTER = cloudService(clusterEndpoint, answerCluster);
+const REGISTRY = cloudService(registryEndpoint, answerRegistry, failRegistry);
+
 const ANY_PORT = "127.0.0.1:0";
+const ANY_PORTS = {
+  ...{ metadata: ANY_PORT, auth: ANY_PORT, registry: ANY_PORT },
+  ...{ control: ANY_PORT, cluster: ANY_PORT, domain: ANY_PORT },
+};
 const HOUR_MS = 3_600_000;
 const KEPT_REFUSALS = 500;
 
 /** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
-export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+export async function startSimulator(options: SimulatorOptions = {}) {
   const clock = options.clock ?? createSystemClock();
-  const registryAddresses = [options.registry ?? ANY_PORT].flat();
-  const clusterAddresses = [options.cluster ?? ANY_PORT].flat();
-  const addresses = [
-    options.metadata ?? ANY_PORT,
-    options.auth ?? ANY_PORT,
-    ...registryAddresses,
-    options.control ?? ANY_PORT,
-    ...clusterAddresses,
-    options.domain ?? ANY_PORT,
-  ];
+  const at = { ...ANY_PORTS, ...options };
+  const addresses = [at.metadata, at.auth, at.registry, at.control, at.cluster, at.domain].flat();
   const iam = createIam();
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
   const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
@@ -114,7 +99,6 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const apiKeys = createApiKeys();
   const faults = createFaultQueue();
   const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
-  const imageOf = createImages(options.program);
   let counts: RequestCounts = zeroCounts();
   let refusals: RefusalRecord[] = [];
   let isEnhanced = true;
@@ -130,8 +114,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       trusts.clear();
       isEnhanced = true;
     },
-    iam: (change) => iam.change(parseIamChange(change)),
-    faults: (...added) => added.map(parseFault).forEach(faults.add),
+    iam: (change) => iam.change(parseAs(iamChangeSchema, change)),
+    faults: (...added) => added.map((fault) => parseAs(faultSchema, fault)).forEach(faults.add),
     clearFaults: faults.clear,
     addApiKey: apiKeys.add,
     async cliSession(pem) {
@@ -147,68 +131,48 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     },
   };
 
-  const metadata: Service = {
-    endpointOf: metadataEndpoint,
-    answer: (request, fault) =>
-      answerMetadata(request, { chain, instanceMetadata: options.instanceMetadata ?? {}, fault }),
-    fail: failMetadata,
+  const cloud: Cloud = {
+    ...{ clock, iam, chain, sessions, apiKeys, tokens, serviceAccounts, trusts, isEnhanced: () => isEnhanced },
+    ...{ instanceMetadata: options.instanceMetadata ?? {}, imageOf: createImages(options.program) },
+    storage: options.storage,
   };
-  const auth = cloudService(authEndpoint, (request, fault) =>
-    answerAuth(request, { chain, sessions, clock, isInGroup: iam.isInGroup, flaw: fault?.token }),
-  );
-  const cluster = cloudService(clusterEndpoint, (request, fault) =>
-    answerCluster(request, { serviceAccounts, sessions, isEnhanced: () => isEnhanced, flaw: fault?.token }),
-  );
-  const domain: Service = {
-    endpointOf: domainEndpoint,
-    answer: (request, fault) =>
-      answerDomain(request, { trusts, sessions, clock, groupExists: iam.groupExists, flaw: fault?.token }),
-    fail: failDomain,
-  };
-  const registry = cloudService(
-    registryEndpoint,
-    (request, fault) =>
-      answerRegistry(request, {
-        sessions,
-        apiKeys,
-        tokens,
-        iam,
-        clock,
-        imageOf,
-        storage: options.storage,
-        flaw: fault?.token,
-      }),
-    failRegistry,
-  );
 
-  function handle(service: Service, request: ReceivedRequest): Handling {
-    const endpoint = service.endpointOf(request);
-    counts[endpoint] += 1;
-    const fault = faults.take(endpoint);
-    return {
-      fault,
-      latencyMs: options.latencyMs ?? 0,
-      released: faults.cleared(),
-      fail: (status) => service.fail(status, request),
-      async answer() {
-        if (fault?.rotate) chain.rotate();
-        const response = await service.answer(request, fault);
-        if (response.reason !== undefined) {
-          refusals = [...refusals, { endpoint, status: response.status, reason: response.reason }].slice(
-            -KEPT_REFUSALS,
-          );
-        }
-        return response;
-      },
+  const handlerOf =
+    (service: Service) =>
+    (request: ReceivedRequest): Handling => {
+      const endpoint = service.endpointOf(request);
+      counts[endpoint] += 1;
+      const fault = faults.take(endpoint);
+      return {
+        fault,
+        latencyMs: options.latencyMs ?? 0,
+        released: faults.cleared(),
+        fail: (status) => service.fail(status, request),
+        async answer() {
+          if (fault?.rotate) chain.rotate();
+          const response = await service.answer(request, cloud, fault);
+          if (response.reason !== undefined) {
+            refusals.push({ endpoint, status: response.status, reason: response.reason });
+            refusals = refusals.slice(-KEPT_REFUSALS);
+          }
+          return response;
+        },
+      };
     };
-  }
 
   const listeners: Listener[] = [];
-  async function listen(address: string, service: Service, identity: TlsIdentity | undefined): Promise<string> {
-    const tls = identity?.serverOptions;
-    const listener = await startListener({ address, clock, tls, handle: (request) => handle(service, request) });
-    listeners.push(listener);
-    return listener.origin;
+  async function listen(
+    addresses: string | readonly string[],
+    handle: ListenerOptions["handle"],
+    identity?: TlsIdentity,
+  ): Promise<[first: URL, ...others: URL[]]> {
+    const urls: URL[] = [];
+    for (const address of [addresses].flat()) {
+      const listener = await startListener({ address, clock, tls: identity?.serverOptions, handle });
+      listeners.push(listener);
+      urls.push(new URL(listener.origin));
+    }
+    return urls as [URL, ...URL[]];
   }
 
   async function close(): Promise<void> {
@@ -216,35 +180,34 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   try {
-    const metadataOrigin = await listen(options.metadata ?? ANY_PORT, metadata, undefined);
-    const authOrigin = await listen(options.auth ?? ANY_PORT, auth, tlsIdentity);
-    const registryUrls: URL[] = [];
-    for (const address of registryAddresses) registryUrls.push(new URL(await listen(address, registry, tlsIdentity)));
-    const clusterUrls: URL[] = [];
-    for (const address of clusterAddresses) clusterUrls.push(new URL(await listen(address, cluster, clusterTls)));
-    const domainOrigin = await listen(options.domain ?? ANY_PORT, domain, tlsIdentity);
-    const control = await startListener({
-      address: options.control ?? ANY_PORT,
-      clock,
-      handle: (request) => ({
-        answer: () => answerControl(request, controls),
-        fail: (status) => jsonResponse(status, {}),
-        latencyMs: 0,
-        released: faults.cleared(),
-      }),
-    });
-    listeners.push(control);
+    const [metadataUrl] = await listen(at.metadata, handlerOf(METADATA));
+    const [authUrl] = await listen(at.auth, handlerOf(AUTH), tlsIdentity);
+    const registryUrls = await listen(at.registry, handlerOf(REGISTRY), tlsIdentity);
+    const [clusterUrl] = await listen(at.cluster, handlerOf(CLUSTER), clusterTls);
+    const [domainUrl] = await listen(at.domain, handlerOf(DOMAIN), tlsIdentity);
+    const [controlUrl] = await listen(at.control, (request) => ({
+      answer: () => answerControl(request, controls),
+      fail: (status) => jsonResponse(status, {}),
+      latencyMs: 0,
+      released: faults.cleared(),
+    }));
     return {
       ...controls,
-      metadataUrl: new URL(`${metadataOrigin}/opc/v2`),
-      authUrl: new URL(authOrigin),
-      registryUrl: registryUrls[0] as URL,
+      /** With `/opc/v2`. */
+      metadataUrl: new URL("/opc/v2", metadataUrl),
+      authUrl,
+      /** The first registry listener. */
+      registryUrl: registryUrls[0],
       registryUrls,
-      controlUrl: new URL(control.origin),
-      clusterUrl: clusterUrls[0] as URL,
-      domainUrl: new URL(domainOrigin),
+      controlUrl,
+      /** The first listener of the cluster. */
+      clusterUrl,
+      domainUrl,
+      /** PEM: the cluster's own authority, which signs nothing else. */
       clusterCaCertificate: clusterTls.caCertificate,
+      /** PEM, if HTTPS is on. */
       caCertificate: tlsIdentity?.caCertificate,
+      /** PEM of the root for registry tokens, which a registry of the distribution project must trust. */
       tokenRootCertificate: signer.rootCertificate,
       instance: INSTANCE,
       close,
@@ -255,7 +218,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 }
 
-/** Errors in Oracle's form, and an `opc-request-id` on everything. */
+/** @throws {Refusal} InvalidParameter, naming each wrong field */
+function parseAs<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  throw new Refusal("InvalidParameter", z.prettifyError(error));
+}
+
+/** With errors in Oracle's form, and an `opc-request-id` on everything. */
 function cloudService(
   endpointOf: Service["endpointOf"],
   answer: Service["answer"],
@@ -264,9 +234,9 @@ function cloudService(
   return {
     endpointOf,
     fail: (status, request) => withRequestId(fail(status, request), request),
-    async answer(request, fault) {
+    async answer(request, cloud, fault) {
       try {
-        return withRequestId(await answer(request, fault), request);
+        return withRequestId(await answer(request, cloud, fault), request);
       } catch (error) {
         if (error instanceof Refusal) return withRequestId(refusalResponse(error), request);
         throw error;

@@ -9,14 +9,9 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createCertificateAuthority, newP256Keys } from "./certificate-authority.ts";
 import { type Claims, type DecodedJwt, isEs256, signEs256 } from "./jwt.ts";
 
-export interface TokenSigner {
-  /** PEM of the signing certificate's root. */
-  readonly rootCertificate: string;
-  sign(claims: Claims): string;
-  isOurs(jwt: DecodedJwt): boolean;
-}
+export type TokenSigner = Awaited<ReturnType<typeof createTokenSigner>>;
 
-export async function createTokenSigner(clock: Clock): Promise<TokenSigner> {
+export async function createTokenSigner(clock: Clock) {
   const [authority, keys] = await Promise.all([
     createCertificateAuthority("ocir-broker OCI simulator registry tokens", clock),
     newP256Keys(),
@@ -26,8 +21,9 @@ export async function createTokenSigner(clock: Clock): Promise<TokenSigner> {
   const privateKey = KeyObject.from(keys.privateKey);
   const publicKey = createPublicKey(privateKey.export({ type: "pkcs8", format: "pem" }));
   return {
+    /** PEM of the signing certificate's root. */
     rootCertificate: authority.certificate,
-    sign: (claims) => signEs256(header, claims, privateKey),
-    isOurs: (jwt) => isEs256(jwt, publicKey),
+    sign: (claims: Claims) => signEs256(header, claims, privateKey),
+    isOurs: (jwt: DecodedJwt) => isEs256(jwt, publicKey),
   };
 }

@@ -1,5 +1,6 @@
 /** For tests: an HTTP client that sends bytes unchanged, with one connection for each request, and reports how it ended. */
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export interface RawRequest {
   readonly method?: string;
@@ -7,6 +8,8 @@ export interface RawRequest {
   /** A list is sent as several headers; an undefined value is omitted. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body?: string | undefined;
+  /** PEM of the server's authority, for HTTPS. */
+  readonly ca?: string;
 }
 
 export interface RawResponse {
@@ -22,7 +25,7 @@ export interface RawResponse {
 }
 
 export function send(origin: URL, request: RawRequest): Promise<RawResponse> {
-  const { method = "GET", target, body = "" } = request;
+  const { method = "GET", target, body = "", ca } = request;
   const lines = [`${method} ${target} HTTP/1.1`];
   const headers = { host: origin.host, connection: "close", ...request.headers };
   for (const [name, value] of Object.entries(headers)) {
@@ -34,9 +37,9 @@ export function send(origin: URL, request: RawRequest): Promise<RawResponse> {
     resolve(parse(Buffer.concat(pieces), ending));
     socket.destroy();
   };
-  const socket = connect({ host: origin.hostname, port: Number(origin.port) }, () => {
-    socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
-  });
+  const address = { host: origin.hostname, port: Number(origin.port) };
+  const socket = ca === undefined ? connect(address) : connectTls({ ...address, ca });
+  socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`);
   socket.on("data", (piece: Buffer) => void pieces.push(piece));
   socket.on("end", () => finish("end"));
   socket.on("error", () => finish("reset"));

@@ -104,47 +104,20 @@ export async function createSession(simulator: Simulator): Promise<string> {
   return response.json.token as string;
 }
 
-/** Asks the auth service to refresh the session `currentToken`. */
-export function askForRefresh(
-  simulator: Simulator,
+/** @param content as an object for JSON, or as the parameters of a form */
+export function postSigned(
+  url: URL,
   session: string,
-  currentToken: string,
-  alteration: Alteration,
-): Promise<RawResponse> {
-  const contentType = "application/json";
-  const body = JSON.stringify({ currentToken });
-  return postSigned(simulator.authUrl, "/v1/authentication/refresh", { contentType, body, session }, alteration);
-}
-
-/** Asks the identity domain for a UPST, signed with the session. */
-export function askDomain(
-  simulator: Simulator,
-  session: string,
-  form: Readonly<Record<string, string>>,
+  content: object,
   alteration: Alteration = {},
 ): Promise<RawResponse> {
-  const contentType = "application/x-www-form-urlencoded";
-  const body = new URLSearchParams(form).toString();
-  return postSigned(simulator.domainUrl, "/oauth2/v1/token", { contentType, body, session }, alteration);
-}
-
-interface SignedPost {
-  readonly contentType: string;
-  readonly body: string;
-  readonly session: string;
-}
-
-function postSigned(
-  origin: URL,
-  target: string,
-  { contentType, body, session }: SignedPost,
-  alteration: Alteration,
-): Promise<RawResponse> {
-  return sendSigned(origin, alteration, {
+  const isForm = content instanceof URLSearchParams;
+  const contentType = `application/${isForm ? "x-www-form-urlencoded" : "json"}`;
+  return sendSigned(url, alteration, {
     method: "POST",
-    target,
+    target: url.pathname,
     headers: { date: new Date().toUTCString(), "content-type": contentType },
-    body,
+    body: isForm ? content.toString() : JSON.stringify(content),
     covered: COVERED.typescript.split(" "),
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,

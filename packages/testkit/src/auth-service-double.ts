@@ -3,15 +3,7 @@
  * TypeScript SDK's headers, the body's hash, and the date.
  */
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate } from "node:crypto";
-import { HttpResponse, http, type RequestHandler } from "msw";
-
-interface AuthServiceDouble {
-  readonly handler: RequestHandler;
-  /** The reason for each refused request. */
-  readonly refusals: string[];
-  /** The issued tokens. */
-  readonly tokens: string[];
-}
+import { HttpResponse, http } from "msw";
 
 interface AuthServiceDoubleOptions {
   /** The service's own time, in epoch milliseconds. */
@@ -22,10 +14,11 @@ interface AuthServiceDoubleOptions {
 
 const COVERED = "date (request-target) host content-type content-length x-content-sha256";
 
-export function createAuthServiceDouble(options: AuthServiceDoubleOptions): AuthServiceDouble {
-  const { nowMs, alterClaims = (claims) => claims } = options;
+export function createAuthServiceDouble({ nowMs, alterClaims = (claims) => claims }: AuthServiceDoubleOptions) {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  /** The reason for each refused request. */
   const refusals: string[] = [];
+  /** The issued tokens. */
   const tokens: string[] = [];
 
   const handler = http.post("*/v1/x509", async ({ request }) => {

@@ -3,16 +3,12 @@
  * code that spaces its requests to real sockets. Only the time limit of a whole request takes real time.
  */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-
-interface ImpatientClock extends Clock {
-  /** Moves only the wall clock. */
-  jumpWall(ms: number): void;
-}
+import type { FakeClock } from "./fake-clock.ts";
 
 /** The time limit that tests give a request; longer than any pause or interval. */
 const REQUEST_LIMIT_MS = 10_000;
 
-export function createImpatientClock(): ImpatientClock {
+export function createImpatientClock(): Clock & Pick<FakeClock, "jumpWall"> {
   let nowMs = 1_000;
   let wallOffsetMs = Date.now() - nowMs;
   return {

@@ -23,15 +23,11 @@ interface LeafOptions {
   readonly notAfterMs: number;
 }
 
-interface IdentityAuthority {
-  issue(options: LeafOptions): Promise<InstanceIdentity>;
-}
-
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2_048, publicExponent: Buffer.of(1, 0, 1) };
 const INSTANCE_ID = "ocid1.instance.oc1.iad.test";
 const YEARS_MS = 20 * 365 * 86_400_000;
 
-export async function createIdentityAuthority(): Promise<IdentityAuthority> {
+export async function createIdentityAuthority() {
   const [rootKeys, keys] = await Promise.all([newKeys(), newKeys()]);
   const intermediate = await x509.X509CertificateGenerator.create({
     ...{ subject: [{ CN: ["PKISVC Identity Intermediate"] }], issuer: [{ CN: ["PKISVC Identity Root"] }] },
@@ -40,7 +36,8 @@ export async function createIdentityAuthority(): Promise<IdentityAuthority> {
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
   return {
-    async issue({ tenancyId, tenancyAttribute = "opc-tenant", isMultiValued, notBeforeMs, notAfterMs }) {
+    async issue(options: LeafOptions): Promise<InstanceIdentity> {
+      const { tenancyId, tenancyAttribute = "opc-tenant", isMultiValued, notBeforeMs, notAfterMs } = options;
       const { publicKey, privateKey } = await newKeys();
       const attributes = ["opc-certtype:instance", `opc-instance:${INSTANCE_ID}`, `${tenancyAttribute}:${tenancyId}`];
       const units = isMultiValued ? [{ OU: attributes }] : attributes.map((attribute) => ({ OU: [attribute] }));

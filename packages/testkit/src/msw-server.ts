@@ -9,18 +9,11 @@ import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { getResponse, type RequestHandler } from "msw";
 
-interface ReceivedRequest {
-  readonly method: string;
-  /** Path and query, unchanged. */
-  readonly target: string;
-  readonly headers: Readonly<IncomingMessage["headers"]>;
-}
-
-export interface MswServer extends AsyncDisposable {
+interface MswServer {
   /** `http://127.0.0.1:<port>`; handlers match it with a path that starts with `*`. */
   readonly baseUrl: URL;
-  /** The requests so far, answered or not. */
-  readonly requests: ReceivedRequest[];
+  /** Paths and queries of the requests so far, answered or not. */
+  readonly requests: string[];
   /** Handlers that precede the existing ones. */
   use(...handlers: RequestHandler[]): void;
   /** Aborts requests in flight, so that a hanging handler blocks nothing. */
@@ -33,14 +26,12 @@ export interface MswServer extends AsyncDisposable {
  */
 export async function startMswServer(...initialHandlers: RequestHandler[]): Promise<MswServer> {
   const handlers = [...initialHandlers];
-  const requests: ReceivedRequest[] = [];
+  const requests: string[] = [];
 
   const server = createServer(async (incoming, outgoing) => {
-    const method = String(incoming.method);
-    const target = String(incoming.url);
-    requests.push({ method, target, headers: { ...incoming.headers } });
+    requests.push(String(incoming.url));
     try {
-      await sendResponse(await getResponse(handlers, await readRequest(incoming, method, target)), outgoing);
+      await sendResponse(await getResponse(handlers, await readRequest(incoming)), outgoing);
     } catch {
       outgoing.destroy();
     }
@@ -60,21 +51,17 @@ export async function startMswServer(...initialHandlers: RequestHandler[]): Prom
     requests,
     use: (...more) => void handlers.unshift(...more),
     close,
-    [Symbol.asyncDispose]: close,
   };
 }
 
-async function readRequest(incoming: IncomingMessage, method: string, target: string): Promise<Request> {
+async function readRequest(incoming: IncomingMessage): Promise<Request> {
+  const { method = "", url = "", headers } = incoming;
   const body = await buffer(incoming);
-  return new Request(new URL(target, `http://${incoming.headers.host}`), {
+  return new Request(new URL(url, `http://${headers.host}`), {
     method,
-    headers: new Headers(pairs(incoming.rawHeaders)),
+    headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
     ...(body.length > 0 && { body }),
   });
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  return flat.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, String(flat[at + 1])]] : []));
 }
 
 async function sendResponse(response: Response | undefined, outgoing: ServerResponse): Promise<void> {

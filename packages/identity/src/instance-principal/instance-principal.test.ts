@@ -185,7 +185,7 @@ test("InstancePrincipal.session returns a session for its own key after four met
   expect(authUrls).toEqual(["https://auth.us-ashburn-1.oraclecloud.com/v1/x509"]);
   expect(session.keyId.reveal()).toBe(`ST$${auth.tokens[0]}`);
   expect(modulusInToken(session)).toBe(modulusOfKey(session));
-  expect(metadataServer.requests.map(({ target }) => target.replace("/opc/v2", ""))).toEqual([
+  expect(metadataServer.requests.map((target) => target.replace("/opc/v2", ""))).toEqual([
     "/instance/regionInfo",
     "/identity/cert.pem",
     "/identity/key.pem",

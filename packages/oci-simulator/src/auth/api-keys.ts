@@ -21,14 +21,7 @@ interface ApiKey {
   readonly claims: Claims;
 }
 
-export interface ApiKeys {
-  /** @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
-  add(publicKeyPem: string): ApiKeySettings;
-  /** The settings of a key without adding it. @throws {Refusal} InvalidParameter, as for `add`. */
-  describe(publicKeyPem: string): { readonly publicKey: KeyObject; readonly settings: ApiKeySettings };
-  /** @throws {Refusal} NotAuthenticated for an unknown keyId. */
-  find(keyId: string): ApiKey;
-}
+export type ApiKeys = ReturnType<typeof createApiKeys>;
 
 const PTYPE = "user";
 
@@ -37,17 +30,19 @@ export function isUser(claims: Claims): boolean {
   return claims["ptype"] === PTYPE && serviceUserGroupOf(claims) === undefined;
 }
 
-export function createApiKeys(): ApiKeys {
+export function createApiKeys() {
   const { userId: user, tenancyId: tenancy } = INSTANCE;
   const keys = new Map<string, ApiKey>();
 
-  function describe(publicKeyPem: string) {
+  /** The settings of a key without adding it. @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
+  function describe(publicKeyPem: string): { readonly publicKey: KeyObject; readonly settings: ApiKeySettings } {
     const publicKey = parsePublicKey(publicKeyPem);
     return { publicKey, settings: { user, fingerprint: fingerprintOf(publicKey), tenancy, region: ASHBURN.id } };
   }
 
   return {
-    add(publicKeyPem) {
+    /** @throws {Refusal} as `describe` */
+    add(publicKeyPem: string): ApiKeySettings {
       const { publicKey, settings } = describe(publicKeyPem);
       keys.set(`${tenancy}/${user}/${settings.fingerprint}`, {
         publicKey,
@@ -56,7 +51,8 @@ export function createApiKeys(): ApiKeys {
       return settings;
     },
     describe,
-    find(keyId) {
+    /** @throws {Refusal} NotAuthenticated for an unknown keyId. */
+    find(keyId: string): ApiKey {
       const key = keys.get(keyId);
       if (key === undefined) throw notAuthenticated("keyId is neither a session token nor a user's API key");
       return key;

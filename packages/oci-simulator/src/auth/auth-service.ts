@@ -5,28 +5,18 @@
  * Accepts the three forms in which Oracle's SDKs name the certificate in keyId (TypeScript: SHA-1 in lower case, Python: SHA-1 in
  * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
  */
-import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { type KeyObject, X509Certificate } from "node:crypto";
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
-import type { TokenFlaw } from "../http/faults.ts";
-import type { ReceivedRequest } from "../http/received-request.ts";
+import type { Fault } from "../http/faults.ts";
+import { parseJsonObject, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import type { CertificateChain } from "../metadata/certificate-chain.ts";
 import { poolTagOf } from "../metadata/instance-tags.ts";
 import { isUser } from "./api-keys.ts";
+import { parseDer, parseSessionKey } from "./public-keys.ts";
 import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "./request-signature.ts";
-import { SESSION_PREFIX, type SessionTokens } from "./session-tokens.ts";
-
-export interface AuthServiceOptions {
-  readonly chain: CertificateChain;
-  readonly sessions: SessionTokens;
-  readonly clock: Clock;
-  /** Whether the dynamic group contains an instance whose certificate has this tag, which the token records. */
-  isInGroup(certifiedTag: string): boolean;
-  /** The fault of the issued token. */
-  readonly flaw?: TokenFlaw | undefined;
-}
+import { SESSION_PREFIX } from "./session-tokens.ts";
 
 interface FederationBody {
   readonly leaf: X509Certificate;
@@ -38,7 +28,6 @@ interface FederationBody {
 const PATH = "/v1/x509";
 const REFRESH_PATH = "/v1/authentication/refresh";
 const FIELDS = ["certificate", "publicKey", "intermediateCertificates", "purpose", "fingerprintAlgorithm"];
-const MIN_KEY_BITS = 2_048;
 
 /** Between the attributes of a subject as Node writes it, also of those in one multi-valued RDN. */
 const RDN_END = /\n| \+ /;
@@ -49,20 +38,20 @@ export function authEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} */
-export async function answerAuth(request: ReceivedRequest, options: AuthServiceOptions): Promise<HttpResponse> {
+export async function answerAuth(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
   const isRefresh = request.path === REFRESH_PATH;
   if (request.path !== PATH && !isRefresh) throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
   if (request.method !== "POST") throw new Refusal("MethodNotAllowed", `${request.method} ${request.path}`);
   const signature = parseRequestSignature(request.headers["authorization"]);
-  if (isRefresh) return refresh(request, signature, options);
+  if (isRefresh) return refresh(request, signature, cloud);
   const body = parseFederationBody(request);
-  if (!options.chain.isTrusted(body.leaf, body.intermediates)) {
+  if (!cloud.chain.isTrusted(body.leaf, body.intermediates)) {
     throw notAuthenticated("the certificate does not lead to our root, or is not valid now");
   }
   checkKeyId(signature.keyId, body);
-  verifyRequestSignature(request, signature, body.leaf.publicKey, options.clock.wallMs());
-  const { sessions, isInGroup, flaw } = options;
-  const token = await sessions.issue(body.publicKey, body.leaf.fingerprint, isInGroup(poolTagOf(body.leaf)), flaw);
+  verifyRequestSignature(request, signature, body.leaf.publicKey, cloud.clock.wallMs());
+  const isInGroup = cloud.iam.isInGroup(poolTagOf(body.leaf));
+  const token = await cloud.sessions.issue(body.publicKey, body.leaf.fingerprint, isInGroup, fault?.token);
   return jsonResponse(200, { token });
 }
 
@@ -70,7 +59,7 @@ export async function answerAuth(request: ReceivedRequest, options: AuthServiceO
 async function refresh(
   request: ReceivedRequest,
   signature: RequestSignature,
-  { sessions, clock }: AuthServiceOptions,
+  { sessions, clock }: Cloud,
 ): Promise<HttpResponse> {
   const { currentToken, ...unknown } = parseJsonObject(request.body);
   if (Object.keys(unknown).length > 0) throw new Refusal("InvalidParameter", "currentToken is the only field");
@@ -98,29 +87,9 @@ function parseFederationBody(request: ReceivedRequest): FederationBody {
   return {
     leaf: parseCertificate(certificate),
     intermediates: intermediateCertificates.map(parseCertificate),
-    publicKey: parseSessionKey(publicKey),
+    publicKey: parseSessionKey(parseDer(publicKey, "publicKey"), "publicKey"),
     fingerprintAlgorithm,
   };
-}
-
-function parseJsonObject(bytes: Buffer): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString());
-  } catch (cause) {
-    throw new Refusal("InvalidParameter", `body is not JSON: ${cause}`);
-  }
-  if (typeof value !== "object" || value === null) throw new Refusal("InvalidParameter", "body is not a JSON object");
-  return value as Record<string, unknown>;
-}
-
-/** Base64 of DER: no PEM armour, no line ends. */
-function parseDer(value: unknown, what: string): Buffer {
-  const bytes = Buffer.from(String(value), "base64");
-  if (typeof value !== "string" || bytes.length === 0 || bytes.toString("base64") !== value) {
-    throw new Refusal("InvalidParameter", `${what} is not base64 on one line`);
-  }
-  return bytes;
 }
 
 function parseCertificate(value: unknown): X509Certificate {
@@ -130,20 +99,6 @@ function parseCertificate(value: unknown): X509Certificate {
   } catch (cause) {
     throw new Refusal("InvalidParameter", `certificate cannot be read: ${cause}`);
   }
-}
-
-function parseSessionKey(value: unknown): KeyObject {
-  const der = parseDer(value, "publicKey");
-  let key: KeyObject;
-  try {
-    key = createPublicKey({ key: der, format: "der", type: "spki" });
-  } catch (cause) {
-    throw new Refusal("InvalidParameter", `publicKey cannot be read: ${cause}`);
-  }
-  if (key.asymmetricKeyType !== "rsa" || (key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_KEY_BITS) {
-    throw new Refusal("InvalidParameter", "publicKey is not RSA of 2048 bits or more");
-  }
-  return key;
 }
 
 function checkKeyId(keyId: string, { leaf, fingerprintAlgorithm }: FederationBody): void {

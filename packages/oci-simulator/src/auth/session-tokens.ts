@@ -19,21 +19,7 @@ interface Session {
   readonly claims: Claims;
 }
 
-export interface SessionTokens {
-  issue(publicKey: KeyObject, leafFingerprint: string, isMember: boolean, flaw?: TokenFlaw): Promise<string>;
-  /** The session of a service account of the cluster: its principal has the type `workload`. */
-  issueForServiceAccount(publicKey: KeyObject, serviceAccount: ServiceAccountName, flaw?: TokenFlaw): Promise<string>;
-  /** The session of a person, as `oci session authenticate` gets it from the browser. */
-  issueUser(publicKey: KeyObject): Promise<string>;
-  /** The UPST of a service user of the identity domain. It ends no later than the token that it was exchanged for. */
-  issueServiceUser(publicKey: KeyObject, user: ServiceUser, endsAtS: number, flaw?: TokenFlaw): Promise<string>;
-  /** The token that a platform gives to a function or a container instance (RPST). */
-  issueResource(publicKey: KeyObject, isMember: boolean): Promise<string>;
-  /** A new token of the same session, with a new life. */
-  renew(session: Session): Promise<string>;
-  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
-  open(token: string): Session;
-}
+export type SessionTokens = Awaited<ReturnType<typeof createSessionTokens>>;
 
 export interface ServiceUser {
   readonly name: string;
@@ -74,7 +60,7 @@ export function serviceUserGroupOf(claims: Claims): string | undefined {
 }
 
 /** @param lifeMs life of a token, in milliseconds; 20 minutes at Oracle. */
-export async function createSessionTokens(clock: Clock, lifeMs: number): Promise<SessionTokens> {
+export async function createSessionTokens(clock: Clock, lifeMs: number) {
   const own = await promisify(generateKeyPair)("rsa", { modulusLength: 2_048 });
   const opened = new Map<string, Session>();
 
@@ -117,7 +103,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
     ["V3", INSTANCE.tenancyId, ...TAGS_OF_NO_GROUP, ...(member ? [TAG_OF_GROUP] : [])].join(",");
 
   return {
-    issue(publicKey, leafFingerprint, member, flaw) {
+    issue(publicKey: KeyObject, leafFingerprint: string, member: boolean, flaw?: TokenFlaw): Promise<string> {
       const claims = {
         sub: INSTANCE.instanceId,
         "opc-certtype": "instance",
@@ -131,7 +117,12 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
       };
       return sign(publicKey, leafFingerprint, claims, flaw);
     },
-    issueForServiceAccount(publicKey, { namespace, serviceAccount }, flaw) {
+    /** The session of a service account of the cluster: its principal has the type `workload`. */
+    issueForServiceAccount(
+      publicKey: KeyObject,
+      { namespace, serviceAccount }: ServiceAccountName,
+      flaw?: TokenFlaw,
+    ): Promise<string> {
       const claims = {
         sub: `${INSTANCE.clusterId.replace("cluster", "workload")}.${namespace}.${serviceAccount}`,
         ptype: WORKLOAD,
@@ -146,15 +137,23 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
       };
       return sign(publicKey, WORKLOAD, claims, flaw);
     },
-    issueUser(publicKey) {
+    /** The session of a person, as `oci session authenticate` gets it from the browser. */
+    issueUser(publicKey: KeyObject): Promise<string> {
       return sign(publicKey, "session", { sub: INSTANCE.userId, ptype: "user", ttype: "login" });
     },
-    issueServiceUser(publicKey, { name, group }, endsAtS, flaw) {
+    /** The UPST of a service user of the identity domain. It ends no later than the token that it was exchanged for. */
+    issueServiceUser(
+      publicKey: KeyObject,
+      { name, group }: ServiceUser,
+      endsAtS: number,
+      flaw?: TokenFlaw,
+    ): Promise<string> {
       const sub = INSTANCE.userId.replace(/[^.]*$/, name);
       const claims = { sub, ptype: "user", ttype: "upst", service_user_group: group };
       return sign(publicKey, "upst", claims, flaw, endsAtS);
     },
-    issueResource(publicKey, member) {
+    /** The token that a platform gives to a function or a container instance (RPST). */
+    issueResource(publicKey: KeyObject, member: boolean): Promise<string> {
       const claims = {
         sub: CONTAINER_INSTANCE_ID,
         ptype: "resource",
@@ -167,10 +166,12 @@ export async function createSessionTokens(clock: Clock, lifeMs: number): Promise
       };
       return sign(publicKey, "resource", claims);
     },
-    renew({ publicKey, claims }) {
+    /** A new token of the same session, with a new life. */
+    renew({ publicKey, claims }: Session): Promise<string> {
       return sign(publicKey, "session", claims);
     },
-    open(token) {
+    /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired or has no expiry. */
+    open(token: string): Session {
       const session = opened.get(token) ?? openNew(token);
       // Negated, so that a token without expiry is refused.
       if (!(Number(session.claims["exp"]) * 1_000 > clock.wallMs()))

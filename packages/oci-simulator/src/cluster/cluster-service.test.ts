@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import { request } from "node:https";
 import { expect, test } from "vitest";
+import { send } from "../../test/raw-client.ts";
 import { pemOf, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import { type Simulator, startSimulator } from "../simulator.ts";
@@ -25,23 +24,12 @@ function ask({
   token,
   podKey = pemOf(sessionKeys.publicKey),
 }: Asked) {
-  const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
-  const { promise, resolve, reject } = Promise.withResolvers<
-    Pick<IncomingMessage, "headers"> & { status: number | undefined; text: string }
-  >();
-  const outgoing = request(
-    new URL(path, from.clusterUrl),
-    { method, headers, ca: from.clusterCaCertificate },
-    (incoming) => {
-      let text = "";
-      incoming.setEncoding("utf8").on("data", (piece) => {
-        text += piece;
-      });
-      incoming.on("end", () => resolve({ status: incoming.statusCode, headers: incoming.headers, text }));
-    },
-  );
-  outgoing.on("error", reject).end(method === "POST" ? JSON.stringify({ podKey }) : undefined);
-  return promise;
+  const body = method === "POST" ? JSON.stringify({ podKey }) : "";
+  const headers = {
+    ...{ "content-type": "application/json", "content-length": String(body.length) },
+    authorization: token && `Bearer ${token}`,
+  };
+  return send(from.clusterUrl, { method, target: path, headers, body, ca: from.clusterCaCertificate });
 }
 
 async function tokenOfAnotherCluster(): Promise<string> {
@@ -73,15 +61,15 @@ test("the token exchange refuses a short key, another path, and any request in a
   expect((await ask({ token, podKey: short })).status).toBe(400);
   expect((await ask({ token, path: "/" })).status).toBe(404);
   simulator.clusterType("basic");
-  const { status, headers, text } = await ask({ token });
-  expect([status, JSON.parse(text)]).toEqual([403, { code: "Forbidden", message: "node not authorized" }]);
+  const { status, headers, json } = await ask({ token });
+  expect([status, json]).toEqual([403, { code: "Forbidden", message: "node not authorized" }]);
   expect(headers["opc-request-id"]).toMatch(/^[0-9A-F]{32}(\/[0-9A-F]{32}){2}$/);
 });
 
 test("the JWKS requires a service account token, and lets a second cluster accept tokens of the first", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   expect((await ask({ method: "GET", path: "/openid/v1/jwks" })).status).toBe(401);
-  const keys = JSON.parse((await ask({ method: "GET", path: "/openid/v1/jwks", token })).text);
+  const keys = (await ask({ method: "GET", path: "/openid/v1/jwks", token })).json;
   const issuer = "https://kubernetes.default.svc.cluster.local";
   const second = await startSimulator({ serviceAccountIssuer: { issuer, audience: issuer, keys } });
   expect((await ask({ from: second, token })).status).toBe(200);

@@ -4,27 +4,17 @@
  * (common/auth/federation_client_oke_workload_identity.go), with errors as port 12250 returns them to nodes
  * (oracle-quickstart/oci-hpc-oke#6).
  */
-import { createPublicKey, type KeyObject } from "node:crypto";
-import type { SessionTokens } from "../auth/session-tokens.ts";
+import type { KeyObject } from "node:crypto";
+import { parseSessionKey } from "../auth/public-keys.ts";
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
-import type { TokenFlaw } from "../http/faults.ts";
-import type { ReceivedRequest } from "../http/received-request.ts";
+import type { Fault } from "../http/faults.ts";
+import { parseJsonObject, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import type { ServiceAccounts } from "../service-accounts.ts";
-
-export interface ClusterServiceOptions {
-  readonly serviceAccounts: ServiceAccounts;
-  readonly sessions: SessionTokens;
-  /** False for a basic cluster, which exchanges no tokens. */
-  isEnhanced(): boolean;
-  /** The fault of the issued token. */
-  readonly flaw?: TokenFlaw | undefined;
-}
 
 const EXCHANGE_PATH = "/resourcePrincipalSessionTokens";
 const KEYS_PATH = "/openid/v1/jwks";
-const MIN_KEY_BITS = 2_048;
 
 export function clusterEndpoint(request: ReceivedRequest): EndpointName {
   if (request.path === EXCHANGE_PATH) return "cluster.tokenExchange";
@@ -32,26 +22,26 @@ export function clusterEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} */
-export async function answerCluster(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
-  if (request.path === KEYS_PATH) return keysResponse(request, options);
+export async function answerCluster(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
+  if (request.path === KEYS_PATH) return keysResponse(request, cloud);
   if (request.path !== EXCHANGE_PATH || request.method !== "POST")
     throw new Refusal("NotAuthorizedOrNotFound", `no ${request.method} ${request.path}`);
-  return exchange(request, options);
+  return exchange(request, cloud, fault);
 }
 
 /** Kubernetes binds system:service-account-issuer-discovery to every service account, and to no anonymous user. */
-function keysResponse(request: ReceivedRequest, { serviceAccounts }: ClusterServiceOptions): HttpResponse {
+function keysResponse(request: ReceivedRequest, { serviceAccounts }: Cloud): HttpResponse {
   if (request.method !== "GET") throw new Refusal("MethodNotAllowed", `${request.method} ${KEYS_PATH}`);
   serviceAccounts.review(bearerOf(request));
   return jsonResponse(200, serviceAccounts.keys, { "content-type": "application/jwk-set+json" });
 }
 
-async function exchange(request: ReceivedRequest, options: ClusterServiceOptions): Promise<HttpResponse> {
-  if (!options.isEnhanced()) throw new Refusal("Forbidden", "the cluster is not enhanced");
+async function exchange(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
+  if (!cloud.isEnhanced()) throw new Refusal("Forbidden", "the cluster is not enhanced");
   if (request.headers["content-type"] !== "application/json")
     throw new Refusal("InvalidParameter", "content-type is not application/json");
-  const serviceAccount = options.serviceAccounts.review(bearerOf(request));
-  const token = await options.sessions.issueForServiceAccount(podKeyOf(request.body), serviceAccount, options.flaw);
+  const serviceAccount = cloud.serviceAccounts.review(bearerOf(request));
+  const token = await cloud.sessions.issueForServiceAccount(podKeyOf(request.body), serviceAccount, fault?.token);
   const encoded = Buffer.from(JSON.stringify({ token: `ST$${token}` })).toString("base64");
   return jsonResponse(200, encoded);
 }
@@ -64,15 +54,7 @@ function bearerOf(request: ReceivedRequest): string {
 
 /** PEM as Go sends it, or only its base64 as Python does. */
 function podKeyOf(body: Buffer): KeyObject {
-  let key: KeyObject;
-  try {
-    const { podKey } = JSON.parse(body.toString()) as { podKey: string };
-    const der = Buffer.from(podKey.replace(/-----[^-]+-----|\s/g, ""), "base64");
-    key = createPublicKey({ key: der, format: "der", type: "spki" });
-  } catch (cause) {
-    throw new Refusal("InvalidParameter", `podKey cannot be read: ${cause}`);
-  }
-  if (key.asymmetricKeyType !== "rsa" || (key.asymmetricKeyDetails?.modulusLength ?? 0) < MIN_KEY_BITS)
-    throw new Refusal("InvalidParameter", "podKey is not RSA of 2048 bits or more");
-  return key;
+  const { podKey } = parseJsonObject(body);
+  const der = Buffer.from(String(podKey).replace(/-----[^-]+-----|\s/g, ""), "base64");
+  return parseSessionKey(der, "podKey");
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { type Alteration, askDomain, base64Der, createSession, sessionKeys } from "../../test/signed-requests.ts";
+import { type Alteration, base64Der, createSession, postSigned, sessionKeys } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import type { PropagationTrust } from "./propagation-trusts.ts";
 
@@ -34,7 +34,8 @@ async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} }: A
     subject_token_type: "jwt",
     public_key: base64Der(sessionKeys.publicKey),
   };
-  return askDomain(simulator, session, { ...fields, ...form }, alteration);
+  const url = new URL("/oauth2/v1/token", simulator.domainUrl);
+  return postSigned(url, session, new URLSearchParams({ ...fields, ...form }), alteration);
 }
 
 test.each<[string, Asked]>([

@@ -4,26 +4,16 @@
  *
  * Errors have OAuth's form (RFC 6749 §5.2): 401 for who asks, 400 for the request or the token in it.
  */
-import { createPublicKey, type KeyObject } from "node:crypto";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { parseDer, parseSessionKey } from "../auth/public-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
-import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
+import { isMember, SESSION_PREFIX } from "../auth/session-tokens.ts";
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
-import type { TokenFlaw } from "../http/faults.ts";
+import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import type { Asker, PropagationTrusts } from "./propagation-trusts.ts";
-
-export interface DomainServiceOptions {
-  readonly trusts: PropagationTrusts;
-  readonly sessions: SessionTokens;
-  readonly clock: Clock;
-  /** Whether the nodes' dynamic group exists, with the policy that it may GET_RPST. */
-  groupExists(): boolean;
-  /** The fault of the issued token. */
-  readonly flaw?: TokenFlaw | undefined;
-}
+import type { Asker } from "./propagation-trusts.ts";
 
 const PATH = "/oauth2/v1/token";
 const FIXED: Readonly<Record<string, string>> = {
@@ -32,7 +22,6 @@ const FIXED: Readonly<Record<string, string>> = {
   subject_token_type: "jwt",
 };
 const FIELDS = [...Object.keys(FIXED), "subject_token", "public_key"];
-const MIN_KEY_BITS = 2_048;
 
 export function domainEndpoint(request: ReceivedRequest): EndpointName {
   return request.path === PATH ? "domain.token" : "domain.other";
@@ -43,16 +32,16 @@ export function failDomain(status: number): HttpResponse {
   return jsonResponse(status, { error, error_description: "error" });
 }
 
-export async function answerDomain(request: ReceivedRequest, options: DomainServiceOptions): Promise<HttpResponse> {
+export async function answerDomain(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
   if (request.path !== PATH || request.method !== "POST") return failDomain(404);
   let asker: Asker;
   try {
-    asker = askerOf(request, options);
+    asker = askerOf(request, cloud);
   } catch (error) {
     return refused(401, error);
   }
   try {
-    return await exchange(request, asker, options);
+    return await exchange(request, asker, cloud, fault);
   } catch (error) {
     return refused(400, error);
   }
@@ -63,7 +52,7 @@ function refused(status: number, error: unknown): HttpResponse {
   return { ...failDomain(status), reason: error.message };
 }
 
-function askerOf(request: ReceivedRequest, { trusts, sessions, clock, groupExists }: DomainServiceOptions): Asker {
+function askerOf(request: ReceivedRequest, { trusts, sessions, clock, iam }: Cloud): Asker {
   const { authorization } = request.headers;
   const [, encoded] = /^Basic (\S+)$/.exec(authorization ?? "") ?? [];
   if (encoded !== undefined) {
@@ -77,17 +66,21 @@ function askerOf(request: ReceivedRequest, { trusts, sessions, clock, groupExist
   const { publicKey, claims } = sessions.open(signature.keyId.slice(SESSION_PREFIX.length));
   if (!signature.headers.includes("host")) throw notAuthenticated("host is not covered");
   verifyRequestSignature(request, signature, publicKey, clock.wallMs());
-  const mayAsk = claims["ptype"] === "instance" && isMember(claims) && groupExists();
+  const mayAsk = claims["ptype"] === "instance" && isMember(claims) && iam.groupExists();
   if (!mayAsk) throw notAuthenticated("no policy lets this principal GET_RPST");
   return "instance";
 }
 
-async function exchange(request: ReceivedRequest, asker: Asker, options: DomainServiceOptions): Promise<HttpResponse> {
-  const { trusts, sessions, clock, flaw } = options;
+async function exchange(
+  request: ReceivedRequest,
+  asker: Asker,
+  { trusts, sessions, clock }: Cloud,
+  fault?: Fault,
+): Promise<HttpResponse> {
   const form = parseForm(request);
   const { user, endsAtS } = trusts.exchange(form.get("subject_token") ?? "", asker, clock.wallMs());
-  const publicKey = parseKey(form.get("public_key") ?? "");
-  return jsonResponse(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, flaw) });
+  const publicKey = parseSessionKey(parseDer(form.get("public_key"), "public_key"), "public_key");
+  return jsonResponse(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, fault?.token) });
 }
 
 function parseForm(request: ReceivedRequest): URLSearchParams {
@@ -102,19 +95,4 @@ function parseForm(request: ReceivedRequest): URLSearchParams {
     if (form.get(name) !== value) throw new Refusal("InvalidParameter", `${name} is not ${value}`);
   }
   return form;
-}
-
-/** Base64 of the SPKI's DER, without PEM's armour. */
-function parseKey(text: string): KeyObject {
-  const der = Buffer.from(text, "base64");
-  let key: KeyObject;
-  try {
-    key = createPublicKey({ key: der, format: "der", type: "spki" });
-  } catch (cause) {
-    throw new Refusal("InvalidParameter", `public_key cannot be read: ${cause}`);
-  }
-  const isLong = key.asymmetricKeyType === "rsa" && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_KEY_BITS;
-  if (der.toString("base64") !== text || !isLong)
-    throw new Refusal("InvalidParameter", "public_key is not RSA of 2048 bits or more, in base64 on one line");
-  return key;
 }

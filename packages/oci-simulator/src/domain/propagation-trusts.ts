@@ -18,27 +18,22 @@ export interface PropagationTrust {
 /** The caller of a token exchange: a confidential client, or an instance by its own session. */
 export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
 
-export interface PropagationTrusts {
-  /** Replaces the trust: there is one for an issuer. */
-  add(trust: PropagationTrust): void;
-  clear(): void;
-  /** Whether the trust has this client with this secret. */
-  hasClient(clientId: string, secret: string): boolean;
-  /** @throws {Refusal} NotAuthenticated */
-  exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number };
-}
+export type PropagationTrusts = ReturnType<typeof createPropagationTrusts>;
 
-export function createPropagationTrusts(cluster: ServiceAccountIssuer): PropagationTrusts {
+export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
   let trust: PropagationTrust | undefined;
   return {
-    add(added) {
+    /** Replaces the trust: there is one for an issuer. */
+    add(added: PropagationTrust): void {
       trust = added;
     },
-    clear() {
+    clear(): void {
       trust = undefined;
     },
-    hasClient: (clientId, secret) => secretOf(trust?.oauthClients ?? {}, clientId) === secret,
-    exchange(token, asker, wallMs) {
+    /** Whether the trust has this client with this secret. */
+    hasClient: (clientId: string, secret: string) => secretOf(trust?.oauthClients ?? {}, clientId) === secret,
+    /** @throws {Refusal} NotAuthenticated */
+    exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number } {
       if (trust === undefined) throw notAuthenticated("no trust for the token's issuer");
       const { audience, oauthClients = {}, serviceUsers } = trust;
       checkAsker(asker, oauthClients);

@@ -53,20 +53,20 @@ test("a user's requests are throttled with another text", async () => {
 });
 
 test.each<[unknown, string]>([
-  [null, "a fault is a JSON object"],
-  [[], "a fault is a JSON object"],
-  [{ endpoint: "metadata.re*", html: true }, "endpoint must be"],
-  [{ endpoint: [], html: true }, "endpoint must be"],
-  [{ status: 500 }, "endpoint must be"],
+  [null, "expected object"],
+  [[], "expected object"],
+  [{ endpoint: "metadata.re*", html: true }, "at endpoint"],
+  [{ endpoint: [], html: true }, "at endpoint"],
+  [{ status: 500 }, "at endpoint"],
   [{ endpoint: "*", times: 1 }, "needs something that goes wrong"],
-  [{ endpoint: "*", times: 0, html: true }, "times must be"],
-  [{ endpoint: "*", status: "500" }, "status must be"],
-  [{ endpoint: "*", hang: true }, "hang must be"],
-  [{ endpoint: "*", truncate: 1 }, "truncate must be"],
-  [{ endpoint: "*", bodyMiB: 1_000 }, "bodyMiB must be"],
-  [{ endpoint: "*", contentType: "a\r\nb" }, "contentType must be"],
-  [{ endpoint: "*", token: "stale" }, "token must be"],
-  [{ endpoint: "*", toString: 5 }, "unknown field toString"],
+  [{ endpoint: "*", times: 0, html: true }, "at times"],
+  [{ endpoint: "*", status: "500" }, "at status"],
+  [{ endpoint: "*", hang: true }, "at hang"],
+  [{ endpoint: "*", truncate: 1 }, "at truncate"],
+  [{ endpoint: "*", bodyMiB: 1_000 }, "at bodyMiB"],
+  [{ endpoint: "*", contentType: "a\r\nb" }, "at contentType"],
+  [{ endpoint: "*", token: "stale" }, "at token"],
+  [{ endpoint: "*", toString: 5 }, 'Unrecognized key: "toString"'],
 ])("rejects all faults when one is malformed: %j", async (fault, reason) => {
   expect(() => simulator.faults({ endpoint: "*", status: 500 }, fault as Fault)).toThrow(reason);
   expect((await askRegion()).status).toBe(200);

@@ -48,6 +48,22 @@ export async function receiveRequest(message: IncomingMessage, secure: boolean):
   };
 }
 
+/** @throws {Refusal} InvalidParameter */
+export function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new Refusal("InvalidParameter", `body is not JSON: ${cause}`);
+  }
+}
+
+/** @throws {Refusal} InvalidParameter */
+export function parseJsonObject(body: Buffer): Record<string, unknown> {
+  const value = parseJson(body);
+  if (typeof value !== "object" || value === null) throw new Refusal("InvalidParameter", "body is not a JSON object");
+  return value as Record<string, unknown>;
+}
+
 async function readBody(message: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;

@@ -1,46 +1,27 @@
 /** A refused request: Oracle's text for the client, and the true reason for the simulator's user. */
 
-export type RefusalCode =
-  | "Forbidden"
-  | "InvalidParameter"
-  | "InternalServerError"
-  | "MethodNotAllowed"
-  | "NotAuthenticated"
-  | "NotAuthorizedOrNotFound"
-  | "ServiceUnavailable"
-  | "TooManyRequests";
-
-const STATUS: Readonly<Record<RefusalCode, number>> = {
-  Forbidden: 403,
-  InvalidParameter: 400,
-  InternalServerError: 500,
-  MethodNotAllowed: 405,
-  NotAuthenticated: 401,
-  NotAuthorizedOrNotFound: 404,
-  ServiceUnavailable: 503,
-  TooManyRequests: 429,
-};
-
 /**
- * Oracle's texts, which reveal nothing: from reports (Forbidden: oracle-quickstart/oci-hpc-oke#6), otherwise from its page "API
- * Errors".
+ * Oracle's statuses and texts, which reveal nothing: from reports (Forbidden: oracle-quickstart/oci-hpc-oke#6), otherwise from its page
+ * "API Errors".
  */
-const MESSAGE: Readonly<Record<RefusalCode, string>> = {
-  Forbidden: "node not authorized",
-  InvalidParameter: "The request could not be understood by the server.",
-  InternalServerError: "An internal server error occurred.",
-  MethodNotAllowed: "Method Not Allowed",
-  NotAuthenticated: "The required information to complete authentication was not provided or was incorrect.",
-  NotAuthorizedOrNotFound: "Authorization failed or requested resource not found.",
-  ServiceUnavailable: "The service is currently unavailable.",
-  TooManyRequests: "Too many requests for the tenant",
-};
+const ERRORS = {
+  Forbidden: [403, "node not authorized"],
+  InvalidParameter: [400, "The request could not be understood by the server."],
+  InternalServerError: [500, "An internal server error occurred."],
+  MethodNotAllowed: [405, "Method Not Allowed"],
+  NotAuthenticated: [401, "The required information to complete authentication was not provided or was incorrect."],
+  NotAuthorizedOrNotFound: [404, "Authorization failed or requested resource not found."],
+  ServiceUnavailable: [503, "The service is currently unavailable."],
+  TooManyRequests: [429, "Too many requests for the tenant"],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+export type RefusalCode = keyof typeof ERRORS;
 
 /** Oracle's error for a status; an internal one for a status that its APIs do not document. */
 export function oracleError(status: number): { readonly code: RefusalCode; readonly message: string } {
-  const known = (Object.keys(STATUS) as RefusalCode[]).find((code) => STATUS[code] === status);
+  const known = (Object.keys(ERRORS) as RefusalCode[]).find((code) => ERRORS[code][0] === status);
   const code = known ?? "InternalServerError";
-  return { code, message: MESSAGE[code] };
+  return { code, message: ERRORS[code][1] };
 }
 
 export class Refusal extends Error {
@@ -50,11 +31,11 @@ export class Refusal extends Error {
   readonly said: string;
 
   /** @param reason the true reason; shown only by the control API. */
-  constructor(code: RefusalCode, reason: string, said: string = MESSAGE[code]) {
+  constructor(code: RefusalCode, reason: string, said: string = ERRORS[code][1]) {
     super(reason);
     this.name = "Refusal";
     this.code = code;
-    this.status = STATUS[code];
+    this.status = ERRORS[code][0];
     this.said = said;
   }
 }

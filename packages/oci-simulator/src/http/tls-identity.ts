@@ -14,9 +14,6 @@ export interface TlsIdentity {
   readonly serverOptions: ServerOptions;
 }
 
-/** Limits the cache, because clients choose the names. */
-const MAX_NAMES = 1_000;
-
 /** @param hosts addresses and names for clients that send none (no SNI is sent for IP addresses). */
 export async function createTlsIdentity(hosts: readonly string[], clock: Clock): Promise<TlsIdentity> {
   const [authority, serverKeys] = await Promise.all([
@@ -37,12 +34,9 @@ export async function createTlsIdentity(hosts: readonly string[], clock: Clock):
   }
 
   function contextFor(name: string): Promise<SecureContext> {
-    const known = contexts.get(name);
-    if (known !== undefined) return known;
-    if (contexts.size >= MAX_NAMES) contexts.clear();
-    const made = issue([name]).then((cert) => createSecureContext({ cert, key }));
-    contexts.set(name, made);
-    return made;
+    const context = contexts.get(name) ?? issue([name]).then((cert) => createSecureContext({ cert, key }));
+    contexts.set(name, context);
+    return context;
   }
 
   return {

@@ -46,16 +46,7 @@ interface IdentityDocuments {
   readonly intermediatePem: string;
 }
 
-export interface CertificateChain {
-  /** The metadata service's current chain. The leaf is replaced 100 minutes after its issue. */
-  current(): Promise<IdentityDocuments>;
-  /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
-  isTrusted(leaf: X509Certificate, intermediates: readonly X509Certificate[]): boolean;
-  /** Valid documents that do not match the current ones. */
-  mismatched(): Promise<IdentityDocuments>;
-  /** Replaces the leaf now, with a new key; the old one stays valid until it expires. */
-  rotate(): void;
-}
+export type CertificateChain = Awaited<ReturnType<typeof createCertificateChain>>;
 
 interface Authority {
   readonly certificate: x509.X509Certificate;
@@ -72,11 +63,7 @@ interface Leaf {
  * (common/auth/federation_client_test.go), and not in one RDN each. Oracle's SDK for TypeScript cannot read the former.
  * @param tag the value of the instance's tag `oke.pool` now; empty for none.
  */
-export async function createCertificateChain(
-  clock: Clock,
-  isMultiValued: boolean,
-  tag: () => string,
-): Promise<CertificateChain> {
+export async function createCertificateChain(clock: Clock, isMultiValued: boolean, tag: () => string) {
   const rootKeys = await newKeys();
   const root: Authority = { keys: rootKeys, certificate: await issueAuthority(ROOT_NAME, rootKeys, 10 * YEAR_MS) };
   const intermediate = await newIntermediate("PKISVC Identity Intermediate us-ashburn-1", publishedRsaKeys());
@@ -124,13 +111,8 @@ export async function createCertificateChain(
   async function documentsOf(issuer: Authority): Promise<IdentityDocuments> {
     const keys = await newKeys();
     const { instanceId, compartmentId, tenancyId } = INSTANCE;
-    const units = [
-      "certtype:instance",
-      `compartment:${compartmentId}`,
-      `instance:${instanceId}`,
-      `tenant:${tenancyId}`,
-    ];
-    const OU = units.map((unit) => `opc-${unit}`);
+    const units = { certtype: "instance", compartment: compartmentId, instance: instanceId, tenant: tenancyId };
+    const OU = Object.entries(units).map(([name, value]) => `opc-${name}:${value}`);
     // DER orders a set by the encoded values, which begin with their lengths.
     const subject = isMultiValued
       ? [{ OU: OU.toSorted((one, other) => one.length - other.length) }, { CN: [instanceId] }]
@@ -163,20 +145,24 @@ export async function createCertificateChain(
 
   await leaf.documents;
   return {
-    current() {
+    /** The metadata service's current chain. The leaf is replaced 100 minutes after its issue. */
+    current(): Promise<IdentityDocuments> {
       if (clock.monotonicMs() >= leaf.issuedAtMs + SERVED_MS) leaf = issueLeaf();
       return leaf.documents;
     },
-    isTrusted: (certificate, intermediates) =>
+    /** True if the leaf was issued by an intermediate of the list, and that by our root, and all of them are valid now. */
+    isTrusted: (certificate: X509Certificate, intermediates: readonly X509Certificate[]) =>
       isCurrent(certificate) &&
       intermediates.some(
         (middle) => middle.ca && isCurrent(middle) && isIssuedBy(certificate, middle) && isIssuedBy(middle, nodeRoot),
       ),
-    mismatched() {
+    /** Valid documents that do not match the current ones. */
+    mismatched(): Promise<IdentityDocuments> {
       strangers ??= issueStrangers();
       return strangers;
     },
-    rotate() {
+    /** Replaces the leaf now, with a new key; the old one stays valid until it expires. */
+    rotate(): void {
       leaf = issueLeaf();
     },
   };

@@ -15,6 +15,8 @@ const OID = "1.3.6.1.4.1.111.98.10.1";
 /** Before the compressed text, and before the JSON in it. Their meaning is not known. */
 const PREFIX = Buffer.from([1, 1, 2, 1]);
 const TEXT_PREFIX = "\u0002";
+/** Begins with the prefix and gzip's magic number. No OCID has such a text. */
+const COMPRESSED = /AQECAR\+LC[\w+/=]+/;
 
 /** The defined tag `oke.pool`, which is the only one here. */
 const TAG = "2%3%3%oke3%1%4%0%1pool";
@@ -39,9 +41,8 @@ export function tagExtension(pool: string): x509.Extension {
 export function poolTagOf(certificate: X509Certificate): string {
   const extension = new x509.X509Certificate(certificate.raw).getExtension(OID);
   if (extension === null) return "";
-  let [part, rest] = readDer(Buffer.from(extension.value));
-  for (rest = part; rest.length > 0; ) [part, rest] = readDer(rest);
-  const text = gunzipSync(Buffer.from(part.toString(), "base64").subarray(PREFIX.length)).toString();
+  const compressed = COMPRESSED.exec(Buffer.from(extension.value).toString("latin1"))?.[0] ?? "";
+  const text = gunzipSync(Buffer.from(compressed, "base64").subarray(PREFIX.length)).toString();
   return VALUE.exec(JSON.parse(text.slice(TEXT_PREFIX.length)).definedTags[TAG] ?? "")?.[1] ?? "";
 }
 
@@ -49,12 +50,4 @@ function der(tag: number, content: Buffer): Buffer {
   const { length } = content;
   const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...size]), content]);
-}
-
-/** The content of the first element, and what follows it. */
-function readDer(bytes: Buffer): [content: Buffer, rest: Buffer] {
-  const first = bytes[1] ?? 0;
-  const from = first < 128 ? 2 : 2 + (first & 0x7f);
-  const length = first < 128 ? first : bytes.readUIntBE(2, first & 0x7f);
-  return [bytes.subarray(from, from + length), bytes.subarray(from + length)];
 }

@@ -4,19 +4,12 @@
  * Refuses the same requests as Oracle's: without `Authorization: Bearer Oracle`, forwarded, and version 1 (docs.oracle.com:
  * "Getting Instance Metadata").
  */
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { type HttpResponse, htmlResponse, jsonResponse, textResponse } from "../http/response.ts";
-import type { CertificateChain } from "./certificate-chain.ts";
-import { ASHBURN, INSTANCE } from "./instance.ts";
-
-export interface MetadataServiceOptions {
-  readonly chain: CertificateChain;
-  /** The instance's own metadata keys, which override those of every node. */
-  readonly instanceMetadata: Readonly<Record<string, string>>;
-  readonly fault: Fault | undefined;
-}
+import { ASHBURN } from "./instance.ts";
 
 const BASE = "/opc/v2";
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
@@ -34,7 +27,7 @@ export function metadataEndpoint(request: ReceivedRequest): EndpointName {
   return (path !== undefined && ENDPOINTS[path]) || "metadata.other";
 }
 
-export async function answerMetadata(request: ReceivedRequest, options: MetadataServiceOptions): Promise<HttpResponse> {
+export async function answerMetadata(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
   const path = pathBelowBase(request);
   if (path === undefined) return refuse(404, "Not Found", `no such path ${request.path}`);
   if (FORWARDED.some((name) => request.headers[name] !== undefined))
@@ -43,8 +36,8 @@ export async function answerMetadata(request: ReceivedRequest, options: Metadata
   if (request.headers["authorization"] !== "Bearer Oracle")
     return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
-  if (path.startsWith("/identity/")) return identityResponse(path, options);
-  return documentResponse(path, { instance: instanceDocument(options) });
+  if (path.startsWith("/identity/")) return identityResponse(path, cloud, fault);
+  return documentResponse(path, { instance: instanceDocument(cloud) });
 }
 
 /** The error page of the metadata service: HTML, also for 429 (oracle-devrel/oke-credential-provider-for-ocir#4). */
@@ -61,7 +54,7 @@ function pathBelowBase(request: ReceivedRequest): string | undefined {
   return request.path.slice(BASE.length).replace(/\/$/, "");
 }
 
-async function identityResponse(path: string, { chain, fault }: MetadataServiceOptions): Promise<HttpResponse> {
+async function identityResponse(path: string, { chain }: Cloud, fault?: Fault): Promise<HttpResponse> {
   const { certificatePem, keyPem, intermediatePem } = await (fault?.mismatch ? chain.mismatched() : chain.current());
   if (path === "/identity/cert.pem") return textResponse(200, certificatePem);
   if (path === "/identity/key.pem") return textResponse(200, keyPem);
@@ -80,24 +73,11 @@ function documentResponse(path: string, document: unknown): HttpResponse {
   return typeof value === "object" ? jsonResponse(200, value) : textResponse(200, String(value));
 }
 
-function instanceDocument({ instanceMetadata }: MetadataServiceOptions): object {
-  const { instanceId, compartmentId, tenancyId } = INSTANCE;
+/** Only what clients read. */
+function instanceDocument({ instanceMetadata }: Cloud): object {
   return {
-    availabilityDomain: `SiMu:${ASHBURN.id.toUpperCase()}-AD-1`,
     canonicalRegionName: ASHBURN.id,
-    compartmentId,
-    displayName: "oke-simulated-node-0",
-    faultDomain: "FAULT-DOMAIN-1",
-    hostname: "oke-simulated-node-0",
-    id: instanceId,
-    image: instanceId.replace("instance", "image"),
-    metadata: {
-      apiserver_host: "10.0.0.10",
-      oke_init_script: Buffer.from("#!/bin/bash\n").toString("base64"),
-      user_data: Buffer.from("#!/bin/bash\n# made up, and secret on a real node\n").toString("base64"),
-      ...instanceMetadata,
-    },
-    ociAdName: `${ASHBURN.key.toLowerCase()}-ad-1`,
+    metadata: { oke_init_script: Buffer.from("#!/bin/bash\n").toString("base64"), ...instanceMetadata },
     // The metadata service names its oldest regions by their keys.
     region: ASHBURN.key.toLowerCase(),
     regionInfo: {
@@ -106,9 +86,5 @@ function instanceDocument({ instanceMetadata }: MetadataServiceOptions): object 
       regionIdentifier: ASHBURN.id,
       regionKey: ASHBURN.key,
     },
-    shape: "VM.Standard.E5.Flex",
-    state: "Running",
-    tenantId: tenancyId,
-    timeCreated: 1_767_225_600_000,
   };
 }

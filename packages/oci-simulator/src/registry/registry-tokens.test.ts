@@ -13,12 +13,9 @@ async function scopedToken(...scopes: string[]): Promise<string> {
 
 async function scopedTokenFor(password: string, ...scopes: string[]): Promise<string> {
   const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${password}`).toString("base64")}`;
-  const query = scopes.map((scope) => `scope=${scope}`).join("&");
-  const response = await send(simulator.registryUrl, {
-    target: `/20180419/docker/token?service=${simulator.registryUrl.host}&${query}`,
-    headers: { authorization },
-  });
-  return response.json.token;
+  const query = [`service=${simulator.registryUrl.host}`, ...scopes.map((scope) => `scope=${scope}`)].join("&");
+  const target = `/20180419/docker/token?${query}`;
+  return (await send(simulator.registryUrl, { target, headers: { authorization } })).json.token;
 }
 
 function accessIn(token: string) {

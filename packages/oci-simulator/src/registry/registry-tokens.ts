@@ -19,14 +19,6 @@ export interface RegistryTokensOptions {
   readonly iam: Pick<Iam, "actions">;
 }
 
-interface IssuedToken {
-  readonly token: string;
-  readonly access_token: string;
-  readonly scope: string;
-  /** Seconds. */
-  readonly expires_in: number;
-}
-
 interface WantedToken {
   /** The requested scope; without one, the token is valid for everything that its holder may read. */
   readonly scopes: readonly string[];
@@ -35,12 +27,7 @@ interface WantedToken {
   readonly flaw?: TokenFlaw | undefined;
 }
 
-export interface RegistryTokens {
-  /** A holder whose token is restricted to repositories gets none for others. */
-  issue(service: string, holder: Claims, wanted: WantedToken): IssuedToken;
-  /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired, or is for another host. */
-  open(token: string, host: string): Claims;
-}
+export type RegistryTokens = ReturnType<typeof createRegistryTokens>;
 
 export const ANONYMOUS: Claims = { sub: "anonymous" };
 
@@ -50,12 +37,13 @@ const CARRIED = [
   ...["namespace", "service_account", "cluster_id", "service_user_group"],
 ];
 
-export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions): RegistryTokens {
+export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions) {
   const secret = randomBytes(32);
   /** Expiries, in epoch seconds, of tokens without one. */
   const untoldEnds = new Map<unknown, number>();
   return {
-    issue(service, holder, { scopes, isBasicAuth, flaw }) {
+    /** A holder whose token is restricted to repositories gets none for others. */
+    issue(service: string, holder: Claims, { scopes, isBasicAuth, flaw }: WantedToken) {
       const lifeS = Math.ceil(lifeMs / 1_000);
       const leftS = secondsLeft(flaw, lifeS);
       const issuedAtS = Math.floor(clock.wallMs() / 1_000) - lifeS + leftS;
@@ -77,7 +65,8 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
       const token = isBasicAuth || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
       return { token, access_token: token, scope: scopes.join(" "), expires_in: Math.max(0, leftS) };
     },
-    open(token, host) {
+    /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired, or is for another host. */
+    open(token: string, host: string): Claims {
       const jwt = decodeJwt(token);
       if (jwt === undefined || !(isHs256(jwt, secret) || signer.isOurs(jwt)))
         throw notAuthenticated("the token is not ours");

@@ -2,8 +2,9 @@
  * OCIR's registry: the distribution API under `/v2/`, with pushes only if there is a storage, and the token endpoint. Errors have
  * the form and texts that Docker's and Oracle's clients expect.
  */
-
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
+import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { Refusal } from "../http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse } from "../http/response.ts";
@@ -12,14 +13,7 @@ import type { Claims } from "../jwt.ts";
 import type { Blob, Image } from "./image.ts";
 import { isInScope } from "./registry-tokens.ts";
 import { forwardTo } from "./storage.ts";
-import { answerToken, TOKEN_PATH, type TokenEndpointOptions, tokenEndpointName } from "./token-endpoint.ts";
-
-export interface RegistryOptions extends TokenEndpointOptions {
-  /** The image of a repository, for what is not in the storage. */
-  imageOf(repository: string): Image;
-  /** A registry of the distribution project, without authentication and with relative URLs, that stores what is pushed. */
-  readonly storage?: URL | undefined;
-}
+import { answerToken, TOKEN_PATH, tokenEndpointName } from "./token-endpoint.ts";
 
 interface Target {
   readonly repository: string;
@@ -61,32 +55,28 @@ export function registryEndpoint(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} from the token endpoint and for paths outside the API. */
-export async function answerRegistry(request: ReceivedRequest, options: RegistryOptions): Promise<HttpResponse> {
-  if (request.path === TOKEN_PATH) return answerToken(request, options);
+export async function answerRegistry(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
+  if (request.path === TOKEN_PATH) return answerToken(request, cloud, fault?.token);
   if (!request.path.startsWith("/v2/") && request.path !== "/v2") {
     throw new Refusal("NotAuthorizedOrNotFound", `no such path ${request.path}`);
   }
   const isReading = request.method === "GET" || request.method === "HEAD";
-  if (!isReading && options.storage === undefined) {
-    return registryError(
-      405,
-      "UNSUPPORTED",
-      "The operation is unsupported.",
-      `${request.method}: this registry is read-only`,
-    );
+  if (!isReading && cloud.storage === undefined) {
+    const reason = `${request.method}: this registry is read-only`;
+    return registryError(405, "UNSUPPORTED", "The operation is unsupported.", reason);
   }
   const target = parseTarget(request.path);
   const action = isReading && target?.kind !== "uploads" ? "pull" : "push";
-  const claims = bearerOf(request, options);
+  const claims = bearerOf(request, cloud);
   if (typeof claims === "string") return challenge(request, target?.repository, action, claims);
   if (/^\/v2\/?$/.test(request.path)) return jsonResponse(200, {}, VERSION_HEADER);
   if (target === undefined)
     return registryError(404, "NAME_INVALID", "invalid repository name", `no such path ${request.path}`);
-  const refused = refuseAction(action, target.repository, claims, request, options);
+  const refused = refuseAction(action, target.repository, claims, request, cloud);
   if (refused !== undefined) return refused;
-  const stored = options.storage && (await forwardTo(options.storage, request));
+  const stored = cloud.storage && (await forwardTo(cloud.storage, request));
   if (stored !== undefined && !(isReading && stored.status === 404)) return stored;
-  return responseFor(target, options.imageOf(target.repository));
+  return responseFor(target, cloud.imageOf(target.repository));
 }
 
 /** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
@@ -104,7 +94,7 @@ function parseTarget(path: string): Target | undefined {
 }
 
 /** The claims of the request's token, or the reason why there are none. */
-function bearerOf(request: ReceivedRequest, { tokens }: RegistryOptions): Claims | string {
+function bearerOf(request: ReceivedRequest, { tokens }: Cloud): Claims | string {
   const token = /^bearer (\S+)$/i.exec(request.headers["authorization"] ?? "")?.[1];
   if (token === undefined) return "no Bearer token";
   try {
@@ -135,7 +125,7 @@ function refuseAction(
   repository: string,
   claims: Claims,
   request: ReceivedRequest,
-  { iam }: RegistryOptions,
+  { iam }: Cloud,
 ): HttpResponse | undefined {
   const isForOthers = "the token is for other repositories";
   const [namespace] = repository.split("/");

@@ -3,30 +3,18 @@
  * session or a user's API key (gets an identity token), Basic `BEARER_TOKEN:<token>` (the registry's own token flow), and anonymous
  * (gets an anonymous token).
  */
-import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { ApiKeys } from "../auth/api-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
-import { isMember, SESSION_PREFIX, type SessionTokens } from "../auth/session-tokens.ts";
+import { isMember, SESSION_PREFIX } from "../auth/session-tokens.ts";
+import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { TokenFlaw } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import type { Iam } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
-import { ANONYMOUS, type RegistryTokens } from "./registry-tokens.ts";
+import { ANONYMOUS } from "./registry-tokens.ts";
 
 export const TOKEN_PATH = "/20180419/docker/token";
-
-export interface TokenEndpointOptions {
-  readonly sessions: SessionTokens;
-  readonly apiKeys: ApiKeys;
-  readonly tokens: RegistryTokens;
-  readonly iam: Iam;
-  readonly clock: Clock;
-  /** The fault of the issued token. */
-  readonly flaw?: TokenFlaw | undefined;
-}
 
 /** The longest parameters of GetAccessToken. */
 const MAX_LENGTH = { service: 255, scope: 1_024 };
@@ -40,7 +28,7 @@ export function tokenEndpointName(request: ReceivedRequest): EndpointName {
 }
 
 /** @throws {Refusal} */
-export function answerToken(request: ReceivedRequest, options: TokenEndpointOptions): HttpResponse {
+export function answerToken(request: ReceivedRequest, cloud: Cloud, flaw?: TokenFlaw): HttpResponse {
   if (request.method !== "GET" && request.method !== "HEAD")
     throw new Refusal("MethodNotAllowed", `${request.method} ${TOKEN_PATH}`);
   for (const [name, limit] of Object.entries(MAX_LENGTH)) {
@@ -51,11 +39,10 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
     .getAll("scope")
     .flatMap((scope) => scope.split(" "))
     .filter((scope) => scope !== "");
-  const { tokens, flaw } = options;
   const isBasicAuth = tokenEndpointName(request) === "registry.basicToken";
   let holder: Claims;
   try {
-    holder = holderOf(request, options);
+    holder = holderOf(request, cloud);
   } catch (error) {
     if (error instanceof Refusal && error.code === "NotAuthenticated" && isBasicAuth)
       return refusePassword(error.message);
@@ -63,7 +50,7 @@ export function answerToken(request: ReceivedRequest, options: TokenEndpointOpti
   }
   const named = flaw === "anonymous" ? ANONYMOUS : holder;
   const service = request.query.get("service") || request.host;
-  return jsonResponse(200, tokens.issue(service, named, { scopes, isBasicAuth, flaw }));
+  return jsonResponse(200, cloud.tokens.issue(service, named, { scopes, isBasicAuth, flaw }));
 }
 
 /** Docker shows this as `unknown: Unauthorized`, as reported for a login at OCIR with a wrong password. */
@@ -71,18 +58,18 @@ function refusePassword(reason: string): HttpResponse {
   return { ...jsonResponse(401, { errors: [{ code: "UNKNOWN", message: "Unauthorized" }] }), reason };
 }
 
-function holderOf(request: ReceivedRequest, options: TokenEndpointOptions): Claims {
+function holderOf(request: ReceivedRequest, cloud: Cloud): Claims {
   const { authorization } = request.headers;
   if (authorization === undefined) return ANONYMOUS;
-  if (isBasic(authorization)) return options.tokens.open(passwordOf(authorization), request.host);
+  if (isBasic(authorization)) return cloud.tokens.open(passwordOf(authorization), request.host);
   const signature = parseRequestSignature(authorization);
   const { keyId } = signature;
   const { publicKey, claims } = keyId.startsWith(SESSION_PREFIX)
-    ? options.sessions.open(keyId.slice(SESSION_PREFIX.length))
-    : options.apiKeys.find(keyId);
-  verifyRequestSignature(request, signature, publicKey, options.clock.wallMs());
+    ? cloud.sessions.open(keyId.slice(SESSION_PREFIX.length))
+    : cloud.apiKeys.find(keyId);
+  verifyRequestSignature(request, signature, publicKey, cloud.clock.wallMs());
   // It is unknown which of the two tokens determines the membership, so both must be newer than the group.
-  return isMember(claims) && !options.iam.groupExists() ? { ...claims, "opc-tag": "" } : claims;
+  return isMember(claims) && !cloud.iam.groupExists() ? { ...claims, "opc-tag": "" } : claims;
 }
 
 function isBasic(authorization: string): boolean {
