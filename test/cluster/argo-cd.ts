@@ -4,7 +4,6 @@ import type { KubernetesNode } from "./kubernetes-node.ts";
 import { serve, untilAnswered } from "./services.ts";
 
 const ADDRESS = "127.0.0.1:9792";
-const UNIT = "cluster-argocd";
 
 export const lackOfArgoCd = lackOf([ARGO_CD]);
 export const ARGO_CD_FILES = [{ from: ARGO_CD, to: "/usr/bin/argocd-charts", mode: 0o755 }];
@@ -19,14 +18,15 @@ interface Chart {
 
 /** It needs helm, as Argo CD does. */
 export async function startArgoCd({ root }: KubernetesNode) {
-  await serve(root, "argocd", ["argocd-charts", ADDRESS], ["Environment=KUBECONFIG=/etc/kubernetes/admin.conf"]);
-  await untilAnswered(root, UNIT, `http://${ADDRESS}/?repo=example.com/none`);
+  const environment = ["Environment=KUBECONFIG=/etc/kubernetes/admin.conf"];
+  const unit = await serve(root, "argocd", ["argocd-charts", ADDRESS], environment);
+  await untilAnswered(root, unit, `http://${ADDRESS}/?repo=example.com/none`);
   return {
     /** Pulls the chart `chart` as for an Application with this `repoURL`. */
     async pull(repo: string, version: string): Promise<Chart> {
       const query = new URLSearchParams({ repo, chart: "chart", version });
       return JSON.parse(await root.run("curl", ["-sSf", `http://${ADDRESS}/?${query}`]));
     },
-    process: () => root.property(UNIT, "MainPID"),
+    process: () => root.property(unit, "MainPID"),
   };
 }

@@ -1,14 +1,13 @@
 /**
  * An attack of the owner of a namespace on the controller of pull secrets. It runs inside the node.
  *
- * usage: attack.ts KIND SECONDS API-SERVER CA-FILE TOKEN
+ * usage: attack.ts KIND SECONDS
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRequests, forEach } from "./node-requests.ts";
+import { forEach, send } from "./node-requests.ts";
 import { FIELD_MANAGER, LABELS, NAME, pullSecret, resourcesPath, secretPath } from "./pull-secret-objects.ts";
 
-const [kind = "", seconds = "0", apiServer = "", caFile = "", token = ""] = process.argv.slice(2);
-const { send, close } = createRequests(apiServer, caFile, token);
+const [kind = "", seconds = "0"] = process.argv.slice(2);
 const endsAtMs = performance.now() + Number(seconds) * 1_000;
 const isOver = () => performance.now() > endsAtMs;
 const REGISTRY = "us-ashburn-1.ocir.io";
@@ -24,12 +23,9 @@ const ATTACKS: Readonly<Record<string, () => Promise<unknown>>> = {
 
 async function createResources(namespace: string, count: number, metadata: object): Promise<void> {
   await send("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
-  const create = (index: number) =>
-    send(
-      "POST",
-      resourcesPath(namespace),
-      pullSecret({ registries: [REGISTRY] }, { ...metadata, name: `unlisted-${index}` }),
-    );
+  const resource = (index: number) =>
+    pullSecret({ registries: [REGISTRY] }, { ...metadata, name: `unlisted-${index}` });
+  const create = (index: number) => send("POST", resourcesPath(namespace), resource(index));
   console.log(`${await forEach(count, create, isOver)} resources`);
 }
 
@@ -53,4 +49,3 @@ async function attackWithSecrets(): Promise<void> {
 }
 
 await ATTACKS[kind]?.();
-close();

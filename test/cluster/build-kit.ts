@@ -5,7 +5,6 @@ import { CA_BUNDLE } from "./node-files.ts";
 import { NAME } from "./pull-secret-objects.ts";
 import { serve, untilServing } from "./services.ts";
 
-const UNIT = "cluster-buildkitd";
 const SOCKET = "/run/buildkit/buildkitd.sock";
 const ADDRESS = `unix://${SOCKET}`;
 const CONTEXTS = "/run/builds";
@@ -39,12 +38,12 @@ interface Build {
 
 export async function startBuildKit({ root }: KubernetesNode) {
   await serve(root, "slow-source", ["/opt/checkout/node_modules/.bin/node", "-e", SLOW_SOURCE]);
-  await serve(root, "buildkitd", [
+  const unit = await serve(root, "buildkitd", [
     ...["buildkitd", "--addr", ADDRESS, "--root", "/var/lib/buildkit"],
     ...["--containerd-worker=false", "--oci-worker-snapshotter=native"],
   ]);
   const workers = ["--addr", ADDRESS, "debug", "workers"];
-  await untilServing(root, UNIT, async () => (await root.exec(CLIENT, workers)).exitCode === 0);
+  await untilServing(root, unit, async () => (await root.exec(CLIENT, workers)).exitCode === 0);
   let count = 0;
   return {
     /**

@@ -3,21 +3,20 @@
  * an uninstallation. Each test continues from the previous one's state.
  */
 import { join } from "node:path";
-import type { V1DaemonSet, V1Lease, V1Node, V1PodList, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1Lease, V1Node, V1Pod, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { createAccount, type TryRequest } from "./daemonset-account.ts";
 import { MINORS } from "./describe-cluster.ts";
-import { API_SERVER } from "./kubernetes-api.ts";
+import { ADMIN_ENV, API_SERVER, namespacePath, requestAs } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { NODE_NAME, REGISTRY_HOST } from "./node-files.ts";
+import { imageOf, NODE_NAME } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { ISSUER } from "./services.ts";
 
@@ -28,10 +27,10 @@ const FOLDER = "dist/test-chart";
 const REPOSITORY = "registry.example.com/ocir-broker-daemonset";
 const NODE = `/api/v1/nodes/${NODE_NAME}`;
 const NAMESPACE = "ocir-broker";
-const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+const PODS = `${namespacePath(NAMESPACE)}/pods`;
 const DAEMONSET = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/ocir-broker`;
 const OTHER_NODE = "/api/v1/nodes/other";
-const EVENTS = "/api/v1/namespaces/default/events";
+const EVENTS = `${namespacePath("default")}/events`;
 const POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/ocir-broker-daemonset";
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/ocir-broker`;
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
@@ -61,12 +60,7 @@ const FORBIDDEN: readonly [what: string, path: string, change: object, reason: s
   ["label another node", OTHER_NODE, { metadata: { labels: { "ocir-broker/state": "failed" } } }, "own node"],
   ["cordon another node", OTHER_NODE, { spec: { unschedulable: true } }, "own node"],
   ["give the Lease an owner", LEASE, { metadata: OWNER }, ONLY_METADATA],
-  [
-    "give the Lease to another node",
-    LEASE,
-    { spec: { holderIdentity: "another" } },
-    "may be taken for the pod's own node",
-  ],
+  ["give the Lease to another node", LEASE, { spec: { holderIdentity: "another" } }, "taken for the pod's own node"],
 ];
 const eventAbout = (name: string) => ({
   metadata: { generateName: `${name}.`, namespace: "default" },
@@ -80,15 +74,11 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   let image: readonly string[];
 
   beforeAll(async () => {
-    await buildHelm();
+    const files = [await helmOnNode()];
     await makeArchives();
     const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
-    node = await startKubernetes({
-      minor,
-      apiServerFlags: ["--allow-privileged"],
-      files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
-    });
+    node = await startKubernetes({ minor, apiServerFlags: ["--allow-privileged"], files });
     pods = createPods(node.api);
     await node.bootstrap();
     await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
@@ -99,19 +89,35 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
   const helm = (command: string, ...args: string[]) =>
     node.root.run("helm", [command, "ocir-broker", ...args, "--namespace", NAMESPACE], {
-      env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+      env: ADMIN_ENV,
       timeoutMs: LIMIT_MS,
     });
   const chart = `${CHECKOUT_ON_NODE}/deploy/helm/ocir-broker`;
   const upgrade = (setting: string) => helm("upgrade", chart, "--reset-then-reuse-values", "--set", setting);
 
-  async function get<Kind>(path: string): Promise<Kind> {
-    return (await node.api.request("GET", path)) as Kind;
-  }
+  const get = <Kind>(path: string) => node.api.request<Kind>("GET", path);
   const stateOfNode = async () => (await get<V1Node>(NODE)).metadata?.labels?.["ocir-broker/state"];
   const holder = async () => (await get<V1Lease>(LEASE)).spec?.holderIdentity;
   const logs = async () =>
     (await node.root.exec("sh", ["-c", `cat /var/log/pods/${NAMESPACE}_*/*/*.log | tail -n 60`])).stdout;
+
+  /**
+   * Sends dry runs as the account of the DaemonSet's pods, and returns `allowed`, or why the API server denies the request.
+   *
+   * @param isBound whether the token is bound to the DaemonSet's pod, as the pod's own is.
+   */
+  async function createAccount(isBound = true) {
+    const owned = (await node.api.list<V1Pod>(PODS)).find(({ metadata }) => metadata?.generateName);
+    const { name, uid } = owned?.metadata ?? {};
+    const spec = isBound ? { boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid } } : {};
+    const path = `${namespacePath(NAMESPACE)}/serviceaccounts/ocir-broker-daemonset/token`;
+    const { status: made } = await node.api.request<{ status: { token: string } }>("POST", path, { spec });
+    const send = requestAs(node.root, undefined, made.token);
+    return async (method: "PATCH" | "POST", path: string, change: object): Promise<string> => {
+      const { status, body } = await send(method, `${path}?dryRun=All`, change);
+      return status < 300 ? "allowed" : `${status} ${body.message}`;
+    };
+  }
 
   const untilInstalled = () => untilState("installed");
 
@@ -139,7 +145,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   }
 
   it("sets the kubelet's flags, after which a private pod pulls its image", async () => {
-    await node.api.createPod("private", `${REGISTRY_HOST}/acme/private:1`);
+    await node.api.createPod("private", imageOf("private"));
     await pods.untilFailed("private");
     const startedAtMs = performance.now();
     await helm("install", chart, "--create-namespace", ...image);
@@ -157,10 +163,10 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   });
 
   describe("restricts the account to what the pod needs: it", () => {
-    let request: TryRequest;
+    let request: Awaited<ReturnType<typeof createAccount>>;
     beforeAll(async () => {
       await node.api.request("POST", "/api/v1/nodes", { metadata: { name: "other" } });
-      request = await createAccount(node);
+      request = await createAccount();
       return () => node.api.request("DELETE", OTHER_NODE);
     });
 
@@ -170,13 +176,9 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
     it("may not release another node's Lease, but may take it", async () => {
       await node.api.request("PATCH", LEASE, { spec: { holderIdentity: "another" } });
-      const responses = [null, NODE_NAME].map((holderIdentity) =>
-        request("PATCH", LEASE, { spec: { holderIdentity } }),
-      );
-      expect(await Promise.all(responses)).toEqual([
-        expect.stringContaining("only its holder may release it"),
-        "allowed",
-      ]);
+      const give = (holderIdentity: string | null) => request("PATCH", LEASE, { spec: { holderIdentity } });
+      expect(await give(null)).toContain("only its holder may release it");
+      expect(await give(NODE_NAME)).toBe("allowed");
       await node.api.request("PATCH", LEASE, { spec: { holderIdentity: null } });
     });
 
@@ -194,7 +196,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     it("may mark and cordon its node, with the token of its pod only", async () => {
       const change = { metadata: { annotations: { "ocir-broker/cordoned": "true" } }, spec: { unschedulable: true } };
       expect(await request("PATCH", NODE, change)).toBe("allowed");
-      const unbound = await createAccount(node, false);
+      const unbound = await createAccount(false);
       expect(await unbound("PATCH", NODE, change)).toContain("the token names no node");
     });
   });
@@ -208,20 +210,14 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     const own = "log: {level: debug}\n";
     node.root.write(BROKER_CONFIG, own);
     const kubelet = await node.root.property("kubelet", "MainPID");
-    const configure = (config: object) =>
-      helm(
-        "upgrade",
-        chart,
-        ...image,
-        "--set",
-        "kubelet.restart=whenIdle",
-        "--set-json",
-        `config=${JSON.stringify(config)}`,
-      );
+    const configure = (config: object) => {
+      const values = [...image, "--set", "kubelet.restart=whenIdle", "--set-json", `config=${JSON.stringify(config)}`];
+      return helm("upgrade", chart, ...values);
+    };
     await configure({ registries: { extraHosts: ["registry.example.com:5000"] } });
     await untilInstalled();
     expect(node.root.read(BROKER_CONFIG).toString()).toContain("registry.example.com:5000");
-    await node.api.createPod("configured", `${REGISTRY_HOST}/acme/configured:1`);
+    await node.api.createPod("configured", imageOf("configured"));
     await pods.untilRunning(["configured"]);
     // The schema of the values has no limits of durations.
     await configure({ request: { deadline: "20s" } });
@@ -239,12 +235,12 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await upgrade(`kubelet.restart=never,${serviceAccounts}`);
     await untilFailed(/^the configuration has errors: .*log\.level.*Fix the cause, then try again: kubectl annotate/s);
     expect([await holder(), (await get<V1DaemonSet>(DAEMONSET)).status?.numberReady]).toEqual([NODE_NAME, 0]);
-    await node.api.createPod("during", `${REGISTRY_HOST}/acme/during:1`);
+    await node.api.createPod("during", imageOf("during"));
     await pods.untilRunning(["during"]);
   });
 
   it("with kubelet.restart=never lets a pod end an earlier pod's cordon, and cordon or uncordon nothing else", async () => {
-    const request = await createAccount(node);
+    const request = await createAccount();
     const mark = (value: string | null) => ({ metadata: { annotations: { "ocir-broker/cordoned": value } } });
     const cordon = (unschedulable: true | null) => ({ spec: { unschedulable } });
     const denied = expect.stringContaining("kubelet.restart is never: the node may not be");
@@ -297,9 +293,9 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   it("leaves a node that continues to pull private images after an uninstall", async () => {
     await helm("uninstall", "--wait");
     const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
-    const isGone = async () => (await get<V1PodList>(ofDaemonSet)).items.length === 0;
+    const isGone = async () => (await node.api.list<V1Pod>(ofDaemonSet)).length === 0;
     await until("its pod is gone", isGone, LIMIT_MS);
-    await node.api.createPod("another", `${REGISTRY_HOST}/acme/another:1`);
+    await node.api.createPod("another", imageOf("another"));
     await pods.untilRunning(["another"]);
   });
 
@@ -323,7 +319,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(await node.root.run("cat", [`/proc/${pid}/cmdline`])).not.toContain("image-credential-provider");
     expect(await pods.containers()).toEqual(before);
     await helm("uninstall", "--wait");
-    await node.api.createPod("after", `${REGISTRY_HOST}/acme/after:1`);
+    await node.api.createPod("after", imageOf("after"));
     await pods.untilFailed("after");
   });
 });

@@ -5,19 +5,20 @@
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { V1ServiceAccount } from "@kubernetes/client-node";
+import { Secret } from "@ocir-broker/foundation/secret";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
+import { secretManifest } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { nodeClassWith } from "../karpenter.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
-import { applyTokens } from "./apply-tokens.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { type Response, requestAs } from "./impersonation.ts";
+import { loginSecret } from "./docker-logins.ts";
+import { ADMIN_ENV, namespacePath, type Response, requestAs } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { API_VERSION, helm, NAME, pullSecret } from "./pull-secret-objects.ts";
-import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
+import { API_VERSION, helm, NAME, pullSecret, secretPath } from "./pull-secret-objects.ts";
 
 /** For programs on nodes, which read no Secret. */
 const OTHER_PAGES = ["karpenter.md", "lazy-loading.md"];
@@ -76,22 +77,21 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   let node: KubernetesNode;
 
   beforeAll(async () => {
-    await buildHelm();
     const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
-    const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
-    node = await startKubernetes({ minor, files: [helmProgram, ...(lackOfProgram === undefined ? [program] : [])] });
+    const files = [await helmOnNode(), ...(lackOfProgram === undefined ? [program] : [])];
+    node = await startKubernetes({ minor, files });
     await helm(node, "install", { names: [NAME, NAME_OF_BUILDS] });
     return () => node.stop();
   });
 
   describeUnless(lackOfProgram, "k8schain", () => {
-    /** Of the resource of each namespace. */
+    /** Of the resource of each namespace: the garbage collector deletes a Secret without its owner. */
     const uids: Record<string, string> = {};
 
     beforeAll(async () => {
       for (const namespace of ["shop", "depot"]) {
-        await createNamespace(node, namespace);
-        await createServiceAccount(node, namespace, "runner");
+        await node.api.createNamespace(namespace);
+        await node.api.createServiceAccount(namespace, "runner");
         const account = `${namespacePath(namespace)}/serviceaccounts/runner`;
         await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
         const resource = pullSecret({ registries: ["iad.ocir.io"] });
@@ -99,17 +99,24 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
         uids[namespace] = (body["metadata"] as { uid: string }).uid;
         await replaceTokens(namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
       }
-      await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret(OLD, "iad.ocir.io"));
-      await node.api.request("POST", `${namespacePath("shop")}/secrets`, staticSecret("path", "iad.ocir.io/acme"));
+      const stale = { username: "somebody", password: "stale" };
+      for (const [name, registry] of Object.entries({ [OLD]: "iad.ocir.io", path: "iad.ocir.io/acme" }))
+        await node.api.request("POST", `${namespacePath("shop")}/secrets`, loginSecret(name, { [registry]: stale }));
     });
 
-    const replaceTokens = (namespace: string, tokens: Readonly<Record<string, string>>) =>
-      applyTokens(node, namespace, uids[namespace] as string, tokens);
+    /** Writes the Secret as the controller does. @param tokens by registry host */
+    async function replaceTokens(namespace: string, tokens: Readonly<Record<string, string>>): Promise<void> {
+      const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, renewAtMs: 1_800_000 };
+      const issued = Object.entries(tokens).map(
+        ([host, token]) => [host, { token: new Secret(token), ...times }] as const,
+      );
+      const content = { subject: "ocir-pull/1", ownerUid: uids[namespace] ?? "", tokens: new Map(issued), formats: [] };
+      await node.api.request("APPLY", secretPath(namespace), secretManifest({ namespace, name: NAME }, content));
+    }
 
     /** What the library finds, one login for each image. */
     async function resolve(args: readonly string[], ...images: readonly string[]): Promise<string[]> {
-      const env = { KUBECONFIG: "/etc/kubernetes/admin.conf" };
-      const stdout = await node.root.run(PROGRAM, [...args, ...images], { env });
+      const stdout = await node.root.run(PROGRAM, [...args, ...images], { env: ADMIN_ENV });
       return stdout.trimEnd().split("\n");
     }
     const inShop = (secrets: string, image = "iad.ocir.io/acme/web:1") =>
@@ -180,11 +187,11 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
       await node.api.request("POST", "/api/v1/namespaces", {
         metadata: { name: labelled, labels: { [NAME]: "enabled" } },
       });
-      await createNamespace(node, other);
+      await node.api.createNamespace(other);
       async function secretsOf(namespace: string, imagePullSecrets: readonly object[]): Promise<unknown> {
         const account = { metadata: { name: "web" }, imagePullSecrets };
         const path = `${namespacePath(namespace)}/serviceaccounts?dryRun=All`;
-        return ((await node.api.request("POST", path, account)) as V1ServiceAccount).imagePullSecrets;
+        return (await node.api.request<V1ServiceAccount>("POST", path, account)).imagePullSecrets;
       }
       await until("the policy is in force", async () => (await secretsOf(labelled, [])) !== undefined, LIMIT_MS);
       expect(await secretsOf(labelled, [])).toEqual([{ name: NAME }]);
@@ -248,13 +255,4 @@ function manifestsOf(page: string): Manifest[] {
   const templates = manifests.flatMap(({ spec }) => (spec as Policy | undefined)?.generate ?? []);
   const generated = templates.map(({ template }) => parse(template.value.replace(/\(\(.*?\)\)/, "generated")));
   return [...manifests, ...generated];
-}
-
-function staticSecret(name: string, key: string): object {
-  const config = { auths: { [key]: { username: "somebody", password: "stale" } } };
-  return {
-    metadata: { name },
-    type: "kubernetes.io/dockerconfigjson",
-    stringData: { ".dockerconfigjson": JSON.stringify(config) },
-  };
 }

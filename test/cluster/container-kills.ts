@@ -7,19 +7,8 @@ import type { KubernetesApi } from "./kubernetes-api.ts";
 
 const RESTART_LIMIT_MS = 240_000;
 
-export interface Restarts {
-  /** Returns how many seconds the slowest took, once all run again. */
-  untilRestarted(): Promise<number>;
-  /** Those that run again. */
-  restarted(): Promise<string[]>;
-}
-
 /** Sends SIGKILL to the container of each of these running pods. */
-export async function killContainers(
-  root: SystemdRoot,
-  api: KubernetesApi,
-  names: readonly string[],
-): Promise<Restarts> {
+export async function killContainers(root: SystemdRoot, api: KubernetesApi, names: readonly string[]) {
   const statuses = async () => {
     const pods = (await api.pods()).filter(({ metadata }) => names.includes(metadata?.name ?? ""));
     return new Map(pods.map(({ metadata, status }) => [metadata?.name ?? "", status?.containerStatuses?.[0]]));
@@ -32,15 +21,14 @@ export async function killContainers(
   const startedAtMs = performance.now();
   await root.run("kill", ["-9", ...(await processesOf(root, ...ids))]);
 
-  async function restarted(): Promise<string[]> {
+  const haveRestarted = async () => {
     const now = await statuses();
-    return names.filter((name) => ![undefined, before.get(name)].includes(idOf(now.get(name))));
-  }
+    return names.every((name) => ![undefined, before.get(name)].includes(idOf(now.get(name))));
+  };
   return {
-    restarted,
-    async untilRestarted() {
-      const isSo = async () => (await restarted()).length === names.length;
-      await until(`${names} run again`, isSo, RESTART_LIMIT_MS, 500);
+    /** Returns how many seconds the slowest took, once all run again. */
+    async untilRestarted(): Promise<number> {
+      await until(`${names} run again`, haveRestarted, RESTART_LIMIT_MS, 500);
       return Math.round((performance.now() - startedAtMs) / 100) / 10;
     },
   };

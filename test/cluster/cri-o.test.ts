@@ -11,9 +11,9 @@ import { lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { DENIED, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
+import { DENIED, imageOf, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
-import { configureNode, createServiceAccount, grantAudience } from "./service-accounts.ts";
+import { configureNode, grantAudience } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
 
 const BURST = 100;
@@ -40,11 +40,9 @@ function declareTests(minor: number): void {
     node = started;
     pods = createPods(node.api);
     await node.bootstrap();
-    expect(await node.install(archives.good)).toMatchObject({ exitCode: 0 });
+    await node.install(archives.good);
     return () => node.stop();
   });
-
-  const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
 
   async function requestsDuring(work: () => Promise<unknown>): Promise<Record<string, number>> {
     const before = await node.cloudRequests();
@@ -56,7 +54,7 @@ function declareTests(minor: number): void {
   async function burst(repository: string, specOf: (index: number) => object = () => ({})) {
     await node.cordon(true);
     const names = Array.from({ length: BURST }, (_, index) => `${repository}-${index}`);
-    for (const [index, name] of names.entries()) await node.api.createPod(name, image(repository), specOf(index));
+    for (const [index, name] of names.entries()) await node.api.createPod(name, imageOf(repository), specOf(index));
     const requests = await requestsDuring(async () => {
       await node.cordon(false);
       await pods.untilRunning(names);
@@ -70,7 +68,7 @@ function declareTests(minor: number): void {
   async function startPull(group: string): Promise<void> {
     await node.control("/faults", { endpoint: "registry.blob", latencyMs: HOUR_MS });
     const { "registry.blob": before = 0 } = await node.cloudRequests();
-    await node.api.createPod(`${group}-0`, image(group));
+    await node.api.createPod(`${group}-0`, imageOf(group));
     const isSo = async () => ((await node.cloudRequests())["registry.blob"] ?? 0) > before;
     await until("a blob is requested", isSo);
   }
@@ -85,7 +83,7 @@ function declareTests(minor: number): void {
   });
 
   it("ends a pull whose token is replaced meanwhile", async () => {
-    const token = () => node.root.run(BROKER, ["get", image("any"), "--output", "password"]);
+    const token = () => node.root.run(BROKER, ["get", imageOf("any"), "--output", "password"]);
     const first = await token();
     await startPull("replaced");
     await node.root.run("systemctl", ["stop", DAEMON]);
@@ -113,7 +111,7 @@ function declareTests(minor: number): void {
     node.root.write(KUBELET_FILE, WRONG_LOGIN);
     await node.restartKubelet();
     await node.control("/iam", { repository: "acme/secret", granted: false });
-    await node.api.createPod("first-0", image("secret"));
+    await node.api.createPod("first-0", imageOf("secret"));
     await pods.untilFailed("first-0", REFUSED_LOGIN, "Error: ImagePullBackOff");
     const order = [REFUSED_LOGIN, "not authorized", DENIED].join(".*");
     expect((await pods.failures("first-")).join()).toMatch(new RegExp(order, "s"));
@@ -144,7 +142,7 @@ function declareTests(minor: number): void {
     node.root.write(path, WRONG_LOGIN);
     // Of our token too, which reads public images otherwise.
     await node.control("/faults", { endpoint: "registry.basicToken", status: 401 });
-    await node.api.createPod(name, image(group));
+    await node.api.createPod(name, imageOf(group));
     await pods.untilFailed(name, REFUSED_LOGIN, "Error: ImagePullBackOff");
     await doctorWarnsOf(path);
     await node.root.run("rm", [path]);
@@ -158,7 +156,7 @@ function declareTests(minor: number): void {
     await configureNode(node, minor, { serviceAccounts });
     await grantAudience(node, ISSUER);
     for (const name of ACCOUNTS) {
-      await createServiceAccount(node, "default", name);
+      await node.api.createServiceAccount("default", name);
       await node.control("/iam", { repository: "acme/four", serviceAccount: `default/${name}`, granted: true });
     }
     const requests = await burst("four", (index) => ({ serviceAccountName: ACCOUNTS[index % ACCOUNTS.length] }));

@@ -3,14 +3,13 @@ import { readFileSync } from "node:fs";
 import { until } from "@ocir-broker/testkit/until";
 import { parse } from "yaml";
 import { DEFINITIONS, lackOf, SOURCE_CONTROLLER } from "./consumer-programs.ts";
+import { namespacePath } from "./kubernetes-api.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
 import { NAME } from "./pull-secret-objects.ts";
-import { createServiceAccount, namespacePath } from "./service-accounts.ts";
 import { serve, untilAnswered } from "./services.ts";
 
 const HEALTH = "127.0.0.1:9441";
-const UNIT = "cluster-source-controller";
 const API = "source.toolkit.fluxcd.io/v1";
 const LIMIT_MS = 60_000;
 const NEEDED = DEFINITIONS.filter((path) => path.includes("fluxcd"));
@@ -46,7 +45,7 @@ export async function startFlux(node: KubernetesNode, namespace: string) {
     const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     await node.api.request("POST", path, parse(readFileSync(file, "utf8")));
   }
-  await createServiceAccount(node, namespace, ACCOUNT);
+  await node.api.createServiceAccount(namespace, ACCOUNT);
   const account = `${namespacePath(namespace)}/serviceaccounts/${ACCOUNT}`;
   await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
   const command = [
@@ -54,11 +53,11 @@ export async function startFlux(node: KubernetesNode, namespace: string) {
     ...["--storage-adv-addr=127.0.0.1:9790", "--metrics-addr=127.0.0.1:9791", `--health-addr=${HEALTH}`],
     ...["--watch-all-namespaces", "--min-retry-delay=1s", "--max-retry-delay=5s"],
   ];
-  await serve(node.root, "source-controller", command, [
+  const unit = await serve(node.root, "source-controller", command, [
     "RuntimeDirectory=flux",
     `Environment=RUNTIME_NAMESPACE=${namespace} KUBECONFIG=/etc/kubernetes/admin.conf`,
   ]);
-  await untilAnswered(node.root, UNIT, `http://${HEALTH}/readyz`);
+  await untilAnswered(node.root, unit, `http://${HEALTH}/readyz`);
   const collection = (kind: string) => {
     const resources = `${kind.toLowerCase()}s`.replace("repositorys", "repositories");
     return `/apis/${API}/namespaces/${namespace}/${resources}`;
@@ -74,7 +73,7 @@ export async function startFlux(node: KubernetesNode, namespace: string) {
     for (const [kind, name] of sources) {
       let found: Source["status"];
       const check = async () => {
-        found = ((await node.api.request("GET", `${collection(kind)}/${name}`)) as Source).status;
+        found = (await node.api.request<Source>("GET", `${collection(kind)}/${name}`)).status;
         const ready = found?.conditions?.find(({ type }) => type === "Ready");
         return found !== undefined && isSo(found, `${ready?.status} ${ready?.message}`);
       };
@@ -95,6 +94,6 @@ export async function startFlux(node: KubernetesNode, namespace: string) {
       untilSo(`has ${version}`, (status, ready) => {
         return ready.startsWith("True ") && status.artifact?.revision.split("@")[0] === version;
       }),
-    process: () => node.root.property(UNIT, "MainPID"),
+    process: () => node.root.property(unit, "MainPID"),
   };
 }

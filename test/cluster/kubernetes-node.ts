@@ -6,20 +6,18 @@ import type { V1NodeList } from "@kubernetes/client-node";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { type Archive, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
-import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
+import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { removeControlGroups } from "./control-groups.ts";
-import { API_SERVER, createApi, type KubernetesApi } from "./kubernetes-api.ts";
+import { createApi, type KubernetesApi, untilDefaultAccount } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";
 import { podNetworkFiles } from "./pod-network.ts";
 import {
   API_SERVER_UNIT,
-  BEARER,
   CONTROL_URL,
   OKE_INIT,
   type ServiceOptions,
   START_LIMIT_MS,
   startServices,
-  untilAnswered,
   untilApiServerAnswers,
   untilServing,
 } from "./services.ts";
@@ -70,14 +68,20 @@ function createNode(root: SystemdRoot) {
       await root.run("bash", [OKE_INIT_SCRIPT]);
       await untilReady();
       // Without it, no pod can be made.
-      const account = `${API_SERVER}/api/v1/namespaces/default/serviceaccounts/default`;
-      await untilAnswered(root, "cluster-kube-controller-manager", account, ...BEARER);
+      await untilDefaultAccount(root, "default");
     },
-    /** Runs the cloud-init script, which also bootstraps the node. @param settings in addition to those of the archive. */
-    install(archive: Archive, settings: Readonly<Record<string, string>> = {}): Promise<ExecResult> {
+    /**
+     * Runs the cloud-init script, which also bootstraps the node.
+     *
+     * @param settings in addition to those of the archive
+     * @throws Error if the script fails, or does not give the kubelet the plugin's flags
+     */
+    async install(archive: Archive, settings: Readonly<Record<string, string>> = {}): Promise<void> {
       // A kubelet may run already.
       const env = { ...settingsFor(archive), OCIR_BROKER_BOOTSTRAP: "oke-init", ...settings };
-      return root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
+      const { exitCode, stderr } = await root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
+      const isInstalled = exitCode === 0 && stderr.includes("for the kubelet: --image-credential-provider-config=");
+      if (!isInstalled) throw new Error(`the script ended with ${exitCode}: ${stderr}`);
     },
     async restartKubelet(): Promise<void> {
       await root.run("systemctl", ["daemon-reload"]);
@@ -132,7 +136,7 @@ async function startApiServer(root: SystemdRoot): Promise<void> {
 }
 
 async function isReady(api: KubernetesApi): Promise<boolean> {
-  const [node] = ((await api.request("GET", "/api/v1/nodes")) as V1NodeList).items;
+  const [node] = (await api.request<V1NodeList>("GET", "/api/v1/nodes")).items;
   const taints = node?.spec?.taints ?? [];
   const ready = node?.status?.conditions?.find(({ type }) => type === "Ready");
   return ready?.status === "True" && taints.length === 0;

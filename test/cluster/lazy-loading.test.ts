@@ -15,7 +15,7 @@ import { lackAsRoot, startDistribution } from "../real-registry.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { lackOf, STARGZ } from "./consumer-programs.ts";
-import { CONTAINERD_PROGRAMS, type LazyNode, startLazyNode } from "./lazy-nodes.ts";
+import { CONTAINERD_PROGRAMS, type LazyNode, type LazyNodeOptions, startLazyNode } from "./lazy-nodes.ts";
 
 const run = promisify(execFile);
 const LAYERS = 20;
@@ -78,22 +78,11 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
       return (await fetch(`${origin}/v2/`, { headers })).status === 200;
     };
 
-    const kubeletEnv = { ...env, DOCKER_CONFIG: "/nonexistent" };
-    withHelper = await startLazyNode(join(directory, "helper"), {
-      keychain: "docker-config",
-      fetch: "when-read",
-      env: rootEnv,
-    });
-    withKubelet = await startLazyNode(join(directory, "kubelet"), {
-      keychain: "cri",
-      fetch: "when-read",
-      env: kubeletEnv,
-    });
-    inBackground = await startLazyNode(join(directory, "background"), {
-      keychain: "cri",
-      fetch: "in-background",
-      env: kubeletEnv,
-    });
+    const start = (name: string, options: LazyNodeOptions) => startLazyNode(join(directory, name), options);
+    const ofKubelet = { keychain: "cri", env: { ...env, DOCKER_CONFIG: "/nonexistent" } } as const;
+    withHelper = await start("helper", { keychain: "docker-config", fetch: "when-read", env: rootEnv });
+    withKubelet = await start("kubelet", { ...ofKubelet, fetch: "when-read" });
+    inBackground = await start("background", { ...ofKubelet, fetch: "in-background" });
     return async () => {
       for (const node of [withHelper, withKubelet, inBackground]) await node.stop();
       await daemon.stop();

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, QUESTIONS } from "../live/questions.ts";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
@@ -59,22 +59,17 @@ describeCluster("the first run in a tenancy", (minor) => {
   let node: KubernetesNode;
 
   beforeAll(async () => {
-    await buildHelm();
     const made = await makeImage(join(CHECKOUT, PACKAGES));
     await makeHelmChart(
       { version: VERSION, epochS: 1_767_225_600 },
       { name: "ocir-pull-secrets", imageDigest: made.digest, alertRules: "groups: []\n" },
       { work: join(CHECKOUT, PACKAGES, "chart"), output: join(CHECKOUT, PACKAGES) },
     );
-    const files = [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }];
+    const files = [await helmOnNode()];
     // Not while the node boots, whose time limit passes while this blocks.
     const archives = await makeArchives();
     node = await startKubernetes({ minor, hasPodNetwork: true, files });
-    const run = await node.install(archives.good);
-    expect([run.exitCode, run.stderr]).toEqual([
-      0,
-      expect.stringMatching(/kubelet: --image-credential-provider-config/),
-    ]);
+    await node.install(archives.good);
     await loadImage(node, `/opt/checkout/${PACKAGES}/${made.image}`, `${REGISTRY_HOST}/acme/live`, made.digest);
     await createReleaseNamespace(node);
     return () => node.stop();
@@ -90,14 +85,7 @@ describeCluster("the first run in a tenancy", (minor) => {
     const outputs = { registry_host: REGISTRY_HOST, namespace: "acme", repository: "live", kubeconfig };
     const values = Object.entries(outputs).map(([name, value]) => [name, { value }]);
     root.write(OUTPUTS, JSON.stringify(Object.fromEntries(values)));
-    const tenancy = [
-      "--region",
-      "us-ashburn-1",
-      "--tenancy",
-      "ocid1.tenancy.a",
-      "--compartment",
-      "ocid1.compartment.b",
-    ];
+    const tenancy = ["--region=us-ashburn-1", "--tenancy=ocid1.tenancy.a", "--compartment=ocid1.compartment.b"];
     const places = ["--on-node", "sh -s", "--packages", `/opt/checkout/${PACKAGES}`, "--output", RESULT];
     const command = ["/opt/checkout/test/live/main.ts", ...tenancy, ...places];
     const env = { PATH: `${dirname(NODE)}:/usr/local/bin:/usr/bin:/bin` };

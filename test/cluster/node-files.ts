@@ -10,6 +10,7 @@ import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
 
 export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
+export const imageOf = (repository: string, host = REGISTRY_HOST): string => `${host}/acme/${repository}:1`;
 /** A registry that is not Oracle's; the simulator answers there too. */
 export const OTHER_HOST = "registry.example.com";
 /** OCIR's response to a client without credentials. */

@@ -1,33 +1,25 @@
-/** Requests to the API server from a program inside the node, because a program for each request would take longer than the API server. */
-import { readFileSync } from "node:fs";
-import { Agent, request } from "node:https";
+/**
+ * Requests to the API server from a program inside the node, because a program for each request would take longer than the API server.
+ * The program runs with `NODE_REQUESTS`.
+ */
+import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 
 const CONCURRENCY = 16;
 
-export interface NodeRequests {
-  /** Rejects with the response of another status than 2xx. */
-  send(method: "PATCH" | "POST", path: string, body: object, contentType?: string): Promise<void>;
-  close(): void;
-}
+/** The environment of the program. */
+export const NODE_REQUESTS = { NODE_EXTRA_CA_CERTS: CLUSTER_CA };
 
-export function createRequests(apiServer: string, caFile: string, token: string): NodeRequests {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY, ca: readFileSync(caFile) });
-  return {
-    send(method, path, body, contentType = "application/json") {
-      const headers = { authorization: `Bearer ${token}`, "content-type": contentType };
-      return new Promise((resolve, reject) => {
-        const sent = request(new URL(path, apiServer), { method, agent, headers }, (response) => {
-          const pieces: Buffer[] = [];
-          response.on("data", (piece: Buffer) => pieces.push(piece));
-          const isRight = Math.trunc((response.statusCode ?? 0) / 100) === 2;
-          const text = () => `${path}: ${response.statusCode}: ${Buffer.concat(pieces)}`;
-          response.once("end", () => (isRight ? resolve() : reject(new Error(text()))));
-        });
-        sent.once("error", reject).end(JSON.stringify(body));
-      });
-    },
-    close: () => agent.destroy(),
-  };
+/** As the administrator. Rejects with the response of another status than 2xx. */
+export async function send(
+  method: "PATCH" | "POST",
+  path: string,
+  body: object,
+  contentType = "application/json",
+): Promise<void> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": contentType };
+  const response = await fetch(new URL(path, API_SERVER), { method, headers, body: JSON.stringify(body) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path}: ${response.status}: ${text}`);
 }
 
 /** Does `work` for 0 to `count` - 1, many at a time, until `isOver`. @returns how many are done */

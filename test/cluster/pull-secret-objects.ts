@@ -1,7 +1,7 @@
 /** The objects of pull secrets, as their owners and the controller write them. */
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
+import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
-import { namespacePath } from "./service-accounts.ts";
 
 export const NAME = "ocir-pull";
 export const RELEASE_NAMESPACE = "ocir-pull-secrets";
@@ -62,7 +62,7 @@ export async function helm(
   const create = command === "install" ? ["--create-namespace"] : [];
   const chart = command === "uninstall" ? [] : [CHART, ...create, ...given];
   return root.run("helm", [command, "pulls", ...chart, "--namespace", RELEASE_NAMESPACE], {
-    env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+    env: ADMIN_ENV,
     timeoutMs: 120_000,
   });
 }

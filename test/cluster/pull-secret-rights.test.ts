@@ -2,16 +2,16 @@
  * The chart's definition, rights and policy on a real API server: what a resource may say, what the controller's account may do, and
  * what owners of a namespace may. No kubelet and no controller run.
  */
-import type { V1Deployment } from "@kubernetes/client-node";
+import type { V1Deployment, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
 import { newEvent } from "@ocir-broker/kubernetes/event";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { type RequestAs, type Response, requestAs } from "./impersonation.ts";
-import { API_SERVER } from "./kubernetes-api.ts";
+import { loginSecret } from "./docker-logins.ts";
+import { API_SERVER, BEARER, namespacePath, type RequestAs, type Response, requestAs } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import {
   API_VERSION,
@@ -21,14 +21,13 @@ import {
   NAME,
   ownerReference,
   pullSecret,
-  RELEASE_NAMESPACE,
   resourcesPath,
   type SecretFields,
   secret,
   secretPath,
 } from "./pull-secret-objects.ts";
-import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
-import { BEARER, ISSUER } from "./services.ts";
+import { DEPLOYMENT, LEASE } from "./pull-secrets-cluster.ts";
+import { ISSUER } from "./services.ts";
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const NAMESPACES = "/api/v1/namespaces";
@@ -106,23 +105,11 @@ const DENIED_SECRETS: readonly [what: string, fields: SecretFields, reason: stri
   ],
   ["without our label", { labels: {} }, "must have the label app.kubernetes.io/managed-by=ocir-broker"],
   ["without an owner", { ownerReferences: [] }, "exactly one owner"],
-  ["with two owners", { ownerReferences: [ownerReference("a"), ownerReference("b")] }, "exactly one owner"],
-  [
-    "of the resource of another name",
-    { ownerReferences: [{ ...ownerReference("a"), name: "b" }] },
-    "exactly one owner",
-  ],
-  ["of another kind of owner", { ownerReferences: [{ ...ownerReference("a"), kind: "Other" }] }, "exactly one owner"],
-  [
-    "that would block its owner's deletion",
-    { ownerReferences: [{ ...ownerReference("a"), blockOwnerDeletion: true }] },
-    "exactly one owner",
-  ],
-  [
-    "whose owner calls itself its controller",
-    { ownerReferences: [{ ...ownerReference("a"), controller: true }] },
-    "exactly one owner",
-  ],
+  ["with two owners", { ownerReferences: OWNERS.slice(0, 2) }, "exactly one owner"],
+  ["of the resource of another name", ownedBy({ name: "b" }), "exactly one owner"],
+  ["of another kind of owner", ownedBy({ kind: "Other" }), "exactly one owner"],
+  ["that would block its owner's deletion", ownedBy({ blockOwnerDeletion: true }), "exactly one owner"],
+  ["whose owner calls itself its controller", ownedBy({ controller: true }), "exactly one owner"],
   ["that nobody can change", { immutable: true }, "only our data"],
   ["that nobody can delete", { finalizers: ["example.com/never"] }, "only our data"],
   ["that another program copies", { annotations: { "replicator.v1.mittwald.de/replicate-to": "*" } }, "only our data"],
@@ -147,22 +134,18 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
   const uids: Record<string, string> = {};
 
   beforeAll(async () => {
-    await buildHelm();
-    node = await startKubernetes({
-      minor,
-      files: [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }],
-    });
+    node = await startKubernetes({ minor, files: [await helmOnNode()] });
     controller = requestAs(node.root, CONTROLLER);
     await helm(node, "install", { names: [NAME, "tried"], "registries.extraHosts": [EXTRA_HOST] });
     for (const namespace of ["shop", "depot", "other"]) {
-      await createNamespace(node, namespace);
-      await createServiceAccount(node, namespace, NAME);
+      await node.api.createNamespace(namespace);
+      await node.api.createServiceAccount(namespace, NAME);
     }
     const spec = { registries: ["iad.ocir.io"] };
     await until("the definition is served", async () => (await create("shop", spec)).status === 201, 60_000);
     for (const namespace of ["shop", "depot"]) {
-      const created = await node.api.request("POST", resourcesPath(namespace), pullSecret(spec));
-      uids[namespace] = (created as Created).metadata.uid;
+      const created = await node.api.request<Created>("POST", resourcesPath(namespace), pullSecret(spec));
+      uids[namespace] = created.metadata.uid;
     }
     const isDenied = async () => isDeniedByPolicy(await apply("depot", { labels: {} }, "&dryRun=All"));
     await until("the policy is enforced", isDenied, 60_000);
@@ -221,9 +204,8 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       const status = { conditions: [condition], expirationTime: "2026-11-27T10:31:05Z" };
       const path = `${resourcesPath("shop")}/${NAME}`;
       expect((await controller("PATCH", `${path}/status`, { status })).status).toBe(200);
-      const accept = "Accept: application/json;as=Table;v=v1;g=meta.k8s.io";
-      const args = ["-sS", "-H", accept, "-H", "Authorization: Bearer administrator", "-k"];
-      const table = JSON.parse(await node.root.run("curl", [...args, `https://127.0.0.1:6443${path}`]));
+      const accept = ["-H", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io"];
+      const table = JSON.parse(await node.root.run("curl", ["-sS", ...BEARER, ...accept, `${API_SERVER}${path}`]));
       const columns = table.columnDefinitions.map(({ name, priority }: Column) => [name, priority]);
       expect(columns.slice(1)).toEqual([
         ...["Ready", "Reason", "Expires", "Age"].map((name) => [name, 0]),
@@ -330,9 +312,8 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
 
     it("never takes a person's Secret: without force it conflicts, and force is denied", async () => {
-      const theirs = { metadata: { name: NAME }, type: "kubernetes.io/dockerconfigjson", stringData: token("theirs") };
       const path = `${namespacePath("other")}/secrets`;
-      await node.api.request("POST", `${path}?fieldManager=a-person`, theirs);
+      await node.api.request("POST", `${path}?fieldManager=a-person`, loginSecret(NAME, login("theirs")));
       const conflict = await apply("other", { data: token("ours") });
       expect([conflict.status, conflict.body.message]).toEqual([409, expect.stringContaining('"a-person"')]);
       expectPolicy(await apply("other", { data: token("ours") }, "&force=true"), "and an existing one have had it");
@@ -355,7 +336,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     );
 
     it("sees from the response that an account is missing, and that this is not a missing path", async () => {
-      await createNamespace(node, "empty");
+      await node.api.createNamespace("empty");
       const missing = await controller("POST", tokenPath("empty", NAME), tokenRequest());
       expect([missing.status, missing.body["details"]]).toEqual([404, { kind: "serviceaccounts", name: NAME }]);
     });
@@ -363,17 +344,14 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     it.each(["ocir-pull-secrets", "ocir-pull-secrets-resources"])(
       "has a policy %s whose expressions match the objects' types",
       async (name) => {
-        const { status } = (await node.api.request("GET", `${POLICIES}/${name}`)) as {
-          status?: { typeChecking?: Warnings };
-        };
+        const { status } = await node.api.request<V1ValidatingAdmissionPolicy>("GET", `${POLICIES}/${name}`);
         expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
       },
     );
 
     it("may take and renew its own Lease", async () => {
-      const path = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
-      expect((await controller("PATCH", path, { spec: { holderIdentity: "a" } })).status).toBe(200);
-      await node.api.request("PATCH", path, { spec: { holderIdentity: null } });
+      expect((await controller("PATCH", LEASE, { spec: { holderIdentity: "a" } })).status).toBe(200);
+      await node.api.request("PATCH", LEASE, { spec: { holderIdentity: null } });
     });
   });
 
@@ -426,8 +404,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     ])("decides as the controller's watch whether the labels %o select a namespace: %s", async (labels, isSelected) => {
       const all = { pulls: null, team: null, frozen: null, ...labels };
       await node.api.request("PATCH", namespacePath("depot"), { metadata: { labels: all } });
-      const deployment = `/apis/apps/v1/namespaces/${RELEASE_NAMESPACE}/deployments/ocir-pull-secrets`;
-      const { spec } = (await node.api.request("GET", deployment)) as V1Deployment;
+      const { spec } = await node.api.request<V1Deployment>("GET", DEPLOYMENT);
       const { env = [] } = spec?.template.spec?.containers[0] ?? {};
       const selector = env.find(({ name }) => name === "OCIR_PULL_SECRETS_NAMESPACE_SELECTOR")?.value ?? "";
       const { body } = await controller("GET", `${NAMESPACES}?labelSelector=${encodeURIComponent(selector)}`);
@@ -487,10 +464,6 @@ interface Column {
   readonly priority: number;
 }
 
-interface Warnings {
-  readonly expressionWarnings?: readonly unknown[];
-}
-
 const withToken: SecretFields = { data: token("x") };
 
 const BY_POLICY = "ValidatingAdmissionPolicy 'ocir-pull-secrets'";
@@ -513,6 +486,10 @@ function fieldsOf(count: number): Readonly<Record<string, string>> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, "x"]));
 }
 
+function ownedBy(fields: object): SecretFields {
+  return { ownerReferences: [{ ...ownerReference("a"), ...fields }] };
+}
+
 function serviceAccountToken(): SecretFields {
   const annotations = { "kubernetes.io/service-account.name": "default" };
   return { type: "kubernetes.io/service-account-token", annotations, data: {} };
@@ -533,5 +510,9 @@ function event(fields: object): object {
 }
 
 function token(password: string): Record<string, string> {
-  return { ".dockerconfigjson": JSON.stringify({ auths: { "iad.ocir.io": { username: "BEARER_TOKEN", password } } }) };
+  return { ".dockerconfigjson": JSON.stringify({ auths: login(password) }) };
+}
+
+function login(password: string) {
+  return { "iad.ocir.io": { username: "BEARER_TOKEN", password } };
 }

@@ -3,14 +3,13 @@
  * does with their objects. The policy for their resources is removed, because it only comes on top.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CoreV1Event, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
+import { NODE_REQUESTS } from "./node-requests.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
-import { RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
 import { DEPLOYMENT, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 
 const ATTACK_S = 60;
@@ -25,7 +24,6 @@ const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic
 const SAMPLE_MS = 2_000;
 const LIMIT_MS = 400_000;
 const NODE = "/opt/checkout/node_modules/.bin/node";
-const TO_API_SERVER = [API_SERVER, CLUSTER_CA, ADMIN_TOKEN];
 /** With the kubelet's time limit. Prints the status and the seconds of each probe. */
 const PROBE = `
 end=$(($(date +%s) + $1)); shift
@@ -45,25 +43,22 @@ function declareTests(minor: number): void {
 
   beforeAll(async () => {
     cluster = await startPullSecretsCluster({ minor, tokenLifeS: LIFE_S });
-    for (const { metadata } of await items<V1Pod>(BINDINGS))
-      if (metadata?.name !== "ocir-pull-secrets") await request("DELETE", `${BINDINGS}/${metadata?.name}`);
-    await run(NODE, "/opt/checkout/test/cluster/create-tenants.ts", String(TENANTS), ...TO_API_SERVER);
+    const { api } = cluster.node;
+    for (const { metadata } of await api.list<V1Pod>(BINDINGS))
+      if (metadata?.name !== "ocir-pull-secrets") await api.request("DELETE", `${BINDINGS}/${metadata?.name}`);
+    await run(NODE, "/opt/checkout/test/cluster/create-tenants.ts", String(TENANTS));
     for (let index = 0; index < TENANTS; index++) await cluster.untilReason(`tenant-${index}`, "Issued");
     return () => cluster.node.stop();
   });
 
-  const run = (command: string, ...args: string[]) => cluster.node.root.run(command, args, { timeoutMs: LIMIT_MS });
-  const request = (method: string, path: string, body?: object) => cluster.node.api.request(method, path, body);
-  const items = async <Item>(path: string) => ((await request("GET", path)) as { items: Item[] }).items;
-  const pods = () => createApi(cluster.node.root, RELEASE_NAMESPACE).pods();
-  const tokens = async () => (await items<V1Secret>(`/api/v1/secrets?labelSelector=${OURS}`)).flatMap(tokensIn);
-
-  async function attack(kind: string): Promise<string> {
-    return run(NODE, "/opt/checkout/test/cluster/attack.ts", kind, String(ATTACK_S), ...TO_API_SERVER);
-  }
+  const run = (command: string, ...args: string[]) =>
+    cluster.node.root.run(command, args, { timeoutMs: LIMIT_MS, env: NODE_REQUESTS });
+  const tokens = async () =>
+    (await cluster.node.api.list<V1Secret>(`/api/v1/secrets?labelSelector=${OURS}`)).flatMap(tokensIn);
+  const attack = (kind: string) => run(NODE, "/opt/checkout/test/cluster/attack.ts", kind, String(ATTACK_S));
 
   async function failedProbes(seconds: number): Promise<string[]> {
-    const urls = (await pods()).flatMap(({ status }) =>
+    const urls = (await cluster.inRelease.pods()).flatMap(({ status }) =>
       ["healthz", "readyz"].map((path) => `http://${status?.podIP}:8080/${path}`),
     );
     const lines = (await run("sh", "-c", PROBE, "sh", String(seconds), ...urls)).split("\n");
@@ -97,14 +92,13 @@ function declareTests(minor: number): void {
   /** Of the controller's containers, its Lease, and the kubelet's probes. */
   async function ends() {
     const lost = 'cat /var/log/pods/ocir-pull-secrets_*/*/*.log | grep -c "this replica stops" || true';
-    const events = await createApi(cluster.node.root, RELEASE_NAMESPACE).events();
-    const unhealthy = events.filter(({ reason }) => reason === "Unhealthy").map(timesOf);
-    const statuses = (await pods()).flatMap(({ status }) => status?.containerStatuses ?? []);
+    const unhealthy = (await cluster.inRelease.events()).filter(({ reason }) => reason === "Unhealthy").map(timesOf);
+    const statuses = (await cluster.inRelease.pods()).flatMap(({ status }) => status?.containerStatuses ?? []);
     return {
       restarts: sum(statuses.map(({ restartCount }) => restartCount)),
       lostLeases: Number(await run("sh", "-c", lost)),
       unhealthy: sum(unhealthy),
-      holder: ((await request("GET", LEASE)) as V1Lease).spec?.holderIdentity,
+      holder: (await cluster.leader())?.metadata?.name,
     };
   }
 
@@ -126,16 +120,15 @@ function declareTests(minor: number): void {
     const [observed, said] = await Promise.all([observe(`during-${name}`, ATTACK_S), attack(kind)]);
     check(`${kind} ${said}`, observed);
     const template = { metadata: { annotations: { restarted: name } } };
-    await request("PATCH", DEPLOYMENT, { spec: { template } });
+    await cluster.node.api.request("PATCH", DEPLOYMENT, { spec: { template } });
     await cluster.untilRolledOut();
-    await until("only the new replicas are left", async () => (await pods()).length === 2, LIMIT_MS);
+    await until("only the new replicas are left", async () => (await cluster.inRelease.pods()).length === 2, LIMIT_MS);
     await cluster.untilRolledOut();
     check(`after a restart, ${kind}`, await observe(`after-${name}`, AFTER_RESTART_S));
   });
 }
 
 const OURS = "app.kubernetes.io/managed-by%3Docir-broker";
-const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${RELEASE_NAMESPACE}/leases/ocir-pull-secrets`;
 
 interface Times {
   readonly renew: string;

@@ -3,17 +3,15 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { containerIdOf, containerRuntime, processesOf } from "./container-runtime.ts";
-import { requestAs } from "./impersonation.ts";
-import { createApi } from "./kubernetes-api.ts";
+import { createApi, namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
 import { CLOUD_HOSTS, NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
 import { createPods } from "./pods.ts";
 import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { makeImage } from "./pull-secrets-image.ts";
-import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
 import { CONTROL_URL, SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
@@ -61,14 +59,9 @@ interface Resource {
 
 /** The chart is installed, and one replica leads. */
 export async function startPullSecretsCluster(options: KubernetesOptions) {
-  await buildHelm();
+  const files = [await helmOnNode(), ...(options.files ?? [])];
   const made = await makeImage(join(CHECKOUT, FOLDER));
-  const helmProgram = { from: HELM, to: "/usr/bin/helm", mode: 0o755 };
-  const node = await startKubernetes({
-    ...options,
-    hasPodNetwork: true,
-    files: [helmProgram, ...(options.files ?? [])],
-  });
+  const node = await startKubernetes({ ...options, hasPodNetwork: true, files });
   const cluster = createCluster(node);
   try {
     await node.bootstrap();
@@ -78,12 +71,14 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
     await createReleaseNamespace(node);
     const image = { repository: REPOSITORY, digest: made.digest, pullPolicy: "Never" };
     await helm(node, "install", { image });
-    const applied = await requestAs(node.root)("APPLY", `${DEPLOYMENT}?fieldManager=test`, SIMULATED);
-    if (applied.status !== 200) throw new Error(applied.body.message);
+    await node.api.request("APPLY", `${DEPLOYMENT}?fieldManager=test`, SIMULATED);
     await cluster.untilRolledOut();
     return {
       ...cluster,
-      upgrade: (values: Readonly<Record<string, unknown>>) => upgrade(cluster, { image, ...values }),
+      async upgrade(values: Readonly<Record<string, unknown>>): Promise<void> {
+        await helm(node, "upgrade", { image, ...values });
+        await cluster.untilRolledOut();
+      },
     };
   } catch (error) {
     const { stdout } = await node.root.exec("sh", ["-c", "tail -n 40 /var/log/pods/ocir-pull-secrets_*/*/*.log"]);
@@ -94,7 +89,7 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
 
 /** With the authority that `SIMULATED` mounts. */
 export async function createReleaseNamespace(node: KubernetesNode): Promise<void> {
-  await createNamespace(node, RELEASE_NAMESPACE);
+  await node.api.createNamespace(RELEASE_NAMESPACE);
   const restricted = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
   await node.api.request("PATCH", namespacePath(RELEASE_NAMESPACE), restricted);
   const data = { "ca.crt": node.root.read(SIMULATOR_CA).toString() };
@@ -107,31 +102,27 @@ export async function loadImage({ root }: KubernetesNode, file: string, reposito
   await containerRuntime().importImage(root, file, repository, VERSION, digest);
 }
 
-async function upgrade(cluster: ReturnType<typeof createCluster>, values: Readonly<Record<string, unknown>>) {
-  await helm(cluster.node, "upgrade", values);
-  await cluster.untilRolledOut();
-}
-
 function createCluster(node: KubernetesNode) {
-  const get = async <Kind>(path: string) => (await node.api.request("GET", path)) as Kind;
+  const get = <Kind>(path: string) => node.api.request<Kind>("GET", path);
+  const inRelease = createApi(node.root, RELEASE_NAMESPACE);
 
   async function leader(): Promise<V1Pod | undefined> {
     const { spec } = await get<V1Lease>(LEASE);
-    const pods = await createApi(node.root, RELEASE_NAMESPACE).pods();
-    return pods.find(({ metadata }) => metadata?.name === spec?.holderIdentity);
+    return (await inRelease.pods()).find(({ metadata }) => metadata?.name === spec?.holderIdentity);
   }
 
   return {
     node,
     leader,
+    /** The controller's namespace. */
+    inRelease,
     /** Of one namespace. */
     pods: (namespace: string) => createPods(createApi(node.root, namespace)),
-    image: (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`,
     /** Returns at once, unless there is nothing left to run. */
     async scale(replicas: 0 | 2): Promise<void> {
       await node.api.request("PATCH", DEPLOYMENT, { spec: { replicas } });
-      const pods = createApi(node.root, RELEASE_NAMESPACE);
-      if (replicas === 0) await until("no replica runs", async () => (await pods.pods()).length === 0, READY_LIMIT_MS);
+      const isGone = async () => (await inRelease.pods()).length === 0;
+      if (replicas === 0) await until("no replica runs", isGone, READY_LIMIT_MS);
     },
     async untilRolledOut(): Promise<void> {
       const isSo = async () => {
@@ -144,20 +135,10 @@ function createCluster(node: KubernetesNode) {
     },
     /** A namespace whose account may pull `acme/<namespace>`. */
     async createTenant(namespace: string): Promise<void> {
-      await createNamespace(node, namespace);
+      await node.api.createNamespace(namespace);
       const repository = `acme/${namespace}`;
       await node.control("/iam", { repository, serviceAccount: `${namespace}/${NAME}`, granted: true });
-      await createServiceAccount(node, namespace, NAME);
-      const account = `${namespacePath(namespace)}/serviceaccounts/default`;
-      await until(
-        `${account} exists`,
-        () =>
-          get(account).then(
-            () => true,
-            () => false,
-          ),
-        READY_LIMIT_MS,
-      );
+      await node.api.createServiceAccount(namespace, NAME);
     },
     async createResource(namespace: string, spec: object = {}): Promise<void> {
       const resource = pullSecret({ registries: [REGISTRY_HOST], ...spec });
@@ -165,7 +146,7 @@ function createCluster(node: KubernetesNode) {
     },
     removeResource: (namespace: string) => node.api.request("DELETE", `${resourcesPath(namespace)}/${NAME}`),
     resource: (namespace: string, name = NAME) => get<Resource>(`${resourcesPath(namespace)}/${name}`),
-    resources: async () => (await get<{ items: Resource[] }>(`/apis/${API_VERSION}/ocirpullsecrets`)).items,
+    resources: () => node.api.list<Resource>(`/apis/${API_VERSION}/ocirpullsecrets`),
     async untilReason(namespace: string, reason: string): Promise<string> {
       let found: Resource["status"];
       const isSo = async () => {
@@ -188,9 +169,8 @@ function createCluster(node: KubernetesNode) {
     },
     /** To explain a failed pull: each token's times, why the registry refused a request, and what kubelet and controller logged. */
     async evidence(): Promise<string> {
-      const path = `/api/v1/secrets?fieldSelector=metadata.name%3D${NAME}`;
-      const { items } = await get<{ items: V1Secret[] }>(path);
-      const times = items.map(({ metadata }) => `${metadata?.namespace}: ${JSON.stringify(metadata?.annotations)}`);
+      const secrets = await node.api.list<V1Secret>(`/api/v1/secrets?fieldSelector=metadata.name%3D${NAME}`);
+      const times = secrets.map(({ metadata }) => `${metadata?.namespace}: ${JSON.stringify(metadata?.annotations)}`);
       const refusals = await node.root.exec("curl", ["-sS", `${CONTROL_URL}/refusals`]);
       const kubelet = (await node.root.journal("kubelet")).split("\n").filter((line) => line.includes("pull secret"));
       const logs = `tail -n 60 /var/log/pods/${RELEASE_NAMESPACE}_*/*/*.log`;

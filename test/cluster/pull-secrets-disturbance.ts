@@ -1,8 +1,9 @@
 /** Pulls each second while leaders are killed and the API server is away, as a real kubelet's users see it. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CoreV1Event, V1PodList } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { createApi, stateOf } from "./kubernetes-api.ts";
+import { imageOf } from "./node-files.ts";
 import { NAME } from "./pull-secret-objects.ts";
 import type { PullSecretsCluster } from "./pull-secrets-cluster.ts";
 
@@ -14,22 +15,17 @@ const APART_S = 20;
 const AWAY_S = 30;
 const LAST_PULLS_LIMIT_MS = 240_000;
 
-export interface Disturbances {
-  readonly kills: number;
-  /** How long the API server did not answer, each time. */
-  readonly awayS: readonly number[];
-}
-
 /**
  * Kills the leader every 45 s for `durationS`, and at the end of this time stops the API server for 30 s so many times.
  *
  * @param startMs how long the API server needs to start.
+ * @returns how often it killed, and how long the API server did not answer, each time.
  */
 export async function disturb(
   { node, killLeader }: PullSecretsCluster,
   { pause, resume }: Pick<Pulls, "pause" | "resume">,
   { durationS, absences, startMs }: { readonly durationS: number; readonly absences: number; readonly startMs: number },
-): Promise<Disturbances> {
+) {
   let kills = 0;
   const awayS: number[] = [];
   const kill = async () => {
@@ -70,15 +66,14 @@ export type Pulls = ReturnType<typeof createPulls>;
  * pods that it has. After an absence of the API server it may wait for a minute before it watches again, and use what it has until then:
  * this has its own arithmetic in docs/pull-secrets.md, and would here hide what the controller does. So it has no pod in an absence.
  */
-export function createPulls({ node, image }: PullSecretsCluster, namespaces: readonly string[]) {
+export function createPulls({ node }: PullSecretsCluster, namespaces: readonly string[]) {
   const apis = namespaces.map((namespace) => createApi(node.root, namespace));
   const waiting = new Set<string>();
   let isPaused = false;
   let pulls = 0;
 
   async function removeRunning(): Promise<void> {
-    const { items } = (await node.api.request("GET", `/api/v1/pods?labelSelector=group%3D${GROUP}`)) as V1PodList;
-    for (const pod of items) {
+    for (const pod of await node.api.list<V1Pod>(`/api/v1/pods?labelSelector=group%3D${GROUP}`)) {
       const { namespace, name = "" } = pod.metadata ?? {};
       if (stateOf(pod) !== "Running" || !waiting.delete(name)) continue;
       await node.api.request("DELETE", `/api/v1/namespaces/${namespace}/pods/${name}`, { gracePeriodSeconds: 0 });
@@ -90,7 +85,7 @@ export function createPulls({ node, image }: PullSecretsCluster, namespaces: rea
     const name = `${GROUP}-${pulls}`;
     waiting.add(name);
     pulls += 1;
-    await apis[index]?.createPod(name, image(namespaces[index] ?? ""), { imagePullSecrets: [{ name: NAME }] });
+    await apis[index]?.createPod(name, imageOf(namespaces[index] ?? ""), { imagePullSecrets: [{ name: NAME }] });
   }
 
   async function haveRun(): Promise<boolean> {
@@ -122,18 +117,15 @@ export function createPulls({ node, image }: PullSecretsCluster, namespaces: rea
   };
 }
 
-export interface FailedPulls {
-  /** What the kubelet says about pods of the group that it could not start. */
-  readonly failed: readonly string[];
-  /** Pods that it pulled without the Secret at first, because the API server took longer than the kubelet's second. */
-  readonly unread: readonly string[];
-}
-
-export async function failedPulls({ node }: PullSecretsCluster): Promise<FailedPulls> {
+/**
+ * @returns what the kubelet says about pods of the group that it could not start, and those that it pulled without the Secret at first,
+ * because the API server took longer than the kubelet's second.
+ */
+export async function failedPulls({ node }: PullSecretsCluster) {
   const journal = await node.root.journal("kubelet");
   const unread = [...journal.matchAll(/pod="([^"]+)" .*err="failed to sync secret cache/g)].map(([, pod = ""]) => pod);
-  const { items } = (await node.api.request("GET", "/api/v1/events")) as { items: CoreV1Event[] };
-  const failed = items.flatMap(({ reason, message, involvedObject: { namespace, name }, firstTimestamp }) => {
+  const events = await node.api.list<CoreV1Event>("/api/v1/events");
+  const failed = events.flatMap(({ reason, message, involvedObject: { namespace, name }, firstTimestamp }) => {
     const isFailure = reason === "Failed" && name?.startsWith(`${GROUP}-`) && !unread.includes(`${namespace}/${name}`);
     return isFailure ? [`${firstTimestamp} ${namespace}/${name}: ${message}`] : [];
   });

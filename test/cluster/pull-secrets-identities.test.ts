@@ -9,14 +9,13 @@ import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
-import { API_SERVER } from "./kubernetes-api.ts";
-import { CLOUD_HOSTS, REGISTRY_HOST } from "./node-files.ts";
+import { loginsIn } from "./docker-logins.ts";
+import { API_SERVER, BEARER, namespacePath } from "./kubernetes-api.ts";
+import { CLOUD_HOSTS, imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
-import { namespacePath } from "./service-accounts.ts";
-import { BEARER } from "./services.ts";
 
 const RECORD = "/var/log/secrets-watch.json";
 const LIMIT_MS = 60_000;
@@ -44,12 +43,12 @@ describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () =>
 
   const grant = (namespace: string, to: object) =>
     cluster.node.control("/iam", { repository: `acme/${namespace}`, granted: true, ...to });
-  const auths = async (namespace: string) => Object.keys(authsOf(await cluster.secret(namespace)));
+  const auths = async (namespace: string) => Object.keys(loginsIn(await cluster.secret(namespace)));
 
   async function pulls(namespace: string, group: string): Promise<void> {
     const withSecret = { imagePullSecrets: [{ name: NAME }] };
     const pods = cluster.pods(namespace);
-    await pods.untilRunning(await pods.create(group, 1, () => cluster.image(namespace), withSecret));
+    await pods.untilRunning(await pods.create(group, 1, () => imageOf(namespace), withSecret));
   }
 
   /** Whose tokens a Secret of the namespace ever had. */
@@ -57,7 +56,7 @@ describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () =>
     const events = cluster.node.root.read(RECORD).toString().trim().split("\n");
     const secrets = events.map((line) => (JSON.parse(line) as { object: V1Secret }).object);
     const ofNamespace = secrets.filter(({ metadata }) => metadata?.namespace === namespace);
-    const tokens = ofNamespace.flatMap((secret) => Object.values(authsOf(secret)).map(({ password }) => password));
+    const tokens = ofNamespace.flatMap((secret) => Object.values(loginsIn(secret)).map(({ password }) => password));
     return [...new Set(tokens.map(holderOf))];
   }
 
@@ -101,11 +100,6 @@ describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () =>
     expect(holders("second")).toEqual(["instance"]);
   });
 });
-
-function authsOf(secret: V1Secret | undefined): Readonly<Record<string, { readonly password: string }>> {
-  const text = Buffer.from(secret?.data?.[".dockerconfigjson"] ?? "", "base64").toString();
-  return text === "" ? {} : (JSON.parse(text) as { auths: Record<string, { password: string }> }).auths;
-}
 
 /** A service account, a user, or `instance`. */
 function holderOf(token: string): string {

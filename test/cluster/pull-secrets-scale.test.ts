@@ -13,8 +13,9 @@ import { isLongRun } from "../system/long-run.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { containerIdOf, processesOf } from "./container-runtime.ts";
-import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA, createApi } from "./kubernetes-api.ts";
+import { ADMIN_ENV } from "./kubernetes-api.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
+import { NODE_REQUESTS } from "./node-requests.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { CHART, CONTROLLER, NAME, pullSecret, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
@@ -81,7 +82,8 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
     return () => cluster.node.stop();
   });
 
-  const run = (command: string, ...args: string[]) => cluster.node.root.run(command, args, { timeoutMs: WAIT_MS });
+  const run = (command: string, ...args: string[]) =>
+    cluster.node.root.run(command, args, { timeoutMs: WAIT_MS, env: NODE_REQUESTS });
   const exchanges = async () => (await cluster.node.cloudRequests())["cluster.tokenExchange"] ?? 0;
   const requests = async () => Number(await run("sh", "-c", `wc -l <${AUDIT_LOG}`));
 
@@ -109,8 +111,7 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
 
   it(`are ready within ${READY_LIMIT_S} s, with at most ${REQUESTS_LIMIT} requests each and ${MEMORY_LIMIT_MIB} MiB`, async () => {
     await cluster.scale(0);
-    const script = "/opt/checkout/test/cluster/create-tenants.ts";
-    await run(NODE, script, String(RESOURCES), API_SERVER, CLUSTER_CA, ADMIN_TOKEN);
+    await run(NODE, "/opt/checkout/test/cluster/create-tenants.ts", String(RESOURCES));
     const units = [API_SERVER_UNIT, "cluster-etcd"];
     const before = { requests: await requests(), processor: await Promise.all(units.map(processorSeconds)) };
     const startedAtMs = performance.now();
@@ -134,10 +135,10 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
 
   /** The leader since when, restarts of both replicas, and probes without a response within a second. */
   async function health() {
-    const api = createApi(cluster.node.root, RELEASE_NAMESPACE);
-    const pods = (await api.pods()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
-    const { spec } = (await cluster.node.api.request("GET", LEASE)) as V1Lease;
-    const unhealthy = (await api.events()).flatMap(({ reason, count }) => (reason === "Unhealthy" ? [count] : []));
+    const pods = (await cluster.inRelease.pods()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
+    const { spec } = await cluster.node.api.request<V1Lease>("GET", LEASE);
+    const events = await cluster.inRelease.events();
+    const unhealthy = events.flatMap(({ reason, count }) => (reason === "Unhealthy" ? [count] : []));
     return { holder: spec?.holderIdentity, since: spec?.acquireTime, pods, unhealthy };
   }
 
@@ -146,18 +147,10 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
     `keep their leader for ${ATTACK_S} s of %s, and each probe gets a response`,
     async (attack) => {
       const before = await health();
-      const program = [
-        NODE,
-        "/opt/checkout/test/hostile-clients.ts",
-        `${(await cluster.leader())?.status?.podIP}:8080`,
-      ];
-      const { stdout } = await cluster.node.root.exec(
-        "timeout",
-        ["--signal=KILL", String(ATTACK_S), ...program, attack],
-        {
-          timeoutMs: WAIT_MS,
-        },
-      );
+      const address = `${(await cluster.leader())?.status?.podIP}:8080`;
+      const program = [NODE, "/opt/checkout/test/hostile-clients.ts", address, attack];
+      const limited = ["--signal=KILL", String(ATTACK_S), ...program];
+      const { stdout } = await cluster.node.root.exec("timeout", limited, { timeoutMs: WAIT_MS });
       expect(stdout).toBe("connected\n");
       expect(await health()).toEqual(before);
       expect(await issued()).toBe(RESOURCES);
@@ -189,7 +182,7 @@ describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
   const run = (command: string, input = "") =>
     cluster.node.root.run("sh", ["-euc", `mkdir -p ${FOLDER}; cd ${FOLDER}; ${command}`], {
       input,
-      env: { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" },
+      env: ADMIN_ENV,
       timeoutMs: WAIT_MS,
     });
   const apply = (items: readonly object[]) =>
@@ -257,16 +250,14 @@ describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
     console.info(`${CHANGED} Secrets are empty after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     for (const namespace of removed)
       expect((await cluster.secret(namespace))?.data, namespace).toEqual({ ".dockerconfigjson": NO_TOKEN });
-    const { items } = (await cluster.node.api.request("GET", "/api/v1/events")) as { items: CoreV1Event[] };
     const wait = /kubectl -n shop wait .*/.exec(readFileSync(`${DOCS}/pull-secrets.md`, "utf8"))?.[0] ?? "";
     const shown = ["team-199", "team-200"].map((namespace) => run(wait.replace("shop", namespace)));
     expect(await Promise.all(shown)).toEqual([
       expect.stringMatching(new RegExp(`^${REGISTRY_HOST} until `)),
       expect.stringMatching(/^team-200: this namespace may not use/),
     ]);
-    const told = items
-      .filter(({ reason }) => reason === "NamespaceNotAllowed")
-      .map(({ metadata }) => metadata.namespace);
+    const events = await cluster.node.api.list<CoreV1Event>("/api/v1/events");
+    const told = events.flatMap(({ reason, metadata }) => (reason === "NamespaceNotAllowed" ? metadata.namespace : []));
     expect(told.sort()).toEqual(notAllowed);
     expect(refused()).toEqual([]);
     const secrets = audited().filter(({ objectRef, requestObject }) => {

@@ -2,18 +2,18 @@
  * Pull secrets on a real Kubernetes, on a node without our plugin: pods that name the Secret, tenants that try to get each other's
  * token, leaders that are killed and an API server that is away. Each test continues from the previous one's state.
  */
-import type { V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { isLongRun } from "../system/long-run.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { DENIED, REGISTRY_HOST } from "./node-files.ts";
+import { loginSecret, loginsIn } from "./docker-logins.ts";
+import { namespacePath } from "./kubernetes-api.ts";
+import { DENIED, imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NAME, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { createPulls, disturb, failedPulls, startOfApiServerMs } from "./pull-secrets-disturbance.ts";
-import { createServiceAccount, namespacePath } from "./service-accounts.ts";
 
 const LIFE_S = isShortRun ? 90 : 180;
 const NAMESPACES = ["shop", ...Array.from({ length: isShortRun ? 0 : 19 }, (_, index) => `tenant-${index}`)];
@@ -38,7 +38,7 @@ function declareTests(minor: number): void {
   });
 
   const start = (namespace: string, group: string, repository = namespace) =>
-    cluster.pods(namespace).create(group, 1, () => cluster.image(repository), WITH_SECRET);
+    cluster.pods(namespace).create(group, 1, () => imageOf(repository), WITH_SECRET);
 
   it("cannot pull a private image without the Secret, and runs the same pod once there is a resource", async () => {
     await cluster.createTenant("shop");
@@ -57,24 +57,19 @@ function declareTests(minor: number): void {
     await cluster.pods("depot").untilFailed("others-0", "not authorized");
     await cluster.pods("depot").untilRunning(await start("depot", "own"));
 
-    await createServiceAccount(cluster.node, "depot", "shop-puller");
-    const spec = { serviceAccountName: "shop-puller" };
-    await cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, { spec });
+    await cluster.node.api.createServiceAccount("depot", "shop-puller");
+    const choose = (serviceAccountName: string | null) =>
+      cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, { spec: { serviceAccountName } });
+    await choose("shop-puller");
     expect(await cluster.untilReason("depot", "NameNotAllowed")).toContain("shop-puller");
-    await cluster.node.api.request("PATCH", `${resourcesPath("depot")}/${NAME}`, {
-      spec: { serviceAccountName: null },
-    });
+    await choose(null);
     await cluster.untilReason("depot", "Issued");
   });
 
   it("leaves a Secret of another manager as it is", async () => {
     await cluster.createTenant("taken");
-    const theirs = { ".dockerconfigjson": Buffer.from('{"auths":{}}').toString("base64") };
-    await cluster.node.api.request("POST", `${namespacePath("taken")}/secrets?fieldManager=a-person`, {
-      metadata: { name: NAME },
-      type: "kubernetes.io/dockerconfigjson",
-      data: theirs,
-    });
+    const path = `${namespacePath("taken")}/secrets?fieldManager=a-person`;
+    await cluster.node.api.request("POST", path, loginSecret(NAME, {}));
     const before = await cluster.secret("taken");
     await cluster.createResource("taken");
     await cluster.untilReason("taken", "SecretConflict");
@@ -114,12 +109,7 @@ function declareTests(minor: number): void {
     const countExchanges = async () => exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
     const exchanges = await countExchanges();
     const { failed, unread } = await failedPulls(cluster);
-    console.info(
-      `${pulls} pulls within ${DURATION_S} s,`,
-      disturbances,
-      `${exchanges} token exchanges; unread:`,
-      unread,
-    );
+    console.info(`${pulls} pulls within ${DURATION_S} s, ${exchanges} token exchanges;`, disturbances, { unread });
     expect(failed, await cluster.evidence()).toEqual([]);
     // A kill delays a renewal that was due at the end.
     await until("all are renewed", async () => (await countExchanges()) >= NAMESPACES.length, LIMIT_MS);
@@ -137,7 +127,7 @@ function declareTests(minor: number): void {
     await cluster.createResource("listed");
     await cluster.untilReason("listed", "Issued");
     await cluster.pods("listed").untilRunning(await start("listed", "controlled"));
-    const auths = async (namespace: string) => authsOf(await cluster.secret(namespace));
+    const auths = async (namespace: string) => Object.keys(loginsIn(await cluster.secret(namespace)));
     expect([await auths("shop"), await auths("listed")]).toEqual([[], [REGISTRY_HOST]]);
 
     const label = (pulls: string | null) =>
@@ -157,9 +147,4 @@ function declareTests(minor: number): void {
 
 function exchangesIn(requests: Readonly<Record<string, number>>): number {
   return requests["cluster.tokenExchange"] ?? 0;
-}
-
-function authsOf(secret: V1Secret | undefined): string[] {
-  const text = Buffer.from(secret?.data?.[".dockerconfigjson"] ?? "", "base64").toString();
-  return Object.keys((JSON.parse(text) as { auths: object }).auths);
 }

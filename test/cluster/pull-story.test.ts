@@ -9,8 +9,10 @@ import { dropIn } from "../system/simulated-node.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
+import { loginSecret } from "./docker-logins.ts";
+import { namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { DENIED, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
+import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import {
   type Durations,
   describeDurations,
@@ -47,20 +49,14 @@ describeCluster("a real Kubernetes", (minor) => {
     return () => node.stop();
   });
 
-  const image = (repository: string, host = REGISTRY_HOST) => `${host}/acme/${repository}:1`;
-
   it("cannot pull a private image without ocir-broker: ErrImagePull, then ImagePullBackOff", async () => {
-    await node.api.createPod("private", image("private"));
+    await node.api.createPod("private", imageOf("private"));
     await untilDenied("private");
     await expectQuoted("private");
   });
 
   it("runs the same pod once the cloud-init script has installed ocir-broker, with no imagePullSecrets", async () => {
-    const run = await node.install(archives.good);
-    expect([run.exitCode, run.stderr]).toEqual([
-      0,
-      expect.stringContaining("for the kubelet: --image-credential-provider-config="),
-    ]);
+    await node.install(archives.good);
     await pods.untilRunning(["private"]);
   });
 
@@ -83,7 +79,7 @@ describeCluster("a real Kubernetes", (minor) => {
       const counts = await disturbDuring(node.root, archives, async () => {
         for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
           const group = `disturbed-${batch}`;
-          await pods.untilRunning(await pods.create(group, BATCH, image));
+          await pods.untilRunning(await pods.create(group, BATCH, imageOf));
           await pods.removeGroup(group);
         }
       });
@@ -94,33 +90,29 @@ describeCluster("a real Kubernetes", (minor) => {
   );
 
   it("runs a pod despite a wrong imagePullSecret", async () => {
-    const auths = { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } };
-    await node.api.request("POST", "/api/v1/namespaces/default/secrets", {
-      metadata: { name: "wrong" },
-      type: "kubernetes.io/dockerconfigjson",
-      stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
-    });
-    await node.api.createPod("wrong-secret", image("wrong-secret"), { imagePullSecrets: [{ name: "wrong" }] });
+    const wrong = loginSecret("wrong", { [REGISTRY_HOST]: { username: "acme/somebody", password: "left long ago" } });
+    await node.api.request("POST", `${namespacePath("default")}/secrets`, wrong);
+    await node.api.createPod("wrong-secret", imageOf("wrong-secret"), { imagePullSecrets: [{ name: "wrong" }] });
     await pods.untilRunning(["wrong-secret"]);
   });
 
   it("runs a pod with a public image when the policy grants its token nothing", async () => {
     await node.control("/iam", { repository: "acme/open", public: true, granted: false });
-    await node.api.createPod("public", image("open"));
+    await node.api.createPod("public", imageOf("open"));
     await pods.untilRunning(["public"]);
   });
 
   long("leaves another registry to the kubelet", async () => {
     await node.control("/iam", { repository: "acme/elsewhere", public: true });
     const before = await durations();
-    await node.api.createPod("elsewhere", image("elsewhere", OTHER_HOST));
+    await node.api.createPod("elsewhere", imageOf("elsewhere", OTHER_HOST));
     await pods.untilRunning(["elsewhere"]);
     expect(since(before, await durations()).calls).toBe(0);
   });
 
   it("runs a pod at the kubelet's next retry after the policy is granted", async () => {
     await node.control("/iam", { repository: "acme/late", granted: false });
-    await node.api.createPod("late", image("late"));
+    await node.api.createPod("late", imageOf("late"));
     await pods.untilFailed("late", "not authorized", "Error: ImagePullBackOff");
     await expectQuoted("late");
     await node.control("/iam", { repository: "acme/late", granted: true });
@@ -134,7 +126,7 @@ describeCluster("a real Kubernetes", (minor) => {
     async () => {
       await node.control("/iam", { dynamicGroup: false });
       await stopDaemon();
-      await node.api.createPod("late-group", image("late-group"));
+      await node.api.createPod("late-group", imageOf("late-group"));
       await pods.untilFailed("late-group", "not authorized", "Error: ImagePullBackOff");
       const daemon = await node.root.property(DAEMON, "MainPID");
       await node.control("/iam", { dynamicGroup: true });
@@ -153,7 +145,7 @@ describeCluster("a real Kubernetes", (minor) => {
     // Not a stop: a call of the kubelet would cancel it.
     await node.root.run("systemctl", ["restart", "--no-block", DAEMON]);
     const startedAtMs = performance.now();
-    await node.api.createPod("unstarted", image("unstarted"));
+    await node.api.createPod("unstarted", imageOf("unstarted"));
     await pods.untilRunning(["unstarted"]);
     console.info(`without a daemon it ran after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     expect(await node.root.journal("kubelet.service")).toContain("ocir-broker: shim-timeout: ");
@@ -166,7 +158,7 @@ describeCluster("a real Kubernetes", (minor) => {
     const before = await pods.containers();
     await node.root.run("/usr/libexec/ocir-broker/ocir-broker", ["node", "remove"]);
     await node.restartKubelet();
-    await node.api.createPod("after", image("after"));
+    await node.api.createPod("after", imageOf("after"));
     await untilDenied("after");
     expect((await pods.containers()).filter((container) => before.includes(container))).toEqual(before);
   });
@@ -191,7 +183,7 @@ describeCluster("a real Kubernetes", (minor) => {
   /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
   async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
     await node.cordon(true);
-    const names = await pods.create(group, BURST, image);
+    const names = await pods.create(group, BURST, imageOf);
     await node.control("/reset");
     await before();
     const earlier = await node.kubeletMetrics();

@@ -9,19 +9,14 @@ import { lackOfTime } from "./can-run-cluster.ts";
 import { killContainers } from "./container-kills.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
-import { API_SERVER, createApi } from "./kubernetes-api.ts";
+import { loginSecret } from "./docker-logins.ts";
+import { createApi, type KubernetesApi, namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { REGISTRY_HOST } from "./node-files.ts";
+import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { pluginDurations } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
-import {
-  configureNode,
-  createNamespace,
-  createServiceAccount,
-  grantAudience,
-  namespacePath,
-} from "./service-accounts.ts";
-import { BEARER, ISSUER, untilAnswered } from "./services.ts";
+import { configureNode, grantAudience } from "./service-accounts.ts";
+import { ISSUER } from "./services.ts";
 
 const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
 const RECREATED = "dana";
@@ -36,7 +31,7 @@ describeCluster("containers whose image is on the node", declareTests, lackOfTim
 function declareTests(minor: number): void {
   const hasRecords = minor >= 35;
   let node: KubernetesNode;
-  let api: ReturnType<typeof createApi>;
+  let api: KubernetesApi;
   let pods: Pods;
   let tokenEndsAtMs: number;
 
@@ -46,27 +41,24 @@ function declareTests(minor: number): void {
       startKubernetes({ minor, tokenLifeS: TOKEN_LIFE_S }),
     ]);
     node = started;
-    expect(await node.install(archives.good)).toMatchObject({ exitCode: 0 });
-    await createNamespace(node, "shop");
-    const account = `${API_SERVER}${namespacePath("shop")}/serviceaccounts/default`;
-    await untilAnswered(node.root, "cluster-kube-controller-manager", account, ...BEARER);
+    await node.install(archives.good);
+    await node.api.createNamespace("shop");
     api = createApi(node.root, "shop");
     pods = createPods(api);
     for (const name of ["stranger", ...ACCOUNTS]) await createAccount(name);
     return () => node.stop();
   });
 
-  const image = (repository: string) => `${REGISTRY_HOST}/acme/${repository}:1`;
   const container = (repository: string) => ({
-    containers: [{ name: "main", image: image(repository), imagePullPolicy: "IfNotPresent" }],
+    containers: [{ name: "main", image: imageOf(repository), imagePullPolicy: "IfNotPresent" }],
   });
   const start = (group: string, repository: string, spec: object = {}, count = 1) =>
-    pods.create(group, count, () => image(repository), { ...container(repository), ...spec });
+    pods.create(group, count, () => imageOf(repository), { ...container(repository), ...spec });
   const withVolume = (repository: string) => ({
     containers: [
       { ...container("node").containers[0], volumeMounts: [{ name: "files", mountPath: "/files", readOnly: true }] },
     ],
-    volumes: [{ name: "files", image: { reference: image(repository), pullPolicy: "IfNotPresent" } }],
+    volumes: [{ name: "files", image: { reference: imageOf(repository), pullPolicy: "IfNotPresent" } }],
   });
   const kill = (...names: string[]) => killContainers(node.root, api, names);
   const failOracle = () => node.control("/faults", { endpoint: "*", status: 503 });
@@ -74,7 +66,7 @@ function declareTests(minor: number): void {
   const daemon = (...command: string[]) => node.root.run("systemctl", [...command, ...UNITS]);
 
   async function createAccount(name: string): Promise<void> {
-    await createServiceAccount(node, "shop", name);
+    await node.api.createServiceAccount("shop", name);
     await node.control("/iam", { repository: `acme/${name}`, granted: false });
     await node.control("/iam", { repository: `acme/${name}`, serviceAccount: `shop/${name}`, granted: true });
   }
@@ -109,7 +101,7 @@ function declareTests(minor: number): void {
   });
 
   it("run for a pull secret", async () => {
-    const token = await node.root.run(BROKER, ["get", image("secret"), "--output", "password"]);
+    const token = await node.root.run(BROKER, ["get", imageOf("secret"), "--output", "password"]);
     await node.api.request("POST", `${namespacePath("shop")}/secrets`, secretOf(token.trim()));
     const spec = { imagePullSecrets: [{ name: "pull" }] };
     await pods.untilRunning(await start("secret", "secret", spec, 3));
@@ -167,7 +159,7 @@ function declareTests(minor: number): void {
 
   it("do not start for an account that has not pulled the image, or that was created again", async () => {
     await node.api.request("DELETE", `${namespacePath("shop")}/serviceaccounts/${RECREATED}`);
-    await createServiceAccount(node, "shop", RECREATED);
+    await node.api.createServiceAccount("shop", RECREATED);
     const groups = [
       ...(await start("stranger", "anna", { serviceAccountName: "stranger" }, 10)),
       ...(await start("recreated", RECREATED, { serviceAccountName: RECREATED }, 10)),
@@ -240,10 +232,8 @@ function declareTests(minor: number): void {
 
 /** Without a token it is emptied, as the controller of pull secrets does. */
 function secretOf(token: string | undefined): object {
-  const auths = token === undefined ? {} : { [REGISTRY_HOST]: { username: "BEARER_TOKEN", password: token } };
-  return {
-    metadata: { name: "pull" },
-    type: "kubernetes.io/dockerconfigjson",
-    stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
-  };
+  return loginSecret(
+    "pull",
+    token === undefined ? {} : { [REGISTRY_HOST]: { username: "BEARER_TOKEN", password: token } },
+  );
 }

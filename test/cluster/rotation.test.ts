@@ -2,20 +2,21 @@
  * Products that read pull secrets, with the real controller, until the registry refuses the tokens of the start: Flux and BuildKit
  * unmodified, and Argo CD's code. Each test continues from the previous one's state.
  */
-import type { V1Pod, V1Secret } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
 import { ARGO_CD_FILES, lackOfArgoCd, startArgoCd } from "./argo-cd.ts";
 import { BUILD_KIT_FILES, clientPod, lackOfBuildKit, startBuildKit } from "./build-kit.ts";
 import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
+import { loginsIn } from "./docker-logins.ts";
 import { FLUX_FILES, lackOfFlux, startFlux } from "./flux.ts";
-import { REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
+import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
+import { imageOf, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME } from "./pull-secret-objects.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
-import { namespacePath } from "./service-accounts.ts";
 import { STORAGE_URL } from "./services.ts";
 
 const LIFE_S = 90;
@@ -86,7 +87,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
 
   async function pushChart(version: string): Promise<void> {
     const { root } = cluster.node;
-    const env = { HOME: "/run" };
+    const env = ADMIN_ENV;
     root.write("/run/chart/Chart.yaml", JSON.stringify({ apiVersion: "v2", name: "chart", version }));
     await root.run("helm", ["package", "/run/chart", "--destination", "/run"], { env });
     const to = `oci://${new URL(STORAGE_URL).host}/acme`;
@@ -94,7 +95,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
   }
 
   async function token(namespace: string): Promise<string> {
-    return tokenOf(await cluster.secret(namespace));
+    return loginsIn(await cluster.secret(namespace))[REGISTRY_HOST]?.password ?? "";
   }
 
   async function untilRefused(refused: string): Promise<void> {
@@ -104,7 +105,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
   }
 
   const buildTo = (pod: string, tag: string, isSlow = false) =>
-    buildKit.build({ namespace: "builds", pod, from: cluster.image("builds"), to: `${CHARTS}/results:${tag}`, isSlow });
+    buildKit.build({ namespace: "builds", pod, from: imageOf("builds"), to: `${CHARTS}/results:${tag}`, isSlow });
 
   itWith("Flux", "reports as documented that the Secret is missing", () => flux.untilSecretIsMissing(FLUX_ERROR));
 
@@ -121,7 +122,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
   });
 
   itWith("BuildKit", "pulls and pushes with the mounted Secret, at first also with subPath", async () => {
-    const image = cluster.image("builds");
+    const image = imageOf("builds");
     await cluster.pods("builds").create("volume", 1, () => image, clientPod(image, { hasSubPath: false }));
     await cluster.pods("builds").create("sub-path", 1, () => image, clientPod(image, { hasSubPath: true }));
     await cluster.pods("builds").untilRunning(["volume-0", "sub-path-0"]);
@@ -193,7 +194,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
     const runtime = await root.property(RUNTIME_UNIT, "MainPID");
     for (const pod of pods) {
       const path = `${namespacePath("builds")}/pods/${pod}`;
-      const changed = (await api.request("PATCH", path, { metadata: { annotations: { refreshed: "1" } } })) as V1Pod;
+      const changed = await api.request<V1Pod>("PATCH", path, { metadata: { annotations: { refreshed: "1" } } });
       const volume = `/var/lib/kubelet/pods/${changed.metadata?.uid}/volumes/kubernetes.io~secret/docker/config.json`;
       const read = ["--mount", `--target=${runtime}`, "--", "cat", volume];
       const isNew = async () => !(await root.run("nsenter", read)).includes(firstTokens["builds"] ?? "");
@@ -201,9 +202,3 @@ describeUnless(skipped, "products that read pull secrets", () => {
     }
   }
 });
-
-function tokenOf(secret: V1Secret | undefined): string {
-  const text = Buffer.from(secret?.data?.[".dockerconfigjson"] ?? "", "base64").toString();
-  const { auths } = JSON.parse(text) as { auths: Record<string, { password: string }> };
-  return auths[REGISTRY_HOST]?.password ?? "";
-}

@@ -29,16 +29,3 @@ export async function grantAudience({ root, api }: KubernetesNode, audience: str
     await api.request("PUT", `${RBAC}/${manifest.kind.toLowerCase()}s/${manifest.metadata.name}`, manifest);
   }
 }
-
-/** Each one has a new UID. */
-export async function createServiceAccount({ api }: KubernetesNode, namespace: string, name: string): Promise<void> {
-  await api.request("POST", `${namespacePath(namespace)}/serviceaccounts`, { metadata: { name } });
-}
-
-export async function createNamespace({ api }: KubernetesNode, name: string): Promise<void> {
-  await api.request("POST", "/api/v1/namespaces", { metadata: { name } });
-}
-
-export function namespacePath(name: string): string {
-  return `/api/v1/namespaces/${name}`;
-}

@@ -7,7 +7,7 @@ import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
-import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
+import { API_SERVER, BEARER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, PUBLISHED_KEYS, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
@@ -26,9 +26,6 @@ const STORAGE_CONFIG = "/run/docker-registry.yml";
 const ISSUER_FILE = "/run/service-account-issuer.json";
 const [AUTH_ADDRESS, DOMAIN_ADDRESS] = Object.keys(CLOUD_HOSTS);
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
-
-/** Curl's arguments for a request to the API server. */
-export const BEARER = ["--cacert", CLUSTER_CA, "-H", `Authorization: Bearer ${ADMIN_TOKEN}`];
 
 /** Like OKE's script: writes the kubelet's extra arguments into a drop-in, and starts it. */
 export const OKE_INIT = `#!/bin/bash
@@ -52,11 +49,11 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
   for (const address of ["169.254.169.254", NODE_ADDRESS, ...Object.keys(CLOUD_HOSTS)])
     await root.run("ip", ["address", "add", `${address}/32`, "dev", "lo"]);
   if (options.hasPodNetwork) await startPodNetwork(root);
-  await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
-  await untilAnswered(root, "cluster-etcd", "http://127.0.0.1:2379/health");
+  const etcd = await serve(root, "etcd", ["etcd", "--data-dir=/var/lib/etcd-data", "--unsafe-no-fsync"]);
+  await untilAnswered(root, etcd, "http://127.0.0.1:2379/health");
   // It stops before etcd; without etcd, its stop takes a minute.
   const apiServer = ["kube-apiserver", ...API_SERVER_FLAGS, ...(options.apiServerFlags ?? [])];
-  await serve(root, "kube-apiserver", apiServer, ["After=cluster-etcd.service"]);
+  await serve(root, "kube-apiserver", apiServer, [`After=${etcd}.service`]);
   await untilApiServerAnswers(root);
   if (options.hasStorage) await startStorage(root);
   await startSimulator(root, options);
@@ -100,23 +97,25 @@ export function untilApiServerAnswers(root: SystemdRoot): Promise<void> {
   return untilAnswered(root, API_SERVER_UNIT, `${API_SERVER}/readyz`, ...BEARER);
 }
 
-/** Starts a unit `cluster-<name>`, because Debian's packages have units of the plain names. */
+/** Starts a unit, whose name it returns: `cluster-<name>`, because Debian's packages have units of the plain names. */
 export async function serve(
   root: SystemdRoot,
   name: string,
   command: readonly string[],
   properties: readonly string[] = [],
-): Promise<void> {
+): Promise<string> {
+  const unit = `cluster-${name}`;
   const settings = properties.map((property) => `--property=${property}`);
-  await root.run("systemd-run", ["--quiet", "--unit", `cluster-${name}`, ...settings, ...command]);
+  await root.run("systemd-run", ["--quiet", "--unit", unit, ...settings, ...command]);
+  return unit;
 }
 
 async function startStorage(root: SystemdRoot): Promise<void> {
   const http = { addr: new URL(STORAGE_URL).host, relativeurls: true };
   const storage = { filesystem: { rootdirectory: "/var/lib/registry-data" } };
   root.write(STORAGE_CONFIG, JSON.stringify({ version: "0.1", storage, http }));
-  await serve(root, "docker-registry", ["docker-registry", "serve", STORAGE_CONFIG]);
-  await untilAnswered(root, "cluster-docker-registry", `${STORAGE_URL}/v2/`);
+  const unit = await serve(root, "docker-registry", ["docker-registry", "serve", STORAGE_CONFIG]);
+  await untilAnswered(root, unit, `${STORAGE_URL}/v2/`);
 }
 
 /** It verifies the tokens of service accounts with the keys that the API server publishes, on OKE's port of the same host. */
@@ -142,11 +141,11 @@ async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promi
     ...(options.hasStorage ? ["--storage", STORAGE_URL] : []),
     ...["--instance-metadata", `oke_init_script=${Buffer.from(OKE_INIT).toString("base64")}`],
   ];
-  await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
-  await untilAnswered(root, "cluster-simulator", `${CONTROL_URL}/requests`);
+  const unit = await serve(root, "simulator", command, ["WorkingDirectory=/opt/checkout"]);
+  await untilAnswered(root, unit, `${CONTROL_URL}/requests`);
   // It answers before it writes the authorities' files, this one last.
   const isWritten = async () => (await root.exec("test", ["-s", EXCHANGE_CA])).exitCode === 0;
-  await untilServing(root, "cluster-simulator", isWritten);
+  await untilServing(root, unit, isWritten);
   await root.run("sh", ["-c", `cat ${SIMULATOR_CA} >>${CA_BUNDLE}; cat ${EXCHANGE_CA} >>${CLUSTER_CA}`]);
 }
 

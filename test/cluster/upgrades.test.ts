@@ -6,16 +6,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { buildHelm, HELM } from "../system/helm/helm-program.ts";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { type LoadReport, NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { requestAs } from "./impersonation.ts";
+import { loginsIn } from "./docker-logins.ts";
+import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { REGISTRY_HOST } from "./node-files.ts";
+import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
-import { createNamespace, createServiceAccount, namespacePath } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
 
 const [EARLIER, LATER] =
@@ -31,7 +31,7 @@ const REPOSITORY = {
 };
 type Chart = keyof typeof REPOSITORY;
 const SHIM = "/usr/local/bin/credential-provider-oke";
-const IMAGE = `${REGISTRY_HOST}/acme/shop:1`;
+const IMAGE = imageOf("shop");
 const STOP = "/run/load.stop";
 const TOKEN = "/run/load.token";
 const LONG = { timeoutMs: 1_200_000 };
@@ -42,13 +42,12 @@ describeCluster(
     let node: KubernetesNode;
 
     beforeAll(async () => {
-      await buildHelm();
-      const files = [{ from: HELM, to: "/usr/bin/helm", mode: 0o755 }];
+      const files = [await helmOnNode()];
       const apiServerFlags = ["--allow-privileged"];
       node = await startKubernetes({ minor, hasPodNetwork: true, tokenLifeS: 600, apiServerFlags, files });
       await node.bootstrap();
-      await createNamespace(node, "shop");
-      await createServiceAccount(node, "shop", NAME);
+      await node.api.createNamespace("shop");
+      await node.api.createServiceAccount("shop", NAME);
       await node.control("/iam", { repository: "acme/shop", serviceAccount: `shop/${NAME}`, granted: true });
       const config = {
         serviceAccounts: { tokenExchange: "oke", audience: ISSUER },
@@ -56,18 +55,15 @@ describeCluster(
       };
       node.root.write("/etc/ocir-broker/config.yaml", JSON.stringify(config));
       const path = `${namespacePath("shop")}/serviceaccounts/${NAME}/token`;
-      const requested = await node.api.request("POST", path, {
-        spec: { audiences: [ISSUER], expirationSeconds: 7_200 },
-      });
-      node.root.write(TOKEN, (requested as { status: { token: string } }).status.token);
+      const spec = { audiences: [ISSUER], expirationSeconds: 7_200 };
+      const { status } = await node.api.request<{ status: { token: string } }>("POST", path, { spec });
+      node.root.write(TOKEN, status.token);
       return () => node.stop();
     });
 
-    const sh = (command: string, env = {}) => node.root.run("sh", ["-ec", command], { ...LONG, env });
-    const helm = (...args: string[]) =>
-      sh(`helm ${args.join(" ")}`, { KUBECONFIG: "/etc/kubernetes/admin.conf", HOME: "/run" });
-    const kubectl = (...args: string[]) =>
-      node.root.run("kubectl", ["--kubeconfig=/etc/kubernetes/admin.conf", ...args], LONG);
+    const sh = (command: string) => node.root.run("sh", ["-ec", command], LONG);
+    const asAdmin = (program: "helm" | "kubectl", ...args: readonly string[]) =>
+      node.root.run(program, args, { ...LONG, env: ADMIN_ENV });
 
     /** Changes to the later release and back, again and again, until there were so many calls. None may fail. */
     async function expectUnnoticed(calls: number, change: (to: Which) => Promise<unknown>): Promise<void> {
@@ -113,28 +109,19 @@ describeCluster(
 
     const loadImages = async (chart: Chart) => {
       for (const folder of Object.values(RELEASES)) {
-        const digest =
-          (await helm("show", "values", `${folder}/${chart}-${VERSION}.tgz`)).match(/sha256:\w+/)?.[0] ?? "";
+        const values = await asAdmin("helm", "show", "values", `${folder}/${chart}-${VERSION}.tgz`);
+        const digest = /sha256:\w+/.exec(values)?.[0] ?? "";
         const [file] = (await sh(`ls ${folder}/${chart.replace("broker", "broker-daemonset")}-*.oci.tar`)).split("\n");
         await loadImage(node, file ?? "", REPOSITORY[chart], digest);
       }
     };
     const upgradeTo = async (which: Which, chart: Chart, ...flags: string[]) => {
-      const image = ["--set", `image.repository=${REPOSITORY[chart]}`, "--set", "image.pullPolicy=Never"];
-      await helm(
-        "upgrade",
-        "--install",
-        chart,
-        `${RELEASES[which]}/${chart}-${VERSION}.tgz`,
-        "-n",
-        chart,
-        "--create-namespace",
-        ...image,
-        ...flags,
-      );
+      const release = [chart, `${RELEASES[which]}/${chart}-${VERSION}.tgz`, "-n", chart, "--create-namespace"];
+      const image = ["--set", `image.repository=${REPOSITORY[chart]},image.pullPolicy=Never`];
+      await asAdmin("helm", "upgrade", "--install", ...release, ...image, ...flags);
     };
     const untilRolledOut = (chart: Chart, kind: string) =>
-      kubectl("-n", chart, "rollout", "status", `${kind}/${chart}`, "--timeout=600s");
+      asAdmin("kubectl", "-n", chart, "rollout", "status", `${kind}/${chart}`, "--timeout=600s");
 
     it("by the charts fails no call, and no pull secret is without a token that works", async () => {
       await loadImages("ocir-broker");
@@ -145,12 +132,7 @@ describeCluster(
       };
       const ofPullSecrets = async (which: Which) => {
         await upgradeTo(which, "ocir-pull-secrets");
-        const { status, body } = await requestAs(node.root)(
-          "APPLY",
-          `${DEPLOYMENT}?fieldManager=test&force=true`,
-          SIMULATED,
-        );
-        if (status !== 200) throw new Error(body.message);
+        await node.api.request("APPLY", `${DEPLOYMENT}?fieldManager=test&force=true`, SIMULATED);
         await untilRolledOut("ocir-pull-secrets", "deployment");
       };
       await ofNodes("earlier");
@@ -179,11 +161,9 @@ describeCluster(
 
     /** Of a request for the image with the Secret's token. */
     async function statusOfPull(): Promise<string> {
-      const secret = (await node.api
-        .request("GET", `${namespacePath("shop")}/secrets/${NAME}`)
-        .catch(() => ({}))) as V1Secret;
-      const config = Buffer.from(secret.data?.[".dockerconfigjson"] ?? "", "base64").toString() || "{}";
-      const token = JSON.parse(config).auths?.[REGISTRY_HOST]?.password;
+      const path = `${namespacePath("shop")}/secrets/${NAME}`;
+      const secret = await node.api.request<V1Secret>("GET", path).catch(() => undefined);
+      const token = loginsIn(secret)[REGISTRY_HOST]?.password;
       const request = ["-sk", "-o", "/dev/null", "-w", "%{http_code}", "-H", `Authorization: Bearer ${token}`];
       return node.root.run("curl", [...request, `https://${REGISTRY_HOST}/v2/acme/shop/manifests/1`]);
     }
