@@ -7,11 +7,11 @@ import { beforeAll, expect, it } from "vitest";
 import { isLongRun } from "../system/long-run.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { loginSecret, loginsIn } from "./docker-logins.ts";
+import { loginSecret } from "./docker-logins.ts";
 import { namespacePath } from "./kubernetes-api.ts";
-import { DENIED, imageOf, REGISTRY_HOST } from "./node-files.ts";
+import { DENIED, imageOf } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
-import { NAME, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
+import { NAME, resourcesPath } from "./pull-secret-objects.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { createPulls, disturb, failedPulls, startOfApiServerMs } from "./pull-secrets-disturbance.ts";
 
@@ -113,35 +113,6 @@ function declareTests(minor: number): void {
     expect(failed, await cluster.evidence()).toEqual([]);
     // A kill delays a renewal that was due at the end.
     await until("all are renewed", async () => (await countExchanges()) >= NAMESPACES.length, LIMIT_MS);
-  });
-
-  it("gives the controller's own token to listed and selected namespaces only, and empties the Secrets of others", async () => {
-    await cluster.createTenant("listed");
-    await cluster.node.control("/iam", {
-      repository: "acme/listed",
-      serviceAccount: `${RELEASE_NAMESPACE}/ocir-pull-secrets`,
-      granted: true,
-    });
-    await cluster.upgrade({ identity: { type: "controller", namespaces: ["listed"] } });
-    await cluster.untilReason("shop", "NamespaceNotAllowed");
-    await cluster.createResource("listed");
-    await cluster.untilReason("listed", "Issued");
-    await cluster.pods("listed").untilRunning(await start("listed", "controlled"));
-    const auths = async (namespace: string) => Object.keys(loginsIn(await cluster.secret(namespace)));
-    expect([await auths("shop"), await auths("listed")]).toEqual([[], [REGISTRY_HOST]]);
-
-    const label = (pulls: string | null) =>
-      cluster.node.api.request("PATCH", namespacePath("shop"), { metadata: { labels: { pulls } } });
-    await label("enabled");
-    const namespaceSelector = { matchLabels: { pulls: "enabled" } };
-    await cluster.upgrade({ identity: { type: "controller", namespaceSelector } });
-    await cluster.untilReason("listed", "NamespaceNotAllowed");
-    await cluster.untilReason("shop", "Issued");
-    expect([await auths("shop"), await auths("listed")]).toEqual([[REGISTRY_HOST], []]);
-
-    await label(null);
-    await cluster.untilReason("shop", "NamespaceNotAllowed");
-    expect(await auths("shop")).toEqual([]);
   });
 }
 
