@@ -8,6 +8,7 @@ import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
@@ -28,10 +29,8 @@ export async function printFullHouse(): Promise<void> {
   const daemon = await startDaemon(config, ...LAUNCHED);
   const ended = once(daemon.process, "exit");
   try {
-    const images = Array.from(
-      { length: REPOSITORIES },
-      (_, index) => `${registryHosts[index % HOSTS]}/acme/app-${index}`,
-    );
+    const imageOf = (index: number) => `${registryHosts[index % HOSTS]}/acme/app-${index}`;
+    const images = Array.from({ length: REPOSITORIES }, (_, index) => imageOf(index));
     let answered = await askAll(config.credentialsSocket, images);
     const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, String(SLOW_CLIENTS)], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -76,8 +75,6 @@ function ask(socketPath: string, image: string): Promise<boolean> {
     resolve(response.statusCode === 200 && body.includes("BEARER_TOKEN"));
   });
   asked.on("error", () => resolve(false));
-  asked.end(
-    JSON.stringify({ kind: "CredentialProviderRequest", apiVersion: "credentialprovider.kubelet.k8s.io/v1", image }),
-  );
+  asked.end(credentialProviderRequest({ image }));
   return promise;
 }

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
 import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
@@ -18,11 +19,7 @@ const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
 /** As in the example of that project, which checks each token with a request for the image's manifest. */
 const SETTINGS = { REGISTRY_TOKEN_PATH: "/20180419/docker/token", TOKEN_VALIDATION: "enabled" };
 const REPOSITORY = "acme/shop/web";
-const REQUEST = JSON.stringify({
-  kind: "CredentialProviderRequest",
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  image: `${REGISTRY_HOST}/${REPOSITORY}:1`,
-});
+const REQUEST = credentialProviderRequest({ image: `${REGISTRY_HOST}/${REPOSITORY}:1` });
 const LATENCY = { endpoint: "*", latencyMs: 40 };
 const TIMED_CALLS = 40;
 const AT_ONCE = 100;
@@ -194,16 +191,8 @@ async function healOf(cloud: OracleCloud, provider: Provider): Promise<string> {
 async function isUseful(cloud: OracleCloud, { auth }: Response): Promise<boolean> {
   const bearer = `Authorization: Bearer ${auth[REGISTRY_HOST]?.password}`;
   const url = `https://${REGISTRY_HOST}/v2/${REPOSITORY}/manifests/1`;
-  const flags = [
-    "--silent",
-    "--cacert",
-    cloud.env["SSL_CERT_FILE"] ?? "",
-    "--output",
-    "/dev/null",
-    "--write-out",
-    "%{http_code}",
-  ];
-  return !["401", "403"].includes(await cloud.run(["curl", ...flags, "--header", bearer, url]));
+  const flags = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header", bearer];
+  return !["401", "403"].includes(await cloud.run(["curl", ...flags, url]));
 }
 
 const isAnswered = ({ exitCode, bytes }: Call): boolean => exitCode === 0 && bytes > 0;

@@ -4,6 +4,7 @@
  */
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { bootSimulatedNode, IMAGE, NODE, SERVICE, SHIM } from "../system/simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { hostileRatios } from "./hostile-clients.ts";
@@ -17,11 +18,7 @@ const REQUEST_PATH = "/run/request.json";
 const HOSTILE_BAR = 1.5;
 const BARE_NODE = "bare-node.service";
 
-const REQUEST = `${JSON.stringify({
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  kind: "CredentialProviderRequest",
-  image: IMAGE,
-})}\n`;
+const REQUEST = credentialProviderRequest({ image: IMAGE });
 
 export async function printSystemd(): Promise<void> {
   const reason = canBootSystemd();

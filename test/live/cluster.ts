@@ -3,9 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CoreV1Event, V1Node, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle";
-import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { until } from "@ocir-broker/testkit/until";
 import { build } from "esbuild";
+import { podManifest, stateOf } from "../cluster/kubernetes-api.ts";
+import { pullSecret } from "../cluster/pull-secret-objects.ts";
 import type { Answers } from "./questions.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -33,7 +34,7 @@ const POLL_MS = 2_000;
 const DEBUG_IMAGE = "container-registry.oracle.com/os/oraclelinux:9-slim";
 
 const END = "//end of the program";
-/** Runs the program on stdin, which ends with `END`. */
+/** Runs the program on stdin, which ends with `END`: kubectl debug does not pass on the end of stdin. */
 const UNTIL_END = `let text = "";
 process.stdin.setEncoding("utf8").on("data", (part) => {
   text += part;
@@ -52,16 +53,14 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     runProgram(["kubectl", ...args], { env, ...(input !== undefined && { input }) });
   const inNamespace = (...args: readonly string[]) => kubectl(["--namespace", namespace, ...args]);
   const read = async <T>(...args: readonly string[]) => JSON.parse(await inNamespace(...args, "--output=json")) as T;
-  const apply = (manifest: string) => kubectl(["apply", "--filename=-"], manifest);
+  const apply = (manifest: string | object) =>
+    kubectl(["apply", "--filename=-"], typeof manifest === "string" ? manifest : JSON.stringify(manifest));
   const nodes = async () => (await read<{ items: V1Node[] }>("get", "nodes")).items;
 
   async function create({ name, image, spec }: Pod): Promise<void> {
-    await apply(JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }));
+    await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
     await untilDefaultAccount();
-    const containers = [{ name: "main", image, imagePullPolicy: "Always" }];
-    const common = { hostNetwork: true, terminationGracePeriodSeconds: 0, containers };
-    const metadata = { name, namespace };
-    await apply(JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata, spec: { ...common, ...spec } }));
+    await apply({ apiVersion: "v1", kind: "Pod", ...podManifest(name, image, spec), metadata: { name, namespace } });
   }
 
   function untilDefaultAccount(): Promise<void> {
@@ -73,24 +72,13 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     return until("the namespace has its service account", isThere, PULL_LIMIT_MS, POLL_MS);
   }
 
-  async function debugNode(input: string): Promise<string> {
-    const [node] = await nodes();
-    const debug = ["debug", `node/${node?.metadata?.name}`, "--profile=sysadmin", `--image=${DEBUG_IMAGE}`];
-    return kubectl([...debug, "--stdin", "--quiet", "--", "chroot", "/host", "sh", "-s"], input);
-  }
-
-  /** With the Node of the image. kubectl debug does not pass on the end of stdin. */
-  async function debugWithNode(program: string, image: string, argument: string): Promise<string> {
+  async function debugNode(image: string, command: readonly string[], input: string): Promise<string> {
     const [node] = await nodes();
     const debug = ["debug", `node/${node?.metadata?.name}`, "--profile=sysadmin", `--image=${image}`];
-    const command = ["/node", "--eval", UNTIL_END, argument];
-    return kubectl([...debug, "--stdin", "--quiet", "--", ...command], `${program}\n${END}\n`);
+    return kubectl([...debug, "--stdin", "--quiet", "--", ...command], input);
   }
 
-  async function isRunning(name: string): Promise<boolean> {
-    const { status } = await read<V1Pod>("get", "pod", name);
-    return status?.containerStatuses?.[0]?.state?.running !== undefined;
-  }
+  const isRunning = async (name: string) => stateOf(await read<V1Pod>("get", "pod", name)) === "Running";
 
   async function failures(name: string): Promise<string[]> {
     const selector = `--field-selector=involvedObject.name=${name},reason=Failed`;
@@ -104,7 +92,9 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     async onNode(script: string): Promise<string> {
       // kubectl debug passes on neither the end of stdin nor the exit status.
       const input = `(\n${script}\n)\necho "status $?"\nexit\n`;
-      const said = await (onNode === undefined ? debugNode(input) : runProgram(onNode, { input }));
+      const said = await (onNode === undefined
+        ? debugNode(DEBUG_IMAGE, ["chroot", "/host", "sh", "-s"], input)
+        : runProgram(onNode, { input }));
       const [, output = "", status] = /^(.*)status (\d+)\s*$/s.exec(said) ?? [];
       if (status !== "0") throw new Error(`a command on the node ended with ${status}: ${said.slice(-300)}`);
       return output;
@@ -114,7 +104,7 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       const program = await bundle(join(import.meta.dirname, "ask.ts"));
       const output =
         onNode === undefined
-          ? await debugWithNode(program, controllerImage, image)
+          ? await debugNode(controllerImage, ["/node", "--eval", UNTIL_END, image], `${program}\n${END}\n`)
           : await runProgram(onNode, { input: `node - ${image} <<'${END}'\n${program}\n${END}\n` });
       const line = output.split("\n").findLast((each) => each.startsWith("{"));
       if (line === undefined) throw new Error(`the program on the node wrote no answers: ${output.slice(-300)}`);
@@ -155,7 +145,7 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       return message;
     },
     async createServiceAccount(name: string): Promise<void> {
-      await apply(JSON.stringify({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } }));
+      await apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } });
     },
     /** Installs the chart of pull secrets with this image's repository, and waits for its replicas. */
     async installPullSecrets(chart: string, repository: string, names: readonly string[]): Promise<void> {
@@ -166,9 +156,7 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       await kubectl(["rollout", "status", ...deployment, "--timeout=600s"]);
     },
     async createPullSecret(name: string, registry: string): Promise<void> {
-      const metadata = { name, namespace };
-      const apiVersion = `${api.group}/${api.version}`;
-      await apply(JSON.stringify({ apiVersion, kind: "OCIRPullSecret", metadata, spec: { registries: [registry] } }));
+      await apply(pullSecret({ registries: [registry] }, { name, namespace }));
     },
     /** @returns the content of `.dockerconfigjson`. */
     async untilPullSecret(name: string): Promise<string> {

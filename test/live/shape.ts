@@ -79,7 +79,7 @@ function shapeOfValue(value: unknown, name: string, depth: number): Shape {
 }
 
 /** A session's token in a key id begins with `ST$`, which is not part of it. */
-export function shapeOfJwt(token: string, depth = 0): Shape {
+function shapeOfJwt(token: string, depth = 0): Shape {
   const { header, claims } = parseJwt(token);
   const { iat, exp } = (claims ?? {}) as { iat?: unknown; exp?: unknown };
   const life = typeof iat === "number" && typeof exp === "number" ? { lifeSeconds: exp - iat } : {};
