@@ -66,5 +66,5 @@ const NAMES = Object.keys(UPSTREAMS) as UpstreamName[];
 export const COMBINATIONS: readonly Combination[] = NAMES.flatMap((upstream) =>
   [...Object.entries(EVERYWHERE).map(([fault, told]) => [fault, NAMES, told] as const), ...SOMEWHERE]
     .filter(([, where]) => where.includes(upstream))
-    .map(([fault, , told]) => ({ upstream, fault, told: { ...told, endpoint: UPSTREAMS[upstream] } })),
+    .map(([fault, , told]) => ({ upstream, fault, told: { ...told, endpoint: [...UPSTREAMS[upstream]] } })),
 );
