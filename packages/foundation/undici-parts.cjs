@@ -1,4 +1,4 @@
-// The parts of undici that the executable bundles in place of undici's index (build.ts): all of it, with fetch, WebSocket,
+// The parts of undici that our programs bundle in place of undici's index (bundle.ts): all of it, with fetch, WebSocket,
 // mocks and caches, takes a quarter of the start. The sources import undici as it is, and so do their tests.
 const api = require("undici/lib/api");
 const Dispatcher = require("undici/lib/dispatcher/dispatcher");
@@ -11,8 +11,8 @@ module.exports = {
   EnvHttpProxyAgent: require("undici/lib/dispatcher/env-http-proxy-agent"),
   Pool: require("undici/lib/dispatcher/pool"),
   errors: require("undici/lib/core/errors"),
-  request(url, { dispatcher, ...options }) {
+  request(url, { dispatcher, method = "GET", ...options }) {
     const { origin, pathname, search } = new URL(url);
-    return dispatcher.request({ ...options, origin, path: `${pathname}${search}` });
+    return dispatcher.request({ ...options, method, origin, path: `${pathname}${search}` });
   },
 };
