@@ -2,12 +2,9 @@
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import * as z from "zod";
 import { createApiKeys } from "./auth/api-keys.ts";
-import { answerAuth, authEndpoint } from "./auth/auth-service.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
 import type { Cloud } from "./cloud.ts";
-import { answerCluster, clusterEndpoint } from "./cluster/cluster-service.ts";
 import { answerControl, type Controls } from "./control.ts";
-import { answerDomain, domainEndpoint, failDomain } from "./domain/domain-service.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, faultSchema } from "./http/faults.ts";
@@ -19,11 +16,14 @@ import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
 import { createIam, iamChangeSchema } from "./iam.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { INSTANCE } from "./metadata/instance.ts";
-import { answerMetadata, failMetadata, metadataEndpoint } from "./metadata/metadata-service.ts";
 import { createImages } from "./registry/image.ts";
-import { answerRegistry, failRegistry, registryEndpoint } from "./registry/registry.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
 import { createServiceAccounts, type ServiceAccountIssuer } from "./service-accounts.ts";
+import { answerAuth, authEndpoint } from "./services/auth-service.ts";
+import { answerCluster, clusterEndpoint } from "./services/cluster-service.ts";
+import { answerDomain, domainEndpoint, failDomain } from "./services/domain-service.ts";
+import { answerMetadata, failMetadata, metadataEndpoint } from "./services/metadata-service.ts";
+import { answerRegistry, failRegistry, registryEndpoint } from "./services/registry.ts";
 import { createTokenSigner } from "./token-signer.ts";
 
 export interface SimulatorOptions {

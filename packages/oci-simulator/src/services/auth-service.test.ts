@@ -3,10 +3,10 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { type Alteration, base64Der, federate, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
+import { isMember } from "../auth/session-tokens.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import { decodeJwt } from "../jwt.ts";
 import { startSimulator } from "../simulator.ts";
-import { isMember } from "./session-tokens.ts";
 
 const [simulator, stranger] = await Promise.all([sharedSimulator(), sharedSimulator()]);
 const [identity, strangerIdentity] = await Promise.all([readIdentity(simulator), readIdentity(stranger)]);

@@ -8,12 +8,12 @@ import { parseDer, parseSessionKey } from "../auth/public-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX } from "../auth/session-tokens.ts";
 import type { Cloud } from "../cloud.ts";
+import type { Asker } from "../domain/propagation-trusts.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import type { Asker } from "./propagation-trusts.ts";
 
 const PATH = "/oauth2/v1/token";
 const FIXED: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { type Alteration, base64Der, createSession, postSigned, sessionKeys } from "../../test/signed-requests.ts";
+import type { PropagationTrust } from "../domain/propagation-trusts.ts";
 import { sharedSimulator } from "../for-tests.ts";
-import type { PropagationTrust } from "./propagation-trusts.ts";
 
 const simulator = await sharedSimulator();
 const session = await createSession(simulator);

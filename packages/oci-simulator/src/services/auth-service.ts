@@ -6,6 +6,10 @@
  * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
  */
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { isUser } from "../auth/api-keys.ts";
+import { parseDer, parseSessionKey } from "../auth/public-keys.ts";
+import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
+import { SESSION_PREFIX } from "../auth/session-tokens.ts";
 import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
@@ -13,10 +17,6 @@ import { parseJsonObject, type ReceivedRequest } from "../http/received-request.
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import { poolTagOf } from "../metadata/instance-tags.ts";
-import { isUser } from "./api-keys.ts";
-import { parseDer, parseSessionKey } from "./public-keys.ts";
-import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "./request-signature.ts";
-import { SESSION_PREFIX } from "./session-tokens.ts";
 
 interface FederationBody {
   readonly leaf: X509Certificate;

@@ -10,9 +10,9 @@ import { Refusal } from "../http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse } from "../http/response.ts";
 import { type Action, isAnonymous } from "../iam.ts";
 import type { Claims } from "../jwt.ts";
-import type { Blob, Image } from "./image.ts";
-import { isInScope } from "./registry-tokens.ts";
-import { forwardTo } from "./storage.ts";
+import type { Blob, Image } from "../registry/image.ts";
+import { isInScope } from "../registry/registry-tokens.ts";
+import { forwardTo } from "../registry/storage.ts";
 import { answerToken, TOKEN_PATH, tokenEndpointName } from "./token-endpoint.ts";
 
 interface Target {

@@ -9,7 +9,7 @@ import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { type HttpResponse, htmlResponse, jsonResponse, textResponse } from "../http/response.ts";
-import { ASHBURN } from "./instance.ts";
+import { ASHBURN } from "../metadata/instance.ts";
 
 const BASE = "/opc/v2";
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host"];

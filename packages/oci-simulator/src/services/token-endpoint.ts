@@ -12,7 +12,7 @@ import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import type { Claims } from "../jwt.ts";
-import { ANONYMOUS } from "./registry-tokens.ts";
+import { ANONYMOUS } from "../registry/registry-tokens.ts";
 
 export const TOKEN_PATH = "/20180419/docker/token";
 
