@@ -4,6 +4,7 @@
  */
 import type { Stats } from "node:fs";
 import { join } from "node:path";
+import { printable } from "@ocir-broker/foundation/printable";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { type ConfigFile, isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
@@ -90,6 +91,14 @@ export function distrustOfAll(files: NodeFiles, configPath: string): string | un
     .filter(isConfigName)
     .map(files.distrust)
     .find((reason) => reason !== undefined);
+}
+
+/** One line: why root should not read, run or write this path, or a configuration file in it. */
+export function pathErrorOf(path: string, files: NodeFiles): string | undefined {
+  if (!path.startsWith("/")) return `${printable(path)} is not an absolute path`;
+  const distrusted = distrustOfAll(files, path);
+  const next = "make root the only owner and writer of it and of each folder above it";
+  return distrusted && `${printable(path)}: ${distrusted}; ${next}`;
 }
 
 function isDirectory(stats: Read<Stats>): boolean {

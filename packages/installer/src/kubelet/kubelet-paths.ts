@@ -1,10 +1,10 @@
 /** The kubelet's paths and version: from options, from its process, from a bootstrap's arguments, or from its unit. */
 import { dirname } from "node:path";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
+import { pathErrorOf } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, flagsIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
 import { type KubeletFlags, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
-import { pathErrorOf } from "@ocir-broker/node/path-error";
 import { BROKER_PROGRAM } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
