@@ -71,8 +71,7 @@ export function createNodeProgram(options: NodeProgramOptions) {
   const isConfigured = () => config === undefined || (textOf(files.readText(POOL_CONFIG_FILE)) ?? "") === config;
 
   function isConnected({ config }: KubeletFiles): boolean {
-    const read = readCredentialProviderFiles(files, { configPath: config });
-    const texts = read?.files ?? [];
+    const texts = readCredentialProviderFiles(files, config).files;
     if (!texts.some(({ text }) => text.includes(PLUGIN_NAME))) return false;
     return (
       serviceAccounts === undefined || tokenAttributesIn(texts).some((entry) => entry.audience === serviceAccounts)

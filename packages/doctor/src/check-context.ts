@@ -49,8 +49,8 @@ export function createCheckContext(
   const parsed = (name: string) => parseImage(fullNameOf(name));
   const kubelet = once(() => detectKubelet(given.files, given.runProgram));
   const credentialProviderFiles = once(async () => {
-    const running = await kubelet();
-    return running && readCredentialProviderFiles(given.files, running);
+    const path = (await kubelet())?.config;
+    return path === undefined ? undefined : readCredentialProviderFiles(given.files, path);
   });
   return {
     ...given,

@@ -11,8 +11,8 @@ export function lackOf(
   files: NodeFiles,
   minor: number = NEWEST_MINOR,
 ): KubeletLack | undefined {
-  const read = readCredentialProviderFiles(files, { configPath: config });
-  if (read === undefined || read.failure === "ENOENT") return { kind: "file" };
+  const read = readCredentialProviderFiles(files, config);
+  if (read.failure === "ENOENT") return { kind: "file" };
   if (read.distrusted !== undefined) return { kind: "error", reason: read.distrusted };
   if (read.failure !== undefined) return { kind: "error", reason: read.failure };
   const found = checkCredentialProviderConfig(read.files, {

@@ -12,12 +12,10 @@ function folderWith(files: Readonly<Record<string, string>>) {
   return createNodeFiles(folder);
 }
 
-const kubelet = (configPath?: string) => ({ configPath, binDirectory: undefined, minor: 34 });
-
 describe("readCredentialProviderFiles", () => {
   test("reads a file whatever its name", () => {
     const files = folderWith({ providers: "text" });
-    expect(readCredentialProviderFiles(files, kubelet("/providers"))).toEqual({
+    expect(readCredentialProviderFiles(files, "/providers")).toEqual({
       path: "/providers",
       directory: false,
       files: [{ path: "/providers", text: "text" }],
@@ -27,7 +25,7 @@ describe("readCredentialProviderFiles", () => {
   test("reads the files in a directory that have an extension the kubelet reads", () => {
     const files = folderWith({ "b.yaml": "b", "a.json": "a", "README.md": "no" });
     mkdirSync(files.locate("/c.yaml"));
-    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({
+    expect(readCredentialProviderFiles(files, "/")).toMatchObject({
       directory: true,
       files: [{ path: "/a.json" }, { path: "/b.yaml" }],
     });
@@ -37,17 +35,16 @@ describe("readCredentialProviderFiles", () => {
     const files = folderWith({});
     // The kubelet skips a directory, but not a link to one.
     symlinkSync("/", files.locate("/a.yaml"));
-    expect(readCredentialProviderFiles(files, kubelet("/no"))).toMatchObject({ files: [], failure: "ENOENT" });
-    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({ files: [], failure: "EISDIR" });
-    expect(readCredentialProviderFiles(files, kubelet())).toBeUndefined();
+    expect(readCredentialProviderFiles(files, "/no")).toMatchObject({ files: [], failure: "ENOENT" });
+    expect(readCredentialProviderFiles(files, "/")).toMatchObject({ files: [], failure: "EISDIR" });
   });
 
   test("reads nothing from a directory when other users can change one of its configurations", () => {
     const files = folderWith({ "a.yaml": "", "b.yaml": "", "notes.txt": "" });
     chmodSync(files.locate("/notes.txt"), 0o666);
-    expect(readCredentialProviderFiles(files, kubelet("/"))).not.toHaveProperty("distrusted");
+    expect(readCredentialProviderFiles(files, "/")).not.toHaveProperty("distrusted");
     chmodSync(files.locate("/b.yaml"), 0o666);
-    expect(readCredentialProviderFiles(files, kubelet("/"))).toMatchObject({
+    expect(readCredentialProviderFiles(files, "/")).toMatchObject({
       files: [],
       distrusted: "/b.yaml has mode 666",
     });

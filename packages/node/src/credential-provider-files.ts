@@ -11,7 +11,6 @@ import { decodeConfigText } from "@ocir-broker/kubelet-config/reading/document";
 import { API_VERSION, isOurPlugin } from "@ocir-broker/protocol/contract";
 import { parse } from "yaml";
 import * as z from "zod";
-import type { Kubelet } from "./kubelet.ts";
 import { type NodeFiles, pathsIn, type Read } from "./node-files.ts";
 
 export interface CredentialProviderFiles {
@@ -60,27 +59,24 @@ const config = z.object({
   ),
 });
 
-export function readCredentialProviderFiles(
-  files: NodeFiles,
-  { configPath }: Pick<Kubelet, "configPath">,
-): CredentialProviderFiles | undefined {
-  if (configPath === undefined) return undefined;
-  const stats = files.stat(configPath);
-  if ("failure" in stats) return { path: configPath, directory: false, files: [], failure: stats.failure };
-  const distrusted = distrustOfAll(files, configPath);
-  if (distrusted !== undefined) return { path: configPath, directory: false, files: [], distrusted };
+/** @param path the value of the kubelet's flag: a file, or a directory. */
+export function readCredentialProviderFiles(files: NodeFiles, path: string): CredentialProviderFiles {
+  const stats = files.stat(path);
+  if ("failure" in stats) return { path, directory: false, files: [], failure: stats.failure };
+  const distrusted = distrustOfAll(files, path);
+  if (distrusted !== undefined) return { path, directory: false, files: [], distrusted };
   const directory = stats.value.isDirectory();
-  const names = directory ? files.list(configPath) : { value: [""] };
-  if ("failure" in names) return { path: configPath, directory, files: [], failure: names.failure };
+  const names = directory ? files.list(path) : { value: [""] };
+  if ("failure" in names) return { path, directory, files: [], failure: names.failure };
   const read = names.value
-    .map((name) => join(configPath, name))
-    .filter((path) => !directory || (isConfigName(path) && !isDirectory(files.lstat(path))))
-    .map((path) => ({ path, bytes: files.readBytes(path) }));
+    .map((name) => join(path, name))
+    .filter((file) => !directory || (isConfigName(file) && !isDirectory(files.lstat(file))))
+    .map((file) => ({ path: file, bytes: files.readBytes(file) }));
   const unreadable = read.map(({ bytes }) => ("failure" in bytes ? bytes.failure : undefined)).find((code) => code);
-  const texts = read.flatMap(({ path, bytes }) =>
-    "value" in bytes ? [{ path, text: decodeConfigText(bytes.value) }] : [],
+  const texts = read.flatMap(({ path: file, bytes }) =>
+    "value" in bytes ? [{ path: file, text: decodeConfigText(bytes.value) }] : [],
   );
-  return { path: configPath, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
+  return { path, directory, files: texts, ...(unreadable === undefined ? {} : { failure: unreadable }) };
 }
 
 /** Checks the configuration's path and, if it is a directory, each of its files. */

@@ -38,8 +38,8 @@ describe("detectKubelet", () => {
     expect(await node.look()).toEqual({
       pid: 40,
       program: "/opt/bin/kubelet",
-      configPath: "/etc/ours",
-      binDirectory: undefined,
+      config: "/etc/ours",
+      binDir: undefined,
       minor: 33,
       runtime: "containerd",
     });

@@ -16,13 +16,11 @@ import { type NodeFiles, textOf } from "./node-files.ts";
 import { findKubelet } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
-export interface Kubelet {
+export interface Kubelet extends KubeletFlags {
   /** Absent if it does not run; the other values then come from its unit. */
   readonly pid?: number;
   /** The path of the running executable, which need not be argv[0]. */
   readonly program?: string;
-  readonly configPath: string | undefined;
-  readonly binDirectory: string | undefined;
   /** Kubernetes 1.<minor>; undefined if unknown. */
   readonly minor: number | undefined;
   /** Undefined if it does not run, or if its socket has the name of neither. */
@@ -37,14 +35,8 @@ export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): P
   const process = await findKubelet(files, runProgram);
   if (process === undefined) return fromUnit(files, runProgram);
   const { pid, args } = process;
-  const { config, binDir } = flagsIn(args);
-  return {
-    pid,
-    configPath: config,
-    binDirectory: binDir,
-    runtime: runtimeOf(args, files),
-    ...(await lookAtProgram(pid, files, runProgram)),
-  };
+  const runtime = runtimeOf(args, files);
+  return { pid, ...flagsIn(args), runtime, ...(await lookAtProgram(pid, files, runProgram)) };
 }
 
 /** Accepts Go's `--flag=value` and `--flag value`, and underscores for dashes as the kubelet does; the last one counts. */
@@ -92,9 +84,9 @@ function programOf(pid: number, files: NodeFiles): string | undefined {
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
-  const { config, binDir } = unitFlags(readKubeletUnit(files));
-  if (config === undefined && binDir === undefined) return undefined;
-  return { configPath: config, binDirectory: binDir, minor: await minorOfInstalled(files, runProgram) };
+  const flags = unitFlags(readKubeletUnit(files));
+  if (flags.config === undefined && flags.binDir === undefined) return undefined;
+  return { ...flags, minor: await minorOfInstalled(files, runProgram) };
 }
 
 /** Of the kubelet's program, which need not run: a node's first boot. */

@@ -63,8 +63,8 @@ function note(response: string, problem: string): void {
 function readEntry(config: string | undefined, binDir: string | undefined): Provider | undefined {
   if (config === undefined || binDir === undefined) return end("only one of the two flags is given");
   const files = createNodeFiles("/");
-  const read = readCredentialProviderFiles(files, { configPath: config });
-  if (read === undefined || read.failure !== undefined) return end(`${config}: ${read?.failure}`);
+  const read = readCredentialProviderFiles(files, config);
+  if (read.failure !== undefined) return end(`${config}: ${read.failure}`);
   const fatal = checkCredentialProviderConfig(read.files, {
     kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
     directory: read.directory,

@@ -32,5 +32,5 @@ export function pluginError(path: string, { files }: CheckContext): Finding | un
 
 /** The path that the kubelet uses or, without a kubelet, the installer's. */
 export async function pluginPath({ kubelet }: CheckContext): Promise<string> {
-  return join((await kubelet())?.binDirectory ?? "/usr/local/bin", PLUGIN_NAME);
+  return join((await kubelet())?.binDir ?? "/usr/local/bin", PLUGIN_NAME);
 }

@@ -311,18 +311,18 @@ function createNode() {
       /provider-config=(\S+) --image-credential-provider-bin-dir=([^\s"]+)/.exec(
         [EXTRA_ARGS, OWN_DROP_IN, DEFAULTS].map(read).join("\n"),
       ) ?? [];
-    const read_ = readCredentialProviderFiles(files, { configPath: path });
-    return { path, binDir, config: (read_?.files ?? []).map(({ text }) => text).join("") };
+    const { files: configFiles } = readCredentialProviderFiles(files, path);
+    return { path, binDir, config: configFiles.map(({ text }) => text).join("") };
   }
 
   /** Why a kubelet would not start with the flags of its unit. */
   function kubeletErrors(): unknown[] {
     const { path, binDir } = named();
     if (path === "") return [];
-    const found = readCredentialProviderFiles(files, { configPath: path });
-    return checkCredentialProviderConfig(found?.files ?? [], {
+    const { files: configFiles, directory } = readCredentialProviderFiles(files, path);
+    return checkCredentialProviderConfig(configFiles, {
       kubeletMinor: 34,
-      directory: found?.directory ?? false,
+      directory,
       // The links lead to another root.
       hasExecutable: (name) => "value" in files.lstat(`${binDir}/${name}`),
     }).filter(({ severity }) => severity !== "warning");

@@ -55,14 +55,14 @@ export async function connection(
 
 /** Other files would have no effect. @throws {InstallError} `connect` unless a kubelet that has the flags names these files. */
 function assertNamed({ config, binDir }: KubeletFiles, kubelet: Kubelet | undefined, files: NodeFiles): void {
-  if (kubelet?.pid === undefined || kubelet.configPath === undefined || kubelet.binDirectory === undefined) return;
+  if (kubelet?.pid === undefined || kubelet.config === undefined || kubelet.binDir === undefined) return;
   const unit = unitFlags(readKubeletUnit(files));
   const isNamed = (typed: string, ...named: readonly (string | undefined)[]) =>
     named.some((path) => path !== undefined && files.resolve(path) === files.resolve(typed));
-  if (isNamed(config, kubelet.configPath, unit.config) && isNamed(binDir, kubelet.binDirectory, unit.binDir)) return;
+  if (isNamed(config, kubelet.config, unit.config) && isNamed(binDir, kubelet.binDir, unit.binDir)) return;
   throw new InstallError(
     "connect",
-    `the kubelet's flags name ${kubelet.configPath} and ${kubelet.binDirectory}, so ${config} and ${binDir} would have no ` +
+    `the kubelet's flags name ${kubelet.config} and ${kubelet.binDir}, so ${config} and ${binDir} would have no ` +
       "effect: leave out the paths, or change the flags first",
   );
 }
@@ -115,8 +115,8 @@ function configurationStep(
 }
 
 function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; configFiles: readonly ConfigFile[] } {
-  const read = readCredentialProviderFiles(files, { configPath: config });
-  if (read === undefined || read.failure === "ENOENT") return { isDirectory: false, configFiles: [] };
+  const read = readCredentialProviderFiles(files, config);
+  if (read.failure === "ENOENT") return { isDirectory: false, configFiles: [] };
   if (read.failure === "file-not-regular")
     throw new InstallError("connect", `${config} is neither a file nor a directory of files`);
   if (read.failure !== undefined) throw new InstallError("connect", `${config} cannot be read: ${read.failure}`);

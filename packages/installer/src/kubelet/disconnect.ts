@@ -112,8 +112,8 @@ export async function readKubeletNames(
   const process = kubelet?.pid === undefined || ignoresProcess ? undefined : kubelet;
   const named = (flag: string, ofProcess: string | undefined) =>
     [...unitValues(files, flag), ofProcess ?? ""].filter((path) => path.startsWith("/"));
-  const configs = named(CONFIG_FLAG, process?.configPath);
-  const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDirectory);
+  const configs = named(CONFIG_FLAG, process?.config);
+  const binDirs = named(BIN_DIRECTORY_FLAG, process?.binDir);
   const isCertain = [...configs, ...binDirs].every((path) => distrustOfAll(files, path) === undefined);
   return isCertain ? { isRunning: kubelet?.pid !== undefined, configs, binDirs } : undefined;
 }

@@ -45,11 +45,8 @@ export function kubeletPathsOf(options: ConnectOptions, kubelet: Kubelet | undef
   const args = flagsIn(wordsOf(options.kubeletArgs ?? ""));
   const unit = unitFlags(readKubeletUnit(files));
   const given = (flag: keyof KubeletFlags) =>
-    args[flag] ?? (unit[flag]?.startsWith("/") === true ? unit[flag] : undefined);
-  return {
-    config: options.kubeletConfig ?? process?.configPath ?? given("config") ?? DEFAULT_PATHS.config,
-    binDir: withoutSlash(options.binDir ?? process?.binDirectory ?? given("binDir") ?? DEFAULT_PATHS.binDir),
-  };
+    process?.[flag] ?? args[flag] ?? (unit[flag]?.startsWith("/") === true ? unit[flag] : DEFAULT_PATHS[flag]);
+  return { config: options.kubeletConfig ?? given("config"), binDir: withoutSlash(options.binDir ?? given("binDir")) };
 }
 
 export function withoutSlash(path: string): string {

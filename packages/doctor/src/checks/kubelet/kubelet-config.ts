@@ -29,12 +29,12 @@ export const checkKubeletConfig: Check = async (context) => {
   }
   // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
-  const { binDirectory } = kubelet;
-  const canLook = binDirectory !== undefined && context.files.distrust(binDirectory) === undefined;
+  const { binDir } = kubelet;
+  const canLook = binDir !== undefined && context.files.distrust(binDir) === undefined;
   const found = checkCredentialProviderConfig(provider.files, {
     kubeletMinor,
     directory: provider.directory,
-    hasExecutable: (name) => !canLook || context.files.isExecutable(join(binDirectory, name)),
+    hasExecutable: (name) => !canLook || context.files.isExecutable(join(binDir, name)),
   });
   const findings = found.map((each) => kubeletConfigFinding(each, connect));
   const good =

@@ -5,6 +5,7 @@ import type { Kubelet } from "@ocir-broker/node/kubelet";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
+  type KubeletFlags,
   readKubeletUnit,
   unitFileWithFlags,
   unitFlags,
@@ -42,13 +43,12 @@ export async function checkKubeletFlags(context: CheckContext): Promise<readonly
 }
 
 function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
-  const { pid, configPath, binDirectory, minor, runtime } = kubelet;
+  const { pid, minor, runtime } = kubelet;
   const version = minor === undefined ? "" : `, Kubernetes 1.${minor}`;
   const process = `process ${pid}${version}${runtime === undefined ? "" : `, ${runtime}`}`;
-  if (configPath !== undefined && binDirectory !== undefined) {
-    const found = [
-      finding("kubelet-ok", `${process}: ${CONFIG_FLAG}=${configPath} ${BIN_DIRECTORY_FLAG}=${binDirectory}`),
-    ];
+  if (kubelet.config !== undefined && kubelet.binDir !== undefined) {
+    const flags = `${CONFIG_FLAG}=${kubelet.config} ${BIN_DIRECTORY_FLAG}=${kubelet.binDir}`;
+    const found = [finding("kubelet-ok", `${process}: ${flags}`)];
     return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
   }
   const fix = connectAdvice(context.files);
@@ -58,7 +58,7 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
   const { config, binDir } = unitFlags(readKubeletUnit(context.files));
   if (place !== undefined && (config !== undefined || binDir !== undefined)) {
     const evidence = `${process} has no flags; ${place} has them`;
-    const ofUnit = incomplete({ configPath: config, binDirectory: binDir }, evidence, context);
+    const ofUnit = incomplete({ config, binDir }, evidence, context);
     // Otherwise it would not start again.
     const isReady = config !== undefined && binDir !== undefined && !lackOf({ config, binDir }, context.files, minor);
     return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNREADY })];
@@ -80,13 +80,9 @@ function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
 }
 
 /** Undefined unless there is exactly one of the flags. */
-function incomplete(
-  found: Pick<Kubelet, "configPath" | "binDirectory"> | undefined,
-  evidence: string,
-  { files }: CheckContext,
-): Finding | undefined {
-  if ((found?.configPath === undefined) === (found?.binDirectory === undefined)) return undefined;
-  const missing = found?.configPath === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
+function incomplete(found: KubeletFlags | undefined, evidence: string, { files }: CheckContext): Finding | undefined {
+  if ((found?.config === undefined) === (found?.binDir === undefined)) return undefined;
+  const missing = found?.config === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
   return finding("kubelet-flags-incomplete", `${evidence}: no ${missing}`, { fix: connectAdvice(files) });
 }
 
