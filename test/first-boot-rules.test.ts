@@ -56,6 +56,7 @@ describe("ocir-broker-node.sh, like the executable,", () => {
     [[`${FLAG}=/a`, "--image_credential_provider_bin_dir=/b"], "/b"],
     [[`${FLAG}-of-another=/a`], undefined],
     [[`${FLAG}=`], undefined],
+    [[`${FLAG}=`, "--v=2"], undefined],
     [["--v=2"], undefined],
   ])("reads from %j the value %j", (args, value) => {
     expect(flagIn(args, FLAG)).toBe(value);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
-import { detectKubelet, flagIn } from "./kubelet.ts";
+import { detectKubelet } from "./kubelet.ts";
 import { CONFIG_FLAG, unitValues } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
 import type { RunProgram } from "./program-run.ts";
@@ -85,15 +85,6 @@ describe("detectKubelet", () => {
     expect(await node.look()).toMatchObject({ pid: 40, minor: undefined });
     expect(node.ran).toEqual(["/usr/bin/node", "/usr/bin/kubelet", "/usr/bin/kubelet"]);
   });
-});
-
-describe("flagIn", () => {
-  test.each([
-    [`${CONFIG_FLAG} /first ${CONFIG_FLAG} /last`, "/last"],
-    [`--v=2 ${CONFIG_FLAG.replaceAll(/(?<=\w)-/g, "_")}=/a`, "/a"],
-    [`${CONFIG_FLAG}= --v=2`, undefined],
-    ["--v=2", undefined],
-  ])("reads from %s the value %s", (args, value) => expect(flagIn(args.split(" "), CONFIG_FLAG)).toBe(value));
 });
 
 describe("unitValues", () => {
