@@ -22,6 +22,8 @@ providers:
   defaultCacheDuration: 0s
 `;
 
+const NOT_UTF8 = Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1");
+
 /** Creates files in a directory, together with the programs that they name. */
 function makeConfigs(files: Readonly<Record<string, string | Buffer>>): string {
   const root = trustedFolder();
@@ -56,19 +58,9 @@ describe("kubelet-config check", () => {
   });
 
   test("does not accept a file that is not valid UTF-8", async () => {
-    const root = makeConfigs({ "a.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
+    const root = makeConfigs({ "a.yaml": NOT_UTF8 });
     const { exitCode, stdout } = await check(root, "conf/a.yaml");
     expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/^unknown: not-understood: .*a\.yaml:\d: .*\n$/)]);
-  });
-});
-
-describe("kubelet-config merge", () => {
-  test("refuses to edit a file that is not valid UTF-8", async () => {
-    const root = makeConfigs({ "b.yaml": Buffer.from(`# caf\xE9\n${CONFIG}`, "latin1") });
-    expect(await kubeletConfig("merge", join(root, "conf/b.yaml"), "--write")).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining("config-not-editable"),
-    });
   });
 });
 
@@ -147,18 +139,16 @@ describe("kubelet-config without --kubelet-version", () => {
   });
 });
 
-test.each(["merge", "remove"])(
-  "kubelet-config %s names a file that is not YAML, without the YAML library's message",
-  async (command) => {
-    const path = join(makeConfigs({ "a.yaml": "a: [\n" }), "conf/a.yaml");
-    const { stderr } = await runCommand(
-      "kubelet-config",
-      command,
-      path,
-      ...(command === "merge" ? ["--kubelet-version", "1.34"] : []),
-    );
-    expect(stderr).toBe(
-      `ocir-broker: config-not-editable: ${path}: line 2: it is not valid YAML; correct the file by hand\n`,
-    );
-  },
-);
+test.each<[command: string, what: string, text: string | Buffer, why: string]>([
+  ["merge", "not YAML", "a: [\n", "line 2: it is not valid YAML"],
+  ["remove", "not YAML", "a: [\n", "line 2: it is not valid YAML"],
+  ["merge", "not valid UTF-8", NOT_UTF8, "line 1: it has a tab or another character that is not read here"],
+])("kubelet-config %s names a file that is %s, without the YAML library's message", async (command, _, text, why) => {
+  const path = join(makeConfigs({ "a.yaml": text }), "conf/a.yaml");
+  const version = command === "merge" ? ["--kubelet-version", "1.34"] : [];
+  const { exitCode, stderr } = await runCommand("kubelet-config", command, path, "--write", ...version);
+  expect([exitCode, stderr]).toEqual([
+    1,
+    `ocir-broker: config-not-editable: ${path}: ${why}; correct the file by hand\n`,
+  ]);
+});
