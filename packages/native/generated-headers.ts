@@ -22,8 +22,8 @@ import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-erro
 /** Maps the file names in src/ to their texts. */
 export function generatedHeaders(): Readonly<Record<string, string>> {
   return {
-    "contract.h": header("contract.ts", "OCIR_BROKER_CONTRACT_H", [...NAMES, ...LIMITS]),
-    "error-texts.h": header("shim-errors.ts", "OCIR_BROKER_ERROR_TEXTS_H", [...ERROR_TEXTS_USE, ...errorTexts()]),
+    "contract.h": header("contract.ts", "OCIR_BROKER_CONTRACT_H", NAMES),
+    "error-texts.h": header("shim-errors.ts", "OCIR_BROKER_ERROR_TEXTS_H", [ERROR_TEXTS_USE, ...errorTexts()]),
   };
 }
 
@@ -43,24 +43,19 @@ const NAMES = [
   }),
   "/* Permits an anonymous pull from each of Oracle's registries, and no other. */",
   `#define ANONYMOUS_RESPONSE \\\n  ${anonymousResponse().map(literal).join(" \\\n  ")}`,
+  // The tests' builds override it with a shorter one.
+  ...["#ifndef SHIM_CALL_MS", ...defines({ SHIM_CALL_MS }), "#endif"],
 ];
 
 /** In the only version that has service accounts, in pieces that fit into a line. */
 function anonymousResponse(): string[] {
   const auth = Object.fromEntries(MATCH_IMAGES.map((pattern) => [pattern, { username: "", password: "" }]));
-  return (
-    encodeCredentialProviderResponse(API_VERSION, auth)
-      .toString()
-      .match(/.{1,80}/g) ?? []
-  );
+  const response = encodeCredentialProviderResponse(API_VERSION, auth).toString();
+  return response.match(/.{1,80}/g) ?? [];
 }
 
-/** A limit that the tests' builds override with a shorter one. */
-const LIMITS = defines({ SHIM_CALL_MS }).flatMap((line) => [`#ifndef ${line.split(" ")[1]}`, line, "#endif"]);
-
-const ERROR_TEXTS_USE = [
-  "/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */",
-];
+const ERROR_TEXTS_USE =
+  "/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */";
 
 function errorTexts(): string[] {
   return Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => {

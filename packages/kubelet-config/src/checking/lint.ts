@@ -57,11 +57,8 @@ function lintHostForms({ place, matchImages }: Provider, ours: readonly Provider
   const entries = ours.flatMap((own) => readable(own.matchImages.value ?? []));
   for (const form of HOST_FORMS) {
     if (entries.some(({ url }) => isOfForm(url, form.labels))) continue;
-    report(
-      "host-form-missing",
-      { ...place, ...matchImages.place },
-      `no entry matches hosts of the form ${form.example}`,
-    );
+    const at = { ...place, ...matchImages.place };
+    report("host-form-missing", at, `no entry matches hosts of the form ${form.example}`);
   }
 }
 

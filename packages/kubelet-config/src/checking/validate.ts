@@ -29,18 +29,13 @@ export function validateProvider(provider: Provider, rules: ProviderRules, repor
   if (tokenAttributes !== undefined) validateTokenAttributes(tokenAttributes, apiVersion.value, rules, report);
 }
 
-function validateName({ name }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
-  if (name.value === undefined) return;
-  if (name.value === "") report("provider-name-invalid", name.place, "the provider has no name");
-  else if (/[/ ]|^\.\.?$/.test(name.value)) {
-    report(
-      "provider-name-invalid",
-      name.place,
-      `${quote(name.value)} is not the name of a program in the bin directory`,
-    );
-  } else if (!hasExecutable(name.value)) {
-    report("provider-executable-missing", name.place, `no executable ${quote(name.value)} in the bin directory`);
-  }
+function validateName({ name: { value, place } }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
+  if (value === undefined) return;
+  if (value === "") report("provider-name-invalid", place, "the provider has no name");
+  else if (/[/ ]|^\.\.?$/.test(value))
+    report("provider-name-invalid", place, `${quote(value)} is not the name of a program in the bin directory`);
+  else if (!hasExecutable(value))
+    report("provider-executable-missing", place, `no executable ${quote(value)} in the bin directory`);
 }
 
 function validateDuration({ defaultCacheDuration: { value, place } }: Provider, report: Report): void {
