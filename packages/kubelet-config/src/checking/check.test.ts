@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
+import type { ConfigFile } from "../reading/decode.ts";
 import { type FindingCode, RULES } from "../rules.ts";
 import { type CheckOptions, checkCredentialProviderConfig, readProviders } from "./check.ts";
 
@@ -74,6 +75,7 @@ const ofBoth = (node: string, account: string) =>
     { ...ours, matchImages: [node] },
     { ...sa, matchImages: [account] },
   ]);
+const saWithTokens = config([{ ...sa, tokenAttributes: tokens }]);
 const knowing = (...keys: string[]) => tokensFor(34, { optionalServiceAccountAnnotationKeys: keys });
 
 /** Rows about one place that the same minors refuse or warn of. */
@@ -163,21 +165,10 @@ const ROWS: readonly Row[] = [
     ["providers[0].env[0].valueFrom", "a field of env", withOurs({ env: [{ name: "A", valueFrom: "x" }] })],
     [TOKENS, "tokenAttributes in v1beta1", config([{ ...ours, tokenAttributes: tokens }], { apiVersion: V1BETA1 })],
   ]),
-  [
-    "field-unknown",
-    "tokenAttributes before they exist",
-    withOurs({ tokenAttributes: tokens }),
-    TOKENS,
-    "32-32",
-    "26-31",
-  ],
+  ["field-unknown", "tokenAttributes before they exist", tokensFor(33), TOKENS, "32-32", "26-31"],
   ["field-unknown", "cacheType before it exists", tokensFor(34), `${TOKENS}.cacheType`, "33-33", ""],
-  ...of("field-case", "32-37", "26-31", [
-    ["providers[0].matchimages", "another spelling", withOurs({ matchimages: ["*.ocir.io"] })],
-  ]),
-  ...of("field-duplicate", "32-37", "26-31", [
-    ["kind", "a field twice", `{"kind":"CredentialProviderConfig",${withOurs({}).slice(1)}`],
-  ]),
+  ["field-case", "another spelling", withOurs({ matchimages: [] }), "providers[0].matchimages", "32-37", "26-31"],
+  ["field-duplicate", "a field twice", `{"kind":"x",${withOurs({}).slice(1)}`, "kind", "32-37", "26-31"],
   ["token-attributes-disabled", "tokenAttributes while the feature gate is off", tokensFor(33), TOKENS, "33-33", ""],
   ...of("token-audience-missing", "33-37", "", [
     [`${TOKENS}.serviceAccountTokenAudience`, "none", tokensFor(34, { serviceAccountTokenAudience: undefined })],
@@ -228,14 +219,8 @@ const ROWS: readonly Row[] = [
     ["providers[1].matchImages[0]", "an image of both of our entries", ofBoth("*.ocir.io", "fra.ocir.io")],
     ["providers[1].matchImages[0]", "two names of one registry", ofBoth("iad.ocir.io", "us-ashburn-1.ocir.io")],
   ]),
-  ...of("service-account-token-missing", "", ALL, [["providers[0]", "no tokenAttributes", config([sa])]]),
-  ...of("service-account-token-missing", "", "26-32", [
-    [
-      "providers[0]",
-      "tokenAttributes that the kubelet does not know yet",
-      config([{ ...sa, tokenAttributes: tokens }]),
-    ],
-  ]),
+  ["service-account-token-missing", "no tokenAttributes", config([sa]), "providers[0]", "", ALL],
+  ["service-account-token-missing", "tokenAttributes before they exist", saWithTokens, "providers[0]", "", "26-32"],
   ...of("provider-overlap", "", ALL, [
     ["providers[1].matchImages[1]", "a host of ours", config([ours, withImages("*.gcr.io", "fra.ocir.io/acme")])],
     ["providers[0].matchImages[0]", "a wider pattern", config([withImages("*.*.io"), ours])],
@@ -375,7 +360,8 @@ describe("checkCredentialProviderConfig", () => {
 });
 
 describe("checkCredentialProviderConfig of a directory", () => {
-  const hasExecutable = () => true;
+  const checkFiles = (files: readonly ConfigFile[], more: Partial<CheckOptions> = {}) =>
+    checkCredentialProviderConfig(files, { kubeletMinor: 34, hasExecutable: () => true, ...more });
   const a = { path: "conf.d/a.yaml", text: yamlOf("credential-provider-oke") };
   const b = { path: "conf.d/b.json", text: config([other]) };
 
@@ -383,27 +369,24 @@ describe("checkCredentialProviderConfig of a directory", () => {
     const files = [b, { path: "conf.d/c.conf", text: "not read" }, a, { path: "conf.d/B.yml", text: yamlOf("last") }];
     const names = readProviders(files, { kubeletMinor: 34 }).map(({ name }) => name);
     expect(names).toStrictEqual(["last", "credential-provider-oke", "other"]);
-    expect(checkCredentialProviderConfig([b, a], { kubeletMinor: 34, hasExecutable })).toStrictEqual([]);
+    expect(checkFiles([b, a])).toStrictEqual([]);
   });
 
   test("reports a fatal finding before 1.34", () => {
     for (const files of [[a, b], [a]]) {
-      const options = { hasExecutable, directory: true };
-      expect(checkCredentialProviderConfig(files, { kubeletMinor: 33, ...options })).toMatchObject([
+      expect(checkFiles(files, { kubeletMinor: 33, directory: true })).toMatchObject([
         { severity: "fatal", code: "directory-unsupported", file: "", path: "" },
       ]);
     }
   });
 
   test("reports a fatal finding when there is no file", () => {
-    const findings = checkCredentialProviderConfig([], { kubeletMinor: 34, hasExecutable });
-    expect(findings).toMatchObject([{ severity: "fatal", code: "files-missing", file: "" }]);
+    expect(checkFiles([])).toMatchObject([{ severity: "fatal", code: "files-missing", file: "" }]);
   });
 
   test("reports a fatal finding when two files have the same provider name", () => {
     const again = { ...a, path: "conf.d/z.yaml" };
-    const findings = checkCredentialProviderConfig([again, a], { kubeletMinor: 34, hasExecutable });
-    expect(findings).toMatchObject([
+    expect(checkFiles([again, a])).toMatchObject([
       {
         code: "provider-name-duplicate",
         file: "conf.d/z.yaml",
@@ -414,11 +397,7 @@ describe("checkCredentialProviderConfig of a directory", () => {
   });
 
   test("reports nothing as missing when a file cannot be read", () => {
-    const findings = checkCredentialProviderConfig([b, { path: "conf.d/a.yaml", text: "[" }], {
-      kubeletMinor: 34,
-      hasExecutable,
-    });
-    expect(findings).toMatchObject([{ code: "not-understood", file: "conf.d/a.yaml" }]);
+    expect(checkFiles([b, { ...a, text: "[" }])).toMatchObject([{ code: "not-understood", file: "conf.d/a.yaml" }]);
   });
 });
 
