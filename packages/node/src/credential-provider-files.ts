@@ -36,10 +36,7 @@ export interface TokenAttributes {
   readonly annotationKeys: readonly string[];
 }
 
-const annotationKeys = z
-  .array(z.string())
-  .nullish()
-  .transform((keys) => keys ?? []);
+const strings = z.array(z.string()).nullish();
 
 const config = z.object({
   providers: z.array(
@@ -49,11 +46,11 @@ const config = z.object({
       tokenAttributes: z
         .object({
           serviceAccountTokenAudience: z.string(),
-          requiredServiceAccountAnnotationKeys: annotationKeys,
-          optionalServiceAccountAnnotationKeys: annotationKeys,
+          requiredServiceAccountAnnotationKeys: strings,
+          optionalServiceAccountAnnotationKeys: strings,
         })
         .nullish(),
-      args: z.array(z.string()).nullish(),
+      args: strings,
       env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
     }),
   ),
@@ -118,8 +115,8 @@ export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes
     .map((attributes) => ({
       audience: attributes.serviceAccountTokenAudience,
       annotationKeys: [
-        ...attributes.requiredServiceAccountAnnotationKeys,
-        ...attributes.optionalServiceAccountAnnotationKeys,
+        ...(attributes.requiredServiceAccountAnnotationKeys ?? []),
+        ...(attributes.optionalServiceAccountAnnotationKeys ?? []),
       ],
     }));
 }
