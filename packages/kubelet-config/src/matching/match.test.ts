@@ -26,6 +26,7 @@ describe("matchesImage", () => {
     ["iad.ocir.io/acme", REPOSITORY],
     ["iad.ocir.io/acme", "iad.ocir.io/acme-evil/app"],
     ["iad.ocir.io/acme/", "iad.ocir.io/acme-evil/app", 'the image\'s path does not begin with "/acme/"'],
+    ["iad.ocir.io/app", REPOSITORY, 'the image\'s path does not begin with "/app"'],
     ["iad.ocir.io/*", REPOSITORY, 'the image\'s path does not begin with "/*"'],
     ["https://iad.ocir.io", REPOSITORY, ONE_LABEL],
     ["iad.ocir.io:*", REPOSITORY, "the kubelet cannot read the pattern"],
