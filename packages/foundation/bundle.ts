@@ -1,6 +1,6 @@
 /** How each of our programs is bundled by esbuild. */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type BuildOptions, build, type Metafile, type PluginBuild } from "esbuild";
 
 export const BUNDLE_OPTIONS = {
@@ -37,6 +37,7 @@ export async function bundle(options: BuildOptions & { readonly outfile: string 
     write: false,
   });
   const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  mkdirSync(dirname(options.outfile), { recursive: true });
   for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(/[^\0-\x7F]/g, escaped));
   return metafile;
 }
