@@ -126,7 +126,7 @@ wait_for_image() { # A job that is ordered after this script does not run yet, s
 take_lock() { # The lock ends with the script.
 	mkdir -m 700 $state 2>/dev/null || [ -d $state ] || fail "disk: $state cannot be created" || return
 	exec 9<$state
-	flock -n 9 && rm -f $state/result && return
+	flock -n 9 && { rm -f $state/result; return; }
 	log "another run has not ended: waiting for it"
 	flock -w 1200 9 || fail "lock: another run has not ended" || return
 	[ ! -s $state/result ] || { log "it has ended, and so does this run"; exit "$(cat $state/result)"; }
