@@ -1,5 +1,8 @@
 /** The programs whose versions determine a release's bytes, in addition to the commit and its lockfile. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { LGPL } from "./contents/licence-texts.ts";
 import type { Release } from "./release.ts";
 import { PACKERS, type Target } from "./target.ts";
 
@@ -12,7 +15,8 @@ export function describeBuildTools(targets: readonly Target[], { version }: Rele
   ]);
   const packers = PACKERS.map(({ program }) => `${program}: ${versionOf(program)}`);
   const head = `# ocir-broker ${version} was made with these; the same commit and the same tools give the same bytes.`;
-  return `${[head, ...ofTargets, ...packers].join("\n")}\n`;
+  const licence = `${LGPL}: SHA-256 ${createHash("sha256").update(readFileSync(LGPL)).digest("hex")}`;
+  return `${[head, ...ofTargets, ...packers, licence].join("\n")}\n`;
 }
 
 /** @throws {Error} if the program does not print its version, because such a release cannot be reproduced. */

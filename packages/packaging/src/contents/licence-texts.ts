@@ -7,7 +7,7 @@ import type { BundledPackage } from "./bundled-packages.ts";
 const RULE = "=".repeat(78);
 
 /** Of Debian, on which packages are made. */
-const LGPL = "/usr/share/common-licenses/LGPL-2.1";
+export const LGPL = "/usr/share/common-licenses/LGPL-2.1";
 const ABOUT_GLIBC = `GNU C Library, LGPL-2.1-or-later. https://www.gnu.org/software/libc/
 
 Parts of it are linked into the three small programs. Their whole source and Makefile, to link them with another version
