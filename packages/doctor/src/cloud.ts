@@ -25,7 +25,7 @@ interface CloudOptions {
   readonly signal: AbortSignal;
 }
 
-/** Shorter than the daemon's, because all checks share 8.5 s. */
+/** Shorter than the daemon's, because all checks share one limit. */
 const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 
 /** Longer than all checks together. */
