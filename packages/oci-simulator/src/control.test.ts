@@ -30,7 +30,7 @@ test.each([
   ["POST", "/iam", '{"granted":"no"}', 400, "at granted"],
   ["POST", "/iam", '{"public":true}', 400, "need a repository"],
   ["POST", "/iam", '{"serviceAccount":"shop/puller","granted":true}', 400, "serviceAccount needs a repository"],
-  ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "at endpoint"],
+  ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "metadata.regionInfo"],
   ["POST", "/api-keys", "null", 400, "an API key is a public RSA key"],
   ["GET", "/faults", "", 404, "DELETE /faults"],
   ["GET", "/toString", "", 404, "GET /requests"],

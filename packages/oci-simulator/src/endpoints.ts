@@ -1,6 +1,6 @@
 /** The closed list of the simulator's endpoints, for faults and request counts. */
 
-const ENDPOINT_NAMES = [
+export const ENDPOINT_NAMES = [
   "metadata.regionInfo",
   "metadata.region",
   "metadata.cert",

@@ -4,12 +4,19 @@
  * Owns the form of a fault and its assignment to requests; `response-writer.ts` puts it on the wire.
  */
 import * as z from "zod";
-import { type EndpointName, type EndpointPattern, isEndpointPattern, matchesEndpoint } from "../endpoints.ts";
+import {
+  ENDPOINT_NAMES,
+  type EndpointName,
+  type EndpointPattern,
+  isEndpointPattern,
+  matchesEndpoint,
+} from "../endpoints.ts";
 
 /** Before anything is sent, or after the headers and half of the body. */
 const moment = z.enum(["before-headers", "mid-body"]);
 
-const pattern = z.custom<EndpointPattern>(isEndpointPattern, "no endpoint of endpoints.ts, and no pattern for some");
+const pattern = z.custom<EndpointPattern>(isEndpointPattern);
+const ENDPOINT_ERROR = `expected one or a list of ${ENDPOINT_NAMES.join(", ")}, metadata.*, auth.*, cluster.*, domain.*, registry.*, *`;
 
 /**
  * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), it is
@@ -21,7 +28,7 @@ export type TokenFlaw = z.infer<typeof tokenFlaw>;
 
 const fields = z.strictObject({
   /** The affected requests: one endpoint, a service (`metadata.*`), all (`*`), or a list of these. */
-  endpoint: z.union([pattern, z.array(pattern).min(1)]),
+  endpoint: z.union([pattern, z.array(pattern).min(1, ENDPOINT_ERROR)], ENDPOINT_ERROR),
   /** Number of affected requests. Default: all until cleared. */
   times: z.int().min(1).optional(),
   /** Answer with this status and the service's form of error, without calling the service. */
@@ -62,7 +69,9 @@ const fields = z.strictObject({
 export type Fault = Readonly<z.infer<typeof fields>>;
 
 export const faultSchema = fields.refine(
-  (fault) => Object.keys(fault).some((name) => name !== "endpoint" && name !== "times"),
+  // A mistyped constant is undefined, and would break nothing.
+  (fault) =>
+    Object.entries(fault).some(([name, value]) => value !== undefined && name !== "endpoint" && name !== "times"),
   "a fault needs something that goes wrong",
 );
 

@@ -14,7 +14,7 @@ interface Asked {
   readonly method?: string;
   readonly path?: string;
   readonly token?: string | undefined;
-  readonly podKey?: string;
+  readonly podKey?: unknown;
 }
 
 function ask({
@@ -53,6 +53,12 @@ test.each([
 
 test("the token exchange accepts a token that is bound to no pod", async () => {
   expect((await ask({ token: await simulator.serviceAccountToken({ ...PULLER, pod: null }) })).status).toBe(200);
+});
+
+test("the token exchange refuses a list with one key", async () => {
+  const token = await simulator.serviceAccountToken(PULLER);
+  expect((await ask({ token, podKey: [pemOf(sessionKeys.publicKey)] })).status).toBe(400);
+  expect(simulator.refusals().at(-1)?.reason).toBe("podKey is not a string");
 });
 
 test("the token exchange refuses a short key, another path, and any request in a basic cluster", async () => {

@@ -55,6 +55,7 @@ function bearerOf(request: ReceivedRequest): string {
 /** PEM as Go sends it, or only its base64 as Python does. */
 function podKeyOf(body: Buffer): KeyObject {
   const { podKey } = parseJsonObject(body);
-  const der = Buffer.from(String(podKey).replace(/-----[^-]+-----|\s/g, ""), "base64");
+  if (typeof podKey !== "string") throw new Refusal("InvalidParameter", "podKey is not a string");
+  const der = Buffer.from(podKey.replace(/-----[^-]+-----|\s/g, ""), "base64");
   return parseSessionKey(der, "podKey");
 }
