@@ -55,13 +55,18 @@ export async function startMswServer(...initialHandlers: RequestHandler[]): Prom
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<Request> {
-  const { method = "", url = "", headers } = incoming;
+  const { method = "", url = "", headers, rawHeaders } = incoming;
   const body = await buffer(incoming);
   return new Request(new URL(url, `http://${headers.host}`), {
     method,
-    headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+    // Node's parsed headers lack the second one of those that must occur once, and a handler would not see it.
+    headers: pairs(rawHeaders),
     ...(body.length > 0 && { body }),
   });
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return flat.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, String(flat[at + 1])]] : []));
 }
 
 async function sendResponse(response: Response | undefined, outgoing: ServerResponse): Promise<void> {
