@@ -432,6 +432,10 @@ describe("a restart of the kubelet", () => {
     );
     await startPod("b").ended;
     expect([api.nodes.get("a").spec, labelOf("a"), a.isReady]).toEqual([{}, "needs-restart", false]);
+    expect(JSON.parse(annotationsOf("a")["ocir-broker/tries"])).toEqual({
+      waits: [expect.any(String)],
+      pods: ["default/p"],
+    });
     api.pods = [];
     await a.ended;
     expect(nowSeconds - endedSeconds).toBeGreaterThanOrEqual(1_790);

@@ -90,6 +90,10 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       expect(text).toContain(part);
   });
 
+  it("has no image.repository by default, so one that is not set is refused as an empty one", () => {
+    expect(parse(readFileSync(join(folder, "values.yaml"), "utf8")).image.repository).toBe("");
+  });
+
   it("gives the nodes the configuration of the README, as the daemon reads it", () => {
     const [, example = ""] =
       /## The nodes' configuration\n.*?```yaml\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8")) ?? [];

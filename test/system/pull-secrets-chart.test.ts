@@ -11,7 +11,12 @@ import { chartNamed, optionsFor } from "./helm/chart.ts";
 import { buildHelm, lackOfHelm } from "./helm/helm-program.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const { template, refusalOf, notes } = chartNamed("ocir-pull-secrets", "registry.example.com/ocir-pull-secrets");
+// Another release than the chart's name, so that no object may depend on the two being equal.
+const { template, refusalOf, notes } = chartNamed(
+  "ocir-pull-secrets",
+  "registry.example.com/ocir-pull-secrets",
+  "pulls",
+);
 const render = (values: Readonly<Record<string, unknown>> = {}) => objectsIn(template(...optionsFor(values)));
 const DIGEST = `sha256:${"0".repeat(64)}`;
 

@@ -205,7 +205,7 @@ describe("diagnose", () => {
   });
 
   test("ignores a service account failure older than 10 min", async ({ node }) => {
-    await withAccountFailure("domain-token-refused", 601)(node);
+    await withAccountFailure("domain-token-refused", 601, null)(node);
     expect(problems(await node.examine())).toEqual([]);
   });
 

@@ -69,8 +69,9 @@ const withConfigStatus = (changed: object): Break =>
     config: { path: "/etc/ocir-broker/config.yaml", error: null, errorPlaces: [], needRestart: [], ...changed },
   });
 
-export const withAccountFailure = (code: string, secondsAgo: number): Break =>
-  withStatus({ serviceAccountFailures: [{ account: "shop/puller", code, secondsAgo }] });
+/** @param account null for a renewal */
+export const withAccountFailure = (code: string, secondsAgo: number, account: string | null = "shop/puller"): Break =>
+  withStatus({ serviceAccountFailures: [{ account, code, secondsAgo }] });
 
 export const withoutKubelet = without("/proc/4242");
 export const withoutFlags: Break = (node) => node.kubelet("--v=2");

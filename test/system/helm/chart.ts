@@ -5,10 +5,10 @@ import { HELM } from "./helm-program.ts";
 
 const CHARTS = join(import.meta.dirname, "../../../deploy/helm");
 
-/** With its image's repository, for a release and a namespace of the chart's name. */
-export function chartNamed(name: string, repository: string) {
+/** With its image's repository, in a namespace of the chart's name. */
+export function chartNamed(name: string, repository: string, release = name) {
   const folder = join(CHARTS, name);
-  const given = [name, folder, `--namespace=${name}`, ...optionsFor({ "image.repository": repository })];
+  const given = [release, folder, `--namespace=${name}`, ...optionsFor({ "image.repository": repository })];
   const run = (command: "install" | "template", ...args: string[]) =>
     spawnSync(HELM, [command, ...given, ...args], { encoding: "utf8" });
 
