@@ -6,7 +6,7 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { describe, expect, it, vi } from "vitest";
-import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER } from "../test/image-node.ts";
+import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER, type Node } from "../test/image-node.ts";
 import { fileSystemThat, killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
@@ -66,6 +66,16 @@ describe("installNode", () => {
       code: "connect",
       steps: expect.arrayContaining([{ name: "programs", state: "undone" }]),
     });
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("refuses an archive with a damaged file, and leaves everything as it was", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    const from = archive("1");
+    fs.appendFileSync(`${from}${DO_NOTHING_PROGRAM}`, "!");
+    const reason = expect.stringContaining("damaged");
+    expect(await install(node, from)).toMatchObject({ ok: false, code: "archive", reason });
     expect(node.snapshot()).toEqual(before);
   });
 
@@ -239,8 +249,12 @@ describe("installNode with the configuration of the node's pool", () => {
   });
 });
 
-it("connectNode and disconnectNode change only the kubelet's files", async () => {
+it.each([
+  ["with", (_node: Node) => {}],
+  ["without", (node: Node) => fs.rmSync(node.context.disk.at("/usr/lib/systemd/system/kubelet.service"))],
+])("connectNode and disconnectNode change only the kubelet's files, on a node %s its unit", async (_, arrange) => {
   const node = createNode();
+  arrange(node);
   await install(node, archive("1"), { connect: undefined });
   const before = node.read(CONFIG);
   expect(await connectNode(node.context, NEVER, CONNECT)).toMatchObject({ ok: true });
@@ -258,16 +272,21 @@ it.each([
   ["has a file without an entry", '{"format":1,"files":{"/usr/a":5},"folders":[]}'],
   ["has a run without files", '{"format":1,"files":{},"folders":[],"pending":{"isFirst":true}}'],
   ["is of a later release", '{"format":2,"files":{},"folders":[]}'],
-])("removeNode changes nothing, and names what it cannot undo, when the record %s", async (_, damaged) => {
-  const node = createNode();
-  await install(node, archive("1"));
-  node.write(RECORD, damaged);
-  const before = node.snapshot();
-  const result = await removeNode(node.context, NEVER, ALL);
-  expect(result).toMatchObject({ ok: false, code: "record" });
-  expect(result.left?.map(({ path }) => path)).toEqual(expect.arrayContaining([dirname(PROGRAM), PLUGIN]));
-  expect(node.snapshot()).toEqual(before);
-});
+])(
+  "installNode and removeNode change nothing, and removeNode names what it cannot undo, when the record %s",
+  async (_, damaged) => {
+    const node = createNode();
+    await install(node, archive("1"));
+    node.write(RECORD, damaged);
+    const before = node.snapshot();
+    expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "record" });
+    expect(node.snapshot()).toEqual(before);
+    const result = await removeNode(node.context, NEVER, ALL);
+    expect(result).toMatchObject({ ok: false, code: "record" });
+    expect(result.left?.map(({ path }) => path)).toEqual(expect.arrayContaining([dirname(PROGRAM), PLUGIN]));
+    expect(node.snapshot()).toEqual(before);
+  },
+);
 
 describe("a node whose record is lost", () => {
   async function nodeWithoutRecord() {

@@ -66,6 +66,8 @@ describe("ocir-broker-node.sh, run by an ordinary user,", () => {
   it.each<readonly [string[], Record<string, string>, string]>([
     [["--runnig"], {}, "unknown: --runnig"],
     [["--apiserver-endpoint", "10.0.0.1"], {}, "unknown: --apiserver-endpoint"],
+    [["/opt"], {}, "unknown: /opt"],
+    [["--sources"], {}, "--sources has no value"],
     [["--sources=https://b.example/p/secret/"], {}, "unknown: --sources=https://... (is it sources?)"],
     [["--bootstrap", "auto"], { OCIR_BROKER_BOOTSTRAP: "runing" }, "unknown: --bootstrap auto"],
     [[], { OCIR_BROKER_SORUCES: "/opt" }, "unknown: OCIR_BROKER_SORUCES (is it sources?)"],

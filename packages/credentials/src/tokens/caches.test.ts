@@ -140,6 +140,17 @@ describe("createTokenCache", () => {
     expect(sessions.peek(SESSION)).toBeDefined();
   });
 
+  it("keeps session and token when no better session is available", async () => {
+    const { get, cloud, refresh, sessions } = setUp();
+    const { entry } = await get();
+    const session = sessions.peek(SESSION);
+    cloud.status = 401;
+    cloud.sessionFails = true;
+    expect(await refresh()).toMatchObject({ code: "registry-unauthorized" });
+    expect(sessions.peek(SESSION)).toBe(session);
+    expect((await get()).entry).toBe(entry);
+  });
+
   it.each([
     ["a newer session", false],
     ["no newer session", true],
