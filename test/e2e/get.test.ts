@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { describe, expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
@@ -15,6 +16,24 @@ describe("ocir-broker get", () => {
     const first = responseOf(await stage.get([IMAGE]));
     expect(responseOf(await stage.get([IMAGE]))).toEqual(first);
     expect(stage.simulator.requests()["registry.token"]).toBe(1);
+  });
+
+  it("passes on a daemon's error, and does not ask Oracle's services itself", async () => {
+    const stage = await setStageWithoutDaemon();
+    const line = "ocir-broker: registry-throttled: a; b\n";
+    await serveOnSocket((_request, response) => response.writeHead(503).end(line), stage.config.credentialsSocket);
+    const result = await stage.get([IMAGE]);
+    expect(result).toMatchObject({ exitCode: 1, stdout: Buffer.alloc(0), stderr: line });
+    expect(stage.simulator.requests()["registry.token"] ?? 0).toBe(0);
+  });
+
+  it("asks Oracle's services itself when the daemon's response is larger than 64 KiB", async () => {
+    const stage = await setStageWithoutDaemon();
+    const body = "x".repeat(64 * 1024 + 1);
+    await serveOnSocket((_request, response) => response.end(body), stage.config.credentialsSocket);
+    const result = await stage.get([IMAGE]);
+    expect(responseOf(result).auth[HOST]?.password).toMatch(/^ey/);
+    expect(result.stderr).toBe("");
   });
 
   it("prints only the password with --output password", async () => {

@@ -41,8 +41,12 @@ export function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketRes
       if (bytes > maxBytes) outgoing.destroy();
       else pieces.push(piece);
     });
-    incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }));
-    incoming.on("error", () => resolve({ failure: "ECONNRESET" }));
+    const broken = { failure: "ECONNRESET" };
+    // The piece that is too much may be the last one, and then the response ends all the same.
+    incoming.on("end", () =>
+      resolve(bytes > maxBytes ? broken : { status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }),
+    );
+    incoming.on("error", () => resolve(broken));
   });
   outgoing.on("error", (error: NodeJS.ErrnoException) => resolve({ failure: error.code ?? "EIO" }));
   outgoing.end(body);
