@@ -11,17 +11,26 @@ import { isLongRun } from "./long-run.ts";
 const STATES = ["stopped", "crash-looping", "active", "oke.service"];
 const LABELS = "--node-labels=team=a";
 
-/** How an image is bootstrapped, and the arguments after `--`. */
+/** How an image is bootstrapped, the arguments after `--`, and the bootstrap that runs, with the first of its arguments. */
 const IMAGES = {
-  oke: { arrange: ":", after: "" },
+  oke: { arrange: ":", after: "", runs: "oke" },
   "oke and oke-install.sh": {
     arrange: "image_has oke-install.sh",
     after: `-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert "it's one word"`,
+    runs: "oke-install --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert it's one word",
   },
-  "oke, with the other's arguments": { arrange: ":", after: "-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert a" },
-  "oke-install.sh": { arrange: "no_oke; image_has oke-install.sh", after: "-- --apiserver-host 10.0.0.1 --ca a" },
-  oke_init_script: { arrange: "no_oke; image_has oke-init.sh", after: "" },
-  "oke-init.service": { arrange: "no_oke; : >/etc/oke-init-unit", after: "" },
+  "oke, with the other's arguments": {
+    arrange: ":",
+    after: "-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert a",
+    runs: "oke --apiserver-host 10.0.0.1 --ca a",
+  },
+  "oke-install.sh": {
+    arrange: "no_oke; image_has oke-install.sh",
+    after: "-- --apiserver-host 10.0.0.1 --ca a",
+    runs: "oke-install --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert a",
+  },
+  oke_init_script: { arrange: "no_oke; image_has oke-init.sh", after: "", runs: "oke-init" },
+  "oke-init.service": { arrange: "no_oke; : >/etc/oke-init-unit", after: "", runs: "" },
 } as const;
 
 type Case = readonly [state: string, fault: string, image: string];
@@ -51,6 +60,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
         first_boot sh "$out/script" --kubelet-extra-args ${LABELS} --kubelet-extra-args --v=2 ${boot.after} >$out/log 2>&1
         echo "status $?, $(cat /run/bootstraps), $(cat /etc/kubernetes/kubelet.conf)"
         cat /run/ocir-broker-metrics/*.prom
+        echo "call: $(tail -n 1 /run/tries)"
         echo "arguments: $(cat /run/kubelet-args)"
         kubelet $(cat /run/kubelet-args) $(sed -n 's/^Environment="KUBELET_EXTRA_ARGS=\\(.*\\)"/\\1/p' /etc/kubelet-unit)
         tail -n 20 $out/log`,
@@ -59,6 +69,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh at a first boot", () => {
     expect(printed).toMatch(/^starts$/m);
     const isBootstrapped = state === "active" || state === "oke.service" || image === "oke-init.service";
     expect(printed.includes(`arguments: ${LABELS} --v=2`)).toBe(!isBootstrapped);
+    if (!isBootstrapped) expect(printed).toContain(`call: ${boot.runs} --kubelet-extra-args ${LABELS} --v=2`);
     if (code === undefined) expect(printed).not.toContain("install_failed");
     else expect(printed).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);
     if (isBootstrapped) expect(printed).toContain(`ERROR: the kubelet was bootstrapped before, without ${LABELS}`);

@@ -5,10 +5,10 @@
 import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { flagsIn } from "@ocir-broker/node/kubelet";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
 import type { Archive } from "./archives.ts";
+import { flagIn } from "./running-kubelet.ts";
 
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 const COMMAND_LINE = "/run/kubelet-command-line";
@@ -104,7 +104,8 @@ export async function bootNode() {
 
   /** The error that prevents a kubelet's start with these words; empty if it starts. */
   async function errorsOf(words: readonly string[]): Promise<string[]> {
-    const { config, binDir } = flagsIn(words);
+    const config = flagIn(words, "--image-credential-provider-config");
+    const binDir = flagIn(words, "--image-credential-provider-bin-dir");
     if (config === undefined && binDir === undefined) return [];
     if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
     const { stdout: text, exitCode } = await root.exec("cat", [config]);

@@ -53,3 +53,9 @@ export async function kubeletReport(
   });
   return report as KubeletReport;
 }
+
+/** Not the product's own reader, so that an error of that is seen. Accepts both forms; the last one counts. */
+export function flagIn(words: readonly string[], flag: string): string | undefined {
+  const at = words.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  return words[at] === flag ? words[at + 1] : words[at]?.slice(flag.length + 1);
+}

@@ -6,24 +6,23 @@
  * usage: kubelet [--image-credential-provider-config FILE --image-credential-provider-bin-dir DIRECTORY], in either form
  */
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import { readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
-import { flagsIn } from "@ocir-broker/node/kubelet";
-import { createNodeFiles } from "@ocir-broker/node/node-files";
+import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
 import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { parse } from "yaml";
-import { type KubeletReport, REPORT } from "./running-kubelet.ts";
+import { flagIn, type KubeletReport, REPORT } from "./running-kubelet.ts";
 
 const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
 const EVERY_MS = 40;
 
-const { config, binDir } = flagsIn(process.argv);
+const config = flagIn(process.argv, "--image-credential-provider-config");
+const binDir = flagIn(process.argv, "--image-credential-provider-bin-dir");
 const report: KubeletReport = { earlier: 0, ours: 0, none: 0, failures: [] };
 
 const entry = config === undefined && binDir === undefined ? undefined : readEntry(config, binDir);
@@ -62,20 +61,32 @@ function note(response: string, problem: string): void {
 /** Ours, if there is one. */
 function readEntry(config: string | undefined, binDir: string | undefined): Provider | undefined {
   if (config === undefined || binDir === undefined) return end("only one of the two flags is given");
-  const files = createNodeFiles("/");
-  const read = readCredentialProviderFiles(files, config);
-  if (read.failure !== undefined) return end(`${config}: ${read.failure}`);
-  const fatal = checkCredentialProviderConfig(read.files, {
+  const files = readConfig(config);
+  const fatal = checkCredentialProviderConfig(files, {
     kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
-    directory: read.directory,
-    hasExecutable: (name) => files.isExecutable(join(binDir, name)),
+    directory: statSync(config).isDirectory(),
+    hasExecutable: (name) => isExecutable(join(binDir, name)),
   }).filter(({ severity }) => severity === "fatal");
   if (fatal.length > 0) return end(JSON.stringify(fatal));
-  const providers: Provider[] = read.files.flatMap(({ text }) => parse(text).providers);
+  const providers: Provider[] = files.flatMap(({ text }) => parse(text).providers);
   return providers.find(({ name }) => name === PLUGIN_NAME);
 }
 
 function end(reason: string): never {
   process.stderr.write(`Failed to register CRI auth plugins: ${reason}\n`);
   process.exit(1);
+}
+
+function readConfig(path: string): ConfigFile[] {
+  const names = statSync(path).isDirectory() ? readdirSync(path).filter((name) => /\.(json|ya?ml)$/.test(name)) : [""];
+  return names.map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), "utf8") }));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
