@@ -110,6 +110,10 @@ async function makeHistory(root: SystemdRoot): Promise<void> {
   await renew(root);
   // There is no DNS here.
   await root.exec(SHIM, [], { input: REQUEST.replace("iad.ocir.io", "phx.ocir.io") });
+  await until("the daemon has logged it", async () => {
+    const found = await root.exec("journalctl", ["-u", SERVICE, "-g", "request failed"]);
+    return found.exitCode === 0;
+  });
   await root.run("systemctl", ["kill", "--signal=KILL", SERVICE]);
   await root.run("systemd-cat", ["--identifier=ocir-broker-node", "echo", "installed"]);
 }
