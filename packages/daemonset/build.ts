@@ -3,19 +3,20 @@
  *
  * usage: node build.ts [FOLDER]
  */
-import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { bundle } from "@ocir-broker/foundation/bundle";
 
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
-const metafile = await bundle({
-  absWorkingDir: HERE,
-  entryPoints: ["src/main.ts"],
-  outfile: join(folder, "daemonset.mjs"),
-  format: "esm",
-  // Some dependencies are CommonJS.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-});
-writeFileSync(join(folder, "daemonset.metafile.json"), JSON.stringify(metafile));
+await bundle(
+  {
+    absWorkingDir: HERE,
+    entryPoints: ["src/main.ts"],
+    outfile: join(folder, "daemonset.mjs"),
+    format: "esm",
+    // Some dependencies are CommonJS.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  },
+  join(folder, "daemonset.metafile.json"),
+);

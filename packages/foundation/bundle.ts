@@ -1,7 +1,7 @@
 /** How each of our programs is bundled by esbuild. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type BuildOptions, build, type Metafile, type PluginBuild } from "esbuild";
+import { type BuildOptions, build, type PluginBuild } from "esbuild";
 
 export const BUNDLE_OPTIONS = {
   bundle: true,
@@ -27,8 +27,15 @@ function useParts(bundler: PluginBuild): void {
   bundler.onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "" }));
 }
 
-/** Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16. */
-export async function bundle(options: BuildOptions & { readonly outfile: string }): Promise<Metafile> {
+/**
+ * Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16.
+ *
+ * @param metafilePath where esbuild's list of inputs is written, from which a release's bill of materials is made.
+ */
+export async function bundle(
+  options: BuildOptions & { readonly outfile: string },
+  metafilePath?: string,
+): Promise<void> {
   const { metafile, outputFiles } = await build({
     ...BUNDLE_OPTIONS,
     ...options,
@@ -39,5 +46,5 @@ export async function bundle(options: BuildOptions & { readonly outfile: string 
   const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   mkdirSync(dirname(options.outfile), { recursive: true });
   for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(/[^\0-\x7F]/g, escaped));
-  return metafile;
+  if (metafilePath !== undefined) writeFileSync(metafilePath, JSON.stringify(metafile));
 }

@@ -4,7 +4,6 @@
  *
  * usage: node build.ts [FOLDER [API]]   API: a file instead of protocol/src/pull-secret-api.json
  */
-import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { bundle } from "@ocir-broker/foundation/bundle";
 
@@ -12,11 +11,13 @@ const HERE = import.meta.dirname;
 const [, , output = join(HERE, "../../dist"), api] = process.argv;
 const folder = resolve(output);
 
-const metafile = await bundle({
-  absWorkingDir: HERE,
-  entryPoints: ["src/main.ts"],
-  outfile: join(folder, "pull-secrets.cjs"),
-  format: "cjs",
-  ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
-});
-writeFileSync(join(folder, "pull-secrets.metafile.json"), JSON.stringify(metafile));
+await bundle(
+  {
+    absWorkingDir: HERE,
+    entryPoints: ["src/main.ts"],
+    outfile: join(folder, "pull-secrets.cjs"),
+    format: "cjs",
+    ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
+  },
+  join(folder, "pull-secrets.metafile.json"),
+);

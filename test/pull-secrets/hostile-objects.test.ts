@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle";
+import { bundle } from "@ocir-broker/foundation/bundle";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
-import { build } from "esbuild";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ENVIRONMENT, NODE_FLAGS } from "../../packages/packaging/src/pull-secrets-image.ts";
@@ -25,7 +24,7 @@ let controller: ChildProcess;
 
 beforeAll(async () => {
   const entryPoint = join(import.meta.dirname, "controller-program.ts");
-  await build({ ...BUNDLE_OPTIONS, entryPoints: [entryPoint], outfile: program, format: "cjs" });
+  await bundle({ entryPoints: [entryPoint], outfile: program, format: "cjs" });
 });
 
 beforeEach(async () => {

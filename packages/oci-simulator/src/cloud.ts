@@ -1,4 +1,4 @@
-/** What the simulated services share. */
+/** The parts of the simulated cloud that more than one of its services needs. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ApiKeys } from "./auth/api-keys.ts";
 import type { SessionTokens } from "./auth/session-tokens.ts";
