@@ -42,9 +42,12 @@ it.each([
   expect(result).toMatchObject({ ok: false, isEnded, reason: expect.stringContaining(reason) });
 });
 
-it("spawnNodeCommand reports a program that cannot be started", async () => {
-  const result = await spawnNodeCommand({ command: ["/nowhere/program"], limitSeconds: 60, say: () => {} });
-  expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining("ENOENT") });
+it.each<[why: string, command: readonly [string, ...string[]], reason: string]>([
+  ["is not there", ["/nowhere/program"], "ENOENT"],
+  ["gets an argument that is too long", ["/bin/true", "a".repeat(1_000_000)], "E2BIG"],
+])("spawnNodeCommand reports a program that cannot be started because it %s", async (_, command, reason) => {
+  const result = await spawnNodeCommand({ command, limitSeconds: 60, say: () => {} });
+  expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining(reason) });
 });
 
 it("spawnNodeCommand lets a program restore everything at its time limit", async () => {

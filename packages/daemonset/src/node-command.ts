@@ -38,8 +38,11 @@ export interface NodeCommandOptions {
 }
 
 /** Never rejects. */
-export async function spawnNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
-  const { command, input = "", libraries, limitSeconds, say } = options;
+export function spawnNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
+  return run(options).catch((error: unknown) => failed(error instanceof Error ? error.message : String(error), false));
+}
+
+async function run({ command, input = "", libraries, limitSeconds, say }: NodeCommandOptions): Promise<CommandResult> {
   const [program, ...args] = command;
   const child = spawn(program, [...args, "--output", "json"], {
     detached: true,
@@ -70,8 +73,6 @@ export async function spawnNodeCommand(options: NodeCommandOptions): Promise<Com
     const reason = lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`;
     // Without a status somebody else has killed it, for example the kernel for want of memory.
     return failed(reason, status === null);
-  } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error), isEnded);
   } finally {
     limits.forEach(clearTimeout);
     killGroup(child.pid, "SIGKILL");
