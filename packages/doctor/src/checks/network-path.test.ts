@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
 import { findingsOf } from "../check-context.ts";
 import { checkRegistryPath, tryPath } from "./network-path.ts";
+import { checkProxy } from "./proxy.ts";
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 const CLOUD = { region: async () => REGION, isRegistry: async (host: string) => host !== "ghcr.io" };
@@ -17,6 +18,13 @@ function networkOf(outcome: string, asked: string[] = []): Network {
     },
   };
 }
+
+test("checkProxy names a broken proxy also if the image's name cannot be read", async () => {
+  const cloud = { ...CLOUD, provider: "user" as const };
+  const sections = { proxy: { https: "http://proxy.example:3128" } };
+  const context = contextOf({ cloud, network: networkOf("ECONNREFUSED"), sections, image: "A B" });
+  expect(await findingsOf(checkProxy, context)).toMatchObject([{ name: "proxy-unreachable" }]);
+});
 
 describe("tryPath", () => {
   test("connects to the port in the URL, or to the scheme's default port", async () => {

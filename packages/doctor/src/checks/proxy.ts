@@ -1,6 +1,7 @@
 /** Checks the proxy, if a service is reached through one: its name, its port, and whether it connects to Oracle's services. */
 import { NEXT } from "@ocir-broker/errors/error-text";
 import { parseProxyUrl } from "@ocir-broker/foundation/dispatcher";
+import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import { attempt } from "../attempt.ts";
 import type { Check, CheckContext } from "../check-context.ts";
 import { finding } from "../finding.ts";
@@ -13,7 +14,8 @@ const NEVER_PROXIED = ["localhost", "127.0.0.1", "[::1]"];
 
 export const checkProxy: Check = async (context) => {
   const { cloud, network, registryHost } = context;
-  const host = await attempt(registryHost());
+  // An image whose name cannot be read hides no broken proxy.
+  const host = await attempt(registryHost().catch(async () => registryHostOf(await cloud.region())));
   const auth = cloud.provider === "instance-principal" ? [await attempt(cloud.authUrl())] : [];
   const targets = [
     ...("value" in host ? [cloud.endpointOf(host.value)] : []),
