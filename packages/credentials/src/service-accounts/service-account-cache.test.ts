@@ -109,6 +109,16 @@ describe("createServiceAccountCache", () => {
     expect(await get(await issue())).toBe(first);
   });
 
+  it.each([
+    ["namespace and name", { namespace: "a", serviceAccount: "bc" }, { namespace: "ab", serviceAccount: "c" }],
+    ["name and UID", { serviceAccount: "b", uid: "cd" }, { serviceAccount: "bc", uid: "d" }],
+  ])("keeps service accounts apart whose %s are the same text together", async (_parts, one, other) => {
+    const same = randomUUID();
+    const [first, second] = [await issue({ uid: same, ...one }), await issue({ uid: same, ...other })];
+    expect(await get(second)).not.toBe(await get(first));
+    expect(asked()).toEqual({ exchanges: 2, tokens: 2, keys: 1 });
+  });
+
   it("does not share a cached token with a token for another audience of the same service account", async () => {
     await get(await issue());
     await expect(get(await issue({ audience: "vault" }))).rejects.toMatchObject({ code: "cluster-token-refused" });
