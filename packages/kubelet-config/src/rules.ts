@@ -21,14 +21,16 @@ export const OLDEST_MINOR = 26;
 /** The newest minor that the rules were compared with. */
 export const NEWEST_MINOR = 37;
 
-const ALWAYS: FatalMinors = { from: OLDEST_MINOR };
 /** Kubernetes PR 128062: unknown, duplicate and mis-cased fields. */
-const STRICT: FatalMinors = { from: 32 };
+const STRICT = 32;
 /** KEP-4412, alpha in 1.33. */
-const TOKEN_ATTRIBUTES: FatalMinors = { from: 33 };
+const TOKEN_ATTRIBUTES = 33;
+
+const since = (from: number, fix: string): Rule => ({ fatal: { from }, fix });
+const always = (fix: string): Rule => since(OLDEST_MINOR, fix);
 
 export const RULES = {
-  "files-missing": { fatal: ALWAYS, fix: "write the configuration file before you set the kubelet's flag" },
+  "files-missing": always("write the configuration file before you set the kubelet's flag"),
   "directory-unsupported": {
     fatal: { from: OLDEST_MINOR, to: 33 },
     fix: "put all providers into one file and name that file",
@@ -37,57 +39,38 @@ export const RULES = {
     fatal: "unknown",
     fix: "write it as JSON, or as simple YAML: one document, each text on one line, no anchors, tags or tabs",
   },
-  "kind-invalid": { fatal: ALWAYS, fix: "set kind: CredentialProviderConfig" },
-  "api-version-invalid": { fatal: ALWAYS, fix: "set apiVersion: kubelet.config.k8s.io/v1" },
-  "field-type-invalid": {
-    fatal: ALWAYS,
-    fix: "write a value of that type; put text that looks like a number or a boolean in quotes",
-  },
-  "field-unknown": { fatal: STRICT, fix: "remove the field" },
-  "field-case": { fatal: STRICT, fix: "spell the field name as documented" },
-  "field-duplicate": { fatal: STRICT, fix: "keep one of them" },
-  "providers-missing": {
-    fatal: ALWAYS,
-    fix: "add a provider, or remove the kubelet's --image-credential-provider flags",
-  },
-  "provider-name-invalid": {
-    fatal: ALWAYS,
-    fix: "name the program in the kubelet's --image-credential-provider-bin-dir",
-  },
-  "provider-name-duplicate": {
-    fatal: ALWAYS,
-    fix: "keep one of the providers, or install the program under a second name",
-  },
-  "provider-executable-missing": {
-    fatal: ALWAYS,
-    fix: "install the program and make it executable before the kubelet starts, or remove the provider",
-  },
-  "provider-api-version-invalid": { fatal: ALWAYS, fix: `set apiVersion: ${API_VERSION}` },
-  "match-images-missing": { fatal: ALWAYS, fix: "add the registry hosts that the provider serves" },
-  "match-image-invalid": { fatal: ALWAYS, fix: "write host, host:port or host/path; globs only in the host" },
+  "kind-invalid": always("set kind: CredentialProviderConfig"),
+  "api-version-invalid": always("set apiVersion: kubelet.config.k8s.io/v1"),
+  "field-type-invalid": always("write a value of that type; put text that looks like a number or a boolean in quotes"),
+  "field-unknown": since(STRICT, "remove the field"),
+  "field-case": since(STRICT, "spell the field name as documented"),
+  "field-duplicate": since(STRICT, "keep one of them"),
+  "providers-missing": always("add a provider, or remove the kubelet's --image-credential-provider flags"),
+  "provider-name-invalid": always("name the program in the kubelet's --image-credential-provider-bin-dir"),
+  "provider-name-duplicate": always("keep one of the providers, or install the program under a second name"),
+  "provider-executable-missing": always(
+    "install the program and make it executable before the kubelet starts, or remove the provider",
+  ),
+  "provider-api-version-invalid": always(`set apiVersion: ${API_VERSION}`),
+  "match-images-missing": always("add the registry hosts that the provider serves"),
+  "match-image-invalid": always("write host, host:port or host/path; globs only in the host"),
   // Go 1.25.8, with which the newest patch releases of 1.34 and 1.35 are built.
-  "match-image-brackets": { fatal: { from: 34 }, fix: "use * instead of a character class" },
-  "cache-duration-missing": { fatal: ALWAYS, fix: 'set defaultCacheDuration: "0s"' },
-  "cache-duration-invalid": { fatal: ALWAYS, fix: 'write it like "10m" or "0s"' },
-  "cache-duration-negative": { fatal: ALWAYS, fix: 'set defaultCacheDuration: "0s"' },
+  "match-image-brackets": since(34, "use * instead of a character class"),
+  "cache-duration-missing": always('set defaultCacheDuration: "0s"'),
+  "cache-duration-invalid": always('write it like "10m" or "0s"'),
+  "cache-duration-negative": always('set defaultCacheDuration: "0s"'),
   // The gate is off by default in 1.33.
-  "token-attributes-disabled": {
-    fatal: TOKEN_ATTRIBUTES,
-    fix: "remove tokenAttributes, or enable the kubelet's feature gate",
-  },
-  "token-attributes-api-version": { fatal: TOKEN_ATTRIBUTES, fix: `set the provider's apiVersion: ${API_VERSION}` },
-  "token-audience-missing": { fatal: TOKEN_ATTRIBUTES, fix: "set serviceAccountTokenAudience" },
-  "token-require-service-account-missing": {
-    fatal: TOKEN_ATTRIBUTES,
-    fix: "set requireServiceAccount to true or false",
-  },
-  "token-annotation-key-invalid": { fatal: TOKEN_ATTRIBUTES, fix: "write the key as name or prefix.example.com/name" },
-  "token-annotation-key-duplicate": { fatal: TOKEN_ATTRIBUTES, fix: "keep the key in one place" },
-  "token-annotation-keys-forbidden": {
-    fatal: TOKEN_ATTRIBUTES,
-    fix: "set requireServiceAccount: true, or make the keys optional",
-  },
-  "token-cache-type-invalid": { fatal: { from: 34 }, fix: "set cacheType: Token" },
+  "token-attributes-disabled": since(TOKEN_ATTRIBUTES, "remove tokenAttributes, or enable the kubelet's feature gate"),
+  "token-attributes-api-version": since(TOKEN_ATTRIBUTES, `set the provider's apiVersion: ${API_VERSION}`),
+  "token-audience-missing": since(TOKEN_ATTRIBUTES, "set serviceAccountTokenAudience"),
+  "token-require-service-account-missing": since(TOKEN_ATTRIBUTES, "set requireServiceAccount to true or false"),
+  "token-annotation-key-invalid": since(TOKEN_ATTRIBUTES, "write the key as name or prefix.example.com/name"),
+  "token-annotation-key-duplicate": since(TOKEN_ATTRIBUTES, "keep the key in one place"),
+  "token-annotation-keys-forbidden": since(
+    TOKEN_ATTRIBUTES,
+    "set requireServiceAccount: true, or make the keys optional",
+  ),
+  "token-cache-type-invalid": since(34, "set cacheType: Token"),
   "match-image-scheme": { fix: "remove https://" },
   "match-image-cut": { fix: "use * instead" },
   "match-image-path-glob": { fix: "remove the path from the first glob on; host/ already matches every repository" },
