@@ -4,13 +4,11 @@
  */
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
-import { createIdentityProvider, type NamedIdentityProvider } from "@ocir-broker/identity/identity-providers";
+import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import type { Config } from "./config/schema.ts";
-import { type CacheEvents, type Caches, type CachesOptions, createCaches } from "./tokens/caches.ts";
+import { type CacheEvents, type CachesOptions, createCaches } from "./tokens/caches.ts";
 
-export interface NodeCredentials extends Caches {
-  readonly provider: NamedIdentityProvider;
-}
+export type NodeCredentials = ReturnType<typeof createNodeCredentials>;
 
 export interface NodeCredentialsOptions extends CachesOptions {
   readonly config: Pick<Config, "identity" | "user" | "cliSession" | "metadata" | "auth" | "registries">;
@@ -26,7 +24,7 @@ export interface NodeCredentialsEvents extends CacheEvents {
   onIdentity(event: IdentityEvent): void;
 }
 
-export function createNodeCredentials(options: NodeCredentialsOptions): NodeCredentials {
+export function createNodeCredentials(options: NodeCredentialsOptions) {
   const context = { ...options, onEvent: options.events?.onIdentity };
   const provider = createIdentityProvider(options.config.identity.provider, options.config, context);
   return { provider, ...createCaches(provider, options) };

@@ -11,16 +11,11 @@ import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
 import { createNodeCredentials } from "./node-credentials.ts";
 import { createDockerCredentials } from "./pulls/docker-credentials.ts";
-import { type AnswerCredentials, createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
+import { createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
 import { createServiceAccounts } from "./service-accounts/service-accounts.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
 
-export interface OneShotBroker {
-  readonly answer: AnswerCredentials;
-  /** For a docker credential helper without a daemon. */
-  readonly answerDockerCredential: AnswerCredentials;
-  close(): Promise<void>;
-}
+export type OneShotBroker = ReturnType<typeof createOneShotBroker>;
 
 export interface OneShotBrokerOptions {
   readonly config: Config;
@@ -32,7 +27,7 @@ export interface OneShotBrokerOptions {
   readonly limitMs: number;
 }
 
-export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroker {
+export function createOneShotBroker(options: OneShotBrokerOptions) {
   const { config, clock, limitMs } = options;
   const upstreams = createUpstreams(options);
   const deadlineMs = Math.min(durationMs(config.request.deadline), limitMs);
@@ -59,8 +54,9 @@ export function createOneShotBroker(options: OneShotBrokerOptions): OneShotBroke
       deadlineMs,
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
+    /** For a docker credential helper without a daemon. */
     answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
-    async close() {
+    async close(): Promise<void> {
       credentials.close();
       await Promise.all([serviceAccounts.close(), upstreams.close()]);
     },

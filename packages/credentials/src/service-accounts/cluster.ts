@@ -6,21 +6,12 @@
  */
 import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
+import { createSendRequest, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { connectionLimits } from "../tokens/upstreams.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";
-
-export interface Cluster {
-  readonly send: SendRequest;
-  /** @throws {TokenExchangeError} `cluster-unknown` */
-  apiServer(): URL;
-  /** The base URL of the token exchange. @throws {TokenExchangeError} `cluster-unknown` */
-  endpoint(): URL;
-  close(): Promise<void>;
-}
 
 export interface ClusterOptions {
   readonly config: Pick<Config, "serviceAccounts" | "upstream">;
@@ -44,12 +35,7 @@ const TOKEN_EXCHANGE_PORT = "12250";
 /** Limits concurrent token exchanges; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
-export function createClusterConnection({
-  config,
-  clock,
-  files = OKE_FILES,
-  clientCertificate,
-}: ClusterOptions): Cluster {
+export function createClusterConnection({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions) {
   let opened: ReturnType<typeof open> | undefined;
 
   function open() {
@@ -65,8 +51,10 @@ export function createClusterConnection({
 
   const find = () => (opened ??= open());
   return {
-    send: (request) => find().send(request),
+    send: (request: UpstreamRequest) => find().send(request),
+    /** @throws {TokenExchangeError} `cluster-unknown` */
     apiServer: () => find().apiServer,
+    /** The base URL of the token exchange. @throws {TokenExchangeError} `cluster-unknown` */
     endpoint: () => find().endpoint,
     close: async () => opened?.dispatcher.destroy(),
   };

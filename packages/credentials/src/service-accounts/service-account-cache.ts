@@ -7,7 +7,6 @@
  */
 import { hash } from "node:crypto";
 import { OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache/on-demand-cache";
-import type { CacheResult } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
@@ -23,16 +22,7 @@ import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-e
 import { LRUCache } from "lru-cache";
 import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";
 
-export interface ServiceAccountCache {
-  /**
-   * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
-   * @throws {TokenExchangeError}, and the errors of registry and cache.
-   */
-  get(registryHost: string, token: Secret, options: { deadlineAtMs: number }): Promise<CacheResult<Secret>>;
-  /** Service accounts with a session. */
-  readonly size: number;
-  close(): void;
-}
+export type ServiceAccountCache = ReturnType<typeof createServiceAccountCache>;
 
 export interface ServiceAccountCacheOptions extends TokenWays {
   readonly random: Random;
@@ -69,7 +59,7 @@ const REGISTRY_SHARE_MS = 3_000;
 /** Part of the time before it that the cluster's keys may take; afterwards Oracle judges the token. */
 const KEYS_SHARE = 1 / 3;
 
-export function createServiceAccountCache(options: ServiceAccountCacheOptions): ServiceAccountCache {
+export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
@@ -123,7 +113,11 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
   }
 
   return {
-    async get(registryHost, token, { deadlineAtMs }) {
+    /**
+     * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
+     * @throws {TokenExchangeError}, and the errors of registry and cache.
+     */
+    async get(registryHost: string, token: Secret, { deadlineAtMs }: { deadlineAtMs: number }) {
       const subject = await subjectOf(token, deadlineAtMs);
       const fetch = async (signal: AbortSignal): Promise<Expiring<Secret>> => {
         const live = () => sessionOf(subject, token, deadlineAtMs);
@@ -139,10 +133,11 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions): 
       };
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
-    get size() {
+    /** Service accounts with a session. */
+    get size(): number {
       return sessions.size;
     },
-    close() {
+    close(): void {
       closing.abort();
       tokens.close();
       proofs.close();

@@ -10,15 +10,10 @@ import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { type RefreshSession, sessionsIn } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createClusterConnection } from "./cluster.ts";
-import { createPullTokens, type PullTokens, type PullTokensOptions } from "./pull-tokens.ts";
+import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./service-account-cache.ts";
 
-export interface ServiceAccounts {
-  readonly pullTokens: PullTokens;
-  /** Service accounts with a session; undefined if `serviceAccounts.tokenExchange` is `none`. */
-  readonly serviceAccountCount: () => number | undefined;
-  close(): Promise<void>;
-}
+export type ServiceAccounts = ReturnType<typeof createServiceAccounts>;
 
 export interface ServiceAccountsOptions
   extends ClusterOptions,
@@ -40,7 +35,7 @@ export interface ServiceAccountsOptions
 /** As long as a token exchange may take. */
 const NODE_SESSION_WAIT_MS = 12_000;
 
-export function createServiceAccounts(options: ServiceAccountsOptions): ServiceAccounts {
+export function createServiceAccounts(options: ServiceAccountsOptions) {
   const { config, clock, observe = (send: SendRequest) => send } = options;
   const settings = config.serviceAccounts;
   const { tokenExchange, audience, longestTokenLife } = settings;
@@ -60,8 +55,9 @@ export function createServiceAccounts(options: ServiceAccountsOptions): ServiceA
   });
   return {
     pullTokens: createPullTokens({ ...options, settings, serviceAccounts }),
-    serviceAccountCount: () => serviceAccounts.size,
-    async close() {
+    /** Service accounts with a session; undefined if `serviceAccounts.tokenExchange` is `none`. */
+    serviceAccountCount: (): number | undefined => serviceAccounts.size,
+    async close(): Promise<void> {
       serviceAccounts.close();
       await cluster.close();
     },

@@ -13,19 +13,9 @@ import { IdentityError } from "@ocir-broker/identity/identity-error";
 import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
-import { createRegistries, type LiveRegistries } from "./registries.ts";
+import { createRegistries } from "./registries.ts";
 import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS } from "./registry-token.ts";
-import { createSessionRefresh, type RefreshSession, SESSION, sessionsIn } from "./session-refresh.ts";
-
-export interface Caches {
-  readonly homeRegion: RefreshAheadCache<RegionInfo>;
-  readonly sessions: RefreshAheadCache<SigningSession>;
-  readonly refreshSession: RefreshSession;
-  readonly tokens: RefreshAheadCache<Secret>;
-  readonly registries: LiveRegistries;
-  /** Rejects waiting callers with a `closed` error. */
-  close(): void;
-}
+import { createSessionRefresh, SESSION, sessionsIn } from "./session-refresh.ts";
 
 export interface CacheEvents {
   onRegion(event: CacheEvent): void;
@@ -47,7 +37,7 @@ export interface CachesOptions {
 export function createCaches(
   provider: Pick<IdentityProvider, "region" | "session" | "refusedAs">,
   { config, clock, random, deadlineMs, sendTo, events }: CachesOptions,
-): Caches {
+) {
   const shared = { clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
   /** A token that failed with one of these is fetched again as soon as there is a session, without its back-off. */
   const sessionErrors = new WeakSet<Error>();
@@ -111,7 +101,8 @@ export function createCaches(
     refreshSession,
     tokens,
     registries,
-    close() {
+    /** Rejects waiting callers with a `closed` error. */
+    close(): void {
       for (const cache of [tokens, sessions, homeRegion]) cache.close();
     },
   };

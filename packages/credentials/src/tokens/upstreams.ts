@@ -10,14 +10,6 @@ import { createSendRequest, observed, type SendRequest } from "@ocir-broker/foun
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 
-export interface Upstreams {
-  readonly sendMetadata: SendRequest;
-  readonly send: SendRequest;
-  /** False if `upstream.caFile` contains no certificate, so that every TLS connection fails. */
-  readonly hasTrust: boolean;
-  close(): Promise<void>;
-}
-
 export const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
 /** A response's status or its class; "failed" without a response. */
 export type UpstreamResult = (typeof UPSTREAM_RESULTS)[number];
@@ -32,7 +24,7 @@ export function createUpstreams(options: {
   config: Pick<Config, "upstream" | "proxy">;
   environment: Readonly<Record<string, string | undefined>>;
   clock: Clock;
-}): Upstreams {
+}) {
   const { config, environment, clock } = options;
   const totalMs = durationMs(config.upstream.timeout);
   const limits = connectionLimits(config.upstream, MAX_CONNECTIONS);
@@ -42,8 +34,9 @@ export function createUpstreams(options: {
   return {
     sendMetadata: createSendRequest({ dispatcher: direct, clock, totalMs }),
     send: createSendRequest({ dispatcher: outside, clock, totalMs }),
+    /** False if `upstream.caFile` contains no certificate, so that every TLS connection fails. */
     hasTrust: caCertificates.length > 0,
-    async close() {
+    async close(): Promise<void> {
       await Promise.all([direct.destroy(), outside.destroy()]);
     },
   };
