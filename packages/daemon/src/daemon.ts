@@ -15,7 +15,7 @@ import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
 import { openHandover } from "./handover/handover.ts";
 import { restore, snapshotOf } from "./handover/restore.ts";
-import { createHealth, type Health } from "./health/health.ts";
+import { createHealth } from "./health/health.ts";
 import type { Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics/metrics.ts";
 import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
@@ -34,22 +34,14 @@ export interface DaemonOptions {
   readonly pid: number;
 }
 
-export interface Daemon {
-  /** Answers a request body as the credentials socket does. */
-  readonly answer: AnswerCredentials;
-  readonly health: Health;
-  /** Applies the keys of a new configuration that need no restart. */
-  applyConfig(config: Config): ConfigChanges;
-  /** Waits up to 3 s for requests in flight, then stops. May be called more than once. */
-  close(): Promise<void>;
-}
+export type Daemon = Awaited<ReturnType<typeof startDaemon>>;
 
 /**
  * Listens before session and tokens exist; callers wait for them.
  *
  * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
  */
-export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+export async function startDaemon(options: DaemonOptions) {
   const { config, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
@@ -138,10 +130,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await release();
     log.info("stopped");
   }
-  function applyConfig(next: Config): ConfigChanges {
-    const changes = applied.apply(next);
-    handover.scheduleSave();
-    return changes;
-  }
-  return { answer, health, applyConfig, close: () => (stopping ??= stop()) };
+  return {
+    /** Answers a request body as the credentials socket does. */
+    answer,
+    health,
+    /** Applies the keys of a new configuration that need no restart. */
+    applyConfig(next: Config): ConfigChanges {
+      const changes = applied.apply(next);
+      handover.scheduleSave();
+      return changes;
+    },
+    /** Waits up to 3 s for requests in flight, then stops. May be called more than once. */
+    close: () => (stopping ??= stop()),
+  };
 }

@@ -1,5 +1,5 @@
 /** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
-import { type ConfigChanges, changesBetween, reloaded } from "@ocir-broker/credentials/config/config-changes";
+import { changesBetween, reloaded } from "@ocir-broker/credentials/config/config-changes";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
@@ -8,17 +8,6 @@ import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics/metrics.ts";
 
-export interface AppliedConfig {
-  readonly current: Config;
-  /** Applies the keys that need no restart. */
-  apply(next: Config): ConfigChanges;
-  /**
-   * Pins the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
-   * Call again once the home region is known.
-   */
-  pinHosts(): void;
-}
-
 export interface AppliedConfigOptions {
   readonly config: Config;
   readonly credentials: NodeCredentials;
@@ -26,10 +15,14 @@ export interface AppliedConfigOptions {
   readonly metrics: Pick<Metrics, "nameRegistry">;
 }
 
-export function createAppliedConfig({ config, credentials, log, metrics }: AppliedConfigOptions): AppliedConfig {
+export function createAppliedConfig({ config, credentials, log, metrics }: AppliedConfigOptions) {
   const { provider, homeRegion, registries, tokens } = credentials;
   let current = config;
 
+  /**
+   * Pins the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
+   * Call again once the home region is known.
+   */
   function pinHosts(): void {
     if (!hasIdentity(provider.name)) return;
     const home = homeRegion.peek(HOME_REGION);
@@ -46,10 +39,11 @@ export function createAppliedConfig({ config, credentials, log, metrics }: Appli
   }
 
   return {
-    get current() {
+    get current(): Config {
       return current;
     },
-    apply(next) {
+    /** Applies the keys that need no restart. */
+    apply(next: Config) {
       const changes = changesBetween(current, next);
       current = reloaded(current, next);
       log.level = current.log.level;

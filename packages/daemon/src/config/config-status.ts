@@ -7,15 +7,7 @@ import type { LoadedConfig } from "@ocir-broker/credentials/config/load";
 import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 
-export interface ConfigStatus {
-  /** The same object until a reload. */
-  details(): ConfigDetails;
-  /** For systemd's status line; undefined if the whole file is in force. */
-  note(): string | undefined;
-  reloaded(inForce: LoadedConfig["inForce"], needRestart: readonly string[]): void;
-  /** A reload found errors, so the previous configuration stays in force. */
-  refused(configError: ConfigError): void;
-}
+export type ConfigStatus = ReturnType<typeof createConfigStatus>;
 
 /** A file that is not a configuration may have an error on each line. */
 const MAX_PLACES = 10;
@@ -30,7 +22,7 @@ const TEXTS: Readonly<Record<ConfigInForce, string>> = {
 export function createConfigStatus(
   path: string,
   started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
-): ConfigStatus {
+) {
   const detailsOf = (
     inForce: ConfigInForce,
     configError: ConfigError | undefined,
@@ -45,16 +37,19 @@ export function createConfigStatus(
   let details = detailsOf(started.inForce, started.configError, []);
 
   return {
+    /** The same object until a reload. */
     details: () => details,
-    note() {
+    /** For systemd's status line; undefined if the whole file is in force. */
+    note(): string | undefined {
       const { inForce, error, needRestart } = details;
       if (error !== null) return TEXTS[inForce];
       return needRestart.length === 0 ? undefined : `a restart is needed for ${needRestart.join(", ")}`;
     },
-    reloaded(inForce, needRestart) {
+    reloaded(inForce: LoadedConfig["inForce"], needRestart: readonly string[]): void {
       details = detailsOf(inForce, undefined, needRestart);
     },
-    refused(error) {
+    /** A reload found errors, so the previous configuration stays in force. */
+    refused(error: ConfigError): void {
       details = detailsOf("before", error, details.needRestart);
     },
   };

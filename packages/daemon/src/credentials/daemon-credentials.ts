@@ -5,8 +5,6 @@
 import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
-import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
-import type { PullTokens } from "@ocir-broker/credentials/service-accounts/pull-tokens";
 import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/service-accounts";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
 import type { Random } from "@ocir-broker/foundation/random";
@@ -17,20 +15,7 @@ import {
   type CredentialEventsOptions,
   createCredentialEvents,
   createServiceAccountEvents,
-  type ServiceAccountFailure,
 } from "./credential-events.ts";
-
-export interface DaemonCredentials extends Omit<NodeCredentials, "close"> {
-  readonly access: RepositoryAccess;
-  readonly pullTokens: PullTokens;
-  /** Service accounts with a session; undefined without a token exchange. */
-  readonly serviceAccountCount: () => number | undefined;
-  /** Of the service accounts whose last pull or renewal has failed. */
-  readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
-  readonly onPull: (response: CredentialsResponse) => void;
-  /** Aborts the probes and fetches under way. */
-  close(): Promise<void>;
-}
 
 export interface DaemonCredentialsOptions extends CredentialEventsOptions {
   readonly config: Config;
@@ -41,7 +26,7 @@ export interface DaemonCredentialsOptions extends CredentialEventsOptions {
   readonly deadlineMs: number;
 }
 
-export function createDaemonCredentials(options: DaemonCredentialsOptions): DaemonCredentials {
+export function createDaemonCredentials(options: DaemonCredentialsOptions) {
   const { clock, log, metrics } = options;
   const upstreams = createUpstreams(options);
   if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
@@ -75,9 +60,11 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions): Daem
     access: createAccess(credentials, sendTo, options, closing.signal),
     pullTokens: serviceAccounts.pullTokens,
     serviceAccountCount: serviceAccounts.serviceAccountCount,
+    /** Of the service accounts whose last pull or renewal has failed. */
     serviceAccountFailures: serviceAccountEvents.failures,
     onPull: serviceAccountEvents.onPull,
-    async close() {
+    /** Aborts the probes and fetches under way. */
+    async close(): Promise<void> {
       closing.abort();
       credentials.close();
       await Promise.all([serviceAccounts.close(), upstreams.close()]);

@@ -19,14 +19,7 @@ import type {
 import type { ServiceAccountFailure } from "../credentials/credential-events.ts";
 import { isOfInterest, type ReportingCache, servableTimes } from "../telemetry/cache-entries.ts";
 
-export interface Health {
-  /** Whether a credential can be served now. */
-  isServing(): boolean;
-  summary(): HealthSummary;
-  details(): HealthDetails;
-  /** The part of the details that a reload changes at once. The same object until then. */
-  config(): ConfigDetails | null;
-}
+export type Health = ReturnType<typeof createHealth>;
 
 export interface HealthOptions extends ReadinessOptions {
   readonly version: string;
@@ -37,7 +30,7 @@ export interface HealthOptions extends ReadinessOptions {
   readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
 }
 
-export function createHealth(options: HealthOptions): Health {
+export function createHealth(options: HealthOptions) {
   const { clock, sessions, tokens } = options;
   const { isServing, status } = createReadiness(options);
   const startedAtMs = clock.monotonicMs();
@@ -61,12 +54,13 @@ export function createHealth(options: HealthOptions): Health {
     }));
   }
 
-  const config = () => options.configDetails?.() ?? null;
+  /** The part of the details that a reload changes at once. The same object until then. */
+  const config = (): ConfigDetails | null => options.configDetails?.() ?? null;
 
   return {
     isServing,
     config,
-    summary() {
+    summary(): HealthSummary {
       const nowMs = clock.monotonicMs();
       const lifeNow = (entry: CacheEntry) => lifeOf(entry, nowMs);
       const registries = tokens.entries().filter(isOfInterest);
@@ -76,7 +70,7 @@ export function createHealth(options: HealthOptions): Health {
         registries: Object.fromEntries(registries.map((entry) => [entry.key, lifeNow(entry)])),
       };
     },
-    details() {
+    details(): HealthDetails {
       const nowMs = clock.monotonicMs();
       const detailsNow = (entry: CacheEntry) => detailsOf(entry, nowMs);
       return {
