@@ -11,18 +11,11 @@ export const MARKER = ".made-by-npm-run-package";
 /** In the output folder, so that each file can be renamed. */
 const UNFINISHED = ".unfinished";
 
-export interface OutputFolder {
-  /** An empty folder for the new files. */
-  readonly unfinished: string;
-  /** Replaces the files of the previous run. */
-  finish(): void;
-}
-
 /**
  * Creates the folder if it is missing.
  * @throws {Error} if it has contents and no marker; nothing is changed then.
  */
-export function prepareOutputFolder(folder: string): OutputFolder {
+export function prepareOutputFolder(folder: string) {
   const names = namesIn(folder);
   if (names.length > 0 && !names.includes(MARKER)) {
     throw new Error(
@@ -36,8 +29,10 @@ export function prepareOutputFolder(folder: string): OutputFolder {
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished);
   return {
+    /** An empty folder for the new files. */
     unfinished,
-    finish() {
+    /** Replaces the files of the previous run. */
+    finish(): void {
       const kept = [MARKER, UNFINISHED];
       for (const name of namesIn(folder)) if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true });
       for (const name of namesIn(unfinished)) renameSync(join(unfinished, name), join(folder, name));
