@@ -31,12 +31,7 @@ export interface ServerLimits {
 /** Calls `respond` once. */
 export type RequestHandler = (request: HttpRequest, respond: (response: HttpResponse) => void) => void;
 
-export interface BoundedServer {
-  /** @param bind makes the server listen, and rejects if it cannot. */
-  listen(bind: (server: Server) => Promise<void>): Promise<void>;
-  /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
-  stop(graceMs: number): Promise<void>;
-}
+export type BoundedServer = ReturnType<typeof createBoundedServer>;
 
 /** A refused client connects again at once, so without a limit it would cost as much as it can send. */
 const REFUSAL_RATE = { burst: 4, spacingMs: 2.5, maxQueued: 256 };
@@ -52,7 +47,7 @@ const LINGER_MS = 1_000;
 /** A paused socket still reads until this much is buffered: a single read. */
 const HIGH_WATER_MARK_BYTES = 1;
 
-export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler): BoundedServer {
+export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler) {
   const open = new Set<Socket>();
   const places = limits.places === undefined ? undefined : new Places(limits.places);
   const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
@@ -112,6 +107,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     });
   }
 
+  /** Accepts no more connections, waits up to `graceMs` for requests in flight, then closes the remaining connections. */
   async function stop(graceMs: number): Promise<void> {
     if (!server.listening) return;
     const closed = new Promise<void>((resolve) => {
@@ -122,7 +118,11 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     await closed;
   }
 
-  return { listen: (bind) => bind(server), stop };
+  return {
+    /** @param bind makes the server listen, and rejects if it cannot. */
+    listen: (bind: (server: Server) => Promise<void>) => bind(server),
+    stop,
+  };
 }
 
 interface Place {

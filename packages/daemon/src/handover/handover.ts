@@ -13,16 +13,7 @@ import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.t
 
 export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
 
-export interface Handover {
-  /** The state of an earlier process. Call once, before the first save. */
-  load(): LoadedSnapshot | undefined;
-  /** The code of the last write; undefined if it did not fail. */
-  failure(): string | undefined;
-  /** Call after a change: takes and writes the state on the next turn of the event loop. */
-  scheduleSave(): void;
-  /** Writes a scheduled save, and nothing afterwards. */
-  close(): void;
-}
+export type Handover = ReturnType<typeof createHandover>;
 
 export interface StateSource {
   /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
@@ -51,12 +42,13 @@ export function openHandover(options: HandoverOptions): Handover {
   }
 }
 
-function createHandover(file: StateFile, options: HandoverOptions): Handover {
+function createHandover(file: StateFile, options: HandoverOptions) {
   const { clock, log, snapshot } = options;
   let pending: Timer | undefined;
   let isClosed = false;
   let failingWith: string | undefined;
 
+  /** The state of an earlier process. Call once, before the first save. */
   function load(): LoadedSnapshot | undefined {
     try {
       const decoded = read(file, options);
@@ -94,11 +86,14 @@ function createHandover(file: StateFile, options: HandoverOptions): Handover {
 
   return {
     load,
+    /** The code of the last write; undefined if it did not fail. */
     failure: () => failingWith,
-    scheduleSave() {
+    /** Call after a change: takes and writes the state on the next turn of the event loop. */
+    scheduleSave(): void {
       if (!isClosed) pending ??= clock.setTimer(write, 0);
     },
-    close() {
+    /** Writes a scheduled save, and nothing afterwards. */
+    close(): void {
       isClosed = true;
       if (pending === undefined) return;
       pending.cancel();

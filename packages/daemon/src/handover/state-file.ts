@@ -33,23 +33,18 @@ type StateError =
   /** Not the bytes that were written. */
   | "state-broken";
 
-export interface StateFile {
-  /** Undefined if there is no file. If `use` ends the process, the next read removes the file. */
-  read<T>(use: (payload: Buffer) => T): T | { readonly error: StateError } | undefined;
-  /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
-  write(payload: Buffer): void;
-  remove(): void;
-}
+export type StateFile = ReturnType<typeof createStateFile>;
 
 /** @throws Error `state-on-disk` if the folder is not on a tmpfs, because the bytes are secrets and must not reach a disk. */
-export function createStateFile(path: string): StateFile {
+export function createStateFile(path: string) {
   if (statfsSync(dirname(path)).type !== TMPFS_MAGIC) {
     throw Object.assign(new Error("the state's folder is not on a tmpfs"), { code: "state-on-disk" });
   }
   const next = `${path}.new`;
   const reading = `${path}.reading`;
   return {
-    read(use) {
+    /** Undefined if there is no file. If `use` ends the process, the next read removes the file. */
+    read<T>(use: (payload: Buffer) => T): T | { readonly error: StateError } | undefined {
       rmSync(reading, { recursive: true, force: true });
       if (!renameIfThere(path, reading)) return undefined;
       try {
@@ -62,7 +57,8 @@ export function createStateFile(path: string): StateFile {
       }
     },
 
-    write(payload) {
+    /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
+    write(payload: Buffer): void {
       if (payload.length > MAX_STATE_BYTES) throw new RangeError("the state is too large");
       // A killed process may have left one.
       rmSync(next, { recursive: true, force: true });

@@ -11,14 +11,6 @@ import { type Clock, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
-export interface Notifier {
-  /** Reports that the service is ready. Call it at start and after a reload; the first call starts pings and status lines. */
-  ready(): void;
-  /** A reload starts; `ready` ends it. */
-  reloading(): void;
-  stopping(): void;
-}
-
 export interface NotifierOptions {
   readonly transport: NotifyTransport | undefined;
   /** WATCHDOG_USEC and WATCHDOG_PID. */
@@ -50,13 +42,14 @@ interface QueuedMessage {
   readonly mustArrive: boolean;
 }
 
+type Notifier = ReturnType<typeof createActiveNotifier>;
 const NOOP_NOTIFIER: Notifier = { ready() {}, reloading() {}, stopping() {} };
 
 export function createNotifier(options: NotifierOptions): Notifier {
   return options.transport === undefined ? NOOP_NOTIFIER : createActiveNotifier(options.transport, options);
 }
 
-function createActiveNotifier(transport: NotifyTransport, options: NotifierOptions): Notifier {
+function createActiveNotifier(transport: NotifyTransport, options: NotifierOptions) {
   const { clock, kernelMonotonicUs, statusText, hasFreeDescriptor, log } = options;
   const watchdogMs = watchdogMsOf(options);
   const tickMs = Math.min(watchdogMs / PINGS_WITHIN_WATCHDOG, STATUS_INTERVAL_MS);
@@ -113,12 +106,14 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   }
 
   return {
-    ready() {
+    /** Reports that the service is ready. Call it at start and after a reload; the first call starts pings and status lines. */
+    ready(): void {
       sentStatus = statusText();
       enqueue({ ready: true, status: sentStatus, fields: ping() }, true);
       if (!isTicking) clock.setTimer(tick, Math.min(untilNextMs(tickMs, clock.monotonicMs()), FIRST_LOOK_MS));
       isTicking = true;
     },
+    /** A reload starts; `ready` ends it. */
     reloading: () => enqueue({ fields: ["RELOADING=1", `MONOTONIC_USEC=${kernelMonotonicUs()}`] }, true),
     stopping: () => enqueue({ fields: ["STOPPING=1"] }, true),
   };

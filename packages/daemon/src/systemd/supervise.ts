@@ -37,13 +37,8 @@ export interface SupervisionOptions {
   readonly pid: number;
 }
 
-export interface Supervision {
-  reload(): void;
-  stopping(): void;
-}
-
 /** Sends the readiness notification. */
-export function superviseBroker(options: SupervisionOptions): Supervision {
+export function superviseBroker(options: SupervisionOptions) {
   const { broker, configSource, configStatus: status, environment, log } = options;
   const notifier = createNotifier({
     ...options,
@@ -67,7 +62,7 @@ export function superviseBroker(options: SupervisionOptions): Supervision {
   }
 
   return {
-    reload() {
+    reload(): void {
       notifier.reloading();
       reload();
       notifier.ready();

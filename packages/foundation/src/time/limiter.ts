@@ -17,16 +17,9 @@ export interface LimiterOptions {
   readonly maxQueued?: number;
 }
 
-export interface Limiter {
-  /** Starts `work` now or later. Returns false, and drops it, if the queue is full or the limiter is closed. */
-  add(work: () => unknown): boolean;
-  /** Delays the next starts as if `count` more had taken place. */
-  charge(count: number): void;
-  /** Drops the waiting work. Running work continues. */
-  close(): void;
-}
+export type Limiter = ReturnType<typeof createLimiter>;
 
-export function createLimiter(options: LimiterOptions): Limiter {
+export function createLimiter(options: LimiterOptions) {
   const { clock, concurrency = Infinity, burst = 0, spacingMs = 0, maxQueued = Infinity } = options;
   const queued: (() => unknown)[] = [];
   let running = 0;
@@ -68,16 +61,19 @@ export function createLimiter(options: LimiterOptions): Limiter {
   }
 
   return {
-    add(work) {
+    /** Starts `work` now or later. Returns false, and drops it, if the queue is full or the limiter is closed. */
+    add(work: () => unknown): boolean {
       if (isClosed || queued.length >= maxQueued) return false;
       queued.push(work);
       startDue();
       return true;
     },
-    charge(count) {
+    /** Delays the next starts as if `count` more had taken place. */
+    charge(count: number): void {
       fullAtMs = Math.max(clock.monotonicMs(), fullAtMs) + count * spacingMs;
     },
-    close() {
+    /** Drops the waiting work. Running work continues. */
+    close(): void {
       isClosed = true;
       queued.length = 0;
       timer?.cancel();
