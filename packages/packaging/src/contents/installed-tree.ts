@@ -22,6 +22,14 @@ export interface InstalledFile {
   readonly from: string | { readonly text: string | Buffer };
 }
 
+/** Makes one package of the tree. @returns the file's name in `output`. */
+export type MakePackage = (
+  target: Target,
+  release: Release,
+  installed: readonly InstalledFile[],
+  places: { readonly work: string; readonly output: string },
+) => Promise<string>;
+
 export const FILES = join(import.meta.dirname, "../../files");
 const LIBEXEC = "/usr/libexec/ocir-broker";
 export const DOCUMENTATION = "/usr/share/doc/ocir-broker";

@@ -1,18 +1,11 @@
 /** The .tar.gz: the tree, an installer and checksums in one folder. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checksums, FILES, type InstalledFile, writeTree } from "../contents/installed-tree.ts";
-import { CHECKOUT, type Release } from "../release.ts";
-import type { Target } from "../target.ts";
+import { checksums, FILES, type InstalledFile, type MakePackage, writeTree } from "../contents/installed-tree.ts";
+import { CHECKOUT } from "../release.ts";
 import { makeTar } from "./tar.ts";
 
-/** @returns the file's name in `output`. */
-export async function makeArchive(
-  target: Target,
-  release: Release,
-  installed: readonly InstalledFile[],
-  places: { work: string; output: string },
-): Promise<string> {
+export const makeArchive: MakePackage = async (target, release, installed, places) => {
   const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}`;
   const installScript = readFileSync(join(CHECKOUT, "packages/installer/install.sh"), "utf8").replaceAll(
     "MACHINE",
@@ -30,4 +23,4 @@ export async function makeArchive(
   ]);
   await makeTar(release, places.work, name, join(places.output, `${name}.tar.gz`));
   return `${name}.tar.gz`;
-}
+};

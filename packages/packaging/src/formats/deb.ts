@@ -7,6 +7,7 @@ import {
   DOCUMENTATION,
   FILES,
   type InstalledFile,
+  type MakePackage,
   writeTree,
   ZSH_COMPLETION,
 } from "../contents/installed-tree.ts";
@@ -19,13 +20,7 @@ const DEPENDS = "libc6 (>= 2.28), libstdc++6 (>= 5), systemd (>= 239)";
 
 const DEBIAN_ZSH_COMPLETION = "/usr/share/zsh/vendor-completions/_ocir-broker";
 
-/** @returns the file's name in `output`. */
-export async function makeDeb(
-  target: Target,
-  release: Release,
-  installed: readonly InstalledFile[],
-  places: { work: string; output: string },
-): Promise<string> {
+export const makeDeb: MakePackage = async (target, release, installed, places) => {
   const name = `ocir-broker_${packageVersion(release)}_${target.debArchitecture}.deb`;
   const root = join(places.work, "deb");
   const files: InstalledFile[] = [
@@ -39,7 +34,7 @@ export async function makeDeb(
     env: { ...process.env, SOURCE_DATE_EPOCH: String(release.epochS) },
   });
   return name;
-}
+};
 
 function controlFiles(target: Target, release: Release, files: readonly InstalledFile[]): InstalledFile[] {
   const script = (name: string): InstalledFile => ({

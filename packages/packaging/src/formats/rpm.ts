@@ -1,10 +1,9 @@
 /** Builds the .rpm with rpmbuild from a generated spec, for both architectures on one machine. */
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DOCUMENTATION, type InstalledFile, writeTree } from "../contents/installed-tree.ts";
+import { DOCUMENTATION, type InstalledFile, type MakePackage, writeTree } from "../contents/installed-tree.ts";
 import { finished } from "../finished.ts";
 import { CHECKOUT, maintainerOf, packageVersion, type Release } from "../release.ts";
-import type { Target } from "../target.ts";
 
 /** Disables rpmbuild's dependency search, compression and stripping, so that the programs stay unchanged, and hides the build host. */
 const MACROS = {
@@ -19,13 +18,7 @@ const MACROS = {
   __os_install_post: "%{nil}",
 } as const;
 
-/** @returns the file's name in `output`. */
-export async function makeRpm(
-  target: Target,
-  release: Release,
-  installed: readonly InstalledFile[],
-  places: { work: string; output: string },
-): Promise<string> {
+export const makeRpm: MakePackage = async (target, release, installed, places) => {
   const name = `ocir-broker-${packageVersion(release)}-1.${target.machine}.rpm`;
   const top = join(places.work, "rpm");
   const root = join(top, "tree");
@@ -40,7 +33,7 @@ export async function makeRpm(
   });
   renameSync(join(top, "RPMS", target.machine, name), join(places.output, name));
   return name;
-}
+};
 
 const LICENCE_PATH = "/usr/share/licenses/ocir-broker/LICENSE";
 
