@@ -1,5 +1,5 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
-import { codeOf } from "@ocir-broker/errors/describe-error";
+import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 
 export const INSTALL_ERROR_CODES = [
   "archive",
@@ -23,14 +23,12 @@ export const INSTALL_ERROR_CODES = [
 
 export type InstallErrorCode = (typeof INSTALL_ERROR_CODES)[number];
 
-export class InstallError extends Error {
-  readonly code: InstallErrorCode;
+export class InstallError extends OwnError<InstallErrorCode> {
+  override readonly name = "InstallError";
 
   /** @param reason what is wrong and what to do, for people. Line breaks are removed. */
   constructor(code: InstallErrorCode, reason: string, options?: ErrorOptions) {
-    super(reason.replaceAll(/\s*\n\s*/g, " "), options);
-    this.name = "InstallError";
-    this.code = code;
+    super(code, reason.replaceAll(/\s*\n\s*/g, " "), options);
   }
 }
 
