@@ -33,10 +33,7 @@ import { createInstallWork, createRemoveWork, type NodeWork, type Task } from ".
 import type { Settings } from "./settings.ts";
 
 export interface RolloutOptions {
-  readonly settings: Pick<
-    Settings,
-    "node" | "pod" | "namespace" | "revision" | "leaseSeconds" | "kubeletRestart" | "mode"
-  >;
+  readonly settings: Omit<Settings, "image" | "serviceAccounts" | "config">;
   readonly api: Pick<ApiServer, "send">;
   readonly program: NodeProgram;
   readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;

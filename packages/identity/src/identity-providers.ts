@@ -1,11 +1,12 @@
 /** The registry of identity providers: one line for each, by the name that the configuration and kept state use. */
-import { type CliSessionSettings, createCliSession } from "./cli-session/cli-session.ts";
+import { createCliSession } from "./cli-session/cli-session.ts";
 import { IdentityError } from "./identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext } from "./identity-provider.ts";
 import type { InstancePrincipalSettings } from "./instance-principal/endpoints.ts";
 import { createInstancePrincipal } from "./instance-principal/instance-principal.ts";
+import type { ProfileSettings } from "./oci-profile/profile.ts";
 import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
-import { createUserPrincipal, type UserPrincipalSettings } from "./user-principal/user-principal.ts";
+import { createUserPrincipal } from "./user-principal/user-principal.ts";
 
 interface Registered {
   readonly create: (settings: never, context: IdentityProviderContext) => IdentityProvider;
@@ -29,7 +30,10 @@ export const IDENTITY_PROVIDER_NAMES = Object.keys(IDENTITY_PROVIDERS) as readon
 export const DEFAULT_IDENTITY_PROVIDER: IdentityProviderName = "instance-principal";
 
 /** The sections of the configuration that any identity provider reads. */
-export type IdentityProviderSettings = InstancePrincipalSettings & UserPrincipalSettings & CliSessionSettings;
+export interface IdentityProviderSettings extends InstancePrincipalSettings {
+  readonly user: ProfileSettings;
+  readonly cliSession: ProfileSettings;
+}
 
 export interface NamedIdentityProvider extends IdentityProvider {
   readonly name: IdentityProviderName;

@@ -12,12 +12,8 @@ import { type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
 import { decodeWrittenSession } from "../oci-profile/security-token.ts";
 
-export interface CliSessionSettings {
-  readonly cliSession: ProfileSettings;
-}
-
 export function createCliSession(
-  { cliSession: settings }: CliSessionSettings,
+  { cliSession: settings }: { readonly cliSession: ProfileSettings },
   { clock, environment }: IdentityProviderContext,
 ): IdentityProvider {
   const profile = () => readProfile(settings, environment);

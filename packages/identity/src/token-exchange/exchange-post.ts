@@ -9,10 +9,7 @@ import {
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** Codes of failures without a response. */
-export interface ExchangeFailures {
-  readonly tls: TokenExchangeErrorCode;
-  readonly unreachable: TokenExchangeErrorCode;
-}
+type ExchangeFailures = Readonly<Record<"tls" | "unreachable", TokenExchangeErrorCode>>;
 
 /** @throws {TokenExchangeError} one of `failures`, or `token-exchange-invalid` if the response is too large */
 export async function postToExchange(

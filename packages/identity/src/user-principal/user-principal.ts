@@ -11,15 +11,11 @@ import { fingerprintOf, readProfileKey } from "../oci-profile/private-key.ts";
 import { type Profile, type ProfileSettings, readProfile } from "../oci-profile/profile.ts";
 import { regionOf } from "../oci-profile/profile-region.ts";
 
-export interface UserPrincipalSettings {
-  readonly user: ProfileSettings;
-}
-
 /** An OCID. No other character may get into the signature's key id. */
 const OCID = /^[\w-]+(?:[.:][\w-]*)+$/;
 
 export function createUserPrincipal(
-  { user: settings }: UserPrincipalSettings,
+  { user: settings }: { readonly user: ProfileSettings },
   { clock, environment }: IdentityProviderContext,
 ): IdentityProvider {
   const profile = () => readProfile(settings, environment);
