@@ -44,13 +44,10 @@ function setUp(at = { group: true }) {
       if (forbidden.has(repository) || !cloud.policy || !token.group) return "denied";
       return cloud.hasManifest ? "working" : "unknown";
     },
-    refreshSession: createSessionRefresh({
-      clock,
-      async refresh() {
-        counts.sessions++;
-        await upstream();
-        session = { group: cloud.group };
-      },
+    refreshSession: createSessionRefresh(clock, async () => {
+      counts.sessions++;
+      await upstream();
+      session = { group: cloud.group };
     }),
     async refreshToken(host) {
       counts.tokens++;

@@ -62,7 +62,7 @@ export function createCaches(
     },
     fetch: (_key, { signal }) => provider.session(signal),
   });
-  const refreshSession = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
+  const refreshSession = createSessionRefresh(clock, () => sessions.refresh(SESSION));
 
   const nodeSessions = sessionsIn(sessions, refreshSession, Math.max(deadlineMs - SLACK_MS, deadlineMs / 2));
   const tokenSessions: Sessions = {

@@ -8,12 +8,9 @@ vi.setConfig({ testTimeout: 10_000 });
 function setUp() {
   const clock = createFakeClock();
   const cloud = { refreshes: 0, isDown: false };
-  const refreshSession = createSessionRefresh({
-    clock,
-    async refresh() {
-      cloud.refreshes++;
-      if (cloud.isDown) throw new Error("down");
-    },
+  const refreshSession = createSessionRefresh(clock, async () => {
+    cloud.refreshes++;
+    if (cloud.isDown) throw new Error("down");
   });
   return { clock, cloud, refreshSession };
 }

@@ -24,11 +24,7 @@ interface SessionRefresh {
 /** Starts a refresh, or returns the latest one if the rate limit allows no other. */
 export type RefreshSession = () => SessionRefresh;
 
-export function createSessionRefresh(options: {
-  readonly clock: Clock;
-  readonly refresh: () => Promise<unknown>;
-}): RefreshSession {
-  const { clock, refresh } = options;
+export function createSessionRefresh(clock: Clock, refresh: () => Promise<unknown>): RefreshSession {
   let latest: SessionRefresh | undefined;
   /** When the next one would be due at an even rate; one interval of credit allows it earlier. */
   let dueAtMs = Number.NEGATIVE_INFINITY;

@@ -87,7 +87,7 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
   function sessionsOf({ session }: Pick<IdentityProvider, "session">): Sessions {
     const fetch = (_key: string, { signal }: { signal: AbortSignal }) => session(signal);
     const sessions = new RefreshAheadCache<SigningSession>({ fetch, clock, random });
-    const refresh = createSessionRefresh({ clock, refresh: () => sessions.refresh(SESSION) });
+    const refresh = createSessionRefresh(clock, () => sessions.refresh(SESSION));
     return sessionsIn(sessions, refresh, SESSION_WAIT_MS);
   }
 }

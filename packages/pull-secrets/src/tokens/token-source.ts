@@ -77,11 +77,7 @@ export function createServiceAccountSource(options: ServiceAccountOptions): Toke
   };
 }
 
-interface ControllerOptions extends TokenSourceOptions {
-  readonly sessions: Sessions;
-}
-
-export function createControllerSource(options: ControllerOptions): TokenSource {
+export function createControllerSource(options: TokenSourceOptions & { readonly sessions: Sessions }): TokenSource {
   return async (_resource, { registries }, signal) => {
     const sent: Sent = { exchanges: 0, registryRequests: 0 };
     return { subject: CONTROLLER_SUBJECT, ...(await fetchAll(registries, options.sessions, sent, options, signal)) };
