@@ -1,5 +1,6 @@
 /** Errors of requests to the API server. */
 import { STATUS_CODES } from "node:http";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 
 /** A response with another status than 2xx. */
 export class ApiError extends Error {
@@ -53,11 +54,7 @@ export function describeRefusal(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A policy's message may have several lines, and so has that of two conflicts. */
 function messageIn(body: string): string | undefined {
-  try {
-    // A policy's message may have several lines, and so has that of two conflicts.
-    return String(JSON.parse(body).message).replaceAll(/\s*\n\s*/g, " ");
-  } catch {
-    return undefined;
-  }
+  return resultIfAny(() => String(JSON.parse(body).message).replaceAll(/\s*\n\s*/g, " "));
 }

@@ -2,7 +2,7 @@
  * The output folder of packages. Only a folder that this command has created, which has a marker, is ever emptied; a folder with
  * other content is refused. The previous release stays until the new one is complete.
  */
-import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Not in the SHA256SUMS, because it is not part of a release. */
@@ -42,10 +42,5 @@ export function prepareOutputFolder(folder: string) {
 }
 
 function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return existsSync(folder) ? readdirSync(folder) : [];
 }

@@ -1,4 +1,5 @@
 /** Names the service account of a request in logs and in the status. */
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
 
@@ -7,12 +8,7 @@ const ACCOUNT = /^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/;
 
 /** The namespace and the name that the token claims, such as `shop/puller`; undefined if it claims no valid ones. */
 export function accountName(serviceAccount: RequestedServiceAccount | undefined): string | undefined {
-  if (serviceAccount === undefined) return undefined;
-  try {
-    const { namespace, name } = readServiceAccountClaims(serviceAccount.token);
-    const account = `${namespace}/${name}`;
-    return ACCOUNT.test(account) ? account : undefined;
-  } catch {
-    return undefined;
-  }
+  const claims = serviceAccount && resultIfAny(() => readServiceAccountClaims(serviceAccount.token));
+  const account = claims && `${claims.namespace}/${claims.name}`;
+  return account !== undefined && ACCOUNT.test(account) ? account : undefined;
 }

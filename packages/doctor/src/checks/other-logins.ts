@@ -2,6 +2,7 @@
  * Finds logins that a pull uses beside ours. The kubelet tries those of its own files first. CRI-O uses one of root's files, or of
  * `global_auth_file`, in place of our anonymous entry, so a wrong one fails the pull of a public image.
  */
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { matchesImage } from "@ocir-broker/kubelet-config/matching/match";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
 import { MATCH_IMAGES } from "@ocir-broker/protocol/contract";
@@ -29,12 +30,8 @@ export const checkOtherLogins: Check = async (context) => {
 
 /** The hosts of a configuration of docker's form; none if it has another form. */
 function hostsIn(text = ""): string[] {
-  try {
-    const { auths } = JSON.parse(text) as { auths?: object };
-    return Object.keys(auths ?? {}).map((key) => key.replace(/^https?:\/\//, "").replace(/\/.*/s, ""));
-  } catch {
-    return [];
-  }
+  const { auths } = (parseJson(text) ?? {}) as { auths?: object };
+  return Object.keys(auths ?? {}).map((key) => key.replace(/^https?:\/\//, "").replace(/\/.*/s, ""));
 }
 
 /** `global_auth_file` in place of root's files. Files that are read later have precedence, so only the last value counts. */

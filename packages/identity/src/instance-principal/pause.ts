@@ -1,4 +1,5 @@
 /** Waits that a caller can abort: for time to pass, and for a limiter's permission. */
+import { addAbortListener } from "node:events";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Limiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
@@ -34,10 +35,7 @@ export async function runLimited<T>(
 }
 
 async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
   const { promise: aborted, resolve: abort } = Promise.withResolvers<void>();
-  const onAbort = (): void => abort();
-  signal.addEventListener("abort", onAbort, { once: true });
+  using _listener = addAbortListener(signal, () => abort());
   await Promise.race([promise, aborted]);
-  signal.removeEventListener("abort", onAbort);
 }
