@@ -3,10 +3,6 @@ import type { ErrorText } from "@ocir-broker/errors/error-text";
 import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
 import { RefusedFileError } from "./regular-file.ts";
 
-export interface FileErrorDetails extends ErrorText {
-  readonly code: FileErrorCode;
-}
-
 const CODES: Readonly<Record<string, FileErrorCode>> = {
   EACCES: "file-denied",
   EISDIR: "file-is-folder",
@@ -18,7 +14,7 @@ const CODES: Readonly<Record<string, FileErrorCode>> = {
 };
 
 /** @returns undefined for anything but a failed system call or a refused file. */
-export function fileErrorOf(error: unknown): FileErrorDetails | undefined {
+export function fileErrorOf(error: unknown): (ErrorText & { readonly code: FileErrorCode }) | undefined {
   if (error instanceof RefusedFileError) return { code: error.code, ...FILE_ERRORS[error.code], what: error.message };
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
   const errno = String(error.code);

@@ -37,11 +37,6 @@ const FIRST_LOOK_MS = 2_000;
 const RETRY_MS = 100;
 const QUEUE_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS"]);
 
-interface QueuedMessage {
-  readonly message: ServiceMessage;
-  readonly mustArrive: boolean;
-}
-
 type Notifier = ReturnType<typeof createActiveNotifier>;
 const NOOP_NOTIFIER: Notifier = { ready() {}, reloading() {}, stopping() {} };
 
@@ -53,7 +48,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   const { clock, kernelMonotonicUs, statusText, hasFreeDescriptor, log } = options;
   const watchdogMs = watchdogMsOf(options);
   const tickMs = Math.min(watchdogMs / PINGS_WITHIN_WATCHDOG, STATUS_INTERVAL_MS);
-  const queue: QueuedMessage[] = [];
+  const queue: { readonly message: ServiceMessage; readonly mustArrive: boolean }[] = [];
   let isSending = false;
   let isTicking = false;
   let sentStatus: string | undefined;

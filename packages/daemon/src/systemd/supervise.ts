@@ -17,15 +17,9 @@ import { createNotifier } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
 import { statusText } from "./status-line.ts";
 
-/** The part of the daemon that supervision needs. */
-interface Supervised {
-  readonly health: Health;
-  applyConfig(config: Config): ConfigChanges;
-}
-
 export interface SupervisionOptions {
   /** Must already listen. */
-  readonly broker: Supervised;
+  readonly broker: { readonly health: Health; applyConfig(config: Config): ConfigChanges };
   /** As at the start. */
   readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
