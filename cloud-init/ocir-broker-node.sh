@@ -11,7 +11,8 @@ config= # the broker's configuration file
 bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
 # Read main first, the end.
-case $(tail -n 1 "$0" 2>&1) in *"$(printf '\r')") # A shell reads CRLF line ends only in comments.
+case ${0##*/}:$(tail -n 1 "$0" 2>&1) in sh:* | [bd]ash:*) ;; # stdin
+	*"$(printf '\r')") # A shell reads CRLF only in comments.
 	exec sh -c "$(tr -d '\r' <"$0")" sh 'CRLF line ends' "$@" ;; esac #
 set -f && umask 022
 program=/usr/libexec/ocir-broker/ocir-broker
@@ -60,11 +61,9 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 		*,-- | *,--"$(meant_by "${value#--}" | tr _ -)") problem "$1 has no value" && words=1 && return ;;
 	esac
 	[ "$value" = "$(printf %s "$value" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
-	value=$(one_line "$value")
 	[ "$setting" != kubelet_extra_args ] || value="$kubelet_extra_args $value"
-	[ -z "$value" ] || read -r "${setting?}" <<-VALUE
-		$value
-	VALUE
+	value=$(one_line "$value")
+	[ -z "$value" ] || eval "$setting=\$value"
 }
 read_variables() { # A line within another variable's value is no variable.
 	for variable in $(env -0 | tr '\n\0' ' \n' | sed -nE 's/^(OCIR_BROKER_\w*|KUBELET_EXTRA_ARGS)=.*/\1/p'); do
@@ -162,7 +161,7 @@ unpack() {
 	rm -rf $work && mkdir $work 2>$state/said || fail "disk: $(cat $state/said)" || return
 	reason="download: none of the sources has $archive"
 	for source in /opt/ocir-broker $sources; do
-		case $source in /*) [ -e "$source/$archive" ] || continue && source=file://$source ;; esac
+		case $source in /*) [ -f "$source/$archive" ] || continue && source=file://$source ;; esac
 		fetch "$source" || continue
 		found=$(sha256sum <$work/archive) && found=${found%% *}
 		[ "$found" = "$sum" ] || fail "checksum: $archive has the wrong checksum $found, not $sum" ||

@@ -230,4 +230,14 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh with a wrong setting", () => 
     expect(printed.match(/settings: unknown: CRLF line ends$/gm)?.length).toBe(4);
     expect(printed).toMatch(/(?:^bootstrapped\n){2}$/m);
   });
+
+  it("runs no other file when it is read from stdin", async () => {
+    const printed = await runInRoom({
+      scenario: `cd /run && for shell in dash bash sh; do
+          printf ': >/run/owned\\r' >$shell
+          $shell <"$out/script" 2>&1
+        done; [ -e /run/owned ] || echo not run`,
+    });
+    expect(printed).toMatch(/^not run$/m);
+  });
 });

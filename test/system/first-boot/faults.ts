@@ -10,6 +10,10 @@ export const behaviour = (what: string): string => `echo ${what} >/etc/behaviour
 export const FAULTS: Readonly<Record<string, Fault>> = {
   nothing: {},
   "no source": { arrange: "rm -f /opt/ocir-broker/*", code: "download" },
+  "a FIFO as the archive": {
+    arrange: "for file in /opt/ocir-broker/*.gz; do rm $file; mkfifo $file; done",
+    code: "download",
+  },
   "a wrong checksum": { arrange: "echo | tee -a /opt/ocir-broker/*.gz >/dev/null", code: "checksum" },
   "a program that does not start": { arrange: behaviour("does-not-start"), code: "install" },
   "a program that fails": { arrange: behaviour("fails"), code: "connect" },
