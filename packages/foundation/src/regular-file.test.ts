@@ -1,14 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +10,7 @@ const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
 function makeFolder(): string {
-  return mkdtempSync(join(tmpdir(), "regular-file-"));
+  return fs.mkdtempSync(join(tmpdir(), "regular-file-"));
 }
 
 /** The code that a command prints. */
@@ -35,8 +26,8 @@ function refusal(path: string, options?: Parameters<typeof readRegularFile>[1]):
 describe("readRegularFile", () => {
   test("reads a file, through a link, and one in /proc, which has no size", () => {
     const folder = makeFolder();
-    writeFileSync(join(folder, "file"), "text");
-    symlinkSync("file", join(folder, "link"));
+    fs.writeFileSync(join(folder, "file"), "text");
+    fs.symlinkSync("file", join(folder, "link"));
     expect(readRegularFile(join(folder, "link")).toString()).toBe("text");
     expect(readRegularFile("/proc/self/status").toString()).toMatch(/^Name:/);
   });
@@ -52,21 +43,21 @@ describe("readRegularFile", () => {
 
   test("refuses a file beyond the limit", () => {
     const path = join(makeFolder(), "large");
-    writeFileSync(path, "1234");
+    fs.writeFileSync(path, "1234");
     expect(readRegularFile(path, { maxBytes: 4 }).toString()).toBe("1234");
     expect(refusal(path, { maxBytes: 3 })).toBe("file-too-large");
-    truncateSync(path, 5 * 1024 * 1024);
+    fs.truncateSync(path, 5 * 1024 * 1024);
     expect(refusal(path)).toBe("file-too-large");
   });
 
   test("lets the caller refuse a file by its owner and mode", () => {
     const path = join(makeFolder(), "file");
-    writeFileSync(path, "text", { mode: 0o640 });
+    fs.writeFileSync(path, "text", { mode: 0o640 });
     const check = ({ mode }: { mode: number }) => {
       if ((mode & 0o077) !== 0) throw new Error("loose");
     };
     expect(() => readRegularFile(path, { check })).toThrow("loose");
-    chmodSync(path, 0o600);
+    fs.chmodSync(path, 0o600);
     expect(readRegularFile(path, { check }).toString()).toBe("text");
   });
 });
@@ -76,9 +67,9 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
   function arrange() {
     const folder = makeFolder();
     const [secret, theirs] = [join(folder, "secret"), join(folder, "theirs")];
-    writeFileSync(secret, "secret", { mode: 0o600 });
-    mkdirSync(theirs);
-    chownSync(theirs, NOBODY, NOBODY);
+    fs.writeFileSync(secret, "secret", { mode: 0o600 });
+    fs.mkdirSync(theirs);
+    fs.chownSync(theirs, NOBODY, NOBODY);
     return { folder, secret, theirs };
   }
 
@@ -86,18 +77,18 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
     [
       "a path that goes up from another user's link",
       ({ folder, theirs }) => {
-        mkdirSync(join(folder, "away/far/off"), { recursive: true });
-        for (const path of ["away/file", "file"]) writeFileSync(join(folder, path), "text");
-        symlinkSync(join(folder, "away/far/off"), join(theirs, "link"));
+        fs.mkdirSync(join(folder, "away/far/off"), { recursive: true });
+        for (const path of ["away/file", "file"]) fs.writeFileSync(join(folder, path), "text");
+        fs.symlinkSync(join(folder, "away/far/off"), join(theirs, "link"));
         return `${theirs}/link/../../file`;
       },
     ],
     [
       "a hard link to root's file in a sticky folder",
       ({ folder, secret }) => {
-        mkdirSync(join(folder, "sticky"));
-        chmodSync(join(folder, "sticky"), 0o1777);
-        linkSync(secret, join(folder, "sticky/file"));
+        fs.mkdirSync(join(folder, "sticky"));
+        fs.chmodSync(join(folder, "sticky"), 0o1777);
+        fs.linkSync(secret, join(folder, "sticky/file"));
         return join(folder, "sticky/file");
       },
     ],
@@ -114,12 +105,12 @@ describe.runIf(isRoot)("readRegularFile as root", () => {
   test("reads a systemd credential in the service user's folder, but follows no link there", () => {
     const { folder, secret, theirs } = arrange();
     const isSystemdCredential = true;
-    writeFileSync(join(theirs, "credential"), "text");
+    fs.writeFileSync(join(theirs, "credential"), "text");
     expect(refusal(join(theirs, "credential"))).toBe("path-untrusted");
     expect(readRegularFile(join(theirs, "credential"), { isSystemdCredential }).toString()).toBe("text");
-    symlinkSync(secret, join(theirs, "link"));
+    fs.symlinkSync(secret, join(theirs, "link"));
     expect(() => readRegularFile(join(theirs, "link"), { isSystemdCredential })).toThrow("ELOOP");
-    symlinkSync(folder, join(theirs, "folder"));
+    fs.symlinkSync(folder, join(theirs, "folder"));
     expect(refusal(join(theirs, "folder/secret"), { isSystemdCredential })).toBe("path-untrusted");
   });
 });

@@ -1,16 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { join } from "node:path";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -29,23 +18,23 @@ type Change = (from: string) => void;
 const withMode =
   (mode: number, folderMode = 0o755): Change =>
   (from) => {
-    chmodSync(from, mode);
-    chmodSync(join(from, ".."), folderMode);
+    fs.chmodSync(from, mode);
+    fs.chmodSync(join(from, ".."), folderMode);
   };
 const turnIntoLink: Change = (from) => {
-  renameSync(from, `${from}-target`);
-  symlinkSync("config.yaml-target", from);
+  fs.renameSync(from, `${from}-target`);
+  fs.symlinkSync("config.yaml-target", from);
 };
 const turnIntoPipe: Change = (from) => {
-  rmSync(from);
+  fs.rmSync(from);
   execFileSync("mkfifo", ["-m", "0600", from]);
 };
 const turnIntoFolder: Change = (from) => {
-  rmSync(from);
-  mkdirSync(from, { mode: 0o700 });
-  chmodSync(from, 0o000);
+  fs.rmSync(from);
+  fs.mkdirSync(from, { mode: 0o700 });
+  fs.chmodSync(from, 0o000);
   // So that it can be removed without root's rights.
-  onTestFinished(() => chmodSync(from, 0o700));
+  onTestFinished(() => fs.chmodSync(from, 0o700));
 };
 
 describeBuilds("ocir-broker-launch --copy-config", (build) => {
@@ -53,11 +42,11 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
 
   function stage() {
     const root = temporaryFolder();
-    for (const name of ["etc", "run"]) mkdirSync(join(root, name), { mode: 0o755 });
+    for (const name of ["etc", "run"]) fs.mkdirSync(join(root, name), { mode: 0o755 });
     const from = join(root, "etc/config.yaml");
     const to = join(root, "run/config.yaml");
-    writeFileSync(from, TEXT);
-    chmodSync(from, 0o600);
+    fs.writeFileSync(from, TEXT);
+    fs.chmodSync(from, 0o600);
     return {
       ...{ root, from, to },
       copy: async (group = GROUP) => {
@@ -70,30 +59,30 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
 
   test("copies an owner-only file for the group, replaces older files, and leaves nothing else", async () => {
     const { root, from, to, copy } = stage();
-    writeFileSync(to, "an older and longer copy".repeat(100));
-    writeFileSync(`${to}.new`, "of a copy that was cut off");
+    fs.writeFileSync(to, "an older and longer copy".repeat(100));
+    fs.writeFileSync(`${to}.new`, "of a copy that was cut off");
     expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-    expect(readFileSync(to, "utf8")).toBe(TEXT);
-    expect(lstatSync(to).mode & 0o777).toBe(0o640);
-    expect(readdirSync(join(root, "run"))).toEqual(["config.yaml"]);
-    expect(lstatSync(from).mode & 0o777).toBe(0o600);
+    expect(fs.readFileSync(to, "utf8")).toBe(TEXT);
+    expect(fs.lstatSync(to).mode & 0o777).toBe(0o640);
+    expect(fs.readdirSync(join(root, "run"))).toEqual(["config.yaml"]);
+    expect(fs.lstatSync(from).mode & 0o777).toBe(0o600);
   });
 
   test("replaces a link at the copy's path, and leaves the file behind it unchanged", async () => {
     const { root, to, copy } = stage();
-    writeFileSync(join(root, "bystander"), "untouched");
-    for (const link of [to, `${to}.new`]) symlinkSync("../bystander", link);
+    fs.writeFileSync(join(root, "bystander"), "untouched");
+    for (const link of [to, `${to}.new`]) fs.symlinkSync("../bystander", link);
     expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-    expect(lstatSync(to).isFile()).toBe(true);
-    expect(readFileSync(join(root, "bystander"), "utf8")).toBe("untouched");
+    expect(fs.lstatSync(to).isFile()).toBe(true);
+    expect(fs.readFileSync(join(root, "bystander"), "utf8")).toBe("untouched");
   });
 
   test.each<[what: string, change: Change, copied?: string]>([
     ["copies a readable file in an unreadable folder", withMode(0o644, 0o700), TEXT],
-    ["copies a file of exactly 1 MiB", (from) => writeFileSync(from, "#".repeat(MIB)), "#".repeat(MIB)],
+    ["copies a file of exactly 1 MiB", (from) => fs.writeFileSync(from, "#".repeat(MIB)), "#".repeat(MIB)],
     ["copies no file that the group can read", withMode(0o640)],
-    ["copies no file that does not exist", (from) => rmSync(from)],
-    ["copies no file whose folder does not exist", (from) => rmSync(join(from, ".."), { recursive: true })],
+    ["copies no file that does not exist", (from) => fs.rmSync(from)],
+    ["copies no file whose folder does not exist", (from) => fs.rmSync(join(from, ".."), { recursive: true })],
     [
       "copies no readable link",
       (from) => {
@@ -105,26 +94,26 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
       "creates an empty copy if the file is missing in a folder that the group cannot enter",
       (from) => {
         withMode(0o600, 0o700)(from);
-        rmSync(from);
+        fs.rmSync(from);
       },
       "",
     ],
   ])("%s, and removes an older copy and the file left by a killed run", async (_what, change, copied) => {
     const { root, from, to, copy } = stage();
-    for (const older of [to, `${to}.new`]) writeFileSync(older, "older");
+    for (const older of [to, `${to}.new`]) fs.writeFileSync(older, "older");
     change(from);
     expect(await copy()).toEqual({ stderr: "", exitCode: 0 });
-    expect(readdirSync(join(root, "run"))).toEqual(copied === undefined ? [] : ["config.yaml"]);
-    if (copied !== undefined) expect(readFileSync(to, "utf8")).toBe(copied);
+    expect(fs.readdirSync(join(root, "run"))).toEqual(copied === undefined ? [] : ["config.yaml"]);
+    if (copied !== undefined) expect(fs.readFileSync(to, "utf8")).toBe(copied);
   });
 
   test("keeps an older copy if the new one cannot be written", async () => {
     const { to, copy } = stage();
-    writeFileSync(to, "older");
-    mkdirSync(`${to}.new`);
+    fs.writeFileSync(to, "older");
+    fs.mkdirSync(`${to}.new`);
     const { stderr, exitCode } = await copy();
     expect([stderr.slice(0, REFUSAL.length), exitCode]).toEqual([REFUSAL, 1]);
-    expect(readFileSync(to, "utf8")).toBe("older");
+    expect(fs.readFileSync(to, "utf8")).toBe("older");
   });
 
   const isRoot = process.getuid?.() === 0;
@@ -136,26 +125,26 @@ describeBuilds("ocir-broker-launch --copy-config", (build) => {
     ["a file that others may write", withMode(0o602)],
     ["a file that its group may write", withMode(0o620)],
     ["a file in a folder that others may write", withMode(0o600, 0o777)],
-    ["a file of more than 1 MiB", (from) => writeFileSync(from, "#".repeat(MIB + 1)), "File too large"],
+    ["a file of more than 1 MiB", (from) => fs.writeFileSync(from, "#".repeat(MIB + 1)), "File too large"],
   ])(
     "refuses to copy %s, reports the reason, and removes an older copy",
     async (_what, change, why = "Operation not permitted") => {
       const { root, from, to, copy } = stage();
-      writeFileSync(to, "older");
+      fs.writeFileSync(to, "older");
       change(from);
       const { stderr, exitCode } = await copy();
       expect([exitCode, stderr.slice(0, REFUSAL.length)]).toEqual([1, REFUSAL]);
       expect(stderr.slice(REFUSAL.length)).toMatch(new RegExp(`^${why}\n$`));
-      expect(readdirSync(join(root, "run"))).toEqual([]);
+      expect(fs.readdirSync(join(root, "run"))).toEqual([]);
     },
   );
 
   test("writes nothing into a folder that others may write to, or for an unknown group", async () => {
     const { root, to, copy } = stage();
     expect((await copy("no-such-group")).exitCode).toBe(1);
-    chmodSync(join(root, "run"), 0o777);
+    fs.chmodSync(join(root, "run"), 0o777);
     expect(await copy()).toEqual({ stderr: `${REFUSAL}Operation not permitted\n`, exitCode: 1 });
-    expect(existsSync(to)).toBe(false);
+    expect(fs.existsSync(to)).toBe(false);
   });
 
   test.each([["--copy-config"], ["--copy-config", "config.yaml", "/run/copy", GROUP]])(

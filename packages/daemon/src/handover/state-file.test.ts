@@ -1,17 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  chownSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -40,25 +28,25 @@ describe("StateFile", () => {
     expect(read()).toBeUndefined();
     for (const text of ["one", "a longer state", "two"]) write(text);
     expect(read()).toBe("two");
-    expect(readdirSync(directory)).toEqual(["state"]);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(readFileSync(path).subarray(32).toString()).toBe("two");
+    expect(fs.readdirSync(directory)).toEqual(["state"]);
+    expect(fs.statSync(path).mode & 0o777).toBe(0o600);
+    expect(fs.readFileSync(path).subarray(32).toString()).toBe("two");
   });
 
   it("is read by one process at most if that process is killed, and again if it is not", () => {
     write("one");
-    const killed = createStateFile(path).read(() => readdirSync(directory));
+    const killed = createStateFile(path).read(() => fs.readdirSync(directory));
     expect(killed).toEqual(["state.reading"]);
     expect([read(), read()]).toEqual(["one", "one"]);
-    renameSync(path, `${path}.reading`);
+    fs.renameSync(path, `${path}.reading`);
     expect(read()).toBeUndefined();
-    expect(readdirSync(directory)).toEqual([]);
+    expect(fs.readdirSync(directory)).toEqual([]);
   });
 
   it("removes the file", () => {
     write("one");
     createStateFile(path).remove();
-    expect(readdirSync(directory)).toEqual([]);
+    expect(fs.readdirSync(directory)).toEqual([]);
     createStateFile(path).remove();
   });
 
@@ -79,23 +67,23 @@ describe("StateFile", () => {
     ["nothing", () => Buffer.alloc(0)],
   ])("ignores a file that was changed: %s", (_what, change) => {
     write("the state");
-    writeFileSync(path, change(readFileSync(path)));
+    fs.writeFileSync(path, change(fs.readFileSync(path)));
     expect(read()).toEqual({ error: "state-broken" });
     write("new");
     expect(read()).toBe("new");
   });
 
   it.each<[string, () => unknown]>([
-    ["a link to a valid state", () => symlinkSync(`${path}.valid`, path)],
-    ["a dangling link", () => symlinkSync("/nowhere", path)],
+    ["a link to a valid state", () => fs.symlinkSync(`${path}.valid`, path)],
+    ["a dangling link", () => fs.symlinkSync("/nowhere", path)],
     ["a FIFO", () => execFileSync("mkfifo", [path])],
-    ["a directory", () => mkdirSync(path)],
+    ["a directory", () => fs.mkdirSync(path)],
     ["a socket", () => onTestFinished(listenAt(path))],
     [
       "too large",
       () => {
-        writeFileSync(path, "");
-        truncateSync(path, MAX_STATE_BYTES + 33);
+        fs.writeFileSync(path, "");
+        fs.truncateSync(path, MAX_STATE_BYTES + 33);
       },
     ],
   ])("ignores a file that is %s", (_what, make) => {
@@ -106,29 +94,29 @@ describe("StateFile", () => {
 
   it.skipIf(!isRoot)(`ignores another user's file${isRoot ? "" : " (skipped: not root)"}`, () => {
     write("the state");
-    chownSync(path, 65_534, 65_534);
+    fs.chownSync(path, 65_534, 65_534);
     expect(read()).toEqual({ error: "state-foreign" });
   });
 
   it("leaves the previous file, and no other, if the new one cannot replace it", () => {
-    mkdirSync(path);
+    fs.mkdirSync(path);
     expect(() => write("the state")).toThrow(expect.objectContaining({ code: "EISDIR" }));
-    expect(readdirSync(directory)).toEqual(["state"]);
+    expect(fs.readdirSync(directory)).toEqual(["state"]);
   });
 
   it("overwrites the file that a killed process left, and follows no link there", () => {
     const target = join(directory, "target");
-    symlinkSync(target, `${path}.new`);
+    fs.symlinkSync(target, `${path}.new`);
     write("the state");
-    expect(existsSync(target)).toBe(false);
+    expect(fs.existsSync(target)).toBe(false);
     expect(read()).toBe("the state");
   });
 
   it("replaces the file instead of writing into it, so that a kill leaves the old or the new state", () => {
     write("the state before");
-    linkSync(path, `${path}.before`);
+    fs.linkSync(path, `${path}.before`);
     write("the state after");
-    expect(readFileSync(`${path}.before`, "latin1")).toContain("the state before");
+    expect(fs.readFileSync(`${path}.before`, "latin1")).toContain("the state before");
     expect(read()).toBe("the state after");
   });
 });

@@ -1,14 +1,4 @@
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import fs from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
@@ -59,15 +49,15 @@ describe("startTextfile", () => {
     start();
     await written(1);
     process.umask(before);
-    expect(readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
-    expect(statSync(path).mode & 0o777).toBe(0o644);
+    expect(fs.readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
+    expect(fs.statSync(path).mode & 0o777).toBe(0o644);
     // A reader that has opened the file keeps the whole one.
     const opened = join(temporaryFolder(), "opened");
-    linkSync(path, opened);
+    fs.linkSync(path, opened);
     await next();
-    expect(readFileSync(opened, "utf8")).toBe("ocir_broker_up 1000\n");
-    expect(readFileSync(path, "utf8")).toBe("ocir_broker_up 15000\n");
-    expect(readdirSync(directory)).toEqual(["ocir_broker.prom"]);
+    expect(fs.readFileSync(opened, "utf8")).toBe("ocir_broker_up 1000\n");
+    expect(fs.readFileSync(path, "utf8")).toBe("ocir_broker_up 15000\n");
+    expect(fs.readdirSync(directory)).toEqual(["ocir_broker.prom"]);
     expect(results).toEqual(["success", "success"]);
     expect(lines).toEqual([]);
   });
@@ -78,7 +68,7 @@ describe("startTextfile", () => {
     await textfile.close();
     await clock.advance(60_000);
     expect(results).toHaveLength(1);
-    expect(readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
+    expect(fs.readFileSync(path, "utf8")).toBe("ocir_broker_up 1000\n");
   });
 
   it("schedules no further write when it is closed during one", async () => {
@@ -108,7 +98,7 @@ describe("startTextfile", () => {
 
   it("logs a missing folder once, counts each failure, and writes as soon as the folder exists", async () => {
     const away = `${directory}-away`;
-    renameSync(directory, away);
+    fs.renameSync(directory, away);
     const textfile = start();
     await written(1);
     await next();
@@ -116,31 +106,31 @@ describe("startTextfile", () => {
     expect(results).toEqual(["failure", "failure", "failure"]);
     expect(textfile.failure()).toBe("ENOENT");
     expect(lines).toMatchObject([{ level: "warn", code: "ENOENT", msg: "metrics file not written" }]);
-    renameSync(away, directory);
+    fs.renameSync(away, directory);
     await next();
-    expect(readFileSync(path, "utf8")).toContain("ocir_broker_up");
+    expect(fs.readFileSync(path, "utf8")).toContain("ocir_broker_up");
     expect(results.at(-1)).toBe("success");
     expect(lines.slice(1)).toMatchObject([{ level: "info", msg: "metrics file written again" }]);
   });
 
   it("logs a failure with another cause", async () => {
-    rmSync(directory, { recursive: true });
+    fs.rmSync(directory, { recursive: true });
     start();
     await written(1);
-    mkdirSync(path, { recursive: true });
+    fs.mkdirSync(path, { recursive: true });
     await next();
     expect(lines.map(({ code }) => code)).toEqual(["ENOENT", "EISDIR"]);
-    expect(readdirSync(directory)).toEqual(["ocir_broker.prom"]);
+    expect(fs.readdirSync(directory)).toEqual(["ocir_broker.prom"]);
   });
 
   it("replaces the file that a killed process left, and follows no link there", async () => {
     const victim = join(directory, "victim");
-    writeFileSync(victim, "precious");
-    symlinkSync(victim, `${path}.new`);
+    fs.writeFileSync(victim, "precious");
+    fs.symlinkSync(victim, `${path}.new`);
     start();
     await written(1);
-    expect(readFileSync(victim, "utf8")).toBe("precious");
-    expect(readdirSync(directory).sort()).toEqual(["ocir_broker.prom", "victim"]);
+    expect(fs.readFileSync(victim, "utf8")).toBe("precious");
+    expect(fs.readdirSync(directory).sort()).toEqual(["ocir_broker.prom", "victim"]);
   });
 
   it("reports a failure if the metrics cannot be rendered", async () => {
