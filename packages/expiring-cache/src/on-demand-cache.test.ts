@@ -1,6 +1,7 @@
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
+import { failing } from "../test/fetch-double.ts";
 import { OnDemandCache } from "./on-demand-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
@@ -23,9 +24,6 @@ function setUp(maxEntries = 8) {
   };
   return { clock, cache, entryOf, get, onEvent };
 }
-
-const failing = (retryable: boolean, retryAfterMs?: number) =>
-  Object.assign(new Error("failed"), { retryable, retryAfterMs });
 
 describe("OnDemandCache", () => {
   it("shares one fetch between all callers of a key, and keeps keys separate", async () => {
@@ -53,7 +51,7 @@ describe("OnDemandCache", () => {
     const { clock, cache, get } = setUp();
     await get("a", "first");
     await clock.advance(0.59 * HOUR_MS);
-    const fail = vi.fn(() => Promise.reject(failing(true, 60_000)));
+    const fail = vi.fn(() => Promise.reject(failing("failed", { retryAfterMs: 60_000 })));
     await cache.get("a", fail, { waitMs: 0 });
     await clock.advance(59_000);
     const { entry, outcome } = await cache.get("a", fail, { waitMs: 0 });
@@ -70,12 +68,12 @@ describe("OnDemandCache", () => {
 
   it("retries within a caller's wait with that caller's fetch, unless the error is not retryable", async () => {
     const { clock, cache, entryOf } = setUp();
-    const refused = vi.fn(() => Promise.reject(failing(false)));
+    const refused = vi.fn(() => Promise.reject(failing("failed", { retryable: false })));
     await expect(cache.get("a", refused, { waitMs: 10_000 })).rejects.toThrow("failed");
     await clock.advance(1_000);
     const once = vi
       .fn()
-      .mockRejectedValueOnce(failing(true))
+      .mockRejectedValueOnce(failing("failed"))
       .mockImplementation(async () => entryOf("value"));
     const asked = cache.get("a", once, { waitMs: 10_000 });
     await clock.advance(5_000);
@@ -85,7 +83,7 @@ describe("OnDemandCache", () => {
 
   it("rejects at once, or after one fetch, once fetches have failed for 10 s, and fetches again within 8 s", async () => {
     const { clock, cache, get } = setUp();
-    const fail = vi.fn(() => Promise.reject(failing(true)));
+    const fail = vi.fn(() => Promise.reject(failing("failed")));
     const failedAfterMs = async () => {
       const startedAtMs = clock.monotonicMs();
       const ended = cache.get("a", fail, { waitMs: 15_000 }).catch(() => clock.monotonicMs() - startedAtMs);
@@ -113,7 +111,7 @@ describe("OnDemandCache", () => {
     const { clock, cache } = setUp();
     const fetch = vi
       .fn()
-      .mockRejectedValueOnce(failing(true))
+      .mockRejectedValueOnce(failing("failed"))
       .mockReturnValue(new Promise(() => undefined));
     const ended = cache.get("a", fetch, { waitMs: 5_000 }).catch((error) => [error.message, clock.monotonicMs()]);
     const deadlineMs = clock.monotonicMs() + 5_000;
@@ -124,7 +122,7 @@ describe("OnDemandCache", () => {
 
   it("resets back-off and staleness after a success", async () => {
     const { clock, cache, get, onEvent } = setUp();
-    const fail = () => cache.get("a", () => Promise.reject(failing(true)), { waitMs: 0 });
+    const fail = () => cache.get("a", () => Promise.reject(failing("failed")), { waitMs: 0 });
     await expect(fail()).rejects.toThrow("failed");
     await clock.advance(1_000);
     await get("a", "value");
@@ -137,7 +135,9 @@ describe("OnDemandCache", () => {
 
   it("backs off for the server's Retry-After, and rejects with the error meanwhile", async () => {
     const { clock, cache, get } = setUp();
-    await expect(cache.get("a", () => Promise.reject(failing(true, 60_000)), { waitMs: 0 })).rejects.toThrow();
+    await expect(
+      cache.get("a", () => Promise.reject(failing("failed", { retryAfterMs: 60_000 })), { waitMs: 0 }),
+    ).rejects.toThrow();
     await expect(get("a", "value", 30_000)).rejects.toThrow("failed");
     await clock.advance(61_000);
     expect(await get("a", "value")).toEqual(["value", "miss"]);
@@ -146,7 +146,7 @@ describe("OnDemandCache", () => {
   type Late = PromiseWithResolvers<Expiring<string>>;
   it.each<[end: string, settle: (late: Late, entry: Expiring<string>) => void]>([
     ["value", (late, entry) => late.resolve(entry)],
-    ["error", (late) => late.reject(failing(true))],
+    ["error", (late) => late.reject(failing("failed"))],
   ])("rejects a caller at the deadline, aborts a fetch at its limit, and ignores its late %s", async (_end, settle) => {
     const { clock, cache, entryOf, get } = setUp();
     const late = Promise.withResolvers<Expiring<string>>();

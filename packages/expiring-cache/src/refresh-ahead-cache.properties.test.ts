@@ -2,7 +2,7 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFetchDouble, type FetchCall, UpstreamFailure } from "../test/fetch-double.ts";
+import { createFetchDouble, type FetchCall, failing } from "../test/fetch-double.ts";
 import { RefreshAheadCache } from "./refresh-ahead-cache.ts";
 import { servableUntilMs } from "./renewal-policy.ts";
 
@@ -50,7 +50,7 @@ function endAsTold(clock: FakeClock, endings: readonly Ending[]): (call: FetchCa
     const ignoresAbort = ending.kind === "value" && ending.ignoresAbort;
     if (!ignoresAbort) call.signal.addEventListener("abort", () => call.fail(call.signal.reason));
     if (ending.kind === "value") clock.setTimer(() => call.succeed(ending.lifeMs), ending.afterMs);
-    if (ending.kind === "error") clock.setTimer(() => call.fail(new UpstreamFailure("told", ending)), ending.afterMs);
+    if (ending.kind === "error") clock.setTimer(() => call.fail(failing("told", ending)), ending.afterMs);
   };
 }
 

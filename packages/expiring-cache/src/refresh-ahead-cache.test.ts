@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { createCache, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
+import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double.ts";
 import type { RefreshAheadCacheOptions } from "./refresh-ahead-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
@@ -42,14 +42,14 @@ test("get waits for several attempts while the next one is due before its deadli
   const { clock, upstream, ask } = setUp();
   const impatient = ask(HOST, 1_000);
   const patient = ask(HOST, 5_000);
-  upstream.calls[0]?.fail(new UpstreamFailure("first")); // next attempt in 300 ms
+  upstream.calls[0]?.fail(failing("first")); // next attempt in 300 ms
   await clock.advance(300);
   expect(upstream.calls).toHaveLength(2);
-  const second = new UpstreamFailure("second");
+  const second = failing("second");
   upstream.calls[1]?.fail(second); // next in 550 ms: still before both deadlines
   await clock.advance(550);
   expect(upstream.calls).toHaveLength(3);
-  const third = new UpstreamFailure("third");
+  const third = failing("third");
   upstream.calls[2]?.fail(third); // next in 1 050 ms: after the first deadline
   await clock.advance(0);
   expect(impatient).toEqual({ error: third });
@@ -73,7 +73,7 @@ test("get rejects at its own deadline without aborting the fetch for other calle
 test("get rejects at its own deadline with the last error, if there was one", async () => {
   const { clock, upstream, ask } = setUp();
   const asked = ask(HOST, 1_000);
-  const error = new UpstreamFailure("refused");
+  const error = failing("refused");
   upstream.calls[0]?.fail(error);
   await clock.advance(1_000);
   expect(upstream.calls).toHaveLength(2);
@@ -82,7 +82,7 @@ test("get rejects at its own deadline with the last error, if there was one", as
 
 test("get rejects at once with an error that is not retryable, and again until the back-off is over", async () => {
   const { clock, upstream, ask, settled } = setUp();
-  const error = new UpstreamFailure("denied", { retryable: false });
+  const error = failing("denied", { retryable: false });
   upstream.behaviour = (call) => call.fail(error);
   expect(await settled(ask())).toEqual({ error });
   await clock.advance(299);
@@ -95,7 +95,7 @@ test("get rejects at once with an error that is not retryable, and again until t
 
 test("get during a back-off waits for the next attempt if that is due in time, else rejects at once", async () => {
   const { clock, upstream, ask, settled } = setUp();
-  const error = new UpstreamFailure("throttled", { retryAfterMs: 5_000 });
+  const error = failing("throttled", { retryAfterMs: 5_000 });
   upstream.behaviour = (call) => call.fail(error);
   expect(await settled(ask(HOST, 2_000))).toEqual({ error });
   expect(await settled(ask(HOST, 5_300))).toEqual({ error });
@@ -114,7 +114,7 @@ test("get waits as for a cold key when a value expired while its renewal failed"
   const { clock, upstream, events, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled(ask());
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  upstream.behaviour = (call) => call.fail(failing("down"));
   await clock.advance(HOUR - 30 * SECOND - 1);
   expect(await settled(ask())).toEqual({ served: `${HOST}#1`, outcome: "stale" });
   await clock.advance(1);
@@ -127,7 +127,7 @@ test("get waits as for a cold key when a value expired while its renewal failed"
 
 test("pin fetches at once, retries after every error, and never drops an idle key", async () => {
   const { clock, upstream, cache, ask, settled } = setUp();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("not granted yet", { retryable: false }));
+  upstream.behaviour = (call) => call.fail(failing("not granted yet", { retryable: false }));
   cache.pin(HOST);
   cache.pin(HOST);
   expect(upstream.calls.map(({ reason }) => reason)).toEqual(["miss"]);
@@ -205,7 +205,7 @@ test("entries returns the state of each key, but never a value", async () => {
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled([ask(), ask()]);
   await settled(ask());
-  const denied = new UpstreamFailure("denied", { retryable: false });
+  const denied = failing("denied", { retryable: false });
   upstream.behaviour = (call) => call.fail(denied);
   await settled(ask("denied"));
   upstream.behaviour = () => undefined;
@@ -247,7 +247,7 @@ test("get keeps valid keys when 10 000 keys fail, and drops the oldest failing o
   upstream.behaviour = (call) => call.succeed(HOUR);
   for (let number = 0; number < 256; number++) ask(`valid-${number}`);
   await clock.advance(0);
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("no such host", { retryable: false }));
+  upstream.behaviour = (call) => call.fail(failing("no such host", { retryable: false }));
   for (let batch = 0; batch < 100; batch++) {
     for (let number = 0; number < 100; number++) ask(`failing-${batch * 100 + number}`);
     await clock.advance(0);
@@ -312,7 +312,7 @@ test("get renews a key until a day after its last use, even if that fails, and t
   ask();
   await clock.advance(5 * HOUR);
   ask();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  upstream.behaviour = (call) => call.fail(failing("down"));
   await clock.advance(24 * HOUR - 1);
   expect(cache.entries()).toHaveLength(1);
   expect(upstream.calls.length).toBeGreaterThan(200);
@@ -324,7 +324,7 @@ test("get renews a key until a day after its last use, even if that fails, and t
 
 test("get drops a key that never had a value 10 minutes after its last use", async () => {
   const { clock, upstream, cache, ask } = setUp();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  upstream.behaviour = (call) => call.fail(failing("down"));
   ask();
   await clock.advance(10 * MINUTE - 1);
   expect(cache.entries()).toHaveLength(1);
@@ -368,8 +368,8 @@ test("close leaves no timer when called from an event listener", async () => {
 
 test("retry fetches at once only the keys whose last error matches", async () => {
   const { clock, upstream, cache } = setUp();
-  const noSession = new UpstreamFailure("no session");
-  upstream.behaviour = (call) => call.fail(call.key === HOST ? noSession : new UpstreamFailure("refused"));
+  const noSession = failing("no session");
+  upstream.behaviour = (call) => call.fail(call.key === HOST ? noSession : failing("refused"));
   cache.pin(HOST);
   cache.pin("phx.ocir.io");
   await clock.advance(10 * 60 * SECOND);

@@ -1,6 +1,6 @@
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, test, vi } from "vitest";
-import { createCache, FIRST_RENEWAL_AT_HALF, UpstreamFailure } from "../test/fetch-double.ts";
+import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double.ts";
 import { RefreshAheadCache } from "./refresh-ahead-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
@@ -52,7 +52,7 @@ test("Renewer serves the old value during a renewal, and then the new one", asyn
 test("Renewer spreads renewals again after a failure, because the whole fleet may have had it", async () => {
   const { clock, upstream, fill, callTimes } = setUp();
   await fill();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  upstream.behaviour = (call) => call.fail(failing("down"));
   await clock.advance(30 * MINUTE);
   upstream.behaviour = (call) => call.succeed(HOUR);
   await clock.advance(HOUR);
@@ -80,7 +80,7 @@ test.each([true, false])(
   async (retryable) => {
     const { clock, upstream, events, fill, outcome, callTimes } = setUp();
     await fill();
-    upstream.behaviour = (call) => call.fail(new UpstreamFailure("down", { retryable }));
+    upstream.behaviour = (call) => call.fail(failing("down", { retryable }));
     await clock.advance(30 * MINUTE + 8 * MINUTE);
     expect(await outcome()).toBe("stale");
     const times = callTimes();
@@ -98,9 +98,9 @@ test.each([true, false])(
 test("Renewer waits as long as Retry-After asks, capped at five minutes, plus its own back-off", async () => {
   const { clock, upstream, fill, callTimes } = setUp();
   await fill();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("429", { retryAfterMs: 90 * SECOND }));
+  upstream.behaviour = (call) => call.fail(failing("429", { retryAfterMs: 90 * SECOND }));
   await clock.advance(30 * MINUTE);
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("429", { retryAfterMs: 24 * HOUR }));
+  upstream.behaviour = (call) => call.fail(failing("429", { retryAfterMs: 24 * HOUR }));
   await clock.advance(12 * MINUTE);
   expect(callTimes().slice(1, 4)).toEqual([30 * MINUTE, 30 * MINUTE + 90_300, 30 * MINUTE + 90_300 + 300_550]);
 });
@@ -108,7 +108,7 @@ test("Renewer waits as long as Retry-After asks, capped at five minutes, plus it
 test("Renewer reports an expired value once, and fetches a new one when the upstream is back", async () => {
   const { clock, upstream, events, fill, value } = setUp();
   await fill();
-  upstream.behaviour = (call) => call.fail(new UpstreamFailure("down"));
+  upstream.behaviour = (call) => call.fail(failing("down"));
   await clock.advance(2 * HOUR);
   expect(value()).toBeUndefined();
   expect(events.filter(({ type }) => type === "expired")).toEqual([{ type: "expired", key: HOST }]);
@@ -234,7 +234,7 @@ test("refresh leaves the current value fresh if it fails, and does not retry by 
   const { clock, upstream, cache, fill, value, outcome } = setUp();
   await fill();
   await clock.advance(MINUTE);
-  const error = new UpstreamFailure("down");
+  const error = failing("down");
   upstream.behaviour = (call) => call.fail(error);
   await expect(cache.refresh(HOST)).rejects.toBe(error);
   await clock.advance(0);
@@ -268,7 +268,7 @@ test("refresh fetches a cold key, and shares the fetch with waiting callers", as
 });
 
 test("Renewer treats a fetch that throws synchronously like one that rejects", async () => {
-  const error = new UpstreamFailure("no session", { retryable: false });
+  const error = failing("no session", { retryable: false });
   const fetch = () => {
     throw error;
   };
@@ -282,7 +282,7 @@ test("invalidate fetches at once, serves the old value meanwhile, and accepts an
   await fill();
   await clock.advance(MINUTE);
   cache.invalidate(HOST);
-  upstream.calls[1]?.fail(new UpstreamFailure("not yet"));
+  upstream.calls[1]?.fail(failing("not yet"));
   await clock.advance(SECOND);
   expect(await outcome()).toBe("stale");
   upstream.calls[2]?.succeed(MINUTE);
@@ -307,7 +307,7 @@ test("invalidate fetches nothing for a key that is unknown or has no waiting cal
   const { clock, upstream, cache } = setUp();
   cache.invalidate(HOST);
   const asked = cache.get(HOST, { waitMs: 1 }).catch(() => undefined);
-  upstream.calls[0]?.fail(new UpstreamFailure("down"));
+  upstream.calls[0]?.fail(failing("down"));
   await asked;
   cache.invalidate(HOST);
   await clock.advance(HOUR);

@@ -61,13 +61,6 @@ export function createCache(options: Partial<RefreshAheadCacheOptions<string>> =
 }
 
 /** An error as upstream packages throw it. */
-export class UpstreamFailure extends Error {
-  readonly retryable: boolean;
-  readonly retryAfterMs: number | undefined;
-
-  constructor(message: string, hint: { retryable?: boolean; retryAfterMs?: number | undefined } = {}) {
-    super(message);
-    this.retryable = hint.retryable ?? true;
-    this.retryAfterMs = hint.retryAfterMs;
-  }
+export function failing(message: string, hint: { retryable?: boolean; retryAfterMs?: number | undefined } = {}): Error {
+  return Object.assign(new Error(message), { retryable: true, ...hint });
 }
