@@ -1,6 +1,5 @@
-import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { setImmediate } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { describeProvider } from "../test/provider-conformance.ts";
 import { createNoIdentity, identityProviderOfCliAuth } from "./identity-providers.ts";
 
 it.each([
@@ -14,16 +13,12 @@ it.each([
   expect(identityProviderOfCliAuth(auth)).toBe(name);
 });
 
-describeProvider("createNoIdentity", {
-  start: () => ({
-    provider: createNoIdentity(),
-    clock: createFakeClock(),
-    ...{ requests: () => [], events: [], secrets: () => [] },
-  }),
-  session: "has none",
-  resume: "keeps no state",
-  refusedAs: undefined,
-  refused: [["every caller", "identity-none", undefined]],
-  failing: [],
-  waits: "for nothing",
+it("createNoIdentity has no session, region, state or refusal of its own, and says so without waiting", async () => {
+  const provider = createNoIdentity();
+  const { signal } = new AbortController();
+  const ended: unknown[] = [];
+  for (const failed of [provider.session(signal), provider.region(signal)]) failed.catch((error) => ended.push(error));
+  await setImmediate();
+  expect(ended).toMatchObject(Array(2).fill({ name: "IdentityError", code: "identity-none", retryable: false }));
+  expect([provider.handover, provider.refusedAs]).toEqual([undefined, undefined]);
 });
