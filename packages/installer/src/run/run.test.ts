@@ -277,17 +277,6 @@ describe("createRun", () => {
     expect(snapshotOf(root).filter((line) => line.includes(".ocir-broker-"))).toEqual([]);
   });
 
-  it("refuses a damaged archive, and leaves everything as it was", async () => {
-    const root = nodeWithProvider();
-    const before = snapshotOf(root);
-    const steps = stepsFor();
-    fs.appendFileSync(PROGRAM, "!");
-    const run = runOn(root);
-    await expect(applySteps(run, steps)).rejects.toMatchObject({ code: "archive" });
-    rollBackFiles(run);
-    expect(snapshotOf(root)).toEqual(before);
-  });
-
   it("changes nothing when everything is installed already", async () => {
     const root = nodeWithProvider();
     await install(root, "1");
