@@ -61,7 +61,9 @@ describe("decodeCredentialProviderRequest", () => {
     },
   );
 
-  test.each<readonly [name: string, code: string, body: Buffer]>([
+  /** A request in bytes, or fields to change in a valid one. */
+  type Row = readonly [name: string, code: string, request: Buffer | object];
+  test.each<Row>([
     ["one byte more than the largest size", "request-too-large", requestOf(MAX_REQUEST_BYTES + 1)],
     ["nothing", "request-not-json", Buffer.alloc(0)],
     ["half a document", "request-not-json", json(fields).subarray(0, -1)],
@@ -72,42 +74,33 @@ describe("decodeCredentialProviderRequest", () => {
     ],
     ["null", "request-invalid", json(null)],
     ["a list", "request-invalid", json([fields])],
-    ["a missing kind", "request-invalid", json({ ...fields, kind: undefined })],
-    ["the kind of a response", "request-invalid", json({ ...fields, kind: "CredentialProviderResponse" })],
-    ["a missing apiVersion", "request-invalid", json({ ...fields, apiVersion: undefined })],
-    ["a missing image", "request-invalid", json({ ...fields, image: undefined })],
-    ["an empty image", "request-invalid", json({ ...fields, image: "" })],
+    ["a missing kind", "request-invalid", { kind: undefined }],
+    ["the kind of a response", "request-invalid", { kind: "CredentialProviderResponse" }],
+    ["a missing apiVersion", "request-invalid", { apiVersion: undefined }],
+    ["a missing image", "request-invalid", { image: undefined }],
+    ["an empty image", "request-invalid", { image: "" }],
     ["fields only inside __proto__", "request-invalid", Buffer.from(`{"__proto__":${JSON.stringify(fields)}}`)],
     ["fields in another case", "request-invalid", json({ Kind: fields.kind, ApiVersion: v1, Image: fields.image })],
-    ["a token that is not a string", "request-invalid", json({ ...fields, serviceAccountToken: 1 })],
+    ["a token that is not a string", "request-invalid", { serviceAccountToken: 1 }],
     [
       "an annotation that is not a string",
       "request-invalid",
-      json({ ...fields, serviceAccountToken: JWT, serviceAccountAnnotations: { a: 1 } }),
+      { serviceAccountToken: JWT, serviceAccountAnnotations: { a: 1 } },
     ],
     ...API_VERSIONS.slice(1).map(
-      (apiVersion) =>
-        [
-          `a token in ${apiVersion}`,
-          "request-invalid",
-          json({ ...fields, apiVersion, serviceAccountToken: JWT }),
-        ] as const,
+      (apiVersion): Row => [`a token in ${apiVersion}`, "request-invalid", { apiVersion, serviceAccountToken: JWT }],
     ),
     ...["e.y", "a.b.c.d", "a.b c.d", "a.b\r\nhost: x.d", `${"a".repeat(16_384)}.b.c`].map(
-      (token) =>
-        [
-          `the token ${JSON.stringify(token.slice(0, 20))}`,
-          "service-account-token-invalid",
-          json({ ...fields, serviceAccountToken: token }),
-        ] as const,
+      (serviceAccountToken): Row => [
+        `the token ${JSON.stringify(serviceAccountToken.slice(0, 20))}`,
+        "service-account-token-invalid",
+        { serviceAccountToken },
+      ],
     ),
-    [
-      "a version of the future",
-      "api-version-unsupported",
-      json({ ...fields, apiVersion: "credentialprovider.kubelet.k8s.io/v2" }),
-    ],
-    ["another group", "api-version-unsupported", json({ ...fields, apiVersion: "kubelet.config.k8s.io/v1" })],
-  ])("refuses %s as %s", (_name, code, body) => {
+    ["a later version", "api-version-unsupported", { apiVersion: "credentialprovider.kubelet.k8s.io/v2" }],
+    ["another group", "api-version-unsupported", { apiVersion: "kubelet.config.k8s.io/v1" }],
+  ])("refuses %s as %s", (_name, code, request) => {
+    const body = Buffer.isBuffer(request) ? request : json({ ...fields, ...request });
     expect(() => decodeCredentialProviderRequest(body)).toThrow(expect.objectContaining({ code, retryable: false }));
   });
 

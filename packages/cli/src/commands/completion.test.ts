@@ -9,15 +9,15 @@ import { COMPLETION_SCRIPTS, completionsFor } from "./completion.ts";
 const program = createProgram();
 
 /** The lines of a shell whose `ocir-broker` offers something for these words only, and nothing otherwise. */
-function linesOf(shell: string, words: readonly string[], ...args: string[]): string[] {
+function linesOf(shell: string, line: string, ...args: string[]): string[] {
   const folder = temporaryFolder();
   writeFileSync(
     join(folder, "offered"),
-    completionsFor(program, words)
-      .map((line) => `${line}\n`)
+    completionsFor(program, line.split(" "))
+      .map((each) => `${each}\n`)
       .join(""),
   );
-  const stub = `#!/bin/sh\n[ "$*" = "complete -- ${words.join(" ")}" ] && exec cat ${folder}/offered\n`;
+  const stub = `#!/bin/sh\n[ "$*" = "complete -- ${line}" ] && exec cat ${folder}/offered\n`;
   writeFileSync(join(folder, "ocir-broker"), stub, { mode: 0o755 });
   const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };
   return execFileSync(shell, args, { encoding: "utf8", env }).split("\n").filter(Boolean);
@@ -29,16 +29,13 @@ function hasShell(name: string): boolean {
 
 describe("completionsFor", () => {
   test.each([
-    [["conf"], expect.arrayContaining([expect.stringMatching(/^config\t./), expect.stringMatching(/^--help\t./)])],
-    [["config", ""], expect.arrayContaining([expect.stringMatching(/^schema\t./)])],
-    [
-      ["status", "--watch", "--output", ""],
-      ["table", "json", "yaml"],
-    ],
-    [["completion", ""], expect.arrayContaining(["bash", "fish"])],
-    [["serve", "--config", ""], []],
-  ])("offers, for %j, %j", (words, offered) => {
-    expect(completionsFor(program, words)).toEqual(offered);
+    ["conf", expect.arrayContaining([expect.stringMatching(/^config\t./), expect.stringMatching(/^--help\t./)])],
+    ["config ", expect.arrayContaining([expect.stringMatching(/^schema\t./)])],
+    ["status --watch --output ", ["table", "json", "yaml"]],
+    ["completion ", expect.arrayContaining(["bash", "fish"])],
+    ["serve --config ", []],
+  ])("offers, for %j, %j", (line, offered) => {
+    expect(completionsFor(program, line.split(" "))).toEqual(offered);
   });
 
   test("offers no hidden command", () => {
@@ -48,42 +45,36 @@ describe("completionsFor", () => {
 
 describe("COMPLETION_SCRIPTS", () => {
   test.each([
-    [["doct"], ["doctor"]],
+    ["doct", ["doctor"]],
     // No word of a description.
-    [["e"], ["enable"]],
-    [["status", "--output", "y"], ["yaml"]],
-    [["doctor", "--ro"], []],
-  ])("complete %j in bash", (words, offered) => {
+    ["e", ["enable"]],
+    ["status --output y", ["yaml"]],
+    ["doctor --ro", []],
+  ])("complete %j in bash", (line, offered) => {
     const complete = `COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ocir_broker; printf "%s\\n" "\${COMPREPLY[@]}"`;
     const script = `${COMPLETION_SCRIPTS.bash}\n${complete}`;
-    expect(linesOf("bash", words, "--norc", "-c", script, "bash", "ocir-broker", ...words)).toEqual(offered);
+    expect(linesOf("bash", line, "--norc", "-c", script, "bash", "ocir-broker", ...line.split(" "))).toEqual(offered);
   });
 
   test.runIf(hasShell("zsh")).each([
-    [["config", ""], expect.arrayContaining([expect.stringMatching(/^check:report/)])],
-    [
-      ["doctor", "--output", ""],
-      ["text", "json"],
-    ],
-    [["serve", "--config", ""], ["files"]],
-  ])("complete %j in zsh", (words, offered) => {
+    ["config ", expect.arrayContaining([expect.stringMatching(/^check:report/)])],
+    ["doctor --output ", ["text", "json"]],
+    ["serve --config ", ["files"]],
+  ])("complete %j in zsh", (line, offered) => {
     // Each function of zsh's completion system is replaced by one that prints its input.
     const system = ["compdef() { }", `_describe() { print -l -- "\${(@P)2}"; }`, "_files() { print files; }"];
     const script = [...system, COMPLETION_SCRIPTS.zsh, 'words=("$@") CURRENT=$#words; _ocir_broker'].join("\n");
-    expect(linesOf("zsh", words, "-f", "-c", script, "zsh", "ocir-broker", ...words)).toEqual(offered);
+    expect(linesOf("zsh", line, "-f", "-c", script, "zsh", "ocir-broker", ...line.split(" "))).toEqual(offered);
   });
 
   test.runIf(hasShell("fish")).each([
-    [["doct"], ["doctor"]],
-    [["config", "pr"], ["print"]],
-    [
-      ["status", "--output", ""],
-      ["json", "table", "yaml"],
-    ],
-    [["serve", "--config", "/etc/host"], expect.arrayContaining(["/etc/hosts"])],
-  ])("complete %j in fish", (words, offered) => {
-    const script = `${COMPLETION_SCRIPTS.fish}\ncomplete -C 'ocir-broker ${words.join(" ")}'`;
-    const lines = linesOf("fish", words, "--no-config", "-c", script);
-    expect(lines.map((line) => String(line.split("\t")[0]))).toEqual(offered);
+    ["doct", ["doctor"]],
+    ["config pr", ["print"]],
+    ["status --output ", ["json", "table", "yaml"]],
+    ["serve --config /etc/host", expect.arrayContaining(["/etc/hosts"])],
+  ])("complete %j in fish", (line, offered) => {
+    const script = `${COMPLETION_SCRIPTS.fish}\ncomplete -C 'ocir-broker ${line}'`;
+    const lines = linesOf("fish", line, "--no-config", "-c", script);
+    expect(lines.map((each) => String(each.split("\t")[0]))).toEqual(offered);
   });
 });
