@@ -11,6 +11,8 @@ import { createClusterConnection } from "./cluster.ts";
 
 const { signal } = new AbortController();
 const simulator = await sharedSimulator({ tls: true });
+const CA = simulator.clusterCaCertificate;
+const CA_DATA = { "certificate-authority-data": Buffer.from(CA).toString("base64") };
 let folder: string;
 
 beforeEach(() => {
@@ -56,33 +58,19 @@ async function ask(cluster: ReturnType<typeof clusterOf>): Promise<number | stri
 }
 
 describe("createClusterConnection", () => {
-  it.each<[string, () => object]>([
-    [
-      "data in the kubeconfig",
-      () => ({ "certificate-authority-data": Buffer.from(simulator.clusterCaCertificate).toString("base64") }),
-    ],
-    [
-      "a file beside the kubeconfig",
-      () => {
-        write("own.crt", simulator.clusterCaCertificate);
-        return { "certificate-authority": "own.crt" };
-      },
-    ],
-    [
-      "ca.crt if the kubeconfig has none",
-      () => {
-        write("ca.crt", simulator.clusterCaCertificate);
-        return {};
-      },
-    ],
-  ])("reaches the cluster of the kubeconfig's context, with its CA from %s", async (_name, ca) => {
-    writeKubeconfig(ca());
+  it.each<[string, ca: object, files: Readonly<Record<string, string>>]>([
+    ["data in the kubeconfig", CA_DATA, {}],
+    ["a file beside the kubeconfig", { "certificate-authority": "own.crt" }, { "own.crt": CA }],
+    ["ca.crt if the kubeconfig has none", {}, { "ca.crt": CA }],
+  ])("reaches the cluster of the kubeconfig's context, with its CA from %s", async (_name, ca, files) => {
+    for (const [name, text] of Object.entries(files)) write(name, text);
+    writeKubeconfig(ca);
     expect(await ask(clusterOf())).toBe(401);
   });
 
   it("prefers the address and CA of the configuration", async () => {
     writeKubeconfig({}, "https://127.0.0.1:1");
-    const caFile = write("cluster.crt", simulator.clusterCaCertificate);
+    const caFile = write("cluster.crt", CA);
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe(401);
   });
 
@@ -97,7 +85,7 @@ describe("createClusterConnection", () => {
   });
 
   it("uses port 12250 of the API server's host for the token exchange unless another is configured", async () => {
-    write("ca.crt", simulator.clusterCaCertificate);
+    write("ca.crt", CA);
     write("oke-apiserver", "10.0.0.6\n");
     const found = clusterOf();
     expect([found.apiServer().href, found.endpoint().href]).toEqual([
@@ -113,19 +101,13 @@ describe("createClusterConnection", () => {
     ["the kubeconfig has no cluster", () => void write("kubelet.conf", "clusters: []")],
     ["the kubeconfig is a folder", () => void mkdirSync(join(folder, "kubelet.conf"))],
     ["the authority is not a certificate", () => writeKubeconfig({ "certificate-authority-data": "eA==" })],
-    [
-      "the server is plain http",
-      () => {
-        write("ca.crt", simulator.clusterCaCertificate);
-        writeKubeconfig({}, "http://127.0.0.1");
-      },
-    ],
+    ["the server is plain http", () => writeKubeconfig(CA_DATA, "http://127.0.0.1")],
   ])("finds no cluster if %s, and finds it once the files are valid", async (_name, make) => {
     make();
     const cluster = clusterOf();
     expect(() => cluster.apiServer()).toThrow(expect.objectContaining({ code: "cluster-unknown" }));
     rmSync(join(folder, "kubelet.conf"), { force: true, recursive: true });
-    write("ca.crt", simulator.clusterCaCertificate);
+    write("ca.crt", CA);
     write("oke-apiserver", simulator.clusterUrl.host);
     expect(await ask(cluster)).toBe(401);
   });
