@@ -46,41 +46,30 @@ test.each<readonly [unit: string, execStart: string, kind: string, said: string]
   expect(advice).toContain(`kubelet: ${said}`);
 });
 
-test.each<readonly [title: string, before: readonly string[], after: readonly string[]]>([
+test.each<readonly [title: string, before: string, after: string]>([
   [
     "in quotes, with another setting after it",
-    ["[Service]", 'Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1"', "Nice=1"],
-    ["[Service]", `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --v=2 --x=1"`, "Nice=1"],
+    'Environment="KUBELET_EXTRA_ARGS=--v=2 --x=1"\nNice=1',
+    `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --v=2 --x=1"\nNice=1`,
   ],
   [
     "twice, with a comment after them",
-    [
-      "[Service]",
-      "Environment=KUBELET_EXTRA_ARGS=--a",
-      "Environment=KUBELET_EXTRA_ARGS=--b",
-      "# KUBELET_EXTRA_ARGS=--c",
-    ],
-    [
-      "[Service]",
-      "Environment=KUBELET_EXTRA_ARGS=--a",
-      `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --b"`,
-      "# KUBELET_EXTRA_ARGS=--c",
-    ],
+    "Environment=KUBELET_EXTRA_ARGS=--a\nEnvironment=KUBELET_EXTRA_ARGS=--b\n# KUBELET_EXTRA_ARGS=--c",
+    `Environment=KUBELET_EXTRA_ARGS=--a\nEnvironment="KUBELET_EXTRA_ARGS=${FLAGS} --b"\n# KUBELET_EXTRA_ARGS=--c`,
   ],
   [
     "in the second line of a setting",
-    ["[Service]", "Environment=A=1 \\", '  "KUBELET_EXTRA_ARGS="'],
-    ["[Service]", "Environment=A=1 \\", `  "KUBELET_EXTRA_ARGS=${FLAGS} "`],
+    'Environment=A=1 \\\n  "KUBELET_EXTRA_ARGS="',
+    `Environment=A=1 \\\n  "KUBELET_EXTRA_ARGS=${FLAGS} "`,
   ],
   [
     "over two lines",
-    ["[Service]", "Environment='KUBELET_EXTRA_ARGS=--a \\", "--b'"],
-    ["[Service]", `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\`, "--b'"],
+    "Environment='KUBELET_EXTRA_ARGS=--a \\\n--b'",
+    `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\\n--b'`,
   ],
 ])("kubeletNeed adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", async (_, before, after) => {
-  const files = { [PACKAGED]: UNIT, [DROP_IN]: lines(before) };
-  const { changed } = await needOf(files);
-  expect(changed).toEqual([DROP_IN, ...after, ""]);
+  const { changed } = await needOf({ [PACKAGED]: UNIT, [DROP_IN]: `[Service]\n${before}\n` });
+  expect(changed).toEqual([DROP_IN, "[Service]", ...after.split("\n"), ""]);
 });
 
 test.each([
@@ -231,8 +220,4 @@ async function needOf(
     advice: kubeletAdvice(need, paths).join("\n"),
     changed: change === undefined ? [] : [change.file, ...changedText(use.unit, change).split("\n")],
   };
-}
-
-function lines(texts: readonly string[]): string {
-  return texts.map((text) => `${text}\n`).join("");
 }
