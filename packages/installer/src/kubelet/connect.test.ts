@@ -30,57 +30,42 @@ const DEFAULTS = "/etc/default/kubelet";
 const FLAGS = (config: string, binDir: string) =>
   `--image-credential-provider-config=${config} --image-credential-provider-bin-dir=${binDir}`;
 const OUR_FLAGS = FLAGS(CONFIG, "/usr/local/bin");
+const OTHER_ARGS = "KUBELET_EXTRA_ARGS=--v=2\n";
 const EXCHANGE = "serviceAccounts: {tokenExchange: oke, audience: a}\n";
 const B = { serviceAccounts: "b" };
 
 const nothing = () => {};
+const all =
+  (...arranges: readonly ((node: Node) => void)[]) =>
+  (node: Node) => {
+    for (const arrange of arranges) arrange(node);
+  };
 const writes = (path: string, text: string, mode?: number) => (node: Node) => node.write(path, text, mode);
+const withoutExtraArgs = (node: Node) => node.remove(EXTRA_ARGS);
+const withOther = writes("/usr/local/bin/other-provider", "", 0o755);
+const linkFolder = (node: Node) => node.linkConfigFolder();
+const withFlags = (flags: string) => (node: Node) => node.setArgs(flags);
 const openUnit = (node: Node) => chmodSync(join(node.root, dirname(EXTRA_ARGS)), 0o777);
 
 describe("connect, then disconnect", () => {
   /** `flagsIn`: the file to which the flags are added, if they are. */
   it.each<[what: string, flagsIn: string | undefined, options: ConnectOptions, arrange: (node: Node) => void]>([
     ["a new file", EXTRA_ARGS, {}, nothing],
-    ["a new file for the flags too", OWN_DROP_IN, {}, (node) => node.remove(EXTRA_ARGS)],
-    [
-      "other arguments in a file of variables",
-      DEFAULTS,
-      {},
-      (node) => {
-        node.remove(EXTRA_ARGS);
-        node.write(DEFAULTS, "KUBELET_EXTRA_ARGS=--v=2\n");
-      },
-    ],
-    ["with flags in the unit", undefined, {}, (node) => node.setArgs(OUR_FLAGS)],
-    [
-      "another provider's file",
-      undefined,
-      {},
-      (node) => {
-        node.write(CONFIG, OTHER_PROVIDER);
-        node.write("/usr/local/bin/other-provider", "", 0o755);
-        node.setArgs(OUR_FLAGS);
-      },
-    ],
+    ["a new file for the flags too", OWN_DROP_IN, {}, withoutExtraArgs],
+    ["other arguments in a file of variables", DEFAULTS, {}, all(withoutExtraArgs, writes(DEFAULTS, OTHER_ARGS))],
+    ["with flags in the unit", undefined, {}, withFlags(OUR_FLAGS)],
+    ["another provider's file", undefined, {}, all(writes(CONFIG, OTHER_PROVIDER), withOther, withFlags(OUR_FLAGS))],
     [
       "a directory, with the plugins elsewhere",
       undefined,
       {},
-      (node) => {
-        node.write("/etc/kubernetes/providers/10-other.yaml", OTHER_PROVIDER);
-        node.write("/opt/plugins/other-provider", "", 0o755);
-        node.setArgs(FLAGS("/etc/kubernetes/providers", "/opt/plugins/"));
-      },
+      all(
+        writes("/etc/kubernetes/providers/10-other.yaml", OTHER_PROVIDER),
+        writes("/opt/plugins/other-provider", "", 0o755),
+        withFlags(FLAGS("/etc/kubernetes/providers", "/opt/plugins/")),
+      ),
     ],
-    [
-      "a link to a folder, with flags in the unit",
-      undefined,
-      {},
-      (node) => {
-        node.linkConfigFolder();
-        node.setArgs(OUR_FLAGS);
-      },
-    ],
+    ["a link to a folder, with flags in the unit", undefined, {}, all(linkFolder, withFlags(OUR_FLAGS))],
     ["service accounts", EXTRA_ARGS, { serviceAccounts: "https://a/~b?c=d" }, writes(BROKER_CONFIG, "log: {}\n")],
   ])("restores every file, and a kubelet starts after each step: %s", async (_, flagsIn, options, arrange) => {
     const node = createNode();
