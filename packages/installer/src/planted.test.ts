@@ -12,6 +12,12 @@ import { disable, enable } from "./off-switch.ts";
 const PLACES = ["ocir_broker.prom", "ocir_broker_install.prom", "ocir_broker_disabled.prom"];
 const DEEP = Array.from({ length: 12 }, () => "d".repeat(200)).join("/");
 
+/** A script of the shell, which gets both paths. */
+const script =
+  (text: string) =>
+  (...paths: [path: string, victim: string]) =>
+    execFileSync("sh", ["-c", text, ...paths]);
+
 function hugeFile(path: string): void {
   fs.writeFileSync(path, "");
   fs.truncateSync(path, 2 ** 40);
@@ -19,21 +25,11 @@ function hugeFile(path: string): void {
 
 it.each<[what: string, plant: (path: string, victim: string) => unknown]>([
   ["folder", (path) => fs.mkdirSync(path)],
-  [
-    "folder with many files",
-    (path) => execFileSync("sh", ["-c", 'mkdir "$0" && cd "$0" && seq 200 | xargs touch', path]),
-  ],
-  [
-    "folder that nobody may enter",
-    (path) => execFileSync("sh", ["-c", 'mkdir -p "$0/a/b"; chmod 0 "$0/a" "$0"', path]),
-  ],
+  ["folder with many files", script('mkdir "$0" && cd "$0" && seq 200 | xargs touch')],
+  ["folder that nobody may enter", script('mkdir -p "$0/a/b"; chmod 0 "$0/a" "$0"')],
   ["deep folder", (path) => fs.mkdirSync(join(path, DEEP), { recursive: true })],
-  [
-    "folder with links",
-    (path, victim) =>
-      execFileSync("sh", ["-c", 'mkdir "$0" && cd "$0" && ln -s "$1" a && ln -s .. b && ln -s / c', path, victim]),
-  ],
-  ["folder with a pipe", (path) => execFileSync("sh", ["-c", 'mkdir "$0" && mkfifo "$0/pipe"', path])],
+  ["folder with links", script('mkdir "$0" && cd "$0" && ln -s "$1" a && ln -s .. b && ln -s / c')],
+  ["folder with a pipe", script('mkdir "$0" && mkfifo "$0/pipe"')],
   ["link to a folder", (path, victim) => fs.symlinkSync(victim, path)],
   ["link to a file", (path, victim) => fs.symlinkSync(join(victim, "file"), path)],
   ["dangling link", (path) => fs.symlinkSync("/nowhere/file", path)],
