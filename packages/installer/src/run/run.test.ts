@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, vi } from "vitest";
 import { snapshotOf } from "../../test/image-node.ts";
@@ -37,14 +38,10 @@ const PROGRAM = join(temporaryFolder(), "program");
 
 /** A node with another provider, below a temporary folder. */
 function nodeWithProvider(): string {
-  const root = temporaryFolder();
-  const put = (path: string, content: string, mode: number): void => {
-    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-    fs.writeFileSync(join(root, path), content, { mode });
-  };
-  put(CONFIG, "theirs\n", 0o640);
-  put(PLUGIN, "#!/bin/sh\n", 0o755);
-  put(GONE, "old\n", 0o644);
+  const { root, write } = createNodeTree();
+  write(CONFIG, "theirs\n", 0o640);
+  write(PLUGIN, "#!/bin/sh\n", 0o755);
+  write(GONE, "old\n");
   fs.mkdirSync(join(root, "var/lib"), { recursive: true });
   fs.symlinkSync("elsewhere", join(root, "etc/link"));
   return root;
