@@ -7,13 +7,7 @@ it.each([
   ["a level", "", "log: {level: debug}", ["log.level"], []],
   ["an added list", "", "registries: {prefetch: [iad.ocir.io]}", ["registries.prefetch"], []],
   ["a removed list", "registries: {prefetch: [iad.ocir.io]}", "", ["registries.prefetch"], []],
-  [
-    "a list",
-    "registries: {extraHosts: [a.example]}",
-    "registries: {extraHosts: [b.example]}",
-    ["registries.extraHosts"],
-    [],
-  ],
+  ["a list", "registries: {extraHosts: [a.io]}", "registries: {extraHosts: [b.io]}", ["registries.extraHosts"], []],
   [
     "keys that apply at once and keys that need a restart",
     "proxy: {https: 'http://proxy.example:1'}",

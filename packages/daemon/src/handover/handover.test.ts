@@ -107,12 +107,7 @@ describe("Handover", () => {
   it.each<[what: string, change: () => void, bootMs: number | undefined, code: string]>([
     ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), undefined, "state-broken"],
     ["is of another source", () => Object.assign(state, { source: "else" }), undefined, "state-of-another-source"],
-    [
-      "is of another credential provider",
-      () => Object.assign(state, { provider: "user" }),
-      undefined,
-      "state-of-another-source",
-    ],
+    ["is another identity's", () => Object.assign(state, { provider: "user" }), undefined, "state-of-another-source"],
     ["is of an earlier boot", () => undefined, 5_000, "state-of-another-boot"],
   ])("ignores and removes a state that %s, and logs one line", async (_what, change, bootMs, code) => {
     await save();

@@ -67,6 +67,8 @@ const REQUIRED = `${TOKENS}.requiredServiceAccountAnnotationKeys`;
 const OPTIONAL = `${TOKENS}.optionalServiceAccountAnnotationKeys`;
 const REQUIRE = `${TOKENS}.requireServiceAccount`;
 const V1BETA1 = "kubelet.config.k8s.io/v1beta1";
+const V1ALPHA1 = "kubelet.config.k8s.io/v1alpha1";
+const PROVIDER_V1ALPHA1 = "credentialprovider.kubelet.k8s.io/v1alpha1";
 const PROVIDER_V1BETA1 = "credentialprovider.kubelet.k8s.io/v1beta1";
 const requiring = (keys: string[], more: object = {}) =>
   tokensFor(34, { requiredServiceAccountAnnotationKeys: keys, ...more });
@@ -107,11 +109,7 @@ const ROWS: readonly Row[] = [
     ["providers[1]", "a provider that is a text", config([ours, "x"])],
     [NAME, "a name that is a number", withOurs({ name: 1 })],
     [MATCH_IMAGES, "matchImages that are a text", withOurs({ matchImages: "*.ocir.io" })],
-    [
-      MATCH_IMAGES,
-      "another credential provider's matchImages that are a text",
-      config([{ ...other, matchImages: "a" }, ours]),
-    ],
+    [MATCH_IMAGES, "matchImages of another that are a text", config([{ ...other, matchImages: "a" }, ours])],
     ["providers[1].matchImages", "our matchImages that are a text", config([other, { ...ours, matchImages: "a" }])],
     [ENTRY, "an entry that is a boolean", image(true)],
     [DURATION, "a duration that is a number", duration(0)],
@@ -261,17 +259,9 @@ describe("checkCredentialProviderConfig", () => {
   test.each([
     ["our credential provider", withOurs({})],
     ["YAML", yamlOf("credential-provider-oke")],
-    [
-      "arguments and environment",
-      withOurs({ args: ["a", null], env: [{ name: "A", value: "1" }, { name: "B" }, null] }),
-    ],
+    ["arguments and env", withOurs({ args: ["a", null], env: [{ name: "A", value: "1" }, { name: "B" }, null] })],
     ["nulls", withOurs({ args: null, env: null })],
-    [
-      "older versions",
-      config([{ ...ours, apiVersion: "credentialprovider.kubelet.k8s.io/v1alpha1" }], {
-        apiVersion: "kubelet.config.k8s.io/v1alpha1",
-      }),
-    ],
+    ["older versions", config([{ ...ours, apiVersion: PROVIDER_V1ALPHA1 }], { apiVersion: V1ALPHA1 })],
     ["another credential provider", config([other, ours])],
     ["JSON with half a character", withOurs({ args: ["\ud800"] })],
     ["a vanity host with a port", image("registry.example.com:5000/acme")],
