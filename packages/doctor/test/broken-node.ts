@@ -21,16 +21,6 @@ import type { Finding } from "../src/finding.ts";
 
 export type BrokenNode = Awaited<ReturnType<typeof createBrokenNode>>;
 
-interface MovableClock extends Clock {
-  /** Until the test ends. */
-  moveWall(ms: number): void;
-}
-
-interface SimulatedCloud {
-  readonly simulator: Simulator;
-  readonly clock: MovableClock;
-}
-
 export const IMAGE = "iad.ocir.io/acme/shop/web:latest";
 const VERSION = "1.2.3";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
@@ -62,13 +52,25 @@ export function responseScript(auth: object): string {
   return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
 }
 
-/** For the nodes of a file's tests: call it outside of all tests. */
-export async function simulateCloud(): Promise<SimulatedCloud> {
-  const clock = createMovableClock();
-  return { clock, simulator: await sharedSimulator({ clock }) };
+const system = createSystemClock();
+let movedMs = 0;
+/** Of each node and of its cloud. */
+const clock: Clock = { ...system, wallMs: () => system.wallMs() + movedMs };
+
+/** Moves the wall clock until the test ends. */
+export function moveWall(ms: number): void {
+  movedMs = ms;
+  onTestFinished(() => {
+    movedMs = 0;
+  });
 }
 
-export async function createBrokenNode({ simulator, clock }: SimulatedCloud) {
+/** For the nodes of a file's tests: call it outside of all tests. */
+export async function simulateCloud(): Promise<{ readonly simulator: Simulator }> {
+  return { simulator: await sharedSimulator({ clock }) };
+}
+
+export async function createBrokenNode({ simulator }: { readonly simulator: Simulator }) {
   const tree = createNodeTree();
   const { root, write } = tree;
   const config = configSchema.parse({
@@ -178,19 +180,4 @@ export async function listen(root: string, path: string, received: RequestListen
   mkdirSync(dirname(place), { recursive: true });
   rmSync(place, { force: true });
   await serveOnSocket(received, place);
-}
-
-function createMovableClock(): MovableClock {
-  const clock = createSystemClock();
-  let movedMs = 0;
-  return {
-    ...clock,
-    wallMs: () => clock.wallMs() + movedMs,
-    moveWall(ms) {
-      movedMs = ms;
-      onTestFinished(() => {
-        movedMs = 0;
-      });
-    },
-  };
 }

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
-import { type BrokenNode, credentials, hostOf, responseScript, withConfig } from "./broken-node.ts";
+import { type BrokenNode, credentials, hostOf, moveWall, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const NOWHERE = "http://127.0.0.1:1";
@@ -67,7 +67,7 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   ["metadata-not-found", "there is only version 1 of the metadata service", upstream("metadata.*", { status: 404 })],
   ["region-unknown", "the region is one that nobody knows", withMetadataAt(() => metadataOfRegion("mars-olympus-1"))],
   ["identity-not-ready", "the instance has no certificate yet", upstream("metadata.cert", { status: 404 })],
-  ["certificate-expired", "the certificate has ended", ({ clock }) => clock.moveWall(13 * 60 * MINUTE_MS)],
+  ["certificate-expired", "the certificate has ended", () => moveWall(13 * 60 * MINUTE_MS)],
   ["certificate-chain", "the intermediate is another one's", upstream("metadata.intermediate", { mismatch: true })],
   ["clock-skew", "this node's clock is ten minutes ahead", withClockAhead(10 * MINUTE_MS)],
   ["clock-drift", "this node's clock is two minutes behind", withClockAhead(-2 * MINUTE_MS)],

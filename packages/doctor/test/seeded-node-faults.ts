@@ -19,8 +19,12 @@ import {
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
+const RUN = "/run/ocir-broker";
 const FLAGS = KUBELET_FLAGS.join(" ");
 const USER_DATA = "/var/lib/cloud/instance/user-data.txt";
+const SCRIPT = `bash /var/run/oke-init.sh --kubelet-extra-args="${FLAGS}"`;
+const SETTING = `Environment=KUBELET_EXTRA_ARGS="${FLAGS}"`;
+const VARIABLES = "/etc/default/kubelet";
 const DROP_IN = "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf";
 
 export const all =
@@ -49,6 +53,8 @@ const withPlugin =
   (node) =>
     node.plugin(script, version);
 
+/** The plugin's file, without the part that prints its version. */
+const withText = (text: string): Break => withFile(PLUGIN, `${text}\n`, 0o755);
 export const withProvider =
   (part: string, changed: string, ...others: readonly string[]): Break =>
   (node) =>
@@ -64,6 +70,7 @@ const withHealth =
 
 const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
 
+const withUnwritten = (codes: object): Break => withStatus({ unwritten: { metrics: null, state: null, ...codes } });
 const withConfigStatus = (changed: object): Break =>
   withStatus({
     config: { path: "/etc/ocir-broker/config.yaml", error: null, errorPlaces: [], needRestart: [], ...changed },
@@ -79,9 +86,9 @@ const onCriO: Break = (node) =>
   node.kubelet(...KUBELET_FLAGS, "--container-runtime-endpoint=unix:///run/crio/crio.sock");
 const withOtherPlugin = withFile("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
 
+const withoutFlagsBut = (path: string, text: string): Break => all(withoutFlags, withFile(path, `${text}\n`));
 /** Only the kubelet's unit has these. */
-export const withUnitFlags = (flags: string): Break =>
-  all(withoutFlags, withFile("/etc/default/kubelet", `KUBELET_EXTRA_ARGS="${flags}"\n`));
+export const withUnitFlags = (flags: string): Break => withoutFlagsBut(VARIABLES, `KUBELET_EXTRA_ARGS="${flags}"`);
 
 const withoutSockets = all(
   without(CREDENTIALS_SOCKET, "/run/ocir-broker/health.sock"),
@@ -101,16 +108,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "ocir-broker disable has been run",
     all(
       withFile("/etc/ocir-broker/disabled", "2026-11-25T20:00:00Z\n"),
-      without("/run/ocir-broker"),
+      without(RUN),
       withPlugin(responseScript({}), "0 (does nothing)"),
     ),
   ],
-  [
-    "not-installed",
-    "ocir-broker is not installed",
-    all(without("/run/ocir-broker", PLUGIN), withoutFlags),
-    ["kubelet-flags-missing"],
-  ],
+  ["not-installed", "nothing is installed", all(without(RUN, PLUGIN), withoutFlags), ["kubelet-flags-missing"]],
   [
     "unit-masked",
     "the units are masked",
@@ -147,12 +149,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     },
     ["daemon-config"],
   ],
-  [
-    "metrics-not-written",
-    "the folder of the metrics is missing",
-    withStatus({ unwritten: { metrics: "ENOENT", state: null } }),
-  ],
-  ["state-not-written", "/run is full", withStatus({ unwritten: { metrics: null, state: "ENOSPC" } })],
+  ["metrics-not-written", "the folder of the metrics is missing", withUnwritten({ metrics: "ENOENT" })],
+  ["state-not-written", "/run is full", withUnwritten({ state: "ENOSPC" })],
   ["service-account-failed", "the domain does not trust the cluster", withAccountFailure("domain-token-refused", 20)],
   ["daemon-version", "the daemon is of another release", withStatus({ version: "1.0.0" })],
   ["daemon-version", "the status is without its fields", withHealth((_, response) => response.end("{}"))],
@@ -171,29 +169,12 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ["kubelet-not-running"],
   ],
   ["kubelet-flags-missing", "the kubelet has no flags", withoutFlags],
-  [
-    "kubelet-flags-missing",
-    "only a comment of the kubelet's unit has the flags",
-    all(withoutFlags, withFile("/etc/default/kubelet", `# KUBELET_EXTRA_ARGS="${FLAGS}"\n`)),
-  ],
+  ["kubelet-flags-missing", "a comment has the flags", withoutFlagsBut(VARIABLES, `# KUBELET_EXTRA_ARGS="${FLAGS}"`)],
   ["kubelet-flags-incomplete", "the kubelet has one of the flags", (node) => node.kubelet(String(KUBELET_FLAGS[0]))],
-  [
-    "kubelet-extra-args-swallowed",
-    "cloud-init passes the flags with an equals sign",
-    all(withoutFlags, withFile(USER_DATA, `bash /var/run/oke-init.sh --kubelet-extra-args="${FLAGS}"\n`)),
-  ],
-  [
-    "kubelet-not-restarted",
-    "the kubelet was not restarted",
-    all(withoutFlags, withFile(DROP_IN, `[Service]\nEnvironment=KUBELET_EXTRA_ARGS="${FLAGS}"\n`)),
-  ],
+  ["kubelet-extra-args-swallowed", "cloud-init's script has an equals sign", withoutFlagsBut(USER_DATA, SCRIPT)],
+  ["kubelet-not-restarted", "the kubelet was not restarted", withoutFlagsBut(DROP_IN, `[Service]\n${SETTING}`)],
   ["kubelet-version-unknown", "the kubelet does not tell its version", without("/usr/bin/kubelet")],
-  [
-    "path-untrusted",
-    "others may change the kubelet's program",
-    withMode("/usr/bin/kubelet", 0o775),
-    ["kubelet-version-unknown"],
-  ],
+  ["path-untrusted", "others may change the kubelet", withMode("/usr/bin/kubelet", 0o775), ["kubelet-version-unknown"]],
   ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],
   ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
   ["kubelet-config-missing", "the credential provider configuration is missing", without(CONFIG)],
@@ -231,28 +212,14 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["other-login", "root's file, which CRI-O reads, has a login", all(onCriO, withLogin("/root/.docker/config.json"))],
   ["plugin-missing", "the plugin is not there", without(PLUGIN)],
   ["plugin-not-executable", "the plugin is not executable", withMode(PLUGIN, 0o644)],
-  [
-    "plugin-not-executable",
-    "the plugin's interpreter is not there",
-    withFile(PLUGIN, "#!/no/such/program\n", 0o755),
-    ["plugin-failed"],
-  ],
-  [
-    "plugin-foreign",
-    "the plugin is Oracle's own",
-    withFile(PLUGIN, "#!/bin/sh\necho v0.1.1\n", 0o755),
-    ["plugin-response-garbage"],
-  ],
+  ["plugin-not-executable", "the plugin's interpreter is not there", withText("#!/no/such/program"), ["plugin-failed"]],
+  ["plugin-foreign", "the plugin is Oracle's own", withText("#!/bin/sh\necho v0.1.1"), ["plugin-response-garbage"]],
   ["plugin-version", "the plugin is of another release", withPlugin(responseScript(credentials("")), "0.9.0")],
   ["plugin-response-empty", "the plugin says nothing", withPlugin("cat > /dev/null")],
   ["plugin-response-garbage", "the plugin logs on stdout", withPlugin("cat > /dev/null; echo loading; echo '{}'")],
   ["plugin-response-garbage", "the response is of another version", withProvider("io/v1", "io/v1beta1")],
   ["plugin-response-anonymous", "the plugin has no credentials", withPlugin(responseScript({}))],
-  [
-    "plugin-failed",
-    "the plugin fails",
-    withPlugin("echo 'ocir-broker: shim-no-daemon: no daemon; start it' >&2; exit 1"),
-  ],
+  ["plugin-failed", "the plugin fails", withPlugin("echo 'ocir-broker: shim-no-daemon: x; start it' >&2; exit 1")],
   [
     "plugin-silent",
     "the plugin hangs",

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { type BrokenNode, credentials, OUR_PROVIDER, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
@@ -50,9 +51,7 @@ export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick
 
 /** Options with a pod's token, for which the plugin gets the registry token of a service account. It knows no other pull. */
 export async function askForServiceAccount(node: BrokenNode): Promise<Partial<DoctorOptions>> {
-  const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
-  const claims = { iss: AUDIENCE, aud: AUDIENCE, exp: 2_000_000_000, "kubernetes.io": bound };
-  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.signature`;
+  const token = jwtOf({ ...podClaims(2_000_000_000_000), iss: AUDIENCE, aud: AUDIENCE });
   const response = responseScript(credentials(await node.token())).replace("cat > /dev/null; ", "");
   node.plugin(
     `grep -q '"serviceAccountToken":"${token}".*"ocir-broker/identity":"service-account"' || exit 1; ${response}`,
@@ -68,11 +67,7 @@ const accounts =
 export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
   ["service-accounts-off", "the broker has no token exchange", accounts({ tokenExchange: "none" })],
   ["service-accounts-unused", "the kubelet sends no tokens", accounts({}, OUR_PROVIDER)],
-  [
-    "kubelet-too-old",
-    "the kubelet is older than service-account tokens",
-    (node) => useServiceAccounts(node, {}, [OUR_PROVIDER], 32),
-  ],
+  ["kubelet-too-old", "the kubelet is too old for tokens", (node) => useServiceAccounts(node, {}, [OUR_PROVIDER], 32)],
   ["service-account-audience", "kubelet and broker name other audiences", accounts({ audience: "ocir" })],
   [
     "service-account-audience",
@@ -80,11 +75,7 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     accounts({}, SERVICE_ACCOUNT_PROVIDER, `${OUR_PROVIDER}${tokensFor("other")}`),
     ["kubelet-config-service-account-overlap"],
   ],
-  [
-    "service-account-annotation",
-    "service accounts opt in, but the kubelet passes no annotation on",
-    accounts({ select: "annotated" }),
-  ],
+  ["service-account-annotation", "accounts opt in, but no annotation is passed on", accounts({ select: "annotated" })],
   [
     "service-account-annotation",
     "the kubelet passes another annotation on than the configured one",
