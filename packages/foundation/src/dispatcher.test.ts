@@ -4,14 +4,7 @@ import { once } from "node:events";
 import { createServer as createPlainServer, type RequestListener, Server } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
-import {
-  type AddressInfo,
-  connect,
-  createServer as createSocketServer,
-  isIP,
-  type Socket,
-  type Server as SocketServer,
-} from "node:net";
+import net from "node:net";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
@@ -67,7 +60,10 @@ beforeAll(async () => {
     new x509.BasicConstraintsExtension(true, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
   ];
-  const names = SERVER_NAMES.map((value) => ({ type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const), value }));
+  const names = SERVER_NAMES.map((value) => ({
+    type: net.isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
+    value,
+  }));
   const byRoot = { name: "private root", keys: rootKeys };
   const byIntermediate = { name: "private intermediate", keys: intermediateKeys };
   root = await issue(byRoot.name, rootKeys.publicKey, byRoot, authority);
@@ -79,17 +75,17 @@ beforeAll(async () => {
   serverKey = String(KeyObject.from(serverKeys.privateKey).export({ type: "pkcs8", format: "pem" }));
 });
 
-async function listen<S extends SocketServer>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
+async function listen<S extends net.Server>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
   server.listen(0, address);
   await once(server, "listening");
   onTestFinished(() => {
     server.close();
     if (server instanceof Server) server.closeAllConnections();
   });
-  return { server, port: (server.address() as AddressInfo).port };
+  return { server, port: (server.address() as net.AddressInfo).port };
 }
 
-function tlsServer(listener: RequestListener): SocketServer {
+function tlsServer(listener: RequestListener): net.Server {
   return createTlsServer({ key: serverKey, cert: serverChain }, listener);
 }
 
@@ -110,7 +106,7 @@ async function startProxy(port: number, kind: "http" | "https" = "http", status 
       client.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    const upstream = connect(port, "127.0.0.1", () => {
+    const upstream = net.connect(port, "127.0.0.1", () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
       pipeline(client, upstream, client, () => {});
     });
@@ -120,8 +116,8 @@ async function startProxy(port: number, kind: "http" | "https" = "http", status 
 }
 
 /** Of a server that does nothing but this with a connection. */
-async function silentAddress(onConnection: (socket: Socket) => void): Promise<string> {
-  const { port } = await listen(createSocketServer((socket) => onConnection(socket.on("error", () => {}))));
+async function silentAddress(onConnection: (socket: net.Socket) => void): Promise<string> {
+  const { port } = await listen(net.createServer((socket) => onConnection(socket.on("error", () => {}))));
   return `127.0.0.1:${port}`;
 }
 
@@ -293,7 +289,7 @@ describe.each([
   });
 
   test("limits the time for the TLS handshake, the headers and the body", async () => {
-    const silent = await listen(createSocketServer((socket) => void socket.on("error", () => {})));
+    const silent = await listen(net.createServer((socket) => void socket.on("error", () => {})));
     const headless = await listen(createPlainServer(() => {}));
     const cut = await listen(createPlainServer((_request, response) => void response.write("half")));
     const dispatcher = create({ connectMs: 100, headersMs: 100, bodyMs: 100 });
@@ -309,7 +305,7 @@ test("createUpstreamDispatcher uses HTTP/1.1 even if the server prefers HTTP/2",
   const secure = createSecureServer({ key: serverKey, cert: serverChain, allowHTTP1: true }, (request, response) => {
     response.end(request.httpVersion);
   });
-  const { port } = await listen(secure as unknown as SocketServer);
+  const { port } = await listen(secure as unknown as net.Server);
   expect(await text(upstream(), `https://localhost:${port}/`)).toBe("1.1");
 });
 

@@ -4,6 +4,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { IdentityProvider, IdentityProviderContext } from "../src/identity-provider.ts";
 import type { Started } from "./provider-conformance.ts";
@@ -80,7 +81,5 @@ const SIGNATURE = Buffer.from("signature").toString("base64url");
 export function tokenOf({ clock }: Pick<Home, "clock">, claims: object = {}): string {
   const jwk = JSON.stringify({ ...KEYS.publicKey.export({ format: "jwk" }), kid: "session" });
   const iat = clock.wallMs() / 1_000;
-  const all = { iat, exp: iat + 3_600, sub: USER, tenant: TENANCY, jwk, ...claims };
-  const [header, body] = ["{}", JSON.stringify(all)].map((part) => Buffer.from(part).toString("base64url"));
-  return `${header}.${body}.${SIGNATURE}`;
+  return jwtOf({ iat, exp: iat + 3_600, sub: USER, tenant: TENANCY, jwk, ...claims }, SIGNATURE);
 }

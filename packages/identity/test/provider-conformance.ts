@@ -37,8 +37,8 @@ export interface Conformance<Options> {
     readonly parts: Readonly<Record<"keyId" | "tenancyId" | "privateKeyPem" | "lifeMs", unknown>>;
     readonly regionKey: string;
   };
-  /** The state of an earlier process, with another tenancy than the credential's. */
-  readonly resume: "keeps no state" | { readonly region: RegionInfo; readonly tenancyId: string };
+  /** The state of an earlier process, with another tenancy than the credential's; undefined for a provider that keeps none. */
+  readonly resume?: { readonly region: RegionInfo; readonly tenancyId: string };
   readonly refusedAs: IdentityErrorCode | undefined;
   /** Failures that are not retryable. */
   readonly refused: readonly Failure<Options>[];
@@ -73,7 +73,7 @@ export function describeProvider<Options>(name: string, conformance: Conformance
       expect(await provider.region(forever)).toMatchObject({ key: session.regionKey });
     });
 
-    if (resume === "keeps no state") {
+    if (resume === undefined) {
       it("keeps no state for the next process", async () => {
         expect((await start()).provider.handover).toBeUndefined();
       });

@@ -42,7 +42,6 @@ describeProvider("createCliSession", {
     parts: { keyId: `ST$${tokenOf(createHome())}`, tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 },
     regionKey: "icn",
   },
-  resume: "keeps no state",
   refusedAs: "cli-session-refused",
   refused: [
     ["a token that has ended", "cli-session-expired", withToken({ exp: 1 }), AT_TOKEN],

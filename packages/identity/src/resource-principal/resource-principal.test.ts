@@ -40,7 +40,6 @@ describeProvider("createResourcePrincipal", {
     parts: { keyId: expect.stringMatching(/^ST\$/), tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 },
     regionKey: "iad",
   },
-  resume: "keeps no state",
   refusedAs: "resource-principal-refused",
   refused: [
     ["an old token", "resource-principal-expired", (home) => ({ RPST: tokenOf(home, { exp: 1 }) }), at("RPST")],

@@ -60,7 +60,6 @@ const at = (place: string) => ({ place: expect.stringContaining(place) });
 describeProvider("createUserPrincipal", {
   start,
   session: { parts: { keyId: KEY_ID, tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 }, regionKey: "icn" },
-  resume: "keeps no state",
   refusedAs: "api-key-refused",
   refused: [
     ["no file", "oci-config-incomplete", {}, at("config [DEFAULT] tenancy")],
