@@ -410,6 +410,7 @@ it.each([
 it("removeNode can be run again when it is killed at any change", async () => {
   for (let nth = 1; ; nth += 1) {
     const node = createNode();
+    fs.symlinkSync("other-provider", node.context.disk.at(`${PLUGIN}-sa`));
     const before = node.snapshot();
     await install(node, archive("1"), { connect: undefined });
     const killed = await removeNode({ ...node.context, disk: createDisk(node.root, killedAt(nth)) }, NEVER, ALL);

@@ -148,29 +148,6 @@ describe("createRun", () => {
     );
   });
 
-  it("restores every byte when a removal is killed at any change and run again", async () => {
-    const before = snapshotOf(nodeWithProvider());
-    await eachKill(
-      nodeWithVersion1,
-      async (root, change) => {
-        const run = runOn(root, change);
-        rollBackFiles(run);
-        if (
-          !restoreAll(
-            run,
-            ALL.map((path) => restore(path)),
-          )
-        )
-          throw new Killed();
-        finishRemoval(run);
-      },
-      async (root, when) => {
-        await remove(root);
-        expect(snapshotOf(root), when).toEqual(before);
-      },
-    );
-  });
-
   it.each(["ENOSPC", "EROFS"])("changes nothing when the disk fails with %s at any change", async (code) => {
     const before = snapshotOf(nodeWithProvider());
     for (let nth = 1; ; nth += 1) {
