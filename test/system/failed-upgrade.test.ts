@@ -2,7 +2,7 @@
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { installAndConnect } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { PLUGIN } from "./install/oke-node.ts";
@@ -13,10 +13,7 @@ const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/we
 const NEW_SUM = `sum=$(sha256sum ${UNIT}) && sed -i "\\| ${UNIT}$|s|.*|$sum|" SHA256SUMS`;
 
 describeUnless(canBootSystemd(), "an upgrade", () => {
-  let node: GivenNode;
-  givenNode((booted) => {
-    node = booted;
-  });
+  const node = givenNode();
 
   it.each([
     ["has an unknown user (217)", "User=no-such-user", /^ocir-broker: service: .*ExecMainStatus=217/m],

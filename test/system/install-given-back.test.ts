@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { settingsFor } from "./install/archives.ts";
 import { EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { installAndConnect, installCommand, PROGRAM, runNode } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
 import { CONFIG, PLUGIN, SCRIPT } from "./install/oke-node.ts";
@@ -14,11 +14,7 @@ import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./insta
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 describeUnless(canBootSystemd(), "installation and removal", () => {
-  let node: GivenNode;
-
-  givenNode((booted) => {
-    node = booted;
-  });
+  const node = givenNode();
 
   const read = (path: string): string => node.root.read(path).toString();
   const uninstall = () => node.root.run(PROGRAM, ["node", "remove"]);

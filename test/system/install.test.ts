@@ -16,7 +16,7 @@ import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, KUBELET_VERSION, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -44,11 +44,7 @@ providers:
 `;
 
 describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
-  let node: GivenNode;
-
-  givenNode((booted) => {
-    node = booted;
-  });
+  const node = givenNode();
 
   const settings = () => settingsFor(node.archives.good);
   const fromBucket = () => ({ ...settings(), OCIR_BROKER_SOURCES: BUCKET });

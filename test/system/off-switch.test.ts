@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { installAndConnect, runNode } from "./install/node-program.ts";
 import { PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
@@ -17,10 +17,7 @@ const DAY_MINUTES = 1_440;
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
 describeUnless(canBootSystemd(), "the off switch", () => {
-  let node: GivenNode;
-  givenNode((booted) => {
-    node = booted;
-  });
+  const node = givenNode();
 
   const sh = (script: string) => node.root.exec("sh", ["-c", script]);
   const answer = async () => JSON.parse((await sh(`echo '${REQUEST}' | ${PLUGIN}`)).stdout).auth;

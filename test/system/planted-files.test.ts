@@ -4,7 +4,7 @@
  */
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { installAndConnect, PROGRAM } from "./install/node-program.ts";
 import { PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
@@ -26,10 +26,7 @@ const KINDS: readonly (readonly [what: string, by: "root" | "the daemon", script
 ];
 
 describeUnless(canBootSystemd(), "root on a node whose daemon plants files", () => {
-  let node: GivenNode;
-  givenNode((booted) => {
-    node = booted;
-  });
+  const node = givenNode();
 
   async function plant(script: string, by: "root" | "the daemon"): Promise<void> {
     await node.root.run("sh", ["-c", CLEAR]);

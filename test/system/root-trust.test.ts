@@ -5,7 +5,7 @@
 import { afterEach, expect, it, onTestFinished } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
-import { type GivenNode, givenNode } from "./install/given-node.ts";
+import { givenNode } from "./install/given-node.ts";
 import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon } from "./install/hostile-user.ts";
 import { installAndConnect, PROGRAM } from "./install/node-program.ts";
 import { snapshotOf } from "./install/node-snapshot.ts";
@@ -27,12 +27,8 @@ identityDomain: { url: "https://domain.test", authorization: client, clientId: a
 `;
 
 describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
-  let node: GivenNode;
+  const node = givenNode();
   let user: HostileUser | undefined;
-
-  givenNode((booted) => {
-    node = booted;
-  });
 
   afterEach(async () => {
     await user?.leave();

@@ -5,17 +5,16 @@ import { bootNode, type OkeNode } from "./oke-node.ts";
 
 export type GivenNode = OkeNode & { readonly archives: Archives };
 
-export function givenNode(take: (node: GivenNode) => void): void {
-  let node: OkeNode | undefined;
+/** Empty until the tests run. */
+export function givenNode(): GivenNode {
+  const node = {} as GivenNode;
 
   beforeAll(async () => {
     const [archives, booted] = await Promise.all([makeArchives(), bootNode()]);
-    node = booted;
-    take({ ...booted, archives });
+    Object.assign(node, booted, { archives });
     return () => booted.root.powerOff();
   }, 300_000);
 
-  beforeEach(async () => {
-    await node?.renew();
-  });
+  beforeEach(() => node.renew());
+  return node;
 }
