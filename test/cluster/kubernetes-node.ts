@@ -6,6 +6,7 @@ import type { V1NodeList } from "@kubernetes/client-node";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { type Archive, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
+import { CONTROL_URL, control, upstreamRequests } from "../system/simulated-node.ts";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
 import { removeControlGroups } from "./control-groups.ts";
 import { createApi, type KubernetesApi, untilDefaultAccount } from "./kubernetes-api.ts";
@@ -13,7 +14,6 @@ import { NODE_NAME, nodeFiles } from "./node-files.ts";
 import { podNetworkFiles } from "./pod-network.ts";
 import {
   API_SERVER_UNIT,
-  CONTROL_URL,
   OKE_INIT,
   type ServiceOptions,
   START_LIMIT_MS,
@@ -57,8 +57,13 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
 function createNode(root: SystemdRoot) {
   const api = createApi(root);
   const untilReady = () => untilServing(root, "kubelet", () => isReady(api));
-  const cloudRequests = async (): Promise<Record<string, number>> =>
-    JSON.parse(await root.run("curl", ["-sSf", `${CONTROL_URL}/requests`]));
+  const cloudRequests = () => upstreamRequests(root);
+  /** Its own shutdown waits for a minute. A stopped transient unit would be gone, a failed one stays. */
+  const stopApiServer = () => root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
+  const startApiServer = async () => {
+    await root.run("systemctl", ["restart", API_SERVER_UNIT]);
+    await untilApiServerAnswers(root);
+  };
   return {
     root,
     api,
@@ -89,22 +94,17 @@ function createNode(root: SystemdRoot) {
       await untilReady();
     },
     async restartApiServer(): Promise<void> {
-      await stopApiServer(root);
-      await startApiServer(root);
+      await stopApiServer();
+      await startApiServer();
     },
-    stopApiServer: () => stopApiServer(root),
-    startApiServer: () => startApiServer(root),
+    ...{ stopApiServer, startApiServer },
     /** Sets whether pods are scheduled on the node. */
     async cordon(unschedulable: boolean): Promise<void> {
       await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
     },
     /** Changes the simulated tenancy. */
-    async control(path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object): Promise<void> {
-      await root.run("curl", ["-sSf", "-d", JSON.stringify(body ?? {}), `${CONTROL_URL}${path}`]);
-    },
-    async clearFaults(): Promise<void> {
-      await root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]);
-    },
+    control: (path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object) => control(root, path, body),
+    clearFaults: () => root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]),
     /** Requests to the simulated cloud, by endpoint. */
     cloudRequests,
     async cloudRequestsSince(before: Readonly<Record<string, number>>): Promise<Record<string, number>> {
@@ -123,16 +123,6 @@ function createNode(root: SystemdRoot) {
       removeControlGroups();
     },
   };
-}
-
-async function stopApiServer(root: SystemdRoot): Promise<void> {
-  // Its own shutdown waits for a minute. A stopped transient unit would be gone, a failed one stays.
-  await root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
-}
-
-async function startApiServer(root: SystemdRoot): Promise<void> {
-  await root.run("systemctl", ["restart", API_SERVER_UNIT]);
-  await untilApiServerAnswers(root);
 }
 
 async function isReady(api: KubernetesApi): Promise<boolean> {

@@ -8,14 +8,13 @@ import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.t
 import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, QUESTIONS } from "../live/questions.ts";
 import { helmOnNode } from "../system/helm/helm-program.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
-import { NODE } from "../system/simulated-node.ts";
+import { CONTROL_URL, NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
 import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
 import { makeImage } from "./pull-secrets-image.ts";
-import { CONTROL_URL } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 

@@ -5,6 +5,7 @@ import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-
 import { until } from "@ocir-broker/testkit/until";
 import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
+import { CONTROL_URL } from "../system/simulated-node.ts";
 import { containerIdOf, containerRuntime, processesOf } from "./container-runtime.ts";
 import { createApi, namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
@@ -12,7 +13,7 @@ import { CLOUD_HOSTS, NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
 import { createPods } from "./pods.ts";
 import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { makeImage } from "./pull-secrets-image.ts";
-import { CONTROL_URL, SIMULATOR_CA } from "./services.ts";
+import { SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 const CHECKOUT_ON_NODE = "/opt/checkout";

@@ -4,6 +4,7 @@
  */
 import { until } from "@ocir-broker/testkit/until";
 import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
+import { CONTROL_URL } from "../system/simulated-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
@@ -11,7 +12,6 @@ import { API_SERVER, BEARER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, PUBLISHED_KEYS, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
-export const CONTROL_URL = "http://127.0.0.1:18083";
 export const STORAGE_URL = "http://127.0.0.1:18086";
 export const START_LIMIT_MS = 120_000;
 /** Kubernetes' default, and OKE's as far as is known. */

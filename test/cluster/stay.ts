@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { makeArchives } from "../system/install/archives.ts";
+import { CONTROL_URL } from "../system/simulated-node.ts";
 import { stateOf } from "./kubernetes-api.ts";
 import { startKubernetes } from "./kubernetes-node.ts";
 import { imageOf } from "./node-files.ts";
-import { CONTROL_URL } from "./services.ts";
 
 const ENTER = join(import.meta.dirname, "../../dist/cluster");
 const RUN_LIMIT_MS = 300_000;

@@ -7,14 +7,11 @@ import { loneKubeletFiles, startRuntime, untilHealthy } from "../cluster/lone-ku
 import { NEWEST_MINOR } from "../cluster/programs.ts";
 import type { Archive } from "./install/archives.ts";
 import { EXTRA_ARGS, STAND_IN_UNIT } from "./install/running-kubelet.ts";
-import { startSimulator } from "./simulated-node.ts";
+import { brokerConfig, startSimulator } from "./simulated-node.ts";
 import { bootSystemd } from "./systemd-root/index.ts";
 
 const UNIT = "/etc/systemd/system/kubelet.service";
-const BROKER_CONFIG = `registries: {endpoints: {iad.ocir.io: "http://127.0.0.1:18080", us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
-metadata: {baseUrl: "http://127.0.0.1:18081/opc/v2"}
-auth: {endpoint: "http://127.0.0.1:18082"}
-`;
+const BROKER_CONFIG = brokerConfig("iad.ocir.io", "us-ashburn-1.ocir.io");
 export const FLAGS = ["config=/etc/kubernetes/credential-provider-config.yaml", "bin-dir=/usr/local/bin"].map(
   (flag) => `--image-credential-provider-${flag}`,
 );
@@ -47,16 +44,11 @@ export async function bootAdvisedNode(archive: Archive) {
   /** Carries the lines out, as a person would who only reads. */
   async function obey(lines: readonly string[]): Promise<void> {
     for (const [index, line] of lines.entries()) {
-      const [, file, how] = /(\/\S+) (change the line with|with these two lines)/.exec(line) ?? [];
-      if (file !== undefined && how?.startsWith("change"))
-        root.write(
-          file,
-          root
-            .read(file)
-            .toString()
-            .replace(/^.*KUBELET_EXTRA_ARGS=.*$/m, String(lines[index + 1]).trim()),
-        );
-      else if (file !== undefined) root.write(file, `${lines[index + 1]}\n${lines[index + 2]}\n`);
+      const [, file = "", how] = /(\/\S+) (change the line with|with these two lines)/.exec(line) ?? [];
+      const [next = "", afterNext] = lines.slice(index + 1);
+      if (how === "with these two lines") root.write(file, `${next}\n${afterNext}\n`);
+      else if (how !== undefined)
+        root.write(file, String(root.read(file)).replace(/^.*KUBELET_EXTRA_ARGS=.*$/m, next.trim()));
       const command = /(?:ocir-broker node|systemctl daemon-reload)[^(]*/.exec(line)?.[0];
       if (command !== undefined) await sh(command);
     }

@@ -9,8 +9,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import {
   bootSimulatedNode,
-  CONTROL_URL as CONTROL,
+  brokerConfig,
   CREDENTIALS_SOCKET,
+  control,
   DAEMON,
   dropIn,
   HEALTH_SOCKET,
@@ -22,13 +23,8 @@ import {
 import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
 
 const CONFIG_PATH = "/etc/ocir-broker/config.yaml";
-const CONFIG = `
-registries: {endpoints: {${HOST}: "http://127.0.0.1:18080"}}
-metadata: {baseUrl: "http://127.0.0.1:18081/opc/v2"}
-auth: {endpoint: "http://127.0.0.1:18082"}
-`;
+const CONFIG = brokerConfig(HOST);
 const REQUEST = credentialProviderRequest({ image: `${HOST}/tenancy/app:1` });
-const OUTAGE = JSON.stringify({ endpoint: "*", status: 503 });
 const STATE_FILE = "/run/ocir-broker-state/state";
 /** The folder itself; the other path is a link, because the user is dynamic. */
 const STATE_FOLDER = "/run/private/ocir-broker-state";
@@ -44,7 +40,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
   beforeEach(async () => {
     await root.run("systemctl", ["stop", SERVICE]);
     await root.run("systemctl", ["reset-failed"]);
-    await root.run("curl", ["-sSf", "-X", "POST", `${CONTROL}/reset`]);
+    await control(root, "/reset");
     root.write(CONFIG_PATH, CONFIG);
   });
 
@@ -56,18 +52,13 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     return JSON.parse(response).auth[HOST]?.password;
   }
 
-  async function status(): Promise<string> {
-    return root.property(SERVICE, "StatusText");
-  }
-
-  async function fault(): Promise<void> {
-    await root.run("curl", ["-sSf", "-X", "POST", "-d", OUTAGE, `${CONTROL}/faults`]);
-  }
+  const status = () => root.property(SERVICE, "StatusText");
+  const startOutage = () => control(root, "/faults", { endpoint: "*", status: 503 });
 
   it("serves the same token when killed three times in a total outage, from a file on tmpfs that a stop removes", async () => {
     const first = await password();
     expect(first).toMatch(/\./);
-    await fault();
+    await startOutage();
     for (let time = 1; time <= 3; time += 1) {
       await killDaemon(root);
       expect(await password()).toBe(first);
@@ -143,7 +134,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       ["a link to another secret of root's", `ln -sf /etc/shadow ${CONFIG_PATH}`],
     ])("reports %s, which root does not copy, and keeps its tokens", async (_what, change) => {
       const first = await password();
-      await fault();
+      await startOutage();
       await root.run("sh", ["-c", change]);
       await root.run("systemctl", ["restart", SERVICE]);
       expect(await password()).toBe(first);

@@ -18,6 +18,7 @@ import { describeUnless } from "./describe-unless.ts";
 import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, KUBELET_VERSION, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
+import { control } from "./simulated-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const CONFIG_FLAG = "--image-credential-provider-config";
@@ -252,11 +253,10 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     });
 
     it("reports that the node cannot be bootstrapped when there is no other way", async () => {
-      const absent = '{"endpoint":"metadata.other","status":404,"times":100}';
-      await node.root.run("curl", ["-sSf", "-d", absent, "http://127.0.0.1:18083/faults"]);
+      await control(node.root, "/faults", { endpoint: "metadata.other", status: 404, times: 100 });
       const once = `sed s/patience=600/patience=15/ ${SCRIPT} | sh -s`;
       const { exitCode, stderr } = await node.root.exec("sh", ["-c", once], { env: settings() });
-      await node.root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
+      await control(node.root, "/reset");
       expect([exitCode === 0, await node.kubelet()]).toEqual([false, undefined]);
       expect(stderr).toMatch(/ERROR: there is no oke_init_script\n(?:.*\n)*.*ERROR: the node was NOT bootstrapped\n/);
     });

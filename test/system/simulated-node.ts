@@ -73,12 +73,19 @@ export const SERVICE = "ocir-broker.service";
 export const SHIM = "/usr/local/bin/credential-provider-oke";
 export const REGISTRY_HOST = "iad.ocir.io";
 export const IMAGE = `${REGISTRY_HOST}/acme/shop/web`;
-const METADATA_URL = "http://127.0.0.1:18081/opc/v2";
 /** The path of the pinned Node inside. */
 export const NODE = "/opt/checkout/node_modules/.bin/node";
 
 export const CONTROL_URL = "http://127.0.0.1:18083";
 const LOAD_PROGRAM = "/opt/checkout/test/system/shim-load.ts";
+
+/** A broker's configuration, for these registry hosts in the simulated cloud. */
+export function brokerConfig(...hosts: readonly string[]): string {
+  return `registries: {endpoints: {${hosts.map((host) => `${host}: "http://127.0.0.1:18080"`).join(", ")}}}
+metadata: {baseUrl: "http://127.0.0.1:18081/opc/v2"}
+auth: {endpoint: "http://127.0.0.1:18082"}
+`;
+}
 
 /** The output of `shim-load.ts`. */
 export interface LoadReport {
@@ -89,17 +96,11 @@ export interface LoadReport {
 }
 
 export async function bootSimulatedNode(): Promise<SystemdRoot> {
-  const config = {
-    registries: { endpoints: { [REGISTRY_HOST]: "http://127.0.0.1:18080" } },
-    metadata: { baseUrl: METADATA_URL },
-    auth: { endpoint: "http://127.0.0.1:18082" },
-    log: { level: "info" },
-  };
   const root = await bootSystemd({
     files: [
       ...BROKER_FILES,
       { from: join(CHECKOUT, "dist/credential-provider-oke"), to: SHIM, mode: 0o755 },
-      { from: { text: JSON.stringify(config) }, to: "/etc/ocir-broker/config.yaml" },
+      { from: { text: `${brokerConfig(REGISTRY_HOST)}log: {level: info}\n` }, to: "/etc/ocir-broker/config.yaml" },
     ],
     enable: ["ocir-broker.socket"],
   });
@@ -115,6 +116,11 @@ export async function startSimulator(root: SystemdRoot, ...flags: readonly strin
   ]);
   const isUp = async () => (await root.exec("curl", ["-sSf", `${CONTROL_URL}/requests`])).exitCode === 0;
   await until("the simulator answers", isUp);
+}
+
+/** Changes the simulated cloud. @returns its response */
+export function control(root: SystemdRoot, path: string, body: object = {}): Promise<string> {
+  return root.run("curl", ["-sSf", "-d", JSON.stringify(body), `${CONTROL_URL}${path}`]);
 }
 
 /** Kills the daemon, and resolves when systemd has started another one, which is ready. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
-import { CONTROL_URL, DAEMON, REGISTRY_HOST, startSimulator } from "./simulated-node.ts";
+import { control, DAEMON, REGISTRY_HOST, startSimulator, UNITS } from "./simulated-node.ts";
 import {
   bootSystemd,
   canBootSystemd,
@@ -21,7 +21,6 @@ const HOME = "/home/person";
 const RUNTIME = `/run/user/${UID}`;
 const SOCKET = `${RUNTIME}/ocir-broker/credentials.sock`;
 const HELPER = "/usr/local/bin/docker-credential-ocir";
-const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"];
 
 const FILES: readonly InstalledFile[] = [
   ...UNITS.map((unit) => ({ from: join(CHECKOUT, "systemd/user", unit), to: `/usr/lib/systemd/user/${unit}` })),
@@ -47,8 +46,8 @@ describeUnless(canBootSystemd(), "the user's units", () => {
 
   async function givePersonAnApiKey(): Promise<void> {
     const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-    const body = JSON.stringify({ publicKey: publicKey.export({ type: "spki", format: "pem" }) });
-    const lines = JSON.parse(await root.run("curl", ["-sSf", "-d", body, `${CONTROL_URL}/api-keys`]));
+    const body = { publicKey: publicKey.export({ type: "spki", format: "pem" }) };
+    const lines = JSON.parse(await control(root, "/api-keys", body));
     const profile = Object.entries({ ...lines, key_file: "~/.oci/key.pem" }).map(
       ([name, value]) => `${name}=${value}\n`,
     );

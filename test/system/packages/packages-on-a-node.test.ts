@@ -7,7 +7,7 @@ import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provi
 import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { describeUnless } from "../describe-unless.ts";
-import { OCIR_IMAGES, providerConfig, startSimulator } from "../simulated-node.ts";
+import { control, OCIR_IMAGES, providerConfig, startSimulator, upstreamRequests } from "../simulated-node.ts";
 import { bootSystemd, canBootSystemd, type SystemdRoot } from "../systemd-root/index.ts";
 import { buildPackages, cannotPackage } from "./built-packages.ts";
 
@@ -145,7 +145,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
 
     /** No call fails, the service restarts once, and the cloud gets no request. */
     async function expectUpgradeUnnoticed(): Promise<void> {
-      await root.run("curl", ["-sSf", "-X", "POST", "http://127.0.0.1:18083/reset"]);
+      await control(root, "/reset");
       const [socketSince, before] = await Promise.all([
         root.property("ocir-broker.socket", "ActiveEnterTimestampMonotonic"),
         root.property("ocir-broker.service", "MainPID"),
@@ -163,8 +163,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       expect(ok).toBeGreaterThan(20);
       expect(await root.property("ocir-broker.service", "MainPID")).not.toBe(before);
       expect(await root.property("ocir-broker.socket", "ActiveEnterTimestampMonotonic")).toBe(socketSince);
-      const requests = JSON.parse(await root.run("curl", ["-sSf", "http://127.0.0.1:18083/requests"]));
-      expect(requests["registry.token"] ?? 0).toBe(0);
+      expect((await upstreamRequests(root))["registry.token"] ?? 0).toBe(0);
     }
 
     it("does not re-enable disabled units, and leaves a do-nothing plugin while a kubelet's unit names it", async () => {
