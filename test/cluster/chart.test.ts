@@ -10,7 +10,7 @@ import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { helmOnNode } from "../system/helm/helm-program.ts";
-import { makeArchives, VERSION } from "../system/install/archives.ts";
+import { VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MINORS } from "./describe-cluster.ts";
@@ -75,7 +75,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
   beforeAll(async () => {
     const files = [await helmOnNode()];
-    await makeArchives();
     const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
     node = await startKubernetes({ minor, apiServerFlags: ["--allow-privileged"], files });

@@ -6,7 +6,6 @@
 import { readFileSync } from "node:fs";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { makeArchives } from "../system/install/archives.ts";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
@@ -36,11 +35,10 @@ function declareTests(minor: number): void {
   let pods: Pods;
 
   beforeAll(async () => {
-    const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
-    node = started;
+    node = await startKubernetes({ minor });
     pods = createPods(node.api);
     await node.bootstrap();
-    await node.install(archives.good);
+    await node.install();
     return () => node.stop();
   });
 

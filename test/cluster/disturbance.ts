@@ -3,7 +3,7 @@
  * version and back.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Archives } from "../system/install/archives.ts";
+import { makeArchives } from "../system/install/archives.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 
 const DAEMON = "ocir-broker.service";
@@ -18,14 +18,11 @@ type Kind = "killed" | "stopped" | "reloaded" | "older" | "newer";
 const OTHERS: readonly Kind[] = ["reloaded", "stopped", "older", "reloaded", "newer"];
 
 /** Returns the number of each kind. The newer release is installed at the end. */
-export async function disturbDuring(
-  root: SystemdRoot,
-  { good, older }: Archives,
-  work: () => Promise<unknown>,
-): Promise<Record<Kind, number>> {
+export async function disturbDuring(root: SystemdRoot, work: () => Promise<unknown>): Promise<Record<Kind, number>> {
+  const { good: newer, older } = await makeArchives();
   const counts: Record<Kind, number> = { killed: 0, stopped: 0, reloaded: 0, older: 0, newer: 0 };
   const unpack = 'mkdir -p "$2" && tar xzf "$1"/*.tar.gz -C "$2" --strip-components=1';
-  for (const [name, { folder }] of Object.entries({ newer: good, older }))
+  for (const [name, { folder }] of Object.entries({ newer, older }))
     await root.run("sh", ["-c", unpack, "sh", folder, `${UNPACKED}/${name}`]);
 
   async function install(name: "older" | "newer"): Promise<true> {

@@ -4,7 +4,7 @@
  */
 import type { V1NodeList } from "@kubernetes/client-node";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { type Archive, settingsFor } from "../system/install/archives.ts";
+import { makeArchives, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { CONTROL_URL, control, upstreamRequests } from "../system/simulated-node.ts";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
@@ -81,9 +81,10 @@ function createNode(root: SystemdRoot) {
      * @param settings in addition to those of the archive
      * @throws Error if the script fails, or does not give the kubelet the plugin's flags
      */
-    async install(archive: Archive, settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    async install(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+      const { good } = await makeArchives();
       // A kubelet may run already.
-      const env = { ...settingsFor(archive), OCIR_BROKER_BOOTSTRAP: "oke-init", ...settings };
+      const env = { ...settingsFor(good), OCIR_BROKER_BOOTSTRAP: "oke-init", ...settings };
       const { exitCode, stderr } = await root.exec("sh", [SCRIPT], { env, timeoutMs: START_LIMIT_MS });
       const isInstalled = exitCode === 0 && stderr.includes("for the kubelet: --image-credential-provider-config=");
       if (!isInstalled) throw new Error(`the script ended with ${exitCode}: ${stderr}`);

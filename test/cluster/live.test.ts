@@ -7,7 +7,7 @@ import { beforeAll, expect, it } from "vitest";
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, QUESTIONS } from "../live/questions.ts";
 import { helmOnNode } from "../system/helm/helm-program.ts";
-import { makeArchives, VERSION } from "../system/install/archives.ts";
+import { VERSION } from "../system/install/archives.ts";
 import { CONTROL_URL, NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
@@ -65,10 +65,8 @@ describeCluster("the first run in a tenancy", (minor) => {
       { work: join(CHECKOUT, PACKAGES, "chart"), output: join(CHECKOUT, PACKAGES) },
     );
     const files = [await helmOnNode()];
-    // Not while the node boots, whose time limit passes while this blocks.
-    const archives = await makeArchives();
     node = await startKubernetes({ minor, hasPodNetwork: true, files });
-    await node.install(archives.good);
+    await node.install();
     await loadImage(node, `/opt/checkout/${PACKAGES}/${made.image}`, `${REGISTRY_HOST}/acme/live`, made.digest);
     await createReleaseNamespace(node);
     return () => node.stop();

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
-import { type Archives, makeArchives } from "../system/install/archives.ts";
 import { dropIn } from "../system/simulated-node.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
@@ -39,11 +38,10 @@ const long = it.skipIf(isShortRun);
 
 describeCluster("a real Kubernetes", (minor) => {
   let node: KubernetesNode;
-  let archives: Archives;
   let pods: Pods;
 
   beforeAll(async () => {
-    [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor })]);
+    node = await startKubernetes({ minor });
     pods = createPods(node.api);
     await node.bootstrap();
     return () => node.stop();
@@ -56,7 +54,7 @@ describeCluster("a real Kubernetes", (minor) => {
   });
 
   it("runs the same pod once the cloud-init script has installed ocir-broker, with no imagePullSecrets", async () => {
-    await node.install(archives.good);
+    await node.install();
     await pods.untilRunning(["private"]);
   });
 
@@ -76,7 +74,7 @@ describeCluster("a real Kubernetes", (minor) => {
     `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
     async () => {
       const startedAtMs = performance.now();
-      const counts = await disturbDuring(node.root, archives, async () => {
+      const counts = await disturbDuring(node.root, async () => {
         for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
           const group = `disturbed-${batch}`;
           await pods.untilRunning(await pods.create(group, BATCH, imageOf));

@@ -4,7 +4,6 @@
  */
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { makeArchives } from "../system/install/archives.ts";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { killContainers } from "./container-kills.ts";
 import { describeCluster } from "./describe-cluster.ts";
@@ -36,12 +35,8 @@ function declareTests(minor: number): void {
   let tokenEndsAtMs: number;
 
   beforeAll(async () => {
-    const [archives, started] = await Promise.all([
-      makeArchives(),
-      startKubernetes({ minor, tokenLifeS: TOKEN_LIFE_S }),
-    ]);
-    node = started;
-    await node.install(archives.good);
+    node = await startKubernetes({ minor, tokenLifeS: TOKEN_LIFE_S });
+    await node.install();
     await node.api.createNamespace("shop");
     api = createApi(node.root, "shop");
     pods = createPods(api);

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { V1Node } from "@kubernetes/client-node";
 import { beforeAll, expect, it } from "vitest";
-import { makeArchives, VERSION } from "../system/install/archives.ts";
+import { VERSION } from "../system/install/archives.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
@@ -33,9 +33,8 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
 
   beforeAll(async () => {
     const apiServerFlags = ["--enable-admission-plugins=NodeRestriction"];
-    const [archives, started] = await Promise.all([makeArchives(), startKubernetes({ minor, apiServerFlags })]);
-    node = started;
-    await node.install(archives.good, { OCIR_BROKER_SERVICE_ACCOUNTS: ISSUER });
+    node = await startKubernetes({ minor, apiServerFlags });
+    await node.install({ OCIR_BROKER_SERVICE_ACCOUNTS: ISSUER });
     await node.control("/iam", { granted: false });
     for (const name of NAMESPACES) {
       await node.api.createNamespace(name);

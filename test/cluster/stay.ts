@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
-import { makeArchives } from "../system/install/archives.ts";
 import { CONTROL_URL } from "../system/simulated-node.ts";
 import { stateOf } from "./kubernetes-api.ts";
 import { startKubernetes } from "./kubernetes-node.ts";
@@ -37,11 +36,11 @@ export async function stay(minor: number): Promise<void> {
   const temporary = mkdtempSync(join(tmpdir(), "ocir-stay-"));
   process.env["TMPDIR"] = temporary;
   console.log("starting Kubernetes, the simulated cloud and ocir-broker, in about a minute ...");
-  const [archives, node] = await Promise.all([makeArchives(), startKubernetes({ minor, hasPodNetwork: true })]);
+  const node = await startKubernetes({ minor, hasPodNetwork: true });
   try {
     // In this order: a second bootstrap would remove the kubelet's flags.
     await node.bootstrap();
-    await node.install(archives.good);
+    await node.install();
     await node.api.createPod(POD, imageOf(POD));
     const runs = async () => stateOf(await node.api.pod(POD)) === "Running";
     await until("a pod with a private image runs", runs, RUN_LIMIT_MS);

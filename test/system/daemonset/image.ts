@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type DaemonSetFiles, makeDaemonSetImage } from "../../../packages/packaging/src/daemonset-image.ts";
 import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
-import { VERSION } from "../install/archives.ts";
+import { makeArchives, VERSION } from "../install/archives.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../../..");
 
@@ -16,9 +16,10 @@ export function prepareImage(folder: string) {
   return { work, programs, target, nodePackage: join(CHECKOUT, `node_modules/node-linux-${process.arch}`) };
 }
 
-/** Needs the archives. Replaces the folder. */
+/** Replaces the folder. */
 export async function makeImage(folder: string): Promise<DaemonSetFiles> {
   const { work, programs, target, nodePackage } = prepareImage(folder);
+  await makeArchives();
   const archive = `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`;
   for (const name of ["enter-node", "libatomic.so.1", "daemonset.mjs"]) {
     copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
