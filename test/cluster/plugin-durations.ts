@@ -1,7 +1,4 @@
-/**
- * Histograms of the same calls: how long the kubelet waited for its plugin, and how long our daemon took to answer. And of those of the
- * kubelet to its container runtime.
- */
+/** Histograms of the same calls: how long the kubelet waited for its plugin, and how long our daemon took to answer. */
 
 export interface Durations {
   readonly calls: number;
@@ -18,19 +15,6 @@ export function pluginDurations(metrics: string): Durations {
 /** Responses from memory alone. @param metrics the daemon's. */
 export function responseDurations(metrics: string): Durations {
   return durationsOf(metrics, "ocir_broker_request_duration_seconds", 'outcome="hit"');
-}
-
-/** By operation: calls, and their mean in milliseconds. @param before and @param now the kubelet's metrics. */
-export function runtimeOperations(before: string, now: string): Record<string, string> {
-  const name = "kubelet_runtime_operations_duration_seconds";
-  const operations = ["run_podsandbox", "pull_image", "create_container", "start_container"].map((operation) => {
-    const [earlier, later] = [before, now].map((metrics) =>
-      durationsOf(metrics, name, `operation_type="${operation}"`),
-    );
-    const { calls, sumMs } = since(earlier as Durations, later as Durations);
-    return [operation, `${calls}, ${Math.round(sumMs / calls)} ms`] as const;
-  });
-  return Object.fromEntries(operations);
 }
 
 function durationsOf(metrics: string, name: string, label: string): Durations {

@@ -12,14 +12,7 @@ import { loginSecret } from "./docker-logins.ts";
 import { namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
-import {
-  type Durations,
-  describeDurations,
-  pluginDurations,
-  responseDurations,
-  runtimeOperations,
-  since,
-} from "./plugin-durations.ts";
+import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
 /** The blocks of the page about failed pulls, with the runtimes' messages about this image. */
@@ -184,13 +177,12 @@ describeCluster("a real Kubernetes", (minor) => {
     const names = await pods.create(group, BURST, imageOf);
     await node.control("/reset");
     await before();
-    const earlier = await node.kubeletMetrics();
+    const earlier = await durations();
     const startedAtMs = performance.now();
     await node.cordon(false);
     await pods.untilRunning(names);
     const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
-    const later = await node.kubeletMetrics();
-    const calls = since(pluginDurations(earlier), pluginDurations(later));
+    const calls = since(earlier, await durations());
     const responses = responseDurations(await node.brokerMetrics());
     const requests = await node.cloudRequests();
     console.info(
@@ -198,7 +190,7 @@ describeCluster("a real Kubernetes", (minor) => {
       `the kubelet waited for the plugin ${describeDurations(calls)};`,
       `the daemon answered from memory within ${describeDurations(responses)}`,
     );
-    console.info("calls of the runtime, and requests of the cloud:", runtimeOperations(earlier, later), requests);
+    console.info("requests of the cloud:", requests);
     expect(await pods.failures(`${group}-`)).toEqual([]);
     await pods.removeGroup(group);
     return requests;
