@@ -4,7 +4,7 @@
  */
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { V1ServiceAccount } from "@kubernetes/client-node";
+import type { V1APIResourceList, V1ServiceAccount } from "@kubernetes/client-node";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
@@ -18,7 +18,7 @@ import { describeCluster } from "./describe-cluster.ts";
 import { loginSecret } from "./docker-logins.ts";
 import { ADMIN_ENV, namespacePath, type Response, requestAs } from "./kubernetes-api.ts";
 import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
-import { API_VERSION, helm, NAME, pullSecret, secretPath } from "./pull-secret-objects.ts";
+import { helm, NAME, pullSecret, secretPath } from "./pull-secret-objects.ts";
 
 /** For programs on nodes, which read no Secret. */
 const OTHER_PAGES = ["karpenter.md", "lazy-loading.md"];
@@ -35,26 +35,6 @@ const OLD = "old";
 
 /** As the page of builds has it, the chart's value `names` has a second name. */
 const NAME_OF_BUILDS = "ocir-push";
-
-/** Where objects of this kind are; those of the cluster have no namespace. */
-const COLLECTIONS: Readonly<Record<string, string>> = {
-  ConfigMap: "/api/v1/{}/configmaps",
-  ServiceAccount: "/api/v1/{}/serviceaccounts",
-  Deployment: "/apis/apps/v1/{}/deployments",
-  Job: "/apis/batch/v1/{}/jobs",
-  OCIRPullSecret: `/apis/${API_VERSION}/{}/ocirpullsecrets`,
-  OCIRepository: "/apis/source.toolkit.fluxcd.io/v1/{}/ocirepositories",
-  HelmRepository: "/apis/source.toolkit.fluxcd.io/v1/{}/helmrepositories",
-  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-  ImageValidatingPolicy: "/apis/policies.kyverno.io/v1/imagevalidatingpolicies",
-  GeneratingPolicy: "/apis/policies.kyverno.io/v1/generatingpolicies",
-  MutatingPolicy: "/apis/policies.kyverno.io/v1/mutatingpolicies",
-  Application: "/apis/argoproj.io/v1alpha1/{}/applications",
-  HelmRelease: "/apis/helm.toolkit.fluxcd.io/v2/{}/helmreleases",
-  ApplicationSet: "/apis/argoproj.io/v1alpha1/{}/applicationsets",
-  ClusterImagePolicy: "/apis/policy.sigstore.dev/v1alpha1/clusterimagepolicies",
-  OCINodeClass: "/apis/oci.oraclecloud.com/v1beta1/ocinodeclasses",
-};
 
 interface Manifest {
   readonly apiVersion: string;
@@ -232,17 +212,24 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
   }
 
   async function applied(manifest: Manifest): Promise<Response> {
-    const { kind, metadata } = manifest;
-    const collection = COLLECTIONS[kind]?.replace("{}", `namespaces/${metadata.namespace ?? "default"}`);
-    const path = `${collection}/${metadata.name}?fieldManager=a-person&fieldValidation=Strict`;
+    const query = "?fieldManager=a-person&fieldValidation=Strict";
     let response: Response | undefined;
     const isAnswered = async () => {
-      response = await requestAs(node.root)("APPLY", path, manifest);
+      response = await requestAs(node.root)("APPLY", `${await pathOf(manifest)}${query}`, manifest);
       // 404: the definition is not served yet.
       return response.status !== 404;
     };
-    await until(`${kind} is served`, isAnswered, LIMIT_MS);
+    await until(`${manifest.kind} is served`, isAnswered, LIMIT_MS);
     return response as Response;
+  }
+
+  /** By the API server's list of the kinds that it serves. */
+  async function pathOf({ apiVersion, kind, metadata: { name, namespace = "default" } }: Manifest): Promise<string> {
+    const group = apiVersion === "v1" ? "/api/v1" : `/apis/${apiVersion}`;
+    const { resources = [] } = (await requestAs(node.root)("GET", group)).body as Partial<V1APIResourceList>;
+    // `deployments/status` is of the kind Deployment too.
+    const served = resources.find((each) => each.kind === kind && !each.name.includes("/"));
+    return `${group}/${served?.namespaced ? `namespaces/${namespace}/` : ""}${served?.name}/${name}`;
   }
 });
 
