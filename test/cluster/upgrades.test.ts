@@ -8,7 +8,7 @@ import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
-import { type LoadReport, NODE } from "../system/simulated-node.ts";
+import { underLoad } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
 import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
@@ -30,9 +30,6 @@ const REPOSITORY = {
   "ocir-pull-secrets": "registry.example.com/pulls",
 };
 type Chart = keyof typeof REPOSITORY;
-const SHIM = "/usr/local/bin/credential-provider-oke";
-const IMAGE = imageOf("shop");
-const STOP = "/run/load.stop";
 const TOKEN = "/run/load.token";
 const LONG = { timeoutMs: 1_200_000 };
 
@@ -68,19 +65,14 @@ describeCluster(
     /** Changes to the later release and back, again and again, until there were so many calls. None may fail. */
     async function expectUnnoticed(calls: number, change: (to: Which) => Promise<unknown>): Promise<void> {
       const kubelet = await node.root.property("kubelet", "MainPID");
-      await node.root.run("rm", ["-f", STOP]);
-      const program = ["/opt/checkout/test/system/shim-load.ts", SHIM, IMAGE, STOP, TOKEN];
-      const load = node.root.run(NODE, program, LONG);
       const endsAtMs = performance.now() + calls * 20;
       let changes = 0;
-      try {
+      const work = async () => {
         for (; changes < 2 || performance.now() < endsAtMs; changes++)
           await change(changes % 2 === 0 ? "later" : "earlier");
         if (changes % 2 === 1) await change("earlier");
-      } finally {
-        node.root.write(STOP, "");
-      }
-      const report = JSON.parse(await load) as LoadReport;
+      };
+      const report = await underLoad(node.root, work, imageOf("shop"), TOKEN);
       console.info(
         `${changes} changes, ${report.calls} calls, ${report.failures.length} failed, ${report.tokens.length} tokens`,
       );

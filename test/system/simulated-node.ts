@@ -134,11 +134,20 @@ export async function killDaemon(root: SystemdRoot): Promise<void> {
   });
 }
 
-/** Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes. */
-export async function underLoad(root: SystemdRoot, action: () => Promise<void>): Promise<LoadReport> {
+/**
+ * Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes.
+ *
+ * @param args the image, and the file with a service account's token, for every second call
+ */
+export async function underLoad(
+  root: SystemdRoot,
+  action: () => Promise<void>,
+  ...args: string[]
+): Promise<LoadReport> {
+  const [image = IMAGE, ...tokenFile] = args;
   const stopFile = "/run/shim-load.stop";
   await root.run("rm", ["-f", stopFile]);
-  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, IMAGE, stopFile], { timeoutMs: 300_000 });
+  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, image, stopFile, ...tokenFile], { timeoutMs: 1_200_000 });
   try {
     await action();
   } finally {
