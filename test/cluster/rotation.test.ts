@@ -29,17 +29,9 @@ const FLUX_ERROR = `failed to get credential: failed to get secret 'flux/${NAME}
 const REFUSED_BUILD = "failed to fetch oauth token: unknown: Unauthorized";
 const CHARTS = `${REGISTRY_HOST}/acme`;
 const FORMATS: Readonly<Record<string, readonly string[]>> = { flux: [], argocd: ["ArgoCD"], builds: [] };
-const lacks = { Flux: lackOfFlux, "Argo CD": lackOfArgoCd, BuildKit: lackOfBuildKit };
-const lackOfAll = Object.values(lacks).every((lack) => lack !== undefined) ? lackOfFlux : undefined;
-
-function itWith(product: keyof typeof lacks, title: string, body: () => Promise<void>): void {
-  const lack = lacks[product];
-  it.skipIf(lack !== undefined)(`${product} ${title}${lack === undefined ? "" : ` (skipped: ${lack})`}`, body);
-}
-
 const lackOfStorage = lackOfProgram("docker-registry", "docker-registry");
 const lackOfCluster = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lackOfStorage;
-const skipped = lackOfTime ?? lackOfCluster ?? lackOfAll;
+const skipped = lackOfTime ?? lackOfCluster ?? lackOfFlux ?? lackOfArgoCd ?? lackOfBuildKit;
 
 describeUnless(skipped, "products that read pull secrets", () => {
   let cluster: PullSecretsCluster;
@@ -57,11 +49,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
       minor: NEWEST_MINOR,
       tokenLifeS: LIFE_S,
       hasStorage: true,
-      files: [
-        ...(lackOfFlux === undefined ? FLUX_FILES : []),
-        ...(lackOfArgoCd === undefined ? ARGO_CD_FILES : []),
-        ...(lackOfBuildKit === undefined ? BUILD_KIT_FILES : []),
-      ],
+      files: [...FLUX_FILES, ...ARGO_CD_FILES, ...BUILD_KIT_FILES],
     });
     await pushChart(FIRST);
     for (const namespace of Object.keys(FORMATS)) {
@@ -71,19 +59,14 @@ describeUnless(skipped, "products that read pull secrets", () => {
       await cluster.node.control("/iam", { repository, serviceAccount, granted: true });
     }
     await cluster.node.control("/iam", { repository: "acme/results", writable: true });
-    if (lackOfFlux === undefined) flux = await startFlux(cluster.node, "flux");
-    if (lackOfArgoCd === undefined) argoCd = await startArgoCd(cluster.node);
-    if (lackOfBuildKit === undefined) buildKit = await startBuildKit(cluster.node);
+    flux = await startFlux(cluster.node, "flux");
+    argoCd = await startArgoCd(cluster.node);
+    buildKit = await startBuildKit(cluster.node);
     processes = await processIds();
     return () => cluster.node.stop();
   });
 
-  async function processIds(): Promise<string[]> {
-    return [
-      ...(lackOfFlux === undefined ? [await flux.process()] : []),
-      ...(lackOfArgoCd === undefined ? [await argoCd.process()] : []),
-    ];
-  }
+  const processIds = () => Promise.all([flux.process(), argoCd.process()]);
 
   async function pushChart(version: string): Promise<void> {
     const { root } = cluster.node;
@@ -107,9 +90,9 @@ describeUnless(skipped, "products that read pull secrets", () => {
   const buildTo = (pod: string, tag: string, isSlow = false) =>
     buildKit.build({ namespace: "builds", pod, from: imageOf("builds"), to: `${CHARTS}/results:${tag}`, isSlow });
 
-  itWith("Flux", "reports as documented that the Secret is missing", () => flux.untilSecretIsMissing(FLUX_ERROR));
+  it("Flux reports as documented that the Secret is missing", () => flux.untilSecretIsMissing(FLUX_ERROR));
 
-  itWith("Argo CD", "cannot pull a chart without the Secret", async () => {
+  it("Argo CD cannot pull a chart without the Secret", async () => {
     const { username, error } = await argoCd.pull(CHARTS, FIRST);
     expect([username, error]).toEqual(["", expect.stringContaining("denied")]);
   });
@@ -121,7 +104,7 @@ describeUnless(skipped, "products that read pull secrets", () => {
     firstTokens = Object.fromEntries(await Promise.all(tokens));
   });
 
-  itWith("BuildKit", "pulls and pushes with the mounted Secret, at first also with subPath", async () => {
+  it("BuildKit pulls and pushes with the mounted Secret, at first also with subPath", async () => {
     const image = imageOf("builds");
     await cluster.pods("builds").create("volume", 1, () => image, clientPod(image, { hasSubPath: false }));
     await cluster.pods("builds").create("sub-path", 1, () => image, clientPod(image, { hasSubPath: true }));
@@ -131,23 +114,19 @@ describeUnless(skipped, "products that read pull secrets", () => {
     longBuild.catch(() => {});
   });
 
-  itWith("Flux", "makes every source ready", () => flux.untilReady(FIRST));
+  it("Flux makes every source ready", () => flux.untilReady(FIRST));
 
-  itWith("Argo CD", "pulls a chart", async () => {
+  it("Argo CD pulls a chart", async () => {
     expect(await argoCd.pull(CHARTS, FIRST)).toMatchObject({ error: "", versions: [FIRST] });
   });
 
-  itWith(
-    "Argo CD",
-    "has no credentials for oci://, for a host that only begins alike, and for dependencies",
-    async () => {
-      const usernames = [`oci://${CHARTS}/chart`, `${REGISTRY_HOST}.example.com/acme`, CHARTS].map(
-        async (repo) => (await argoCd.pull(repo, FIRST)).username,
-      );
-      expect(await Promise.all(usernames)).toEqual(["", "", "BEARER_TOKEN"]);
-      expect((await argoCd.pull(CHARTS, FIRST)).dependencies).toBe(0);
-    },
-  );
+  it("Argo CD has no credentials for oci://, for a host that only begins alike, and for dependencies", async () => {
+    const usernames = [`oci://${CHARTS}/chart`, `${REGISTRY_HOST}.example.com/acme`, CHARTS].map(
+      async (repo) => (await argoCd.pull(repo, FIRST)).username,
+    );
+    expect(await Promise.all(usernames)).toEqual(["", "", "BEARER_TOKEN"]);
+    expect((await argoCd.pull(CHARTS, FIRST)).dependencies).toBe(0);
+  });
 
   it("get new tokens before the registry refuses the first ones", async () => {
     for (const [namespace, first] of Object.entries(firstTokens)) {
@@ -157,36 +136,28 @@ describeUnless(skipped, "products that read pull secrets", () => {
     await pushChart(SECOND);
   });
 
-  itWith("Flux", "makes every source ready with the next version, without a restart", () => flux.untilReady(SECOND));
+  it("Flux makes every source ready with the next version, without a restart", () => flux.untilReady(SECOND));
 
-  itWith("Argo CD", "pulls the next version, without a restart", async () => {
+  it("Argo CD pulls the next version, without a restart", async () => {
     const { error, versions, password } = await argoCd.pull(CHARTS, SECOND);
     expect({ error, versions }).toEqual({ error: "", versions: [SECOND, FIRST] });
     expect(password).not.toBe(firstTokens["argocd"]);
     expect(await processIds()).toEqual(processes);
   });
 
-  itWith(
-    "BuildKit",
-    "cannot push at the end of a build that outlived its token, and can with a second try",
-    async () => {
-      await refreshVolumes("volume-0", "sub-path-0");
-      await buildKit.release();
-      const failure = await longBuild.catch(String);
-      expect(failure).toContain("[auth] acme/results:pull,push");
-      expect(failure).toContain(REFUSED_BUILD);
-      await buildTo("volume-0", "long", true);
-    },
-  );
+  it("BuildKit cannot push at the end of a build that outlived its token, and can with a second try", async () => {
+    await refreshVolumes("volume-0", "sub-path-0");
+    await buildKit.release();
+    const failure = await longBuild.catch(String);
+    expect(failure).toContain("[auth] acme/results:pull,push");
+    expect(failure).toContain(REFUSED_BUILD);
+    await buildTo("volume-0", "long", true);
+  });
 
-  itWith(
-    "BuildKit",
-    "pulls and pushes with the new token, but not with a file that is mounted with subPath",
-    async () => {
-      await buildTo("volume-0", "second");
-      await expect(buildTo("sub-path-0", "stale")).rejects.toThrow(REFUSED_BUILD);
-    },
-  );
+  it("BuildKit pulls and pushes with the new token, but not with a file that is mounted with subPath", async () => {
+    await buildTo("volume-0", "second");
+    await expect(buildTo("sub-path-0", "stale")).rejects.toThrow(REFUSED_BUILD);
+  });
 
   /** A change of a pod makes the kubelet update its volumes at once, and not within a minute. */
   async function refreshVolumes(...pods: readonly string[]): Promise<void> {
