@@ -9,13 +9,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
 import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MINORS } from "./describe-cluster.ts";
+import { givenKubernetes } from "./given.ts";
 import { ADMIN_ENV, API_SERVER, namespacePath, requestAs } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { imageOf, NODE_NAME } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { ISSUER } from "./services.ts";
@@ -69,21 +68,18 @@ const eventAbout = (name: string) => ({
 });
 
 describeUnless(skipped, "the chart on a real Kubernetes", () => {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor, hasHelm: true, apiServerFlags: ["--allow-privileged"] });
   let pods: Pods;
   let image: readonly string[];
 
   beforeAll(async () => {
-    const files = [await helmOnNode()];
     const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
-    node = await startKubernetes({ minor, apiServerFlags: ["--allow-privileged"], files });
     pods = createPods(node.api);
     await node.bootstrap();
     await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
     const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
     await containerRuntime().importImage(node.root, file, REPOSITORY, VERSION, made.digest);
-    return () => node.stop();
   });
 
   const helm = (command: string, ...args: string[]) =>

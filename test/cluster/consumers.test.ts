@@ -12,12 +12,11 @@ import { parse, parseAllDocuments } from "yaml";
 import { secretManifest } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { nodeClassWith } from "../karpenter.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginSecret } from "./docker-logins.ts";
+import { givenKubernetes } from "./given.ts";
 import { ADMIN_ENV, namespacePath, type Response, requestAs } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { helm, NAME, pullSecret, secretPath } from "./pull-secret-objects.ts";
 
 /** For programs on nodes, which read no Secret. */
@@ -54,15 +53,10 @@ const lackOfProgram = lackOf([K8SCHAIN]);
 const lackOfDefinitions = lackOf(DEFINITIONS);
 
 describeCluster("consumers of pull secrets on a real API server", (minor) => {
-  let node: KubernetesNode;
+  const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
+  const node = givenKubernetes({ minor, hasHelm: true, files: lackOfProgram === undefined ? [program] : [] });
 
-  beforeAll(async () => {
-    const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
-    const files = [await helmOnNode(), ...(lackOfProgram === undefined ? [program] : [])];
-    node = await startKubernetes({ minor, files });
-    await helm(node, "install", { names: [NAME, NAME_OF_BUILDS] });
-    return () => node.stop();
-  });
+  beforeAll(() => helm(node, "install", { names: [NAME, NAME_OF_BUILDS] }));
 
   describeUnless(lackOfProgram, "k8schain", () => {
     /** Of the resource of each namespace: the garbage collector deletes a Secret without its owner. */

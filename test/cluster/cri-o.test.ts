@@ -9,7 +9,7 @@ import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
+import { givenKubernetes } from "./given.ts";
 import { DENIED, imageOf, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
@@ -31,15 +31,13 @@ const lack = lackOfTime ?? (containerRuntime().name === "CRI-O" ? undefined : "C
 describeCluster("a node with CRI-O", declareTests, lack);
 
 function declareTests(minor: number): void {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor });
   let pods: Pods;
 
   beforeAll(async () => {
-    node = await startKubernetes({ minor });
     pods = createPods(node.api);
     await node.bootstrap();
     await node.install();
-    return () => node.stop();
   });
 
   async function requestsDuring(work: () => Promise<unknown>): Promise<Record<string, number>> {

@@ -4,6 +4,7 @@
  */
 import type { V1NodeList } from "@kubernetes/client-node";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { helmOnNode } from "../system/helm/helm-program.ts";
 import { makeArchives, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { CONTROL_URL, control, upstreamRequests } from "../system/simulated-node.ts";
@@ -29,6 +30,7 @@ export interface KubernetesOptions extends ServiceOptions {
   readonly minor: number;
   /** Further fields of the kubelet's configuration. */
   readonly kubelet?: object;
+  readonly hasHelm?: boolean;
   /** Further files of the node. */
   readonly files?: readonly InstalledFile[];
 }
@@ -42,9 +44,13 @@ export type KubernetesNode = ReturnType<typeof createNode>;
  */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
-  const ofNode = nodeFiles(options.minor, temporaryFolder(), options.kubelet);
-  const files = [...ofNode, ...(options.hasPodNetwork ? podNetworkFiles() : [])];
-  const node = createNode(await bootSystemd({ files: [...files, ...(options.files ?? [])] }));
+  const files = [
+    ...nodeFiles(options.minor, temporaryFolder(), options.kubelet),
+    ...(options.hasPodNetwork ? podNetworkFiles() : []),
+    ...(options.hasHelm ? [await helmOnNode()] : []),
+    ...(options.files ?? []),
+  ];
+  const node = createNode(await bootSystemd({ files }));
   try {
     await startServices(node.root, options);
     return node;

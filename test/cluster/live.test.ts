@@ -6,12 +6,11 @@ import { dirname, join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
 import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, QUESTIONS } from "../live/questions.ts";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { CONTROL_URL, NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { givenKubernetes } from "./given.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
 import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
 import { makeImage } from "./pull-secrets-image.ts";
@@ -55,7 +54,7 @@ HOME=/run /usr/bin/helm "$@" >/dev/null && curl -sSf --cacert ${CLUSTER_CA} -H '
 `;
 
 describeCluster("the first run in a tenancy", (minor) => {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor, hasHelm: true, hasPodNetwork: true });
 
   beforeAll(async () => {
     const made = await makeImage(join(CHECKOUT, PACKAGES));
@@ -64,12 +63,9 @@ describeCluster("the first run in a tenancy", (minor) => {
       { name: "ocir-pull-secrets", imageDigest: made.digest, alertRules: "groups: []\n" },
       { work: join(CHECKOUT, PACKAGES, "chart"), output: join(CHECKOUT, PACKAGES) },
     );
-    const files = [await helmOnNode()];
-    node = await startKubernetes({ minor, hasPodNetwork: true, files });
     await node.install();
     await loadImage(node, `/opt/checkout/${PACKAGES}/${made.image}`, `${REGISTRY_HOST}/acme/live`, made.digest);
     await createReleaseNamespace(node);
-    return () => node.stop();
   });
 
   it("passes every step, finds no difference from the simulator, and writes no name of the tenancy", async () => {

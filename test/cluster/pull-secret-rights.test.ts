@@ -8,11 +8,10 @@ import { newEvent } from "@ocir-broker/kubernetes/event";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginSecret } from "./docker-logins.ts";
+import { givenKubernetes } from "./given.ts";
 import { API_SERVER, BEARER, namespacePath, type RequestAs, type Response, requestAs } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import {
   API_VERSION,
   CONTROLLER,
@@ -128,13 +127,12 @@ const DENIED_EVENTS: readonly [what: string, fields: object][] = [
 ];
 
 describeCluster("the rights of pull secrets on a real API server", (minor) => {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor, hasHelm: true });
   let controller: RequestAs;
   /** Of the resource of each namespace. */
   const uids: Record<string, string> = {};
 
   beforeAll(async () => {
-    node = await startKubernetes({ minor, files: [await helmOnNode()] });
     controller = requestAs(node.root, CONTROLLER);
     await helm(node, "install", { names: [NAME, "tried"], "registries.extraHosts": [EXTRA_HOST] });
     for (const namespace of ["shop", "depot", "other"]) {
@@ -149,7 +147,6 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     }
     const isDenied = async () => isDeniedByPolicy(await apply("depot", { labels: {} }, "&dryRun=All"));
     await until("the policy is enforced", isDenied, 60_000);
-    return () => node.stop();
   });
 
   const create = (namespace: string, spec: object, metadata: object = {}) => {

@@ -8,9 +8,10 @@ import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
+import { givenPullSecrets } from "./given.ts";
 import { NODE_REQUESTS } from "./node-requests.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
-import { DEPLOYMENT, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
+import { DEPLOYMENT } from "./pull-secrets-cluster.ts";
 
 const ATTACK_S = 60;
 const AFTER_RESTART_S = 20;
@@ -39,16 +40,14 @@ const ATTACKS = ["two large Secrets", "320 large resources", "resources of unlis
 describeCluster("attacks on the controller of pull secrets", declareTests, lackOfTime ?? lackOfPodNetwork());
 
 function declareTests(minor: number): void {
-  let cluster: PullSecretsCluster;
+  const cluster = givenPullSecrets({ minor, tokenLifeS: LIFE_S });
 
   beforeAll(async () => {
-    cluster = await startPullSecretsCluster({ minor, tokenLifeS: LIFE_S });
     const { api } = cluster.node;
     for (const { metadata } of await api.list<V1Pod>(BINDINGS))
       if (metadata?.name !== "ocir-pull-secrets") await api.request("DELETE", `${BINDINGS}/${metadata?.name}`);
     await run(NODE, "/opt/checkout/test/cluster/create-tenants.ts", String(TENANTS));
     for (let index = 0; index < TENANTS; index++) await cluster.untilReason(`tenant-${index}`, "Issued");
-    return () => cluster.node.stop();
   });
 
   const run = (command: string, ...args: string[]) =>

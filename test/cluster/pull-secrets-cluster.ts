@@ -3,7 +3,6 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { CONTROL_URL } from "../system/simulated-node.ts";
 import { containerIdOf, containerRuntime, processesOf } from "./container-runtime.ts";
@@ -60,9 +59,8 @@ interface Resource {
 
 /** The chart is installed, and one replica leads. */
 export async function startPullSecretsCluster(options: KubernetesOptions) {
-  const files = [await helmOnNode(), ...(options.files ?? [])];
   const made = await makeImage(join(CHECKOUT, FOLDER));
-  const node = await startKubernetes({ ...options, hasPodNetwork: true, files });
+  const node = await startKubernetes({ ...options, hasPodNetwork: true, hasHelm: true });
   const cluster = createCluster(node);
   try {
     await node.bootstrap();

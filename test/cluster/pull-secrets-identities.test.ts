@@ -10,12 +10,12 @@ import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "../system/describe-unless.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
+import { givenPullSecrets } from "./given.ts";
 import { API_SERVER, BEARER, namespacePath } from "./kubernetes-api.ts";
 import { CLOUD_HOSTS, imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
-import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 
 const RECORD = "/var/log/secrets-watch.json";
 const LIMIT_MS = 60_000;
@@ -25,10 +25,9 @@ const CLIENT = { id: "pulls", secret: "s3cret-of-the-client" };
 const skipped = lackOfTime ?? canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork();
 
 describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () => {
-  let cluster: PullSecretsCluster;
+  const cluster = givenPullSecrets({ minor: NEWEST_MINOR });
 
   beforeAll(async () => {
-    cluster = await startPullSecretsCluster({ minor: NEWEST_MINOR });
     const { root, api } = cluster.node;
     const watch = `${API_SERVER}/api/v1/secrets?watch=1&fieldSelector=metadata.name%3D${NAME}`;
     const output = `--property=StandardOutput=file:${RECORD}`;
@@ -38,7 +37,6 @@ describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () =>
       metadata: { name: "domain-client" },
       stringData: { "client-secret": CLIENT.secret },
     });
-    return () => cluster.node.stop();
   });
 
   const grant = (namespace: string, to: object) =>

@@ -13,13 +13,14 @@ import { isLongRun } from "../system/long-run.ts";
 import { NODE } from "../system/simulated-node.ts";
 import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { containerIdOf, processesOf } from "./container-runtime.ts";
+import { givenPullSecrets } from "./given.ts";
 import { ADMIN_ENV } from "./kubernetes-api.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
 import { NODE_REQUESTS } from "./node-requests.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { CHART, CONTROLLER, NAME, pullSecret, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
-import { LEASE, type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
+import { LEASE } from "./pull-secrets-cluster.ts";
 import { API_SERVER_UNIT } from "./services.ts";
 
 const RESOURCES = 2_000;
@@ -75,12 +76,7 @@ interface AuditEvent {
 }
 
 describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => {
-  let cluster: PullSecretsCluster;
-
-  beforeAll(async () => {
-    cluster = await startPullSecretsCluster(AUDITED);
-    return () => cluster.node.stop();
-  });
+  const cluster = givenPullSecrets(AUDITED);
 
   const run = (command: string, ...args: string[]) =>
     cluster.node.root.run(command, args, { timeoutMs: WAIT_MS, env: NODE_REQUESTS });
@@ -171,13 +167,9 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
 });
 
 describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
-  let cluster: PullSecretsCluster;
+  const cluster = givenPullSecrets(AUDITED);
 
-  beforeAll(async () => {
-    cluster = await startPullSecretsCluster(AUDITED);
-    await apply([...namespacesOf("team", 0, TEAMS, { team: "a" }), ...namespacesOf("other", 0, OTHERS)]);
-    return () => cluster.node.stop();
-  });
+  beforeAll(() => apply([...namespacesOf("team", 0, TEAMS, { team: "a" }), ...namespacesOf("other", 0, OTHERS)]));
 
   const run = (command: string, input = "") =>
     cluster.node.root.run("sh", ["-euc", `mkdir -p ${FOLDER}; cd ${FOLDER}; ${command}`], {

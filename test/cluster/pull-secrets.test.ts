@@ -3,16 +3,16 @@
  * token, leaders that are killed and an API server that is away. Each test continues from the previous one's state.
  */
 import { until } from "@ocir-broker/testkit/until";
-import { beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { isLongRun } from "../system/long-run.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginSecret } from "./docker-logins.ts";
+import { givenPullSecrets } from "./given.ts";
 import { namespacePath } from "./kubernetes-api.ts";
 import { DENIED, imageOf } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NAME, resourcesPath } from "./pull-secret-objects.ts";
-import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { createPulls, disturb, failedPulls, startOfApiServerMs } from "./pull-secrets-disturbance.ts";
 
 const LIFE_S = isShortRun ? 90 : 180;
@@ -30,12 +30,7 @@ const WITH_SECRET = { imagePullSecrets: [{ name: NAME }] };
 describeCluster("pull secrets on a real Kubernetes", declareTests, lackOfPodNetwork());
 
 function declareTests(minor: number): void {
-  let cluster: PullSecretsCluster;
-
-  beforeAll(async () => {
-    cluster = await startPullSecretsCluster({ minor, tokenLifeS: LIFE_S, kubelet: SOON_RESTARTED });
-    return () => cluster.node.stop();
-  });
+  const cluster = givenPullSecrets({ minor, tokenLifeS: LIFE_S, kubelet: SOON_RESTARTED });
 
   const start = (namespace: string, group: string, repository = namespace) =>
     cluster.pods(namespace).create(group, 1, () => imageOf(repository), WITH_SECRET);

@@ -9,8 +9,8 @@ import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
 import { loginSecret } from "./docker-logins.ts";
+import { givenKubernetes } from "./given.ts";
 import { namespacePath } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
 import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
@@ -30,14 +30,12 @@ const BATCH = 50;
 const long = it.skipIf(isShortRun);
 
 describeCluster("a real Kubernetes", (minor) => {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor });
   let pods: Pods;
 
   beforeAll(async () => {
-    node = await startKubernetes({ minor });
     pods = createPods(node.api);
     await node.bootstrap();
-    return () => node.stop();
   });
 
   it("cannot pull a private image without ocir-broker: ErrImagePull, then ImagePullBackOff", async () => {

@@ -9,8 +9,8 @@ import { killContainers } from "./container-kills.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
 import { loginSecret } from "./docker-logins.ts";
+import { givenKubernetes } from "./given.ts";
 import { createApi, type KubernetesApi, namespacePath } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { pluginDurations } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
@@ -29,19 +29,17 @@ describeCluster("containers whose image is on the node", declareTests, lackOfTim
 
 function declareTests(minor: number): void {
   const hasRecords = minor >= 35;
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor, tokenLifeS: TOKEN_LIFE_S });
   let api: KubernetesApi;
   let pods: Pods;
   let tokenEndsAtMs: number;
 
   beforeAll(async () => {
-    node = await startKubernetes({ minor, tokenLifeS: TOKEN_LIFE_S });
     await node.install();
     await node.api.createNamespace("shop");
     api = createApi(node.root, "shop");
     pods = createPods(api);
     for (const name of ["stranger", ...ACCOUNTS]) await createAccount(name);
-    return () => node.stop();
   });
 
   const container = (repository: string) => ({

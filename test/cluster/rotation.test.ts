@@ -11,12 +11,12 @@ import { BUILD_KIT_FILES, clientPod, lackOfBuildKit, startBuildKit } from "./bui
 import { canRunCluster, lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
 import { FLUX_FILES, lackOfFlux, startFlux } from "./flux.ts";
+import { givenPullSecrets } from "./given.ts";
 import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
 import { imageOf, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { NAME } from "./pull-secret-objects.ts";
-import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 import { STORAGE_URL } from "./services.ts";
 
 const LIFE_S = 90;
@@ -34,7 +34,12 @@ const lackOfCluster = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lac
 const skipped = lackOfTime ?? lackOfCluster ?? lackOfFlux ?? lackOfArgoCd ?? lackOfBuildKit;
 
 describeUnless(skipped, "products that read pull secrets", () => {
-  let cluster: PullSecretsCluster;
+  const cluster = givenPullSecrets({
+    minor: NEWEST_MINOR,
+    tokenLifeS: LIFE_S,
+    hasStorage: true,
+    files: [...FLUX_FILES, ...ARGO_CD_FILES, ...BUILD_KIT_FILES],
+  });
   let flux: Awaited<ReturnType<typeof startFlux>>;
   let argoCd: Awaited<ReturnType<typeof startArgoCd>>;
   let buildKit: Awaited<ReturnType<typeof startBuildKit>>;
@@ -45,12 +50,6 @@ describeUnless(skipped, "products that read pull secrets", () => {
   let longBuild: Promise<string>;
 
   beforeAll(async () => {
-    cluster = await startPullSecretsCluster({
-      minor: NEWEST_MINOR,
-      tokenLifeS: LIFE_S,
-      hasStorage: true,
-      files: [...FLUX_FILES, ...ARGO_CD_FILES, ...BUILD_KIT_FILES],
-    });
     await pushChart(FIRST);
     for (const namespace of Object.keys(FORMATS)) {
       await cluster.createTenant(namespace);
@@ -63,7 +62,6 @@ describeUnless(skipped, "products that read pull secrets", () => {
     argoCd = await startArgoCd(cluster.node);
     buildKit = await startBuildKit(cluster.node);
     processes = await processIds();
-    return () => cluster.node.stop();
   });
 
   const processIds = () => Promise.all([flux.process(), argoCd.process()]);

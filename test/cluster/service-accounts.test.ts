@@ -9,8 +9,8 @@ import { VERSION } from "../system/install/archives.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
+import { givenKubernetes } from "./given.ts";
 import { createApi, namespacePath, podManifest } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { DENIED, imageOf, NODE_NAME, PUBLISHED_KEYS, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
@@ -27,13 +27,11 @@ const NO_RIGHT =
   /(?:Error getting|failed to get) service account token.* authorized to request tokens for .*?(?=" provider=|$)/m;
 
 describeCluster("service accounts on a real Kubernetes", (minor) => {
-  let node: KubernetesNode;
+  const node = givenKubernetes({ minor, apiServerFlags: ["--enable-admission-plugins=NodeRestriction"] });
   let shop: Pods;
   let depot: Pods;
 
   beforeAll(async () => {
-    const apiServerFlags = ["--enable-admission-plugins=NodeRestriction"];
-    node = await startKubernetes({ minor, apiServerFlags });
     await node.install({ OCIR_BROKER_SERVICE_ACCOUNTS: ISSUER });
     await node.control("/iam", { granted: false });
     for (const name of NAMESPACES) {
@@ -43,7 +41,6 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     }
     await node.control("/iam", { repository: "acme/open", public: true });
     [shop, depot] = NAMESPACES.map((name) => createPods(createApi(node.root, name))) as [Pods, Pods];
-    return () => node.stop();
   });
 
   const doctorSays = async (prefix: string) => {

@@ -6,13 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { helmOnNode } from "../system/helm/helm-program.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { underLoad } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
+import { givenKubernetes } from "./given.ts";
 import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
-import { type KubernetesNode, startKubernetes } from "./kubernetes-node.ts";
 import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
 import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
@@ -36,12 +35,10 @@ const LONG = { timeoutMs: 1_200_000 };
 describeCluster(
   "an upgrade and a downgrade",
   (minor) => {
-    let node: KubernetesNode;
+    const apiServerFlags = ["--allow-privileged"];
+    const node = givenKubernetes({ minor, hasHelm: true, hasPodNetwork: true, tokenLifeS: 600, apiServerFlags });
 
     beforeAll(async () => {
-      const files = [await helmOnNode()];
-      const apiServerFlags = ["--allow-privileged"];
-      node = await startKubernetes({ minor, hasPodNetwork: true, tokenLifeS: 600, apiServerFlags, files });
       await node.bootstrap();
       await node.api.createNamespace("shop");
       await node.api.createServiceAccount("shop", NAME);
@@ -55,7 +52,6 @@ describeCluster(
       const spec = { audiences: [ISSUER], expirationSeconds: 7_200 };
       const { status } = await node.api.request<{ status: { token: string } }>("POST", path, { spec });
       node.root.write(TOKEN, status.token);
-      return () => node.stop();
     });
 
     const sh = (command: string) => node.root.run("sh", ["-ec", command], LONG);
