@@ -332,10 +332,8 @@ async function probe(root: SystemdRoot): Promise<Record<string, string>> {
     const lines = (await root.journal(SERVICE)).split("\n");
     const first = lines.findLastIndex((line) => line.startsWith("write:/ "));
     const pairs = lines.slice(first).flatMap((line) => {
-      const match = /^((?:write|read|ptrace|socket|mount|unshare|bpf|setuid|unlink|execute)(?::\S+)?) (\S+)$/.exec(
-        line,
-      );
-      return match?.[1] && match[2] ? [[match[1], match[2]] as const] : [];
+      const [, attempt, result = ""] = /^([a-z]+(?::\S+)?) (ok|E[A-Z]+)$/.exec(line) ?? [];
+      return attempt === undefined ? [] : [[attempt, result] as const];
     });
     results = Object.fromEntries(pairs);
   });
