@@ -175,11 +175,6 @@ async function run({
     await broker.post(requestFor(`${host}/acme/shop/web`, token));
     isPulling = false;
   }
-  const isFetching = () => {
-    const { session, registries } = broker.broker.health.details();
-    if (session?.state === "backing-off") return false;
-    return [session, ...Object.values(registries)].some((each) => each?.kept && each.nextFetchInSeconds === null);
-  };
   const writtenMs = () => 1_000 * Number(/^ocir_broker_textfile_timestamp_seconds (\S+)$/m.exec(fileText())?.[1] ?? 0);
   const fileText = () => (existsSync(textfile) ? readFileSync(textfile, "utf8") : "");
   const startMs = clock.wallMs();
@@ -191,12 +186,12 @@ async function run({
     const pulls = isAnswered ? undefined : Promise.all(hosts.map(pull)).finally(() => (isAnswered = true));
     while (!isAnswered) {
       await Promise.race([pulls, setTimeout(mode === "nodes" ? 10 : STILL_MS)]);
-      await clock.driveUntil(() => isAnswered || !isFetching());
+      await clock.driveUntil(() => isAnswered || !broker.isFetching());
       if (!isAnswered) await clock.advance(clock.armed()[0] ?? MINUTE_MS);
     }
     const endMs = startMs + (minute + 1) * MINUTE_MS;
     while (clock.wallMs() < endMs) {
-      await clock.pass(Math.min(STEP_MS - (clock.monotonicMs() % STEP_MS), endMs - clock.wallMs()), { isFetching });
+      await clock.pass(Math.min(STEP_MS - (clock.monotonicMs() % STEP_MS), endMs - clock.wallMs()), broker);
       const dueMs = clock.wallMs() - (clock.monotonicMs() % STEP_MS);
       // One that takes longer is late by a step, which no alert notices.
       for (let tries = 0; tries < 50 && writtenMs() < dueMs; tries += 1) await setTimeout(1);
