@@ -17,7 +17,7 @@ rm -rf /etc/kubernetes /usr/libexec/ocir-broker* /usr/local/bin/credential-provi
 cp "$here"/fakes/* /usr/local/bin/
 mkdir /run/image && mv /usr/local/bin/oke-in* /run/image
 mkdir -p /etc/kubernetes /opt/ocir-broker /opt/plugins
-node "$here/metadata.mjs" "$out/metadata" &
+node "$here/../serve-folder.mjs" "$out/metadata" 169.254.169.254 80 &
 until curl -so /dev/null http://169.254.169.254/; do sleep 0.02; done
 # All rooms share the control groups of the machine.
 group=/mnt/cgroup/room-$(cat /proc/sys/kernel/random/uuid)

@@ -64,7 +64,7 @@ export async function bootNode() {
   await root.run("ip", ["address", "add", "169.254.169.254/32", "dev", "lo"]);
   await root.run("systemd-run", [
     ...["--quiet", "--unit", "object-storage", NODE],
-    ...["/opt/checkout/test/system/install/object-storage.mjs", "/opt/checkout/dist/test-install/good", "18090"],
+    ...["/opt/checkout/test/system/serve-folder.mjs", "/opt/checkout/dist/test-install/good", "127.0.0.1", "18090"],
   ]);
 
   /** Resets the node to the state before any installation. */
