@@ -7,16 +7,16 @@ import type { V1DaemonSet, V1Lease, V1Node, V1Pod, V1ValidatingAdmissionPolicy }
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
 import { makeImage } from "../system/daemonset/image.ts";
-import { serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MINORS } from "./describe-cluster.ts";
 import { givenKubernetes } from "./given.ts";
-import { ADMIN_ENV, API_SERVER, namespacePath, requestAs } from "./kubernetes-api.ts";
+import { ADMIN_ENV, namespacePath, requestAs } from "./kubernetes-api.ts";
 import { imageOf, NODE_NAME } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
+import { serveAtServiceAddress } from "./service-address.ts";
 import { ISSUER } from "./services.ts";
 
 const minor = Math.max(...MINORS);
@@ -77,7 +77,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
     pods = createPods(node.api);
     await node.bootstrap();
-    await serveAtServiceAddress(node.root, new URL(API_SERVER).host);
+    await serveAtServiceAddress(node.root);
     const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
     await containerRuntime().importImage(node.root, file, REPOSITORY, VERSION, made.digest);
   });

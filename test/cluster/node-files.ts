@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { makeCertificates } from "../system/daemonset/certificates.ts";
-import { SERVICE_HOST } from "../system/daemonset/service-address.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
+import { SERVICE_HOST } from "./service-address.ts";
 
 export const REGISTRY_HOST = "us-ashburn-1.ocir.io";
 export const imageOf = (repository: string, host = REGISTRY_HOST): string => `${host}/acme/${repository}:1`;

@@ -3,10 +3,9 @@
  * API server, the token exchange and the registry of the simulator as pods on OKE do.
  */
 import { existsSync } from "node:fs";
-import { SERVICE_HOST, serveAtServiceAddress } from "../system/daemonset/service-address.ts";
 import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
-import { API_SERVER } from "./kubernetes-api.ts";
 import { NODE_ADDRESS } from "./node-files.ts";
+import { SERVICE_HOST, serveAtServiceAddress } from "./service-address.ts";
 
 /** Where Debian's package containernetworking-plugins has them. */
 const PLUGINS = "/usr/lib/cni";
@@ -40,5 +39,5 @@ export async function startPodNetwork(root: SystemdRoot): Promise<void> {
   // The plugins enable it, in a file that is read-only here. All that pods reach is on the node.
   root.write("/run/ip-forward", "1\n");
   await root.run("mount", ["--bind", "/run/ip-forward", FORWARD]);
-  await serveAtServiceAddress(root, new URL(API_SERVER).host);
+  await serveAtServiceAddress(root);
 }

@@ -1,13 +1,13 @@
 /** The API server at its Service's address, where pods on the host's network look for it. Stands for kube-proxy. */
-import type { SystemdRoot } from "../systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import { API_SERVER } from "./kubernetes-api.ts";
 
 export const SERVICE_HOST = "10.96.0.1";
 
-/** @param apiServer an address and port, or the path of a socket. */
-export async function serveAtServiceAddress(root: SystemdRoot, apiServer: string): Promise<void> {
+export async function serveAtServiceAddress(root: SystemdRoot): Promise<void> {
   await root.run("ip", ["address", "add", `${SERVICE_HOST}/32`, "dev", "lo"]);
   await root.run("systemd-run", [
     ...["--quiet", "--unit", "way-to-api-server", "systemd-socket-activate", "--listen", `${SERVICE_HOST}:443`],
-    ...["/usr/lib/systemd/systemd-socket-proxyd", apiServer],
+    ...["/usr/lib/systemd/systemd-socket-proxyd", new URL(API_SERVER).host],
   ]);
 }
