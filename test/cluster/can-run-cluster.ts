@@ -10,7 +10,6 @@ const NEEDED = {
   etcd: "etcd-server",
   runc: "runc",
   curl: "curl",
-  openssl: "openssl",
   cc: "gcc",
 } as const;
 

@@ -45,7 +45,7 @@ export type KubernetesNode = ReturnType<typeof createNode>;
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
   removeControlGroups();
   const files = [
-    ...nodeFiles(options.minor, temporaryFolder(), options.kubelet),
+    ...(await nodeFiles(options.minor, temporaryFolder(), options.kubelet)),
     ...(options.hasPodNetwork ? podNetworkFiles() : []),
     ...(options.hasHelm ? [await helmOnNode()] : []),
     ...(options.files ?? []),

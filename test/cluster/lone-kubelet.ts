@@ -7,8 +7,8 @@ import { startRuntime as startContainerRuntime, untilServing } from "./services.
 
 const CONTROL_PLANE = /kube-(apiserver|controller-manager|scheduler)$/;
 
-export function loneKubeletFiles(): InstalledFile[] {
-  return nodeFiles(NEWEST_MINOR, temporaryFolder()).filter(({ to }) => !CONTROL_PLANE.test(to));
+export async function loneKubeletFiles(): Promise<InstalledFile[]> {
+  return (await nodeFiles(NEWEST_MINOR, temporaryFolder())).filter(({ to }) => !CONTROL_PLANE.test(to));
 }
 
 export async function startRuntime(root: SystemdRoot): Promise<void> {

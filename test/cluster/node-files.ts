@@ -2,7 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
-import { makeCertificates } from "../system/daemonset/certificates.ts";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createTlsIdentity } from "../../packages/oci-simulator/src/http/tls-identity.ts";
 import type { InstalledFile } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
@@ -34,8 +35,9 @@ export const CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 const NODE_TOKEN = "kubelet";
 
 /** @param kubelet further fields of the kubelet's configuration. */
-export function nodeFiles(minor: number, folder: string, kubelet: object = {}): InstalledFile[] {
-  makeCertificates(folder, `127.0.0.1,IP:${SERVICE_HOST}`);
+export async function nodeFiles(minor: number, folder: string, kubelet: object = {}): Promise<InstalledFile[]> {
+  const hosts = ["127.0.0.1", SERVICE_HOST];
+  const { caCertificate, serverOptions } = await createTlsIdentity(hosts, createSystemClock());
   makeWaitingProgram(join(folder, "wait"));
   const runtime = containerRuntime();
   const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
@@ -43,8 +45,9 @@ export function nodeFiles(minor: number, folder: string, kubelet: object = {}): 
   return [
     ...clusterPrograms(minor).map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
     { from: join(folder, "wait"), to: "/opt/wait", mode: 0o755 },
-    { from: join(folder, "ca.crt"), to: CLUSTER_CA },
-    ...["api.crt", "api.key"].map((name) => ({ from: join(folder, name), to: `${PKI}/${name}` })),
+    file(CLUSTER_CA, caCertificate),
+    file(`${PKI}/api.crt`, String(serverOptions.cert)),
+    file(`${PKI}/api.key`, String(serverOptions.key)),
     ...[SIGNING_KEY, ...PUBLISHED_KEYS].map((path, index) => file(path, signingKeys[Math.max(0, index - 1)] ?? "")),
     file(
       `${PKI}/tokens.csv`,

@@ -27,7 +27,7 @@ export type AdvisedNode = Awaited<ReturnType<typeof bootAdvisedNode>>;
 export async function bootAdvisedNode(archive: Archive) {
   removeControlGroups();
   const kubelet = isReal
-    ? loneKubeletFiles()
+    ? await loneKubeletFiles()
     : [
         { from: { text: STAND_IN_UNIT }, to: UNIT },
         { from: { text: "#!/bin/sh\ncat /etc/kubelet-version\n" }, to: "/usr/bin/kubelet", mode: 0o755 },

@@ -87,7 +87,7 @@ describeUnless(canRunCluster([NEWEST_MINOR]), "the node script at a first boot, 
     archive = (await makeArchives()).good;
     root = await bootSystemd({
       files: [
-        ...loneKubeletFiles(),
+        ...(await loneKubeletFiles()),
         { from: { text: IMAGES_UNIT }, to: UNIT },
         { from: { text: OKE_SERVICE }, to: "/usr/lib/systemd/system/oke.service" },
         { from: { text: OKE }, to: "/usr/bin/oke", mode: 0o755 },
