@@ -6,13 +6,12 @@ import { join } from "node:path";
 import type { V1DaemonSet, V1Lease, V1Node, V1Pod, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
-import { makeImage } from "../system/daemonset/image.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { VERSION } from "../system/install/archives.ts";
 import { canRunCluster, lackOfTime } from "./can-run-cluster.ts";
-import { containerRuntime } from "./container-runtime.ts";
 import { MINORS } from "./describe-cluster.ts";
 import { givenKubernetes } from "./given.ts";
+import { daemonSetImage, loadImage } from "./images.ts";
 import { ADMIN_ENV, namespacePath, requestAs } from "./kubernetes-api.ts";
 import { imageOf, NODE_NAME } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
@@ -73,13 +72,12 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   let image: readonly string[];
 
   beforeAll(async () => {
-    const made = await makeImage(join(import.meta.dirname, "../..", FOLDER));
+    const made = await daemonSetImage(join(import.meta.dirname, "../..", FOLDER));
     image = ["--set", `image.repository=${REPOSITORY},image.digest=${made.digest},image.pullPolicy=Never`];
     pods = createPods(node.api);
     await node.bootstrap();
     await serveAtServiceAddress(node.root);
-    const file = join(CHECKOUT_ON_NODE, FOLDER, made.image);
-    await containerRuntime().importImage(node.root, file, REPOSITORY, VERSION, made.digest);
+    await loadImage(node, join(CHECKOUT_ON_NODE, FOLDER, made.image), REPOSITORY, made.digest);
   });
 
   const helm = (command: string, ...args: string[]) =>

@@ -10,10 +10,10 @@ import { VERSION } from "../system/install/archives.ts";
 import { CONTROL_URL, NODE } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { givenKubernetes } from "./given.ts";
+import { loadImage, pullSecretsImage } from "./images.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { REGISTRY_HOST } from "./node-files.ts";
-import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
-import { makeImage } from "./pull-secrets-image.ts";
+import { createReleaseNamespace, DEPLOYMENT, SIMULATED } from "./pull-secrets-cluster.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 
@@ -57,7 +57,7 @@ describeCluster("the first run in a tenancy", (minor) => {
   const node = givenKubernetes({ minor, hasHelm: true, hasPodNetwork: true });
 
   beforeAll(async () => {
-    const made = await makeImage(join(CHECKOUT, PACKAGES));
+    const made = await pullSecretsImage(join(CHECKOUT, PACKAGES));
     await makeHelmChart(
       { version: VERSION, epochS: 1_767_225_600 },
       { name: "ocir-pull-secrets", imageDigest: made.digest, alertRules: "groups: []\n" },

@@ -3,15 +3,14 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Deployment, V1Lease, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
-import { VERSION } from "../system/install/archives.ts";
 import { CONTROL_URL } from "../system/simulated-node.ts";
-import { containerIdOf, containerRuntime, processesOf } from "./container-runtime.ts";
+import { containerIdOf, processesOf } from "./container-runtime.ts";
+import { loadImage, pullSecretsImage } from "./images.ts";
 import { createApi, namespacePath } from "./kubernetes-api.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
 import { CLOUD_HOSTS, NODE_ADDRESS, REGISTRY_HOST } from "./node-files.ts";
 import { createPods } from "./pods.ts";
 import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
-import { makeImage } from "./pull-secrets-image.ts";
 import { SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
@@ -59,7 +58,7 @@ interface Resource {
 
 /** The chart is installed, and one replica leads. */
 export async function startPullSecretsCluster(options: KubernetesOptions) {
-  const made = await makeImage(join(CHECKOUT, FOLDER));
+  const made = await pullSecretsImage(join(CHECKOUT, FOLDER));
   const node = await startKubernetes({ ...options, hasPodNetwork: true, hasHelm: true });
   const cluster = createCluster(node);
   try {
@@ -94,11 +93,6 @@ export async function createReleaseNamespace(node: KubernetesNode): Promise<void
   const data = { "ca.crt": node.root.read(SIMULATOR_CA).toString() };
   const path = `${namespacePath(RELEASE_NAMESPACE)}/configmaps`;
   await node.api.request("POST", path, { metadata: { name: "simulator" }, data });
-}
-
-/** Into the runtime, as if it had been pulled. @param file inside the node */
-export async function loadImage({ root }: KubernetesNode, file: string, repository: string, digest: string) {
-  await containerRuntime().importImage(root, file, repository, VERSION, digest);
 }
 
 function createCluster(node: KubernetesNode) {

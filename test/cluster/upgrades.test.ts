@@ -11,10 +11,11 @@ import { underLoad } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
+import { loadImage } from "./images.ts";
 import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
 import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath } from "./pull-secret-objects.ts";
-import { createReleaseNamespace, DEPLOYMENT, loadImage, SIMULATED } from "./pull-secrets-cluster.ts";
+import { createReleaseNamespace, DEPLOYMENT, SIMULATED } from "./pull-secrets-cluster.ts";
 import { ISSUER } from "./services.ts";
 
 const [EARLIER, LATER] =
