@@ -7,6 +7,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { beforeAll, describe, expect, it } from "vitest";
+import { lackOf } from "../../real-registry.ts";
 import { describeUnless } from "../describe-unless.ts";
 import {
   buildPackages,
@@ -48,7 +49,7 @@ const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 
 const output = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
-const hasProgram = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
+const [lackOfLintian, lackOfRpmlint] = [lackOf("lintian"), lackOf("rpmlint")];
 
 describeUnless(cannotPackage(), "the packages", () => {
   const scratch = temporaryFolder();
@@ -202,7 +203,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       }
     });
 
-    it.skipIf(!hasProgram("lintian"))(`lintian finds no error${without("lintian")}`, () => {
+    it.skipIf(lackOfLintian !== "")(`lintian finds no error${lackOfLintian}`, () => {
       const result = spawnSync("lintian", ["--fail-on", "error", "--allow-root", packageNamed(`_${deb}.deb`)], {
         encoding: "utf8",
       });
@@ -211,7 +212,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(result.status).toBe(0);
     });
 
-    it.skipIf(!hasProgram("rpmlint"))(`rpmlint finds no error${without("rpmlint")}`, (context) => {
+    it.skipIf(lackOfRpmlint !== "")(`rpmlint finds no error${lackOfRpmlint}`, (context) => {
       const config = join(CHECKOUT, "packages/packaging/files/rpmlint.toml");
       const result = spawnSync("rpmlint", ["-c", config, packageNamed(`.${machine}.rpm`)], { encoding: "utf8" });
       // rpmlint 2.4 of Debian 12 decodes a tool's output as UTF-8, although it is not.
@@ -272,7 +273,3 @@ describeUnless(cannotPackage(), "the packages", () => {
     return tree;
   }
 });
-
-function without(program: string): string {
-  return hasProgram(program) ? "" : ` (skipped: needs ${program})`;
-}
