@@ -66,8 +66,9 @@ function declareTests(minor: number): void {
 
   it("start without the plugin if the node's identity has pulled the image, also with AlwaysVerify", async () => {
     await pods.untilRunning(await start("node", "node"));
+    const original = node.root.read(KUBELET_CONFIG);
     for (const policy of hasRecords ? [undefined, "AlwaysVerify"] : [undefined]) {
-      const config = JSON.parse(node.root.read(KUBELET_CONFIG).toString());
+      const config = JSON.parse(original.toString());
       node.root.write(KUBELET_CONFIG, JSON.stringify({ ...config, imagePullCredentialsVerificationPolicy: policy }));
       await node.restartKubelet();
       await failOracle();
@@ -75,10 +76,7 @@ function declareTests(minor: number): void {
       expect(await pluginCalls()).toBe(0);
       await node.clearFaults();
     }
-    const { imagePullCredentialsVerificationPolicy: _, ...config } = JSON.parse(
-      node.root.read(KUBELET_CONFIG).toString(),
-    );
-    node.root.write(KUBELET_CONFIG, JSON.stringify(config));
+    node.root.write(KUBELET_CONFIG, original);
     if (hasRecords) await pods.untilRunning(await start("node-volume", "node", withVolume("files")));
   });
 
