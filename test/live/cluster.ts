@@ -1,10 +1,9 @@
 /** The cluster with its one node, through kubectl. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CoreV1Event, V1Node, V1Pod, V1Secret } from "@kubernetes/client-node";
-import { BUNDLE_OPTIONS } from "@ocir-broker/foundation/bundle";
+import { bundle } from "@ocir-broker/foundation/bundle";
 import { until } from "@ocir-broker/testkit/until";
-import { build } from "esbuild";
 import { podManifest, stateOf } from "../cluster/kubernetes-api.ts";
 import { pullSecret } from "../cluster/pull-secret-objects.ts";
 import type { Answers } from "./questions.ts";
@@ -40,11 +39,6 @@ process.stdin.setEncoding("utf8").on("data", (part) => {
   text += part;
   if (text.trimEnd().endsWith("${END}")) process.stdin.destroy(), Function("require", text)(require);
 });`;
-
-async function bundle(file: string): Promise<string> {
-  const { outputFiles } = await build({ ...BUNDLE_OPTIONS, entryPoints: [file], format: "cjs", write: false });
-  return outputFiles[0]?.text ?? "";
-}
 
 export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOptions) {
   const env = { KUBECONFIG: join(folder, "kubeconfig") };
@@ -101,7 +95,9 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     },
     /** Asks the questions on the node. @param controllerImage has Node */
     async ask(image: string, controllerImage: string): Promise<Answers> {
-      const program = await bundle(join(import.meta.dirname, "ask.ts"));
+      const outfile = join(folder, "ask.cjs");
+      await bundle({ entryPoints: [join(import.meta.dirname, "ask.ts")], outfile, format: "cjs" });
+      const program = readFileSync(outfile, "utf8");
       const output =
         onNode === undefined
           ? await debugNode(controllerImage, ["/node", "--eval", UNTIL_END, image], `${program}\n${END}\n`)
