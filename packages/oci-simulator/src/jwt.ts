@@ -1,5 +1,5 @@
 /** JSON Web Tokens in their compact form. Does not interpret claims. */
-import { createHmac, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
+import { createHmac, type KeyObject, sign, verify } from "node:crypto";
 
 /** RFC 7518 §3.4: the two numbers concatenated, not in ASN.1. */
 const ES256_ENCODING = "ieee-p1363";
@@ -13,38 +13,20 @@ export interface DecodedJwt {
   readonly signature: Buffer;
 }
 
-export async function signRs256(header: Claims, claims: Claims, privateKey: KeyObject): Promise<string> {
-  const text = encodeText({ ...header, alg: "RS256" }, claims);
-  const signature = await new Promise<Buffer>((resolve, reject) => {
-    sign("sha256", Buffer.from(text), privateKey, (error, made) => (error === null ? resolve(made) : reject(error)));
-  });
+/** With RS256, ES256 or HS256, by the kind of the key. */
+export function signJwt(header: Claims, claims: Claims, key: KeyObject): string {
+  const parts = [{ ...header, alg: algorithmOf(key) }, claims];
+  const text = parts.map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  const bytes = Buffer.from(text);
+  const signature =
+    key.type === "secret" ? hmac(text, key) : sign("sha256", bytes, { key, dsaEncoding: ES256_ENCODING });
   return `${text}.${signature.toString("base64url")}`;
 }
 
-export function isRs256(jwt: DecodedJwt, publicKey: KeyObject): boolean {
-  return verify("sha256", Buffer.from(jwt.signedText), publicKey, jwt.signature);
-}
-
-export function signEs256(header: Claims, claims: Claims, privateKey: KeyObject): string {
-  const text = encodeText({ ...header, alg: "ES256" }, claims);
-  const signature = sign("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: ES256_ENCODING });
-  return `${text}.${signature.toString("base64url")}`;
-}
-
-export function isEs256(jwt: DecodedJwt, publicKey: KeyObject): boolean {
-  if (jwt.header["alg"] !== "ES256") return false;
-  return verify("sha256", Buffer.from(jwt.signedText), { key: publicKey, dsaEncoding: ES256_ENCODING }, jwt.signature);
-}
-
-/** With the header of OCIR's tokens. */
-export function signHs256(claims: Claims, secret: Buffer): string {
-  const text = encodeText({ typ: "JWT", alg: "HS256" }, claims);
-  return `${text}.${hmac(text, secret).toString("base64url")}`;
-}
-
-export function isHs256(jwt: DecodedJwt, secret: Buffer): boolean {
-  const expected = hmac(jwt.signedText, secret);
-  return jwt.signature.length === expected.length && timingSafeEqual(jwt.signature, expected);
+export function isSigned({ header, signedText, signature }: DecodedJwt, key: KeyObject): boolean {
+  if (header["alg"] !== algorithmOf(key)) return false;
+  if (key.type === "secret") return hmac(signedText, key).equals(signature);
+  return verify("sha256", Buffer.from(signedText), { key, dsaEncoding: ES256_ENCODING }, signature);
 }
 
 /** Undefined unless the text is three parts of valid base64url, the first two JSON objects. */
@@ -58,13 +40,13 @@ export function decodeJwt(token: string): DecodedJwt | undefined {
   return { header: headerObject, claims: claimsObject, signedText, signature };
 }
 
-function encodeText(header: Claims, claims: Claims): string {
-  const part = (value: Claims) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part(header)}.${part(claims)}`;
+function algorithmOf({ type, asymmetricKeyType }: KeyObject): string {
+  if (type === "secret") return "HS256";
+  return asymmetricKeyType === "rsa" ? "RS256" : "ES256";
 }
 
-function hmac(text: string, secret: Buffer): Buffer {
-  return createHmac("sha256", secret).update(text).digest();
+function hmac(text: string, key: KeyObject): Buffer {
+  return createHmac("sha256", key).update(text).digest();
 }
 
 function decodePart(part: string): Buffer | undefined {

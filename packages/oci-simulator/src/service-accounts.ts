@@ -6,7 +6,7 @@ import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomUUI
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { notAuthenticated, Refusal } from "./http/refusal.ts";
-import { type Claims, decodeJwt, isEs256, isRs256, signRs256 } from "./jwt.ts";
+import { type Claims, decodeJwt, isSigned, signJwt } from "./jwt.ts";
 
 export interface ServiceAccountName {
   readonly namespace: string;
@@ -81,7 +81,7 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
         nbf: nowS,
         sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
       };
-      return signRs256({ kid: known.keys.keys[0]?.kid }, claims, own.privateKey);
+      return signJwt({ kid: known.keys.keys[0]?.kid }, claims, own.privateKey);
     },
     /** Deletes a pod: tokens bound to it are refused from now on. */
     deletePod: (pod: string) => void deletedPods.add(pod),
@@ -121,10 +121,6 @@ function boundServiceAccount(bound: Claims | undefined, deletedPods: ReadonlySet
     throw notAuthenticated("the pod of the service-account token is gone");
   if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
   return { namespace, serviceAccount: String(serviceaccount["name"]) };
-}
-
-function isSigned(jwt: NonNullable<ReturnType<typeof decodeJwt>>, key: KeyObject): boolean {
-  return jwt.header["alg"] === "RS256" ? key.asymmetricKeyType === "rsa" && isRs256(jwt, key) : isEs256(jwt, key);
 }
 
 function publishedKey(publicKey: KeyObject | undefined): PublishedKey {

@@ -7,7 +7,7 @@
 import { createPublicKey, KeyObject } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createCertificateAuthority, newP256Keys } from "./certificate-authority.ts";
-import { type Claims, type DecodedJwt, isEs256, signEs256 } from "./jwt.ts";
+import { type Claims, type DecodedJwt, isSigned, signJwt } from "./jwt.ts";
 
 export type TokenSigner = Awaited<ReturnType<typeof createTokenSigner>>;
 
@@ -23,7 +23,7 @@ export async function createTokenSigner(clock: Clock) {
   return {
     /** PEM of the signing certificate's root. */
     rootCertificate: authority.certificate,
-    sign: (claims: Claims) => signEs256(header, claims, privateKey),
-    isOurs: (jwt: DecodedJwt) => isEs256(jwt, publicKey),
+    sign: (claims: Claims) => signJwt(header, claims, privateKey),
+    isOurs: (jwt: DecodedJwt) => isSigned(jwt, publicKey),
   };
 }

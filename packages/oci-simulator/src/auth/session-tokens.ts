@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { secondsLeft, type TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
-import { type Claims, decodeJwt, isRs256, signRs256 } from "../jwt.ts";
+import { type Claims, decodeJwt, isSigned, signJwt } from "../jwt.ts";
 import { INSTANCE } from "../metadata/instance.ts";
 import type { ServiceAccountName } from "../service-accounts.ts";
 
@@ -65,7 +65,7 @@ export async function createSessionTokens(clock: Clock, lifeMs: number) {
   const opened = new Map<string, Session>();
 
   /** Signs `claims` with a life, and with the key that the session is bound to. */
-  function sign(
+  async function sign(
     publicKey: KeyObject,
     kid: string,
     claims: Claims,
@@ -86,12 +86,12 @@ export async function createSessionTokens(clock: Clock, lifeMs: number) {
       tenant: INSTANCE.tenancyId,
       jwk: JSON.stringify({ kid, n, e, kty: "RSA", alg: "RS256", use: "sig" }),
     };
-    return signRs256(HEADER, all, own.privateKey);
+    return signJwt(HEADER, all, own.privateKey);
   }
 
   function openNew(token: string): Session {
     const jwt = token.length > 0 ? decodeJwt(token) : undefined;
-    if (jwt === undefined || !isRs256(jwt, own.publicKey)) throw notAuthenticated("the session token is not ours");
+    if (jwt === undefined || !isSigned(jwt, own.publicKey)) throw notAuthenticated("the session token is not ours");
     const jwk = JSON.parse(String(jwt.claims["jwk"]));
     const session = { publicKey: createPublicKey({ key: jwk, format: "jwk" }), claims: jwt.claims };
     if (opened.size >= MAX_OPENED) opened.clear();

@@ -3,12 +3,12 @@
  * issued for one, or for the repositories in a client's scope, in the form that every registry of the distribution project accepts
  * (ES256): it contains its holder's rights.
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { createSecretKey, randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { secondsLeft, type TokenFlaw } from "../http/faults.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 import type { Action, Iam } from "../iam.ts";
-import { type Claims, decodeJwt, isHs256, signHs256 } from "../jwt.ts";
+import { type Claims, decodeJwt, isSigned, signJwt } from "../jwt.ts";
 import type { TokenSigner } from "../token-signer.ts";
 
 export interface RegistryTokensOptions {
@@ -38,7 +38,7 @@ const CARRIED = [
 ];
 
 export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions) {
-  const secret = randomBytes(32);
+  const secret = createSecretKey(randomBytes(32));
   /** Expiries, in epoch seconds, of tokens without one. */
   const untoldEnds = new Map<unknown, number>();
   return {
@@ -62,13 +62,13 @@ export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTok
         jti,
         ...(scopes.length > 0 ? { access } : {}),
       };
-      const token = isBasicAuth || scopes.length > 0 ? signer.sign(claims) : signHs256(claims, secret);
+      const token = isBasicAuth || scopes.length > 0 ? signer.sign(claims) : signJwt({ typ: "JWT" }, claims, secret);
       return { token, access_token: token, scope: scopes.join(" "), expires_in: Math.max(0, leftS) };
     },
     /** @throws {Refusal} NotAuthenticated for a token that is not ours, has expired, or is for another host. */
     open(token: string, host: string): Claims {
       const jwt = decodeJwt(token);
-      if (jwt === undefined || !(isHs256(jwt, secret) || signer.isOurs(jwt)))
+      if (jwt === undefined || !(isSigned(jwt, secret) || signer.isOurs(jwt)))
         throw notAuthenticated("the token is not ours");
       const endsAtS = jwt.claims["exp"] ?? untoldEnds.get(jwt.claims["jti"]);
       // Negated, so that a token without expiry is refused.
