@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished } from "vitest";
+import { startConnectProxy } from "../../connect-proxy.ts";
 import { type Place, runCell } from "./cell.ts";
 import { COMBINATIONS, type Combination } from "./combinations.ts";
-import { startConnectProxy } from "./connect-proxy.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { type Row, renderTable, rowKey } from "./table.ts";
 
@@ -42,7 +42,9 @@ async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   }
   const caFile = join(temporaryFolder(), "ca.pem");
   writeFileSync(caFile, String(simulator.caCertificate));
-  const config = { ...UPSTREAM, auth: {}, proxy: { https: await startConnectProxy(simulator) } };
+  const { authUrl, registryUrl } = simulator;
+  const https = await startConnectProxy((target) => (target.startsWith("auth.") ? authUrl : registryUrl));
+  const config = { ...UPSTREAM, auth: {}, proxy: { https } };
   return { clock, simulator, config, environment: { SSL_CERT_FILE: caFile } };
 }
 
