@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { daemonSections } from "@ocir-broker/credentials/test/config";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
@@ -88,18 +89,27 @@ export function spawnServer([program = "", ...args]: readonly string[], env: Nod
 
 /** @throws Error with its output if it ends before all sockets accept connections */
 export async function untilListening(daemon: Daemon, ...sockets: readonly string[]): Promise<void> {
-  for (const socket of sockets) {
-    while (!(await takesConnections(socket))) {
-      const { exitCode, signalCode, spawnfile } = daemon.process;
-      if (exitCode !== null || signalCode !== null) throw new Error(`${spawnfile} ended: ${daemon.output()}`);
-    }
+  for (const socket of sockets) await untilSo(daemon, () => takesConnections(socket));
+}
+
+/** @throws Error with its output if it ends before. @returns the match in its output */
+export async function untilSaid(daemon: Daemon, text: string | RegExp): Promise<RegExpMatchArray> {
+  const found = () => daemon.output().match(text);
+  await untilSo(daemon, () => found() !== null);
+  return found() as RegExpMatchArray;
+}
+
+async function untilSo(daemon: Daemon, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) {
+    const { exitCode, signalCode, spawnfile } = daemon.process;
+    if (exitCode !== null || signalCode !== null) throw new Error(`${spawnfile} ended: ${daemon.output()}`);
+    await setTimeout(10);
   }
 }
 
-/** False 10 ms later. */
 function takesConnections(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
-  socket.on("connect", () => resolve(true)).on("error", () => setTimeout(resolve, 10, false));
+  socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
   return promise.finally(() => socket.destroy());
 }

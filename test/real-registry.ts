@@ -2,17 +2,15 @@
  * A stage with a real registry: Debian's docker-registry, which accepts the simulator's tokens, and a node whose root has
  * docker-credential-ocir in the PATH and in the clients' configuration. The clients are unmodified.
  */
-import { execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
-import { BROKER, type DaemonOptions, daemonConfig, SHIM, startDaemon } from "./daemon.ts";
+import { BROKER, type DaemonOptions, daemonConfig, SHIM, spawnServer, startDaemon, untilSaid } from "./daemon.ts";
 import { writeImageLayout } from "./image-layout.ts";
+import { runProgram } from "./run-program.ts";
 
 const PROGRAMS = [
   ["ocir-broker", BROKER],
@@ -68,9 +66,7 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   const image = writeImageLayout(join(directory, "image"), `From ${directory}\n`);
 
   /** Runs a program as the node's root does, and returns its stdout. Rejects with its stderr if it fails. */
-  async function run(program: string, ...args: string[]): Promise<string> {
-    return (await promisify(execFile)(program, args, { env, cwd: directory })).stdout;
-  }
+  const run = (...command: string[]): Promise<string> => runProgram(command, { env, cwd: directory });
 
   /** Gives the image this name in the registry. @returns the name with the registry's */
   async function push(name: string): Promise<string> {
@@ -123,22 +119,7 @@ export function writeRegistryConfig(directory: string, { auth, http }: RegistryS
 
 /** Debian's docker-registry. */
 export async function startDistribution(directory: string, settings: RegistrySettings) {
-  const args = ["serve", writeRegistryConfig(directory, settings)];
-  const child = spawn("docker-registry", args, { stdio: ["ignore", "ignore", "pipe"], env: {} });
-  const ended = once(child, "exit");
-  let said = "";
-  for await (const line of createInterface(child.stderr)) {
-    said += `${line}\n`;
-    const port = /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-    if (port === undefined) continue;
-    child.stderr.resume();
-    return {
-      port: Number(port),
-      async stop(): Promise<void> {
-        child.kill("SIGKILL");
-        await ended;
-      },
-    };
-  }
-  throw new Error(`docker-registry ended: ${said}`);
+  const server = spawnServer(["docker-registry", "serve", writeRegistryConfig(directory, settings)], {});
+  const [, port] = await untilSaid(server, /listening on 127\.0\.0\.1:(\d+)/);
+  return { port: Number(port), stop: server.stop };
 }

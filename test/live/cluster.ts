@@ -6,8 +6,8 @@ import { bundle } from "@ocir-broker/foundation/bundle";
 import { until } from "@ocir-broker/testkit/until";
 import { podManifest, stateOf } from "../cluster/kubernetes-api.ts";
 import { pullSecret } from "../cluster/pull-secret-objects.ts";
+import { runProgram } from "../run-program.ts";
 import type { Answers } from "./questions.ts";
-import { runProgram } from "./run-program.ts";
 
 export interface Pod {
   readonly name: string;
@@ -41,7 +41,7 @@ process.stdin.setEncoding("utf8").on("data", (part) => {
 });`;
 
 export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOptions) {
-  const env = { KUBECONFIG: join(folder, "kubeconfig") };
+  const env = { ...process.env, KUBECONFIG: join(folder, "kubeconfig") };
   writeFileSync(env.KUBECONFIG, kubeconfig, { mode: 0o600 });
   const kubectl = (args: readonly string[], input?: string) =>
     runProgram(["kubectl", ...args], { env, ...(input !== undefined && { input }) });

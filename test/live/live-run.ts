@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runProgram } from "../run-program.ts";
 import { type Cluster, clusterOf, type Pod } from "./cluster.ts";
 import { controllerImageOf, usePullSecrets } from "./pull-secrets.ts";
 import { type Answers, differencesOf } from "./questions.ts";
-import { runProgram } from "./run-program.ts";
 import { simulatorAnswers } from "./simulator-answers.ts";
 import { createTerraform, type Made } from "./terraform.ts";
 
@@ -75,7 +75,7 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
       say(`${name}: passed after ${seconds()} s`);
       return found;
     } catch (error) {
-      const found = error instanceof Error ? error.message : String(error);
+      const found = shortened(error instanceof Error ? error.message : String(error));
       steps.push({ name, outcome: "failed", seconds: seconds(), found: withoutNames(found, hidden) });
       say(`${name}: failed: ${found}`);
       return undefined;
@@ -130,6 +130,9 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
   }
   return { format: 1, version, oracleLinux, steps, differences, answers };
 }
+
+/** The begin, which names the program, and the end. */
+const shortened = (text: string): string => (text.length > 600 ? `${text.slice(0, 100)} … ${text.slice(-500)}` : text);
 
 const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
 

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
+import { runProgram } from "../run-program.ts";
 import type { Cluster } from "./cluster.ts";
-import { runProgram } from "./run-program.ts";
 import type { Made } from "./terraform.ts";
 
 interface PullSecretsOptions {

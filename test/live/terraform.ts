@@ -1,8 +1,8 @@
 /** Makes and removes the cloud's resources with terraform/main.tf, in a copy of that folder. */
 import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { runProgram } from "../run-program.ts";
 import type { LiveOptions } from "./live-run.ts";
-import { runProgram } from "./run-program.ts";
 
 export interface Made {
   readonly registryHost: string;

@@ -3,16 +3,15 @@
  * names and ports of the metadata service, the auth service, OCIR, an OKE cluster and an identity domain. Clients run
  * unmodified, and only get a CA to trust. A real registry stores pushed images.
  */
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import type { RefusalRecord } from "@ocir-broker/oci-simulator/http/refusal";
 import type { IamChange } from "@ocir-broker/oci-simulator/iam";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { type Daemon, spawnServer, untilSaid } from "../daemon.ts";
 import { writeRegistryConfig, writeStorageConf } from "../real-registry.ts";
+import { runProgram } from "../run-program.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
 /** The registry's name in Oracle's own clients. */
@@ -41,7 +40,7 @@ mount --bind "$1" /etc/hosts
 mount -t tmpfs tmpfs /run
 mkdir -p ${SERVICE_ACCOUNT_FOLDER}
 echo ready
-exec cat
+exec sleep infinity
 `;
 
 export type OracleCloud = Awaited<ReturnType<typeof startOracleCloud>>;
@@ -55,7 +54,7 @@ export function lackOfNamespaces(): string {
 
 export async function startOracleCloud() {
   const directory = temporaryFolder();
-  const started: ChildProcess[] = [];
+  const started: Daemon[] = [];
   const hosts = join(directory, "hosts");
   const caFile = join(directory, "ca.pem");
   const storageConf = join(directory, "storage.conf");
@@ -72,19 +71,14 @@ export async function startOracleCloud() {
   };
 
   async function start(line: string, command: readonly string[]): Promise<number> {
-    const [program = "", ...args] = command;
-    const child = spawn(program, args, { env, cwd: directory, stdio: ["pipe", "pipe", "pipe"] });
-    started.push(child);
-    await says(child, line);
-    return child.pid as number;
+    const server = spawnServer(command, env);
+    started.push(server);
+    await untilSaid(server, line);
+    return server.pid;
   }
 
   async function close(): Promise<void> {
-    for (const child of started.reverse()) {
-      const ended = child.exitCode === null ? once(child, "exit") : undefined;
-      child.kill("SIGKILL");
-      await ended;
-    }
+    for (const server of started.reverse()) await server.stop();
   }
 
   const inside = ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts];
@@ -106,16 +100,8 @@ export async function startOracleCloud() {
   }
 
   /** Returns its stdout. Rejects with its stderr if it fails. */
-  async function run(command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) {
-    const [program = "", ...args] = [...enter, ...command];
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const child = execFile(program, args, { env: { ...env, ...options.env } }, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-    // A program may end without reading its input.
-    child.stdin?.on("error", () => {}).end(options.input);
-    return promise;
-  }
+  const run = (command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) =>
+    runProgram([...enter, ...command], { ...options, env: { ...env, ...options.env } });
 
   /** A call of the simulator's control API. */
   async function control(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -141,17 +127,4 @@ export async function startOracleCloud() {
     refusals: () => control("GET", "/refusals") as Promise<readonly RefusalRecord[]>,
     close,
   };
-}
-
-async function says(child: ChildProcess, words: string): Promise<void> {
-  const said: string[] = [];
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  for (const stream of [child.stdout, child.stderr] as Readable[]) {
-    createInterface(stream).on("line", (line) => {
-      said.push(line);
-      if (line.includes(words)) resolve();
-    });
-  }
-  child.once("exit", () => reject(new Error(`${child.spawnargs.join(" ")} ended: ${said.join("\n")}`)));
-  await promise;
 }

@@ -1,0 +1,22 @@
+/** Runs a program of this machine. */
+import { execFile } from "node:child_process";
+
+interface RunOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** @returns its stdout. Rejects with its stderr if it fails. */
+export function runProgram(command: readonly string[], { input, cwd, env }: RunOptions = {}): Promise<string> {
+  const [program = "", ...args] = command;
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const child = execFile(program, args, { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    if (error === null) resolve(stdout);
+    else reject(new Error(`${program} ${args[0] ?? ""}: ${stderr.trim() || error.message}`));
+  });
+  // A program may end without reading its input.
+  child.stdin?.on("error", () => {}).end(input);
+  return promise;
+}
