@@ -2,39 +2,18 @@
  * Grafana accepts the dashboard, Prometheus its queries, and every metric in them exists. It is not misleading: a dead daemon is not
  * green, and a colour means the same in every panel.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
-import { documentedMetrics, MONITORING } from "./documented-metrics.ts";
+import dashboard from "../../monitoring/ocir-broker.dashboard.json" with { type: "json" };
+import { documentedMetrics } from "./documented-metrics.ts";
 import { familyName } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
-interface Panel {
-  readonly id: number;
-  readonly type: "row" | "stat" | "timeseries";
-  readonly title: string;
-  readonly description?: string;
-  readonly datasource?: { readonly type: string; readonly uid: string };
-  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
-  readonly fieldConfig?: {
-    readonly defaults: { readonly color?: { readonly mode: string } };
-    readonly overrides: readonly {
-      readonly matcher: { readonly options: string };
-      readonly properties: readonly { readonly value: { readonly fixedColor: string } }[];
-    }[];
-  };
-}
+type Panel = (typeof panels)[number];
 
-interface Dashboard {
-  readonly uid: string;
-  readonly schemaVersion: number;
-  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
-  readonly panels: readonly Panel[];
-}
-
-const path = join(MONITORING, "ocir-broker.dashboard.json");
-const { panels, templating, schemaVersion, uid } = JSON.parse(readFileSync(path, "utf8")) as Dashboard;
+const { panels, templating, schemaVersion, uid } = dashboard;
 const drawn = panels.filter(({ type }) => type !== "row");
 const charts = panels.filter(({ type }) => type === "timeseries");
 const legendsOf = ({ targets = [] }: Panel) => targets.map(({ legendFormat }) => legendFormat);
