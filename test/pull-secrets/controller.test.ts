@@ -171,6 +171,13 @@ function untilTime(isDone: () => boolean, stepMs = 2_000): Promise<void> {
   });
 }
 
+/** Of a new resource. */
+async function reported(reason: string, spec: object = { registries: [HOST] }): Promise<void> {
+  api.createResource("shop", spec);
+  startController();
+  await untilReason(reason);
+}
+
 async function issued(spec: object = { registries: [HOST] }): Promise<string> {
   api.createResource("shop", spec);
   startController();
@@ -281,9 +288,7 @@ it("stops reporting RenewalFailing once the wall clock is corrected and nothing 
 
 it("waits as long as Oracle's Retry-After demands", async () => {
   simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 120, times: 1 });
-  api.createResource("shop", { registries: [HOST] });
-  startController();
-  await untilReason("RegistryThrottled");
+  await reported("RegistryThrottled");
   const { "registry.token": before } = simulator.requests();
   await clock.advance(119_000);
   expect(simulator.requests()["registry.token"]).toBe(before);
@@ -305,9 +310,7 @@ it("waits as long as the API server's Retry-After says", async () => {
 
 it("keeps the fresh token of one registry when another one fails, and names that one", async () => {
   simulator.faults({ endpoint: "registry.token", status: 404, times: 1 });
-  api.createResource("shop", { registries: [HOST, "fra.ocir.io"] });
-  startController();
-  await untilReason("RegistryForbidden");
+  await reported("RegistryForbidden", { registries: [HOST, "fra.ocir.io"] });
   expect(Object.keys(authsIn())).toHaveLength(1);
   expect(condition().message).toMatch(/policy statement Allow shop$/);
   await untilTime(() => condition().reason === "Issued", 500);
@@ -331,9 +334,7 @@ it.each([
   const secret = { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": "e30=" }, ...fields };
   api.put("secrets", { ...secret, metadata: { namespace: "shop", name: "ocir-pull", labels, ...metadata } });
   const before = structuredClone(api.get("secrets", "shop", "ocir-pull"));
-  api.createResource("shop", { registries: [HOST] });
-  startController();
-  await untilReason("SecretConflict");
+  await reported("SecretConflict");
   await clock.advance(20 * MINUTE_MS);
   expect(api.get("secrets", "shop", "ocir-pull")).toEqual(before);
   expect(simulator.requests()["registry.token"]).toBe(0);
@@ -342,11 +343,8 @@ it.each([
 });
 
 it("tries again after five minutes at the earliest if the API server reports a conflict", async () => {
-  api.createResource("shop", { registries: [HOST] });
-  startController();
-  await soon("it watches", () => api.requests.length >= 3);
   const applies = () => api.requests.filter((line) => line.startsWith("PATCH") && line.includes("/secrets/"));
-  await untilReason("Issued");
+  await reported("Issued");
   const secret = structuredClone(api.get("secrets", "shop", "ocir-pull"));
   // The watch shows nothing of it, since the API server reports an older version.
   Object.assign(api.get("secrets", "shop", "ocir-pull").metadata, {
@@ -362,19 +360,15 @@ it("tries again after five minutes at the earliest if the API server reports a c
 
 it.each([400, 403, 422])("reports an admission policy that refuses the Secret with the status %d", async (status) => {
   api.failApplyWith = status;
-  api.createResource("shop", { registries: [HOST] });
-  startController();
-  await untilReason("SecretRefused");
+  await reported("SecretRefused");
   api.failApplyWith = undefined;
   await untilTime(() => condition().reason === "Issued");
 });
 
 it("reports a basic cluster after the first try, and with one Event in spite of all others", async () => {
   simulator.clusterType("basic");
-  api.createResource("shop", { registries: [HOST] });
-  startController();
   // The clock stands.
-  await untilReason("ClusterBasic");
+  await reported("ClusterBasic");
   const exchanges = () => simulator.requests()["cluster.tokenExchange"] ?? 0;
   await untilTime(() => exchanges() > 3, 30_000);
   expect([condition().status, api.events.map(({ reason }) => reason)]).toEqual(["False", ["ClusterBasic"]]);
@@ -382,9 +376,7 @@ it("reports a basic cluster after the first try, and with one Event in spite of 
 
 it("names the chart's value that allows a service account's name, and ignores resources of another name", async () => {
   api.createResource("shop", { registries: [HOST] }, "mine");
-  api.createResource("shop", { registries: [HOST], serviceAccountName: "default" });
-  startController();
-  await untilReason("NameNotAllowed");
+  await reported("NameNotAllowed", { registries: [HOST], serviceAccountName: "default" });
   expect(condition().message).toMatch(/^default: .*names in the values of the chart ocir-pull-secrets/);
   expect(api.requests.filter((line) => line.endsWith("/token") || line.includes("/mine"))).toEqual([]);
 });

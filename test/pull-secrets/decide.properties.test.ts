@@ -179,16 +179,9 @@ class History {
   #happen(): void {
     const set = (change: Partial<World>) => () => Object.assign(this.#world, change);
     this.#pick<() => unknown>([
-      set({ cloud: "down" }),
-      set({ cloud: "throttling" }),
-      set({ cloud: "partly" }),
-      set({ isWritable: false }),
-      set({ isWritable: true }),
-      set({ cloud: "up" }),
-      set({ cloud: "up" }),
-      set({ isApiUp: false }),
-      set({ isApiUp: true }),
-      set({ isApiUp: true }),
+      ...(["down", "throttling", "partly", "up", "up"] as const).map((cloud) => set({ cloud })),
+      ...[false, true].map((isWritable) => set({ isWritable })),
+      ...[false, true, true].map((isApiUp) => set({ isApiUp })),
       // Another leader, perhaps with other values of the chart.
       () => {
         this.#progress = undefined;
