@@ -30,14 +30,14 @@ export interface DocumentedCommand {
   readonly marked: readonly { readonly line: string; readonly mark: string }[];
 }
 
-const STAGE_OF_PROGRAM = new Map<string, Stage>([
-  ...["cat", "node", "npm", "promtool", "sed", "tar", "turbo"].map((name): [string, Stage] => [name, "checkout"]),
-  ...["credential-provider-oke", "curl", "df", "journalctl", "ls"].map((name): [string, Stage] => [name, "node"]),
-  ...["ocir-broker", "pgrep", "ps", "sha256sum", "ss", "strace", "systemctl"].map((name): [string, Stage] => [
-    name,
-    "node",
-  ]),
-  ...["systemd-analyze", "systemd-tmpfiles", "timedatectl"].map((name): [string, Stage] => [name, "node"]),
+const ON_CHECKOUT = ["cat", "node", "npm", "promtool", "sed", "tar", "turbo"];
+const ON_NODE = [
+  ...["credential-provider-oke", "curl", "df", "journalctl", "ls", "ocir-broker", "pgrep", "ps", "sha256sum", "ss"],
+  ...["strace", "systemctl", "systemd-analyze", "systemd-tmpfiles", "timedatectl"],
+];
+const STAGE_OF_PROGRAM: ReadonlyMap<string, Stage> = new Map([
+  ...ON_CHECKOUT.map((name) => [name, "checkout"] as const),
+  ...ON_NODE.map((name) => [name, "node"] as const),
 ]);
 /** All blocks of such a page are one session. */
 const STAGE_OF_PAGE: ReadonlyMap<string, Stage> = new Map([
