@@ -55,6 +55,8 @@ function reasonToRefuse(request: Request, text: string, nowMs: number): string |
   );
 
   if (!authorization.startsWith('Signature version="1",')) return "no signature of version 1";
+  // As several headers are joined.
+  if (authorization.includes(", ")) return "two signatures";
   if (field("algorithm") !== "rsa-sha256" || field("headers") !== COVERED) return "other headers or algorithm";
   if (field("keyId") !== `${tenancyId}/fed-x509/${certificate.fingerprint.toLowerCase()}`) return "key id";
   if (!intermediates.some((intermediate: X509Certificate) => certificate.verify(intermediate.publicKey)))
