@@ -11,6 +11,8 @@ interface HostileClient {
   readonly first: string;
   /** Sent without end after `first`; without it, the client closes the connection and connects again. */
   readonly endless?: string;
+  /** After each `endless` and each connection. Default: none. */
+  readonly pauseMs?: number;
   /** Sends no more, and closes the connection after this time. */
   readonly holdMs?: number;
   /** Does not read. */
@@ -30,6 +32,13 @@ const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 const pipelining: HostileClient = { first: GET, endless: GET.repeat(2_500) };
 const chunks: HostileClient = { first: `GET /livez HTTP/1.1\r\n${CHUNKED}`, endless: "1\r\na\r\n".repeat(10_000) };
 
+/** Of a head, of a body, and of nothing. */
+const SLOW: readonly HostileClient[] = [
+  { first: `${POST}X-Slow: `, endless: "x", pauseMs: 1_000 },
+  { first: `${POST}Content-Length: 1000\r\n\r\n`, endless: "x", pauseMs: 1_000 },
+  { first: "", holdMs: 3_600_000, pauseMs: 1_000 },
+];
+
 export const ATTACKS = {
   pipelining: six(pipelining),
   "pipelining and chunks": [...six(pipelining), ...six(chunks), chunks, chunks],
@@ -42,6 +51,7 @@ export const ATTACKS = {
   "pipelined metrics, not read": six({ first: METRICS, endless: METRICS.repeat(1_985), isDeaf: true }),
   "pipelined probes": six({ first: HEALTHZ, endless: HEALTHZ.repeat(1_985) }),
   "open and drop": Array.from({ length: 200 }, () => ({ first: "" })),
+  "a thousand slow clients": Array.from({ length: 1_000 }, (_, index) => SLOW[index % 3] as HostileClient),
   "slow heads": Array.from({ length: 600 }, () => ({ first: "GET /healthz HTTP/1.1\r\nX: ", holdMs: 10_000 })),
 } as const satisfies Record<string, readonly HostileClient[]>;
 
@@ -63,6 +73,8 @@ function six(client: HostileClient): readonly HostileClient[] {
 
 async function attackForever(target: string, client: HostileClient, index: number): Promise<never> {
   const address = addressOf(target, `127.0.0.${2 + (index % 16)}`);
+  // Spreads slow clients evenly over time.
+  if (client.pauseMs !== undefined) await setTimeout(index % client.pauseMs);
   for (;;) {
     const socket = connect(address).on("error", () => undefined);
     if (!client.isDeaf) socket.resume();
@@ -73,8 +85,9 @@ async function attackForever(target: string, client: HostileClient, index: numbe
     if (client.endless === undefined) {
       if (client.holdMs !== undefined) await Promise.race([closed, setTimeout(client.holdMs)]);
       socket.destroy();
-    } else await sendWithoutEnd(socket, client.endless, closed);
+    } else await sendWithoutEnd(socket, client.endless, closed, client.pauseMs);
     await closed;
+    if (client.pauseMs !== undefined) await setTimeout(client.pauseMs);
   }
 }
 
@@ -84,8 +97,12 @@ function addressOf(target: string, localAddress: string) {
   return host === undefined ? { host: "127.0.0.1", port: Number(port), localAddress } : { host, port: Number(port) };
 }
 
-async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void>): Promise<void> {
+async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void>, pauseMs?: number): Promise<void> {
   const bytes = Buffer.from(text);
+  while (pauseMs !== undefined && socket.writable) {
+    socket.write(bytes);
+    await Promise.race([closed, setTimeout(pauseMs)]);
+  }
   while (socket.writable) {
     for (let count = 0; count < WRITES_A_TURN && socket.writable && !socket.writableNeedDrain; count += 1)
       socket.write(bytes);

@@ -11,14 +11,15 @@ import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
+import { ATTACKS, type Attack } from "../hostile-clients.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
 
 const HOSTS = 256;
 const REPOSITORIES = 2_048;
-const SLOW_CLIENTS = 1_000;
+const ATTACK: Attack = "a thousand slow clients";
 const PARALLEL = 8;
 const ROUNDS = 4;
-const CLIENTS_PROGRAM = join(import.meta.dirname, "slow-clients-process.ts");
+const CLIENTS_PROGRAM = join(import.meta.dirname, "../hostile-clients.ts");
 
 /** @throws Error if the daemon ended. */
 export async function printFullHouse(): Promise<void> {
@@ -32,7 +33,7 @@ export async function printFullHouse(): Promise<void> {
     const imageOf = (index: number) => `${registryHosts[index % HOSTS]}/acme/app-${index}`;
     const images = Array.from({ length: REPOSITORIES }, (_, index) => imageOf(index));
     let answered = await askAll(config.credentialsSocket, images);
-    const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, String(SLOW_CLIENTS)], {
+    const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, ATTACK], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await Promise.race([once(clients.stdout, "data"), ended]);
@@ -43,7 +44,7 @@ export async function printFullHouse(): Promise<void> {
     const { exitCode, signalCode } = daemon.process;
     if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output().slice(-2_000)}`);
     const asked = REPOSITORIES * ROUNDS;
-    console.log(`full house: ${HOSTS} hosts, ${REPOSITORIES} repositories, ${SLOW_CLIENTS} slow clients`);
+    console.log(`full house: ${HOSTS} hosts, ${REPOSITORIES} repositories, ${ATTACKS[ATTACK].length} slow clients`);
     console.log(`  answered                 ${answered} of ${asked}   bar: all${answered < asked ? "   MISSED" : ""}`);
     console.log(`  private memory           ${(memoryKiB / 1_024).toFixed(1)} MiB`);
     // A heap that is too small shows here first, because the collector uses more of it.
