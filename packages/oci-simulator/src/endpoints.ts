@@ -40,7 +40,5 @@ export function isEndpointPattern(value: unknown): value is EndpointPattern {
 }
 
 export function matchesEndpoint(pattern: string, name: EndpointName): boolean {
-  if (pattern.endsWith(".*"))
-    return name.startsWith(pattern.slice(0, -1)) && pattern.indexOf(".") === pattern.length - 2;
-  return pattern === "*" || pattern === name;
+  return pattern === "*" || pattern === name || pattern === name.replace(/\..*/, ".*");
 }
