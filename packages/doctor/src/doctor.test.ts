@@ -240,11 +240,14 @@ describe("diagnose, special cases", () => {
       findings.filter(({ verdict }) => verdict === "unknown").map(({ means, evidence }) => [means, evidence]),
     ).toEqual([
       ["no response contained a Date", "no response had a Date header"],
-      [notChecked("the network to the auth service"), "it needs the service's name, which contains the home region"],
+      [
+        notChecked("the network to the auth service"),
+        "it needs the service's name, which contains the identity's region",
+      ],
       [notChecked("the identity"), "it needs the certificate from the metadata service"],
-      [notChecked("the network to the registry"), "it needs the host's name from an image or the home region"],
-      [notChecked("the registry's token"), "it needs the registry's name from the home region"],
-      [notChecked("the plugin's response"), "it needs the host's name from an image or the home region"],
+      [notChecked("the network to the registry"), "it needs the host's name from an image or the identity's region"],
+      [notChecked("the registry's token"), "it needs the registry's name from the identity's region"],
+      [notChecked("the plugin's response"), "it needs the host's name from an image or the identity's region"],
     ]);
   });
 

@@ -14,7 +14,7 @@ export type CacheEvent =
 
 /**
  * fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value.
- * docs/reference/cache-states.md lists what leads into and out of each.
+ * docs/reference/cache-states.md explains each.
  */
 type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
 

@@ -13,6 +13,11 @@ test("releaseIndex names the purpose of each file that is there, of both archite
   expect(index).not.toContain("rpm");
 });
 
+test("releaseIndex names the signatures of the charts that are there", () => {
+  const index = releaseIndex(["ocir-broker-1.2.3.tgz"], "1.2.3");
+  expect(index.match(/\S+\.prov(?= )/g)).toEqual(["ocir-broker-1.2.3.tgz.prov"]);
+});
+
 test("releaseIndex knows the packages of a release candidate", () => {
   const names = ["ocir-broker_1.2.3~rc.4_arm64.deb", "ocir-broker-1.2.3~rc.4-1.x86_64.rpm"];
   for (const name of names) expect(releaseIndex(names, "1.2.3-rc.4")).toContain(`  ${name} `);

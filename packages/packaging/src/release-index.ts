@@ -34,7 +34,7 @@ const ADDED_BY_SIGNING = `\
 `;
 
 /**
- * One line for each file that is there or that signing adds.
+ * One line for each file that is there or that signing adds; a chart's signature only if there is the chart.
  *
  * @throws {Error} for a file without a row.
  */
@@ -48,7 +48,10 @@ export function releaseIndex(names: readonly string[], version: string): string 
     ...made.flatMap(({ pattern, purpose }) =>
       there.filter((name) => pattern.test(name)).map((name) => lineOf(name, purpose)),
     ),
-    ...signed.map(({ name, purpose }) => lineOf(name.replace("VERSION", version), `${purpose} (of a signed release)`)),
+    ...signed
+      .map(({ name, purpose }) => ({ name: name.replace("VERSION", version), purpose }))
+      .filter(({ name }) => !name.endsWith(".prov") || names.includes(name.replace(/\.prov$/, "")))
+      .map(({ name, purpose }) => lineOf(name, `${purpose} (of a signed release)`)),
   ];
   return `ocir-broker ${version}: what each file of this release is for\n\n${lines.join("")}`;
 }

@@ -79,7 +79,9 @@ export const configSchema = z.strictObject(
       prefetch: z
         .array(registryHost, "must be a list of registry hosts")
         .optional()
-        .describe("Registry hosts whose token is fetched at start and always renewed. Default: the home region's.")
+        .describe(
+          "Registry hosts whose token is fetched at start and always renewed. Default: that of the identity's region.",
+        )
         .meta({ examples: [["icn.ocir.io", "ocir.ap-seoul-1.oci.oraclecloud.com"]] }),
       extraHosts: z
         .array(registryHost, "must be a list of registry hosts")

@@ -12,7 +12,7 @@ import { unknownRegionIn } from "./unknown-region.ts";
 export const checkAuthPath: Check = async (context) => {
   const url = await attempt(context.cloud.authUrl());
   if ("value" in url) return tryPath("the auth service", url.value, context);
-  const needs = "it needs the service's name, which contains the home region";
+  const needs = "it needs the service's name, which contains the identity's region";
   return notChecked("the network to the auth service", causeOf(url.error), needs);
 };
 
@@ -20,7 +20,7 @@ export const checkRegistryPath: Check = async (context) => {
   const { cloud } = context;
   const host = await attempt(context.registryHost());
   if ("error" in host) {
-    const needs = "it needs the host's name from an image or the home region";
+    const needs = "it needs the host's name from an image or the identity's region";
     return notChecked("the network to the registry", causeOf(host.error), needs);
   }
   const registryHost = host.value;

@@ -32,7 +32,7 @@ export const checkPluginResponse: Check = async (context) => {
   }
   const host = await attempt(context.registryHost());
   if ("error" in host) {
-    const needs = "it needs the host's name from an image or the home region";
+    const needs = "it needs the host's name from an image or the identity's region";
     return notChecked("the plugin's response", causeOf(host.error), needs);
   }
   // The kubelet strips tag and digest.

@@ -24,7 +24,11 @@ export const checkRegistry: Check = async (context) => {
   const host = await attempt(context.registryHost());
   const session = await attempt(cloud.session());
   if ("error" in host)
-    return notChecked("the registry's token", causeOf(host.error), "it needs the registry's name from the home region");
+    return notChecked(
+      "the registry's token",
+      causeOf(host.error),
+      "it needs the registry's name from the identity's region",
+    );
   const registryHost = host.value;
   if (!(await cloud.isRegistry(registryHost))) return foreignFinding(registryHost);
   if ("error" in session) {
