@@ -393,7 +393,7 @@ describe("a rollout", () => {
 
   it("reports a refused token without printing it", async () => {
     const pod = startPod("a", { token: "outdated-token" });
-    await says(pod, "waiting: the API server answers 401: Unauthorized");
+    await says(pod, "waiting: the API server returned 401: Unauthorized");
     expect(pod.said.join("\n")).not.toContain("outdated-token");
   });
 });

@@ -132,7 +132,7 @@ export const DIAGNOSES = {
   "audience-allowed": ok("the kubelet may request service-account tokens for the audience"),
   "audience-forbidden": warning(
     "the kubelet may not request tokens for this audience for every service account",
-    "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless rules of yours allow single service accounts",
+    "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless your RBAC allows individual service accounts",
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
 
@@ -170,7 +170,7 @@ export const DIAGNOSES = {
     "correct the region in the image's name: oci iam region list names keys and ids",
   ),
   "image-look-alike": warning(
-    "the registry host resembles Oracle's but is another one: the kubelet pulls the image without the broker",
+    "the registry host looks like Oracle's but is not: the kubelet pulls the image without the broker",
     "if it is another name of Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
@@ -209,7 +209,7 @@ export const DIAGNOSES = {
 
   "not-installed": problem(
     "ocir-broker is not installed on this node",
-    "install it with the node script (ocir-broker-node.sh --running) or the Helm chart: docs/install.md",
+    'install it with the node script (ocir-broker-node.sh --running) or the Helm chart: project page "Installing ocir-broker"',
   ),
   "unit-masked": problem(
     "units of ocir-broker are masked, so nothing starts them",
@@ -305,7 +305,7 @@ export const DIAGNOSES = {
   ),
 
   "other-login": warning(
-    "a file of the node has a login for this registry, which a pull tries before ours, or in place of no login",
+    "a file of the node has a login for this registry, which pulls try before our token, or if none exists",
     "remove the login from the file, and restart the kubelet",
   ),
 

@@ -8,5 +8,5 @@ it.each([
   ],
   ["<html>\n</html>", "Forbidden"],
 ])("describeRefusal makes one line of %s", (body, text) => {
-  expect(describeRefusal(new ApiError(403, body))).toBe(`the API server answers 403: ${text}`);
+  expect(describeRefusal(new ApiError(403, body))).toBe(`the API server returned 403: ${text}`);
 });

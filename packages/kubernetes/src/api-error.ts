@@ -11,7 +11,7 @@ export class ApiError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(status: number, body: string, retryAfterMs?: number) {
-    super(`the API server answers ${status}`);
+    super(`the API server returned ${status}`);
     this.status = status;
     this.body = body;
     this.retryAfterMs = retryAfterMs;

@@ -109,7 +109,7 @@ it("ObjectCache lists again after a watch's error, reports it once, and waits lo
   const lists = times([]);
   const { clock, said } = setUp(lists, times([error]), times(10));
   await clock.advance(60_000);
-  expect(said).toEqual(["the API server answers 500: etcd: corrupt"]);
+  expect(said).toEqual(["the API server returned 500: etcd: corrupt"]);
   // After 0, 1, 2, 4, 8, 16, 26, 36, 46 and 56 seconds.
   expect(lists).toHaveLength(60 - 10);
 });

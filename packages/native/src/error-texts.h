@@ -65,7 +65,7 @@
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_RESPONSE_INVALID(path) \
   "shim-response-invalid", \
-  "the response is not the broker's HTTP, from", \
+  "the response is not HTTP as the broker sends it, from", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_TOO_LARGE \
@@ -87,7 +87,7 @@
   "shim-output-failed", \
   "the response could not be written to stdout", \
   NULL, \
-  "the caller closed stdout or did not read it"
+  "check why the caller closes stdout or does not read it"
 #define SHIM_REQUEST_INVALID \
   "shim-request-invalid", \
   "ocir-broker is removed, and stdin contains no CredentialProviderRequest", \

@@ -64,7 +64,7 @@ export const SHIM_ERRORS = {
   },
   "shim-timeout": { what: "the broker did not respond within the time limit", next: CHECK_SERVICE },
   "shim-response-invalid": {
-    what: "the response is not the broker's HTTP, from",
+    what: "the response is not HTTP as the broker sends it, from",
     detail: "path",
     next: OTHER_DAEMON,
   },
@@ -83,7 +83,7 @@ export const SHIM_ERRORS = {
   },
   "shim-output-failed": {
     what: "the response could not be written to stdout",
-    next: "the caller closed stdout or did not read it",
+    next: "check why the caller closes stdout or does not read it",
   },
   "shim-request-invalid": {
     what: "ocir-broker is removed, and stdin contains no CredentialProviderRequest",

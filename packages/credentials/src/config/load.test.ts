@@ -74,7 +74,7 @@ describe("checkConfig", () => {
       },
     },
     { user: { configFile: "~/oci/config" } },
-  ])("accepts %j, besides defaults and examples", (sections) => {
+  ])("accepts %j, in addition to defaults and examples", (sections) => {
     expect(configOf(sections)).toMatchObject(sections);
   });
 

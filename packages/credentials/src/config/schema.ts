@@ -87,7 +87,7 @@ export const configSchema = z.strictObject(
         .array(registryHost, "must be a list of registry hosts")
         .default([])
         .describe(
-          "Further registry hosts that get tokens, besides Oracle's own names; with the port if there is one. " +
+          "Further registry hosts that get tokens, in addition to Oracle's own names; with the port if there is one. " +
             "Name here those of prefetch and endpoints too, if they are not Oracle's.",
         ),
       endpoints: z
