@@ -12,7 +12,7 @@ export function variantsOf(command: string): string[] {
   if (optional !== null) return replaced(command, optional, ["", ` ${optional[1]}`]);
   const choice = /(?<= )[a-z-]+(?:\|[a-z-]+)+(?= |$)/.exec(command);
   if (choice !== null) return replaced(command, choice, choice[0].split("|"));
-  return [command.replace(/\b[A-Z]+\b/g, (word) => FILLED_IN[word] ?? word)];
+  return [command.replace(/\$?\b[A-Z]+\b/g, (word) => FILLED_IN[word.replace("$", "")] ?? word)];
 }
 
 function replaced(command: string, { 0: found, index }: RegExpExecArray, by: readonly string[]): string[] {

@@ -1,9 +1,8 @@
 /**
- * Root's shell on a node with a registry that has an image, before any set-up: docker's daemon and containerd run, the helper has
- * no name and the clients no configuration.
+ * Root's shell on a node with a registry that has an image, before any set-up: docker's daemon and containerd run, and the
+ * clients have no configuration.
  */
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import type { DocumentedCommand } from "../../documentation/pages.ts";
 import { startContainerd, startDockerd, typePassword } from "../../real-clients.ts";
 import { setRealRegistryStage } from "../../real-registry.ts";
@@ -13,7 +12,6 @@ export async function runWithClients(commands: readonly DocumentedCommand[]): Pr
   const stage = await setRealRegistryStage();
   const { registryHost, programs, authFile, config } = stage;
   const image = await stage.push("acme/shop/web:1");
-  rmSync(join(programs, "docker-credential-ocir"));
   rmSync(authFile);
   const dockerHost = await startDockerd(stage);
   const containerd = await startContainerd(stage);
