@@ -14,6 +14,7 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   "federation-name-not-resolved": NO_PATH,
   "federation-unreachable": NO_PATH,
   "federation-unauthorized": ["certificate-chain"],
+  "image-match-ok": ["kubelet-not-restarted"],
   "kubelet-config-provider-executable-missing": ["plugin-missing", "plugin-not-executable"],
   "name-not-found": NO_PATH,
   "name-not-resolved": NO_PATH,

@@ -275,7 +275,7 @@ export const DIAGNOSES = {
     EXTRA_ARGS,
   ),
   "kubelet-not-restarted": problem(
-    "the kubelet's unit has the flags, but the running kubelet was started without them",
+    "the kubelet was started before its unit had the flags, or before its credential provider configuration changed",
     RESTART_KUBELET,
   ),
   "kubelet-version-unknown": warning("the kubelet's version is unknown, so the newest rules were applied"),

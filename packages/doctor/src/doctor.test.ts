@@ -19,6 +19,7 @@ import type { Break } from "../test/seeded-fault.ts";
 import {
   all,
   NODE_FAULTS,
+  sinceBoot,
   withAccountFailure,
   without,
   withoutFlags,
@@ -254,6 +255,7 @@ describe("diagnose, special cases", () => {
   test.for<[cause: string, breaks: Break, what: string]>([
     ["kubelet-flags-missing", withoutFlags, "the credential provider configuration"],
     ["kubelet-not-running", withoutKubelet, "the credential provider configuration"],
+    ["kubelet-not-restarted", sinceBoot, "image-match-ok"],
     ["plugin-missing", without(PLUGIN), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the network to the registry"],
@@ -330,6 +332,10 @@ describe("diagnose, special cases", () => {
     ["kubelet-flags-incomplete", withUnitFlags(String(KUBELET_FLAGS[0]))],
     ["kubelet-flags-incomplete", all(withUnitFlags(String(KUBELET_FLAGS[1])), withoutKubelet)],
     ["kubelet-not-restarted", all(withUnitFlags(KUBELET_FLAGS.join(" ")), without(CONFIG))],
+    [
+      "kubelet-not-restarted",
+      all(withUnitFlags(String(KUBELET_FLAGS[0])), (node) => node.kubelet(...KUBELET_FLAGS), sinceBoot),
+    ],
     ["kubelet-config-provider-missing", withProvider("credential-provider-oke", "kubelet")],
   ])("points from %s to the installed command", async ([name, breaks], { node }) => {
     node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);

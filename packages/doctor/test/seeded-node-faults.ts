@@ -82,6 +82,8 @@ export const withAccountFailure = (code: string, secondsAgo: number, account: st
 
 export const withoutKubelet = without("/proc/4242");
 export const withoutFlags: Break = (node) => node.kubelet("--v=2");
+/** Its configuration is newer than the machine's boot. */
+export const sinceBoot = withFile("/proc/4242/stat", `4242 (kubelet) S${" 0".repeat(19)}\n`);
 const onCriO: Break = (node) =>
   node.kubelet(...KUBELET_FLAGS, "--container-runtime-endpoint=unix:///run/crio/crio.sock");
 const withOtherPlugin = withFile("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
@@ -173,6 +175,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["kubelet-flags-incomplete", "the kubelet has one of the flags", (node) => node.kubelet(String(KUBELET_FLAGS[0]))],
   ["kubelet-extra-args-swallowed", "cloud-init's script has an equals sign", withoutFlagsBut(USER_DATA, SCRIPT)],
   ["kubelet-not-restarted", "the kubelet was not restarted", withoutFlagsBut(DROP_IN, `[Service]\n${SETTING}`)],
+  ["kubelet-not-restarted", "the kubelet runs since before its configuration changed", sinceBoot],
   ["kubelet-version-unknown", "the kubelet does not tell its version", without("/usr/bin/kubelet")],
   ["path-untrusted", "others may change the kubelet", withMode("/usr/bin/kubelet", 0o775), ["kubelet-version-unknown"]],
   ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],

@@ -2,6 +2,7 @@
 
 import { lackOf } from "@ocir-broker/node/config-lack";
 import type { Kubelet } from "@ocir-broker/node/kubelet";
+import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
@@ -26,6 +27,7 @@ const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/sy
 
 const EXTRA_ARGS = DIAGNOSES["kubelet-extra-args-swallowed"].fix;
 const UNREADY = DIAGNOSES["kubelet-config-missing"].fix;
+const UNIT_FLAGS = "correct the flags of the kubelet's unit, which systemctl cat kubelet shows, before it starts again";
 
 export async function checkKubeletFlags(context: CheckContext): Promise<readonly Finding[]> {
   const kubelet = await context.kubelet();
@@ -38,20 +40,28 @@ export async function checkKubeletFlags(context: CheckContext): Promise<readonly
     return [incomplete(kubelet, evidence, context) ?? finding("kubelet-not-running", `${evidence}${log ?? ""}`)];
   }
   const { distrusted, program } = kubelet;
-  const found = flagFindings(kubelet, context);
+  const found = await flagFindings(kubelet, context);
   return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
 }
 
-function flagFindings(kubelet: Kubelet, context: CheckContext): Finding[] {
+async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Finding[]> {
   const { pid, minor, runtime } = kubelet;
   const version = minor === undefined ? "" : `, Kubernetes 1.${minor}`;
   const process = `process ${pid}${version}${runtime === undefined ? "" : `, ${runtime}`}`;
-  if (kubelet.config !== undefined && kubelet.binDir !== undefined) {
-    const flags = `${CONFIG_FLAG}=${kubelet.config} ${BIN_DIRECTORY_FLAG}=${kubelet.binDir}`;
-    const found = [finding("kubelet-ok", `${process}: ${flags}`)];
-    return minor === undefined ? [...found, finding("kubelet-version-unknown", process)] : found;
-  }
   const fix = connectAdvice(context.files);
+  if (kubelet.config !== undefined && kubelet.binDir !== undefined) {
+    const paths = { config: kubelet.config, binDir: kubelet.binDir };
+    const flags = `${CONFIG_FLAG}=${paths.config} ${BIN_DIRECTORY_FLAG}=${paths.binDir}`;
+    const use = await readKubeletUse(paths, context.files, context.runProgram);
+    // The findings about the configuration name what it lacks.
+    const isOutdated = use.process?.hasRead === false && use.lack === undefined;
+    const isReady = kubeletNeed(use).kind === "restart";
+    const outdated = `${process}: ${paths.config} has changed since it started`;
+    const found = isOutdated
+      ? finding("kubelet-not-restarted", outdated, isReady ? {} : { fix: fix ?? UNIT_FLAGS })
+      : finding("kubelet-ok", `${process}: ${flags}`);
+    return minor === undefined ? [found, finding("kubelet-version-unknown", process)] : [found];
+  }
   const half = incomplete(kubelet, process, context);
   if (half !== undefined) return [half];
   const place = unitFileWithFlags(context.files);
