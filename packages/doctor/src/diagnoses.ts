@@ -256,6 +256,7 @@ export const DIAGNOSES = {
   "selinux-label": problem("a program has an SELinux label that services may not execute", RELABEL),
   "selinux-label-permissive": warning("if SELinux were enforcing, services could not execute a program", RELABEL),
 
+  "disk-full": problemOf(FILE_ERRORS["disk-full"]),
   "path-untrusted": problemOf(FILE_ERRORS["path-untrusted"]),
   "kubelet-ok": ok("the kubelet runs with both flags"),
   "kubelet-not-running": problem(

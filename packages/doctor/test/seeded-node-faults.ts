@@ -1,10 +1,11 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import { chmodSync, renameSync, symlinkSync } from "node:fs";
+import fs, { chmodSync, renameSync, symlinkSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { createRunProgram, type ProgramResult, type ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
+import { onTestFinished, vi } from "vitest";
 import {
   CONFIG,
   credentials,
@@ -67,6 +68,13 @@ const withHealth =
   (received: RequestListener): Break =>
   ({ root, config }) =>
     listen(root, config.sockets.health, received);
+
+const withoutResponse = withHealth(({ socket }) => void socket.destroy());
+
+const withFullRun: Break = () => {
+  const full = vi.spyOn(fs, "statfsSync").mockReturnValue({ ...fs.statfsSync("/"), bfree: 0 });
+  onTestFinished(() => full.mockRestore());
+};
 
 const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
 
@@ -137,7 +145,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       await new Promise((resolve) => server.close(resolve));
     },
   ],
-  ["daemon-stuck", "the daemon closes every connection", withHealth(({ socket }) => void socket.destroy())],
+  ["daemon-stuck", "the daemon closes every connection", withoutResponse],
+  ["disk-full", "/run is full, so the daemon does not start", all(withFullRun, withoutResponse)],
   ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
   ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],
   [

@@ -1,9 +1,12 @@
 /** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
+import fs from "node:fs";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
 import type { Check, CheckContext } from "../check-context.ts";
+import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding } from "../finding.ts";
 
 const SHOWN = 5;
@@ -75,9 +78,14 @@ async function readStatus({
   const path = config.sockets.health;
   const response = await askHealthSocket(files.locate(path), "/status", clock);
   if ("failure" in response) {
-    if (response.failure === "EACCES") return { finding: finding("needs-root", `${path}: EACCES`) };
+    const failed = `${path}: ${response.failure}`;
+    if (response.failure === "EACCES") return { finding: finding("needs-root", failed) };
+    const { fix } = DIAGNOSES["state-not-written"];
+    // Systemd, which holds the socket, then cannot start the daemon.
+    const isFull = resultIfAny(() => fs.statfsSync(files.locate("/run")))?.bfree === 0;
+    if (isFull) return { finding: finding("disk-full", `/run has no free space; ${failed}`, { fix }) };
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
-    return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", `${path}: ${response.failure}`) };
+    return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", failed) };
   }
   const { data } = status.safeParse(parseJson(response.body.toString()));
   if (data !== undefined) return { data };
