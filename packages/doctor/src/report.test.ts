@@ -6,10 +6,11 @@ const OK = finding("daemon-ok", "up for 5 min, ok");
 const WARNING = finding("daemon-version", "the daemon is 1, this program 2");
 const PROBLEM = finding("socket-missing", "/run/x: ENOENT");
 const UNKNOWN = notChecked("the token", "metadata-unreachable", "there is no session");
+const PLAIN = { colored: false, image: "iad.ocir.io/acme/web" };
 
 describe("renderReport", () => {
   test("prints problems last, with evidence and fix", () => {
-    expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], { colored: false })).toBe(`\
+    expect(renderReport([PROBLEM, OK, UNKNOWN, WARNING], PLAIN)).toBe(`\
 ok      the daemon runs without failures (up for 5 min, ok)
 unknown not-checked: the token was not checked because of metadata-unreachable
         seen: there is no session
@@ -25,27 +26,32 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
   });
 
   test("names where to start when there are several problems", () => {
-    const text = renderReport([PROBLEM, finding("daemon-down", "x")], { colored: false });
+    const text = renderReport([PROBLEM, finding("daemon-down", "x")], PLAIN);
     expect(text).toContain("problem: 2. Start with the first PROBLEM: later ones may follow from it.");
   });
 
-  test("ends with one line when there is no problem", () => {
-    expect(renderReport([OK], { colored: false })).toMatch(/\n\nNo problems found\.\n$/);
+  test.each([
+    ["", "iad.ocir.io/acme/web"],
+    [" No image was given, so whether a policy grants one was not checked.", undefined],
+  ])("ends with one line when there is no problem:%s", (unchecked, image) => {
+    expect(renderReport([OK], { ...PLAIN, image }).split("\n\n")[1]).toBe(`No problems found.${unchecked}\n`);
   });
 
   test("uses colours only when requested", () => {
-    expect(renderReport([PROBLEM], { colored: true })).toContain("\u001b[31mPROBLEM \u001b[39m");
-    expect(renderReport([PROBLEM], { colored: false })).not.toContain("\u001b");
+    expect(renderReport([PROBLEM], { ...PLAIN, colored: true })).toContain("\u001b[31mPROBLEM \u001b[39m");
+    expect(renderReport([PROBLEM], PLAIN)).not.toContain("\u001b");
   });
 
   test("wraps at words within the terminal's width, and indents", () => {
-    const lines = renderReport([PROBLEM, OK], { colored: false, columns: 50 }).split("\n\n")[0]?.split("\n");
+    const lines = renderReport([PROBLEM, OK], { ...PLAIN, columns: 50 })
+      .split("\n\n")[0]
+      ?.split("\n");
     expect(lines?.filter((line) => line.length > 50 && line.trim().includes(" "))).toEqual([]);
     expect(lines?.filter((line) => !/^(?:ok|PROBLEM| {8}(?:seen: |fix: {2}| {6})| {8}\S)/.test(line))).toEqual([]);
   });
 
   test("shows the control characters of a file's name", () => {
-    const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], { colored: false });
+    const text = renderReport([finding("socket-missing", "a\u001b[2J\u202eb\nc")], PLAIN);
     expect(text).toContain("seen: a\\u{1b}[2J\\u{202e}b\\u{a}c\n");
   });
 });

@@ -20,11 +20,13 @@ export interface ReportForm {
   readonly colored: boolean;
   /** The terminal's width. Lines are not wrapped without one. */
   readonly columns?: number | undefined;
+  /** Undefined if none was given. */
+  readonly image: string | undefined;
 }
 
 export function renderReport(findings: readonly Finding[], form: ReportForm): string {
   const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
-  const summary = wrap(summaryOf(findings), 0, form);
+  const summary = wrap(summaryOf(findings, form), 0, form);
   return `${sorted.map((each) => renderFinding(each, form)).join("\n")}\n\n${summary}\n`;
 }
 
@@ -49,9 +51,10 @@ function wrap(text: string, indent: number, { columns = Number.POSITIVE_INFINITY
   return lines.join(`\n${" ".repeat(indent)}`);
 }
 
-function summaryOf(findings: readonly Finding[]): string {
+function summaryOf(findings: readonly Finding[], { image }: ReportForm): string {
   const count = (verdict: Verdict): number => findings.filter((each) => each.verdict === verdict).length;
-  if (count("ok") === findings.length) return "No problems found.";
+  const unchecked = image === undefined ? " No image was given, so whether a policy grants one was not checked." : "";
+  if (count("ok") === findings.length) return `No problems found.${unchecked}`;
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";
   return `${parts.join(", ")}.${order} codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.`;

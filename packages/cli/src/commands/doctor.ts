@@ -80,7 +80,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
     process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
   const findings = await diagnose(await doctorOptions(image, options));
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
-  else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns }));
+  else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns, image }));
   return exitStatusOf(findings);
 }
 
