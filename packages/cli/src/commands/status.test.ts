@@ -40,8 +40,11 @@ describe("ocir-broker status", () => {
     expect(exitCode).toBe(0);
   });
 
-  test("exits with 1 while the daemon is degraded", async () => {
-    const config = await daemonThat((_, response) => response.end(JSON.stringify({ ...STATUS, status: "degraded" })));
+  test.each([
+    ["the daemon is degraded", { status: "degraded" }],
+    ["the first session fails", { session: { state: "backing-off", failuresInARow: 3 } }],
+  ])("exits with 1 while %s", async (_what, changed) => {
+    const config = await daemonThat((_, response) => response.end(JSON.stringify({ ...STATUS, ...changed })));
     expect(await runCommand("status", "--config", config)).toMatchObject({ exitCode: 1, stderr: "" });
   });
 

@@ -98,7 +98,9 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
-  process.exitCode = status.status === "degraded" ? 1 : 0;
+  // Without a session, no token has been tried.
+  const isWithoutSession = status.status === "starting" && (status.session?.failuresInARow ?? 0) > 0;
+  process.exitCode = status.status === "degraded" || isWithoutSession ? 1 : 0;
   return render(status, output, () => renderStatus(status));
 }
 

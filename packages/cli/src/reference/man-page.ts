@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { createProgram } from "../program.ts";
 
-const EXIT_STATUS = `0 if the command succeeded. 1 if it failed, also if status found that a fetch fails which a pull needs, or if
-doctor found a problem. 2 if the command line is wrong, or if doctor found no problem but could not make a check. 75 from
-node: ocir\\-broker is not installed, or only in part.`;
+const EXIT_STATUS = `0 if the command succeeded, also status on a node that is switched off. 1 if it failed, also if status found
+that a fetch fails which a pull needs, or if doctor found a problem. 2 if the command line is wrong, or if doctor found no
+problem but could not make a check. 75 from node: ocir\\-broker is not installed, or only in part.`;
 
 const program = createProgram();
 process.stdout.write(`.TH OCIR\\-BROKER 1 "" "" "ocir\\-broker"
