@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { describe, expect, it, test, vi } from "vitest";
@@ -53,6 +54,12 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
   it("prints only the steps if the kubelet was not examined", async () => {
     const { flags: _flags, flagsIn: _in, kubelet: _kubelet, ...rest } = result;
     expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
+  });
+
+  it("says that the node is switched off", async () => {
+    using _off = vi.spyOn(fs, "lstatSync").mockReturnValue(fs.lstatSync("/"));
+    const { stdout } = await run("text", async () => ({ ok: true, version: "1.2.3", steps: [] }));
+    expect(stdout).toBe("version 1.2.3\nswitched off; to switch it on: ocir-broker enable\n");
   });
 
   it("prints each kind of step once, and at the end the files that stay", async () => {
