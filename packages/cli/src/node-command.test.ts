@@ -1,8 +1,10 @@
 import fs from "node:fs";
+import sea from "node:sea";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { describe, expect, it, test, vi } from "vitest";
 import { runCaptured, runCommand } from "../test/command-run.ts";
+import { expectOwnArchive } from "./commands/node.ts";
 import { type OutputOption, runNodeCommand } from "./node-command.ts";
 
 test.each(["disable", "enable", "node install", "node remove"])(
@@ -16,6 +18,11 @@ test.each(["disable", "enable", "node install", "node remove"])(
     });
   },
 );
+
+test("expectOwnArchive says that there is no archive", () => {
+  using _sea = vi.spyOn(sea, "isSea").mockReturnValue(true);
+  expect(() => expectOwnArchive("/no/such/folder")).toThrow(/^there is no \/no\/such\/folder\/[^:]+$/);
+});
 
 describe("runNodeCommand", () => {
   const result: NodeResult = {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isSea } from "node:sea";
+import sea from "node:sea";
 import { readConfigText } from "@ocir-broker/credentials/config/load";
 import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
@@ -135,10 +135,11 @@ function givenIn(file: string | undefined): string | undefined {
 }
 
 /** @throws {InstallError} unless this program is the archive's own, because the recorded version is this program's. */
-function expectOwnArchive(from: string | undefined): void {
-  if (from === undefined || !isSea()) return;
+export function expectOwnArchive(from: string | undefined): void {
+  if (from === undefined || !sea.isSea()) return;
   const program = join(from, PROGRAM);
   // Compares inodes, because the path of a program in another mount namespace has no meaning here.
-  if (createNodeFiles("/").isSame(program, "/proc/self/exe") !== true)
-    throw new InstallError("archive", `this is another program than ${program}: run that one`);
+  const isOwn = createNodeFiles("/").isSame(program, "/proc/self/exe");
+  const reason = isOwn === false ? `this is another program than ${program}: run that one` : `there is no ${program}`;
+  if (isOwn !== true) throw new InstallError("archive", reason);
 }
