@@ -126,6 +126,7 @@ const SEEDED: readonly Seeded[] = [
   ["kubelet-flags-incomplete", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(String(FLAGS[0]))}`],
   ["kubelet-flags-missing", "no flags", RUN_WITHOUT_FLAGS],
   ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(FLAGS.join(" "))}`],
+  ["kubelet-not-restarted", "a kubelet from before its configuration", `touch ${CONFIG}`],
   ["kubelet-not-running", "no kubelet", "systemctl stop kubelet"],
 ];
 
