@@ -8,11 +8,11 @@ sha256_amd64=
 sha256_arm64=
 service_accounts= # an audience
 config= # the broker's configuration file
-bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (was done)
+bootstrap= # oke, oke-install, oke-init, none (done elsewhere) or running (done)
 kubelet_extra_args= # also KUBELET_EXTRA_ARGS
 # Read main first, the end.
-case ${0##*/}:$(tail -n 1 "$0" 2>&1) in sh:* | [bd]ash:*) ;; # stdin
-	*"$(printf '\r')") # A shell reads CRLF only in comments.
+case ${0##*/}:$([ -f "$0" ] && tail -n 1 "$0") in sh:* | [bd]ash:*) ;; # stdin
+	*"$(printf '\r')") # A shell allows CRLF only in comments.
 	exec sh -c "$(tr -d '\r' <"$0")" sh 'CRLF line ends' "$@" ;; esac #
 set -f && umask 022
 program=/usr/libexec/ocir-broker/ocir-broker

@@ -236,6 +236,8 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh with a wrong setting", () => 
       scenario: `cd /run && for shell in dash bash sh; do
           printf ': >/run/owned\\r' >$shell
           $shell <"$out/script" 2>&1
+          rm $shell && mkfifo $shell
+          $shell <"$out/script" 2>&1
         done; [ -e /run/owned ] || echo not run`,
     });
     expect(printed).toMatch(/^not run$/m);
