@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
-import { renderStatus, STATE_TRANSITIONS, STATES } from "./status-table.ts";
+import { renderStatus, STATES, STATES_PAGE } from "./status-table.ts";
 
 const FRESH: NonNullable<HealthDetails["session"]> = {
   state: "fresh",
@@ -173,7 +173,7 @@ describe("renderStatus", () => {
 
 test("STATES are those of the page that the help names", () => {
   const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/cache-states.md"), "utf8");
-  expect(STATE_TRANSITIONS).toContain(`"${page.slice("# ".length, page.indexOf("\n"))}"`);
+  expect(STATES_PAGE).toContain(`"${page.slice("# ".length, page.indexOf("\n"))}"`);
   const rows = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, state]) => state);
   expect([...new Set(rows)]).toEqual(Object.keys(STATES));
 });

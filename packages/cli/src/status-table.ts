@@ -20,7 +20,7 @@ export const STATES: Readonly<Record<Details["state"], string>> = {
 };
 
 /** Ends the list of states in the help. */
-export const STATE_TRANSITIONS = 'The project\'s page "States of a cache entry" explains each state.';
+export const STATES_PAGE = 'The project\'s page "States of a cache entry" explains each state.';
 
 const COLUMNS: readonly (readonly [title: string, of: (details: Details) => string])[] = [
   ["STATE", ({ state }) => state],

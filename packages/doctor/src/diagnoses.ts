@@ -170,7 +170,7 @@ export const DIAGNOSES = {
     "correct the region in the image's name: oci iam region list names keys and ids",
   ),
   "image-look-alike": warning(
-    "the registry host looks like Oracle's but is not: the kubelet pulls the image without the broker",
+    "the registry host looks like Oracle's but is none that we know: the kubelet pulls the image without the broker",
     "if it is another name of Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
@@ -306,7 +306,7 @@ export const DIAGNOSES = {
   ),
 
   "other-login": warning(
-    "a file of the node has a login for this registry, which pulls try before our token, or if none exists",
+    "a file of the node has a login for this registry, which pulls try before our token, or if we have none",
     "remove the login from the file, and restart the kubelet",
   ),
 

@@ -1,4 +1,4 @@
-/** An identity's home region: that of the instance or its key's file, not the tenancy's home region. */
+/** The region of the instance, or the one in the key's configuration file: not the tenancy's home region. */
 export interface RegionInfo {
   /** us-ashburn-1 */
   readonly id: string;

@@ -13,7 +13,7 @@ import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
-import { renderStatus, STATE_TRANSITIONS, STATES } from "../status-table.ts";
+import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
   readonly output: "table" | "json" | "yaml";
@@ -51,7 +51,7 @@ export function addStatusCommand(program: Command): void {
       "after",
       `\nSTATE:\n${Object.entries(STATES)
         .map(([state, text]) => `  ${state.padEnd(12)} ${text}`)
-        .join("\n")}\n\n${STATE_TRANSITIONS}`,
+        .join("\n")}\n\n${STATES_PAGE}`,
     )
     .action(async (options: CommandOptions) => {
       using _hold = holdProcess();

@@ -80,7 +80,7 @@ export const configSchema = z.strictObject(
         .array(registryHost, "must be a list of registry hosts")
         .optional()
         .describe(
-          "Registry hosts whose token is fetched at start and always renewed. Default: that of the identity's region.",
+          "Registry hosts whose token is fetched at start and always renewed. Default: the host of the identity's region.",
         )
         .meta({ examples: [["icn.ocir.io", "ocir.ap-seoul-1.oci.oraclecloud.com"]] }),
       extraHosts: z
