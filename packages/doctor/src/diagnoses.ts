@@ -247,7 +247,7 @@ export const DIAGNOSES = {
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart loses its tokens",
-    "free space: df /run; then systemctl restart ocir-broker.service",
+    "free space: df /run",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
   "daemon-degraded": warning("the daemon serves tokens, but something fails", `ocir-broker status; ${JOURNAL}`),

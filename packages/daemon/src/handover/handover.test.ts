@@ -151,6 +151,27 @@ describe("Handover", () => {
     for (let time = 0; time < 2; time++) await save(handover);
     expect(recorded.lines.map(({ code }) => code)).toEqual(["EISDIR", "EISDIR"]);
   });
+
+  it.each<[when: string, then: (handover: Handover) => Promise<void> | void]>([
+    ["30 s later", () => clock.advance(30_000)],
+    ["when it closes", (handover) => handover.close()],
+    ["at the next change", (handover) => save(handover)],
+  ])("writes a state that could not be written %s", async (_when, then) => {
+    const handover = open();
+    mkdirSync(path);
+    await save(handover);
+    rmdirSync(path);
+    await then(handover);
+    expect([tokensIn(open()), clock.armed()]).toEqual([["one"], []]);
+  });
+
+  it("leaves nothing to do after a last write that failed", async () => {
+    const handover = open();
+    mkdirSync(path);
+    await save(handover);
+    handover.close();
+    expect(clock.armed()).toEqual([]);
+  });
 });
 
 describe("lastConfig", () => {

@@ -28,6 +28,8 @@ export interface HandoverOptions extends StateSource {
   readonly snapshot: () => Snapshot;
 }
 
+const RETRY_MS = 30_000;
+
 const NO_HANDOVER: Handover = { load: () => undefined, failure: () => undefined, scheduleSave() {}, close() {} };
 
 export function openHandover(options: HandoverOptions): Handover {
@@ -70,6 +72,7 @@ function createHandover(file: StateFile, options: HandoverOptions) {
   function write(): void {
     pending = undefined;
     attempt(() => file.write(encodeSnapshot(snapshot(), momentOf(options), MAX_STATE_BYTES)));
+    if (failingWith !== undefined && !isClosed) pending = clock.setTimer(write, RETRY_MS);
   }
 
   /** Logs only the first failure, and each change of its code. */
@@ -90,9 +93,11 @@ function createHandover(file: StateFile, options: HandoverOptions) {
     failure: () => failingWith,
     /** Call after a change: takes and writes the state on the next turn of the event loop. */
     scheduleSave(): void {
-      if (!isClosed) pending ??= clock.setTimer(write, 0);
+      if (isClosed) return;
+      pending?.cancel();
+      pending = clock.setTimer(write, 0);
     },
-    /** Writes a scheduled save, and nothing afterwards. */
+    /** Writes a scheduled or failed save, and nothing afterwards. */
     close(): void {
       isClosed = true;
       if (pending === undefined) return;
