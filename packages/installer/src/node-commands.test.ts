@@ -449,6 +449,61 @@ it("installNode rolls a first run back in an order in which no call and no start
   expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 
+describe("installNode and removeNode with a full /var/lib", () => {
+  const ROLLED_BACK = "an unfinished run is rolled back";
+
+  /** @param from the version with whose programs the disk is full, from then on. */
+  function fullNode(node: Node, from: string) {
+    let isFull = false;
+    const said: string[] = [];
+    const full = fileSystemThat((name, _, path) => {
+      isFull ||= fs.existsSync(node.context.disk.at(PROGRAM)) && node.read(PROGRAM).endsWith(from);
+      if (isFull && name === "writeFileSync" && String(path).startsWith(`${node.root}/var/lib/`))
+        throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    });
+    const context = { ...node.context, disk: createDisk(node.root, full), say: (line: string) => said.push(line) };
+    return { node: { ...node, context }, said };
+  }
+
+  it("leaves everything as it was when a first installation fails", async () => {
+    const node = createNode();
+    const before = node.snapshot();
+    const full = fullNode(node, "1");
+    expect(await install(full.node, archive("1"))).toMatchObject({ ok: false, code: "disk" });
+    expect(full.said).toContain(ROLLED_BACK);
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("restores the previous version, says what is left to do, and does it once there is space", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    const before = node.snapshot();
+    const full = fullNode(node, "2");
+    const failure = {
+      ok: false,
+      code: "disk",
+      reason: expect.stringContaining("Free space, then run ocir-broker node"),
+    };
+    expect(await install(full.node, archive("2"))).toMatchObject(failure);
+    const isOther = (line: string) => !line.startsWith(RECORD.slice(1));
+    expect(node.snapshot().filter(isOther)).toEqual(before.filter(isOther));
+    expect(await removeNode(full.node.context, NEVER, { isUnfinished: true })).toMatchObject(failure);
+    expect(full.said).not.toContain(ROLLED_BACK);
+    expect(await removeNode(node.context, NEVER, { isUnfinished: true })).toMatchObject({ ok: true });
+    expect(node.snapshot()).toEqual(before);
+  });
+
+  it("has nothing left to do if an upgrade could not begin", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    const before = node.snapshot();
+    const full = fullNode(node, "1");
+    expect(await install(full.node, archive("2"))).toMatchObject({ ok: false, code: "disk" });
+    expect(full.said).toContain("the previous version is restored");
+    expect(node.snapshot()).toEqual(before);
+  });
+});
+
 it.each([
   ["the given one", { given: "log: {level: warn}" }, "log: {level: warn}"],
   ["the node's own, if a given one has no setting", { given: "{}" }, undefined],

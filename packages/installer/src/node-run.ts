@@ -1,10 +1,11 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { installErrorOf } from "./install-error.ts";
+import { InstallError, installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
+import { RECORD } from "./run/record.ts";
 import { createRun } from "./run/run.ts";
-import type { RunState } from "./run/run-state.ts";
+import { type RunState, save } from "./run/run-state.ts";
 import { rollBackFiles } from "./run/undo.ts";
 import { withLock } from "./system/lock.ts";
 import type { NodeContext } from "./system/node-context.ts";
@@ -58,7 +59,6 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
   const { disk, units, say } = node;
   const { pending } = node.record;
   if (pending === undefined) return rollBackFiles(node);
-  say("an unfinished run is rolled back");
   const paths = Object.keys(pending.files);
   const readerOf = (path: string) => {
     const change = pending.files[path];
@@ -82,6 +82,13 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
     const reason = await units.bringUp({ isChanged: true });
     if (reason !== undefined) say(reason);
   }
+  try {
+    save(node, node.record);
+  } catch (error) {
+    const { code, message } = installErrorOf(error);
+    throw new InstallError(code, `${RECORD}: ${message}. Free space, then run ocir-broker node remove --unfinished`);
+  }
+  if (node.record.pending === undefined) say("an unfinished run is rolled back");
   return paths;
 }
 

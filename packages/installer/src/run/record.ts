@@ -71,7 +71,7 @@ export function readRecord(disk: Disk): InstallationRecord {
   return record;
 }
 
-/** Saves the record, or removes it if it is empty. */
+/** Saves the record if it has changed, or removes it if it is empty. */
 export function writeRecord(disk: Disk, record: InstallationRecord): void {
   const { version, files, folders, pending, untidy } = record;
   if (version === undefined && pending === undefined && untidy === undefined && Object.keys(files).length === 0) {
@@ -81,7 +81,8 @@ export function writeRecord(disk: Disk, record: InstallationRecord): void {
     return;
   }
   makeFolders(disk, STATE_FOLDER);
-  disk.save(RECORD, `${JSON.stringify({ format: FORMAT, ...record }, undefined, 1)}\n`);
+  const text = `${JSON.stringify({ format: FORMAT, ...record }, undefined, 1)}\n`;
+  if (disk.read(RECORD)?.toString() !== text) disk.save(RECORD, text);
 }
 
 /** Removes a partial record that a kill has left. */

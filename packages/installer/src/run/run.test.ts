@@ -9,6 +9,7 @@ import { fileSystemThat, Killed, killedAt } from "../../test/killed-at.ts";
 import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
 import { applySteps, commit, createRun } from "./run.ts";
+import { type RunState, save } from "./run-state.ts";
 import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
 import { finishRemoval, restoreAll, rollBackFiles } from "./undo.ts";
 
@@ -68,16 +69,21 @@ const ALL = [CONFIG, PLUGIN, "/etc/link", ABOVE, GONE, "/usr/libexec/ocir-broker
 
 const runOn = (root: string, change?: FileSystem) => createRun({ disk: createDisk(root, change), say() {} });
 
+function rollBack(run: RunState): void {
+  rollBackFiles(run);
+  save(run, run.record);
+}
+
 async function install(root: string, version?: string, change?: FileSystem, first: readonly Step[] = []) {
   const run = runOn(root, change);
-  rollBackFiles(run);
+  rollBack(run);
   await applySteps(run, [...first, ...stepsFor(version)]);
   commit(run, version);
 }
 
 async function remove(root: string, instead?: RestoreStep["instead"]) {
   const run = runOn(root);
-  rollBackFiles(run);
+  rollBack(run);
   const isRestored = restoreAll(
     run,
     ALL.map((path) => restore(path, instead)),
@@ -121,7 +127,7 @@ describe("createRun", () => {
       (root, change) => install(root, "1", change, TWICE),
       async (root, when) => {
         const run = runOn(root);
-        rollBackFiles(run);
+        rollBack(run);
         const isCommitted = run.record.version !== undefined;
         if (isCommitted) await remove(root);
         expect(snapshotOf(root), when).toEqual(before);
@@ -138,12 +144,51 @@ describe("createRun", () => {
       (root, change) => install(root, "2", change),
       async (root, when) => {
         const run = runOn(root);
-        rollBackFiles(run);
+        rollBack(run);
         if (run.record.version === "1") expect(snapshotOf(root), when).toEqual(before);
         await install(root, "2");
         expect(snapshotOf(root), when).toContain(`${CONFIG.slice(1)} 100640 ours 2\n`);
         expect(await remove(root), when).toEqual({ isRestored: true, left: [] });
         expect(snapshotOf(root), when).toEqual(original);
+      },
+    );
+  });
+
+  it("rolls back every byte of an upgrade when the rollback is killed at any change and run again", async () => {
+    const before = snapshotOf(await nodeWithVersion1());
+    await eachKill(
+      async () => {
+        const root = await nodeWithVersion1();
+        await applySteps(runOn(root), [...TWICE, ...stepsFor()]);
+        return root;
+      },
+      async (root, change) => rollBack(runOn(root, change)),
+      async (root, when) => {
+        rollBack(runOn(root));
+        expect(snapshotOf(root), when).toEqual(before);
+      },
+    );
+  });
+
+  it("restores every byte when a removal is killed at any change and run again", async () => {
+    const before = snapshotOf(nodeWithProvider());
+    await eachKill(
+      nodeWithVersion1,
+      async (root, change) => {
+        const run = runOn(root, change);
+        rollBack(run);
+        if (
+          !restoreAll(
+            run,
+            ALL.map((path) => restore(path)),
+          )
+        )
+          throw new Killed();
+        finishRemoval(run);
+      },
+      async (root, when) => {
+        await remove(root);
+        expect(snapshotOf(root), when).toEqual(before);
       },
     );
   });
@@ -161,7 +206,7 @@ describe("createRun", () => {
       const run = runOn(root, failing);
       const error = await applySteps(run, stepsFor()).catch((reason) => reason);
       if (changes < nth) break;
-      rollBackFiles(run);
+      rollBack(run);
       if (error !== undefined) expect(error).toMatchObject({ code: "disk" });
       expect(snapshotOf(root), `change ${nth}`).toEqual(before);
     }
@@ -200,7 +245,7 @@ describe("createRun", () => {
     const run = runOn(root);
     await applySteps(run, stepsFor());
     fs.writeFileSync(join(root, CONFIG), "edited\n");
-    rollBackFiles(run);
+    rollBack(run);
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
     expect(run.left).toMatchObject([{ path: CONFIG }]);
   });

@@ -10,6 +10,7 @@ import type { RestoreStep } from "./step.ts";
 
 /**
  * Restores what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
+ * The caller saves the record at the end, which a full disk may prevent: until then all of this can be done again.
  *
  * @param isNow false for paths that a later call restores.
  * @returns the paths that the run had changed, without those for later.
@@ -25,7 +26,7 @@ export function rollBackFiles(state: RunState, isNow: (path: string) => boolean 
     .filter(([path, change]) => !isNow(path) || !isRolledBack(state, path, change))
     .toReversed();
   for (const folder of pending.folders.toReversed()) state.disk.removeFolder(folder);
-  save(state, left.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(left) } });
+  state.record = left.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(left) } };
   const undone = state.steps.map(
     ({ name, state: result }): StepResult => ({ name, state: result === "done" ? "undone" : result }),
   );
