@@ -100,8 +100,9 @@ describe("decodeSnapshot", () => {
     ["is JSON but not an object", Buffer.from("[]"), "state-not-valid"],
     ["has a lifetime that is not a number", altered({ session: ENDLESS }), "state-not-valid"],
     ["has an invalid token", altered({ tokens: [{ registryHost: "iad.ocir.io" }] }), "state-not-valid"],
-    ["is deep", Buffer.from(`{"version":1,"a":${"[".repeat(1_000)}${"]".repeat(1_000)}}`), "state-not-valid"],
-    ["has many objects", altered({ a: Array(1_000).fill({}) }), "state-not-valid"],
+    ["is deep", Buffer.from(`{"version":1,"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}`), "state-not-valid"],
+    ["has many objects", altered({ a: Array(2_500).fill({}) }), "state-not-valid"],
+    ["has many numbers", altered({ a: Array(5_000).fill(1) }), "state-not-valid"],
     ["has an invalid region", altered({ region: { id: "" } }), "state-not-valid"],
   ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
