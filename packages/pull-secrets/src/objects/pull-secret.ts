@@ -22,18 +22,21 @@ const condition = z.object({
 });
 export type Condition = Readonly<z.infer<typeof condition>>;
 
+/** `fetchTime`: when the token was fetched. */
+const registry = z.object({ host: z.string(), expirationTime: z.string(), fetchTime: z.string() });
+
 /** Times are in RFC 3339. */
 const status = z.object({
   observedGeneration: z.number(),
   /** Our condition. Other controllers may add conditions of other types. */
   conditions: z
     .array(z.unknown())
-    .transform((all) => all.filter((each) => condition.safeParse(each).success))
+    .transform((all) => all.filter((each) => (each as Partial<Condition> | null)?.type === "Ready"))
     .pipe(z.tuple([condition])),
   /** The expiry of the token that expires first. */
   expirationTime: z.string().optional(),
-  /** `fetchTime`: when the token was fetched. */
-  registries: z.array(z.object({ host: z.string(), expirationTime: z.string(), fetchTime: z.string() })).default([]),
+  /** As many as the spec may have. */
+  registries: z.array(z.unknown()).max(16).pipe(z.array(registry)).default([]),
 });
 export type PullSecretStatus = Readonly<z.infer<typeof status>>;
 
