@@ -4,7 +4,7 @@ import { InstallError, installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
 import { RECORD } from "./run/record.ts";
-import { createRun } from "./run/run.ts";
+import { createRun, hasChangedDaemon } from "./run/run.ts";
 import { type RunState, save } from "./run/run-state.ts";
 import { rollBackFiles } from "./run/undo.ts";
 import { withLock } from "./system/lock.ts";
@@ -59,17 +59,13 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
   const { disk, units, say } = node;
   const { pending } = node.record;
   if (pending === undefined) return rollBackFiles(node);
-  const paths = Object.keys(pending.files);
-  const readerOf = (path: string) => {
-    const change = pending.files[path];
-    return change && CHANGE_KINDS[change.entry.kind].readBy;
-  };
+  const isDaemonChanged = hasChangedDaemon(node);
   // Otherwise systemd may start a kubelet with flags that name a configuration which is gone.
-  if (rollBackFiles(node, (path) => readerOf(path) === "systemd").length > 0) await units.reload();
+  if (rollBackFiles(node, ({ kind }) => CHANGE_KINDS[kind].readBy === "systemd").length > 0) await units.reload();
   const enables = pending.undo.includes("disable-units");
   if (enables) {
     // The kubelet's calls leave our plugin before the daemon's socket closes. The units' own files are needed to disable them.
-    rollBackFiles(node, (path) => pending.files[path]?.entry.kind !== "program");
+    rollBackFiles(node, ({ kind }) => kind !== "program");
     await units.disable();
   }
   rollBackFiles(node);
@@ -78,7 +74,7 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
     disk.removeFolder(CONFIG_FOLDER);
   }
   await units.reload();
-  if (!enables && paths.some((path) => readerOf(path) === "daemon") && (await units.isWanted())) {
+  if (!enables && isDaemonChanged && (await units.isWanted())) {
     const reason = await units.bringUp({ isChanged: true });
     if (reason !== undefined) say(reason);
   }
@@ -89,7 +85,7 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
     throw new InstallError(code, `${RECORD}: ${message}. Free space, then run ocir-broker node remove --unfinished`);
   }
   if (node.record.pending === undefined) say("an unfinished run is rolled back");
-  return paths;
+  return Object.keys(pending.files);
 }
 
 function leftOf(run: RunState | undefined): Pick<NodeResult, "left"> {

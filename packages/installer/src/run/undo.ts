@@ -12,18 +12,18 @@ import type { RestoreStep } from "./step.ts";
  * Restores what was there before the unfinished run, if there is one. A path that somebody else has changed since stays.
  * The caller saves the record at the end, which a full disk may prevent: until then all of this can be done again.
  *
- * @param isNow false for paths that a later call restores.
+ * @param isNow false for what a later call restores.
  * @returns the paths that the run had changed, without those for later.
  */
-export function rollBackFiles(state: RunState, isNow: (path: string) => boolean = () => true): string[] {
+export function rollBackFiles(state: RunState, isNow: (entry: Entry) => boolean = () => true): string[] {
   tidy(state);
   tidyRecord(state.disk);
   const { pending, ...rest } = state.record;
   if (pending === undefined) return [];
-  const paths = Object.keys(pending.files).filter(isNow);
-  const left = Object.entries(pending.files)
+  const changes = Object.entries(pending.files);
+  const left = changes
     .toReversed()
-    .filter(([path, change]) => !isNow(path) || !isRolledBack(state, path, change))
+    .filter(([path, change]) => !isNow(change.entry) || !isRolledBack(state, path, change))
     .toReversed();
   for (const folder of pending.folders.toReversed()) state.disk.removeFolder(folder);
   state.record = left.length === 0 ? rest : { ...rest, pending: { ...pending, files: Object.fromEntries(left) } };
@@ -31,7 +31,7 @@ export function rollBackFiles(state: RunState, isNow: (path: string) => boolean 
     ({ name, state: result }): StepResult => ({ name, state: result === "done" ? "undone" : result }),
   );
   state.steps.splice(0, state.steps.length, ...undone);
-  return paths;
+  return changes.flatMap(([path, { entry }]) => (isNow(entry) ? [path] : []));
 }
 
 export function tidy(state: RunState): void {
