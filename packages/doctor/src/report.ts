@@ -53,7 +53,7 @@ function wrap(text: string, indent: number, { columns = Number.POSITIVE_INFINITY
 
 function summaryOf(findings: readonly Finding[], { image }: ReportForm): string {
   const count = (verdict: Verdict): number => findings.filter((each) => each.verdict === verdict).length;
-  const unchecked = image === undefined ? " No image was given, so whether a policy grants one was not checked." : "";
+  const unchecked = image === undefined ? " No image was given, so no policy was checked." : "";
   if (count("ok") === findings.length) return `No problems found.${unchecked}`;
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";

@@ -1,5 +1,6 @@
 /** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
@@ -82,8 +83,9 @@ async function readStatus({
     if (response.failure === "EACCES") return { finding: finding("needs-root", failed) };
     const { fix } = DIAGNOSES["state-not-written"];
     // Systemd, which holds the socket, then cannot start the daemon.
-    const isFull = resultIfAny(() => fs.statfsSync(files.locate("/run")))?.bfree === 0;
-    if (isFull) return { finding: finding("disk-full", `/run has no free space; ${failed}`, { fix }) };
+    const room = resultIfAny(() => fs.statfsSync(files.locate(dirname(path))));
+    const isFull = room && ((room.blocks > 0 && room.bfree === 0) || (room.files > 0 && room.ffree === 0));
+    if (isFull) return { finding: finding("disk-full", `${dirname(path)} has no free space; ${failed}`, { fix }) };
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", failed) };
   }

@@ -2,7 +2,7 @@
 
 import { lackOf } from "@ocir-broker/node/config-lack";
 import type { Kubelet } from "@ocir-broker/node/kubelet";
-import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
+import { readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
@@ -55,10 +55,9 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     const use = await readKubeletUse(paths, context.files, context.runProgram);
     // The findings about the configuration name what it lacks.
     const isOutdated = use.process?.hasRead === false && use.lack === undefined;
-    const isReady = kubeletNeed(use).kind === "restart";
-    const outdated = `${process}: ${paths.config} has changed since it started`;
+    const outdated = `${process} is older than ${paths.config} (its content, mode or owner)`;
     const found = isOutdated
-      ? finding("kubelet-not-restarted", outdated, isReady ? {} : { fix: fix ?? UNIT_FLAGS })
+      ? finding("kubelet-not-restarted", outdated, use.unitHas === "these" ? {} : { fix: fix ?? UNIT_FLAGS })
       : finding("kubelet-ok", `${process}: ${flags}`);
     return minor === undefined ? [found, finding("kubelet-version-unknown", process)] : [found];
   }
