@@ -93,7 +93,7 @@ function createHandover(file: StateFile, options: HandoverOptions) {
     failure: () => failingWith,
     /** Call after a change: takes and writes the state on the next turn of the event loop. */
     scheduleSave(): void {
-      if (isClosed) return;
+      if (isClosed || (pending !== undefined && failingWith === undefined)) return;
       pending?.cancel();
       pending = clock.setTimer(write, 0);
     },

@@ -55,7 +55,7 @@ export type DecodedSnapshot =
 /** Increase it when a field changes its meaning; state of another version is ignored. */
 const VERSION = 1;
 
-/** A state of 256 tokens has about 1 600. A wrong value can take 1 KB while it is parsed, and the daemon's heap has 28 MB. */
+/** 256 tokens have about 1 600, and the configuration counts too. A wrong value can take 1 KB of the daemon's heap of 28 MB. */
 const MAX_VALUES = 5_000;
 
 /** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
