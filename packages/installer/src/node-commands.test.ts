@@ -482,7 +482,7 @@ describe("installNode and removeNode with a full /var/lib", () => {
     const failure = {
       ok: false,
       code: "disk",
-      reason: expect.stringContaining("Free space, then run ocir-broker node"),
+      reason: expect.stringContaining("Once it can be written, run ocir-broker node remove --unfinished"),
     };
     expect(await install(full.node, archive("2"))).toMatchObject(failure);
     const isOther = (line: string) => !line.startsWith(RECORD.slice(1));

@@ -82,7 +82,8 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
     save(node, node.record);
   } catch (error) {
     const { code, message } = installErrorOf(error);
-    throw new InstallError(code, `${RECORD}: ${message}. Free space, then run ocir-broker node remove --unfinished`);
+    const next = "Once it can be written, run ocir-broker node remove --unfinished";
+    throw new InstallError(code, `${RECORD}: ${message.replace(/\.?$/, ".")} ${next}`, { cause: error });
   }
   if (node.record.pending === undefined) say("an unfinished run is rolled back");
   return Object.keys(pending.files);
