@@ -49,6 +49,7 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
     env: { PATH, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) },
     stdio: "pipe",
   });
+  if (child.pid === undefined) throw (await once(child, "error"))[0];
   // It may end before it has read it.
   child.stdin.on("error", () => {}).end(input);
   let lastLine = "";
