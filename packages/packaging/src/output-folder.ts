@@ -16,7 +16,7 @@ const UNFINISHED = ".unfinished";
  * @throws {Error} if it has contents and no marker; nothing is changed then.
  */
 export function prepareOutputFolder(folder: string) {
-  const names = namesIn(folder);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   if (names.length > 0 && !names.includes(MARKER)) {
     throw new Error(
       `${folder} is not empty, and npm run package did not make it: name a new folder, or empty it yourself`,
@@ -34,13 +34,9 @@ export function prepareOutputFolder(folder: string) {
     /** Replaces the files of the previous run. */
     finish(): void {
       const kept = [MARKER, UNFINISHED];
-      for (const name of namesIn(folder)) if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true });
-      for (const name of namesIn(unfinished)) renameSync(join(unfinished, name), join(folder, name));
+      for (const name of readdirSync(folder)) if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true });
+      for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
       rmdirSync(unfinished);
     },
   };
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
 }
