@@ -22,9 +22,9 @@ export const OLDEST_MINOR = 26;
 export const NEWEST_MINOR = 37;
 
 /** Kubernetes PR 128062: unknown, duplicate and mis-cased fields. */
-const STRICT = 32;
+const STRICT_MINOR = 32;
 /** KEP-4412, alpha in 1.33. */
-const TOKEN_ATTRIBUTES = 33;
+const TOKEN_ATTRIBUTES_MINOR = 33;
 
 const since = (from: number, fix: string): Rule => ({ fatal: { from }, fix });
 const always = (fix: string): Rule => since(OLDEST_MINOR, fix);
@@ -42,9 +42,9 @@ export const RULES = {
   "kind-invalid": always("set kind: CredentialProviderConfig"),
   "api-version-invalid": always("set apiVersion: kubelet.config.k8s.io/v1"),
   "field-type-invalid": always("write a value of that type; put text that looks like a number or a boolean in quotes"),
-  "field-unknown": since(STRICT, "remove the field"),
-  "field-case": since(STRICT, "spell the field name as documented"),
-  "field-duplicate": since(STRICT, "keep one of them"),
+  "field-unknown": since(STRICT_MINOR, "remove the field"),
+  "field-case": since(STRICT_MINOR, "spell the field name as documented"),
+  "field-duplicate": since(STRICT_MINOR, "keep one of them"),
   "providers-missing": always("add a provider, or remove the kubelet's --image-credential-provider flags"),
   "provider-name-invalid": always("name the program in the kubelet's --image-credential-provider-bin-dir"),
   "provider-name-duplicate": always("keep one of the providers, or install the program under a second name"),
@@ -60,14 +60,17 @@ export const RULES = {
   "cache-duration-invalid": always('write it like "10m" or "0s"'),
   "cache-duration-negative": always('set defaultCacheDuration: "0s"'),
   // The gate is off by default in 1.33.
-  "token-attributes-disabled": since(TOKEN_ATTRIBUTES, "remove tokenAttributes, or enable the kubelet's feature gate"),
-  "token-attributes-api-version": since(TOKEN_ATTRIBUTES, `set the provider's apiVersion: ${API_VERSION}`),
-  "token-audience-missing": since(TOKEN_ATTRIBUTES, "set serviceAccountTokenAudience"),
-  "token-require-service-account-missing": since(TOKEN_ATTRIBUTES, "set requireServiceAccount to true or false"),
-  "token-annotation-key-invalid": since(TOKEN_ATTRIBUTES, "write the key as name or prefix.example.com/name"),
-  "token-annotation-key-duplicate": since(TOKEN_ATTRIBUTES, "keep the key in one place"),
+  "token-attributes-disabled": since(
+    TOKEN_ATTRIBUTES_MINOR,
+    "remove tokenAttributes, or enable the kubelet's feature gate",
+  ),
+  "token-attributes-api-version": since(TOKEN_ATTRIBUTES_MINOR, `set the provider's apiVersion: ${API_VERSION}`),
+  "token-audience-missing": since(TOKEN_ATTRIBUTES_MINOR, "set serviceAccountTokenAudience"),
+  "token-require-service-account-missing": since(TOKEN_ATTRIBUTES_MINOR, "set requireServiceAccount to true or false"),
+  "token-annotation-key-invalid": since(TOKEN_ATTRIBUTES_MINOR, "write the key as name or prefix.example.com/name"),
+  "token-annotation-key-duplicate": since(TOKEN_ATTRIBUTES_MINOR, "keep the key in one place"),
   "token-annotation-keys-forbidden": since(
-    TOKEN_ATTRIBUTES,
+    TOKEN_ATTRIBUTES_MINOR,
     "set requireServiceAccount: true, or make the keys optional",
   ),
   "token-cache-type-invalid": since(34, "set cacheType: Token"),

@@ -54,7 +54,7 @@ export function describeRefusal(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A policy's message may have several lines, and so has that of two conflicts. */
+/** The body's message in one line: a policy's, or that of two conflicts, has several. */
 function messageIn(body: string): string | undefined {
   return resultIfAny(() => String(JSON.parse(body).message).replaceAll(/\s*\n\s*/g, " "));
 }

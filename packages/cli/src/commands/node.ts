@@ -140,6 +140,7 @@ export function expectOwnArchive(from: string | undefined): void {
   const program = join(from, PROGRAM);
   // Compares inodes, because the path of a program in another mount namespace has no meaning here.
   const isOwn = createNodeFiles("/").isSame(program, "/proc/self/exe");
-  const reason = isOwn === false ? `this is another program than ${program}: run that one` : `there is no ${program}`;
+  const reason =
+    isOwn === false ? `this is another program than ${program}: run that one` : `${program} cannot be found or read`;
   if (isOwn !== true) throw new InstallError("archive", reason);
 }

@@ -98,9 +98,9 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
-  // Without a session, no token has been tried.
-  const isWithoutSession = status.status === "starting" && (status.session?.failuresInARow ?? 0) > 0;
-  process.exitCode = status.status === "degraded" || isWithoutSession ? 1 : 0;
+  // No token has been tried yet, so the daemon is not degraded.
+  const isSessionFailing = status.status === "starting" && (status.session?.failuresInARow ?? 0) > 0;
+  process.exitCode = status.status === "degraded" || isSessionFailing ? 1 : 0;
   return render(status, output, () => renderStatus(status));
 }
 

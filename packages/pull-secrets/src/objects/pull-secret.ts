@@ -35,7 +35,7 @@ const status = z.object({
     .pipe(z.tuple([condition])),
   /** The expiry of the token that expires first. */
   expirationTime: z.string().optional(),
-  /** As many as the spec may have. */
+  /** As many as the spec may have: `maxItems` in crd.yaml. */
   registries: z.array(z.unknown()).max(16).pipe(z.array(registry)).default([]),
 });
 export type PullSecretStatus = Readonly<z.infer<typeof status>>;
