@@ -1,6 +1,7 @@
 /**
  * A hostile process: attacks one of the daemon's sockets, or the controller's port (a port of loopback from 16 addresses), until it is
- * killed, and connects again whenever it is cut off. For tests and the benchmark. Prints a line once it is connected.
+ * killed, and connects again whenever it is cut off. For tests and the benchmark. Prints a line once it is connected, and if its
+ * clients are slow once 95 % of them are.
  *
  * usage: node hostile-clients.ts SOCKET|PORT|HOST:PORT ATTACK
  */
@@ -11,7 +12,7 @@ interface HostileClient {
   readonly first: string;
   /** Sent without end after `first`; without it, the client closes the connection and connects again. */
   readonly endless?: string;
-  /** After each `endless` and each connection. Default: none. */
+  /** After each connection, and each character of `endless`, which is then sent singly. Default: none. */
   readonly pauseMs?: number;
   /** Sends no more, and closes the connection after this time. */
   readonly holdMs?: number;
@@ -34,7 +35,7 @@ const chunks: HostileClient = { first: `GET /livez HTTP/1.1\r\n${CHUNKED}`, endl
 
 /** Of a head, of a body, and of nothing. */
 const SLOW: readonly HostileClient[] = [
-  { first: `${POST}X-Slow: `, endless: "x", pauseMs: 1_000 },
+  { first: "", endless: `${POST}X-Slow: ${"x".repeat(1_000)}`, pauseMs: 1_000 },
   { first: `${POST}Content-Length: 1000\r\n\r\n`, endless: "x", pauseMs: 1_000 },
   { first: "", holdMs: 3_600_000, pauseMs: 1_000 },
 ];
@@ -71,7 +72,7 @@ function six(client: HostileClient): readonly HostileClient[] {
   return Array.from({ length: 6 }, () => client);
 }
 
-async function attackForever(target: string, client: HostileClient, index: number): Promise<never> {
+async function attackForever(target: string, client: HostileClient, index: number, count: number): Promise<never> {
   const address = addressOf(target, `127.0.0.${2 + (index % 16)}`);
   // Spreads slow clients evenly over time.
   if (client.pauseMs !== undefined) await setTimeout(index % client.pauseMs);
@@ -80,7 +81,13 @@ async function attackForever(target: string, client: HostileClient, index: numbe
     if (!client.isDeaf) socket.resume();
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     await Promise.race([closed, new Promise((resolve) => socket.once("connect", resolve))]);
-    if (socket.writable) announce();
+    if (socket.writable) {
+      connections += 1;
+      socket.once("close", () => {
+        connections -= 1;
+      });
+      if (client.pauseMs === undefined || connections >= 0.95 * count) announce();
+    }
     socket.write(client.first);
     if (client.endless === undefined) {
       if (client.holdMs !== undefined) await Promise.race([closed, setTimeout(client.holdMs)]);
@@ -99,8 +106,8 @@ function addressOf(target: string, localAddress: string) {
 
 async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void>, pauseMs?: number): Promise<void> {
   const bytes = Buffer.from(text);
-  while (pauseMs !== undefined && socket.writable) {
-    socket.write(bytes);
+  for (let sent = 0; pauseMs !== undefined && socket.writable; sent += 1) {
+    socket.write(text.charAt(sent % text.length));
     await Promise.race([closed, setTimeout(pauseMs)]);
   }
   while (socket.writable) {
@@ -112,6 +119,8 @@ async function sendWithoutEnd(socket: Socket, text: string, closed: Promise<void
   socket.destroy();
 }
 
+/** Those that are open. */
+let connections = 0;
 let isAnnounced = false;
 
 function announce(): void {
@@ -121,5 +130,6 @@ function announce(): void {
 
 if (import.meta.main) {
   const [target, attack] = process.argv.slice(2) as [string, Attack];
-  await Promise.all(ATTACKS[attack].map((client, index) => attackForever(target, client, index)));
+  const clients: readonly HostileClient[] = ATTACKS[attack];
+  await Promise.all(clients.map((client, index) => attackForever(target, client, index, clients.length)));
 }
