@@ -24,10 +24,12 @@ it("liveRun removes what it made and writes no credentials and no names if the s
     writeFileSync(join(folder, name), `#!/bin/sh\necho "${name} $*" >>${calls}\n${script}\n`, { mode: 0o755 });
     return join(folder, name);
   };
-  const output = { registry_host: "r.ocir.io", namespace: "axyz", repository: "canary", kubeconfig: "hunter2" };
+  // So long that its rest would stay if the error were shortened first.
+  const namespace = "axyz".repeat(30);
+  const output = { registry_host: "r.ocir.io", namespace, repository: "canary", kubeconfig: "hunter2" };
   const values = Object.entries(output).map(([name, value]) => [name, { value }]);
   program("terraform", `[ $1 != output ] || echo '${JSON.stringify(Object.fromEntries(values))}'`);
-  program("kubectl", "echo 'ocid1.cluster.a at r.ocir.io/axyz/canary:1' >&2; exit 1");
+  program("kubectl", `echo 'ocid1.cluster.a at r.ocir.io/${namespace}/canary:1 ${"-".repeat(600)}' >&2; exit 1`);
   const broker = program("ocir-broker", "exit 1");
   writeFileSync(join(folder, "a-linux-amd64.tar.gz"), "");
   vi.stubEnv("PATH", `${folder}:${process.env["PATH"]}`);

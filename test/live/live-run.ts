@@ -75,9 +75,11 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
       say(`${name}: passed after ${seconds()} s`);
       return found;
     } catch (error) {
-      const found = shortened(error instanceof Error ? error.message : String(error));
-      steps.push({ name, outcome: "failed", seconds: seconds(), found: withoutNames(found, hidden) });
-      say(`${name}: failed: ${found}`);
+      const message = error instanceof Error ? error.message : String(error);
+      // In this order: of a name that is cut, the rest would stay.
+      const found = shortened(String(withoutNames(message, hidden)));
+      steps.push({ name, outcome: "failed", seconds: seconds(), found });
+      say(`${name}: failed: ${shortened(message)}`);
       return undefined;
     }
   }
@@ -131,7 +133,7 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
   return { format: 1, version, oracleLinux, steps, differences, answers };
 }
 
-/** The begin, which names the program, and the end. */
+/** The beginning, which names the program, and the end. */
 const shortened = (text: string): string => (text.length > 600 ? `${text.slice(0, 100)} … ${text.slice(-500)}` : text);
 
 const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
