@@ -418,7 +418,10 @@ it("removeNode can be run again when it is killed at any change", async () => {
     if (isRunnable) expect(await removeNode(node.context, NEVER, ALL), `change ${nth}`).toMatchObject({ ok: true });
     // At the very end, only empty folders can be left.
     const isLeft = (line: string) => /^(etc\/ocir-broker|usr\/libexec(\/ocir-broker)?) 40755/.test(line);
-    expect(node.snapshot().filter((line) => !isLeft(line))).toEqual(before);
+    expect(
+      node.snapshot().filter((line) => !isLeft(line)),
+      `change ${nth}`,
+    ).toEqual(before);
     if (killed.ok) break;
   }
 }, 300_000);
