@@ -101,8 +101,8 @@ export async function untilSaid(daemon: Daemon, text: string | RegExp): Promise<
 
 async function untilSo(daemon: Daemon, isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) {
-    const { exitCode, signalCode, spawnfile } = daemon.process;
-    if (exitCode !== null || signalCode !== null) throw new Error(`${spawnfile} ended: ${daemon.output()}`);
+    const { exitCode, signalCode, spawnargs } = daemon.process;
+    if (exitCode !== null || signalCode !== null) throw new Error(`${spawnargs.join(" ")} ended: ${daemon.output()}`);
     await setTimeout(10);
   }
 }

@@ -120,6 +120,6 @@ export function writeRegistryConfig(directory: string, { auth, http }: RegistryS
 /** Debian's docker-registry. */
 export async function startDistribution(directory: string, settings: RegistrySettings) {
   const server = spawnServer(["docker-registry", "serve", writeRegistryConfig(directory, settings)], {});
-  const [, port] = await untilSaid(server, /listening on 127\.0\.0\.1:(\d+)/);
+  const [, port] = await untilSaid(server, /listening on 127\.0\.0\.1:(\d+)\D/);
   return { port: Number(port), stop: server.stop };
 }

@@ -14,7 +14,7 @@ export function runProgram(command: readonly string[], { input, cwd, env }: RunO
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const child = execFile(program, args, { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
-    else reject(new Error(`${program} ${args[0] ?? ""}: ${stderr.trim() || error.message}`));
+    else reject(new Error(`${program} ${args[0] ?? ""}: ${stderr.trim() || error.message}`, { cause: error }));
   });
   // A program may end without reading its input.
   child.stdin?.on("error", () => {}).end(input);

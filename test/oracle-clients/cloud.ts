@@ -40,7 +40,7 @@ mount --bind "$1" /etc/hosts
 mount -t tmpfs tmpfs /run
 mkdir -p ${SERVICE_ACCOUNT_FOLDER}
 echo ready
-exec sleep infinity
+exec setpriv --pdeathsig KILL sleep infinity
 `;
 
 export type OracleCloud = Awaited<ReturnType<typeof startOracleCloud>>;
@@ -78,7 +78,10 @@ export async function startOracleCloud() {
   }
 
   async function close(): Promise<void> {
-    for (const server of started.reverse()) await server.stop();
+    for (const server of started.reverse()) {
+      server.process.kill("SIGKILL");
+      await server.stop();
+    }
   }
 
   const inside = ["unshare", "--net", "--mount", "sh", "-c", INSIDE, "sh", hosts];
