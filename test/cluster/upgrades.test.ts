@@ -62,14 +62,14 @@ describeCluster(
     /** Changes to the later release and back, again and again, until there were so many calls. None may fail. */
     async function expectUnnoticed(calls: number, change: (to: Which) => Promise<unknown>): Promise<void> {
       const kubelet = await node.root.property("kubelet", "MainPID");
-      const endsAtMs = performance.now() + calls * 20;
       let changes = 0;
       const work = async () => {
+        const endsAtMs = performance.now() + calls * 20;
         for (; changes < 2 || performance.now() < endsAtMs; changes++)
           await change(changes % 2 === 0 ? "later" : "earlier");
         if (changes % 2 === 1) await change("earlier");
       };
-      const report = await underLoad(node.root, work, imageOf("shop"), TOKEN);
+      const report = await underLoad(node.root, work, { image: imageOf("shop"), tokenFile: TOKEN, ...LONG });
       console.info(
         `${changes} changes, ${report.calls} calls, ${report.failures.length} failed, ${report.tokens.length} tokens`,
       );

@@ -134,20 +134,23 @@ export async function killDaemon(root: SystemdRoot): Promise<void> {
   });
 }
 
-/**
- * Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes.
- *
- * @param args the image, and the file with a service account's token, for every second call
- */
+interface Load {
+  readonly image?: string;
+  /** With a service account's token, for every second call. */
+  readonly tokenFile?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes. */
 export async function underLoad(
   root: SystemdRoot,
   action: () => Promise<void>,
-  ...args: string[]
+  { image = IMAGE, tokenFile, timeoutMs = 300_000 }: Load = {},
 ): Promise<LoadReport> {
-  const [image = IMAGE, ...tokenFile] = args;
   const stopFile = "/run/shim-load.stop";
   await root.run("rm", ["-f", stopFile]);
-  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, image, stopFile, ...tokenFile], { timeoutMs: 1_200_000 });
+  const token = tokenFile === undefined ? [] : [tokenFile];
+  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, image, stopFile, ...token], { timeoutMs });
   try {
     await action();
   } finally {
