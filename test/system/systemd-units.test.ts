@@ -332,7 +332,7 @@ async function probe(root: SystemdRoot): Promise<Record<string, string>> {
     const lines = (await root.journal(SERVICE)).split("\n");
     const first = lines.findLastIndex((line) => line.startsWith("write:/ "));
     const pairs = lines.slice(first).flatMap((line) => {
-      const [, attempt, result = ""] = /^([a-z]+(?::\S+)?) (ok|E[A-Z]+)$/.exec(line) ?? [];
+      const [, attempt, result = ""] = /^([a-z]+(?::\S+)?) (ok|E[A-Z0-9]+|\(null\))$/.exec(line) ?? [];
       return attempt === undefined ? [] : [[attempt, result] as const];
     });
     results = Object.fromEntries(pairs);

@@ -44,7 +44,7 @@ it.each([
 
 it.each<[why: string, command: readonly [string, ...string[]], reason: string]>([
   ["is not there", ["/nowhere/program"], "ENOENT"],
-  ["gets an argument that is too long", ["/bin/true", "a".repeat(1_000_000)], "E2BIG"],
+  ["gets an argument that is too long", ["/bin/true", "a".repeat(4_000_000)], "E2BIG"],
 ])("spawnNodeCommand reports a program that cannot be started because it %s", async (_, command, reason) => {
   const result = await spawnNodeCommand({ command, limitSeconds: 60, say: () => {} });
   expect(result).toMatchObject({ ok: false, isEnded: false, reason: expect.stringContaining(reason) });

@@ -43,7 +43,7 @@ export interface Conformance<Options> {
   /** Failures that are not retryable. */
   readonly refused: readonly Failure<Options>[];
   /** Failures that are retryable. */
-  readonly failing?: readonly Failure<Options>[];
+  readonly failing: readonly Failure<Options>[];
   /** The waits that must end when the caller gives up; `giveUp` aborts the caller's signal. */
   readonly waits: readonly (readonly [
     what: string,
@@ -55,7 +55,7 @@ export interface Conformance<Options> {
 const forever = new AbortController().signal;
 
 export function describeProvider<Options>(name: string, conformance: Conformance<Options>): void {
-  const { start, session, resume, refusedAs, refused, failing = [], waits } = conformance;
+  const { start, session, resume, refusedAs, refused, failing, waits } = conformance;
 
   describe(`${name} as an identity provider`, () => {
     it("returns a complete session", async () => {

@@ -6,8 +6,8 @@ const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 const NOW_S = NOW_MS / 1_000;
 const INSTANCE = "ocid1.instance.oc1.iad.aaaaaaaaexample";
 
-const instances = (claims: object = {}) => jwtOf({ sub: INSTANCE, ...claims });
-const good = instances({ exp: NOW_S + 3_600 });
+const tokenOf = (claims: object = {}) => jwtOf({ sub: INSTANCE, ...claims });
+const good = tokenOf({ exp: NOW_S + 3_600 });
 
 function parse(response: unknown): ReturnType<typeof parseTokenResponse> {
   return parseTokenResponse(Buffer.from(typeof response === "string" ? response : JSON.stringify(response)), NOW_MS);
@@ -15,7 +15,7 @@ function parse(response: unknown): ReturnType<typeof parseTokenResponse> {
 
 describe("parseTokenResponse", () => {
   test("limits a life to one day", () => {
-    expect(parse({ token: instances(), expires_in: 1e300 })?.lifeMs).toBe(86_400_000);
+    expect(parse({ token: tokenOf(), expires_in: 1e300 })?.lifeMs).toBe(86_400_000);
   });
 
   test.each<[string, object]>([
@@ -29,16 +29,16 @@ describe("parseTokenResponse", () => {
   });
 
   test.each<[string, object, number]>([
-    ["exp when it is the smaller", { token: instances({ exp: NOW_S + 60 }), expires_in: 3_600 }, 60_000],
+    ["exp when it is the smaller", { token: tokenOf({ exp: NOW_S + 60 }), expires_in: 3_600 }, 60_000],
     ["expires_in when it is the smaller", { token: good, expires_in: 60 }, 60_000],
-    ["expires_in if there is no exp", { token: instances(), expires_in: 60 }, 60_000],
-    ["exp gone by", { token: instances({ exp: NOW_S - 60 }), expires_in: 3_600 }, -60_000],
+    ["expires_in if there is no exp", { token: tokenOf(), expires_in: 60 }, 60_000],
+    ["exp gone by", { token: tokenOf({ exp: NOW_S - 60 }), expires_in: 3_600 }, -60_000],
     [
       "exp - iat if a wrong date makes exp seem far",
-      { token: instances({ iat: NOW_S + 80_000, exp: NOW_S + 83_600 }) },
+      { token: tokenOf({ iat: NOW_S + 80_000, exp: NOW_S + 83_600 }) },
       3_600_000,
     ],
-    ["exp before iat", { token: instances({ iat: NOW_S + 7_200, exp: NOW_S + 3_600 }), expires_in: 3_600 }, -3_600_000],
+    ["exp before iat", { token: tokenOf({ iat: NOW_S + 7_200, exp: NOW_S + 3_600 }), expires_in: 3_600 }, -3_600_000],
     ["expires_in of nothing", { token: good, expires_in: 0 }, 0],
   ])("computes the life from %s", (_what, response, lifeMs) => {
     expect(parse(response)).toMatchObject({ lifeMs });
@@ -52,13 +52,13 @@ describe("parseTokenResponse", () => {
     ["an empty token", { token: "", expires_in: 3_600 }],
     ["a token that is not a string", { token: { value: good }, expires_in: 3_600 }],
     ["a life that is not a number", { token: good, expires_in: "3600" }],
-    ["no life at all", { token: instances() }],
-    ["a life beyond all numbers", { token: instances(), expires_in: 1e308 }],
+    ["no life at all", { token: tokenOf() }],
+    ["a life beyond all numbers", { token: tokenOf(), expires_in: 1e308 }],
     ["an opaque token", { token: "opaque", expires_in: 3_600 }],
     ["two parts", { token: good.split(".").slice(0, 2).join("."), expires_in: 3_600 }],
     ["four parts", { token: `${good}.x`, expires_in: 3_600 }],
     ["claims that are no JSON", { token: "a.bm90IGpzb24.c", expires_in: 3_600 }],
-    ["an exp that is not a number", { token: instances({ exp: "soon" }), expires_in: 3_600 }],
+    ["an exp that is not a number", { token: tokenOf({ exp: "soon" }), expires_in: 3_600 }],
     ["a line break", { token: `${good}\n`, expires_in: 3_600 }],
     ["a line break that begins a header", { token: `${good}\r\nx: y`, expires_in: 3_600 }],
     ["letters beyond ASCII", { token: `${good}é`, expires_in: 3_600 }],

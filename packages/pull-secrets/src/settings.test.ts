@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { parseSettings } from "./settings.ts";
 
-const POD = { NAMES: "ocir-pull, builder" };
-const OWN = { ...POD, IDENTITY: "controller", NAMESPACES: "shop,site" };
-const ACCOUNTS = { ...POD, IDENTITY: "serviceAccount" };
+const WITH_NAMES = { NAMES: "ocir-pull, builder" };
+const OWN = { ...WITH_NAMES, IDENTITY: "controller", NAMESPACES: "shop,site" };
+const ACCOUNTS = { ...WITH_NAMES, IDENTITY: "serviceAccount" };
 const ONLY_CONTROLLER = "only for OCIR_PULL_SECRETS_IDENTITY=controller";
 const DOMAIN = { IDENTITY_DOMAIN: "https://idcs.example", CLIENT_ID: "client" };
 
@@ -43,7 +43,7 @@ it("parseSettings reads the proxy as curl does, where an empty variable is none"
 
 it.each([
   ["no names", { ...ACCOUNTS, NAMES: "" }, "OCIR_PULL_SECRETS_NAMES is not set"],
-  ["an unknown identity", { ...POD, IDENTITY: "node" }, "must be serviceAccount or controller"],
+  ["an unknown identity", { ...WITH_NAMES, IDENTITY: "node" }, "must be serviceAccount or controller"],
   [
     "the controller's identity without namespaces",
     { ...OWN, NAMESPACES: "" },

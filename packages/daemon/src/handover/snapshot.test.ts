@@ -28,7 +28,7 @@ function after(ms: number, wallJumpMs = 0): Moment {
 
 const encode = (given: Snapshot, now = written) => encodeSnapshot(given, now, 1_000_000);
 const ENCODED = JSON.parse(encode(state).toString());
-const ENDLESS = { ...ENCODED.session, expiresAtBootMs: null };
+const SESSION_WITHOUT_END = { ...ENCODED.session, expiresAtBootMs: null };
 
 function decodeAt(now: Moment, payload = encode(state)) {
   const decoded = decodeSnapshot(payload, now);
@@ -98,7 +98,7 @@ describe("decodeSnapshot", () => {
     ["has no version", altered({ version: undefined }), "state-not-valid"],
     ["is not JSON", Buffer.from('{"version":1'), "state-not-valid"],
     ["is JSON but not an object", Buffer.from("[]"), "state-not-valid"],
-    ["has a lifetime that is not a number", altered({ session: ENDLESS }), "state-not-valid"],
+    ["has a lifetime that is not a number", altered({ session: SESSION_WITHOUT_END }), "state-not-valid"],
     ["has an invalid token", altered({ tokens: [{ registryHost: "iad.ocir.io" }] }), "state-not-valid"],
     ["is deep", Buffer.from(`{"version":1,"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}`), "state-not-valid"],
     ["has many objects", altered({ a: Array(2_500).fill({}) }), "state-not-valid"],

@@ -51,6 +51,7 @@ describeProvider("createResourcePrincipal", {
     ["a key without its pass phrase", "key-encrypted", () => ({ PRIVATE_PEM: ENCRYPTED }), at("PRIVATE_PEM")],
     ["a text as token", "security-token-invalid", () => ({ RPST: "a.b" }), at("RPST")],
   ],
+  failing: [],
   waits: [["a pipe as token", "identity-file-unreadable", () => piped]],
 });
 

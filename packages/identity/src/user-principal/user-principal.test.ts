@@ -77,6 +77,7 @@ describeProvider("createUserPrincipal", {
     ["a wrong pass phrase", "key-encrypted", { config: WRONG_PASS_PHRASE, key: encrypted }, at("key_file")],
     ["another key's fingerprint", "key-fingerprint", { config: inWorking(FINGERPRINT, "00:11") }, at("fingerprint")],
   ],
+  failing: [],
   waits: [
     ["a pipe as key", "identity-file-unreadable", () => ({ config: WORKING, pipe: ".oci/key.pem" })],
     ["a pipe as profile", "oci-config-unreadable", () => ({ config: WORKING, pipe: ".oci/config" })],
