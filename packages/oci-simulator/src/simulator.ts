@@ -1,6 +1,5 @@
 /** Wires the simulator: services with their listeners, counts, faults and the control API. */
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
-import * as z from "zod";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
 import type { Cloud } from "./cloud.ts";
@@ -9,7 +8,7 @@ import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
 import { createFaultQueue, type Fault, faultSchema } from "./http/faults.ts";
 import { type Handling, type Listener, type ListenerOptions, parseAddress, startListener } from "./http/listener.ts";
-import type { ReceivedRequest } from "./http/received-request.ts";
+import { parseAs, type ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withRequestId } from "./http/response.ts";
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
@@ -216,13 +215,6 @@ export async function startSimulator(options: SimulatorOptions = {}) {
     await close();
     throw error;
   }
-}
-
-/** @throws {Refusal} InvalidParameter, naming each wrong field */
-function parseAs<T>(schema: z.ZodType<T>, value: unknown): T {
-  const { success, data, error } = schema.safeParse(value);
-  if (success) return data;
-  throw new Refusal("InvalidParameter", z.prettifyError(error));
 }
 
 /** With errors in Oracle's form, and an `opc-request-id` on everything. */

@@ -4,8 +4,9 @@ import { Refusal } from "../http/refusal.ts";
 
 const MIN_KEY_BITS = 2_048;
 
-/** @param der SPKI. @throws {Refusal} InvalidParameter for anything but RSA of 2048 bits or more */
-export function parseSessionKey(der: Buffer, field: string): KeyObject {
+/** @param value base64 of SPKI. @throws {Refusal} InvalidParameter for anything but RSA of 2048 bits or more */
+export function parseSessionKey(value: unknown, field: string): KeyObject {
+  const der = parseDer(value, field);
   let key: KeyObject;
   try {
     key = createPublicKey({ key: der, format: "der", type: "spki" });

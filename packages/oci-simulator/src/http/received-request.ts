@@ -1,5 +1,6 @@
 /** One HTTP request as a normalised value, in which headers that must occur once do. */
 import type { IncomingMessage } from "node:http";
+import * as z from "zod";
 import { Refusal } from "./refusal.ts";
 
 export interface ReceivedRequest {
@@ -57,11 +58,11 @@ export function parseJson(body: Buffer): unknown {
   }
 }
 
-/** @throws {Refusal} InvalidParameter */
-export function parseJsonObject(body: Buffer): Record<string, unknown> {
-  const value = parseJson(body);
-  if (typeof value !== "object" || value === null) throw new Refusal("InvalidParameter", "body is not a JSON object");
-  return value as Record<string, unknown>;
+/** @throws {Refusal} InvalidParameter, naming each wrong field */
+export function parseAs<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  throw new Refusal("InvalidParameter", z.prettifyError(error));
 }
 
 async function readBody(message: IncomingMessage): Promise<Buffer> {

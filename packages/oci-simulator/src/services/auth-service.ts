@@ -5,7 +5,8 @@
  * Accepts the three forms in which Oracle's SDKs name the certificate in keyId (TypeScript: SHA-1 in lower case, Python: SHA-1 in
  * upper case, Go: `fed-x509-sha256`), and nothing that Oracle would refuse.
  */
-import { type KeyObject, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
+import * as z from "zod";
 import { isUser } from "../auth/api-keys.ts";
 import { parseDer, parseSessionKey } from "../auth/public-keys.ts";
 import { parseRequestSignature, type RequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
@@ -13,21 +14,22 @@ import { SESSION_PREFIX } from "../auth/session-tokens.ts";
 import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
-import { parseJsonObject, type ReceivedRequest } from "../http/received-request.ts";
+import { parseAs, parseJson, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 import { poolTagOf } from "../metadata/instance-tags.ts";
 
-interface FederationBody {
-  readonly leaf: X509Certificate;
-  readonly intermediates: readonly X509Certificate[];
-  readonly publicKey: KeyObject;
-  readonly fingerprintAlgorithm: string | undefined;
-}
-
 const PATH = "/v1/x509";
 const REFRESH_PATH = "/v1/authentication/refresh";
-const FIELDS = ["certificate", "publicKey", "intermediateCertificates", "purpose", "fingerprintAlgorithm"];
+const certificate = z.unknown().transform(parseCertificate);
+const federationBody = z.strictObject({
+  certificate,
+  publicKey: z.unknown().transform((value) => parseSessionKey(value, "publicKey")),
+  intermediateCertificates: z.array(certificate),
+  purpose: z.literal("DEFAULT").optional(),
+  fingerprintAlgorithm: z.literal("SHA256").optional(),
+});
+const refreshBody = z.strictObject({ currentToken: z.string() });
 
 /** Between the attributes of a subject as Node writes it, also of those in one multi-valued RDN. */
 const RDN_END = /\n| \+ /;
@@ -44,14 +46,17 @@ export async function answerAuth(request: ReceivedRequest, cloud: Cloud, fault?:
   if (request.method !== "POST") throw new Refusal("MethodNotAllowed", `${request.method} ${request.path}`);
   const signature = parseRequestSignature(request.headers["authorization"]);
   if (isRefresh) return refresh(request, signature, cloud);
-  const body = parseFederationBody(request);
-  if (!cloud.chain.isTrusted(body.leaf, body.intermediates)) {
+  if (request.headers["content-type"]?.split(";")[0] !== "application/json")
+    throw new Refusal("InvalidParameter", "content-type is not application/json");
+  const body = parseAs(federationBody, parseJson(request.body));
+  const { certificate: leaf, publicKey } = body;
+  if (!cloud.chain.isTrusted(leaf, body.intermediateCertificates)) {
     throw notAuthenticated("the certificate does not lead to our root, or is not valid now");
   }
   checkKeyId(signature.keyId, body);
-  verifyRequestSignature(request, signature, body.leaf.publicKey, cloud.clock.wallMs());
-  const isInGroup = cloud.iam.isInGroup(poolTagOf(body.leaf));
-  const token = await cloud.sessions.issue(body.publicKey, body.leaf.fingerprint, isInGroup, fault?.token);
+  verifyRequestSignature(request, signature, leaf.publicKey, cloud.clock.wallMs());
+  const isInGroup = cloud.iam.isInGroup(poolTagOf(leaf));
+  const token = await cloud.sessions.issue(publicKey, leaf.fingerprint, isInGroup, fault?.token);
   return jsonResponse(200, { token });
 }
 
@@ -61,35 +66,12 @@ async function refresh(
   signature: RequestSignature,
   { sessions, clock }: Cloud,
 ): Promise<HttpResponse> {
-  const { currentToken, ...unknown } = parseJsonObject(request.body);
-  if (Object.keys(unknown).length > 0) throw new Refusal("InvalidParameter", "currentToken is the only field");
+  const { currentToken } = parseAs(refreshBody, parseJson(request.body));
   if (signature.keyId !== `${SESSION_PREFIX}${currentToken}`) throw notAuthenticated("keyId is not the current token");
-  const session = sessions.open(String(currentToken));
+  const session = sessions.open(currentToken);
   verifyRequestSignature(request, signature, session.publicKey, clock.wallMs());
   if (!isUser(session.claims)) throw notAuthenticated("the token is not a person's");
   return jsonResponse(200, { token: await sessions.renew(session) });
-}
-
-function parseFederationBody(request: ReceivedRequest): FederationBody {
-  if (request.headers["content-type"]?.split(";")[0] !== "application/json")
-    throw new Refusal("InvalidParameter", "content-type is not application/json");
-  const body = parseJsonObject(request.body);
-  for (const name of Object.keys(body)) {
-    if (!FIELDS.includes(name)) throw new Refusal("InvalidParameter", `unknown field ${name}`);
-  }
-  const { certificate, publicKey, intermediateCertificates, purpose, fingerprintAlgorithm } = body;
-  if (purpose !== undefined && purpose !== "DEFAULT") throw new Refusal("InvalidParameter", "purpose is not DEFAULT");
-  if (fingerprintAlgorithm !== undefined && fingerprintAlgorithm !== "SHA256") {
-    throw new Refusal("InvalidParameter", "fingerprintAlgorithm is not SHA256");
-  }
-  if (!Array.isArray(intermediateCertificates))
-    throw new Refusal("InvalidParameter", "intermediateCertificates is not a list");
-  return {
-    leaf: parseCertificate(certificate),
-    intermediates: intermediateCertificates.map(parseCertificate),
-    publicKey: parseSessionKey(parseDer(publicKey, "publicKey"), "publicKey"),
-    fingerprintAlgorithm,
-  };
 }
 
 function parseCertificate(value: unknown): X509Certificate {
@@ -101,7 +83,7 @@ function parseCertificate(value: unknown): X509Certificate {
   }
 }
 
-function checkKeyId(keyId: string, { leaf, fingerprintAlgorithm }: FederationBody): void {
+function checkKeyId(keyId: string, { certificate: leaf, fingerprintAlgorithm }: z.infer<typeof federationBody>): void {
   const [tenancy, scheme, fingerprint, ...rest] = keyId.split("/");
   const isOwnTenancy = leaf.subject.split(RDN_END).includes(`OU=opc-tenant:${tenancy}`);
   if (!isOwnTenancy || rest.length > 0) throw notAuthenticated("keyId does not name the certificate's tenancy");

@@ -58,7 +58,7 @@ test("the token exchange accepts a token that is bound to no pod", async () => {
 test("the token exchange refuses a list with one key", async () => {
   const token = await simulator.serviceAccountToken(PULLER);
   expect((await ask({ token, podKey: [pemOf(sessionKeys.publicKey)] })).status).toBe(400);
-  expect(simulator.refusals().at(-1)?.reason).toBe("podKey is not a string");
+  expect(simulator.refusals().at(-1)?.reason).toBe("✖ Invalid input: expected string, received array\n  → at podKey");
 });
 
 test("the token exchange refuses a short key, another path, and any request in a basic cluster", async () => {

@@ -5,16 +5,18 @@
  * (oracle-quickstart/oci-hpc-oke#6).
  */
 import type { KeyObject } from "node:crypto";
+import * as z from "zod";
 import { parseSessionKey } from "../auth/public-keys.ts";
 import type { Cloud } from "../cloud.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
-import { parseJsonObject, type ReceivedRequest } from "../http/received-request.ts";
+import { parseAs, parseJson, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 
 const EXCHANGE_PATH = "/resourcePrincipalSessionTokens";
 const KEYS_PATH = "/openid/v1/jwks";
+const exchangeBody = z.object({ podKey: z.string() });
 
 export function clusterEndpoint(request: ReceivedRequest): EndpointName {
   if (request.path === EXCHANGE_PATH) return "cluster.tokenExchange";
@@ -54,8 +56,6 @@ function bearerOf(request: ReceivedRequest): string {
 
 /** PEM as Go sends it, or only its base64 as Python does. */
 function podKeyOf(body: Buffer): KeyObject {
-  const { podKey } = parseJsonObject(body);
-  if (typeof podKey !== "string") throw new Refusal("InvalidParameter", "podKey is not a string");
-  const der = Buffer.from(podKey.replace(/-----[^-]+-----|\s/g, ""), "base64");
-  return parseSessionKey(der, "podKey");
+  const { podKey } = parseAs(exchangeBody, parseJson(body));
+  return parseSessionKey(podKey.replace(/-----[^-]+-----|\s/g, ""), "podKey");
 }

@@ -65,7 +65,7 @@ test.each<[string, number, string, Asked]>([
   ["a short key", 400, "2048 bits", { form: { public_key: base64Der(short) } }],
   ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],
-  ["an unknown field", 400, "unknown", { form: { scope: "all" } }],
+  ["an unknown field", 400, 'Unrecognized key: "scope"', { form: { scope: "all" } }],
 ])("the identity domain refuses %s with %i", async (_name, status, reason, asked) => {
   const response = await ask(asked);
   expect([response.status, Object.keys(response.json)]).toEqual([status, ["error", "error_description"]]);

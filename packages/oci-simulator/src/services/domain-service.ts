@@ -4,24 +4,26 @@
  *
  * Errors have OAuth's form (RFC 6749 §5.2): 401 for who asks, 400 for the request or the token in it.
  */
-import { parseDer, parseSessionKey } from "../auth/public-keys.ts";
+import * as z from "zod";
+import { parseSessionKey } from "../auth/public-keys.ts";
 import { parseRequestSignature, verifyRequestSignature } from "../auth/request-signature.ts";
 import { isMember, SESSION_PREFIX } from "../auth/session-tokens.ts";
 import type { Cloud } from "../cloud.ts";
 import type { Asker } from "../domain/propagation-trusts.ts";
 import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
-import type { ReceivedRequest } from "../http/received-request.ts";
+import { parseAs, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
 
 const PATH = "/oauth2/v1/token";
-const FIXED: Readonly<Record<string, string>> = {
-  grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-  requested_token_type: "urn:oci:token-type:oci-upst",
-  subject_token_type: "jwt",
-};
-const FIELDS = [...Object.keys(FIXED), "subject_token", "public_key"];
+const exchangeForm = z.strictObject({
+  grant_type: z.literal("urn:ietf:params:oauth:grant-type:token-exchange"),
+  requested_token_type: z.literal("urn:oci:token-type:oci-upst"),
+  subject_token_type: z.literal("jwt"),
+  subject_token: z.string(),
+  public_key: z.unknown().transform((value) => parseSessionKey(value, "public_key")),
+});
 
 export function domainEndpoint(request: ReceivedRequest): EndpointName {
   return request.path === PATH ? "domain.token" : "domain.other";
@@ -78,21 +80,14 @@ async function exchange(
   fault?: Fault,
 ): Promise<HttpResponse> {
   const form = parseForm(request);
-  const { user, endsAtS } = trusts.exchange(form.get("subject_token") ?? "", asker, clock.wallMs());
-  const publicKey = parseSessionKey(parseDer(form.get("public_key"), "public_key"), "public_key");
-  return jsonResponse(200, { token: await sessions.issueServiceUser(publicKey, user, endsAtS, fault?.token) });
+  const { user, endsAtS } = trusts.exchange(form.subject_token, asker, clock.wallMs());
+  return jsonResponse(200, { token: await sessions.issueServiceUser(form.public_key, user, endsAtS, fault?.token) });
 }
 
-function parseForm(request: ReceivedRequest): URLSearchParams {
-  if (request.headers["content-type"] !== "application/x-www-form-urlencoded")
+function parseForm({ headers, body }: ReceivedRequest): z.infer<typeof exchangeForm> {
+  if (headers["content-type"] !== "application/x-www-form-urlencoded")
     throw new Refusal("InvalidParameter", "content-type is not a form's");
-  const form = new URLSearchParams(request.body.toString());
-  for (const name of form.keys()) {
-    if (!FIELDS.includes(name) || form.getAll(name).length > 1)
-      throw new Refusal("InvalidParameter", `${name} is unknown or given twice`);
-  }
-  for (const [name, value] of Object.entries(FIXED)) {
-    if (form.get(name) !== value) throw new Refusal("InvalidParameter", `${name} is not ${value}`);
-  }
-  return form;
+  const fields = new URLSearchParams(body.toString());
+  if (new Set(fields.keys()).size < fields.size) throw new Refusal("InvalidParameter", "a field is given twice");
+  return parseAs(exchangeForm, Object.fromEntries(fields));
 }
