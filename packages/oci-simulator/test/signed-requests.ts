@@ -1,6 +1,6 @@
 /**
- * For tests: signs requests as each of Oracle's SDKs does, and can alter one thing before and one after the signature. Shares no
- * code with the verifying side.
+ * For tests: signs requests as Oracle's SDK for TypeScript does, and can alter one thing before and one after the signature. Shares
+ * no code with the verifying side. The SDKs themselves: test/system/oracle-clients.test.ts.
  */
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import type { Simulator } from "../src/simulator.ts";
@@ -29,9 +29,6 @@ export interface Alteration {
   readonly draft?: Change<Draft>;
   readonly wire?: Change<Wire>;
 }
-
-/** The SDKs differ in the covered headers, and in how they name the certificate. */
-type Sdk = "typescript" | "go";
 
 export interface Identity {
   readonly leaf: X509Certificate;
@@ -65,27 +62,19 @@ export function pemOf(publicKey: KeyObject): string {
   return String(publicKey.export({ type: "spki", format: "pem" }));
 }
 
-const COVERED: Readonly<Record<Sdk, string>> = {
-  typescript: "date (request-target) host content-type content-length x-content-sha256",
-  go: "date (request-target) content-length content-type x-content-sha256",
-};
+const COVERED = "date (request-target) host content-type content-length x-content-sha256".split(" ");
 
 export async function federate(
   simulator: Simulator,
   identity: Identity,
-  { sdk = "typescript", fields = {}, ...alteration }: { sdk?: Sdk; fields?: object } & Alteration = {},
+  { fields = {}, ...alteration }: { fields?: object } & Alteration = {},
 ): Promise<RawResponse> {
-  const { leaf, tenancyId } = identity;
-  const keyIds: Record<Sdk, string> = {
-    typescript: `${tenancyId}/fed-x509/${leaf.fingerprint.toLowerCase()}`,
-    go: `${tenancyId}/fed-x509-sha256/${leaf.fingerprint256.toLowerCase()}`,
-  };
+  const { leaf, intermediate, leafKey, tenancyId } = identity;
   const body = {
     certificate: base64Der(leaf),
     publicKey: base64Der(sessionKeys.publicKey),
-    intermediateCertificates: [base64Der(identity.intermediate)],
-    ...(sdk === "typescript" ? { purpose: "DEFAULT" } : {}),
-    ...(sdk === "go" ? { fingerprintAlgorithm: "SHA256" } : {}),
+    intermediateCertificates: [base64Der(intermediate)],
+    purpose: "DEFAULT",
     ...fields,
   };
   return sendSigned(simulator.authUrl, alteration, {
@@ -93,9 +82,9 @@ export async function federate(
     target: "/v1/x509",
     headers: { date: new Date().toUTCString(), "content-type": "application/json" },
     body: JSON.stringify(body),
-    covered: COVERED[sdk].split(" "),
-    keyId: keyIds[sdk],
-    key: identity.leafKey,
+    covered: COVERED,
+    keyId: `${tenancyId}/fed-x509/${leaf.fingerprint.toLowerCase()}`,
+    key: leafKey,
   });
 }
 
@@ -118,7 +107,7 @@ export function postSigned(
     target: url.pathname,
     headers: { date: new Date().toUTCString(), "content-type": contentType },
     body: isForm ? content.toString() : JSON.stringify(content),
-    covered: COVERED.typescript.split(" "),
+    covered: COVERED,
     keyId: `ST$${session}`,
     key: sessionKeys.privateKey,
   });
