@@ -2,6 +2,7 @@
  * A listening socket, with the common work before a service gets a request: keep-alive, malformed requests, faults. Knows no
  * service.
  */
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -72,13 +73,8 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, backlog: 1_024 }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+  server.listen({ host, port, backlog: 1_024 });
+  await once(server, "listening");
 }
 
 export function parseAddress(address: string): { host: string; port: number } {
