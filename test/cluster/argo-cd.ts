@@ -5,8 +5,8 @@ import { serve, untilAnswered } from "./services.ts";
 
 const ADDRESS = "127.0.0.1:9792";
 
-export const lackOfArgoCd = lackOf([ARGO_CD]);
-export const ARGO_CD_FILES = [{ from: ARGO_CD, to: "/usr/bin/argocd-charts", mode: 0o755 }];
+export const lackOfArgoCd = lackOf([ARGO_CD.path]);
+export const ARGO_CD_FILES = [{ from: ARGO_CD.path, to: "/usr/bin/argocd-charts", mode: 0o755 }];
 
 interface Chart {
   readonly username: string;

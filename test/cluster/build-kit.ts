@@ -20,10 +20,10 @@ const CLIENT = "/usr/bin/buildctl";
 const CONFIG = "config.json";
 const FOLDER = "/docker";
 
-export const lackOfBuildKit = lackOf([BUILDCTL, BUILDKITD]);
+export const lackOfBuildKit = lackOf([BUILDCTL.path, BUILDKITD.path]);
 export const BUILD_KIT_FILES = [
-  { from: BUILDCTL, to: CLIENT, mode: 0o755 },
-  { from: BUILDKITD, to: "/usr/bin/buildkitd", mode: 0o755 },
+  { from: BUILDCTL.path, to: CLIENT, mode: 0o755 },
+  { from: BUILDKITD.path, to: "/usr/bin/buildkitd", mode: 0o755 },
 ];
 
 interface Build {

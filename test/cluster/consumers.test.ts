@@ -49,11 +49,11 @@ interface Policy {
   readonly matchConstraints?: object;
 }
 
-const lackOfProgram = lackOf([K8SCHAIN]);
+const lackOfProgram = lackOf([K8SCHAIN.path]);
 const lackOfDefinitions = lackOf(DEFINITIONS);
 
 describeCluster("consumers of pull secrets on a real API server", (minor) => {
-  const program = { from: K8SCHAIN, to: PROGRAM, mode: 0o755 };
+  const program = { from: K8SCHAIN.path, to: PROGRAM, mode: 0o755 };
   const node = givenKubernetes({ minor, hasHelm: true, files: lackOfProgram === undefined ? [program] : [] });
 
   beforeAll(() => helm(node, "install", { names: [NAME, NAME_OF_BUILDS] }));

@@ -15,8 +15,8 @@ const LIMIT_MS = 60_000;
 const NEEDED = DEFINITIONS.filter((path) => path.includes("fluxcd"));
 const ACCOUNT = "puller";
 
-export const lackOfFlux = lackOf([SOURCE_CONTROLLER, ...NEEDED]);
-export const FLUX_FILES = [{ from: SOURCE_CONTROLLER, to: "/usr/bin/source-controller", mode: 0o755 }];
+export const lackOfFlux = lackOf([SOURCE_CONTROLLER.path, ...NEEDED]);
+export const FLUX_FILES = [{ from: SOURCE_CONTROLLER.path, to: "/usr/bin/source-controller", mode: 0o755 }];
 
 interface Source {
   readonly status?: {

@@ -28,7 +28,7 @@ const REPOSITORY = "acme/shop/web";
 
 const lackOfPrograms = lackAsRoot("docker-registry", "unshare", "nsenter") || undefined;
 const lackOfFuse = existsSync("/dev/fuse") ? undefined : "no /dev/fuse here";
-const lackOfBuilt = lackOf([STARGZ, ...CONTAINERD_PROGRAMS]);
+const lackOfBuilt = lackOf([STARGZ.path, ...CONTAINERD_PROGRAMS]);
 const lack =
   lackOfTime ??
   lackOfFuse ??
@@ -52,7 +52,7 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
     const simulator = await startSimulator({ storage: new URL(`http://${stored}`), tokenLifeMs: TOKEN_LIFE_MS });
     const { host, origin } = simulator.registryUrl;
     image = `${host}/${REPOSITORY}:1`;
-    topLayer = (await run(STARGZ, ["push", `${stored}/${REPOSITORY}:1`, String(LAYERS)])).stdout.trim();
+    topLayer = (await run(STARGZ.path, ["push", `${stored}/${REPOSITORY}:1`, String(LAYERS)])).stdout.trim();
 
     const config = daemonConfig(directory, simulator, { registryHosts: [host] });
     const daemon = await startDaemon(config);

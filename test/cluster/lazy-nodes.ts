@@ -37,7 +37,7 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
   const snapshotterSocket = join(folder, "snapshotter.sock");
   const configPath = join(folder, "config.toml");
   writeFileSync(configPath, containerdConfig(folder, containerdSocket, snapshotterSocket));
-  const serve = [STARGZ, "serve", folder, keychain, fetch, containerdSocket];
+  const serve = [STARGZ.path, "serve", folder, keychain, fetch, containerdSocket];
   let snapshotter = spawnServer(["unshare", "--mount", "--propagation", "private", ...serve], env);
   await untilListening(snapshotter, snapshotterSocket);
   const entering = [...enter(snapshotter), CONTAINERD, "--config", configPath];
@@ -57,7 +57,7 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
     async pull(image: string, password: string): Promise<void> {
       // With the keychain "cri", the kubelet's image service is the snapshotter.
       const socket = keychain === "cri" ? snapshotterSocket : containerdSocket;
-      const pulling = run(STARGZ, ["pull", socket, image]);
+      const pulling = run(STARGZ.path, ["pull", socket, image]);
       pulling.child.stdin?.end(password);
       await pulling;
     },
