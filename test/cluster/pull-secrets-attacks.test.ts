@@ -3,7 +3,7 @@
  * does with their objects. The policy for their resources is removed, because it only comes on top.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CoreV1Event, V1Pod, V1Secret } from "@kubernetes/client-node";
+import type { V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
@@ -88,17 +88,9 @@ function declareTests(minor: number): void {
     return Math.round((performance.now() - startedAtMs) / 1_000);
   }
 
-  /** Of the controller's containers, its Lease, and the kubelet's probes. */
   async function ends() {
     const lost = 'cat /var/log/pods/ocir-pull-secrets_*/*/*.log | grep -c "this replica stops" || true';
-    const unhealthy = (await cluster.inRelease.events()).filter(({ reason }) => reason === "Unhealthy").map(timesOf);
-    const statuses = (await cluster.inRelease.pods()).flatMap(({ status }) => status?.containerStatuses ?? []);
-    return {
-      restarts: sum(statuses.map(({ restartCount }) => restartCount)),
-      lostLeases: Number(await run("sh", "-c", lost)),
-      unhealthy: sum(unhealthy),
-      holder: (await cluster.leader())?.metadata?.name,
-    };
+    return { ...(await cluster.health()), lostLeases: Number(await run("sh", "-c", lost)) };
   }
 
   async function observe(name: string, seconds: number) {
@@ -137,12 +129,4 @@ interface Times {
 function tokensIn({ metadata }: V1Secret): Times[] {
   const text = Object.entries(metadata?.annotations ?? {}).find(([name]) => name.endsWith("/tokens"))?.[1];
   return text === undefined ? [] : Object.values((JSON.parse(text) as { tokens: Record<string, Times> }).tokens);
-}
-
-function timesOf({ count, series }: CoreV1Event): number {
-  return count ?? series?.count ?? 1;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CoreV1Event, V1Lease, V1Pod } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
@@ -20,7 +20,6 @@ import { NODE_REQUESTS } from "./node-requests.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { CHART, CONTROLLER, NAME, pullSecret, RELEASE_NAMESPACE } from "./pull-secret-objects.ts";
-import { LEASE } from "./pull-secrets-cluster.ts";
 import { API_SERVER_UNIT } from "./services.ts";
 
 const RESOURCES = 2_000;
@@ -129,26 +128,17 @@ describeUnless(skipped, `${RESOURCES} pull secrets on a real API server`, () => 
     expect(memory).toBeLessThanOrEqual(MEMORY_LIMIT_MIB);
   });
 
-  /** The leader since when, restarts of both replicas, and probes without a response within a second. */
-  async function health() {
-    const pods = (await cluster.inRelease.pods()).map(({ status }) => status?.containerStatuses?.[0]?.restartCount);
-    const { spec } = await cluster.node.api.request<V1Lease>("GET", LEASE);
-    const events = await cluster.inRelease.events();
-    const unhealthy = events.flatMap(({ reason, count }) => (reason === "Unhealthy" ? [count] : []));
-    return { holder: spec?.holderIdentity, since: spec?.acquireTime, pods, unhealthy };
-  }
-
   // From the node's address, from which the kubelet's probes come too.
   it.each(ATTACKS_ON_PORT)(
     `keep their leader for ${ATTACK_S} s of %s, and each probe gets a response`,
     async (attack) => {
-      const before = await health();
+      const before = await cluster.health();
       const address = `${(await cluster.leader())?.status?.podIP}:8080`;
       const program = [NODE, "/opt/checkout/test/hostile-clients.ts", address, attack];
       const limited = ["--signal=KILL", String(ATTACK_S), ...program];
       const { stdout } = await cluster.node.root.exec("timeout", limited, { timeoutMs: WAIT_MS });
       expect(stdout).toBe("connected\n");
-      expect(await health()).toEqual(before);
+      expect(await cluster.health()).toEqual(before);
       expect(await issued()).toBe(RESOURCES);
     },
   );
