@@ -1,6 +1,6 @@
 /** The closed list of the simulator's endpoints, for faults and request counts. */
 
-export const ENDPOINT_NAMES = [
+const ENDPOINT_NAMES = [
   "metadata.regionInfo",
   "metadata.region",
   "metadata.cert",
@@ -26,17 +26,14 @@ export const ENDPOINT_NAMES = [
 
 export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
-/** An endpoint, all endpoints of a service (`metadata.*`), or all (`*`). */
-export type EndpointPattern = EndpointName | "metadata.*" | "auth.*" | "cluster.*" | "domain.*" | "registry.*" | "*";
+const SERVICES = ["metadata.*", "auth.*", "cluster.*", "domain.*", "registry.*"] as const;
+/** An endpoint, all endpoints of a service, or all. */
+export const ENDPOINT_PATTERNS = [...ENDPOINT_NAMES, ...SERVICES, "*"] as const;
 
 export type RequestCounts = Record<EndpointName, number>;
 
 export function zeroCounts(): RequestCounts {
   return Object.fromEntries(ENDPOINT_NAMES.map((name) => [name, 0])) as RequestCounts;
-}
-
-export function isEndpointPattern(value: unknown): value is EndpointPattern {
-  return typeof value === "string" && ENDPOINT_NAMES.some((name) => matchesEndpoint(value, name));
 }
 
 export function matchesEndpoint(pattern: string, name: EndpointName): boolean {

@@ -4,19 +4,13 @@
  * Owns the form of a fault and its assignment to requests; `response-writer.ts` puts it on the wire.
  */
 import * as z from "zod";
-import {
-  ENDPOINT_NAMES,
-  type EndpointName,
-  type EndpointPattern,
-  isEndpointPattern,
-  matchesEndpoint,
-} from "../endpoints.ts";
+import { ENDPOINT_PATTERNS, type EndpointName, matchesEndpoint } from "../endpoints.ts";
 
 /** Before anything is sent, or after the headers and half of the body. */
 const moment = z.enum(["before-headers", "mid-body"]);
 
-const pattern = z.custom<EndpointPattern>(isEndpointPattern);
-const ENDPOINT_ERROR = `expected one or a list of ${ENDPOINT_NAMES.join(", ")}, metadata.*, auth.*, cluster.*, domain.*, registry.*, *`;
+const pattern = z.enum(ENDPOINT_PATTERNS);
+const ENDPOINT_ERROR = `expected one or a list of ${ENDPOINT_PATTERNS.join(", ")}`;
 
 /**
  * Faults of a token: it has expired, it has no expiry, it is bound to another key than the caller's (auth service only), it is
