@@ -203,7 +203,10 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect((await controller("PATCH", `${path}/status`, { status })).status).toBe(200);
       const accept = ["-H", "Accept: application/json;as=Table;v=v1;g=meta.k8s.io"];
       const table = JSON.parse(await node.root.run("curl", ["-sS", ...BEARER, ...accept, `${API_SERVER}${path}`]));
-      const columns = table.columnDefinitions.map(({ name, priority }: Column) => [name, priority]);
+      const columns = table.columnDefinitions.map(({ name, priority }: Readonly<Record<string, unknown>>) => [
+        name,
+        priority,
+      ]);
       expect(columns.slice(1)).toEqual([
         ...["Ready", "Reason", "Expires", "Age"].map((name) => [name, 0]),
         ...["Registries", "Message"].map((name) => [name, 1]),
@@ -454,11 +457,6 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
 
 interface Created {
   readonly metadata: { readonly uid: string; readonly name: string };
-}
-
-interface Column {
-  readonly name: string;
-  readonly priority: number;
 }
 
 const withToken: SecretFields = { data: token("x") };
