@@ -34,10 +34,7 @@ const OBJECTS: readonly (readonly [kind: string, name: string, spec: object])[] 
   ["OCIRepository", "by-account", { ...SHARED, serviceAccountName: ACCOUNT }],
   ["HelmChart", "chart", CHART],
 ];
-const SOURCES: readonly (readonly [kind: string, name: string])[] = OBJECTS.slice(1).map(([kind, name]) => [
-  kind,
-  name,
-]);
+const SOURCES = OBJECTS.slice(1);
 
 /** Sources of the newest version of the chart `acme/chart`, in this namespace. */
 export async function startFlux(node: KubernetesNode, namespace: string) {

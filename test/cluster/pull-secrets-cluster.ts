@@ -138,7 +138,7 @@ function createCluster(node: KubernetesNode) {
       await node.api.request("POST", resourcesPath(namespace), resource);
     },
     removeResource: (namespace: string) => node.api.request("DELETE", `${resourcesPath(namespace)}/${NAME}`),
-    resource: (namespace: string, name = NAME) => get<Resource>(`${resourcesPath(namespace)}/${name}`),
+    resource: (namespace: string) => get<Resource>(`${resourcesPath(namespace)}/${NAME}`),
     resources: () => node.api.list<Resource>(`/apis/${API_VERSION}/ocirpullsecrets`),
     async untilReason(namespace: string, reason: string): Promise<string> {
       let found: Resource["status"];
