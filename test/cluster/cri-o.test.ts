@@ -3,14 +3,14 @@
  * it finds itself. References: `PullImage` in its server/image_pull.go, `getAuthFilePaths` in containers/image. Each test continues from
  * the previous one's state.
  */
-import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { givenKubernetes } from "./given.ts";
-import { DENIED, imageOf, REGISTRY_HOST, RUNTIME_UNIT } from "./node-files.ts";
+import { imageOf, REGISTRY_HOST, RUNTIME_UNIT, WRONG_LOGIN } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
@@ -20,9 +20,7 @@ const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
 const DAEMON = "ocir-broker.service";
 const BROKER = "/usr/local/bin/ocir-broker";
 const CRIO_CONFIG = "/etc/crio/crio.conf";
-const KUBELET_FILE = "/var/lib/kubelet/config.json";
 const GLOBAL_AUTH_FILE = "/etc/crio/auth.json";
-const WRONG_LOGIN = JSON.stringify({ auths: { [REGISTRY_HOST]: { auth: btoa("acme/somebody:left long ago") } } });
 const REFUSED_LOGIN = "invalid username/password";
 const HOUR_MS = 3_600_000;
 
@@ -100,47 +98,33 @@ function declareTests(minor: number): void {
     await pods.removeGroup("cancelled");
   });
 
-  const doctorWarnsOf = async (path: string) =>
-    expect((await node.root.exec(BROKER, ["doctor"])).stdout).toContain(`${path}: ${REGISTRY_HOST}`);
-
-  it("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
-    node.root.write(KUBELET_FILE, WRONG_LOGIN);
+  async function useGlobalAuthFile(): Promise<void> {
+    const config = node.root.read(CRIO_CONFIG).toString();
+    const setting = `global_auth_file = "${GLOBAL_AUTH_FILE}"\n`;
+    node.root.write(CRIO_CONFIG, config.replace("[crio.image]\n", `$&${setting}`));
+    await node.root.run("systemctl", ["restart", RUNTIME_UNIT]);
     await node.restartKubelet();
-    await node.control("/iam", { repository: "acme/secret", granted: false });
-    await node.api.createPod("first-0", imageOf("secret"));
-    await pods.untilFailed("first-0", REFUSED_LOGIN, "Error: ImagePullBackOff");
-    const order = [REFUSED_LOGIN, "not authorized", DENIED].join(".*");
-    expect((await pods.failures("first-")).join()).toMatch(new RegExp(order, "s"));
-    expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(`CRI-O says \`${REFUSED_LOGIN}\``);
-    await doctorWarnsOf(KUBELET_FILE);
-    await node.root.run("rm", [KUBELET_FILE]);
-    await pods.removeGroup("first");
-  });
+  }
 
-  it.each<[file: string, path: string, arrange: () => Promise<unknown>]>([
-    ["root's file", "/root/.docker/config.json", () => node.root.run("mkdir", ["-p", "/root/.docker"])],
-    [
-      "global_auth_file",
-      GLOBAL_AUTH_FILE,
-      async () => {
-        const config = node.root.read(CRIO_CONFIG).toString();
-        const setting = `global_auth_file = "${GLOBAL_AUTH_FILE}"\n`;
-        node.root.write(CRIO_CONFIG, config.replace("[crio.image]\n", `$&${setting}`));
-        await node.root.run("systemctl", ["restart", RUNTIME_UNIT]);
-        await node.restartKubelet();
-      },
-    ],
-  ])("uses the login in %s in place of our anonymous entry, of which doctor warns", async (_, path, arrange) => {
+  it.each([
+    "/run/containers/0/auth.json",
+    "/root/.config/containers/auth.json",
+    "/root/.docker/config.json",
+    // In place of the others.
+    GLOBAL_AUTH_FILE,
+  ])("uses the login in %s in place of our anonymous entry, of which doctor warns", async (path) => {
     const group = path.replaceAll(/\W+/g, "-").slice(1);
     const name = `${group}-0`;
     await node.control("/iam", { repository: `acme/${group}`, public: true });
-    await arrange();
+    if (path === GLOBAL_AUTH_FILE) await useGlobalAuthFile();
+    await node.root.run("mkdir", ["-p", dirname(path)]);
     node.root.write(path, WRONG_LOGIN);
     // Of our token too, which reads public images otherwise.
     await node.control("/faults", { endpoint: "registry.basicToken", status: 401 });
     await node.api.createPod(name, imageOf(group));
     await pods.untilFailed(name, REFUSED_LOGIN, "Error: ImagePullBackOff");
-    await doctorWarnsOf(path);
+    const { stdout } = await node.root.exec(BROKER, ["doctor"]);
+    expect(stdout).toContain(`${path}: ${REGISTRY_HOST}`);
     await node.root.run("rm", [path]);
     await pods.untilRunning([name]);
     await node.clearFaults();

@@ -16,6 +16,10 @@ export const imageOf = (repository: string, host = REGISTRY_HOST): string => `${
 export const OTHER_HOST = "registry.example.com";
 /** OCIR's response to a client without credentials. */
 export const DENIED = "denied: Anonymous users are only allowed read access on public repos";
+/** A Docker configuration whose login OCIR refuses. */
+export const WRONG_LOGIN = JSON.stringify({
+  auths: { [REGISTRY_HOST]: { auth: btoa("acme/somebody:left long ago") } },
+});
 export const NODE_NAME = "node-1";
 export const NODE_ADDRESS = "10.99.0.1";
 /** Oracle's services that pods reach too, by address. */

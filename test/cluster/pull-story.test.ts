@@ -6,19 +6,25 @@ import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
 import { dropIn } from "../system/simulated-node.ts";
 import { isShortRun } from "./can-run-cluster.ts";
+import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
 import { loginSecret } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
 import { namespacePath } from "./kubernetes-api.ts";
-import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST } from "./node-files.ts";
+import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST, WRONG_LOGIN } from "./node-files.ts";
 import { type Durations, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
+const PAGE = readFileSync("docs/troubleshooting.md", "utf8");
 /** The blocks of the page about failed pulls, with the runtimes' messages about this image. */
-const QUOTED = [...readFileSync("docs/troubleshooting.md", "utf8").matchAll(/^```text\n([^`]*)\n```$/gm)].map(
-  ([, text]) => text,
-);
+const QUOTED = [...PAGE.matchAll(/^```text\n([^`]*)\n```$/gm)].map(([, text]) => text);
+/** What each runtime says about a wrong login, and the page about that. */
+const REFUSED_LOGIN = {
+  "CRI-O": ["invalid username/password", "CRI-O says `invalid username/password`"],
+  containerd: ["Unauthorized", "containerd `Unauthorized`"],
+} as const;
+const KUBELET_FILE = "/var/lib/kubelet/config.json";
 const QUOTED_HOST = "iad.ocir.io";
 const QUOTED_REPOSITORY = "acme/shop/web";
 const DAEMON = "ocir-broker.service";
@@ -125,6 +131,22 @@ describeCluster("a real Kubernetes", (minor) => {
       expect(await node.root.property(DAEMON, "MainPID")).toBe(daemon);
     },
   );
+
+  long("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
+    const [said, onPage] = REFUSED_LOGIN[containerRuntime().name];
+    node.root.write(KUBELET_FILE, WRONG_LOGIN);
+    await node.restartKubelet();
+    await node.control("/iam", { repository: "acme/secret", granted: false });
+    await node.api.createPod("first", imageOf("secret"));
+    await pods.untilFailed("first", said, "Error: ImagePullBackOff");
+    const order = [said, "not authorized", DENIED].join(".*");
+    expect((await pods.failures("first")).join()).toMatch(new RegExp(order, "s"));
+    expect(PAGE).toContain(onPage);
+    const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor"]);
+    expect(stdout).toContain(`${KUBELET_FILE}: ${REGISTRY_HOST}`);
+    await node.root.run("rm", [KUBELET_FILE]);
+    await node.restartKubelet();
+  });
 
   it("pulls a public image while the daemon's unit cannot start, and the kubelet logs why", async () => {
     await node.control("/iam", { repository: "acme/unstarted", public: true });
