@@ -17,12 +17,12 @@ describeBuilds("ocir-broker-launch", (build) => {
   const launcher = build.path("ocir-broker-launch");
 
   /** The fake service manager starts the launcher, which execs a Node script in place of the daemon. */
-  async function run(script: string, options: { names?: string; notify?: string; env?: object } = {}) {
+  async function run(script: string, options: { notify?: string; env?: object } = {}) {
     const path = join(temporaryFolder(), "daemon.cjs");
     writeFileSync(path, DAEMON + script);
     const { stdout, stderr, exitCode } = await callCredentialProvider({
       path: builtPath("fake-service-manager"),
-      args: [options.names ?? "", launcher, process.execPath, path],
+      args: [launcher, process.execPath, path],
       env: {
         ...(options.notify === "" ? {} : { NOTIFY: options.notify ?? `@ocir-broker-launch-${Math.random()}` }),
         ...options.env,
@@ -36,21 +36,14 @@ describeBuilds("ocir-broker-launch", (build) => {
   test.each([
     ["an abstract", () => `@ocir-broker-launch-${Math.random()}`],
     ["a path's", () => join(temporaryFolder(), "notify")],
-  ])(
-    "lets the daemon notify by writing to a descriptor, over %s socket, as the main process",
-    async (_what, notify) => {
-      const { lines, stderr } = await run(
-        `fs.writeSync(Number(notify), "READY=1\\nSTATUS=up"); fs.writeSync(Number(notify), "WATCHDOG=1");`,
-        { notify: notify() },
-      );
-      expect(stderr).toBe("");
-      expect(lines).toEqual([
-        "message sender=main text=READY=1|STATUS=up",
-        "message sender=main text=WATCHDOG=1",
-        "exit status=0",
-      ]);
-    },
-  );
+  ])("lets the daemon notify by writing to a descriptor, over %s socket", async (_what, notify) => {
+    const { lines, stderr } = await run(
+      `fs.writeSync(Number(notify), "READY=1\\nSTATUS=up"); fs.writeSync(Number(notify), "WATCHDOG=1");`,
+      { notify: notify() },
+    );
+    expect(stderr).toBe("");
+    expect(lines).toEqual(["message READY=1|STATUS=up", "message WATCHDOG=1", "exit status=0"]);
+  });
 
   test("passes a non-blocking notify descriptor, and removes NOTIFY_SOCKET", async () => {
     const { lines } = await run(`
@@ -58,17 +51,6 @@ describeBuilds("ocir-broker-launch", (build) => {
       say("nonblock " + ((parseInt(flags, 8) & 0o4000) !== 0) + " NOTIFY_SOCKET " + environment.NOTIFY_SOCKET);
     `);
     expect(lines).toContain("nonblock true NOTIFY_SOCKET undefined");
-  });
-
-  test("keeps the numbers of the passed sockets, and sets LISTEN_PID to the daemon's process id", async () => {
-    const script = `
-      const at = (fd) => { try { return fs.readlinkSync("/proc/self/fd/" + fd).replace(/-[A-Za-z0-9]{6} /, " "); } catch { return "closed"; } };
-      say([3, 4].map(at).join(", ") + ", " + environment.LISTEN_FDS + " " + environment.LISTEN_FDNAMES + " "
-        + (Number(environment.LISTEN_PID) === process.pid) + " " + (Number(notify) > 4));
-    `;
-    const file = "/tmp/fake-service-manager (deleted)";
-    const { lines } = await run(script, { names: "credentials:health" });
-    expect(lines[0]).toBe(`${file}, ${file}, 2 credentials:health true true`);
   });
 
   const report = `say("notify " + notify); `;
