@@ -16,7 +16,6 @@ const WITH_LONG_FORM = [
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
   "test/system/boot.test.ts",
-  "test/system/doctor-advice.test.ts",
   "test/system/documentation.test.ts",
   "test/system/first-boot.test.ts",
   "test/system/first-boot-matrix.test.ts",

@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 interface Setting {
-  readonly config?: { identity?: object; registries?: object; log?: object; upstream?: object };
+  readonly config?: Partial<Record<"identity" | "registries" | "log" | "upstream" | "metrics", object>>;
   readonly clock?: Clock;
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -196,6 +196,11 @@ describe("startDaemon", () => {
     expect(text).toContain(`ocir_broker_token_expiry_timestamp_seconds{registry="${HOST}"}`);
     await until("the metrics file is there", () => existsSync(metrics.textfile));
     expect(readFileSync(metrics.textfile, "utf8")).toMatch(/^ocir_broker_textfile_timestamp_seconds [1-9]/m);
+  });
+
+  it("reports that its metrics file cannot be written", async () => {
+    await start({ config: { metrics: { textfile: join(folder, "none/metrics.prom") } } });
+    await until("the failure is known", () => broker.health.details().unwritten?.metrics === "ENOENT");
   });
 });
 

@@ -290,6 +290,19 @@ describe("diagnose, special cases", () => {
     expect(missing?.fix).toMatch(/`ALL \{instance\.compartment\.id = 'ocid1\.compartment\.oc1\.\.\w+'\}`/);
   });
 
+  test.for<[name: DiagnosisName, breaks: Break, advice: string]>([
+    [
+      "image-missing",
+      ({ simulator }) => simulator.iam({ exists: false, repository: "acme/shop/web" }),
+      "check repository and tag",
+    ],
+    ["image-look-alike", () => ({ image: "iad.ocir.oi/acme/web" }), "if it should be iad.ocir.io, correct"],
+    ["image-not-matched", withProvider('"*.ocir.io"', '"fra.ocir.io"'), "set matchImages"],
+  ])("advises for %s what the image needs", async ([name, breaks, advice], { node }) => {
+    const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
+    expect(findings.find((each) => each.name === name)?.fix).toContain(advice);
+  });
+
   test("reports a foreign image as not ours, without a problem, and never connects to its host", async ({ node }) => {
     const foreign = await foreignRegistry();
     node.plugin(responseScript({}));

@@ -89,7 +89,9 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   ["image-look-alike", "the registry host is mistyped", withImage("us-ashburn-1.ocir.oi/acme/shop/web")],
   ["image-invalid", "the image's name cannot be read", withImage("iad.ocir.io/acme/Shop Web")],
   ["registry-throttled", "the registry throttles", upstream("registry.token", { status: 429 })],
+  ["registry-unavailable", "the registry has a fault", upstream("registry.token", { status: 503 })],
   ["policy-missing", "there is no policy", iam({ granted: false })],
+  ["policy-missing", "no dynamic group has this node", iam({ dynamicGroup: false })],
   [
     "token-outdated",
     "the dynamic group came after the broker's token was made",

@@ -197,6 +197,13 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     withProvider('"*.ocir.io"', '"*.ocir.io:443"'),
     ["kubelet-config-match-image-port"],
   ],
+  ["image-not-matched", "matchImages lacks the host", withProvider('"*.ocir.io"', '"fra.ocir.io"')],
+  [
+    "image-not-matched",
+    "matchImages has a path",
+    withProvider('"*.ocir.io"', '"*.ocir.io/a*"'),
+    ["kubelet-config-match-image-path-glob"],
+  ],
   [
     "kubelet-config-provider-missing",
     "our credential provider is not in the configuration",
