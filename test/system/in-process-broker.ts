@@ -1,9 +1,6 @@
 /**
  * The real broker in the test's own process, on real sockets, with the test's clock and random numbers, and its log as values.
  */
-import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
-import { text } from "node:stream/consumers";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import { type DaemonOptions, startDaemon } from "@ocir-broker/daemon/daemon";
@@ -12,6 +9,7 @@ import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { createRecordedLog } from "../../packages/daemon/test/recorded-log.ts";
+import { callSocket } from "../../packages/daemon/test/started-daemon.ts";
 
 /** The result of a pull: a token for the host, no credentials, or an error's code. */
 export type Pulled = ReturnType<typeof pulledFrom> | { readonly kind: "error"; readonly code: string };
@@ -42,16 +40,16 @@ export async function startInProcess({
   const config = configOf({ ...daemonSections(simulator, directory, []), registries: {}, ...options.config });
   const socketPath = config.sockets.credentials;
   const { log, lines } = createRecordedLog(logLevel);
+  const post = (body: string | Buffer) => callSocket(socketPath, "/v1/credentials", body);
   const broker = await startDaemon({
     ...(options.configDetails && { configDetails: options.configDetails }),
     ...{ config, environment, clock, random, log, version: "0.0.0", pid: process.pid },
   });
 
   return {
-    ...{ broker, lines, socketPath },
-    post: (body: string | Buffer) => post(socketPath, body),
+    ...{ broker, lines, socketPath, post },
     async pull(image: string): Promise<Pulled> {
-      const { status, text } = await post(socketPath, credentialProviderRequest({ image }));
+      const { status, text } = await post(credentialProviderRequest({ image }));
       return status === 200
         ? pulledFrom(text, image)
         : { kind: "error", code: /^ocir-broker: ([a-z-]+): /.exec(text)?.[1] ?? text };
@@ -74,10 +72,4 @@ function pulledFrom(text: string, image: string) {
   /** Epoch milliseconds; undefined for a token without expiry. */
   const expiresAtMs = exp === undefined ? undefined : Number(exp) * 1_000;
   return { kind: "token", token: { text: token, expiresAtMs, sub } } as const;
-}
-
-async function post(socketPath: string, body: string | Buffer): Promise<{ status: number; text: string }> {
-  const outgoing = request({ socketPath, method: "POST", path: "/v1/credentials", agent: false }).end(body);
-  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
-  return { status: incoming.statusCode ?? 0, text: await text(incoming) };
 }
