@@ -59,7 +59,6 @@ export async function bootAdvisedNode(archive: Archive) {
     sh,
     obey,
     setArgs,
-    unpack,
     unpackAndInstall: () => sh(`${unpack} && /opt/unpacked/*/install.sh`),
     async kill(args: string): Promise<void> {
       setArgs(args);

@@ -10,12 +10,6 @@ import { describeUnless } from "./describe-unless.ts";
 import { type Archive, makeArchives } from "./install/archives.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
-/** A .deb of the archive's files with the real one's scripts, made without its compression. */
-const INSTALL_PACKAGE = `mkdir -p /opt/deb/DEBIAN && cp -a /opt/unpacked/*/usr /opt/deb/ &&
-for name in postinst prerm postrm; do install -m 755 /opt/checkout/packages/packaging/files/deb-$name /opt/deb/DEBIAN/$name; done &&
-printf 'Package: ocir-broker\\nVersion: 1\\nArchitecture: all\\nMaintainer: a\\nDescription: a\\n' >/opt/deb/DEBIAN/control &&
-dpkg-deb -Znone --root-owner-group --build /opt/deb /opt/a.deb && dpkg -i /opt/a.deb`;
-
 describeUnless(canBootSystemd(), `the advice of node status, with a ${isReal ? "real" : "stand-in"} kubelet`, () => {
   let archive: Archive;
 
@@ -24,7 +18,6 @@ describeUnless(canBootSystemd(), `the advice of node status, with a ${isReal ? "
   }, 300_000);
 
   it.each<[state: string, arrange: (node: AdvisedNode) => Promise<unknown>, isStopped?: true]>([
-    ["a package", (node) => node.sh(`${node.unpack} && ${INSTALL_PACKAGE}`)],
     ["an archive", (node) => node.unpackAndInstall()],
     [
       "disconnected",
