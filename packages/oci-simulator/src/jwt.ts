@@ -1,6 +1,5 @@
 /** JSON Web Tokens in their compact form. Does not interpret claims. */
 import { createHmac, type KeyObject, sign, verify } from "node:crypto";
-import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 
 /** RFC 7518 §3.4: the two numbers concatenated, not in ASN.1. */
 const ES256_ENCODING = "ieee-p1363";
@@ -32,12 +31,13 @@ export function isSigned({ header, signedText, signature }: DecodedJwt, key: Key
 
 /** Undefined unless the text is three parts of valid base64url, the first two JSON objects. */
 export function decodeJwt(token: string): DecodedJwt | undefined {
-  const { header, claims } = parseJwt(token);
-  const parts = token.split(".").map((part) => Buffer.from(part, "base64url"));
-  const [, , signature] = parts;
-  const isWhole = parts.length === 3 && parts.map((part) => part.toString("base64url")).join(".") === token;
-  if (!isWhole || signature === undefined || !isObject(header) || !isObject(claims)) return undefined;
-  return { header, claims, signedText: token.slice(0, token.lastIndexOf(".")), signature };
+  const [header, claims, signature, ...rest] = token.split(".").map(decodePart);
+  if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) return undefined;
+  const headerObject = parseObject(header);
+  const claimsObject = parseObject(claims);
+  if (headerObject === undefined || claimsObject === undefined) return undefined;
+  const signedText = token.slice(0, token.lastIndexOf("."));
+  return { header: headerObject, claims: claimsObject, signedText, signature };
 }
 
 function algorithmOf({ type, asymmetricKeyType }: KeyObject): string {
@@ -49,6 +49,16 @@ function hmac(text: string, key: KeyObject): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }
 
-function isObject(value: unknown): value is Claims {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function decodePart(part: string): Buffer | undefined {
+  const bytes = Buffer.from(part, "base64url");
+  return bytes.toString("base64url") === part ? bytes : undefined;
+}
+
+function parseObject(bytes: Buffer): Claims | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
+  } catch {
+    return undefined;
+  }
 }

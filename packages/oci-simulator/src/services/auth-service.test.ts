@@ -97,6 +97,11 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     expect((await federate(stranger, strangerIdentity)).status).toBe(200);
   });
 
+  test("no SHA-256 in lower case, which Oracle's client for Go sends", async () => {
+    const response = await federate(simulator, identity, { ...withKeyId(() => SHA_256_ID), ...asGo });
+    expect(response.status).toBe(200);
+  });
+
   test("another authority's intermediate", async () => {
     const fields = { intermediateCertificates: [base64Der(strangerIdentity.intermediate)] };
     expect((await federate(simulator, identity, { fields })).status).toBe(401);

@@ -88,6 +88,7 @@ function parseForm({ headers, body }: ReceivedRequest): z.infer<typeof exchangeF
   if (headers["content-type"] !== "application/x-www-form-urlencoded")
     throw new Refusal("InvalidParameter", "content-type is not a form's");
   const fields = new URLSearchParams(body.toString());
-  if (new Set(fields.keys()).size < fields.size) throw new Refusal("InvalidParameter", "a field is given twice");
+  for (const name of fields.keys())
+    if (fields.getAll(name).length > 1) throw new Refusal("InvalidParameter", `${name} is given twice`);
   return parseAs(exchangeForm, Object.fromEntries(fields));
 }
