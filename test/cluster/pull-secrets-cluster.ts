@@ -158,6 +158,7 @@ function createCluster(node: KubernetesNode) {
       const { spec } = await get<V1Lease>(LEASE);
       const unhealthy = (await inRelease.events()).filter(({ reason }) => reason === "Unhealthy");
       return {
+        replicas: statuses.length,
         restarts: statuses.reduce((sum, { restartCount }) => sum + restartCount, 0),
         unhealthy: unhealthy.reduce((sum, { count, series }) => sum + (count ?? series?.count ?? 1), 0),
         holder: spec?.holderIdentity,

@@ -137,13 +137,14 @@ describeCluster("a real Kubernetes", (minor) => {
     node.root.write(KUBELET_FILE, WRONG_LOGIN);
     await node.restartKubelet();
     await node.control("/iam", { repository: "acme/secret", granted: false });
-    await node.api.createPod("first", imageOf("secret"));
-    await pods.untilFailed("first", said, "Error: ImagePullBackOff");
+    await node.api.createPod("first-0", imageOf("secret"));
+    await pods.untilFailed("first-0", said, "Error: ImagePullBackOff");
     const order = [said, "not authorized", DENIED].join(".*");
-    expect((await pods.failures("first")).join()).toMatch(new RegExp(order, "s"));
+    expect((await pods.failures("first-")).join()).toMatch(new RegExp(order, "s"));
     expect(PAGE).toContain(onPage);
     const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor"]);
     expect(stdout).toContain(`${KUBELET_FILE}: ${REGISTRY_HOST}`);
+    await pods.removeGroup("first");
     await node.root.run("rm", [KUBELET_FILE]);
     await node.restartKubelet();
   });

@@ -78,6 +78,11 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   ["proxy-unreachable", "the proxy's port is closed", behindProxy(() => "127.0.0.1:1")],
   ["proxy-unreachable", "the proxy wants a password", behindProxy(() => proxyThat(refuse))],
   ["proxy-unreachable", "the proxy ends each connection", behindProxy(() => proxyThat(end))],
+  [
+    "dns-failed",
+    "the registry's name does not resolve",
+    configured(() => registriesAt("iad.ocir.io", "https://no.invalid")),
+  ],
   ["tcp-refused", "only the registry's port is closed", configured(() => registriesAt("iad.ocir.io", NOWHERE))],
   ["image-region-unknown", "the registry host names a region that Oracle does not have", inRegionThatIsNot()],
   [

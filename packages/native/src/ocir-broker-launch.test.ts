@@ -82,6 +82,9 @@ describeBuilds("ocir-broker-launch", (build) => {
       SSL_CERT_FILE: "/nowhere",
       HOME: "/",
       JOURNAL_STREAM: "1:2",
+      LISTEN_FDS: "1",
+      LISTEN_FDNAMES: "health",
+      LISTEN_PID: "1",
     };
     const { lines } = await run(`say(JSON.stringify(environment));`, {
       env: {
