@@ -98,7 +98,9 @@ async function renew(root: SystemdRoot): Promise<void> {
   const switchedOff = await root.exec("test", ["-e", DISABLED_FILE]);
   if (switchedOff.exitCode === 0) await root.run("/usr/local/bin/ocir-broker", ["enable"]);
   await root.run("systemctl", ["reset-failed"]);
-  await root.run("systemctl", ["start", "ocir-broker.socket", SERVICE, "kubelet.service"]);
+  await root.run("systemctl", ["start", "ocir-broker.socket", SERVICE]);
+  // It reads its configuration once.
+  await root.run("systemctl", ["restart", "kubelet.service"]);
   await until("the daemon is ready", async () => {
     const ready = ["-sf", "--unix-socket", HEALTH_SOCKET, "http://localhost/readyz"];
     return (await root.exec("curl", ready)).exitCode === 0;
