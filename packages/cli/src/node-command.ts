@@ -4,11 +4,10 @@ import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clo
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
 import { createDisk } from "@ocir-broker/installer/run/disk";
-import type { NodeContext } from "@ocir-broker/installer/system/node-context";
+import { isDisabled, type NodeContext } from "@ocir-broker/installer/system/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
-import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { environment, version } from "./process/environment.ts";
 
@@ -79,7 +78,7 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   const changes = steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`);
   const lines = [
     `version ${result.version}`,
-    ...(createDisk("/").isThere(DISABLED_FILE) ? ["switched off; to switch it on: ocir-broker enable"] : []),
+    ...(isDisabled({ disk: createDisk("/") }) ? ["switched off; to switch it on: ocir-broker enable"] : []),
     ...new Set(changes),
     ...(flagsIn === undefined ? [] : [`the kubelet's flags were added to ${flagsIn}`]),
     ...(kubelet !== undefined && flags !== undefined ? kubeletAdvice(kubelet, flags) : []),

@@ -20,6 +20,6 @@ export interface NodeContext {
 }
 
 /** Whether `ocir-broker disable` has switched ocir-broker off on this node. */
-export function isDisabled({ disk }: NodeContext): boolean {
+export function isDisabled({ disk }: Pick<NodeContext, "disk">): boolean {
   return disk.isThere(DISABLED_FILE);
 }
