@@ -19,7 +19,7 @@ import { createPods, type Pods } from "./pods.ts";
 const PAGE = readFileSync("docs/troubleshooting.md", "utf8");
 /** The blocks of the page about failed pulls, with the runtimes' messages about this image. */
 const QUOTED = [...PAGE.matchAll(/^```text\n([^`]*)\n```$/gm)].map(([, text]) => text);
-/** What each runtime says about a wrong login, and the page about that. */
+/** For a wrong login: the message of the runtime, and the words of the page. */
 const REFUSED_LOGIN = {
   "CRI-O": ["invalid username/password", "CRI-O says `invalid username/password`"],
   containerd: ["Unauthorized", "containerd `Unauthorized`"],
