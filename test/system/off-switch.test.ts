@@ -13,6 +13,7 @@ import { canBootSystemd } from "./systemd-root/index.ts";
 const BROKER = "/usr/local/bin/ocir-broker";
 const UNITS = ["ocir-broker.service", "ocir-broker.socket"];
 const METRIC = "/run/ocir-broker-metrics/ocir_broker_disabled.prom";
+const TOKENS = "/run/private/ocir-broker-state";
 const DAY_MINUTES = 1_440;
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
@@ -29,11 +30,13 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect((await sh(`readlink ${PLUGIN} ${PLUGIN}-sa`)).stdout).toMatch(/^(\S+do-nothing-provider\n){2}$/);
     expect(await states("is-enabled")).toEqual(["masked", "masked"]);
     expect(await states("is-active")).toEqual(["inactive", "inactive"]);
+    expect((await sh(`ls ${TOKENS}`)).stdout).toBe("");
   }
 
   it("stops credentials, reports that, persists over a boot and an upgrade, and is removed by uninstalling", async () => {
     await installAndConnect(node);
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);
+    expect(await node.root.run("ls", [TOKENS])).toBe("state");
     expect((await sh(`setpriv --reuid=65534 --clear-groups ${BROKER} disable`)).exitCode).toBe(1);
     await node.root.run(BROKER, ["disable"]);
     await expectOff();

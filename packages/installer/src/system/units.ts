@@ -75,7 +75,11 @@ export function createUnits(node: NodeContext) {
     isEnabled,
     /** Called at the first installation only, because an administrator may disable the units later. */
     enable: () => tell("--quiet", "enable", SERVICE, SOCKET),
-    mask: () => tell("--quiet", "mask", ...(isRunning ? ["--now"] : []), ...ALL),
+    /** Stops first: systemd deletes the folder with the daemon's tokens only while it knows the unit. */
+    async mask(): Promise<void> {
+      await tellRunning("stop", ...ALL);
+      await tell("--quiet", "mask", ...ALL);
+    },
     unmask: () => tell("--quiet", "unmask", ...ALL),
     start: () => tellRunning("start", SOCKET, SERVICE),
     /** After the kubelet's plugin is replaced: it may have been started just before, and gets time to connect to the socket. */
