@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { runCommand, trustedFolder } from "../test/command-run.ts";
 
@@ -43,10 +44,12 @@ describe("a file error is one line with its code, its path and the fix", () => {
     ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
     ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
     ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
+    ["kubelet-config remove --write FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
   ])("for %s", async (command, line) => {
     const folder = trustedFolder();
     const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));
     expect([exitCode, stderr.split("\n").length]).toEqual([1, 2]);
     expect(stderr).toContain(`ocir-broker: ${line.replaceAll("FOLDER", folder)}`);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

@@ -58,9 +58,10 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
     });
   });
 
-  it("prints only the steps if the kubelet was not examined", async () => {
+  it("prints only the steps, and no flags, if the kubelet was not examined", async () => {
     const { flags: _flags, flagsIn: _in, kubelet: _kubelet, ...rest } = result;
     expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
+    expect((await run("flags", async () => rest)).stdout).toBe("");
   });
 
   it("says that the node is switched off", async () => {
@@ -87,11 +88,6 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
     expect((await run("flags", async () => result, kubeletArgs)).stdout).toBe(
       `${flags}--node-labels=ocir-broker/state=bootstrapped,ocir-broker/version=1.2.3\n`,
     );
-  });
-
-  it("prints no flags if there are none", async () => {
-    const { flags: _flags, ...rest } = result;
-    expect((await run("flags", async () => rest)).stdout).toBe("");
   });
 
   it("prints a failure as JSON, and its reason in one line", async () => {

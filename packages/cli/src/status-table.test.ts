@@ -35,6 +35,14 @@ const STATUS: HealthDetails = {
   serviceAccountFailures: [],
 };
 
+const CONFIG: NonNullable<HealthDetails["config"]> = {
+  path: "/etc/ocir-broker/config.yaml",
+  inForce: "all",
+  error: null,
+  errorPlaces: [],
+  needRestart: [],
+};
+
 /** The clearing of a screen, and a line of its own. */
 const HOSTILE = "\u001b[2J\u009b2J\n\u202e";
 
@@ -44,12 +52,6 @@ const ofSession = (value: string) => (field: string) =>
   [field, { session: { ...FAILED, [field]: value } }] satisfies [string, object];
 
 describe("renderStatus", () => {
-  test("prints the number of service accounts with a session when there is a token exchange", () => {
-    const used = { ...STATUS, serviceAccounts: 3 };
-    expect(renderStatus(used)).toContain("region us-ashburn-1, 3 service accounts\n");
-    expect(renderStatus({ ...used, serviceAccounts: 1 })).toContain(", 1 service account\n");
-  });
-
   test("lists the service accounts whose pulls fail, the latest of at most 20 first", () => {
     const serviceAccountFailures = Array.from({ length: 22 }, (_, at) => ({
       account: at === 20 ? null : `shop/puller-${at}`,
@@ -64,12 +66,6 @@ describe("renderStatus", () => {
       "  failed for a service account's renewal: cluster-basic, 1 min ago",
     ]);
     expect(lines.slice(-2)).toEqual(["  and 2 more", ""]);
-  });
-
-  test("prints which file cannot be written", () => {
-    expect(renderStatus({ ...STATUS, unwritten: { metrics: "ENOENT", state: "ENOSPC" } })).toMatch(
-      /\nthe metrics file cannot be written: ENOENT\nthe state cannot be written.*: ENOSPC\n/,
-    );
   });
 
   test("prints each host that had a token, and five others", () => {
@@ -102,10 +98,17 @@ describe("renderStatus", () => {
     expect(text.split("\n")).toHaveLength(6);
   });
 
-  test("prints one aligned row for the session and for each registry host", () => {
+  test("prints the daemon's errors, its configuration, and one aligned row for the session and for each registry host", () => {
     const { ageSeconds: _, expiresInSeconds: __, ...none } = FRESH;
     const text = renderStatus({
       ...STATUS,
+      serviceAccounts: 3,
+      unwritten: { metrics: "ENOENT", state: "ENOSPC" },
+      config: {
+        ...CONFIG,
+        ...{ inForce: "before", error: "config-invalid" },
+        ...{ errorPlaces: ["line 3: proxy.https"], needRestart: ["request.deadline"] },
+      },
       registries: {
         "iad.ocir.io": { ...FRESH, ageSeconds: 11_000, expiresInSeconds: 59, hits: 48_201 },
         "fra.ocir.io": {
@@ -117,7 +120,13 @@ describe("renderStatus", () => {
     });
     expect(text).toBe(
       [
-        "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1",
+        "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1, 3 service accounts",
+        "the metrics file cannot be written: ENOENT",
+        "the state cannot be written, so a restart loses the tokens: ENOSPC",
+        "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
+        "  line 3: proxy.https",
+        "  each error: ocir-broker config check",
+        "  a restart is needed for request.deadline",
         "",
         "             STATE        AGE         ENDS IN  NEXT FETCH IN  HITS   FETCHES  FAILURES  LAST FAILURE",
         "session      fresh        1 min       18 min   9 min          12     1        0         -",
@@ -128,45 +137,22 @@ describe("renderStatus", () => {
     );
   });
 
-  test("prints which configuration is in force, where its errors are, and what needs a restart", () => {
-    const config = {
-      path: "/etc/ocir-broker/config.yaml",
-      inForce: "before",
-      error: "config-invalid",
-      errorPlaces: ["line 3: proxy.https"],
-      needRestart: ["request.deadline"],
-    } as const;
-    const lines = renderStatus({ ...STATUS, config }).split("\n");
-    expect(lines.slice(1, 6)).toEqual([
-      "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
-      "  line 3: proxy.https",
-      "  each error: ocir-broker config check",
-      "  a restart is needed for request.deadline",
-      "",
-    ]);
-  });
-
-  test("does not claim that the whole file is in force when a key needs a restart", () => {
-    const config = { path: "/c", inForce: "all", error: null, errorPlaces: [], needRestart: ["proxy.https"] } as const;
-    const lines = renderStatus({ ...STATUS, config }).split("\n");
-    expect(lines.slice(1, 3)).toEqual([
-      "configuration /c: the whole file is in force, but:",
-      "  a restart is needed for proxy.https",
-    ]);
-  });
-
-  test("reports that the defaults are in force when there is no file", () => {
-    const path = "/etc/ocir-broker/config.yaml";
-    const config = { path, inForce: "defaults", error: null, errorPlaces: [], needRestart: [] } as const;
-    expect(renderStatus({ ...STATUS, config }).split("\n")[1]).toBe(
-      "configuration /etc/ocir-broker/config.yaml: there is no such file, the defaults are in force",
-    );
-  });
-
-  test("reports that there is no session and no token yet", () => {
-    const text = renderStatus({ ...STATUS, status: "starting", region: null, session: null });
-    expect(text).toBe(
-      "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n\nno session and no token yet\n",
+  test.each([
+    [
+      "does not claim that the whole file is in force when a key needs a restart",
+      { ...CONFIG, needRestart: ["proxy.https"] },
+      "the whole file is in force, but:\n  a restart is needed for proxy.https\n",
+    ],
+    [
+      "reports that the defaults are in force when there is no file",
+      { ...CONFIG, inForce: "defaults" as const },
+      "there is no such file, the defaults are in force\n",
+    ],
+  ])("%s, and that there is no session and no token yet", (_what, config, said) => {
+    const fields = { status: "starting", region: null, session: null, serviceAccounts: 1 } as const;
+    expect(renderStatus({ ...STATUS, ...fields, config })).toBe(
+      "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet, 1 service account\n" +
+        `configuration /etc/ocir-broker/config.yaml: ${said}\nno session and no token yet\n`,
     );
   });
 });

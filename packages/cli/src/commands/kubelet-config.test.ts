@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { describe, expect, test } from "vitest";
@@ -101,15 +101,6 @@ test("kubelet-config remove fails with provider-last when no provider would rema
     exitCode: 1,
     stderr: expect.stringMatching(/^ocir-broker: provider-last: .*a\.yaml: .*; first remove [ -~]+\n$/),
   });
-});
-
-test("kubelet-config remove reports a missing file, and creates none", async () => {
-  const path = join(trustedFolder(), "a.yaml");
-  expect(await runCommand("kubelet-config", "remove", path, "--write")).toMatchObject({
-    exitCode: 1,
-    stderr: `ocir-broker: file-missing: ${path}: it does not exist; check the path\n`,
-  });
-  expect(existsSync(path)).toBe(false);
 });
 
 test("kubelet-config merge --write ends with the next step, or says that nothing changes", async () => {
