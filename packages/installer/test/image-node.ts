@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import type { RunProgram } from "@ocir-broker/node/program-run";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { InstallCommand } from "../src/install.ts";
@@ -38,20 +39,15 @@ export function createNode({ owner = "" } = {}) {
 
 export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, owner = "") {
   const units = { ...enabled };
-  const write = (path: string, text: string, mode = 0o644): void => {
-    fs.mkdirSync(dirname(join(root, path)), { recursive: true });
-    fs.writeFileSync(join(root, path), text, { mode });
-  };
   const runProgram: RunProgram = async ({ path, args }) => {
     if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
     const isYes = args.includes("is-enabled") ? units.areEnabled : path === owner || !["dpkg", "rpm"].includes(path);
     return printed("", { exitCode: isYes ? 0 : 1 });
   };
   return {
-    root,
+    ...createNodeTree(root),
     units,
     context: nodeContextAt(root, { runProgram }),
-    write,
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
     /** The file to which a link leads, on the node. */
     through: (path: string): string => fs.readFileSync(join(root, fs.readlinkSync(join(root, path))), "utf8"),

@@ -1,11 +1,9 @@
-/** The files of a node, in a folder of the test's own. */
+/** The files of a node, by default in a folder of the test's own. */
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
-export function createNodeTree() {
-  const root = temporaryFolder();
-
+export function createNodeTree(root = temporaryFolder()) {
   function write(path: string, text: string, mode = 0o644): void {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     rmSync(join(root, path), { force: true });

@@ -12,7 +12,7 @@ import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
-import { CONFIG, OTHER_PROVIDER } from "../../test/image-node.ts";
+import { CONFIG, OTHER_PROVIDER, snapshotOf } from "../../test/image-node.ts";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { createNodeRun } from "../node-run.ts";
 import { adoptRecognised } from "../recognise.ts";
@@ -366,15 +366,10 @@ function createNode() {
       save(node, node.record);
       return { ...restored, ...disconnection, left: node.left.map(({ path }) => path) };
     },
+    /** Without folders and our record. */
     snapshot: () =>
-      [
-        ...[EXTRA_ARGS, OWN_DROP_IN, DEFAULTS, CONFIG, BROKER_CONFIG],
-        ...["/etc/kubernetes/providers", "/opt/plugins"].flatMap((folder) => {
-          const names = files.list(folder);
-          return "value" in names ? names.value.map((name) => `${folder}/${name}`) : [];
-        }),
-      ]
-        .map((path) => `${path}: ${read(path)}`)
+      snapshotOf(root)
+        .filter((line) => !/ 4\d{4} $|^var\/lib\/ocir-broker/.test(line))
         .join("\n"),
   };
 }
