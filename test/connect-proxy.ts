@@ -1,8 +1,7 @@
 /** A proxy that accepts CONNECT and connects to the simulator: the cloud's own names, on loopback. */
-import { once } from "node:events";
 import { createServer } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { connect, type Socket } from "node:net";
+import { serveOnPort } from "@ocir-broker/node/test/socket-server";
 
 /**
  * Its URL. It ends when the test ends, after its clients.
@@ -20,7 +19,5 @@ export async function startConnectProxy(routeOf: (target: string) => URL | undef
     client.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
     upstream.on("error", () => client.destroy()).on("close", () => client.destroy());
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  onTestFinished(() => void server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${await serveOnPort(server)}`;
 }

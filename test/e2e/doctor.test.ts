@@ -13,8 +13,7 @@ interface Run {
   readonly stderr: string;
 }
 
-const cloud = await simulateCloud();
-const { simulator } = cloud;
+const simulator = await simulateCloud();
 
 let daemon: Daemon;
 let doctor: (...args: string[]) => Promise<Run>;
@@ -23,7 +22,7 @@ let watchTwice: () => Promise<Run>;
 
 /** A node with the built plugin and the built daemon, which has a token. */
 beforeEach(async () => {
-  const node = await createBrokenNode(cloud);
+  const node = await createBrokenNode(simulator);
   const { metadata, auth, registries } = node.config;
   const [file, folder] = [join(node.root, "etc/ocir-broker/config.yaml"), join(node.root, "run/ocir-broker")];
   node.write("/etc/ocir-broker/config.yaml", JSON.stringify({ metadata, auth, registries }));

@@ -41,10 +41,10 @@ import type { DiagnosisName } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
 
-const cloud = await simulateCloud();
+const simulator = await simulateCloud();
 
 const test = base.extend<{ node: BrokenNode }>({
-  node: async ({ task: _ }, use) => use(await createBrokenNode(cloud)),
+  node: async ({ task: _ }, use) => use(await createBrokenNode(simulator)),
 });
 
 const namesOf = (findings: readonly Finding[]): DiagnosisName[] => findings.map(({ name }) => name);

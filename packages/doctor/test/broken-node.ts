@@ -3,14 +3,13 @@
  * each test breaks one thing.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type RequestListener } from "node:http";
 import { dirname, join } from "node:path";
 import { configSchema } from "@ocir-broker/credentials/config/schema";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
-import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
+import { serveOnPort, serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { onTestFinished } from "vitest";
@@ -66,11 +65,9 @@ export function moveWall(ms: number): void {
 }
 
 /** For the nodes of a file's tests: call it outside of all tests. */
-export async function simulateCloud(): Promise<{ readonly simulator: Simulator }> {
-  return { simulator: await sharedSimulator({ clock }) };
-}
+export const simulateCloud = () => sharedSimulator({ clock });
 
-export async function createBrokenNode({ simulator }: { readonly simulator: Simulator }) {
+export async function createBrokenNode(simulator: Simulator) {
   const tree = createNodeTree();
   const { root, write } = tree;
   const config = configSchema.parse({
@@ -160,18 +157,8 @@ export function statusResponse(changed: object): RequestListener {
 /** Somebody else's registry, which counts the connections to it. */
 export async function foreignRegistry(): Promise<{ readonly host: string; readonly connections: () => number }> {
   let connections = 0;
-  const host = await hostOf(createServer().on("connection", () => connections++));
+  const host = await serveOnPort(createServer().on("connection", () => connections++));
   return { host, connections: () => connections };
-}
-
-/** Listens at a free port until the test ends. */
-export async function hostOf(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** A health socket in the tree that gives this response, until the test ends. */

@@ -1,8 +1,9 @@
 /** Seeded faults of Oracle's services and of the network to them. */
 import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
+import { serveOnPort } from "@ocir-broker/node/test/socket-server";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
-import { type BrokenNode, credentials, hostOf, moveWall, responseScript, withConfig } from "./broken-node.ts";
+import { type BrokenNode, credentials, moveWall, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const NOWHERE = "http://127.0.0.1:1";
@@ -50,7 +51,7 @@ const refuse = (_request: unknown, client: Duplex): unknown =>
 
 const end = (_request: unknown, client: Duplex): unknown => client.destroy();
 
-const proxyThat = (answers: typeof refuse) => hostOf(createServer().on("connect", answers));
+const proxyThat = (answers: typeof refuse) => serveOnPort(createServer().on("connect", answers));
 
 const inRegionThatIsNot =
   (settings: () => Promise<object> | object = () => ({})): Break =>
@@ -116,5 +117,5 @@ async function metadataOfRegion(region: string): Promise<string> {
     if (url?.endsWith("/instance/region")) response.end(region);
     else response.writeHead(404).end();
   });
-  return `http://${await hostOf(server)}`;
+  return `http://${await serveOnPort(server)}`;
 }
