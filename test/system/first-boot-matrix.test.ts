@@ -13,7 +13,7 @@ const LABELS = "--node-labels=team=a";
 
 /** How an image is bootstrapped, the arguments after `--`, and the bootstrap that runs, with the first of its arguments. */
 const IMAGES = {
-  oke: { arrange: ":", after: "", runs: "oke" },
+  oke: { arrange: "image_has oke-init.sh", after: "", runs: "oke" },
   "oke and oke-install.sh": {
     arrange: "image_has oke-install.sh",
     after: `-- --apiserver-endpoint 10.0.0.1 --kubelet-ca-cert "it's one word"`,
@@ -145,6 +145,7 @@ const MISSPELT: readonly (readonly [words: string, said: string, args?: string |
   ["OCIR_BROKER_BOOTSTRAP=oke_install", "--bootstrap oke_install (oke, "],
   ["OCIR_BROKER_BOOTSTRAP=noen", "--bootstrap noen (oke, ", null],
   ["--bootstrap auto", "--bootstrap auto"],
+  ["OCIR_BROKER_BOOTSTRAP=runing --bootstrap auto", "unknown: --bootstrap auto"],
   ["--bootstrap okee", "--bootstrap okee (oke, "],
   ["--bootstrap runing", "--bootstrap runing (oke, "],
   ["--bootstrap Running", "--bootstrap Running (oke, "],
@@ -160,10 +161,12 @@ const MISSPELT: readonly (readonly [words: string, said: string, args?: string |
   ["--runnig", "--runnig (is it running?)"],
   ["--source /opt", "--source (is it sources?)"],
   ["--sources=/opt", "unknown: --sources=/opt"],
+  ["--sources=https://b.example/p/secret/", "unknown: --sources=https://... (is it sources?)"],
   ["-sources /opt", "-sources (is it sources?)"],
   ["sources /opt", "unknown: sources (is it sources?)"],
   ["/opt", "unknown: /opt"],
   ["''", "unknown: "],
+  ["--apiserver-endpoint 10.0.0.1", "unknown: --apiserver-endpoint"],
   ["--kubelet-extra-arg --v=4", "--kubelet-extra-arg (is it kubelet_extra_args?)", `${LABELS} --v=4`],
   ["--kubelet-extra-args=--v=4", "unknown: --kubelet-extra-args=--v=4", `${LABELS} --v=4`],
   ["--sources", "--sources has no value"],
@@ -212,6 +215,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh with a wrong setting", () => 
         ]);
         expect(person).toContain(said);
         expect(boot).toContain(said);
+        expect(result).not.toContain("secret");
         expect(boot).toContain('{reason="settings"} 1');
         if (args === null) expect([words, boot]).toEqual([words, expect.stringMatching(/^cat: .*bootstraps/)]);
         else {
