@@ -1,13 +1,7 @@
 /** Configurations that others publish for their nodes, byte by byte. */
 
-export interface Example {
-  /** The file or page, and the commit. */
-  readonly source: string;
-  readonly text: string;
-}
-
-/** The first one is of the provider that had our plugin's name before. */
-export const EXAMPLES: readonly [Example, ...Example[]] = [
+/** Each with its file or page, and the commit. The first one is of the provider that had our plugin's name before. */
+export const EXAMPLES = [
   {
     source:
       "https://github.com/oracle-devrel/oke-credential-provider-for-ocir/blob/00ec8a02ea805244ab59ead61f07190808e2e48a/examples/run-on-worker-instance-principal/credential-provider-config.yaml",
@@ -79,4 +73,4 @@ providers:
   - --registry-mirror=mcr.microsoft.com:xxx.azurecr.io
 `,
   },
-];
+] as const;

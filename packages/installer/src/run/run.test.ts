@@ -81,8 +81,8 @@ async function install(root: string, version?: string, change?: FileSystem, firs
   commit(run, version);
 }
 
-async function remove(root: string, instead?: RestoreStep["instead"]) {
-  const run = runOn(root);
+async function remove(root: string, instead?: RestoreStep["instead"], change?: FileSystem) {
+  const run = runOn(root, change);
   rollBack(run);
   const isRestored = restoreAll(
     run,
@@ -175,16 +175,7 @@ describe("createRun", () => {
     await eachKill(
       nodeWithVersion1,
       async (root, change) => {
-        const run = runOn(root, change);
-        rollBack(run);
-        if (
-          !restoreAll(
-            run,
-            ALL.map((path) => restore(path)),
-          )
-        )
-          throw new Killed();
-        finishRemoval(run);
+        if (!(await remove(root, undefined, change)).isRestored) throw new Killed();
       },
       async (root, when) => {
         await remove(root);
