@@ -4,6 +4,16 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
 import { isCopiedForDaemon, unreadableForDaemon } from "./config-readers.ts";
 
+/** An empty file in a folder with these modes. */
+function fileWith(fileMode: number, folderMode: number): string {
+  const folder = temporaryFolder();
+  const path = join(folder, "config.yaml");
+  writeFileSync(path, "");
+  chmodSync(path, fileMode);
+  chmodSync(folder, folderMode);
+  return path;
+}
+
 const OURS = `root:x:0:\nocir-broker-daemon:x:${process.getgid?.()}:\n`;
 const ANOTHERS = "root:x:0:\nocir-broker-daemon:x:64242:\n";
 
@@ -16,11 +26,7 @@ test.each([
   ["readable by everyone except the daemon's group", 0o604, 0o755, OURS, /config\.yaml has mode 0604/],
   ["in a folder with mode 700", 0o644, 0o700, ANOTHERS, /ocir-\w+ has mode 0700, which that user may not enter$/],
 ])("unreadableForDaemon checks the access to a file %s", (_what, fileMode, folderMode, groups, expected) => {
-  const folder = temporaryFolder();
-  const path = join(folder, "config.yaml");
-  writeFileSync(path, "");
-  chmodSync(path, fileMode);
-  chmodSync(folder, folderMode);
+  const path = fileWith(fileMode, folderMode);
   if (expected === undefined) expect(unreadableForDaemon(path, groups)).toBeUndefined();
   else expect(unreadableForDaemon(path, groups)).toMatch(expected);
 });
@@ -38,12 +44,7 @@ test.each([
   ["a file in a folder that everyone can write", 0o600, 0o777, OWN_ID, false],
   ["a file of another user", 0o600, 0o755, OWN_ID + 1, false],
 ])("isCopiedForDaemon checks %s", (_what, fileMode, folderMode, ownerId, expected) => {
-  const root = temporaryFolder();
-  const path = join(root, "config.yaml");
-  writeFileSync(path, "");
-  chmodSync(path, fileMode);
-  chmodSync(root, folderMode);
-  expect(isCopiedForDaemon(path, ownerId)).toBe(expected);
+  expect(isCopiedForDaemon(fileWith(fileMode, folderMode), ownerId)).toBe(expected);
 });
 
 test("isCopiedForDaemon returns false for a link, a folder and a missing file", () => {

@@ -12,6 +12,8 @@ import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { serveOnPort, serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
+import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import { onTestFinished } from "vitest";
 import { createCloud } from "../src/cloud.ts";
 import { diagnose } from "../src/doctor.ts";
@@ -36,20 +38,12 @@ export const OUR_PROVIDER = `
     matchImages: ["*.ocir.io", "ocir.*.oci.*.*"]
     defaultCacheDuration: "0s"`;
 
-export function credentials(password: string): object {
+export function credentials(password: string): Record<string, RegistryCredentials> {
   return { "iad.ocir.io": { username: "BEARER_TOKEN", password }, "*.ocir.io": { username: "", password: "" } };
 }
 
-export function responseScript(auth: object): string {
-  const response = {
-    kind: "CredentialProviderResponse",
-    apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-    cacheKeyType: "Registry",
-    cacheDuration: "0s",
-    auth,
-  };
-  return `cat > /dev/null; echo '${JSON.stringify(response)}'`;
-}
+export const responseScript = (auth: Readonly<Record<string, RegistryCredentials>>): string =>
+  `cat > /dev/null; echo '${encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", auth)}'`;
 
 const system = createSystemClock();
 let movedMs = 0;

@@ -69,16 +69,15 @@ export function snapshotOf(root: string): string[] {
 
 /** An unpacked archive. */
 export function archive(version: string): string {
-  const folder = temporaryFolder();
+  const { root, write } = createNodeTree();
   const others = ["/usr/lib/systemd/system/ocir-broker.service", `/usr/share/doc/ocir-broker/new-in-${version}`];
   const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, ...others].map((path) => {
     const text = `${path} ${version}`;
-    fs.mkdirSync(dirname(join(folder, path)), { recursive: true });
-    fs.writeFileSync(join(folder, path), text, { mode: 0o755 });
+    write(path, text, 0o755);
     return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
   });
-  fs.writeFileSync(join(folder, "SHA256SUMS"), sums.join(""));
-  return folder;
+  write("SHA256SUMS", sums.join(""));
+  return root;
 }
 
 export const install = (node: Node, from: string | undefined, command: Partial<InstallCommand> = {}) =>

@@ -1,15 +1,14 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { invocationIn, pathErrorOf, readCredentialProviderFiles } from "./credential-provider-files.ts";
 import { createNodeFiles } from "./node-files.ts";
 
 function folderWith(files: Readonly<Record<string, string>>) {
-  const folder = temporaryFolder();
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return createNodeFiles(folder);
+  const { root, write } = createNodeTree();
+  for (const [name, text] of Object.entries(files)) write(`/${name}`, text);
+  return createNodeFiles(root);
 }
 
 describe("readCredentialProviderFiles", () => {

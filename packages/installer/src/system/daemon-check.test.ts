@@ -1,16 +1,11 @@
 import type { ProgramResult } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
+import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { checkDaemonAnswers } from "./daemon-check.ts";
 
-const RESPONSE = JSON.stringify({
-  kind: "CredentialProviderResponse",
-  apiVersion: "credentialprovider.kubelet.k8s.io/v1",
-  cacheKeyType: "Registry",
-  cacheDuration: "0s",
-  auth: {},
-});
+const RESPONSE = encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", {}).toString();
 
 /** @returns what was said. */
 async function check(result: ProgramResult): Promise<string[]> {

@@ -1,11 +1,9 @@
-import fs from "node:fs";
-import { dirname, join } from "node:path";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { ProgramResult, RunProgram } from "@ocir-broker/node/program-run";
+import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
 import { PROGRAM } from "../installed-files.ts";
@@ -19,13 +17,10 @@ function unitsOf(
   responses: Readonly<Record<string, (property: string) => ProgramResult>> = {},
   clock = createSystemClock(),
 ) {
-  const root = temporaryFolder();
+  const { root, write, process } = createNodeTree();
   const called: string[] = [];
-  fs.mkdirSync(join(root, "run/systemd/system"), { recursive: true });
-  fs.mkdirSync(join(root, dirname(PROGRAM)), { recursive: true });
-  for (const path of [PROGRAM, "/old"]) fs.writeFileSync(join(root, path), "");
-  fs.mkdirSync(join(root, "proc/7"), { recursive: true });
-  fs.symlinkSync(join(root, program), join(root, "proc/7/exe"));
+  for (const path of ["/run/systemd/system/.none", PROGRAM, "/old"]) write(path, "");
+  process(7, "0::/system.slice/ocir-broker.service", [program]);
   const runProgram: RunProgram = async ({ args: [verb = "", ...args] }) => {
     called.push(verb);
     const property = args.find((arg) => arg.startsWith("--property="))?.slice("--property=".length) ?? "";
