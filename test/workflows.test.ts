@@ -18,13 +18,8 @@ interface Job {
   readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly env?: object }[];
 }
 
-interface Workflow {
-  readonly permissions: Readonly<Record<string, string>>;
-  readonly jobs: Readonly<Record<string, Job>>;
-}
-
 const read = (path: string): string => readFileSync(join(CHECKOUT, path), "utf8");
-const jobsOf = (path: string): [string, Job][] => Object.entries((parse(read(path)) as Workflow).jobs);
+const jobsOf = (path: string) => Object.entries<Job>(parse(read(path)).jobs);
 
 const isOwned = spawnSync("git", ["grep", "-qw", "OWNER", "--", "deploy"], { cwd: CHECKOUT }).status !== 0;
 
@@ -62,7 +57,7 @@ describe.each(WORKFLOWS)("%s", (path) => {
   });
 
   it("has write access only in the jobs that publish, propose or report, which build nothing", () => {
-    const { permissions } = parse(read(path)) as Workflow;
+    const { permissions } = parse(read(path));
     expect(Object.values(permissions).filter((right) => right !== "read")).toEqual([]);
     const writers = jobsOf(path).filter(([, job]) => Object.values(job.permissions ?? {}).includes("write"));
     for (const [name, { steps }] of writers) {
