@@ -15,9 +15,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { serveOnPort } from "@ocir-broker/node/test/socket-server";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { distrustOf } from "../packages/foundation/src/trusted-path.ts";
@@ -145,6 +145,7 @@ describe("ocir-broker-node.sh downloads:", () => {
   const LIMIT_BYTES = 1_024_000;
   /** Ignores --max-filesize if no size is announced, as curl does before 8.4: the option and its value are removed. */
   const OLD_CURL = `#!/bin/sh
+echo "$*" >>"$work/arguments"
 for argument; do
   shift
   case $argument in --max-filesize) ;; 300000000) ;; *) set -- "$@" "$argument" ;; esac
@@ -177,16 +178,17 @@ unpack || printf %s "$reason"`;
       response.write("a");
       response.end("a".repeat(bytes - 1));
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void server.close());
     const blocks = LIMIT_BYTES / (shell === "sh" ? 512 : 1_024);
     const script = `set -u; archive=archive signal= reason=; sleep() { :; }
 ${shellFunction("fail")}${shellFunction("fetch").replace(/ulimit -f \d+/, `ulimit -f ${blocks}`)}
 fetch "$1" || printf %s "$reason"`;
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://${await serveOnPort(server)}`;
     const env = { PATH: `${work}:/usr/bin:/bin`, work, state: work };
     const { stdout } = await promisify(execFile)(shell, ["-c", script, "sh", url], { env });
     expect(stdout).toMatch(why);
+    // A pre-authenticated request is a secret, and any user can read arguments.
+    const seen = readFileSync(join(work, "arguments"), "utf8");
+    expect([seen.includes("--max-filesize"), seen.includes(url)]).toEqual([true, false]);
     expect(statSync(join(work, "archive")).size).toBeLessThanOrEqual(LIMIT_BYTES);
   });
 });

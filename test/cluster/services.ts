@@ -3,7 +3,6 @@
  * Oracle's hosts, etcd, API server, controllers, scheduler and container runtime. The kubelet starts with the node's bootstrap.
  */
 import { until } from "@ocir-broker/testkit/until";
-import { READ_EXTRA_ARGS } from "../system/install/oke-node.ts";
 import { CONTROL_URL } from "../system/simulated-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/index.ts";
 import { containerRuntime } from "./container-runtime.ts";
@@ -27,9 +26,13 @@ const ISSUER_FILE = "/run/service-account-issuer.json";
 const [AUTH_ADDRESS, DOMAIN_ADDRESS] = Object.keys(CLOUD_HOSTS);
 const AS_ADMINISTRATOR = ["--kubeconfig=/etc/kubernetes/admin.conf", "--leader-elect=false"];
 
-/** Like OKE's script: writes the kubelet's extra arguments into a drop-in, and starts it. */
+/** Like OKE's script: skips unknown words, writes the kubelet's last extra arguments into a drop-in, and starts it. */
 export const OKE_INIT = `#!/bin/bash
-${READ_EXTRA_ARGS}mkdir -p /etc/systemd/system/kubelet.service.d
+while [ $# -gt 0 ]; do
+  [ "$1" != --kubelet-extra-args ] || extra=$2
+  shift
+done
+mkdir -p /etc/systemd/system/kubelet.service.d
 printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' "$extra" > /etc/systemd/system/kubelet.service.d/00-default.conf
 systemctl daemon-reload
 systemctl restart kubelet

@@ -29,24 +29,14 @@ const MOMENTS = isLongRun ? 50 : 4;
 
 /**
  * Writes what `oke bootstrap` of an Ubuntu image logs that it writes, and starts the kubelet (Oracle's "RDMA Troubleshooting Guide for
- * OKE on Self Managed Ubuntu Nodes"). Its options: canonical/ubuntu-cloud-docs, deploy-oke-nodes-using-ubuntu-images.rst.
+ * OKE on Self Managed Ubuntu Nodes").
  */
 const OKE = `#!/bin/bash
-[ "$1" = bootstrap ] || exit 2
-shift
-while [ $# -gt 0 ]; do
-  case $1 in
-    --kubelet-extra-args) extra=$2 ;;
-    --apiserver-host | --ca | --cluster-dns) ;;
-    *) echo "unknown flag: $1" >&2; exit 2 ;;
-  esac
-  shift 2
-done
-echo "$extra" >>/run/bootstraps
+(PATH=/opt/checkout/test/system/first-boot/fakes:$PATH && oke "$@") || exit
 cp /opt/kubelet-config.json ${KUBELET_CONFIG}
 cp /opt/kubelet.conf ${KUBECONFIG}
 mkdir -p ${UNIT}.d
-printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=--kubeconfig=${KUBECONFIG} %s"\\n' "$extra" >${UNIT}.d/00-default.conf
+printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=--kubeconfig=${KUBECONFIG} %s"\\n' "$(cat /run/kubelet-args)" >${UNIT}.d/00-default.conf
 systemctl daemon-reload
 systemctl --no-block start kubelet
 `;
@@ -63,7 +53,7 @@ ExecStart=/usr/bin/oke bootstrap $OKE_EXTRA_ARGS
 const RENEW = `
 systemctl stop kubelet oke
 [ ! -e /usr/local/bin/ocir-broker ] || [ "$0" = installed ] || ocir-broker node remove
-rm -rf ${UNIT}.d ${KUBECONFIG} /run/bootstraps /run/ocir-broker-node
+rm -rf ${UNIT}.d ${KUBECONFIG} /run/bootstraps /run/kubelet-args /run/tries /run/ocir-broker-node
 rm -f /etc/sysconfig/kubelet
 sed 's|unix:///run/[^"]*|unix:///run/another.sock|' /opt/kubelet-config.json >${KUBELET_CONFIG}
 systemctl daemon-reload

@@ -44,7 +44,7 @@ kubelet_is() {
 		crash-looping) : >/run/crash-looping ;; # weka's notes on OKE, TROUBLESHOOTING
 		active) joined ;;
 		# oke.service: dev-null-loop/private-oke-karpenter, gitops/ubuntu-oke-image-notes.md
-		oke.service | oke-init.service) : >/run/activating && { sleep "${image_s:-3}" && joined && rm /run/activating; } & ;;
+		oke.service) : >/run/activating && { sleep "${image_s:-3}" && joined && rm /run/activating; } & ;;
 	esac
 }
 image_has() { # oke-install.sh or oke-init.sh

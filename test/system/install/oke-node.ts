@@ -1,6 +1,6 @@
 /**
- * A worker node during its first boot: systemd, the metadata service at its own address, a bucket, a kubelet, and replacements
- * for OKE's bootstrap scripts, which record the kubelet's arguments.
+ * A worker node during its first boot: systemd, the metadata service at its own address, a bucket, a kubelet, and the stand-ins of
+ * first-boot/fakes for OKE's bootstrap scripts.
  */
 import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
@@ -11,7 +11,6 @@ import type { Archive } from "./archives.ts";
 import { flagIn } from "./running-kubelet.ts";
 
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
-const COMMAND_LINE = "/run/kubelet-command-line";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
 export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
@@ -26,29 +25,13 @@ registries: {endpoints: {us-ashburn-1.ocir.io: "http://127.0.0.1:18080"}}
 auth: {endpoint: "http://127.0.0.1:18082"}
 `;
 
-/** As OKE's script reads its arguments: one form, a second one overwrites, unknown words are silently skipped. */
-export const READ_EXTRA_ARGS = `extra=
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --kubelet-extra-args) extra=$2; shift 2 ;;
-    *) shift ;;
-  esac
-done
-`;
-
-const RECORD = `
-name=$1
-shift
-${READ_EXTRA_ARGS}echo "$name" >> /run/bootstraps
-echo "kubelet --config=/etc/kubernetes/kubelet-config.json $extra" > ${COMMAND_LINE}.new
-mv ${COMMAND_LINE}.new ${COMMAND_LINE}
-`;
-
-const OKE_INIT = '#!/bin/bash\nexec bash /opt/record oke-init "$@"\n';
-const OKE = '#!/bin/bash\n[ "$1" = bootstrap ] || exit 1\nshift\nexec bash /opt/record oke "$@"\n';
+/** Calls a stand-in for one of OKE's bootstraps, which records the kubelet's arguments and its call. No kubelet needs credentials. */
+const callFake = (name: string): string =>
+  `export PATH=/opt/checkout/test/system/first-boot/fakes:$PATH KUBECONFIG=/dev/null; exec ${name} "$@"\n`;
+const KUBELET_ARGS = "/run/kubelet-args";
 
 export interface Run extends ExecResult {
-  /** Words of the kubelet's command line; undefined if the node was not bootstrapped. */
+  /** The kubelet's arguments; undefined if the node was not bootstrapped. */
   readonly kubelet: string[] | undefined;
 }
 
@@ -56,7 +39,6 @@ export interface Run extends ExecResult {
 export async function bootNode() {
   const root = await bootSystemd({
     files: [
-      { from: { text: RECORD }, to: "/opt/record" },
       { from: { text: `#!/bin/sh\ncat ${KUBELET_VERSION}\n` }, to: "/usr/bin/kubelet", mode: 0o755 },
       { from: { text: BROKER_CONFIG }, to: "/etc/ocir-broker/config.yaml" },
     ],
@@ -76,11 +58,11 @@ export async function bootNode() {
   }
 
   /** As images of Ubuntu; every node has `oke-init`. */
-  const addOkeBootstrap = () => root.write("/usr/bin/oke", OKE, 0o755);
+  const addOkeBootstrap = () => root.write("/usr/bin/oke", `#!/bin/sh\n${callFake("oke")}`, 0o755);
 
   /** Runs the cloud-init script to its end. */
   async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<Run> {
-    await root.run("rm", ["-f", COMMAND_LINE]);
+    await root.run("rm", ["-f", KUBELET_ARGS]);
     const result = await root.exec("sh", [SCRIPT, ...args], { env: settings, timeoutMs: INSTALL_LIMIT_MS });
     return { ...result, kubelet: await kubelet() };
   }
@@ -98,7 +80,7 @@ export async function bootNode() {
   }
 
   async function kubelet(): Promise<string[] | undefined> {
-    const { stdout } = await root.exec("cat", [COMMAND_LINE]);
+    const { stdout } = await root.exec("cat", [KUBELET_ARGS]);
     return stdout === "" ? undefined : stdout.trim().split(/\s+/);
   }
 
@@ -120,7 +102,7 @@ export async function bootNode() {
   /** Starts the simulator again, with the metadata key of OKE's bootstrap and these. */
   async function restartSimulator(metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     await stopSimulator();
-    const keys = { oke_init_script: Buffer.from(OKE_INIT).toString("base64"), ...metadata };
+    const keys = { oke_init_script: Buffer.from(callFake("oke-init.sh")).toString("base64"), ...metadata };
     const flags = Object.entries(keys).flatMap(([key, value]) => ["--instance-metadata", `${key}=${value}`]);
     await startSimulator(root, "--metadata", "169.254.169.254:80", ...flags);
   }
@@ -139,7 +121,7 @@ export type OkeNode = Awaited<ReturnType<typeof bootNode>>;
 const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
-  /etc/kubernetes /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-command-line /run/bootstraps \\
+  /etc/kubernetes /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-args /run/tries \\
   /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload

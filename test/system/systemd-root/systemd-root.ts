@@ -69,7 +69,6 @@ export interface ExecResult {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  elapsedMs: number;
 }
 
 /** Boots, and returns when the system is up (`running`, or `degraded` if a unit under test failed). */
@@ -132,7 +131,6 @@ export class SystemdRoot {
    * Use `systemd-run` for a program that must run concurrently.
    */
   async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
-    const startedAt = performance.now();
     const child = spawn("nsenter", insideArguments(this.hostPid, command, args, options));
     // A program may close its input early; its exit status says more.
     child.stdin.on("error", () => undefined);
@@ -147,7 +145,7 @@ export class SystemdRoot {
     const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
     const [stdout, stderr, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
     clearTimeout(late);
-    return { exitCode, signal, stdout, stderr, elapsedMs: performance.now() - startedAt };
+    return { exitCode, signal, stdout, stderr };
   }
 
   /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
