@@ -1,17 +1,21 @@
 /**
- * A removal restores the node's state from before ocir-broker, with a real service manager: upgrades, a child process that outlives its
- * installer, Ctrl-C, mount points, spaces. Kills at each change, and each state of the files: packages/installer/src/run/run.test.ts.
+ * A removal restores the node's state from before ocir-broker, with a real service manager: upgrades, also one whose daemon does not
+ * start, crashes or does not answer, a child process that outlives its installer, Ctrl-C, mount points, spaces. Kills at each change,
+ * and each state of the files: packages/installer/src/run/run.test.ts.
  */
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { settingsFor } from "./install/archives.ts";
 import { EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
-import { installAndConnect, installCommand, PROGRAM, runNode } from "./install/node-program.ts";
-import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG, PLUGIN, SCRIPT } from "./install/oke-node.ts";
+import { CONFIG, PLUGIN, PROGRAM, SCRIPT } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
+
+const UNIT = "usr/lib/systemd/system/ocir-broker.service";
+const NEW_SUM = `sum=$(sha256sum ${UNIT}) && sed -i "\\| ${UNIT}$|s|.*|$sum|" SHA256SUMS`;
+const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
 describeUnless(canBootSystemd(), "installation and removal", () => {
   const node = givenNode();
@@ -19,23 +23,23 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
   const read = (path: string): string => node.root.read(path).toString();
   const uninstall = () => node.root.run(PROGRAM, ["node", "remove"]);
   const connect = (config: string, binDir: string, version: string, ...args: string[]) =>
-    runNode(node, "connect", "--kubelet-config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
+    node.runNode("connect", "--kubelet-config", config, "--bin-dir", binDir, "--kubelet-version", version, ...args);
 
   it("restore every byte after upgrades, with no failed pull", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
     await kubeletReport(node, ({ earlier }) => earlier > 5);
-    const before = await snapshotOf(node);
+    const before = await node.snapshot();
     await node.installByHand(node.archives.older);
-    await installAndConnect(node);
-    await installAndConnect(node);
+    await node.installAndConnect();
+    await node.installAndConnect();
     await connectOtherwise();
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
     // Files that an earlier .deb has left.
     await node.root.run("sh", ["/opt/checkout/packages/packaging/files/deb-postrm", "purge"]);
     await uninstall();
-    expect(await snapshotOf(node)).toBe(before);
+    expect(await node.snapshot()).toBe(before);
     expect(await kubeletReport(node, (report) => report.earlier > earlier + 5)).toMatchObject({
       none: 0,
       failures: [],
@@ -71,7 +75,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
   it("restore everything when an installation is killed whose child process continues", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
-    const before = await snapshotOf(node);
+    const before = await node.snapshot();
     // With one rename left.
     const hang = `#!/bin/sh
 case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; do sleep 0.1; done ;; esac
@@ -79,14 +83,14 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await node.root.run("rm", ["-f", "/run/hangs", "/run/goes-on"]);
     node.root.write("/usr/sbin/restorecon", hang, 0o755);
     try {
-      const command = await installCommand(node);
+      const command = await node.installCommand();
       const leader = 'echo $$ >/run/leader; exec "$@"';
       const run = node.root.exec("sh", ["-c", leader, "sh", ...command]);
       await node.root.run("sh", ["-c", "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s KILL $(cat /run/leader)"]);
       await run;
-      expect(await runNode(node, "remove", "--unfinished")).toMatchObject({ exitCode: 0 });
+      expect(await node.runNode("remove", "--unfinished")).toMatchObject({ exitCode: 0 });
       await node.root.run("touch", ["/run/goes-on"]);
-      expect(await snapshotOf(node)).toBe(before);
+      expect(await node.snapshot()).toBe(before);
     } finally {
       await node.root.run("rm", ["/usr/sbin/restorecon"]);
     }
@@ -95,8 +99,8 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
   it("restore everything when Ctrl-C ends an installation", async () => {
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
-    const before = await snapshotOf(node);
-    const command = await installCommand(node);
+    const before = await node.snapshot();
+    const command = await node.installCommand();
     // While it waits for the daemon.
     node.root.write("/run/systemd/system/ocir-broker.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 5\n");
     try {
@@ -109,7 +113,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       await node.root.run("rm", ["-r", "/run/systemd/system/ocir-broker.service.d"]);
       await node.root.run("systemctl", ["daemon-reload"]);
     }
-    expect(await snapshotOf(node)).toBe(before);
+    expect(await node.snapshot()).toBe(before);
   });
 
   it("change nothing when a connection cannot write the configuration", async () => {
@@ -117,25 +121,12 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     node.root.write("/opt/plugins/credential-provider-oke", EARLIER_PROVIDER, 0o755);
     node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
     await node.installByHand(node.archives.good);
-    const before = await snapshotOf(node);
+    const before = await node.snapshot();
     await node.root.run("mount", ["--bind", CONFIG, CONFIG]);
     const run = await connect(CONFIG, "/opt/plugins", "Kubernetes v1.34.1", "--service-accounts", "ocir");
     await node.root.run("umount", [CONFIG]);
     expect([run.exitCode, run.stderr]).toEqual([1, expect.stringMatching(/^ocir-broker: connect: .*mount point/m)]);
-    expect(await snapshotOf(node)).toBe(before);
-  });
-
-  it("do not restore what another provider wrote later through our link", async () => {
-    putEarlierProvider(node);
-    await installAndConnect(node);
-    const laterProvider = Buffer.concat([EARLIER_PROVIDER, Buffer.from("later")]);
-    node.root.write("/run/theirs", laterProvider, 0o755);
-    await node.root.run("sh", ["-c", `cat /run/theirs >${PLUGIN}; rm /run/theirs`]);
-    await installAndConnect(node);
-    await startKubelet(node, EARLIER_FLAGS);
-    expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ earlier: 0, failures: [] });
-    await uninstall();
-    expect(node.root.read(PLUGIN)).toEqual(EARLIER_PROVIDER);
+    expect(await node.snapshot()).toBe(before);
   });
 
   it("support spaces in paths, in the printed line and in a removal", async () => {
@@ -145,7 +136,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       return stdout.split("\n").flatMap((line) => /^kubelet: (.*)/.exec(line)?.[1] ?? []);
     };
     await startKubelet(node, "--v=4");
-    await installAndConnect(node);
+    await node.installAndConnect();
     node.root.write(EXTRA_ARGS, `[Service]\n${(await connectOurs())[1]?.trim()}\n`);
     await restartKubelet(node);
     await kubeletReport(node, ({ ours }) => ours > 5);
@@ -153,5 +144,34 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await uninstall();
     await restartKubelet(node);
     expect(await kubeletReport(node, ({ none }) => none > 5)).toMatchObject({ ours: 0, failures: [] });
+  });
+
+  it.each([
+    ["has an unknown user (217)", "User=no-such-user", /^ocir-broker: service: .*ExecMainStatus=217/m],
+    [
+      "crashes after its start",
+      "Type=exec\nExecStart=\nExecStart=/bin/sh -c 'sleep 1; exit 3'",
+      /^ocir-broker: plugin: the plugin ended with /m,
+    ],
+    [
+      "does not answer",
+      "Type=exec\nExecStart=\nExecStart=/bin/sleep 3600",
+      /^ocir-broker: plugin: the plugin ended with /m,
+    ],
+  ])("go back to the previous version, with the reason, when an upgrade's service %s", async (_what, lines, reason) => {
+    await node.installAndConnect();
+    const before = await node.snapshot();
+    const folder = await node.unpack(node.archives.older);
+    const service = `[Unit]\nRequires=ocir-broker.socket\n[Service]\nType=notify\nSockets=ocir-broker.socket
+ExecStart=/usr/local/libexec/ocir-broker-launch /usr/local/bin/ocir-broker serve\nRestart=always\nRestartSec=100ms\n${lines}
+[Install]\nWantedBy=kubelet.service\nAlso=ocir-broker.socket\n`;
+    node.root.write(`${folder}/${UNIT}`, service);
+    await node.root.run("sh", ["-c", `cd ${folder} && ${NEW_SUM}`]);
+    const upgrade = await node.root.exec(`${folder}/install.sh`, [], { timeoutMs: 120_000 });
+    expect([upgrade.exitCode, upgrade.stderr]).toEqual([1, expect.stringMatching(reason)]);
+    expect(upgrade.stderr).toContain("the previous version is restored");
+    expect(await node.snapshot()).toBe(before);
+    const { auth } = JSON.parse(await node.root.run(PLUGIN, [], { input: REQUEST }));
+    expect(Object.keys(auth)).not.toEqual([]);
   });
 });

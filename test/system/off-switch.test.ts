@@ -6,7 +6,6 @@ import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { givenNode } from "./install/given-node.ts";
-import { installAndConnect, runNode } from "./install/node-program.ts";
 import { PLUGIN } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
@@ -34,7 +33,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
   }
 
   it("stops credentials, reports that, persists over a boot and an upgrade, and is removed by uninstalling", async () => {
-    await installAndConnect(node);
+    await node.installAndConnect();
     await until("it has credentials", async () => Object.keys(await answer()).length > 0);
     expect(await node.root.run("ls", [TOKENS])).toBe("state");
     expect((await sh(`setpriv --reuid=65534 --clear-groups ${BROKER} disable`)).exitCode).toBe(1);
@@ -50,7 +49,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect(metric).toContain("ocir_broker_disabled 1");
     if (hasPromtool)
       expectAlerts("ocir_broker", { scrapes: Array(DAY_MINUTES + 5).fill(metric) }, ["OcirBrokerDisabled"]);
-    expect(await runNode(node, "install")).toMatchObject({ exitCode: 0 });
+    expect(await node.runNode("install")).toMatchObject({ exitCode: 0 });
     await expectOff();
 
     await node.root.run(BROKER, ["enable"]);
@@ -61,7 +60,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect((await sh(`ls ${METRIC} ${left}`)).stdout).toBe("");
 
     await node.root.run(BROKER, ["disable"]);
-    expect(await runNode(node, "remove")).toMatchObject({ exitCode: 0 });
+    expect(await node.runNode("remove")).toMatchObject({ exitCode: 0 });
     expect((await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* ${left}`)).stdout).toBe("");
   });
 });

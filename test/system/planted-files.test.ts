@@ -5,8 +5,7 @@
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { givenNode } from "./install/given-node.ts";
-import { installAndConnect, PROGRAM } from "./install/node-program.ts";
-import { PLUGIN } from "./install/oke-node.ts";
+import { PLUGIN, PROGRAM } from "./install/oke-node.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
 
 const BROKER = "/usr/local/bin/ocir-broker";
@@ -39,7 +38,7 @@ describeUnless(canBootSystemd(), "root on a node whose daemon plants files", () 
   }
 
   it.each(KINDS)("each command does its work: %s of %s", async (_, by, script) => {
-    await installAndConnect(node);
+    await node.installAndConnect();
     const asRoot = async (command: readonly string[]) => {
       await plant(script, by);
       return node.root.exec("timeout", ["-s", "KILL", String(LIMIT_S), ...command], { timeoutMs: 200_000 });
@@ -59,7 +58,7 @@ describeUnless(canBootSystemd(), "root on a node whose daemon plants files", () 
       expect([0, 1], `${command.join(" ")}: ${stderr}`).toContain(exitCode);
     }
     await plant(script, by);
-    await installAndConnect(node);
+    await node.installAndConnect();
     await expectDone([PROGRAM, "node", "remove"], /^$/);
     expect((await node.root.exec("ls", [PROGRAM])).exitCode).not.toBe(0);
     await node.root.run("sh", ["-c", CLEAR]);

@@ -7,9 +7,7 @@ import { describeUnless } from "./describe-unless.ts";
 import { EARLIER_FLAGS, putEarlierProvider } from "./install/earlier-provider.ts";
 import { givenNode } from "./install/given-node.ts";
 import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon } from "./install/hostile-user.ts";
-import { installAndConnect, PROGRAM } from "./install/node-program.ts";
-import { snapshotOf } from "./install/node-snapshot.ts";
-import { CONFIG } from "./install/oke-node.ts";
+import { CONFIG, PROGRAM } from "./install/oke-node.ts";
 import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
 import { OCIR_IMAGES, providerConfig } from "./simulated-node.ts";
 import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
@@ -88,14 +86,14 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
 
   it("installs on a node for its own kubelet, or for none", async () => {
     user = await startHostileUser(node);
-    await installAndConnect(node);
+    await node.installAndConnect();
     expect(await user.gained()).toBe("");
     expect((await asRoot(PROGRAM, "node", "remove")).exitCode).toBe(0);
 
     putEarlierProvider(node);
     await startKubelet(node, EARLIER_FLAGS);
-    const before = await snapshotOf(node);
-    await installAndConnect(node);
+    const before = await node.snapshot();
+    await node.installAndConnect();
     expect(await kubeletReport(node, ({ ours }) => ours > 5)).toMatchObject({ failures: [] });
     const status = await asRoot(PROGRAM, "node", "status", "--output", "json");
     expect(JSON.parse(status.stdout)).toMatchObject({ flags: { config: CONFIG, binDir: "/usr/local/bin" } });
@@ -109,11 +107,11 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user", () => {
       expect((await asRoot(command, ...args)).exitCode, command).not.toBeNull();
     }
     expect(await user.gained()).toBe("");
-    expect(await snapshotOf(node)).toBe(before);
+    expect(await node.snapshot()).toBe(before);
   });
 
   it("is not blocked by a user who takes the installers' lock, and refuses a lock that a user could take", async () => {
-    await installAndConnect(node);
+    await node.installAndConnect();
     user = await startHostileUser(node);
     const lock = "/run/ocir-broker-install.lock";
     const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });

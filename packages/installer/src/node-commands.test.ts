@@ -117,13 +117,22 @@ describe("installNode", () => {
     expect(node.read(CONFIG).includes(PLUGIN_NAME)).toBe(false);
   });
 
-  it("requests the archive when the files are missing or incomplete", async () => {
+  it("requests the archive when the files are missing", async () => {
     const node = createNode();
     expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
     await install(node, archive("1"));
     expect(await install(node, undefined)).toMatchObject({ ok: true });
-    node.write(SHIM, "changed");
+  });
+
+  it("replaces what another provider wrote through our link, and removeNode restores what was there before ours", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    fs.writeFileSync(node.context.disk.at(SHIM), "later");
     expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
+    await install(node, archive("1"));
+    expect(node.through(PLUGIN)).toBe(`${SHIM} 1`);
+    await removeNode(node.context, NEVER, ALL);
+    expect([node.read(PLUGIN), fs.existsSync(node.context.disk.at(SHIM))]).toEqual(["#!/bin/sh\n", false]);
   });
 
   it("uses the files of a package, and refuses to replace them by an archive", async () => {

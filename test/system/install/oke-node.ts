@@ -7,12 +7,13 @@ import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/check
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
-import type { Archive } from "./archives.ts";
+import type { Archive, Archives } from "./archives.ts";
 import { flagIn } from "./running-kubelet.ts";
 
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
+export const PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
 export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
 /** The output of `kubelet --version`. */
 export const KUBELET_VERSION = "/etc/kubelet-version";
@@ -36,7 +37,7 @@ export interface Run extends ExecResult {
 }
 
 /** A node before any installation. */
-export async function bootNode() {
+export async function bootNode(archives: Archives) {
   const root = await bootSystemd({
     files: [
       { from: { text: `#!/bin/sh\ncat ${KUBELET_VERSION}\n` }, to: "/usr/bin/kubelet", mode: 0o755 },
@@ -79,6 +80,27 @@ export async function bootNode() {
     await root.run(`${await unpack(archive)}/install.sh`);
   }
 
+  /** The command that installs the archive, unpacked, and connects the kubelet. */
+  async function installCommand(): Promise<[program: string, ...args: string[]]> {
+    const folder = await unpack(archives.good);
+    return [`${folder}${PROGRAM}`, "node", "install", "--from", folder, "--connect"];
+  }
+
+  /** Rejects with the program's output if it fails. */
+  async function installAndConnect(): Promise<void> {
+    const [program, ...args] = await installCommand();
+    await root.run(program, args);
+  }
+
+  /** `ocir-broker node …` of the installed program. */
+  const runNode = (...args: string[]) => root.exec(PROGRAM, ["node", ...args]);
+
+  async function snapshot(): Promise<string> {
+    const { stdout } = await root.exec("sh", ["-c", SNAPSHOT]);
+    // The installer may write it again, with the same content.
+    return stdout.replace(/(installation\.json .*?)\d+\.\d{10} /g, "$1");
+  }
+
   async function kubelet(): Promise<string[] | undefined> {
     const { stdout } = await root.exec("cat", [KUBELET_ARGS]);
     return stdout === "" ? undefined : stdout.trim().split(/\s+/);
@@ -111,12 +133,25 @@ export async function bootNode() {
 
   await restartSimulator();
   return {
-    ...{ root, renew, addOkeBootstrap, install, unpack, installByHand, kubelet, errorsOf },
-    ...{ restartSimulator, stopSimulator },
+    ...{ root, archives, renew, addOkeBootstrap, install, unpack, installByHand, installCommand, installAndConnect },
+    ...{ runNode, snapshot, kubelet, errorsOf, restartSimulator, stopSimulator },
   };
 }
 
 export type OkeNode = Awaited<ReturnType<typeof bootNode>>;
+
+/**
+ * Everything that an installation could change. For each file: kind, mode, owner, size, a link's target, time, content. Copies under
+ * other names. The units' states.
+ */
+const SNAPSHOT = `
+find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/local/bin /usr/local/libexec /usr/libexec \\
+  /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\
+  ! -type d -printf '%p %y %m %U:%G %s %l %T@ ' -exec sh -c 'if [ -L "$1" ]; then echo; else sha256sum <"$1"; fi' sh {} ';' |
+  sort
+find /etc /opt/plugins /usr /var/lib -name '*.ocir-broker-*' ! -path '*/man1/*'
+for state in enabled active; do systemctl is-$state ocir-broker.socket ocir-broker.service kubelet.service; done
+`;
 
 const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
