@@ -10,7 +10,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, OCIR_IMAGES, providerConfig, SERVICE, SHIM, startSimulator } from "../simulated-node.ts";
-import { bootSystemd, type ExecResult, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
+import { bootSystemd, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
 
 /** All names that the pages and the installer's check use. There is no DNS here, unlike on a node. */
 const HOSTS = ["iad.ocir.io", "us-ashburn-1.ocir.io", "icn.ocir.io"];
@@ -43,13 +43,9 @@ KillMode=control-group
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LIMIT_MS = 60_000;
 
-export interface NodeStage {
-  /** Makes the node healthy again before each script. */
-  run(script: string): Promise<ExecResult>;
-  powerOff(): Promise<void>;
-}
+export type NodeStage = Awaited<ReturnType<typeof bootNodeStage>>;
 
-export async function bootNodeStage(): Promise<NodeStage> {
+export async function bootNodeStage() {
   const { good } = await makeArchives();
   const folder = temporaryFolder();
   copyFileSync("/bin/sh", join(folder, "kubelet"));
@@ -69,7 +65,8 @@ export async function bootNodeStage(): Promise<NodeStage> {
   await startSimulator(root, "--metadata", "169.254.169.254:80");
   await makeHistory(root);
   return {
-    async run(script) {
+    /** Makes the node healthy again before each script. */
+    async run(script: string) {
       await renew(root);
       const adapted = script
         .replaceAll("icn.ocir.io", "iad.ocir.io")
