@@ -388,9 +388,8 @@ it("removeNode leaves daemon and command as they are when a folder is read-only"
 it("removeNode removes its command's name after all that can fail", async () => {
   const node = createNode();
   await install(node, archive("1"));
-  const said: string[] = [];
-  await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
-  expect(said.findLast((line) => / as it was before$/.test(line))).toContain(` ${BROKER_PROGRAM}: `);
+  await removeNode(node.context, NEVER, ALL);
+  expect(node.said.findLast((line) => / as it was before$/.test(line))).toContain(` ${BROKER_PROGRAM}: `);
 });
 
 it.each([
@@ -399,8 +398,8 @@ it.each([
 ])("%s says that a running kubelet must be restarted, and nothing once it was", async (_, undo) => {
   const node = createNode();
   await install(node, archive("1"));
-  const said: string[] = [];
-  const context = { ...node.context, say: (line: string) => said.push(line) };
+  const { context, said } = node;
+  said.length = 0;
   const run = (args: string): void => {
     node.write("/proc/7/cmdline", `kubelet ${args}`.replaceAll(" ", "\0"));
     node.write("/proc/7/cgroup", "0::/system.slice/kubelet.service\n");
@@ -467,22 +466,20 @@ describe("installNode and removeNode with a full /var/lib", () => {
   /** @param from the version with whose programs the disk is full, from then on. */
   function fullNode(node: Node, from: string) {
     let isFull = false;
-    const said: string[] = [];
     const full = fileSystemThat((name, _, path) => {
       isFull ||= fs.existsSync(node.context.disk.at(PROGRAM)) && node.read(PROGRAM).endsWith(from);
       if (isFull && name === "writeFileSync" && String(path).startsWith(`${node.root}/var/lib/`))
         throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
     });
-    const context = { ...node.context, disk: createDisk(node.root, full), say: (line: string) => said.push(line) };
-    return { node: { ...node, context }, said };
+    return { ...node, context: { ...node.context, disk: createDisk(node.root, full) } };
   }
 
   it("leaves everything as it was when a first installation fails", async () => {
     const node = createNode();
     const before = node.snapshot();
     const full = fullNode(node, "1");
-    expect(await install(full.node, archive("1"))).toMatchObject({ ok: false, code: "disk" });
-    expect(full.said).toContain(ROLLED_BACK);
+    expect(await install(full, archive("1"))).toMatchObject({ ok: false, code: "disk" });
+    expect(node.said).toContain(ROLLED_BACK);
     expect(node.snapshot()).toEqual(before);
   });
 
@@ -496,11 +493,11 @@ describe("installNode and removeNode with a full /var/lib", () => {
       code: "disk",
       reason: expect.stringContaining("Once it can be written, run ocir-broker node remove --unfinished"),
     };
-    expect(await install(full.node, archive("2"))).toMatchObject(failure);
+    expect(await install(full, archive("2"))).toMatchObject(failure);
     const isOther = (line: string) => !line.startsWith(RECORD.slice(1));
     expect(node.snapshot().filter(isOther)).toEqual(before.filter(isOther));
-    expect(await removeNode(full.node.context, NEVER, { isUnfinished: true })).toMatchObject(failure);
-    expect(full.said).not.toContain(ROLLED_BACK);
+    expect(await removeNode(full.context, NEVER, { isUnfinished: true })).toMatchObject(failure);
+    expect(node.said).not.toContain(ROLLED_BACK);
     expect(await removeNode(node.context, NEVER, { isUnfinished: true })).toMatchObject({ ok: true });
     expect(node.snapshot()).toEqual(before);
   });
@@ -510,8 +507,8 @@ describe("installNode and removeNode with a full /var/lib", () => {
     await install(node, archive("1"));
     const before = node.snapshot();
     const full = fullNode(node, "1");
-    expect(await install(full.node, archive("2"))).toMatchObject({ ok: false, code: "disk" });
-    expect(full.said).toContain("the previous version is restored");
+    expect(await install(full, archive("2"))).toMatchObject({ ok: false, code: "disk" });
+    expect(node.said).toContain("the previous version is restored");
     expect(node.snapshot()).toEqual(before);
   });
 });
@@ -567,10 +564,8 @@ describe("disable", () => {
 
 it("removeNode reports that ocir-broker is not installed, and changes nothing", async () => {
   const node = createNode();
-  const said: string[] = [];
-  const result = await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
-  expect(result).toMatchObject({ ok: true });
-  expect(said).toEqual(["ocir-broker is not installed on this node: there is nothing to remove"]);
+  expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+  expect(node.said).toEqual(["ocir-broker is not installed on this node: there is nothing to remove"]);
 });
 
 it("describeRemoval says what a removal then does with each file, and changes nothing", async () => {

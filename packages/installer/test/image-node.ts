@@ -39,6 +39,7 @@ export function createNode({ owner = "" } = {}) {
 
 export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, owner = "") {
   const units = { ...enabled };
+  const said: string[] = [];
   const runProgram: RunProgram = async ({ path, args }) => {
     if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
     const isYes = args.includes("is-enabled") ? units.areEnabled : path === owner || !["dpkg", "rpm"].includes(path);
@@ -47,7 +48,8 @@ export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, 
   return {
     ...createNodeTree(root),
     units,
-    context: nodeContextAt(root, { runProgram }),
+    said,
+    context: nodeContextAt(root, { runProgram, say: (line) => said.push(line) }),
     read: (path: string): string => fs.readFileSync(join(root, path), "utf8"),
     /** The file to which a link leads, on the node. */
     through: (path: string): string => fs.readFileSync(join(root, fs.readlinkSync(join(root, path))), "utf8"),
