@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
@@ -23,9 +23,7 @@ function linesOf(shell: string, line: string, ...args: string[]): string[] {
   return execFileSync(shell, args, { encoding: "utf8", env }).split("\n").filter(Boolean);
 }
 
-function hasShell(name: string): boolean {
-  return ["/bin", "/usr/bin", "/usr/local/bin"].some((folder) => existsSync(`${folder}/${name}`));
-}
+const hasShell = (name: string): boolean => spawnSync(name, ["--version"]).status === 0;
 
 describe("completionsFor", () => {
   test.each([

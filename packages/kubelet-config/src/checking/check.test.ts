@@ -354,6 +354,7 @@ describe("checkCredentialProviderConfig of a directory", () => {
     checkCredentialProviderConfig(files, { kubeletMinor: 34, hasExecutable: () => true, ...more });
   const a = { path: "conf.d/a.yaml", text: yamlOf("credential-provider-oke") };
   const b = { path: "conf.d/b.json", text: config([other]) };
+  const UNSUPPORTED = { severity: "fatal", code: "directory-unsupported", file: "", path: "" };
 
   test("merges the files in the order of their names", () => {
     const files = [b, { path: "conf.d/c.conf", text: "not read" }, a, { path: "conf.d/B.yml", text: yamlOf("last") }];
@@ -362,32 +363,23 @@ describe("checkCredentialProviderConfig of a directory", () => {
     expect(checkFiles([b, a])).toStrictEqual([]);
   });
 
-  test("reports a fatal finding before 1.34", () => {
-    for (const files of [[a, b], [a]]) {
-      expect(checkFiles(files, { kubeletMinor: 33, directory: true })).toMatchObject([
-        { severity: "fatal", code: "directory-unsupported", file: "", path: "" },
-      ]);
-    }
-  });
-
-  test("reports a fatal finding when there is no file", () => {
-    expect(checkFiles([])).toMatchObject([{ severity: "fatal", code: "files-missing", file: "" }]);
-  });
-
-  test("reports a fatal finding when two files have the same provider name", () => {
-    const again = { ...a, path: "conf.d/z.yaml" };
-    expect(checkFiles([again, a])).toMatchObject([
+  test.each<[what: string, files: readonly ConfigFile[], finding: object, more?: Partial<CheckOptions>]>([
+    ["two files, before 1.34", [a, b], UNSUPPORTED, { kubeletMinor: 33, directory: true }],
+    ["one file, before 1.34", [a], UNSUPPORTED, { kubeletMinor: 33, directory: true }],
+    ["no file", [], { severity: "fatal", code: "files-missing", file: "" }],
+    [
+      "one provider name in two files",
+      [{ ...a, path: "conf.d/z.yaml" }, a],
       {
         code: "provider-name-duplicate",
         file: "conf.d/z.yaml",
         line: 4,
         message: '"credential-provider-oke" is already at conf.d/a.yaml providers[0].name',
       },
-    ]);
-  });
-
-  test("reports nothing as missing when a file cannot be read", () => {
-    expect(checkFiles([b, { ...a, text: "[" }])).toMatchObject([{ code: "not-understood", file: "conf.d/a.yaml" }]);
+    ],
+    ["a file that cannot be read", [b, { ...a, text: "[" }], { code: "not-understood", file: "conf.d/a.yaml" }],
+  ])("has one finding for %s", (_what, files, finding, more) => {
+    expect(checkFiles(files, more)).toMatchObject([finding]);
   });
 });
 
