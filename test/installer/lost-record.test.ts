@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
+import { archive, CONFIG, CONNECT, createNode, NEVER, type Node, nodeAt } from "@ocir-broker/installer/test/image-node";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, vi } from "vitest";
@@ -12,15 +13,6 @@ import { PLUGIN, SHIM } from "../../packages/installer/src/installed-files.ts";
 import { installNode, removeNode, statusOfNode } from "../../packages/installer/src/node-commands.ts";
 import { createDisk } from "../../packages/installer/src/run/disk.ts";
 import { RECORD } from "../../packages/installer/src/run/record.ts";
-import {
-  archive,
-  CONFIG,
-  CONNECT,
-  createNode,
-  NEVER,
-  type Node,
-  nodeAt,
-} from "../../packages/installer/test/image-node.ts";
 import { killedAt } from "../../packages/installer/test/killed-at.ts";
 import { OWN_DROP_IN } from "../../packages/node/src/kubelet-unit.ts";
 import { isLongRun } from "../system/long-run.ts";
