@@ -2,7 +2,7 @@
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
-import type { Fetch, FetchContext } from "../src/attempt.ts";
+import type { FetchContext } from "../src/attempt.ts";
 import type { CacheEvent } from "../src/cache-report.ts";
 import { RefreshAheadCache, type RefreshAheadCacheOptions } from "../src/refresh-ahead-cache.ts";
 
@@ -17,18 +17,12 @@ export interface FetchCall extends FetchContext {
   fail(error: unknown): void;
 }
 
-export interface FetchDouble {
-  readonly fetch: Fetch<string>;
-  readonly calls: FetchCall[];
-  /** Runs on each call as it comes in; does nothing by default. */
-  behaviour: (call: FetchCall) => void;
-}
-
-export function createFetchDouble(clock: Clock): FetchDouble {
-  const double: FetchDouble = {
-    calls: [],
-    behaviour: () => undefined,
-    fetch(key, context) {
+export function createFetchDouble(clock: Clock) {
+  const double = {
+    calls: [] as FetchCall[],
+    /** Runs on each call as it comes in. */
+    behaviour: (_call: FetchCall): void => undefined,
+    fetch(key: string, context: FetchContext): Promise<Expiring<string>> {
       const { promise, resolve, reject } = Promise.withResolvers<Expiring<string>>();
       const value = `${key}#${double.calls.length + 1}`;
       const call = {

@@ -2,20 +2,8 @@
  * A clock that only moves when a test moves it, and simulates jumps of the wall clock and suspends of the machine.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 
-export interface FakeClock extends Clock {
-  /** Moves both clocks and fires due timers in order; awaits the work they start, as far as it only needs promises. */
-  advance(ms: number): Promise<void>;
-  /** Simulates a suspend: both clocks jump, and timers that became due fire late, afterwards. */
-  suspend(ms: number): Promise<void>;
-  /** Moves only the wall clock, as if it was set. */
-  jumpWall(ms: number): void;
-  /** Delays from now of the armed timers, soonest first, in milliseconds. */
-  armed(): number[];
-  /** Resolves as soon as `count` timers are armed. */
-  untilArmed(count: number): Promise<void>;
-}
+export type FakeClock = ReturnType<typeof createFakeClock>;
 
 interface ArmedTimer {
   readonly dueMs: number;
@@ -25,7 +13,7 @@ interface ArmedTimer {
 /** 2026-01-01T00:00:00Z: a wall time that makes readable dates. */
 const START_WALL_MS = 1_767_225_600_000;
 
-export function createFakeClock(): FakeClock {
+export function createFakeClock() {
   let nowMs = 1_000;
   let wallOffsetMs = START_WALL_MS - nowMs;
   const timers = new Set<ArmedTimer>();
@@ -36,6 +24,7 @@ export function createFakeClock(): FakeClock {
     return first;
   }
 
+  /** Moves both clocks and fires due timers in order; awaits the work they start, as far as it only needs promises. */
   async function advance(ms: number): Promise<void> {
     const endMs = nowMs + ms;
     await settle();
@@ -51,22 +40,26 @@ export function createFakeClock(): FakeClock {
   return {
     monotonicMs: () => nowMs,
     wallMs: () => nowMs + wallOffsetMs,
-    setTimer(callback, delayMs) {
+    setTimer(callback: () => void, delayMs: number) {
       const timer = { dueMs: nowMs + Math.max(delayMs, 0), callback };
       timers.add(timer);
       return { cancel: () => void timers.delete(timer) };
     },
     advance,
-    async suspend(ms) {
+    /** Simulates a suspend: both clocks jump, and timers that became due fire late, afterwards. */
+    async suspend(ms: number) {
       await settle();
       nowMs += ms;
       await advance(0);
     },
-    jumpWall(ms) {
+    /** Moves only the wall clock, as if it was set. */
+    jumpWall(ms: number) {
       wallOffsetMs += ms;
     },
+    /** Delays from now of the armed timers, soonest first, in milliseconds. */
     armed: () => [...timers].map((timer) => timer.dueMs - nowMs).sort((a, b) => a - b),
-    async untilArmed(count) {
+    /** Resolves as soon as `count` timers are armed. */
+    async untilArmed(count: number) {
       while (timers.size < count) await setImmediate();
     },
   };

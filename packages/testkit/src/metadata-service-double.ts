@@ -1,12 +1,6 @@
 /** An instance's metadata service as msw handlers, which check requests as strictly as the real one. */
-import { HttpResponse, http, type RequestHandler } from "msw";
+import { HttpResponse, http } from "msw";
 import type { InstanceIdentity } from "./instance-identity.ts";
-
-interface MetadataServiceDouble {
-  readonly handlers: RequestHandler[];
-  /** A test replaces it to rotate; without it, `/identity/*` answers 404. */
-  identity: InstanceIdentity | undefined;
-}
 
 const REGION_INFO = {
   realmKey: "oc1",
@@ -15,9 +9,10 @@ const REGION_INFO = {
   regionIdentifier: "us-ashburn-1",
 };
 
-export function createMetadataServiceDouble(identity?: InstanceIdentity): MetadataServiceDouble {
-  const double: MetadataServiceDouble = {
-    identity,
+/** A test replaces `identity` to rotate; without it, `/identity/*` answers 404. */
+export function createMetadataServiceDouble(identity?: InstanceIdentity) {
+  const double = { identity };
+  return Object.assign(double, {
     handlers: [
       http.get("*/opc/v2/*", ({ request: { headers } }) => {
         const asForwarded = [...headers.keys()].some((name) => name.includes("forwarded"));
@@ -29,8 +24,7 @@ export function createMetadataServiceDouble(identity?: InstanceIdentity): Metada
       http.get("*/opc/v2/identity/key.pem", () => textOr404(double.identity?.keyPem)),
       http.get("*/opc/v2/identity/intermediate.pem", () => textOr404(double.identity?.intermediatePem)),
     ],
-  };
-  return double;
+  });
 }
 
 function textOr404(text: string | undefined): HttpResponse<string> {
