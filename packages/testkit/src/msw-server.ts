@@ -3,35 +3,25 @@
  * Nothing is intercepted. Sends only headers that a handler has set, not even `Date`.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { promisify } from "node:util";
 import { getResponse, type RequestHandler } from "msw";
 
-interface MswServer {
-  /** `http://127.0.0.1:<port>`; handlers match it with a path that starts with `*`. */
-  readonly baseUrl: URL;
-  /** Paths and queries of the requests so far, answered or not. */
-  readonly requests: string[];
-  /** Handlers that precede the existing ones. */
-  use(...handlers: RequestHandler[]): void;
-  /** Aborts requests in flight, so that a hanging handler blocks nothing. */
-  close(): Promise<void>;
-}
-
-/**
- * `HttpResponse.error()` breaks the connection without a response; a body stream that errors breaks it in the
- * middle; a request that no handler knows gets 501.
- */
-export async function startMswServer(...initialHandlers: RequestHandler[]): Promise<MswServer> {
+/** `HttpResponse.error()` breaks the connection without a response; a request that no handler knows gets 501. */
+export async function startMswServer(...initialHandlers: RequestHandler[]) {
   const handlers = [...initialHandlers];
   const requests: string[] = [];
 
   const server = createServer(async (incoming, outgoing) => {
     requests.push(String(incoming.url));
+    outgoing.sendDate = false;
     try {
-      await sendResponse(await getResponse(handlers, await readRequest(incoming)), outgoing);
+      const response =
+        (await getResponse(handlers, await readRequest(incoming))) ??
+        new Response("no handler for this request\n", { status: 501 });
+      if (response.type === "error") outgoing.destroy();
+      else outgoing.writeHead(response.status, [...response.headers].flat()).end(await response.bytes());
     } catch {
       outgoing.destroy();
     }
@@ -39,18 +29,19 @@ export async function startMswServer(...initialHandlers: RequestHandler[]): Prom
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
 
-  async function close(): Promise<void> {
-    if (!server.listening) return;
-    server.close();
-    server.closeAllConnections();
-    await once(server, "close");
-  }
-
   return {
+    /** Handlers match it with a path that starts with `*`. */
     baseUrl: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    /** Paths and queries of the requests so far, answered or not. */
     requests,
-    use: (...more) => void handlers.unshift(...more),
-    close,
+    /** Handlers that precede the existing ones. */
+    use: (...more: RequestHandler[]) => void handlers.unshift(...more),
+    /** Aborts requests in flight, so that a hanging handler blocks nothing. */
+    async close(): Promise<void> {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
   };
 }
 
@@ -67,22 +58,4 @@ async function readRequest(incoming: IncomingMessage): Promise<Request> {
 
 function pairs(flat: readonly string[]): [string, string][] {
   return flat.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, String(flat[at + 1])]] : []));
-}
-
-async function sendResponse(response: Response | undefined, outgoing: ServerResponse): Promise<void> {
-  outgoing.sendDate = false;
-  if (response === undefined) {
-    outgoing.writeHead(501).end("no handler for this request\n");
-    return;
-  }
-  if (response.type === "error") {
-    outgoing.destroy();
-    return;
-  }
-  outgoing.writeHead(response.status, [...response.headers].flat());
-  outgoing.flushHeaders();
-  // Sends each piece before it requests the next, so that a failing stream truncates the response at that point.
-  const write = promisify<Uint8Array, void>(outgoing.write.bind(outgoing));
-  for await (const piece of response.body ?? []) await write(piece);
-  outgoing.end();
 }
