@@ -148,7 +148,6 @@ async function run({
     });
   let isPulling = false;
   let broker = await start();
-  onTestFinished(() => broker.close());
   try {
     loadConfig(configSource);
   } catch (error) {

@@ -2,7 +2,7 @@
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { startInProcess } from "./in-process-broker.ts";
 
 const HOST = "iad.ocir.io";
@@ -52,7 +52,6 @@ it(`${IMAGES.length} hostile names: responses have the keys that they should, er
   const simulator = await sharedSimulator({ clock });
   const config = { registries: { endpoints: { [HOST]: simulator.registryUrl.origin } } };
   const broker = await startInProcess({ clock, simulator, config });
-  onTestFinished(() => broker.close());
   await broker.pull(`${HOST}/acme/app`);
   const from = broker.lines.length;
 

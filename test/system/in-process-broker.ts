@@ -3,48 +3,35 @@
  */
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
-import { type DaemonOptions, startDaemon } from "@ocir-broker/daemon/daemon";
+import type { DaemonOptions } from "@ocir-broker/daemon/daemon";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { createRecordedLog } from "../../packages/daemon/test/recorded-log.ts";
-import { callSocket } from "../../packages/daemon/test/started-daemon.ts";
+import { callSocket, startedDaemon } from "../../packages/daemon/test/started-daemon.ts";
 
 /** The result of a pull: a token for the host, no credentials, or an error's code. */
 export type Pulled = ReturnType<typeof pulledFrom> | { readonly kind: "error"; readonly code: string };
 
 export type InProcessBroker = Awaited<ReturnType<typeof startInProcess>>;
 
-interface InProcessOptions {
+interface InProcessOptions extends Partial<Pick<DaemonOptions, "environment" | "random" | "configDetails">> {
   readonly clock: Clock;
   readonly simulator: Simulator;
-  readonly random?: () => number;
   /** Sections of the configuration file, which override those for the simulator. */
   readonly config?: object;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly configDetails?: DaemonOptions["configDetails"];
   /** Default trace. */
   readonly logLevel?: "trace" | "info";
 }
 
-export async function startInProcess({
-  environment = {},
-  random = () => 0.5,
-  logLevel = "trace",
-  clock,
-  simulator,
-  ...options
-}: InProcessOptions) {
-  const directory = temporaryFolder();
-  const config = configOf({ ...daemonSections(simulator, directory, []), registries: {}, ...options.config });
+/** Closed when the test has finished, at the latest. */
+export async function startInProcess({ simulator, logLevel, config: sections, ...options }: InProcessOptions) {
+  const config = configOf({ ...daemonSections(simulator, temporaryFolder(), []), registries: {}, ...sections });
   const socketPath = config.sockets.credentials;
   const { log, lines } = createRecordedLog(logLevel);
   const post = (body: string | Buffer) => callSocket(socketPath, "/v1/credentials", body);
-  const broker = await startDaemon({
-    ...(options.configDetails && { configDetails: options.configDetails }),
-    ...{ config, environment, clock, random, log, version: "0.0.0", pid: process.pid },
-  });
+  const broker = await startedDaemon({ ...options, config, log });
 
   return {
     ...{ broker, lines, socketPath, post },

@@ -2,6 +2,7 @@
 import { symlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
@@ -24,15 +25,11 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
     const config = { registries, request: { deadline: "2s" } };
     const broker = await startInProcess({ clock, simulator, config });
     if (isCloudFaulty) simulator.faults({ endpoint: "registry.token", status: 503 });
-    try {
-      const [head = "", body = ""] = (await send(broker.socketPath, request)).split("\r\n\r\n");
-      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${response.status} `));
-      const fields = [`content-type: ${response.contentType}`, `content-length: ${Buffer.byteLength(body)}`];
-      expect(head.toLowerCase().split("\r\n")).toEqual(expect.arrayContaining(fields));
-      expect(meaningOf(body.replaceAll(/ey[\w-]+\.[\w-]+\.[\w-]+/g, "<token>"))).toEqual(meaningOf(response.body));
-    } finally {
-      await broker.close();
-    }
+    const [head = "", body = ""] = (await send(broker.socketPath, request)).split("\r\n\r\n");
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${response.status} `));
+    const fields = [`content-type: ${response.contentType}`, `content-length: ${Buffer.byteLength(body)}`];
+    expect(head.toLowerCase().split("\r\n")).toEqual(expect.arrayContaining(fields));
+    expect(meaningOf(body.replaceAll(/ey[\w-]+\.[\w-]+\.[\w-]+/g, "<token>"))).toEqual(meaningOf(response.body));
   });
 
   it("the shim sends the recorded request, again when the connection breaks, and passes on the response", async () => {
@@ -55,12 +52,10 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
   });
 });
 
-async function send(socketPath: string, request: string): Promise<string> {
+function send(socketPath: string, request: string): Promise<string> {
   const socket = connect(socketPath);
   socket.write(request);
-  const pieces: Buffer[] = [];
-  for await (const piece of socket) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
+  return text(socket);
 }
 
 /** The part of a body that its reader uses: JSON values, or the code of an error. */

@@ -1,23 +1,14 @@
 /** For tests: a daemon in the test's own process, which is closed when the test has finished, and calls of its sockets. */
 import { request } from "node:http";
-import type { Config } from "@ocir-broker/credentials/config/schema";
-import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { onTestFinished } from "vitest";
-import { type Daemon, startDaemon } from "../src/daemon.ts";
-import type { Log } from "../src/telemetry/log.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "../src/daemon.ts";
 
-export interface StartOptions {
-  readonly config: Config;
-  readonly log: Log;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
-  readonly clock?: Clock | undefined;
-}
+type StartOptions = Pick<DaemonOptions, "config" | "log"> & Partial<DaemonOptions>;
 
-export async function startedDaemon({ config, log, environment = {}, clock }: StartOptions): Promise<Daemon> {
-  const broker = await startDaemon({
-    ...{ config, log, environment, clock: clock ?? createSystemClock() },
-    ...{ random: () => 0.5, version: "1.2.3", pid: process.pid },
-  });
+export async function startedDaemon(options: StartOptions): Promise<Daemon> {
+  const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid };
+  const broker = await startDaemon({ clock: createSystemClock(), ...defaults, ...options });
   onTestFinished(() => broker.close());
   return broker;
 }
