@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { daemonSections } from "@ocir-broker/credentials/test/config";
+import { clusterSection, daemonSections } from "@ocir-broker/credentials/test/config";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
@@ -36,28 +36,15 @@ export function daemonConfig(directory: string, simulator: Simulator, options: D
     host,
     registryUrls[index % registryUrls.length]?.origin,
   ]);
-  const caFile = join(directory, "cluster-ca.crt");
-  writeFileSync(caFile, simulator.clusterCaCertificate);
-  const cluster = {
-    tokenExchange: "oke",
-    apiServer: simulator.clusterUrl.origin,
-    endpoint: simulator.clusterUrl.origin,
-    caFile,
+  const { registryHosts: extraHosts, prefetch = [], serviceAccounts, deadline, logLevel: level = "info" } = options;
+  const config = {
+    ...sections,
+    serviceAccounts: serviceAccounts && { ...clusterSection(simulator, directory), ...serviceAccounts },
+    request: { deadline },
+    registries: { prefetch, extraHosts, endpoints: Object.fromEntries(endpoints) },
+    log: { level },
   };
-  writeFileSync(
-    path,
-    JSON.stringify({
-      ...(options.serviceAccounts && { serviceAccounts: { ...cluster, ...options.serviceAccounts } }),
-      ...sections,
-      ...(options.deadline === undefined ? {} : { request: { deadline: options.deadline } }),
-      registries: {
-        prefetch: options.prefetch ?? [],
-        extraHosts: options.registryHosts,
-        endpoints: Object.fromEntries(endpoints),
-      },
-      log: { level: options.logLevel ?? "info" },
-    }),
-  );
+  writeFileSync(path, JSON.stringify(config));
   return { path, credentialsSocket: sections.sockets.credentials, healthSocket: sections.sockets.health };
 }
 

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { loadConfig } from "@ocir-broker/credentials/config/load";
+import { clusterSection } from "@ocir-broker/credentials/test/config";
 import { requestFor } from "@ocir-broker/credentials/test/kubelet-request";
 import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -114,12 +115,7 @@ async function run({
   const textfile = at("ocir_broker.prom");
   const modes: Readonly<Record<Mode, object>> = {
     nodes: {},
-    oke: {
-      serviceAccounts: {
-        ...{ tokenExchange: "oke", apiServer: simulator.clusterUrl.origin, endpoint: simulator.clusterUrl.origin },
-        caFile: at("cluster.crt", simulator.clusterCaCertificate),
-      },
-    },
+    oke: { serviceAccounts: clusterSection(simulator, folder) },
     "identity-domain": {
       serviceAccounts: { tokenExchange: "identity-domain", audience: AUDIENCE },
       identityDomain: {

@@ -1,10 +1,8 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { configOf, daemonSections } from "../test/config.ts";
+import { clusterSection, configOf, daemonSections } from "../test/config.ts";
 import { passwordIn, requestFor } from "../test/kubelet-request.ts";
 import { createOneShotBroker, type OneShotBroker } from "./one-shot-broker.ts";
 
@@ -20,12 +18,9 @@ interface Setting {
 
 function start({ limitMs = 10_000, sections, environment = {} }: Setting = {}): OneShotBroker {
   const folder = temporaryFolder();
-  const caFile = join(folder, "ca.crt");
-  writeFileSync(caFile, simulator.clusterCaCertificate);
-  const { origin } = simulator.clusterUrl;
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),
-    serviceAccounts: { tokenExchange: "oke", apiServer: origin, endpoint: origin, caFile },
+    serviceAccounts: clusterSection(simulator, folder),
     ...sections,
   });
   const broker = createOneShotBroker({ config, environment, clock: createSystemClock(), random: () => 0.5, limitMs });

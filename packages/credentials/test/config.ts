@@ -1,4 +1,5 @@
 /** For tests: configurations. */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import { checkConfig, type Environment } from "../src/config/load.ts";
@@ -23,4 +24,11 @@ export function daemonSections(simulator: Simulator, folder: string, registryHos
       endpoints: Object.fromEntries(registryHosts.map((host) => [host, simulator.registryUrl.origin])),
     },
   };
+}
+
+/** The section for service accounts whose tokens the simulated cluster exchanges. Writes its CA into the folder. */
+export function clusterSection({ clusterUrl, clusterCaCertificate }: Simulator, folder: string) {
+  const caFile = join(folder, "cluster-ca.crt");
+  writeFileSync(caFile, clusterCaCertificate);
+  return { tokenExchange: "oke", apiServer: clusterUrl.origin, endpoint: clusterUrl.origin, caFile } as const;
 }

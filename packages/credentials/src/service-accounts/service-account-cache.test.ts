@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { createDirectDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { Secret } from "@ocir-broker/foundation/secret";
@@ -11,6 +9,7 @@ import type { WantedServiceAccountToken } from "@ocir-broker/oci-simulator/servi
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { clusterSection } from "../../test/config.ts";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { createRegistries } from "../tokens/registries.ts";
@@ -40,12 +39,9 @@ beforeEach(() => {
 });
 
 function start(settings: object = {}): void {
-  const caFile = join(temporaryFolder(), "ca.crt");
-  writeFileSync(caFile, simulator.clusterCaCertificate);
-  const { origin } = simulator.clusterUrl;
   const registry = simulator.registryUrl.origin;
   const config = configSchema.parse({
-    serviceAccounts: { tokenExchange: "oke", apiServer: origin, endpoint: origin, caFile, ...settings },
+    serviceAccounts: { ...clusterSection(simulator, temporaryFolder()), ...settings },
     registries: { endpoints: { [HOST]: registry, "fra.ocir.io": registry } },
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
