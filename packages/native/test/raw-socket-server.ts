@@ -2,6 +2,7 @@
  * A server on a Unix socket that answers with a test's bytes, or breaks the connection. Parses only enough HTTP to find the
  * end of a request. For tests only.
  */
+import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -13,12 +14,6 @@ interface RawRequest {
   readonly socket: Socket;
 }
 
-export interface RawServer extends AsyncDisposable {
-  readonly path: string;
-  /** The bytes received over each connection, in the order of connecting. */
-  readonly received: Buffer[];
-}
-
 export interface RawServerOptions {
   /** A complete request has arrived. */
   readonly onRequest?: (request: RawRequest) => void;
@@ -26,8 +21,9 @@ export interface RawServerOptions {
   readonly onConnection?: (socket: Socket, connection: number) => void;
 }
 
-export async function startRawServer(options: RawServerOptions): Promise<RawServer> {
+export async function startRawServer(options: RawServerOptions) {
   const path = join(temporaryFolder(), "credentials.sock");
+  /** The bytes received over each connection, in the order of connecting. */
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -46,9 +42,7 @@ export async function startRawServer(options: RawServerOptions): Promise<RawServ
     });
     socket.resume();
   });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(path, resolve);
-  await promise;
+  await once(server.listen(path), "listening");
 
   return {
     path,
@@ -61,7 +55,7 @@ export async function startRawServer(options: RawServerOptions): Promise<RawServ
 }
 
 /** A server that answers each request in this way. */
-export function startAnswering(status: string, body: string | Buffer): Promise<RawServer> {
+export function startAnswering(status: string, body: string | Buffer) {
   return startRawServer({ onRequest: ({ socket }) => socket.end(httpResponse(status, body)) });
 }
 
@@ -74,7 +68,7 @@ function bodyOf(bytes: Buffer): Buffer | undefined {
   return body.length === stated ? body : undefined;
 }
 
-export function httpResponse(status: string, body: string | Buffer, ...headers: string[]): Buffer {
-  const head = [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${Buffer.byteLength(body)}`, "", ""].join("\r\n");
+export function httpResponse(status: string, body: string | Buffer): Buffer {
+  const head = `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), Buffer.from(body)]);
 }

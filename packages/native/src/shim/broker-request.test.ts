@@ -6,7 +6,7 @@ import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { hasProgram } from "../../test/native-builds.ts";
-import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
+import { httpResponse, type RawServerOptions, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
 import { callShim, describeShim, descriptorsOf, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
 
 const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
@@ -15,7 +15,7 @@ const KIB = 1024;
 
 describeShim("broker_request", (build) => {
   describe("re-sends", () => {
-    const breaks = {
+    const breaks: Record<string, RawServerOptions> = {
       "reset before the request was read": { onConnection: (socket) => socket.destroy() },
       "closed without a response": { onRequest: ({ socket }) => socket.end() },
       "closed in the headers": { onRequest: ({ socket }) => socket.end("HTTP/1.1 200 OK\r\nContent-Le") },
@@ -23,15 +23,14 @@ describeShim("broker_request", (build) => {
       "closed in the body of an error": {
         onRequest: ({ socket }) => socket.end(httpResponse("503 No", "x").subarray(0, -1)),
       },
-    } satisfies Record<string, Parameters<typeof startRawServer>[0]>;
+    };
 
     test.each(Object.entries(breaks))("after %s, and takes the second response", async (_what, broken) => {
-      const options: Parameters<typeof startRawServer>[0] = broken;
       await using server = await startRawServer({
-        onConnection: (socket, connection) => connection === 1 && options.onConnection?.(socket, connection),
+        onConnection: (socket, connection) => connection === 1 && broken.onConnection?.(socket, connection),
         onRequest: (request) =>
           request.connection === 1
-            ? options.onRequest?.(request)
+            ? broken.onRequest?.(request)
             : request.socket.end(httpResponse("200 OK", request.body)),
       });
       expect(await callShim(build.path, server.path, { stdin: "once more" })).toEqual(success("once more"));

@@ -7,7 +7,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { builtPath, distPath, hasProgram, make } from "../../test/native-builds.ts";
-import { httpResponse, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
+import { httpResponse, type RawServerOptions, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
 import { callShim, describeShim, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
 
 const RESPONSE = '{"kind":"CredentialProviderResponse"}';
@@ -180,7 +180,7 @@ describeShim("credential-provider-oke-sa", (build) => {
     return { stdout, stderr };
   }
 
-  test.each<[what: string, code: string, answer: Parameters<typeof startRawServer>[0]]>([
+  test.each<[what: string, code: string, answer: RawServerOptions]>([
     ["breaks each connection", "shim-connection-broken", { onConnection: (socket) => socket.destroy() }],
     ["does not respond in time", "shim-timeout", {}],
     ["sends no HTTP", "shim-response-invalid", { onRequest: ({ socket }) => socket.end("SSH-2.0\r\n") }],
@@ -221,7 +221,7 @@ describeShim("credential-provider-oke-sa", (build) => {
   });
 });
 
-function sending(status: string, body: string): Parameters<typeof startRawServer>[0] {
+function sending(status: string, body: string): RawServerOptions {
   return { onRequest: ({ socket }) => socket.end(httpResponse(status, body)) };
 }
 
