@@ -2,18 +2,13 @@
  * Calls the builds of the shim, and examines one while it runs. For tests only.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { expect } from "vitest";
 import { describeBuilds } from "./native-builds.ts";
 
 const IMAGE = "icn.ocir.io/acme/app";
-
-interface Shim {
-  readonly path: string;
-  readonly quickPath: string;
-  readonly hastyPath: string;
-}
 
 interface ShimResult {
   readonly exitCode: number | null;
@@ -22,7 +17,10 @@ interface ShimResult {
 }
 
 /** Runs the same tests on the shim of each build. */
-export function describeShim(what: string, tests: (shim: Shim) => void): void {
+export function describeShim(
+  what: string,
+  tests: (shim: Record<"path" | "quickPath" | "hastyPath", string>) => void,
+): void {
   const program = "credential-provider-oke";
   describeBuilds(what, ({ path }) =>
     tests({ path: path(program), quickPath: path(program, "quick"), hastyPath: path(program, "hasty") }),
@@ -35,12 +33,8 @@ export async function callShim(
   socketPath: string,
   options: { stdin?: string | Buffer; args?: string[] } = {},
 ): Promise<ShimResult> {
-  const { exitCode, stdout, stderr } = await callCredentialProvider({
-    path,
-    args: options.args ?? [],
-    env: { OCIR_BROKER_SOCKET: socketPath },
-    ...(options.stdin === undefined ? { image: IMAGE } : { stdin: options.stdin }),
-  });
+  const env = { OCIR_BROKER_SOCKET: socketPath };
+  const { exitCode, stdout, stderr } = await callCredentialProvider({ path, env, image: IMAGE, ...options });
   return { exitCode, stdout: stdout.toString(), stderr };
 }
 
@@ -62,15 +56,13 @@ export function lineOf(code: string): RegExp {
 /** Starts a call whose process the test examines; with `stdin` null, stdin stays open. */
 export function startShim(path: string, socketPath: string, stdin: string | null = "request") {
   const child = spawn(path, [], { env: { OCIR_BROKER_SOCKET: socketPath }, stdio: "pipe" });
-  const { promise: ended, resolve, reject } = Promise.withResolvers<ShimResult>();
   const said = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (piece) => {
       said[name] += piece;
     });
   }
-  child.on("error", reject);
-  child.on("close", (exitCode) => resolve({ exitCode, ...said }));
+  const ended = once(child, "close").then(([exitCode]): ShimResult => ({ exitCode, ...said }));
   child.stdin.on("error", () => {});
   if (stdin !== null) child.stdin.end(stdin);
   return { child, ended };

@@ -4,29 +4,22 @@
  * SIGKILL after 60 s; and the end when every copy of stdout and stderr is closed. It does not judge the result.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 
-type CredentialProviderCall = ProviderProgram & (RequestForImage | GivenRequest);
-
-interface ProviderProgram {
+interface CredentialProviderCall extends Partial<RequestForImage> {
   /** The program, as an absolute path. */
   readonly path: string;
   readonly args?: readonly string[];
   /** The `env` of the provider's entry in the kubelet's config; wins over the kubelet's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Sent unchanged. Default: the kubelet's v1 request for the image. */
+  readonly stdin?: string | Buffer;
 }
 
 interface RequestForImage {
-  /** Creates a v1 request for this image, as the kubelet does. */
   readonly image: string;
   /** The pod's, for an entry with tokenAttributes. */
   readonly serviceAccountToken?: string | undefined;
-  readonly stdin?: never;
-}
-
-interface GivenRequest {
-  /** Sent unchanged. */
-  readonly stdin: string | Buffer;
-  readonly image?: never;
 }
 
 export interface CredentialProviderResult {
@@ -47,8 +40,7 @@ const KUBELET_ENVIRONMENT = {
 const KUBELET_LIMIT_MS = 60_000;
 
 /** Rejects only if the program cannot be started; the result has its exit. */
-export function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<CredentialProviderResult>();
+export async function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
   const startedAtMs = performance.now();
   const child = spawn(call.path, call.args ?? [], {
     env: { ...KUBELET_ENVIRONMENT, ...call.env },
@@ -59,24 +51,15 @@ export function callCredentialProvider(call: CredentialProviderCall): Promise<Cr
   const stderr: Buffer[] = [];
   child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
   child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
-  child.on("error", reject);
-  child.on("close", (exitCode, signal) => {
-    resolve({
-      exitCode,
-      signal,
-      stdout: Buffer.concat(stdout),
-      stderr: Buffer.concat(stderr).toString(),
-      elapsedMs: performance.now() - startedAtMs,
-    });
-  });
   // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
-  child.stdin.on("error", () => {});
-  child.stdin.end(call.stdin ?? credentialProviderRequest(call));
-  return promise;
+  child.stdin.on("error", () => {}).end(call.stdin ?? credentialProviderRequest(call));
+  const [exitCode, signal] = await once(child, "close");
+  const elapsedMs = performance.now() - startedAtMs;
+  return { exitCode, signal, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString(), elapsedMs };
 }
 
 /** The kubelet's v1 request for an image: one line. */
-export function credentialProviderRequest({ image, serviceAccountToken }: RequestForImage): string {
+export function credentialProviderRequest({ image, serviceAccountToken }: Partial<RequestForImage>): string {
   const request = {
     kind: "CredentialProviderRequest",
     apiVersion: "credentialprovider.kubelet.k8s.io/v1",
