@@ -1,15 +1,12 @@
 /** Seeded random choices. */
 import { createSeededRandom } from "../seeded-random.ts";
 
-export interface Random {
-  /** An integer from 0, less than `limit`. */
-  below(limit: number): number;
-  pick<Item>(items: readonly Item[]): Item;
-}
+export type Random = ReturnType<typeof createRandom>;
 
 /** One stream of numbers for each pair. */
-export function createRandom(seed: number, index: number): Random {
+export function createRandom(seed: number, index: number) {
   const random = createSeededRandom(Math.imul(seed, 0x9e3779b1) ^ index);
-  const below = (limit: number): number => Math.floor(random() * limit);
-  return { below, pick: (items) => items[below(items.length)] as (typeof items)[number] };
+  /** An integer from 0, less than `limit`. */
+  const below = (limit: number) => Math.floor(random() * limit);
+  return { below, pick: <Item>(items: readonly Item[]) => items[below(items.length)] as Item };
 }

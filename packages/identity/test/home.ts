@@ -28,32 +28,25 @@ export const FINGERPRINT = String(
 
 export const COMPLETE = `user=${USER}\nfingerprint=${FINGERPRINT}\ntenancy=${TENANCY}\nregion=ap-seoul-1\nkey_file=~/.oci/key.pem\n`;
 
-export interface Home {
-  readonly path: string;
-  readonly clock: ReturnType<typeof createFakeClock>;
-  /** With HOME and the given variables. No request can be sent. */
-  context(variables?: Readonly<Record<string, string>>): IdentityProviderContext;
-  /** @param name below the home. */
-  write(name: string, text: string, mode?: number): string;
-  /** A pipe in the place of a file. */
-  pipe(name: string): void;
-}
+export type Home = ReturnType<typeof createHome>;
 
-export function createHome(): Home {
+export function createHome() {
   const path = temporaryFolder();
   const clock = createFakeClock();
   const send = () => Promise.reject(new Error("a file identity sends nothing"));
   return {
     path,
     clock,
-    context: (variables = {}) => ({
+    /** With HOME and the given variables. No request can be sent. */
+    context: (variables: Readonly<Record<string, string>> = {}): IdentityProviderContext => ({
       clock,
       random: () => 0.5,
       environment: { HOME: path, ...variables },
       sendMetadata: send,
       sendAuth: send,
     }),
-    write(name, text, mode = 0o600) {
+    /** @param name below the home. */
+    write(name: string, text: string, mode = 0o600) {
       const file = join(path, name);
       mkdirSync(dirname(file), { recursive: true });
       // Also one that only root could overwrite.
@@ -62,7 +55,8 @@ export function createHome(): Home {
       chmodSync(file, mode);
       return file;
     },
-    pipe(name) {
+    /** A pipe in the place of a file. */
+    pipe(name: string) {
       rmSync(join(path, name), { force: true });
       execFileSync("mkfifo", [join(path, name)]);
     },

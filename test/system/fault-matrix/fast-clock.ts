@@ -1,10 +1,5 @@
 /** Real time at a multiple of its speed, and with leaps: hours of renewals in seconds, over real sockets. */
-import type { Clock } from "@ocir-broker/foundation/time/clock";
-
-export interface FastClock extends Clock {
-  /** Moves both clocks; timers that become due fire on the next turn. */
-  leap(ms: number): void;
-}
+export type FastClock = ReturnType<typeof createFastClock>;
 
 interface Armed {
   readonly dueMs: number;
@@ -19,7 +14,7 @@ const BEGINS_BEFORE_MS = 2 * 86_400_000;
  * `requestLimitMs`: timers of this length run in real time and through leaps, as the limits of undici do, because what they
  * limit is a real request.
  */
-export function createFastClock(speed: number, requestLimitMs: number): FastClock {
+export function createFastClock(speed: number, requestLimitMs: number) {
   const startedAtMs = performance.now();
   const wallOffsetMs = Date.now() - BEGINS_BEFORE_MS;
   const armed = new Set<Armed>();
@@ -43,7 +38,7 @@ export function createFastClock(speed: number, requestLimitMs: number): FastCloc
   return {
     monotonicMs,
     wallMs: () => wallOffsetMs + monotonicMs(),
-    setTimer(callback, delayMs) {
+    setTimer(callback: () => void, delayMs: number) {
       if (delayMs === requestLimitMs) {
         const timer = setTimeout(callback, delayMs);
         return { cancel: () => clearTimeout(timer) };
@@ -58,7 +53,8 @@ export function createFastClock(speed: number, requestLimitMs: number): FastCloc
         },
       };
     },
-    leap(ms) {
+    /** Moves both clocks; timers that become due fire on the next turn. */
+    leap(ms: number) {
       leaptMs += ms;
       for (const timer of armed) {
         clearTimeout(timer.handle);

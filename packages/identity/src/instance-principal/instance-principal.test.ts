@@ -257,19 +257,18 @@ test("InstancePrincipal.session counts lives from the server's date, also of a c
 
 test("InstancePrincipal.session reads the certificate again when the key is already a newer one", async () => {
   let reads = 0;
-  const { provider, metadata, metadataServer, authServer } = await setUp({
+  const { provider, metadata, requests } = await setUp({
     metadata: [http.get("*/cert.pem", () => HttpResponse.text((++reads === 1 ? identity : rotated).certificatePem))],
   });
   metadata.identity = rotated;
 
   await provider.session(forever);
 
-  expect(metadataServer.requests).toHaveLength(6);
-  expect(authServer.requests).toHaveLength(1);
+  expect(requests()).toEqual([6, 1]);
 });
 
 test("InstancePrincipal.session reads the certificate again once after a 401", async () => {
-  const { provider, metadata, metadataServer, authServer, events } = await setUp({
+  const { provider, metadata, requests, events } = await setUp({
     auth: onFederation(() => {
       metadata.identity = rotated;
       return new HttpResponse("no", { status: 401 });
@@ -278,8 +277,7 @@ test("InstancePrincipal.session reads the certificate again once after a 401", a
 
   await provider.session(forever);
 
-  expect(metadataServer.requests).toHaveLength(6);
-  expect(authServer.requests).toHaveLength(2);
+  expect(requests()).toEqual([6, 2]);
   expect(events).toContainEqual({ type: "retry", code: "federation-unauthorized", delayMs: 0 });
 });
 
