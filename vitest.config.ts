@@ -6,7 +6,6 @@ const everything = { branches: 100, functions: 100, lines: 100, statements: 100 
 const ISOLATED = [
   "packages/cli/src/commands/serve.test.ts",
   "packages/credentials/src/config/config-copy.test.ts",
-  "packages/credentials/src/pulls/kubelet-credentials.test.ts",
   "packages/credentials/src/service-accounts/forgotten-token.test.ts",
   "packages/credentials/src/tokens/caches.test.ts",
   "packages/credentials/src/service-accounts/pull-deadline.test.ts",

@@ -4,6 +4,9 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { expect, it } from "vitest";
 import { isInHeap } from "../../test/heap.ts";
+import { requestFor } from "../../test/kubelet-request.ts";
+import { createKubeletCredentials } from "../pulls/kubelet-credentials.ts";
+import { createPullTokens } from "./pull-tokens.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
 
 /** The test must not hold the text that it looks for, so it only has the bytes. */
@@ -12,29 +15,40 @@ const LIFE_S = 3_600;
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
-function createTokens(isSigned: boolean) {
+function createNode(isSigned: boolean) {
   const clock = createFakeClock();
   const session = { keyId: new Secret("ST$x"), privateKey, tenancyId: "t" };
   const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }), expires_in: LIFE_S }));
+  const registries = {
+    isAllowed: () => true,
+    isExpected: () => true,
+    endpointOf: () => new URL("https://registry.test"),
+  };
   const serviceAccounts = createServiceAccountCache({
-    ...{ clock, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIFE_S * 1_000 },
+    ...{ clock, registries, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIFE_S * 1_000 },
     keys: { isSigned: async () => isSigned },
     exchange: { exchange: async () => ({ value: session, obtainedAtMs: 0, expiresAtMs: LIFE_S * 1_000 }) },
     sendTo: () => async () => ({ status: 200, headers: {}, body, sentAtMs: 0, serverDateMs: undefined }),
-    registries: { isAllowed: () => true, isExpected: () => true, endpointOf: () => new URL("https://registry.test") },
   });
-  return { clock, serviceAccounts };
+  const settings = { select: "all", annotation: "a", fallback: "none" } as const;
+  const tokens = { get: () => Promise.reject(new Error("the node's token")) };
+  const answer = createKubeletCredentials({
+    ...{ clock, registries, deadlineMs: 1_000 },
+    pullTokens: createPullTokens({ clock, settings, tokens, serviceAccounts }),
+    access: { ask: () => "working", heal: async () => "working" },
+  });
+  return { clock, serviceAccounts, answer };
 }
 
-it("createServiceAccountCache keeps no part of a pod's token once it is verified or accepted", async () => {
-  const nodes = [createTokens(true), createTokens(false)];
+it("createKubeletCredentials keeps no part of a pod's token once it is verified or accepted", async () => {
+  const nodes = [createNode(true), createNode(false)];
   async function pull(): Promise<void> {
-    const token = ({ clock }: (typeof nodes)[number]): Secret =>
-      new Secret(jwtOf(podClaims(clock.wallMs() + LIFE_S * 1_000), CANARY.toString("latin1")));
-    const tokens = nodes.map(token);
+    const claims = nodes.map(({ clock }) => podClaims(clock.wallMs() + LIFE_S * 1_000));
+    const tokens = claims.map((each) => jwtOf(each, CANARY.toString("latin1")));
     expect(await isInHeap(CANARY)).toBe(true);
-    for (const [index, { clock, serviceAccounts }] of nodes.entries()) {
-      await serviceAccounts.get("iad.ocir.io", tokens[index] as Secret, { deadlineAtMs: clock.monotonicMs() + 1_000 });
+    for (const [index, { answer }] of nodes.entries()) {
+      const body = requestFor("iad.ocir.io/ns/app", { serviceAccountToken: tokens[index] });
+      expect(await answer(body)).toMatchObject({ status: 200, identity: "service-account" });
     }
   }
   await pull();
