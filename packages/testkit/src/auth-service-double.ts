@@ -2,23 +2,23 @@
  * The auth service's `POST /v1/x509` as a strict msw handler: it verifies the signature with the certificate's key over the
  * TypeScript SDK's headers, the body's hash, and the date.
  */
-import { createHash, createPublicKey, generateKeyPairSync, sign, verify, X509Certificate } from "node:crypto";
+import { createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
 import { HttpResponse, http } from "msw";
+import { jwtOf } from "./jwt.ts";
 
 interface AuthServiceDoubleOptions {
   /** The service's own time, in epoch milliseconds. */
   readonly nowMs: () => number;
-  /** Changes the claims before they are signed. */
+  /** Changes the claims of a token. */
   readonly alterClaims?: (claims: Record<string, unknown>) => Record<string, unknown>;
 }
 
 const COVERED = "date (request-target) host content-type content-length x-content-sha256";
 
 export function createAuthServiceDouble({ nowMs, alterClaims = (claims) => claims }: AuthServiceDoubleOptions) {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
   /** The reason for each refused request. */
   const refusals: string[] = [];
-  /** The issued tokens. */
+  /** The issued tokens, whose signatures only differ. */
   const tokens: string[] = [];
 
   const handler = http.post("*/v1/x509", async ({ request }) => {
@@ -33,8 +33,7 @@ export function createAuthServiceDouble({ nowMs, alterClaims = (claims) => claim
     const iat = Math.floor(nowMs() / 1_000);
     const jwk = JSON.stringify({ kid: "asw", use: "sig", alg: "RS256", ...key.export({ format: "jwk" }) });
     const claims = { sub: "ocid1.instance.oc1.iad.test", ttype: "x509", iat, exp: iat + 1_200, jwk };
-    const parts = [{ kid: "asw", alg: "RS256" }, alterClaims(claims)].map((part) => base64url(JSON.stringify(part)));
-    const token = `${parts.join(".")}.${sign("sha256", Buffer.from(parts.join(".")), privateKey).toString("base64url")}`;
+    const token = jwtOf(alterClaims(claims), `signature-${tokens.length}`);
     tokens.push(token);
     return HttpResponse.json({ token }, { headers: { Date: date } });
   });
@@ -71,8 +70,4 @@ function reasonToRefuse(request: Request, text: string, nowMs: number): string |
 
 function fromBase64(text: string): Buffer {
   return Buffer.from(text, "base64");
-}
-
-function base64url(text: string): string {
-  return Buffer.from(text).toString("base64url");
 }
