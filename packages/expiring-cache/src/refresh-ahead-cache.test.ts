@@ -110,8 +110,8 @@ test("get during a back-off waits for the next attempt if that is due in time, e
   ]);
 });
 
-test("get waits as for a cold key when a value expired while its renewal failed", async () => {
-  const { clock, upstream, events, ask, settled } = setUp();
+test("get waits as for a cold key when a value expired, which is reported once, while its renewal failed", async () => {
+  const { clock, upstream, events, cache, ask, settled } = setUp();
   upstream.behaviour = (call) => call.succeed(HOUR);
   await settled(ask());
   upstream.behaviour = (call) => call.fail(failing("down"));
@@ -119,6 +119,9 @@ test("get waits as for a cold key when a value expired while its renewal failed"
   expect(await settled(ask())).toEqual({ served: `${HOST}#1`, outcome: "stale" });
   await clock.advance(1);
   expect(events.at(-1)).toEqual({ type: "expired", key: HOST });
+  await clock.advance(HOUR);
+  expect(cache.peek(HOST)).toBeUndefined();
+  expect(events.filter(({ type }) => type === "expired")).toHaveLength(1);
   upstream.behaviour = (call) => call.succeed(HOUR);
   const asked = ask(HOST, 60 * SECOND);
   await clock.advance(60 * SECOND);

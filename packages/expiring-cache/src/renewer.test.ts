@@ -105,18 +105,6 @@ test("Renewer waits as long as Retry-After asks, capped at five minutes, plus it
   expect(callTimes().slice(1, 4)).toEqual([30 * MINUTE, 30 * MINUTE + 90_300, 30 * MINUTE + 90_300 + 300_550]);
 });
 
-test("Renewer reports an expired value once, and fetches a new one when the upstream is back", async () => {
-  const { clock, upstream, events, fill, value } = setUp();
-  await fill();
-  upstream.behaviour = (call) => call.fail(failing("down"));
-  await clock.advance(2 * HOUR);
-  expect(value()).toBeUndefined();
-  expect(events.filter(({ type }) => type === "expired")).toEqual([{ type: "expired", key: HOST }]);
-  upstream.behaviour = (call) => call.succeed(HOUR);
-  await clock.advance(MINUTE);
-  expect(value()).toBe(`${HOST}#${upstream.calls.length}`);
-});
-
 test("Renewer aborts a fetch that hangs, and retries", async () => {
   const { clock, upstream, events, cache } = setUp();
   const asked = cache.get(HOST, { waitMs: MINUTE });
