@@ -1,11 +1,7 @@
 /** Histograms of the same calls: how long the kubelet waited for its plugin, and how long our daemon took to answer. */
 
-export interface Durations {
-  readonly calls: number;
-  readonly sumMs: number;
-  /** Number of calls that took at most this many milliseconds. */
-  readonly upToMs: ReadonlyMap<number, number>;
-}
+/** Number of calls that took at most this many milliseconds, for each bucket; of all calls, for infinity. */
+export type Durations = ReadonlyMap<number, number>;
 
 /** @param metrics the kubelet's, in the exposition format. */
 export function pluginDurations(metrics: string): Durations {
@@ -18,28 +14,28 @@ export function responseDurations(metrics: string): Durations {
 }
 
 function durationsOf(metrics: string, name: string, label: string): Durations {
-  const value = (suffix: string) =>
-    Number(new RegExp(`^${name}_${suffix}\\{.*${label}.*\\} (\\S+)$`, "m").exec(metrics)?.[1] ?? 0);
   const lines = metrics.split("\n").filter((line) => line.startsWith(`${name}_bucket{`) && line.includes(label));
-  const buckets = lines.flatMap((line) => [...line.matchAll(/le="([\d.e-]+)".*\} (\d+)$/g)]);
-  return {
-    calls: value("count"),
-    sumMs: value("sum") * 1_000,
-    upToMs: new Map(buckets.map(([, limitS, calls]) => [Number(limitS) * 1_000, Number(calls)])),
-  };
+  const buckets = lines.flatMap((line) => [...line.matchAll(/le="(\+Inf|[\d.e-]+)".*\} (\d+)$/g)]);
+  const durations = new Map<number, number>();
+  for (const [, limitS, calls] of buckets) {
+    const limitMs = limitS === "+Inf" ? Number.POSITIVE_INFINITY : Number(limitS) * 1_000;
+    durations.set(limitMs, (durations.get(limitMs) ?? 0) + Number(calls));
+  }
+  return durations;
+}
+
+/** The number of all calls. */
+export function callsIn(durations: Durations): number {
+  return durations.get(Number.POSITIVE_INFINITY) ?? 0;
 }
 
 export function since(before: Durations, now: Durations): Durations {
-  return {
-    calls: now.calls - before.calls,
-    sumMs: now.sumMs - before.sumMs,
-    upToMs: new Map([...now.upToMs].map(([limitMs, calls]) => [limitMs, calls - (before.upToMs.get(limitMs) ?? 0)])),
-  };
+  return new Map([...now].map(([limitMs, calls]) => [limitMs, calls - (before.get(limitMs) ?? 0)]));
 }
 
 /** The limits of the histogram's buckets, for people. */
-export function describeDurations({ calls, sumMs, upToMs }: Durations): string {
-  const limitMs = (rank: number) =>
-    [...upToMs].find(([, within]) => within >= calls * rank)?.[0] ?? Number.POSITIVE_INFINITY;
-  return `${limitMs(0.5)} ms (half of ${calls}), ${limitMs(0.99)} ms (99 of 100), ${(sumMs / calls).toFixed(2)} ms (mean)`;
+export function describeDurations(durations: Durations): string {
+  const all = callsIn(durations);
+  const limitMs = (rank: number) => [...durations].find(([, calls]) => calls >= all * rank)?.[0];
+  return `${limitMs(0.5)} ms (half of ${all}), ${limitMs(0.99)} ms (99 of 100)`;
 }

@@ -12,7 +12,7 @@ import { loginSecret } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
 import { createApi, type KubernetesApi, namespacePath } from "./kubernetes-api.ts";
 import { imageOf, REGISTRY_HOST } from "./node-files.ts";
-import { pluginDurations } from "./plugin-durations.ts";
+import { callsIn, pluginDurations } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
@@ -55,7 +55,7 @@ function declareTests(minor: number): void {
   });
   const kill = (...names: string[]) => killContainers(node.root, api, names);
   const failOracle = () => node.control("/faults", { endpoint: "*", status: 503 });
-  const pluginCalls = async () => pluginDurations(await node.kubeletMetrics()).calls;
+  const pluginCalls = async () => callsIn(pluginDurations(await node.kubeletMetrics()));
   const daemon = (...command: string[]) => node.root.run("systemctl", [...command, ...UNITS]);
 
   async function createAccount(name: string): Promise<void> {
