@@ -1,5 +1,7 @@
 /** For tests: a daemon in the test's own process, which is closed when the test has finished, and calls of its sockets. */
-import { request } from "node:http";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { onTestFinished } from "vitest";
 import { type Daemon, type DaemonOptions, startDaemon } from "../src/daemon.ts";
@@ -14,12 +16,9 @@ export async function startedDaemon(options: StartOptions): Promise<Daemon> {
 }
 
 /** A POST if there is a body. */
-export function callSocket(socketPath: string, path: string, body?: Buffer | string) {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; text: string }>();
+export async function callSocket(socketPath: string, path: string, body?: Buffer | string) {
   const method = body === undefined ? "GET" : "POST";
-  const outgoing = request({ socketPath, method, path, agent: false }, async (incoming) => {
-    resolve({ status: incoming.statusCode, text: (await incoming.toArray()).join("") });
-  });
-  outgoing.on("error", reject).end(body);
-  return promise;
+  const outgoing = request({ socketPath, method, path, agent: false }).end(body);
+  const [incoming] = (await once(outgoing, "response")) as [IncomingMessage];
+  return { status: incoming.statusCode, text: await text(incoming) };
 }
