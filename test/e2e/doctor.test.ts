@@ -7,18 +7,12 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createBrokenNode, IMAGE, PLUGIN, simulateCloud } from "../../packages/doctor/test/broken-node.ts";
 import { BROKER, type Daemon, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 
-interface Run {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const simulator = await simulateCloud();
 
 let daemon: Daemon;
-let doctor: (...args: string[]) => Promise<Run>;
-let status: (...args: string[]) => Promise<Run>;
-let watchTwice: () => Promise<Run>;
+let doctor: (...args: string[]) => ReturnType<typeof callCredentialProvider>;
+let status: (...args: string[]) => ReturnType<typeof callCredentialProvider>;
+let watchTwice: () => ReturnType<typeof callCredentialProvider>;
 
 /** A node with the built plugin and the built daemon, which has a token. */
 beforeEach(async () => {
@@ -33,18 +27,13 @@ beforeEach(async () => {
   const config = daemonConfig(folder, simulator, { registryHosts, prefetch: registryHosts });
   daemon = await startDaemon(config);
   onTestFinished(() => daemon.stop());
-  await run({ path: SHIM, env: { OCIR_BROKER_SOCKET: config.credentialsSocket }, image: IMAGE });
-  const runBroker = (...args: string[]) => run({ path: BROKER, args, stdin: "" });
+  await callCredentialProvider({ path: SHIM, env: { OCIR_BROKER_SOCKET: config.credentialsSocket }, image: IMAGE });
+  const runBroker = (...args: string[]) => callCredentialProvider({ path: BROKER, args, stdin: "" });
   doctor = (...args) => runBroker("doctor", "--config", file, "--root", node.root, ...args);
   status = (...args) => runBroker("status", "--config", config.path, ...args);
   const watch = `{ "$0" status --config "$1" --watch; echo "exit $?" >&2; } | grep --max-count=2 "^session "`;
-  watchTwice = () => run({ path: "/bin/sh", args: ["-c", watch, BROKER, config.path], stdin: "" });
+  watchTwice = () => callCredentialProvider({ path: "/bin/sh", args: ["-c", watch, BROKER, config.path], stdin: "" });
 });
-
-async function run(call: Parameters<typeof callCredentialProvider>[0]): Promise<Run> {
-  const { exitCode, stdout, stderr } = await callCredentialProvider(call);
-  return { exitCode, stdout: stdout.toString(), stderr };
-}
 
 describe("ocir-broker doctor", () => {
   test("finds no problem on a healthy node", async () => {

@@ -23,7 +23,7 @@ describe("ocir-broker get", () => {
     const line = "ocir-broker: registry-throttled: a; b\n";
     await serveOnSocket((_request, response) => response.writeHead(503).end(line), stage.config.credentialsSocket);
     const result = await stage.get([IMAGE]);
-    expect(result).toMatchObject({ exitCode: 1, stdout: Buffer.alloc(0), stderr: line });
+    expect(result).toMatchObject({ exitCode: 1, stdout: "", stderr: line });
     expect(stage.simulator.requests()["registry.token"] ?? 0).toBe(0);
   });
 
@@ -40,8 +40,8 @@ describe("ocir-broker get", () => {
     const stage = await setStageWithoutDaemon();
     const { exitCode, stdout } = await stage.get(["--output", "password", IMAGE]);
     expect(exitCode).toBe(0);
-    expect(stdout.toString()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    expect(claimsOf(stdout.toString())["exp"]).toBeGreaterThan(0);
+    expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(claimsOf(stdout)["exp"]).toBeGreaterThan(0);
   });
 
   it("reads a request from stdin, and responds in its version", async () => {
@@ -88,7 +88,7 @@ describe("ocir-broker get", () => {
   ])("exits with one line for %s", async (_what, args, stdin, exitCode, code) => {
     const stage = await setStageWithoutDaemon();
     const result = await stage.get(args, stdin);
-    expect(result).toMatchObject({ exitCode, stdout: Buffer.alloc(0) });
+    expect(result).toMatchObject({ exitCode, stdout: "" });
     expect(result.stderr).toMatch(new RegExp(`^ocir-broker: ${code}[:;] [ -~]+\n$`));
   });
 

@@ -57,19 +57,19 @@ it("a user without a daemon gets a token with the user's API key, and no error s
   const person = await createPerson();
   const { exitCode, stdout, stderr } = await person.get();
   expect([exitCode, stderr]).toEqual([0, ""]);
-  const response = JSON.parse(stdout.toString());
+  const response = JSON.parse(stdout);
   expect(response).toMatchObject({ ServerURL: `https://${HOST}`, Username: "BEARER_TOKEN" });
   expect(claimsOf(response.Secret)).toMatchObject({ aud: person.simulator.registryUrl.host, ptype: "user" });
 
   person.exposeKey();
   const refused = await person.get();
   expect([refused.exitCode, refused.stderr]).toEqual([1, ""]);
-  expect(refused.stdout.toString()).toMatch(/^ocir-broker: identity-file-permissions: .*key_file; chmod 600 .*\n$/);
+  expect(refused.stdout).toMatch(/^ocir-broker: identity-file-permissions: .*key_file; chmod 600 .*\n$/);
   const wrong = await person.get({ OCI_CLI_AUTH: "instance_obo_user" });
-  expect(wrong.stdout.toString()).toMatch(/^ocir-broker: config-invalid: .*identity.provider: must be .*\n$/);
+  expect(wrong.stdout).toMatch(/^ocir-broker: config-invalid: .*identity.provider: must be .*\n$/);
   const session = await person.get({ OCI_CLI_AUTH: "security_token" });
-  expect(session.stdout.toString()).toMatch(/oci-config-incomplete: .*\[DEFAULT\] security_token_file/);
-  const seen = [refused, wrong, session].map((each) => each.stdout.toString()).join("");
+  expect(session.stdout).toMatch(/oci-config-incomplete: .*\[DEFAULT\] security_token_file/);
+  const seen = [refused, wrong, session].map((each) => each.stdout).join("");
   expect(seen).not.toMatch(/sesame|BEGIN|ocid1/);
 });
 
@@ -81,7 +81,7 @@ it.each([
   if (error === "an unsafe key") person.exposeKey();
   const options = ["doctor", "--identity", "user", "--output", "json", `${HOST}/acme/shop/web`];
   const result = await runAsUser([BROKER, ...options], person.env);
-  const { findings } = JSON.parse(result.stdout.toString()) as { findings: { name: string; verdict: string }[] };
+  const { findings } = JSON.parse(result.stdout) as { findings: { name: string; verdict: string }[] };
   const names = findings.map((finding) => finding.name);
   expect(names).toContain(name);
   expect(names.filter((each) => each.startsWith("kubelet"))).toEqual([]);
@@ -93,5 +93,5 @@ it("doctor first prints that it should run as root", async () => {
   const env = { OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2" };
   const { stdout, stderr } = await runAsUser([BROKER, "doctor"], env);
   expect(stderr).toMatch(/^ocir-broker: run doctor as root; /);
-  expect(stdout.toString()).toContain("PROBLEM");
+  expect(stdout).toContain("PROBLEM");
 });

@@ -43,5 +43,5 @@ interface PluginResponse {
 /** @throws Error with the shim's error line if it did not exit with 0. */
 export function responseOf({ exitCode, stdout, stderr }: CredentialProviderResult): PluginResponse {
   if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
-  return JSON.parse(stdout.toString()) as PluginResponse;
+  return JSON.parse(stdout) as PluginResponse;
 }

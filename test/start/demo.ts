@@ -67,8 +67,8 @@ async function show(image: string): Promise<void> {
   say("");
 }
 
-function authIn(response: Buffer): Record<string, { username: string; password: string }> {
-  return JSON.parse(response.toString()).auth;
+function authIn(response: string): Record<string, { username: string; password: string }> {
+  return JSON.parse(response).auth;
 }
 
 /** The pull itself, then one that no policy allows, with doctor's reason. */
@@ -94,8 +94,7 @@ async function showPull(): Promise<void> {
 /** Doctor's command line and the last part of its report. There is no kubelet here, so only identity and registry are examined. */
 async function problemOf(image: string): Promise<string> {
   const args = ["doctor", "--identity", "instance-principal", "--config", config.path, image];
-  const { stdout } = await callCredentialProvider({ path: BROKER, args, stdin: "" });
-  const report = stdout.toString();
+  const { stdout: report } = await callCredentialProvider({ path: BROKER, args, stdin: "" });
   const problem = report.slice(Math.max(0, report.indexOf("PROBLEM"))).replace(/^(?=.)/gm, "  ");
   return `  $ ${BROKER} ${args.join(" ")}${stays ? "" : "   (its files are removed at the end)"}\n${problem}`;
 }

@@ -37,9 +37,9 @@ function note(result: CredentialProviderResult): void {
   else failures.push(`${result.exitCode ?? result.signal} after ${result.elapsedMs.toFixed()} ms: ${result.stderr}`);
 }
 
-function tokenOf(response: Buffer): string | undefined {
+function tokenOf(response: string): string | undefined {
   try {
-    return JSON.parse(response.toString()).auth[registryHost].password;
+    return JSON.parse(response).auth[registryHost].password;
   } catch {
     return undefined;
   }

@@ -47,7 +47,7 @@ describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, r
       Array(2).fill(withoutVersion(request)),
     );
     const output = program === "docker-credential-ocir" || status === 200 ? "stdout" : "stderr";
-    expect({ ...result, stdout: String(result.stdout) }).toMatchObject({ stdout: "", stderr: "", [output]: body });
+    expect(result).toMatchObject({ stdout: "", stderr: "", [output]: body });
     expect(result.exitCode).toBe(status === 200 ? 0 : 1);
   });
 });

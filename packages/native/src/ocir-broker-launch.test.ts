@@ -30,7 +30,7 @@ describeBuilds("ocir-broker-launch", (build) => {
       stdin: "",
     });
     expect(exitCode).toBe(0);
-    return { lines: stdout.toString().trimEnd().split("\n"), stderr };
+    return { lines: stdout.trimEnd().split("\n"), stderr };
   }
 
   test.each([
@@ -113,7 +113,7 @@ describeBuilds("ocir-broker-launch", (build) => {
     const args = ["-c", `${limit}; exec "$0" /bin/sh -c 'cat /proc/self/limits'`, launcher];
     const { stdout, stderr } = await callCredentialProvider({ path: "/bin/sh", args, stdin: "" });
     expect(stderr).toBe("");
-    expect(stdout.toString()).toMatch(new RegExp(`Max core file size +${bytes} +${bytes} +bytes`));
+    expect(stdout).toMatch(new RegExp(`Max core file size +${bytes} +${bytes} +bytes`));
   });
 
   test.each([

@@ -4,17 +4,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
-import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { type CredentialProviderResult, callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { expect } from "vitest";
 import { describeBuilds } from "./native-builds.ts";
 
 const IMAGE = "icn.ocir.io/acme/app";
 
-interface ShimResult {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+type ShimResult = Pick<CredentialProviderResult, "exitCode" | "stdout" | "stderr">;
 
 /** Runs the same tests on the shim of each build. */
 export function describeShim(
@@ -35,7 +31,7 @@ export async function callShim(
 ): Promise<ShimResult> {
   const env = { OCIR_BROKER_SOCKET: socketPath };
   const { exitCode, stdout, stderr } = await callCredentialProvider({ path, env, image: IMAGE, ...options });
-  return { exitCode, stdout: stdout.toString(), stderr };
+  return { exitCode, stdout, stderr };
 }
 
 /** The result of a call that has written this response. */

@@ -26,7 +26,7 @@ export interface CredentialProviderResult {
   /** Null if a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  readonly stdout: Buffer;
+  readonly stdout: string;
   readonly stderr: string;
   readonly elapsedMs: number;
 }
@@ -47,15 +47,13 @@ export async function callCredentialProvider(call: CredentialProviderCall): Prom
     timeout: KUBELET_LIMIT_MS,
     killSignal: "SIGKILL",
   });
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout.on("data", (piece: Buffer) => stdout.push(piece));
-  child.stderr.on("data", (piece: Buffer) => stderr.push(piece));
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => (stdout += piece));
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => (stderr += piece));
   // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
   child.stdin.on("error", () => {}).end(call.stdin ?? credentialProviderRequest(call));
   const [exitCode, signal] = await once(child, "close");
-  const elapsedMs = performance.now() - startedAtMs;
-  return { exitCode, signal, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString(), elapsedMs };
+  return { exitCode, signal, stdout, stderr, elapsedMs: performance.now() - startedAtMs };
 }
 
 /** The kubelet's v1 request for an image: one line. */

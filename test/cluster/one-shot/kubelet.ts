@@ -40,7 +40,7 @@ export function createKubelet({ plugin, env, registryHost, registryUrl }: Kubele
     });
     callsMs.push(called.elapsedMs);
     if (called.exitCode !== 0) return undefined;
-    const { cacheDuration, auth } = JSON.parse(called.stdout.toString());
+    const { cacheDuration, auth } = JSON.parse(called.stdout);
     const password: string | undefined = auth[registryHost]?.password;
     const cacheMs = Number.parseInt(cacheDuration, 10) * 1_000;
     if (password !== undefined && cacheMs > 0) cache.set(cacheKey, { password, untilMs: performance.now() + cacheMs });

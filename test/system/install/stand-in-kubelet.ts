@@ -41,7 +41,7 @@ async function pull(path: string, { args = [], env = [] }: Provider): Promise<ne
   const startedAtMs = performance.now();
   for (let calls = 1; ; calls += 1) {
     callCredentialProvider({ path, args, image: IMAGE, env: variables }).then(
-      ({ exitCode, stdout, stderr }) => note(exitCode === 0 ? stdout.toString() : "", stderr),
+      ({ exitCode, stdout, stderr }) => note(exitCode === 0 ? stdout : "", stderr),
       (error: Error) => note("", error.message),
     );
     // By a schedule, so that a slow call does not delay others.

@@ -72,7 +72,7 @@ describeShim("credential-provider-oke", (build) => {
           env: { TERM: "dumb", OCIR_BROKER_SOCKET: "/nowhere" },
           stdin: "\u0004",
         });
-        expect(stdout.toString()).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
+        expect(stdout).toMatch(/waiting 25 s for the end of input \(Ctrl-D\): [\s\S]*shim-request-empty/);
       },
     );
   });
