@@ -2,11 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
-import type { Config } from "@ocir-broker/credentials/config/schema";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
-import { bootMs, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
@@ -14,7 +11,6 @@ import { createRecordedLog } from "../../test/recorded-log.ts";
 import { callSocket, startedDaemon } from "../../test/started-daemon.ts";
 import { stateFolder } from "../../test/state-folder.ts";
 import type { Daemon } from "../daemon.ts";
-import { lastConfig } from "./handover.ts";
 
 const HOSTS = ["icn.ocir.io", "iad.ocir.io"];
 const OUTAGE = { endpoint: "*", status: 503 } as const;
@@ -28,13 +24,12 @@ beforeEach(() => {
   recorded = createRecordedLog();
 });
 
-const startWith = (config: Config) => startedDaemon({ config, environment, log: recorded.log });
-
 /** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
 async function start(registries: object = { prefetch: HOSTS }) {
   const { registries: common, ...sections } = daemonSections(simulator, temporaryFolder(), HOSTS);
   const config = configOf({ ...sections, registries: { ...common, ...registries } });
-  return { broker: await startWith(config), healthSocket: config.sockets.health };
+  const broker = await startedDaemon({ config, environment, log: recorded.log });
+  return { broker, healthSocket: config.sockets.health };
 }
 
 async function passwordFrom(broker: Daemon, host: string): Promise<string> {
@@ -88,20 +83,4 @@ it("a restarted broker signs with the restored session", async () => {
   expect(await passwordFrom(broker, "lhr.ocir.io")).toEqual(expect.any(String));
   expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
   expect(simulator.refusals()).toEqual([]);
-});
-
-it("a broker that cannot read its configuration serves the same tokens after every restart", async () => {
-  let { broker } = await start();
-  const [before] = await warmed(broker);
-  simulator.faults(OUTAGE);
-  for (let restart = 0; restart < 3; restart += 1) {
-    await broker.close();
-    const { config, inForce } = loadLenientConfig({ path: "/nowhere/config.yaml", environment }, () =>
-      lastConfig({ environment, clock: createSystemClock(), bootMs }),
-    );
-    expect(inForce).toBe("before");
-    broker = await startWith(config);
-    expect(await passwordFrom(broker, HOSTS[0] ?? "")).toBe(before);
-  }
-  expect(JSON.stringify(recorded.lines)).not.toContain("state of an earlier process ignored");
 });
