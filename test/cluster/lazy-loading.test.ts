@@ -2,22 +2,20 @@
  * Lazy loading across a token's expiry, as docs/consumers/lazy-loading.md has it: the stargz snapshotter's packages, the real containerd and
  * FUSE. The registry is the simulator, in front of Debian's docker-registry, and refuses a token from its expiry on.
  */
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
 import { lackAsRoot, startDistribution } from "../real-registry.ts";
+import { runProgram } from "../run-program.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { lackOf, STARGZ } from "./consumer-programs.ts";
 import { CONTAINERD_PROGRAMS, type LazyNode, type LazyNodeOptions, startLazyNode } from "./lazy-nodes.ts";
 
-const run = promisify(execFile);
 const LAYERS = 20;
 const ALL_READ = Array<string>(LAYERS).fill("read");
 const ALL_FAILED = Array<string>(LAYERS).fill("failed");
@@ -52,7 +50,7 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
     const simulator = await startSimulator({ storage: new URL(`http://${stored}`), tokenLifeMs: TOKEN_LIFE_MS });
     const { host, origin } = simulator.registryUrl;
     image = `${host}/${REPOSITORY}:1`;
-    topLayer = (await run(STARGZ.path, ["push", `${stored}/${REPOSITORY}:1`, String(LAYERS)])).stdout.trim();
+    topLayer = (await runProgram([STARGZ.path, "push", `${stored}/${REPOSITORY}:1`, String(LAYERS)])).trim();
 
     const config = daemonConfig(directory, simulator, { registryHosts: [host] });
     const daemon = await startDaemon(config);
@@ -63,11 +61,7 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
     writeFileSync(join(directory, "config.json"), JSON.stringify({ credHelpers: { [host]: "ocir" } }));
     const rootEnv = { ...env, DOCKER_CONFIG: directory };
 
-    currentToken = async () => {
-      const getting = run(HELPER, ["get"], { env });
-      getting.child.stdin?.end(host);
-      return JSON.parse((await getting).stdout).Secret;
-    };
+    currentToken = async () => JSON.parse(await runProgram([HELPER, "get"], { env, input: host })).Secret;
     registryToken = async () => {
       const authorization = `Basic ${Buffer.from(`BEARER_TOKEN:${await currentToken()}`).toString("base64")}`;
       const url = `${origin}/20180419/docker/token?service=${host}&scope=repository:${REPOSITORY}:pull`;

@@ -2,15 +2,12 @@
  * Nodes of the lazy-loading test: containerd with the stargz snapshotter as its proxy plugin, in a mount namespace of their own, so that
  * nothing stays mounted. The snapshotter mounts each layer with FUSE.
  */
-import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type Daemon, spawnServer, untilListening } from "../daemon.ts";
+import { runProgram } from "../run-program.ts";
 import { STARGZ } from "./consumer-programs.ts";
 import { clusterPrograms, NEWEST_MINOR } from "./programs.ts";
-
-const run = promisify(execFile);
 
 export const CONTAINERD_PROGRAMS: readonly string[] = clusterPrograms(NEWEST_MINOR)
   .filter(({ name }) => name === "containerd" || name === "ctr")
@@ -44,10 +41,7 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
   const containerd = spawnServer(entering, { PATH: process.env["PATH"] });
   await untilListening(containerd, containerdSocket);
 
-  async function runInside(...command: readonly string[]): Promise<string> {
-    const [program = "", ...args] = [...enter(containerd), ...command];
-    return (await run(program, args)).stdout;
-  }
+  const runInside = (...command: readonly string[]) => runProgram([...enter(containerd), ...command]);
   const ctr = [CTR, "--address", containerdSocket, "--namespace", "k8s.io"];
   const snapshots = (...args: readonly string[]) => runInside(...ctr, "snapshots", "--snapshotter", "stargz", ...args);
   const rootOf = (container: string) => join(folder, container);
@@ -57,9 +51,7 @@ export async function startLazyNode(folder: string, { keychain, fetch, env }: La
     async pull(image: string, password: string): Promise<void> {
       // With the keychain "cri", the kubelet's image service is the snapshotter.
       const socket = keychain === "cri" ? snapshotterSocket : containerdSocket;
-      const pulling = run(STARGZ.path, ["pull", socket, image]);
-      pulling.child.stdin?.end(password);
-      await pulling;
+      await runProgram([STARGZ.path, "pull", socket, image], { input: password });
     },
     /** Mounts the root of a new container, as containerd does. Rejects if a layer is unavailable. */
     async start(container: string, topLayer: string): Promise<void> {
