@@ -25,19 +25,6 @@ function setUp(keys: object[] = [publish(issuerKeys.publicKey, "one")]) {
 }
 
 describe("IssuerKeys", () => {
-  test("reads the keys once, authenticated with a pod's own token", async () => {
-    const { isSigned, send } = setUp();
-    const token = tokenOf();
-    expect(await Promise.all([isSigned(token), isSigned(token), isSigned(tokenOf({ ...CLAIMS, jti: 1 }))])).toEqual([
-      true,
-      true,
-      true,
-    ]);
-    const { url, headers } = send.mock.calls[0]?.[0] ?? {};
-    expect([send.mock.calls.length, url?.href]).toEqual([1, "https://cluster.test:6443/openid/v1/jwks"]);
-    expect(headers?.["authorization"]).toBe(`Bearer ${token.reveal()}`);
-  });
-
   test.each(["ES256", "ES384", "ES512"])("supports %s", async (alg) => {
     const bits = alg.slice(2);
     const namedCurve = `P-${bits === "512" ? "521" : bits}`;
