@@ -52,6 +52,10 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     return JSON.parse(response).auth[HOST]?.password;
   }
 
+  async function health(path: string): Promise<string> {
+    return root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, `http://localhost${path}`]);
+  }
+
   const status = () => root.property(SERVICE, "StatusText");
   const startOutage = () => control(root, "/faults", { endpoint: "*", status: 503 });
 
@@ -63,6 +67,9 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       await killDaemon(root);
       expect(await password()).toBe(first);
     }
+    expect(await health("/readyz")).toBe("ready");
+    const { region, session } = JSON.parse(await health("/status"));
+    expect([region, session]).toMatchObject(["us-ashburn-1", { state: "fresh", fetches: 0 }]);
     expect(await root.run("stat", ["-f", "-c", "%T", STATE_FOLDER])).toBe("tmpfs");
     const daemon = await root.run("stat", ["-c", "%u", `/proc/${await root.property(SERVICE, "MainPID")}`]);
     expect(await root.run("stat", ["-L", "-c", "%a %u %F", STATE_FOLDER, STATE_FILE])).toBe(
@@ -78,13 +85,11 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
     expect(exitCode).not.toBe(0);
     const journal = await root.journal(SERVICE);
     expect(journal.match(/state restored/g)).toHaveLength(3);
-    expect(journal).not.toContain(first);
+    expect(journal).not.toMatch(/eyJ|MII|BEGIN/);
+    for (const part of first?.split(".") ?? []) expect(journal).not.toContain(part);
   });
 
-  async function configShown(): Promise<Record<string, unknown>> {
-    const response = await root.run("curl", ["-sSf", "--unix-socket", HEALTH_SOCKET, "http://localhost/status"]);
-    return JSON.parse(response).config;
-  }
+  const configShown = async () => JSON.parse(await health("/status")).config;
 
   describe("with a configuration that only root can read", () => {
     const COPY = "/run/ocir-broker/config.yaml";

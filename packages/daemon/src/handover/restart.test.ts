@@ -1,4 +1,7 @@
-/** A daemon starts with the state that a killed one left: two brokers, one file, and a cloud that may be down. */
+/**
+ * A daemon starts with the state that a killed one left: two brokers, one file, and a cloud that may be down. Of the built daemon:
+ * test/system/daemon-in-its-unit.test.ts.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -8,7 +11,7 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { callSocket, startedDaemon } from "../../test/started-daemon.ts";
+import { startedDaemon } from "../../test/started-daemon.ts";
 import { stateFolder } from "../../test/state-folder.ts";
 import type { Daemon } from "../daemon.ts";
 
@@ -17,19 +20,16 @@ const OUTAGE = { endpoint: "*", status: 503 } as const;
 
 const simulator = await sharedSimulator();
 let environment: { OCIR_BROKER_STATE_FILE: string };
-let recorded: ReturnType<typeof createRecordedLog>;
 
 beforeEach(() => {
   environment = { OCIR_BROKER_STATE_FILE: join(stateFolder(), "state") };
-  recorded = createRecordedLog();
 });
 
 /** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
 async function start(registries: object = { prefetch: HOSTS }) {
   const { registries: common, ...sections } = daemonSections(simulator, temporaryFolder(), HOSTS);
   const config = configOf({ ...sections, registries: { ...common, ...registries } });
-  const broker = await startedDaemon({ config, environment, log: recorded.log });
-  return { broker, healthSocket: config.sockets.health };
+  return startedDaemon({ config, environment, log: createRecordedLog().log });
 }
 
 async function passwordFrom(broker: Daemon, host: string): Promise<string> {
@@ -46,40 +46,19 @@ async function warmed(broker: Daemon, hosts: readonly string[] = HOSTS): Promise
   return passwords;
 }
 
-it("a restarted broker serves the same tokens in a total outage, ready at once, and fetches nothing", async () => {
-  const before = await warmed((await start()).broker);
-  simulator.reset();
-  simulator.faults(OUTAGE);
-
-  const { broker, healthSocket } = await start();
-  expect(await callSocket(healthSocket, "/readyz")).toMatchObject({ status: 200 });
-  const summary = broker.health.summary();
-  expect(summary).toMatchObject({ region: "us-ashburn-1", session: { ageSeconds: expect.any(Number) } });
-  expect(await Promise.all(HOSTS.map((host) => passwordFrom(broker, host)))).toEqual(before);
-  expect(broker.health.details().session?.fetches).toBe(0);
-  const logged = JSON.stringify(recorded.lines);
-  expect(logged).toContain("state restored");
-  for (const password of before) expect(logged).not.toContain(password);
-  expect(logged).not.toMatch(/eyJ|MII|BEGIN/);
-  // Only the probes of two repositories.
-  const { "registry.manifest": probes = 0, "registry.v2": ping = 0, ...others } = simulator.requests();
-  expect(probes + ping).toBeLessThanOrEqual(4);
-  expect(Object.values(others).filter((count) => count > 0)).toEqual([]);
-});
-
 it("a restarted broker serves its home region's registry, even if the configuration does not name it", async () => {
   const home = { prefetch: undefined };
-  const [password] = await warmed((await start(home)).broker, ["iad.ocir.io"]);
+  const [password] = await warmed(await start(home), ["iad.ocir.io"]);
   simulator.faults(OUTAGE);
-  const { broker } = await start(home);
+  const broker = await start(home);
   expect(broker.health.details().registries["iad.ocir.io"]).toMatchObject({ kept: true, state: "fresh" });
   expect(await passwordFrom(broker, "iad.ocir.io")).toBe(password);
 });
 
 it("a restarted broker signs with the restored session", async () => {
-  await warmed((await start()).broker);
+  await warmed(await start());
   simulator.reset();
-  const { broker } = await start({ endpoints: { "lhr.ocir.io": simulator.registryUrl.href } });
+  const broker = await start({ endpoints: { "lhr.ocir.io": simulator.registryUrl.href } });
   expect(await passwordFrom(broker, "lhr.ocir.io")).toEqual(expect.any(String));
   expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
   expect(simulator.refusals()).toEqual([]);
