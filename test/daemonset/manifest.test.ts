@@ -10,11 +10,11 @@ import { errorsOf } from "./kubernetes-schema.ts";
 import { daemonSet, type KubernetesObject, lease, objectOf, readManifest } from "./manifest.ts";
 
 describe("cloud-init/daemonset/daemonset.yaml", () => {
-  it("is valid for Kubernetes, with known fields only", () => {
-    expect(errorsOf(readManifest())).toEqual([]);
+  it("is valid for Kubernetes, with known fields only", async () => {
+    expect(await errorsOf(readManifest())).toEqual([]);
     const misspelt = structuredClone(objectOf<{ spec: { template: { spec: object } } }>("DaemonSet"));
     misspelt.spec.template.spec = { ...misspelt.spec.template.spec, hostPid: true };
-    expect(errorsOf([misspelt as never])).toEqual([expect.stringContaining("hostPid")]);
+    expect(await errorsOf([misspelt as never])).toEqual([expect.stringContaining("hostPid")]);
   });
 
   it("grants access to Nodes, Events and one Lease only", () => {

@@ -46,7 +46,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     await expect(manifest).toMatchFileSnapshot(MANIFEST);
   });
 
-  it("renders valid objects that apply every value", () => {
+  it("renders valid objects that apply every value", async () => {
     const values = {
       image: { repository: "registry.example:5000/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
       lease: { seconds: 300 },
@@ -60,7 +60,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     };
     const objects = objectsIn(template(...optionsFor(values)));
     const [rules, ...known] = objects.toSorted(({ kind }) => (kind === "PrometheusRule" ? -1 : 1));
-    expect(errorsOf(known)).toEqual([]);
+    expect(await errorsOf(known)).toEqual([]);
     const monitoring = (file: string) => readFileSync(join(import.meta.dirname, "../../monitoring", file), "utf8");
     expect(rules).toMatchObject({
       metadata: { labels: { release: "prometheus" } },
@@ -119,7 +119,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(resultOf("--values", values)).toContain(text);
   });
 
-  it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", () => {
+  it("renames, labels and annotates every object but the Lease, and needs no PriorityClass if there is one", async () => {
     const values = {
       nameOverride: "pull-credentials",
       commonLabels: { team: "platform" },
@@ -138,7 +138,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     };
     const text = template(...optionsFor(values));
     const objects = objectsIn(text);
-    expect(errorsOf(objects.filter(({ kind }) => kind !== "PrometheusRule"))).toEqual([]);
+    expect(await errorsOf(objects.filter(({ kind }) => kind !== "PrometheusRule"))).toEqual([]);
     for (const { kind, metadata } of objects) {
       expect([kind, metadata.name]).toEqual([
         kind,

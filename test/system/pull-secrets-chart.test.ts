@@ -49,7 +49,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
   const environmentOf = (objects: readonly KubernetesObject[]) =>
     Object.fromEntries((podOf(objects).container.env ?? []).map(({ name, value }) => [name, value]));
 
-  it("renders valid objects that apply every value", () => {
+  it("renders valid objects that apply every value", async () => {
     const objects = render({
       image: { repository: "icn.ocir.io/acme/ocir-pull-secrets", digest: DIGEST, pullPolicy: "Always" },
       names: ["ocir-pull", "flux-ocir"],
@@ -71,7 +71,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       "dashboard.enabled": true,
     });
     const ofOperator = objects.filter(({ apiVersion }) => apiVersion === "monitoring.coreos.com/v1");
-    expect(errorsOf(objects.filter((object) => !ofOperator.includes(object)))).toEqual([]);
+    expect(await errorsOf(objects.filter((object) => !ofOperator.includes(object)))).toEqual([]);
     expect(ofOperator.map(({ kind }) => kind).sort()).toEqual(["PodMonitor", "PrometheusRule"]);
     expect(ofOperator.map(({ metadata }) => metadata)).toEqual(
       Array(2).fill(expect.objectContaining({ labels: expect.objectContaining({ release: "prometheus" }) })),
@@ -126,12 +126,12 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     expect(rulesOf({ "networkPolicy.enabled": false, "podMonitor.enabled": true })).toEqual([]);
   });
 
-  it("gives the controller its namespaces, and no right to tokens, with its own identity", () => {
+  it("gives the controller its namespaces, and no right to tokens, with its own identity", async () => {
     const matchExpressions = [{ key: "team", operator: "NotIn", values: ["a", "b"] }];
     const namespaceSelector = { matchLabels: { pulls: "enabled" }, matchExpressions };
     const namespaces = ["shop", "depot"];
     const objects = render({ identity: { type: "controller", principal: "instance", namespaces, namespaceSelector } });
-    expect(errorsOf(objects)).toEqual([]);
+    expect(await errorsOf(objects)).toEqual([]);
     expect(environmentOf(objects)).toMatchObject({
       OCIR_PULL_SECRETS_IDENTITY: "controller",
       OCIR_PULL_SECRETS_PRINCIPAL: "instance",
