@@ -12,12 +12,8 @@ import { buildOnce, CACHE, GO_ENVIRONMENT } from "../go-build.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 const FOLDER = join(CACHE, "consumers");
-
-interface Program {
-  readonly path: string;
-  readonly folder: string;
-  readonly args: readonly string[];
-}
+/** Without symbols. */
+const SMALL = ["-ldflags", "-s -w"];
 
 export const K8SCHAIN = ownProgram("k8schain", "main.go");
 export const ARGO_CD = ownProgram("argocd", "main.go");
@@ -96,24 +92,24 @@ export function buildConsumers(isShort: boolean): void {
     // Some module proxies do not have it.
     console.error(error);
   }
-  build(K8SCHAIN);
-  if (!isShort) for (const program of [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ]) build(program);
+  const further = isShort ? [] : [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
+  for (const program of [K8SCHAIN, ...further]) buildOnce(program);
 }
 
 /** A program of a few lines, in a folder of its own. */
-function ownProgram(name: string, ...sources: readonly string[]): Program {
+function ownProgram(name: string, ...sources: readonly string[]) {
   const key = keyOf(...["go.mod", "go.sum", ...sources].map((source) => `${name}/${source}`));
-  return { path: join(FOLDER, `${name}-${key}`), folder: join(SOURCE, name), args: ["."] };
+  return { path: join(FOLDER, `${name}-${key}`), folder: join(SOURCE, name), args: [...SMALL, "."] };
 }
 
 /** A product's, unmodified. */
-function programOf(name: string, module: string, goPackage: string): Program {
+function programOf(name: string, module: string, goPackage: string) {
   const key = keyOf(`${module}.mod`, `${module}.sum`);
-  return { path: join(FOLDER, `${name}-${key}`), folder: SOURCE, args: [`-modfile=${module}.mod`, goPackage] };
-}
-
-function build({ path, folder, args }: Program): void {
-  buildOnce({ path, folder, args: ["-ldflags", "-s -w", ...args] });
+  return {
+    path: join(FOLDER, `${name}-${key}`),
+    folder: SOURCE,
+    args: [...SMALL, `-modfile=${module}.mod`, goPackage],
+  };
 }
 
 function download({ module, sum, files }: DefinitionsModule): void {

@@ -12,15 +12,8 @@ const CONTAINERD = ["containerd", "containerd-shim-runc-v2", "ctr"] as const;
 /** The newest minor version in `go/`. */
 export const NEWEST_MINOR = 37;
 
-interface Program {
-  readonly name: string;
-  /** Where it is, or will be. */
-  readonly path: string;
-  /** Of `go build`. */
-  readonly args: readonly string[];
-}
-
-export function clusterPrograms(minor: number): Program[] {
+/** Each with its path, where it is or will be, and the arguments of `go build`. */
+export function clusterPrograms(minor: number) {
   return [
     ...programsOf(`kubernetes-1.${minor}.mod`, "k8s.io/kubernetes", KUBERNETES, (version) =>
       // The kubelet's only source of its version, which setup reads.
@@ -47,7 +40,7 @@ function programsOf(
   module: string,
   names: readonly string[],
   variables: (version: string) => string[],
-): Program[] {
+) {
   const text = readFileSync(join(SOURCE, modFile), "utf8");
   const version = new RegExp(`${module} (v\\S+)`).exec(text)?.[1];
   if (version === undefined) throw new Error(`${modFile} does not require ${module}`);
