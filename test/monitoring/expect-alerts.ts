@@ -6,10 +6,6 @@ import { expect } from "vitest";
 import { MONITORING, type Program } from "./documented-metrics.ts";
 import { promtool } from "./promtool.ts";
 
-const FILES: Readonly<Record<Program, string>> = {
-  ocir_broker: "ocir-broker.rules.yaml",
-  ocir_pull_secrets: "ocir-pull-secrets.rules.yaml",
-};
 const TARGET = 'job="node", instance="10.0.0.1:9100", node="here"';
 
 export interface Scraped {
@@ -27,7 +23,7 @@ export function expectAlerts(
   { scrapes, startS = 0, others = [] }: Scraped,
   fired: readonly string[],
 ): void {
-  const rules = join(MONITORING, FILES[program]);
+  const rules = join(MONITORING, `${program.replaceAll("_", "-")}.rules.yaml`);
   const used = new Set(readFileSync(rules, "utf8").match(/\bocir_\w+/g));
   const series = new Map<string, string[]>();
   for (const [minute, text] of scrapes.entries()) {
