@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Pod, V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
+import { TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { givenPullSecrets } from "./given.ts";
@@ -121,12 +122,7 @@ function declareTests(minor: number): void {
 
 const OURS = "app.kubernetes.io/managed-by%3Docir-broker";
 
-interface Times {
-  readonly renew: string;
-  readonly expires: string;
-}
-
-function tokensIn({ metadata }: V1Secret): Times[] {
-  const text = Object.entries(metadata?.annotations ?? {}).find(([name]) => name.endsWith("/tokens"))?.[1];
-  return text === undefined ? [] : Object.values((JSON.parse(text) as { tokens: Record<string, Times> }).tokens);
+function tokensIn({ metadata }: V1Secret) {
+  const text = metadata?.annotations?.[TOKENS_ANNOTATION] ?? '{"tokens":{}}';
+  return Object.values<{ readonly renew: string; readonly expires: string }>(JSON.parse(text).tokens);
 }
