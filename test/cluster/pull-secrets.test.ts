@@ -7,9 +7,7 @@ import { expect, it } from "vitest";
 import { isLongRun } from "../system/long-run.ts";
 import { isShortRun } from "./can-run-cluster.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { loginSecret } from "./docker-logins.ts";
 import { givenPullSecrets } from "./given.ts";
-import { namespacePath } from "./kubernetes-api.ts";
 import { DENIED, imageOf } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NAME, resourcesPath } from "./pull-secret-objects.ts";
@@ -59,16 +57,6 @@ function declareTests(minor: number): void {
     expect(await cluster.untilReason("depot", "NameNotAllowed")).toContain("shop-puller");
     await choose(null);
     await cluster.untilReason("depot", "Issued");
-  });
-
-  it("leaves a Secret of another manager as it is", async () => {
-    await cluster.createTenant("taken");
-    const path = `${namespacePath("taken")}/secrets?fieldManager=a-person`;
-    await cluster.node.api.request("POST", path, loginSecret(NAME, {}));
-    const before = await cluster.secret("taken");
-    await cluster.createResource("taken");
-    await cluster.untilReason("taken", "SecretConflict");
-    expect(await cluster.secret("taken")).toEqual(before);
   });
 
   it("replaces the owner of the Secret if the resource is recreated at once, and lets the Secret go with the resource", async () => {
