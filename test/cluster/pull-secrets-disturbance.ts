@@ -12,19 +12,19 @@ const EVERY_MS = 1_000;
 const KILL_EVERY_S = 45;
 /** Between an absence of the API server and a kill. */
 const APART_S = 20;
-const AWAY_S = 30;
+/** And as long as its start takes. */
+const AWAY_S = 20;
 const LAST_PULLS_LIMIT_MS = 240_000;
 
 /**
- * Kills the leader every 45 s for `durationS`, and at the end of this time stops the API server for 30 s so many times.
+ * Kills the leader every 45 s for `durationS`, and at the end of this time stops the API server so many times.
  *
- * @param startMs how long the API server needs to start.
  * @returns how often it killed, and how long the API server did not answer, each time.
  */
 export async function disturb(
   { node, killLeader }: PullSecretsCluster,
   { pause, resume }: Pick<Pulls, "pause" | "resume">,
-  { durationS, absences, startMs }: { readonly durationS: number; readonly absences: number; readonly startMs: number },
+  { durationS, absences }: { readonly durationS: number; readonly absences: number },
 ) {
   let kills = 0;
   const awayS: number[] = [];
@@ -43,20 +43,13 @@ export async function disturb(
     await pause();
     const stoppedAtMs = performance.now();
     await node.stopApiServer();
-    await sleep(AWAY_S * 1_000 - startMs);
+    await sleep(AWAY_S * 1_000);
     await node.startApiServer();
     awayS.push(Math.round((performance.now() - stoppedAtMs) / 1_000));
     resume();
     await sleep(APART_S * 1_000);
   }
   return { kills, awayS };
-}
-
-/** In milliseconds, at most as long as an absence. */
-export async function startOfApiServerMs({ node }: PullSecretsCluster): Promise<number> {
-  const startedAtMs = performance.now();
-  await node.restartApiServer();
-  return Math.min(performance.now() - startedAtMs, AWAY_S * 1_000);
 }
 
 export type Pulls = ReturnType<typeof createPulls>;

@@ -11,7 +11,7 @@ import { givenPullSecrets } from "./given.ts";
 import { DENIED, imageOf } from "./node-files.ts";
 import { lackOfPodNetwork } from "./pod-network.ts";
 import { NAME, resourcesPath } from "./pull-secret-objects.ts";
-import { createPulls, disturb, failedPulls, startOfApiServerMs } from "./pull-secrets-disturbance.ts";
+import { createPulls, disturb, failedPulls } from "./pull-secrets-disturbance.ts";
 
 const LIFE_S = isShortRun ? 90 : 180;
 const NAMESPACES = ["shop", ...Array.from({ length: isShortRun ? 0 : 19 }, (_, index) => `tenant-${index}`)];
@@ -81,15 +81,13 @@ function declareTests(minor: number): void {
     }
     for (const namespace of NAMESPACES) await cluster.untilReason(namespace, "Issued");
     const before = await cluster.node.cloudRequests();
-    const startMs = ABSENCES === 0 ? 0 : await startOfApiServerMs(cluster);
     const pulling = createPulls(cluster, NAMESPACES);
     let isOver = false;
-    const plan = { durationS: DURATION_S, absences: ABSENCES, startMs };
-    const disturbing = disturb(cluster, pulling, plan).finally(() => {
+    const disturbing = disturb(cluster, pulling, { durationS: DURATION_S, absences: ABSENCES }).finally(() => {
       isOver = true;
     });
     const [disturbances, pulls] = await Promise.all([disturbing, pulling.run(() => isOver)]);
-    const countExchanges = async () => exchangesIn(await cluster.node.cloudRequests()) - exchangesIn(before);
+    const countExchanges = async () => (await cluster.node.cloudRequestsSince(before))["cluster.tokenExchange"] ?? 0;
     const exchanges = await countExchanges();
     const { failed, unread } = await failedPulls(cluster);
     console.info(`${pulls} pulls within ${DURATION_S} s, ${exchanges} token exchanges;`, disturbances, { unread });
@@ -97,8 +95,4 @@ function declareTests(minor: number): void {
     // A kill delays a renewal that was due at the end.
     await until("all are renewed", async () => (await countExchanges()) >= NAMESPACES.length, LIMIT_MS);
   });
-}
-
-function exchangesIn(requests: Readonly<Record<string, number>>): number {
-  return requests["cluster.tokenExchange"] ?? 0;
 }
