@@ -6,12 +6,7 @@ import { createNodeProgram } from "./node-program.ts";
 
 const FILES = { config: "/c.yaml", binDir: "/bin" };
 
-interface Given {
-  readonly serviceAccounts?: string | undefined;
-  readonly config?: string;
-}
-
-function programIn(output: string, { serviceAccounts, config }: Given = {}) {
+function programIn(output: string, serviceAccounts?: string, config?: string) {
   const image = temporaryFolder();
   const folder = join(image, "ocir-broker/ocir-broker-1.2.3-linux-amd64");
   const program = join(folder, "usr/libexec/ocir-broker/ocir-broker");
@@ -22,40 +17,27 @@ function programIn(output: string, { serviceAccounts, config }: Given = {}) {
     folder,
     libraries: join(image, "ocir-broker"),
     said,
-    program: createNodeProgram({
-      image,
-      leaseSeconds: 60,
-      serviceAccounts,
-      config,
-      say: (line) => said.push(line),
-    }),
+    program: createNodeProgram({ image, leaseSeconds: 60, serviceAccounts, config, say: (line) => said.push(line) }),
   };
 }
 
 it.each([
-  [undefined, ""],
-  ["ocir", " --service-accounts ocir"],
+  [undefined, undefined, "", ""],
+  ["ocir", undefined, " --service-accounts ocir", ""],
+  [undefined, "a: 1\n", " --config -", "a: 1"],
+  [undefined, "{}", " --config -", ""],
 ])(
-  "NodeProgram.install installs the image's archive, and connects the kubelet with the audience %j",
-  async (audience, option) => {
+  "NodeProgram.install installs the image's archive, and connects the kubelet with the audience %j and the configuration %j",
+  async (audience, config, options, given) => {
     const json = JSON.stringify({ ok: true, version: "1.2.3", steps: [], flags: FILES });
-    const { program, folder, libraries, said } = programIn(`echo '${json}'`, { serviceAccounts: audience });
+    const output = `echo "given: $(cat)" >&2; echo '${json}'`;
+    const { program, folder, libraries, said } = programIn(output, audience, config);
     expect(await program.install()).toMatchObject({ ok: true, flags: FILES });
     expect(program.version).toBe("1.2.3");
-    expect(said).toEqual([`${libraries}: node install --from ${folder} --connect${option} --output json`]);
+    const command = `node install --from ${folder} --connect${options} --output json`;
+    expect(said).toEqual([`${libraries}: ${command}`, `given: ${given}`]);
   },
 );
-
-it.each([
-  ["a: 1\n", "a: 1\n"],
-  ["{}", ""],
-])("NodeProgram.install gives the program the configuration %j", async (config, given) => {
-  const { program, said } = programIn(`echo "given: $(cat)" >&2; echo '{"ok": true, "steps": [], "flags": {}}'`, {
-    config,
-  });
-  await program.install();
-  expect(said).toEqual([expect.stringMatching(/ --connect --config - --output json$/), `given: ${given.trim()}`]);
-});
 
 it("NodeProgram.install restores everything when the program is killed", async () => {
   const { program, libraries, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);
