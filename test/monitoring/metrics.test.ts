@@ -1,34 +1,47 @@
-/** docs/metrics.md matches the built daemon's metrics, and Prometheus can read them. */
+/** docs/metrics.md matches the metrics of the built daemon and of the controller of pull secrets, and Prometheus can read them. */
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it } from "vitest";
+import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
+import type { PullSecret } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import { REGISTRY_HOSTS, responseOf, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
 import { type Family, familiesOf, scrape } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
-/** Metrics of a daemon that has answered a pull from each registry host, and one for a service account with the anonymous entry. */
-async function expose(): Promise<string> {
+/** Of a daemon that has answered a pull from each registry host, and one for a service account with the anonymous entry. */
+async function daemonMetrics(): Promise<string> {
   const { call, config } = await setStage({ daemon: { prefetch: REGISTRY_HOSTS.slice(0, 1) } });
   for (const host of REGISTRY_HOSTS) responseOf(await call(`${host}/acme/shop/web`));
   responseOf(await call(`${REGISTRY_HOSTS[0]}/acme/shop/web`, jwtOf(podClaims(0))));
   return scrape(config.healthSocket);
 }
 
-describe("/metrics of the built daemon", () => {
+/** Of a leader with a resource. */
+function controllerMetrics(): Promise<string> {
+  const metrics = createMetrics(createFakeClock());
+  const status = { conditions: [{ reason: "Issued" }], expirationTime: "2027-01-01T00:00:00Z" };
+  metrics.show({ resources: () => [{ status } as unknown as PullSecret], waiting: () => 0 });
+  return metrics.render();
+}
+
+describe.each([
+  ["the built daemon", "ocir_broker", daemonMetrics],
+  ["the controller of pull secrets", "ocir_pull_secrets", controllerMetrics],
+] as const)("/metrics of %s", (_what, program, expose) => {
   let text: Promise<string> | undefined;
   /** Asked for by the first test. */
   const exposed = (): Promise<string> => (text ??= expose());
-  const documented = documentedMetrics();
+  const documented = documentedMetrics(program);
 
   it.skipIf(!hasPromtool)(`passes promtool check metrics${promtoolNote}`, async () => {
     expect(promtool(["check", "metrics"], await exposed())).toEqual({ status: 0, output: "" });
   });
 
   it("contains exactly the metrics of docs/metrics.md, with their types", async () => {
-    const families = familiesOf(await exposed());
     const typesOf = (metrics: ReadonlyMap<string, { type: string }>) =>
       Object.fromEntries([...metrics].map(([name, { type }]) => [name, type]).sort());
-    expect(typesOf(families)).toEqual(typesOf(documented));
+    expect(typesOf(familiesOf(await exposed()))).toEqual(typesOf(documented));
   });
 
   it("has the labels and label values of docs/metrics.md, and each registry host that was served", async () => {
@@ -46,7 +59,8 @@ describe("/metrics of the built daemon", () => {
         else expect(closed.sort(), `${name} ${label}`).toEqual(expected.sort());
       }
     }
-    for (const gauge of ["expiry", "obtained", "last_success"]) {
+    const ofTokens = program === "ocir_broker" ? ["expiry", "obtained", "last_success"] : [];
+    for (const gauge of ofTokens) {
       const { labels } = families.get(`ocir_broker_token_${gauge}_timestamp_seconds`) as Family;
       expect(labels.get("registry")).toEqual(new Set(REGISTRY_HOSTS));
     }
