@@ -10,6 +10,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { objectsIn } from "../daemonset/manifest.ts";
+import { chartNamed, optionsFor } from "./helm/chart.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
 
 const CHARTS = join(import.meta.dirname, "../../deploy/helm");
@@ -53,19 +55,41 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
   `deploy/helm/%s${lackOfHelm}`,
   (name) => {
     const chart = join(CHARTS, name);
+    const { template, refusalOf } = chartNamed(name, "registry.example.com/image");
     const ciValues = globSync("ci/*-values.yaml", { cwd: chart }).map((file) => join(chart, file));
 
     beforeAll(buildHelm, 600_000);
 
     it("passes lint without a remark, and has the version of the release", () => {
       expect(ciValues).not.toEqual([]);
-      const ofRelease = ["--set", `image.digest=sha256:${"0".repeat(64)}`];
+      const ofRelease = ["--set", `image.digest=${DIGEST}`];
       for (const given of [ofRelease, ...ciValues.map((values) => ["--values", values])]) {
         const lint = spawnSync(HELM, ["lint", "--strict", chart, ...given], { encoding: "utf8" });
         expect([lint.status, lint.stdout.match(/\[\w+\].*/g)], lint.stdout).toEqual([0, null]);
       }
       const { version, appVersion } = parse(readFileSync(join(chart, "Chart.yaml"), "utf8"));
       expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
+    });
+
+    it("has the alerts and the dashboard of the folder monitoring, and the labels of a value on the alerts", () => {
+      const rule = { enabled: true, labels: { release: "prometheus" } };
+      const objects = objectsIn(template(...optionsFor({ prometheusRule: rule, "dashboard.enabled": true })));
+      const monitoring = (file: string) => readFileSync(join(CHARTS, "../../monitoring", file), "utf8");
+      expect(objects.find(({ kind }) => kind === "PrometheusRule")).toMatchObject({
+        metadata: { labels: rule.labels },
+        spec: parse(monitoring(`${name}.rules.yaml`)),
+      });
+      const dashboard = { "ocir-broker.json": monitoring("ocir-broker.dashboard.json") };
+      expect(objects.find(({ kind }) => kind === "ConfigMap")).toMatchObject({ data: dashboard });
+    });
+
+    it.each([
+      ["image.digest=latest", "/image/digest"],
+      ["image.repository=", "image.repository is not set: name the repository"],
+      ["image.repository=https://iad.ocir.io/a", "image.repository is https://iad.ocir.io/a: give the name alone"],
+      ["image.repository=iad.ocir.io/acme/a:1.0", "image.repository is iad.ocir.io/acme/a:1.0: give the name alone"],
+    ])("rejects %s", (value, place) => {
+      expect(refusalOf("--set", value)).toContain(place);
     });
 
     it.skipIf(!hasCt)(`passes ct lint${hasCt ? "" : " (skipped: needs ct)"}`, () => {
