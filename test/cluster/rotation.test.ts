@@ -37,9 +37,8 @@ function itWith(product: keyof typeof lacks, title: string, body: () => Promise<
   it.skipIf(lack !== undefined)(`${product} ${title}${lack === undefined ? "" : ` (skipped: ${lack})`}`, body);
 }
 
-const lackOfStorage = lackOfProgram("docker-registry", "docker-registry");
-const lackOfCluster = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork() ?? lackOfStorage;
-const skipped = lackOfTime ?? lackOfCluster ?? lackOfAll;
+const lackOfCluster = lackOfTime ?? canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork();
+const skipped = lackOfCluster ?? lackOfProgram("docker-registry", "docker-registry") ?? lackOfAll;
 
 describeUnless(skipped, "products that read pull secrets", () => {
   const cluster = givenPullSecrets({
@@ -76,12 +75,11 @@ describeUnless(skipped, "products that read pull secrets", () => {
     processes = await processIds();
   });
 
-  async function processIds(): Promise<string[]> {
-    return [
-      ...(lackOfFlux === undefined ? [await flux.process()] : []),
-      ...(lackOfArgoCd === undefined ? [await argoCd.process()] : []),
-    ];
-  }
+  const processIds = () =>
+    Promise.all([
+      ...(lackOfFlux === undefined ? [flux.process()] : []),
+      ...(lackOfArgoCd === undefined ? [argoCd.process()] : []),
+    ]);
 
   async function pushChart(version: string): Promise<void> {
     const { root } = cluster.node;
