@@ -194,11 +194,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     });
   });
 
-  it("passes helm test, which runs doctor on the node", async () => {
-    const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
-    expect(result).toMatch(/Phase:\s+Succeeded/);
-  });
-
   it("rolls out each configuration without another version or a restart of the kubelet, and gives the node's own file back", async () => {
     const own = "log: {level: debug}\n";
     node.root.write(BROKER_CONFIG, own);
@@ -271,18 +266,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     expect(await pods.containers()).toEqual(before);
   });
 
-  it("rolls back without an installation, and disturbs no pod", async () => {
-    const before = await pods.containers();
-    await helm("rollback");
-    await untilInstalled();
-    expect((await get<V1DaemonSet>(DAEMONSET)).spec?.template.spec?.containers[0]?.env).toContainEqual({
-      name: "OCIR_BROKER_LEASE_SECONDS",
-      value: "900",
-    });
-    expect(await lastLog()).not.toContain("holds the Lease");
-    expect(await pods.containers()).toEqual(before);
-  });
-
   it("leaves a node that continues to pull private images after an uninstall", async () => {
     await helm("uninstall", "--wait");
     const ofDaemonSet = `${PODS}?labelSelector=app.kubernetes.io%2Fname%3Docir-broker`;
@@ -296,7 +279,8 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     const serviceAccounts = `serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={${ISSUER}}`;
     await helm("install", chart, ...image, "--set", `kubelet.restart=whenIdle,${serviceAccounts}`);
     await untilInstalled();
-    expect(await helm("test")).toMatch(/Phase:\s+Succeeded/);
+    const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
+    expect(result).toMatch(/Phase:\s+Succeeded/);
     expect(await lastLog()).toContain("service-account-not-tried");
   });
 
