@@ -10,7 +10,6 @@ import { FIELD_MANAGER, LABELS, NAME, pullSecret, resourcesPath, secretPath } fr
 const [kind = "", seconds = "0"] = process.argv.slice(2);
 const endsAtMs = performance.now() + Number(seconds) * 1_000;
 const isOver = () => performance.now() > endsAtMs;
-const REGISTRY = "us-ashburn-1.ocir.io";
 /** The API server refuses 262 144 bytes of annotations, and a Secret of more than a mebibyte. */
 const LARGE_ANNOTATION = "x".repeat(250_000);
 const LARGE_LOGINS = `{"auths":{${Array.from({ length: 105_000 }, (_, index) => `"${index.toString(36)}":{}`)}}}`;
@@ -24,7 +23,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<unknown>>> = {
 async function createResources(namespace: string, count: number, metadata: object): Promise<void> {
   await send("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
   const resource = (index: number) =>
-    pullSecret({ registries: [REGISTRY] }, { ...metadata, name: `unlisted-${index}` });
+    pullSecret({ registries: ["us-ashburn-1.ocir.io"] }, { ...metadata, name: `unlisted-${index}` });
   const create = (index: number) => send("POST", resourcesPath(namespace), resource(index));
   console.log(`${await forEach(count, create, isOver)} resources`);
 }

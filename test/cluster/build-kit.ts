@@ -5,10 +5,8 @@ import { CA_BUNDLE } from "./node-files.ts";
 import { NAME } from "./pull-secret-objects.ts";
 import { serve, untilServing } from "./services.ts";
 
-const SOCKET = "/run/buildkit/buildkitd.sock";
-const ADDRESS = `unix://${SOCKET}`;
+const ADDRESS = "unix:///run/buildkit/buildkitd.sock";
 const CONTEXTS = "/run/builds";
-const SLOW_ADDRESS = "127.0.0.1:18087";
 /** Answers once it has got the signal. */
 const SLOW_SOURCE = `
 const released = new Promise((resolve) => process.on("SIGUSR2", resolve));
@@ -54,7 +52,7 @@ export async function startBuildKit({ root }: KubernetesNode) {
     async build({ namespace, pod, from, to, isSlow = false }: Build): Promise<string> {
       const context = `${CONTEXTS}/${count++}`;
       root.write(`${context}/note`, context);
-      const slow = isSlow ? `ADD http://${SLOW_ADDRESS}/ /slow\n` : "";
+      const slow = isSlow ? "ADD http://127.0.0.1:18087/ /slow\n" : "";
       root.write(`${context}/Dockerfile`, `FROM ${from}\n${slow}COPY note /note\n`);
       const command = [
         ...[CLIENT, "--addr", ADDRESS, "build", "--progress=plain", "--frontend=dockerfile.v0"],

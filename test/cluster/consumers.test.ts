@@ -50,7 +50,6 @@ interface Policy {
 }
 
 const lackOfProgram = lackOf([K8SCHAIN.path]);
-const lackOfDefinitions = lackOf(DEFINITIONS);
 
 describeCluster("consumers of pull secrets on a real API server", (minor) => {
   const program = { from: K8SCHAIN.path, to: PROGRAM, mode: 0o755 };
@@ -129,7 +128,7 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describeUnless(lackOfDefinitions, "the definitions of Flux, Kyverno and policy-controller", () => {
+  describeUnless(lackOf(DEFINITIONS), "the definitions of Flux, Kyverno and policy-controller", () => {
     beforeAll(() => define(DEFINITIONS));
 
     it.each(PAGES.map((path) => [basename(path), manifestsOf(path), readFileSync(path, "utf8")] as const))(

@@ -8,7 +8,6 @@ import type { SystemdRoot } from "../system/systemd-root/index.ts";
 
 const DAEMON = "ocir-broker.service";
 const CONFIG = "/etc/ocir-broker/config.yaml";
-const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const UNPACKED = "/run/releases";
 const PAUSE_MS = 1_000;
 
@@ -27,7 +26,7 @@ export async function disturbDuring(root: SystemdRoot, work: () => Promise<unkno
 
   async function install(name: "older" | "newer"): Promise<true> {
     await root.run(`${UNPACKED}/${name}/install.sh`);
-    const version = await root.run(PLUGIN, ["--version"]);
+    const version = await root.run("/usr/local/bin/credential-provider-oke", ["--version"]);
     if (version.endsWith("0.0.9") !== (name === "older")) throw new Error(`the ${name} plugin says ${version}`);
     return true;
   }

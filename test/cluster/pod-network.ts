@@ -16,7 +16,6 @@ const NETWORK = {
   name: "pods",
   plugins: [{ type: "ptp", ipam: { type: "host-local", subnet: "10.88.0.0/16", routes: [{ dst: "0.0.0.0/0" }] } }],
 } as const;
-const FORWARD = "/proc/sys/net/ipv4/ip_forward";
 
 /** Undefined if pods can have a network, else the reason why not. */
 export function lackOfPodNetwork(): string | undefined {
@@ -38,6 +37,6 @@ export const POD_NETWORK_LISTENERS = ["--registry", `${NODE_ADDRESS}:443`, "--cl
 export async function startPodNetwork(root: SystemdRoot): Promise<void> {
   // The plugins enable it, in a file that is read-only here. All that pods reach is on the node.
   root.write("/run/ip-forward", "1\n");
-  await root.run("mount", ["--bind", "/run/ip-forward", FORWARD]);
+  await root.run("mount", ["--bind", "/run/ip-forward", "/proc/sys/net/ipv4/ip_forward"]);
   await serveAtServiceAddress(root);
 }

@@ -28,7 +28,6 @@ import {
 import { DEPLOYMENT, LEASE } from "./pull-secrets-cluster.ts";
 import { ISSUER } from "./services.ts";
 
-const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const NAMESPACES = "/api/v1/namespaces";
 const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 const DOMAIN = { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "ocir-client" };
@@ -361,7 +360,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       ["edit", 201],
       ["view", 403],
     ])("with the role %s may see resources there; creating one returns %i; none elsewhere", async (role, status) => {
-      await node.api.request("POST", `${RBAC}/namespaces/shop/rolebindings`, {
+      await node.api.request("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings", {
         metadata: { name: `tenant-${role}` },
         roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
         subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: `tenant-${role}` }],

@@ -53,8 +53,8 @@ function declareTests(minor: number): void {
 
   const run = (command: string, ...args: string[]) =>
     cluster.node.root.run(command, args, { timeoutMs: LIMIT_MS, env: NODE_REQUESTS });
-  const tokens = async () =>
-    (await cluster.node.api.list<V1Secret>(`/api/v1/secrets?labelSelector=${OURS}`)).flatMap(tokensIn);
+  const secretsPath = "/api/v1/secrets?labelSelector=app.kubernetes.io/managed-by%3Docir-broker";
+  const tokens = async () => (await cluster.node.api.list<V1Secret>(secretsPath)).flatMap(tokensIn);
   const attack = (kind: string) => run(NODE, "/opt/checkout/test/cluster/attack.ts", kind, String(ATTACK_S));
 
   async function failedProbes(seconds: number): Promise<string[]> {
@@ -119,8 +119,6 @@ function declareTests(minor: number): void {
     check(`after a restart, ${kind}`, await observe(`after-${name}`, AFTER_RESTART_S));
   });
 }
-
-const OURS = "app.kubernetes.io/managed-by%3Docir-broker";
 
 function tokensIn({ metadata }: V1Secret) {
   const text = metadata?.annotations?.[TOKENS_ANNOTATION] ?? '{"tokens":{}}';

@@ -14,7 +14,6 @@ import { API_VERSION, helm, NAME, pullSecret, RELEASE_NAMESPACE, resourcesPath }
 import { SIMULATOR_CA } from "./services.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
-const CHECKOUT_ON_NODE = "/opt/checkout";
 /** Of this process alone, since files run at the same time. */
 const FOLDER = `dist/test-pull-secrets-${process.pid}`;
 const REPOSITORY = "registry.example.com/ocir-pull-secrets";
@@ -64,7 +63,7 @@ export async function startPullSecretsCluster(options: KubernetesOptions) {
   try {
     await node.bootstrap();
     await node.control("/iam", { granted: false });
-    await loadImage(node, join(CHECKOUT_ON_NODE, FOLDER, made.image), REPOSITORY, made.digest);
+    await loadImage(node, join("/opt/checkout", FOLDER, made.image), REPOSITORY, made.digest);
     rmSync(join(CHECKOUT, FOLDER), { recursive: true });
     await createReleaseNamespace(node);
     const image = { repository: REPOSITORY, digest: made.digest, pullPolicy: "Never" };
