@@ -2,7 +2,6 @@
  * The part of a Kubernetes API server that the pull-secrets controller needs: resources with a status, Secrets with server-side apply,
  * service accounts' tokens, Events, lists in pages and watches. It grants the rights that the chart grants.
  */
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,17 +18,13 @@ interface Options {
   readonly names: readonly string[];
   /** Of objects, the largest page of a list. Default: small, so that most lists have several. */
   readonly largestPage?: number;
-  /** Valid for every request of a controller in another process, which cannot call `ownToken`. */
-  readonly token?: string;
   issueToken(namespace: string, name: string, uid: string, lifeMs: number): Promise<string>;
 }
 
-interface Change {
-  readonly collection: string;
-  readonly type: "ADDED" | "MODIFIED" | "DELETED";
-  readonly object: KubernetesJson;
-}
+type Change = Readonly<{ collection: string; type: "ADDED" | "MODIFIED" | "DELETED"; object: KubernetesJson }>;
 
+/** The controller's token. */
+export const TOKEN = "token";
 const COLLECTIONS: Readonly<Record<string, string>> = {
   secrets: "/api/v1",
   namespaces: "/api/v1",
@@ -40,12 +35,11 @@ const FIELD_CONFLICT = { causes: [{ reason: "FieldManagerConflict", field: ".dat
 const refusal = (status: number, message: string, details?: object) =>
   Object.assign(new Error(message), { status, details });
 
-export async function startApiServer({ names, largestPage = 3, token, issueToken }: Options) {
+export async function startApiServer({ names, largestPage = 3, issueToken }: Options) {
   let version = 100;
   let uids = 0;
   const objects = new Map<string, KubernetesJson>();
   const changes: Change[] = [];
-  const ownTokens = new Set<string>();
   const watches = new Map<ServerResponse, (change: Change) => void>();
   const server = createServer(answer).listen(0, "127.0.0.1");
 
@@ -65,12 +59,6 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
     retryAfterS: undefined as number | undefined,
     watches: () => watches.size,
     url: () => new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    /** The controller's token, which the kubelet replaces: each is for one request. */
-    ownToken(): string {
-      const token = randomUUID();
-      ownTokens.add(`Bearer ${token}`);
-      return token;
-    },
     async stop(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -117,8 +105,7 @@ export async function startApiServer({ names, largestPage = 3, token, issueToken
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "", "http://api");
-    const { authorization = "" } = request.headers;
-    const isKnown = authorization === `Bearer ${token}` || ownTokens.delete(authorization);
+    const isKnown = request.headers.authorization === `Bearer ${TOKEN}`;
     if (isKnown && url.searchParams.has("watch") && api.failWith === undefined) return watch(url, response);
     let [status, body]: [number, KubernetesJson] = [200, undefined];
     try {

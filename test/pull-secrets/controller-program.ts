@@ -9,6 +9,7 @@ import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster
 import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
+import { TOKEN } from "./api-server.ts";
 import { inventedTokens, rulesFor } from "./invented-tokens.ts";
 
 const NAMES = new Set(["ocir-pull", "builder"]);
@@ -16,7 +17,7 @@ const NAMES = new Set(["ocir-pull", "builder"]);
 const { signal } = new AbortController();
 const clock = createSystemClock();
 const say = (text: string) => void process.stdout.write(`${text}\n`);
-const api = createApiServer({ url: new URL(process.argv[2] ?? ""), caCertificate: "", token: () => "token" });
+const api = createApiServer({ url: new URL(process.argv[2] ?? ""), caCertificate: "", token: () => TOKEN });
 const watched = watchCluster({ api, clock, names: NAMES, signal, say });
 void runController(
   {

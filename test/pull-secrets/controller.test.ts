@@ -21,7 +21,7 @@ import {
 import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool, promtoolNote } from "../monitoring/promtool.ts";
 import { createSeededRandom } from "../seeded-random.ts";
-import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
+import { type ApiServerDouble, type KubernetesJson, startApiServer, TOKEN } from "./api-server.ts";
 
 const HOST = "iad.ocir.io";
 const MINUTE_MS = 60_000;
@@ -74,7 +74,7 @@ function startController(
   namespaceSelector?: string,
 ): Running {
   const caCertificate = simulator.clusterCaCertificate;
-  const server = createApiServer({ url: api.url(), caCertificate, token: api.ownToken });
+  const server = createApiServer({ url: api.url(), caCertificate, token: () => TOKEN });
   const dispatcher = createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] });
   const send = createSendRequest({ dispatcher, clock, totalMs: HOUR_MS });
   const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };

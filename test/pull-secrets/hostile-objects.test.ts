@@ -31,7 +31,6 @@ beforeEach(async () => {
   api = await startApiServer({
     names: ["ocir-pull", "builder"],
     largestPage: 500,
-    token: "token",
     issueToken: async () => "",
   });
 });
