@@ -451,20 +451,6 @@ it("gives the Secret to a recreated resource, and writes it again after the garb
   await untilTime(() => owner() === uid, 500);
 });
 
-it("uses the controller's identity in listed namespaces only, and takes the token back when the list shrinks", async () => {
-  const listed = (...namespaces: string[]) => ({ kind: "controller", namespaces: new Set(namespaces) }) as const;
-  for (const namespace of ["shop", "other"]) api.createResource(namespace, { registries: [HOST] });
-  api.createResource("named", { registries: [HOST], serviceAccountName: "ocir-pull" });
-  startController(listed("shop", "named"));
-  await untilReason("Issued");
-  await untilReason("NamespaceNotAllowed", "other");
-  await untilReason("ServiceAccountNotUsed", "named");
-  expect([authsIn("other"), authsIn("named")]).toEqual([undefined, undefined]);
-  await restart(listed("named"));
-  await untilReason("NamespaceNotAllowed");
-  expect(authsIn()).toEqual({});
-});
-
 it("uses the controller's identity in selected namespaces only, and follows their labels", async () => {
   const label = (name: string, labels: object, fields: object = {}) =>
     api.put("namespaces", { metadata: { name, labels, ...fields } });

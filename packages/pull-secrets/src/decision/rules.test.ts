@@ -22,13 +22,18 @@ it.each([
   expect(rulesOf(parseSettings({ ...POD, ...environment }), NONE_SELECTED).policyOf(RESOURCE)).toMatch(statement);
 });
 
-it("refusalOf allows Oracle's hosts and those of the chart's value, and no other", () => {
+it.each([
+  ["allows Oracle's hosts and those of the chart's value", {}, undefined],
+  ["allows no other host", { registries: ["mirror.example"] }, { code: "registry-foreign", place: "mirror.example" }],
+  ["allows listed namespaces only", { namespace: "other" }, { code: "namespace-not-allowed", place: "other" }],
+  [
+    "allows no service account beside the controller's",
+    { serviceAccountName: "puller" },
+    { code: "service-account-not-used", place: "puller" },
+  ],
+])("refusalOf %s", (_what, fields, refusal) => {
   const environment = { ...POD, ...OWN, OCIR_PULL_SECRETS_EXTRA_HOSTS: "mirror.example:5000" };
-  const refusal = (...registries: string[]) =>
-    refusalOf(
-      { ...RESOURCE, serviceAccountName: undefined, registries },
-      rulesOf(parseSettings(environment), NONE_SELECTED),
-    );
-  expect(refusal("iad.ocir.io", "mirror.example:5000")).toBeUndefined();
-  expect(refusal("iad.ocir.io", "mirror.example")).toEqual({ code: "registry-foreign", place: "mirror.example" });
+  const registries = ["iad.ocir.io", "mirror.example:5000"];
+  const resource = { ...RESOURCE, serviceAccountName: undefined, registries, ...fields };
+  expect(refusalOf(resource, rulesOf(parseSettings(environment), NONE_SELECTED))).toEqual(refusal);
 });
