@@ -200,9 +200,7 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
   function report(namespace: string, name: string, { status }: KubernetesJson): KubernetesJson {
     const before = api.get("ocirpullsecrets", namespace, name);
     if (before === undefined) throw refusal(404, `${name} not found`);
-    const others = (before.status?.conditions ?? []).filter(({ type }: KubernetesJson) => type !== "Ready");
-    const conditions = [...others, ...status.conditions];
-    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...status, conditions } });
+    return store("ocirpullsecrets", { ...structuredClone(before), status });
   }
 
   await once(server, "listening");
