@@ -1,46 +1,66 @@
 /** The control API for tests and people, on its own listener, without faults and authentication. */
-import type { ApiKeySettings } from "./auth/api-keys.ts";
+import type { Cloud } from "./cloud.ts";
 import type { PropagationTrust } from "./domain/propagation-trusts.ts";
-import type { RequestCounts } from "./endpoints.ts";
-import type { Fault } from "./http/faults.ts";
-import { parseJson, type ReceivedRequest } from "./http/received-request.ts";
+import { type RequestCounts, zeroCounts } from "./endpoints.ts";
+import { type Fault, type FaultQueue, faultSchema } from "./http/faults.ts";
+import { parseAs, parseJson, type ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "./http/response.ts";
-import type { IamChange } from "./iam.ts";
+import { type IamChange, iamChangeSchema } from "./iam.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
-/** The content of a profile that the command line writes; only its two file names are missing. */
-interface CliSession extends ApiKeySettings {
-  readonly token: string;
+/** What the services have received and refused since the start or the last reset. */
+export interface Received {
+  counts: RequestCounts;
+  refusals: readonly RefusalRecord[];
 }
 
+export const nothingReceived = (): Received => ({ counts: zeroCounts(), refusals: [] });
+
+type Controls = ReturnType<typeof createControls>;
+
 /** The controls as methods, which `startSimulator` returns too. */
-export interface Controls {
-  /** Requests since the start or the last reset, by endpoint. */
-  requests(): RequestCounts;
-  /** The last refusals, oldest first, with their true reasons. */
-  refusals(): readonly RefusalRecord[];
-  /** Resets counts, refusals, faults and IAM to the start. Tokens, certificates and API keys stay valid. */
-  reset(): void;
-  /** @throws {Refusal} for an empty or malformed change. */
-  iam(change: IamChange): void;
-  /** Queues faults. @throws {Refusal} if one is malformed, and then queues none. */
-  faults(...faults: readonly Fault[]): void;
-  clearFaults(): void;
-  /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
-  addApiKey(publicKeyPem: string): ApiKeySettings;
-  /** The session that `oci session authenticate` gets after a login in the browser, for this key. @throws {Refusal} */
-  cliSession(publicKeyPem: string): Promise<CliSession>;
-  /** The RPST of a container instance, for this key. @throws {Refusal} */
-  resourceToken(publicKeyPem: string): Promise<string>;
-  /** A token as the kubelet gets it from the API server. */
-  serviceAccountToken(wanted: WantedServiceAccountToken): Promise<string>;
-  /** Deletes a pod: its service-account tokens end. */
-  deletePod(pod: string): void;
-  /** A trust of the identity domain, which has none at the start. */
-  addTrust(trust: PropagationTrust): void;
-  /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */
-  clusterType(type: "basic" | "enhanced"): void;
+export function createControls(cloud: Cloud, faults: FaultQueue, received: Received) {
+  const { iam, trusts, apiKeys, sessions, serviceAccounts } = cloud;
+  return {
+    /** Requests since the start or the last reset, by endpoint. */
+    requests: () => ({ ...received.counts }),
+    /** The last refusals, oldest first, with their true reasons. */
+    refusals: () => received.refusals,
+    /** Resets counts, refusals, faults and IAM to the start. Tokens, certificates and API keys stay valid. */
+    reset(): void {
+      Object.assign(received, nothingReceived());
+      faults.clear();
+      iam.reset();
+      trusts.clear();
+      cloud.isEnhanced = true;
+    },
+    /** @throws {Refusal} for an empty or malformed change. */
+    iam: (change: IamChange): void => iam.change(parseAs(iamChangeSchema, change)),
+    /** Queues faults. @throws {Refusal} if one is malformed, and then queues none. */
+    faults: (...added: readonly Fault[]): void => added.map((fault) => parseAs(faultSchema, fault)).forEach(faults.add),
+    clearFaults: faults.clear,
+    /** Gives the user an API key. @throws {Refusal} for anything but a public RSA key in PEM. */
+    addApiKey: apiKeys.add,
+    /** The session that `oci session authenticate` gets after a login in the browser, for this key. @throws {Refusal} */
+    async cliSession(publicKeyPem: string) {
+      const { publicKey, settings } = apiKeys.describe(publicKeyPem);
+      return { ...settings, token: await sessions.issueUser(publicKey) };
+    },
+    /** The RPST of a container instance, for this key. @throws {Refusal} */
+    resourceToken: (publicKeyPem: string): Promise<string> =>
+      sessions.issueResource(apiKeys.describe(publicKeyPem).publicKey, iam.groupExists()),
+    /** A token as the kubelet gets it from the API server. */
+    serviceAccountToken: serviceAccounts.issue,
+    /** Deletes a pod: its service-account tokens end. */
+    deletePod: serviceAccounts.deletePod,
+    /** A trust of the identity domain, which has none at the start. */
+    addTrust: trusts.add,
+    /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */
+    clusterType(type: "basic" | "enhanced"): void {
+      cloud.isEnhanced = type === "enhanced";
+    },
+  };
 }
 
 type Action = (controls: Controls, body: unknown) => unknown;

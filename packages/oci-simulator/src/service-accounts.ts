@@ -37,8 +37,6 @@ export interface ServiceAccountIssuer {
   readonly keys: PublishedKeys;
 }
 
-export type ServiceAccounts = Awaited<ReturnType<typeof createServiceAccounts>>;
-
 /** Kubernetes' own default. */
 const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
 

@@ -1,31 +1,21 @@
 /** Wires the simulator: services with their listeners, counts, faults and the control API. */
-import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { createApiKeys } from "./auth/api-keys.ts";
-import { createSessionTokens } from "./auth/session-tokens.ts";
-import type { Cloud } from "./cloud.ts";
-import { answerControl, type Controls } from "./control.ts";
-import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
-import { type EndpointName, type RequestCounts, zeroCounts } from "./endpoints.ts";
-import { createFaultQueue, type Fault, faultSchema } from "./http/faults.ts";
+import { type Cloud, type CloudOptions, createCloud } from "./cloud.ts";
+import { answerControl, createControls, nothingReceived } from "./control.ts";
+import type { EndpointName } from "./endpoints.ts";
+import { createFaultQueue, type Fault } from "./http/faults.ts";
 import { type Handling, type Listener, type ListenerOptions, parseAddress, startListener } from "./http/listener.ts";
-import { parseAs, type ReceivedRequest } from "./http/received-request.ts";
-import { Refusal, type RefusalRecord } from "./http/refusal.ts";
+import type { ReceivedRequest } from "./http/received-request.ts";
+import { Refusal } from "./http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withRequestId } from "./http/response.ts";
 import { createTlsIdentity, type TlsIdentity } from "./http/tls-identity.ts";
-import { createIam, iamChangeSchema } from "./iam.ts";
-import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { INSTANCE } from "./metadata/instance.ts";
-import { createImages } from "./registry/image.ts";
-import { createRegistryTokens } from "./registry/registry-tokens.ts";
-import { createServiceAccounts, type ServiceAccountIssuer } from "./service-accounts.ts";
 import { answerAuth, authEndpoint } from "./services/auth-service.ts";
 import { answerCluster, clusterEndpoint } from "./services/cluster-service.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./services/domain-service.ts";
 import { answerMetadata, failMetadata, metadataEndpoint } from "./services/metadata-service.ts";
 import { answerRegistry, failRegistry, registryEndpoint } from "./services/registry.ts";
-import { createTokenSigner } from "./token-signer.ts";
 
-export interface SimulatorOptions {
+export interface SimulatorOptions extends CloudOptions {
   /** Listening addresses as `host:port`; port 0 means a free one. Default: a free port of 127.0.0.1. */
   readonly metadata?: string;
   readonly auth?: string;
@@ -36,25 +26,10 @@ export interface SimulatorOptions {
   readonly cluster?: string | readonly string[];
   /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
   readonly domain?: string;
-  /** The issuer of service-account tokens, for a real API server. Default: the simulator's own. */
-  readonly serviceAccountIssuer?: ServiceAccountIssuer | undefined;
   /** HTTPS for auth, identity domain and registry, with its own CA. */
   readonly tls?: boolean;
-  /** Life of OCIR's tokens, in milliseconds. Default one hour. */
-  readonly tokenLifeMs?: number;
-  /** Life of the auth service's security tokens, in milliseconds. Default 20 minutes. */
-  readonly sessionLifeMs?: number;
-  /** Whether the OUs of the leaf certificate's subject are in one multi-valued RDN. Default false. */
-  readonly multiValuedSubject?: boolean;
   /** Delay of each response of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
-  /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. */
-  readonly instanceMetadata?: Readonly<Record<string, string>>;
-  /** A registry of the distribution project that stores pushed images. Default: none, and no pushes. */
-  readonly storage?: URL | undefined;
-  /** A static executable for the registry's images. Default: images with only a text. */
-  readonly program?: Buffer | undefined;
-  readonly clock?: Clock;
 }
 
 export type Simulator = Awaited<ReturnType<typeof startSimulator>>;
@@ -76,71 +51,28 @@ const ANY_PORTS = {
   ...{ metadata: ANY_PORT, auth: ANY_PORT, registry: ANY_PORT },
   ...{ control: ANY_PORT, cluster: ANY_PORT, domain: ANY_PORT },
 };
-const HOUR_MS = 3_600_000;
 const KEPT_REFUSALS = 500;
 
 /** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
 export async function startSimulator(options: SimulatorOptions = {}) {
-  const clock = options.clock ?? createSystemClock();
   const at = { ...ANY_PORTS, ...options };
   const addresses = [at.metadata, at.auth, at.registry, at.control, at.cluster, at.domain].flat();
-  const iam = createIam();
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
-  const [chain, sessions, signer, tlsIdentity, clusterTls, serviceAccounts] = await Promise.all([
-    createCertificateChain(clock, options.multiValuedSubject ?? false, iam.tag),
-    createSessionTokens(clock, options.sessionLifeMs ?? HOUR_MS / 3),
-    createTokenSigner(clock),
+  const cloud = await createCloud(options);
+  const { clock, chain, signer } = cloud;
+  const [tlsIdentity, clusterTls] = await Promise.all([
     options.tls ? createTlsIdentity(hosts, clock) : undefined,
     createTlsIdentity(hosts, clock),
-    createServiceAccounts(clock, options.serviceAccountIssuer),
   ]);
-  const trusts = createPropagationTrusts(serviceAccounts);
-  const apiKeys = createApiKeys();
   const faults = createFaultQueue();
-  const tokens = createRegistryTokens({ clock, lifeMs: options.tokenLifeMs ?? HOUR_MS, signer, iam });
-  let counts: RequestCounts = zeroCounts();
-  let refusals: RefusalRecord[] = [];
-  let isEnhanced = true;
-
-  const controls: Controls = {
-    requests: () => ({ ...counts }),
-    refusals: () => [...refusals],
-    reset() {
-      counts = zeroCounts();
-      refusals = [];
-      faults.clear();
-      iam.reset();
-      trusts.clear();
-      isEnhanced = true;
-    },
-    iam: (change) => iam.change(parseAs(iamChangeSchema, change)),
-    faults: (...added) => added.map((fault) => parseAs(faultSchema, fault)).forEach(faults.add),
-    clearFaults: faults.clear,
-    addApiKey: apiKeys.add,
-    async cliSession(pem) {
-      const { publicKey, settings } = apiKeys.describe(pem);
-      return { ...settings, token: await sessions.issueUser(publicKey) };
-    },
-    resourceToken: (pem) => sessions.issueResource(apiKeys.describe(pem).publicKey, iam.groupExists()),
-    serviceAccountToken: serviceAccounts.issue,
-    deletePod: serviceAccounts.deletePod,
-    addTrust: trusts.add,
-    clusterType(type) {
-      isEnhanced = type === "enhanced";
-    },
-  };
-
-  const cloud: Cloud = {
-    ...{ clock, iam, chain, sessions, apiKeys, tokens, serviceAccounts, trusts, isEnhanced: () => isEnhanced },
-    ...{ instanceMetadata: options.instanceMetadata ?? {}, imageOf: createImages(options.program) },
-    storage: options.storage,
-  };
+  const received = nothingReceived();
+  const controls = createControls(cloud, faults, received);
 
   const handlerOf =
     (service: Service) =>
     (request: ReceivedRequest): Handling => {
       const endpoint = service.endpointOf(request);
-      counts[endpoint] += 1;
+      received.counts[endpoint] += 1;
       const fault = faults.take(endpoint);
       return {
         fault,
@@ -151,8 +83,8 @@ export async function startSimulator(options: SimulatorOptions = {}) {
           if (fault?.rotate) chain.rotate();
           const response = await service.answer(request, cloud, fault);
           if (response.reason !== undefined) {
-            refusals.push({ endpoint, status: response.status, reason: response.reason });
-            refusals = refusals.slice(-KEPT_REFUSALS);
+            const { status, reason } = response;
+            received.refusals = [...received.refusals, { endpoint, status, reason }].slice(-KEPT_REFUSALS);
           }
           return response;
         },

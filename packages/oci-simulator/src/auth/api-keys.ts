@@ -21,8 +21,6 @@ interface ApiKey {
   readonly claims: Claims;
 }
 
-export type ApiKeys = ReturnType<typeof createApiKeys>;
-
 const PTYPE = "user";
 
 /** A person, not a service user. */

@@ -19,8 +19,6 @@ interface Session {
   readonly claims: Claims;
 }
 
-export type SessionTokens = Awaited<ReturnType<typeof createSessionTokens>>;
-
 export interface ServiceUser {
   readonly name: string;
   /** Its membership is fixed when the token is issued. */

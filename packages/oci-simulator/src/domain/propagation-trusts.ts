@@ -18,8 +18,6 @@ export interface PropagationTrust {
 /** The caller of a token exchange: a confidential client, or an instance by its own session. */
 export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
 
-export type PropagationTrusts = ReturnType<typeof createPropagationTrusts>;
-
 export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
   let trust: PropagationTrust | undefined;
   return {

@@ -77,6 +77,8 @@ export function secondsLeft(flaw: TokenFlaw | undefined, lifeS: number): number 
   return typeof flaw === "number" ? flaw : lifeS;
 }
 
+export type FaultQueue = ReturnType<typeof createFaultQueue>;
+
 export function createFaultQueue() {
   let queue: { readonly fault: Fault; leftTimes: number }[] = [];
   let clearing = new AbortController();

@@ -46,8 +46,6 @@ interface IdentityDocuments {
   readonly intermediatePem: string;
 }
 
-export type CertificateChain = Awaited<ReturnType<typeof createCertificateChain>>;
-
 interface Authority {
   readonly certificate: x509.X509Certificate;
   readonly keys: CryptoKeyPair;

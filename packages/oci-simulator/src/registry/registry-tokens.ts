@@ -11,14 +11,6 @@ import type { Action, Iam } from "../iam.ts";
 import { type Claims, decodeJwt, isSigned, signJwt } from "../jwt.ts";
 import type { TokenSigner } from "../token-signer.ts";
 
-export interface RegistryTokensOptions {
-  readonly clock: Clock;
-  /** Life of a token, in milliseconds; one hour at Oracle. */
-  readonly lifeMs: number;
-  readonly signer: TokenSigner;
-  readonly iam: Pick<Iam, "actions">;
-}
-
 interface WantedToken {
   /** The requested scope; without one, the token is valid for everything that its holder may read. */
   readonly scopes: readonly string[];
@@ -26,8 +18,6 @@ interface WantedToken {
   readonly isBasicAuth: boolean;
   readonly flaw?: TokenFlaw | undefined;
 }
-
-export type RegistryTokens = ReturnType<typeof createRegistryTokens>;
 
 export const ANONYMOUS: Claims = { sub: "anonymous" };
 
@@ -37,7 +27,8 @@ const CARRIED = [
   ...["namespace", "service_account", "cluster_id", "service_user_group"],
 ];
 
-export function createRegistryTokens({ clock, lifeMs, signer, iam }: RegistryTokensOptions) {
+/** @param lifeMs life of a token, in milliseconds; one hour at Oracle. */
+export function createRegistryTokens(clock: Clock, lifeMs: number, signer: TokenSigner, iam: Iam) {
   const secret = createSecretKey(randomBytes(32));
   /** Expiries, in epoch seconds, of tokens without one. */
   const untoldEnds = new Map<unknown, number>();
@@ -100,7 +91,7 @@ function actionsInScope(claims: Claims, repository: string): readonly Action[] |
 }
 
 /** Both IAM and the holder's token must allow an action; undefined if the token is for other repositories. */
-function allowedActions(repository: string, holder: Claims, iam: RegistryTokensOptions["iam"]) {
+function allowedActions(repository: string, holder: Claims, iam: Iam) {
   const inScope = actionsInScope(holder, repository);
   return inScope && iam.actions(repository, holder).filter((action) => inScope === "all" || inScope.includes(action));
 }

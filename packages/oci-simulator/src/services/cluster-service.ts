@@ -39,7 +39,7 @@ function keysResponse(request: ReceivedRequest, { serviceAccounts }: Cloud): Htt
 }
 
 async function exchange(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
-  if (!cloud.isEnhanced()) throw new Refusal("Forbidden", "the cluster is not enhanced");
+  if (!cloud.isEnhanced) throw new Refusal("Forbidden", "the cluster is not enhanced");
   if (request.headers["content-type"] !== "application/json")
     throw new Refusal("InvalidParameter", "content-type is not application/json");
   const serviceAccount = cloud.serviceAccounts.review(bearerOf(request));
