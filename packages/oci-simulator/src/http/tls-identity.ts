@@ -8,14 +8,10 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { createCertificateAuthority, newP256Keys } from "../certificate-authority.ts";
 
-export interface TlsIdentity {
-  /** PEM. */
-  readonly caCertificate: string;
-  readonly serverOptions: ServerOptions;
-}
+export type TlsIdentity = Awaited<ReturnType<typeof createTlsIdentity>>;
 
 /** @param hosts addresses and names for clients that send none (no SNI is sent for IP addresses). */
-export async function createTlsIdentity(hosts: readonly string[], clock: Clock): Promise<TlsIdentity> {
+export async function createTlsIdentity(hosts: readonly string[], clock: Clock) {
   const [authority, serverKeys] = await Promise.all([
     createCertificateAuthority("ocir-broker OCI simulator CA", clock),
     newP256Keys(),
@@ -40,11 +36,12 @@ export async function createTlsIdentity(hosts: readonly string[], clock: Clock):
   }
 
   return {
+    /** PEM. */
     caCertificate: authority.certificate,
     serverOptions: {
       cert: await issue(hosts),
       key,
       SNICallback: (name, done) => void contextFor(name).then((context) => done(null, context), done),
-    },
+    } satisfies ServerOptions,
   };
 }

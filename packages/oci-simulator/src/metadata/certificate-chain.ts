@@ -9,6 +9,7 @@ import * as crypto from "node:crypto";
 import { KeyObject, webcrypto, type X509Certificate } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
+import { issueCertificate } from "../certificate-authority.ts";
 import { INSTANCE } from "./instance.ts";
 import { tagExtension } from "./instance-tags.ts";
 import { publishedRsaKeys } from "./published-rsa-keys.ts";
@@ -25,7 +26,6 @@ const RSA_2048 = {
 const MINUTE_MS = 60_000;
 const LEAF_LIFE_MS = 120 * MINUTE_MS;
 const YEAR_MS = 365 * 86_400_000;
-const BACKDATED_MS = MINUTE_MS;
 
 /** A leaf has been seen 80 minutes after its issue. When Oracle replaces it after that is not known. */
 const SERVED_MS = 100 * MINUTE_MS;
@@ -39,21 +39,9 @@ const AUTHORITY_USAGES =
   x509.KeyUsageFlags.keyAgreement |
   x509.KeyUsageFlags.keyCertSign;
 
-interface IdentityDocuments {
-  readonly certificatePem: string;
-  /** PKCS#1, as in the metadata service. */
-  readonly keyPem: string;
-  readonly intermediatePem: string;
-}
-
 interface Authority {
   readonly certificate: x509.X509Certificate;
   readonly keys: CryptoKeyPair;
-}
-
-interface Leaf {
-  readonly documents: Promise<IdentityDocuments>;
-  readonly issuedAtMs: number;
 }
 
 /**
@@ -62,52 +50,40 @@ interface Leaf {
  * @param tag the value of the instance's tag `oke.pool` now; empty for none.
  */
 export async function createCertificateChain(clock: Clock, isMultiValued: boolean, tag: () => string) {
-  const rootKeys = await newKeys();
-  const root: Authority = { keys: rootKeys, certificate: await issueAuthority(ROOT_NAME, rootKeys, 10 * YEAR_MS) };
+  const root = await issueAuthority(ROOT_NAME, await newKeys(), 10 * YEAR_MS);
   const intermediate = await newIntermediate("PKISVC Identity Intermediate us-ashburn-1", publishedRsaKeys());
   const nodeRoot = new crypto.X509Certificate(root.certificate.toString("pem"));
   let leaf = issueLeaf();
-  let strangers: Promise<IdentityDocuments> | undefined;
+  let strangers: ReturnType<typeof documentsOf> | undefined;
 
-  function issue(
+  /** @param issuer default: itself */
+  async function issueAuthority(
     subject: x509.JsonName,
-    publicKey: webcrypto.CryptoKey,
-    signer: { readonly name: string | x509.JsonName; readonly keys: CryptoKeyPair },
+    keys: CryptoKeyPair,
     lifeMs: number,
-    extensions: x509.Extension[],
-  ): Promise<x509.X509Certificate> {
-    const nowMs = clock.wallMs();
-    return x509.X509CertificateGenerator.create({
-      serialNumber: crypto.randomBytes(15).toString("hex"),
-      subject,
-      issuer: signer.name,
-      notBefore: new Date(nowMs - BACKDATED_MS),
-      notAfter: new Date(nowMs + lifeMs),
-      publicKey,
-      signingKey: signer.keys.privateKey,
-      signingAlgorithm: RSA_2048,
-      extensions,
+    issuer?: Authority,
+  ): Promise<Authority> {
+    const signer = issuer?.keys ?? keys;
+    const certificate = await issueCertificate(clock, lifeMs, {
+      ...{ subject, issuer: issuer?.certificate.subject ?? subject, publicKey: keys.publicKey },
+      ...{ signingKey: signer.privateKey, signingAlgorithm: RSA_2048 },
+      extensions: [
+        new x509.BasicConstraintsExtension(true, issuer && 0, true),
+        new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
+      ],
     });
+    return { certificate, keys };
   }
 
-  async function issueAuthority(name: x509.JsonName, keys: CryptoKeyPair, lifeMs: number, issuer?: Authority) {
-    const signer = issuer === undefined ? { name, keys } : { name: issuer.certificate.subject, keys: issuer.keys };
-    return issue(name, keys.publicKey, signer, lifeMs, [
-      new x509.BasicConstraintsExtension(true, issuer && 0, true),
-      new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(signer.keys.publicKey),
-    ]);
-  }
-
-  async function newIntermediate(commonName: string, keys: CryptoKeyPair): Promise<Authority> {
+  function newIntermediate(commonName: string, keys: CryptoKeyPair): Promise<Authority> {
     const device = crypto.randomBytes(32).toString("hex").match(/../g)?.join(":");
-    const name = [{ OU: [`opc-device:${device}`] }, { CN: [commonName] }];
-    return { keys, certificate: await issueAuthority(name, keys, YEAR_MS, root) };
+    return issueAuthority([{ OU: [`opc-device:${device}`] }, { CN: [commonName] }], keys, YEAR_MS, root);
   }
 
-  async function documentsOf(issuer: Authority): Promise<IdentityDocuments> {
-    const keys = await newKeys();
+  async function documentsOf(issuer: Authority) {
+    const { publicKey, privateKey } = await newKeys();
     const { instanceId, compartmentId, tenancyId } = INSTANCE;
     const units = { certtype: "instance", compartment: compartmentId, instance: instanceId, tenant: tenancyId };
     const OU = Object.entries(units).map(([name, value]) => `opc-${name}:${value}`);
@@ -115,24 +91,28 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
     const subject = isMultiValued
       ? [{ OU: OU.toSorted((one, other) => one.length - other.length) }, { CN: [instanceId] }]
       : [{ CN: [instanceId] }, ...OU.map((each) => ({ OU: [each] }))];
-    const signer = { name: issuer.certificate.subject, keys: issuer.keys };
-    const certificate = await issue(subject, keys.publicKey, signer, LEAF_LIFE_MS, [
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
-      tagExtension(tag()),
-    ]);
+    const certificate = await issueCertificate(clock, LEAF_LIFE_MS, {
+      ...{ subject, issuer: issuer.certificate.subject, publicKey },
+      ...{ signingKey: issuer.keys.privateKey, signingAlgorithm: RSA_2048 },
+      extensions: [
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+        await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
+        tagExtension(tag()),
+      ],
+    });
     return {
       certificatePem: `${certificate.toString("pem")}\n`,
-      keyPem: String(KeyObject.from(keys.privateKey).export({ type: "pkcs1", format: "pem" })),
+      /** PKCS#1, as in the metadata service. */
+      keyPem: String(KeyObject.from(privateKey).export({ type: "pkcs1", format: "pem" })),
       intermediatePem: `${issuer.certificate.toString("pem")}\n`,
     };
   }
 
-  function issueLeaf(): Leaf {
+  function issueLeaf() {
     return { documents: documentsOf(intermediate), issuedAtMs: clock.monotonicMs() };
   }
 
-  async function issueStrangers(): Promise<IdentityDocuments> {
+  async function issueStrangers() {
     return documentsOf(await newIntermediate("PKISVC Identity Intermediate elsewhere", await newKeys()));
   }
 
@@ -144,7 +124,7 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
   await leaf.documents;
   return {
     /** The metadata service's current chain. The leaf is replaced 100 minutes after its issue. */
-    current(): Promise<IdentityDocuments> {
+    current() {
       if (clock.monotonicMs() >= leaf.issuedAtMs + SERVED_MS) leaf = issueLeaf();
       return leaf.documents;
     },
@@ -155,7 +135,7 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
         (middle) => middle.ca && isCurrent(middle) && isIssuedBy(certificate, middle) && isIssuedBy(middle, nodeRoot),
       ),
     /** Valid documents that do not match the current ones. */
-    mismatched(): Promise<IdentityDocuments> {
+    mismatched() {
       strangers ??= issueStrangers();
       return strangers;
     },
