@@ -17,11 +17,10 @@ export async function startMswServer(...initialHandlers: RequestHandler[]) {
     requests.push(String(incoming.url));
     outgoing.sendDate = false;
     try {
-      const response =
-        (await getResponse(handlers, await readRequest(incoming))) ??
-        new Response("no handler for this request\n", { status: 501 });
-      if (response.type === "error") outgoing.destroy();
-      else outgoing.writeHead(response.status, [...response.headers].flat()).end(await response.bytes());
+      const { status, headers, body, type } =
+        (await getResponse(handlers, await readRequest(incoming))) ?? new Response("no handler", { status: 501 });
+      if (type === "error") throw new Error("no response");
+      outgoing.writeHead(status, [...headers].flat()).end(body && (await buffer(body)));
     } catch {
       outgoing.destroy();
     }
@@ -30,32 +29,29 @@ export async function startMswServer(...initialHandlers: RequestHandler[]) {
   await once(server, "listening");
 
   return {
-    /** Handlers match it with a path that starts with `*`. */
+    /** `http://127.0.0.1:<port>`; handlers match it with a path that starts with `*`. */
     baseUrl: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     /** Paths and queries of the requests so far, answered or not. */
     requests,
     /** Handlers that precede the existing ones. */
-    use: (...more: RequestHandler[]) => void handlers.unshift(...more),
+    use: (...more: RequestHandler[]): void => void handlers.unshift(...more),
     /** Aborts requests in flight, so that a hanging handler blocks nothing. */
     async close(): Promise<void> {
-      server.close();
-      server.closeAllConnections();
+      server.close().closeAllConnections();
       await once(server, "close");
     },
   };
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<Request> {
-  const { method = "", url = "", headers, rawHeaders } = incoming;
+  const { method = "", url = "", headersDistinct } = incoming;
   const body = await buffer(incoming);
-  return new Request(new URL(url, `http://${headers.host}`), {
+  const headers = Object.entries(headersDistinct).flatMap(([name, values = []]) =>
+    values.map((value): [string, string] => [name, value]),
+  );
+  return new Request(new URL(url, `http://${incoming.headers.host}`), {
     method,
-    // Node's parsed headers lack the second one of those that must occur once, and a handler would not see it.
-    headers: pairs(rawHeaders),
+    headers,
     ...(body.length > 0 && { body }),
   });
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  return flat.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, String(flat[at + 1])]] : []));
 }
