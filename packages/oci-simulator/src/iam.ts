@@ -67,12 +67,11 @@ export function isAnonymous(claims: Claims): boolean {
   return claims["sub"] === "anonymous";
 }
 
+/** Of everything but the repositories that are named. */
+const START = { groupExists: true, tag: "", groupTag: "", granted: true, writable: false };
+
 export function createIam() {
-  let groupExists = true;
-  let tag = "";
-  let groupTag = "";
-  let grantedElsewhere = true;
-  let writableElsewhere = false;
+  let now = START;
   const repositories = new Map<string, Repository>();
 
   /** The rights of the holder of a token with these claims. */
@@ -85,47 +84,38 @@ export function createIam() {
     if (isUser(claims)) return found;
     const serviceAccount = serviceAccountOf(claims);
     if (serviceAccount !== undefined) return repository?.serviceAccounts.has(serviceAccount) ? found : "denied";
-    return isMember(claims) && (repository?.granted ?? grantedElsewhere) ? found : "denied";
+    return isMember(claims) && (repository?.granted ?? now.granted) ? found : "denied";
   }
 
   return {
     change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }: IamChange): void {
-      groupExists = dynamicGroup ?? groupExists;
-      tag = rest.tag ?? tag;
-      groupTag = rest.groupTag ?? groupTag;
-      const unknown = () => ({ serviceAccounts: new Set<string>(), groups: new Set<string>() });
-      const repository: Repository | undefined = name === undefined ? undefined : (repositories.get(name) ?? unknown());
-      if (name !== undefined && repository !== undefined) {
-        const isForAll = serviceAccount === undefined && group === undefined;
-        repositories.set(name, isForAll ? { ...repository, ...rest } : repository);
-        const change = rest.granted ? "add" : "delete";
-        if (serviceAccount !== undefined) repository.serviceAccounts[change](serviceAccount);
-        if (group !== undefined) repository.groups[change](group);
-        return;
-      }
-      grantedElsewhere = rest.granted ?? grantedElsewhere;
-      writableElsewhere = rest.writable ?? writableElsewhere;
+      const { tag = now.tag, groupTag = now.groupTag } = rest;
+      const { granted = now.granted, writable = now.writable } = name === undefined ? rest : now;
+      now = { groupExists: dynamicGroup ?? now.groupExists, tag, groupTag, granted, writable };
+      if (name === undefined) return;
+      const repository: Repository = repositories.get(name) ?? { serviceAccounts: new Set(), groups: new Set() };
+      const isForAll = serviceAccount === undefined && group === undefined;
+      repositories.set(name, isForAll ? { ...repository, ...rest } : repository);
+      const change = rest.granted ? "add" : "delete";
+      if (serviceAccount !== undefined) repository.serviceAccounts[change](serviceAccount);
+      if (group !== undefined) repository.groups[change](group);
     },
     reset(): void {
-      groupExists = true;
-      tag = "";
-      groupTag = "";
-      grantedElsewhere = true;
-      writableElsewhere = false;
+      now = START;
       repositories.clear();
     },
-    groupExists: () => groupExists,
+    groupExists: () => now.groupExists,
     /** The value of the instance's tag `oke.pool` now; empty for none. */
-    tag: () => tag,
+    tag: () => now.tag,
     /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
-    isInGroup: (certifiedTag: string) => groupExists && (groupTag === "" || groupTag === certifiedTag),
+    isInGroup: (certifiedTag: string) => now.groupExists && ["", certifiedTag].includes(now.groupTag),
     /** Whether a tenancy has the namespace of the repository. */
     tenantExists: (name: string) => repositories.get(name.split("/")[0] ?? "")?.exists !== false,
     permission,
     /** The same rights as the actions of a registry token. */
     actions(name: string, claims: Claims): readonly Action[] {
       const mayPull = permission(name, claims) !== "denied";
-      const isWritable = repositories.get(name)?.writable ?? writableElsewhere;
+      const isWritable = repositories.get(name)?.writable ?? now.writable;
       const isServiceAccount = mayPull && serviceAccountOf(claims) !== undefined;
       const mayPush = isUser(claims) || ((isMember(claims) || isServiceAccount) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];

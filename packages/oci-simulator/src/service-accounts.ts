@@ -2,7 +2,7 @@
  * The service-account tokens of the simulated cluster: issues them as an API server does for the kubelet, and verifies them as
  * its token review does, with the keys that `/openid/v1/jwks` publishes. Keys and issuer may be those of a real API server.
  */
-import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomUUID, type webcrypto } from "node:crypto";
+import { createPublicKey, generateKeyPair, type KeyObject, randomUUID, type webcrypto } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { notAuthenticated, Refusal } from "./http/refusal.ts";
@@ -54,23 +54,16 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
     ...known,
     /** @throws {Refusal} if the issuer is a real API server, whose private key is not here. */
     async issue(wanted: WantedServiceAccountToken): Promise<string> {
-      const {
-        namespace,
-        serviceAccount,
-        uid,
-        pod = randomUUID(),
-        audience = known.audience,
-        lifeMs = HOUR_MS,
-      } = wanted;
+      const { namespace, serviceAccount, uid, pod = randomUUID(), lifeMs = HOUR_MS } = wanted;
       if (own === undefined) throw new Refusal("InvalidParameter", "the issuer's private key is not here");
       const nowS = Math.floor(clock.wallMs() / 1_000);
       const bound = {
         namespace,
         ...(pod === null ? {} : { pod: { name: `pod-${pod}`, uid: pod } }),
-        serviceaccount: { name: serviceAccount, uid: uid ?? uidOf(namespace, serviceAccount) },
+        serviceaccount: { name: serviceAccount, uid: uid ?? `${namespace}-${serviceAccount}` },
       };
       const claims = {
-        aud: [audience],
+        aud: [wanted.audience ?? known.audience],
         exp: nowS + Math.ceil(lifeMs / 1_000),
         iat: nowS,
         iss: known.issuer,
@@ -123,10 +116,4 @@ function boundServiceAccount(bound: Claims | undefined, deletedPods: ReadonlySet
 
 function publishedKey(publicKey: KeyObject | undefined): PublishedKey {
   return { ...publicKey?.export({ format: "jwk" }), kid: "simulated-cluster", use: "sig", alg: "RS256" };
-}
-
-/** As a UUID. */
-function uidOf(namespace: string, name: string): string {
-  const hex = createHash("sha256").update(`${namespace}/${name}`).digest("hex");
-  return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

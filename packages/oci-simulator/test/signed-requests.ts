@@ -30,17 +30,12 @@ export interface Alteration {
   readonly wire?: Change<Wire>;
 }
 
-export interface Identity {
-  readonly leaf: X509Certificate;
-  readonly leafKey: KeyObject;
-  readonly intermediate: X509Certificate;
-  readonly tenancyId: string;
-}
+export type Identity = Awaited<ReturnType<typeof readIdentity>>;
 
 /** Shared by all tests, because creating one takes 100 ms. */
 export const sessionKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
-export async function readIdentity(simulator: Simulator): Promise<Identity> {
+export async function readIdentity(simulator: Simulator) {
   const read = async (name: string) => {
     const headers = { authorization: "Bearer Oracle" };
     return (await send(simulator.metadataUrl, { target: `/opc/v2/identity/${name}`, headers })).text;

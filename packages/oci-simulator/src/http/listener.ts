@@ -103,11 +103,9 @@ async function respond(
         released.addEventListener("abort", () => resolve(), { once: true });
       });
     const whole = replacesResponse(fault) ? fail(fault?.status ?? 500) : await answer();
-    writeResponse(response, spoilResponse(whole, fault), { clock, fault, released });
+    writeResponse(response, spoilResponse(whole, fault), clock, fault, released);
   } catch (error) {
-    const never = new AbortController().signal;
-    if (error instanceof Refusal)
-      writeResponse(response, refusalResponse(error), { clock, fault: undefined, released: never });
+    if (error instanceof Refusal) writeResponse(response, refusalResponse(error), clock);
     else response.destroy();
   }
 }

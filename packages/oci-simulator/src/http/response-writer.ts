@@ -39,17 +39,13 @@ export function spoilResponse(response: HttpResponse, fault: Fault | undefined):
   return { ...spoilt, headers };
 }
 
-export interface WriteOptions {
-  readonly clock: Clock;
-  readonly fault: Fault | undefined;
-  /** Releases a hanging connection. */
-  readonly released: AbortSignal;
-}
-
+/** @param released releases a hanging connection */
 export function writeResponse(
   stream: ServerResponse,
   response: HttpResponse,
-  { clock, fault, released }: WriteOptions,
+  clock: Clock,
+  fault?: Fault,
+  released = new AbortController().signal,
 ): void {
   const socket = stream.socket;
   if (socket === null || socket.destroyed) return;
