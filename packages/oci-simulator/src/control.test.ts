@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import { send } from "../test/raw-client.ts";
+import { pemOf, sessionKeys } from "../test/signed-requests.ts";
 import { sharedSimulator } from "./for-tests.ts";
 
 const simulator = await sharedSimulator();
@@ -38,4 +40,12 @@ test.each([
   const response = await control(method, path, body);
   expect(response.status).toBe(status);
   expect(response.json.message).toContain(message);
+});
+
+test.each([
+  ["the private half", String(sessionKeys.privateKey.export({ type: "pkcs8", format: "pem" }))],
+  ["a key that is not RSA", pemOf(generateKeyPairSync("ed25519").publicKey)],
+])("the control API rejects %s as an API key", async (_, publicKey) => {
+  const { status, json } = await control("POST", "/api-keys", JSON.stringify({ publicKey }));
+  expect([status, json.message]).toEqual([400, "an API key is a public RSA key in PEM"]);
 });

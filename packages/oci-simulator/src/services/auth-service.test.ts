@@ -2,7 +2,15 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { type Alteration, base64Der, federate, readIdentity, sessionKeys } from "../../test/signed-requests.ts";
+import {
+  type Alteration,
+  base64Der,
+  federate,
+  pemOf,
+  postSigned,
+  readIdentity,
+  sessionKeys,
+} from "../../test/signed-requests.ts";
 import { isMember } from "../auth/session-tokens.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import { decodeJwt } from "../jwt.ts";
@@ -177,4 +185,19 @@ test("a leaf certificate lives for 2 hours, is replaced after 100 minutes, and m
   await clock.advance(20 * 60_000);
   expect(await status()).toBe(401);
   await aging.close();
+});
+
+const url = new URL("/v1/authentication/refresh", simulator.authUrl);
+const { token } = await simulator.cliSession(pemOf(sessionKeys.publicKey));
+const resource = await simulator.resourceToken(pemOf(sessionKeys.publicKey));
+const { token: other } = await simulator.cliSession(pemOf(sessionKeys.publicKey));
+const { privateKey: foreignKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+
+test.each([
+  ["a person's session", 200, token, token, sessionKeys.privateKey],
+  ["a resource principal's session", 401, resource, resource, sessionKeys.privateKey],
+  ["another session than the one that signs", 401, token, other, sessionKeys.privateKey],
+  ["a session, signed with another key", 401, token, token, foreignKey],
+])("the auth service responds to a refresh of %s with %i", async (_, status, signing, currentToken, key) => {
+  expect((await postSigned(url, signing, { currentToken }, { draft: { key } })).status).toBe(status);
 });

@@ -1,16 +1,19 @@
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
-import { type Alteration, createSession, fetchToken } from "../../test/signed-requests.ts";
+import { type Alteration, createSession, fetchToken, pemOf } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import { startSimulator } from "../simulator.ts";
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
 const stranger = await sharedSimulator();
 const session = await createSession(simulator);
+const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const { tenancy, user, fingerprint } = simulator.addApiKey(pemOf(publicKey));
 
 const TOKEN_PATH = "/20180419/docker/token";
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
@@ -37,6 +40,7 @@ describe("GET /20180419/docker/token", () => {
     ["x-date and date covered, one too far off", "x-date is too far off", { draft: tooLate }],
     ["another host than signed for", "signature does not match", { wire: { headers: { host: "icn.ocir.io" } } }],
     ["a keyId of no user", "keyId is neither a session token nor a user's API key", withKeyId("a/b/aa:bb")],
+    ["another key than the user's", "signature does not match", withKeyId(`${tenancy}/${user}/${fingerprint}`)],
     ["no token in keyId", notOurs, withKeyId("ST$")],
     ["a token with a changed claim", notOurs, { draft: ({ keyId }) => ({ keyId: tamper(keyId, plusOne) }) }],
     ["a token without signature", notOurs, { draft: ({ keyId }) => ({ keyId: keyId.replace(/[^.]*$/, "") }) }],
