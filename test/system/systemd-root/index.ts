@@ -4,5 +4,5 @@ export {
   type ExecOptions,
   type ExecResult,
   type InstalledFile,
-  SystemdRoot,
+  type SystemdRoot,
 } from "./systemd-root.ts";

@@ -9,16 +9,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import fs, { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -64,12 +55,8 @@ export interface ExecOptions {
   env?: Readonly<Record<string, string>>;
 }
 
-export interface ExecResult {
-  exitCode: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
+export type SystemdRoot = ReturnType<typeof systemAt>;
+export type ExecResult = Awaited<ReturnType<SystemdRoot["exec"]>>;
 
 /** Boots, and returns when the system is up (`running`, or `degraded` if a unit under test failed). */
 export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoot> {
@@ -77,7 +64,7 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
   if (cgroups === undefined) throw new Error("no cgroup2 tree is mounted");
   sweep(cgroups);
 
-  const state = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const state = fs.mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const cgroup = join(cgroups, basename(state));
   mkdirSync(join(state, "root"));
   mkdirSync(join(state, "memory"));
@@ -86,7 +73,7 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
 
   // The shell joins the control group before unshare makes it the root of a new tree. Each program replaces the one
   // before it, so the process that Node started is `unshare`, whose only child is process 1.
-  const log = openSync(join(state, "log"), "a");
+  const log = fs.openSync(join(state, "log"), "a");
   const child = spawn(
     "sh",
     [
@@ -102,10 +89,10 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
   );
   const dispose = (): void => {
     endCgroup(cgroup);
-    rmSync(state, { recursive: true, force: true });
+    fs.rmSync(state, { recursive: true, force: true });
   };
   try {
-    return await waitForBoot(child, state, (hostPid) => new SystemdRoot(hostPid, child, dispose));
+    return await waitForBoot(child, state, dispose);
   } catch (error) {
     if (isRunning(child) && child.kill("SIGKILL")) await once(child, "close");
     dispose();
@@ -113,44 +100,43 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
   }
 }
 
-/** A booted system. */
-export class SystemdRoot {
-  /** Process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root. */
-  readonly hostPid: number;
-  readonly #child: ChildProcess;
-  readonly #dispose: () => void;
-
-  constructor(hostPid: number, child: ChildProcess, dispose: () => void) {
-    this.hostPid = hostPid;
-    this.#child = child;
-    this.#dispose = dispose;
-  }
+/**
+ * A booted system.
+ *
+ * @param hostPid process 1 inside, seen from the host: `/proc/<hostPid>/root` is its root
+ */
+function systemAt(hostPid: number, child: ChildProcess, dispose: () => void) {
+  const outside = (path: string) => join(`/proc/${hostPid}/root`, path);
 
   /**
    * Runs a program inside, outside of any unit, and waits for it. Never rejects because of how the program ends.
    * Use `systemd-run` for a program that must run concurrently.
    */
-  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
-    const child = spawn("nsenter", insideArguments(this.hostPid, command, args, options));
+  async function exec(command: string, args: readonly string[] = [], options: ExecOptions = {}) {
+    const program = spawn("nsenter", insideArguments(hostPid, command, args, options));
     // A program may close its input early; its exit status says more.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
+    program.stdin.on("error", () => undefined);
+    program.stdin.end(options.input ?? "");
     // Kills the program instead of nsenter: an orphan would get a parent outside, and its PID namespace could not end until that
     // parent reaps it.
     const late = setTimeout(() => {
-      const inside = onlyChildOf(child.pid);
-      if (inside === undefined) child.kill("SIGKILL");
+      const inside = onlyChildOf(program.pid);
+      if (inside === undefined) program.kill("SIGKILL");
       else process.kill(inside, "SIGKILL");
     }, options.timeoutMs ?? EXEC_LIMIT_MS);
-    const closed = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-    const [stdout, stderr, [exitCode, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+    const closed = once(program, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    const [stdout, stderr, [exitCode, signal]] = await Promise.all([
+      text(program.stdout),
+      text(program.stderr),
+      closed,
+    ]);
     clearTimeout(late);
     return { exitCode, signal, stdout, stderr };
   }
 
   /** As `exec`, but an exit code other than 0 is an error that shows the output. Returns stdout without its last newline. */
-  async run(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<string> {
-    const result = await this.exec(command, args, options);
+  async function run(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<string> {
+    const result = await exec(command, args, options);
     if (result.exitCode !== 0) {
       const how = result.exitCode ?? result.signal;
       throw new Error(`${command} ${args.join(" ")}: ended with ${how}\n${result.stdout}${result.stderr}`);
@@ -158,57 +144,46 @@ export class SystemdRoot {
     return result.stdout.replace(/\n$/, "");
   }
 
-  /** Starts a program inside as a child of the test, to stream its output. The caller must end it. */
-  spawn(command: string, args: readonly string[] = []): ChildProcess {
-    return spawn("nsenter", insideArguments(this.hostPid, command, args, {}), { stdio: ["ignore", "pipe", "pipe"] });
-  }
-
-  /** Messages of the unit, and of systemd about it. */
-  async journal(unit: string): Promise<string> {
-    await this.run("journalctl", ["--sync"]);
-    return this.run("journalctl", ["--unit", unit, "--output", "cat", "--no-pager"]);
-  }
-
-  /** A property of a unit as `systemctl show` prints it. */
-  property(unit: string, name: string): Promise<string> {
-    return this.run("systemctl", ["show", "--property", name, "--value", unit]);
-  }
-
-  /** A file inside. */
-  read(path: string): Buffer {
-    return readFileSync(this.#outside(path));
-  }
-
-  /** Writes a file inside, folders above it included. */
-  write(path: string, content: string | Buffer, mode = 0o644): void {
-    const target = this.#outside(path);
-    mkdirSync(join(target, ".."), { recursive: true, mode: 0o755 });
-    writeFileSync(target, content, { mode });
-  }
-
-  #outside(path: string): string {
-    return join(`/proc/${this.hostPid}/root`, path);
-  }
-
-  /** Shuts down gracefully, then removes everything. May be called twice. */
-  async powerOff(): Promise<void> {
-    if (isRunning(this.#child)) {
-      process.kill(this.hostPid, SIGNAL_POWER_OFF);
-      const late = setTimeout(() => this.#child.kill("SIGKILL"), POWER_OFF_LIMIT_MS);
-      await once(this.#child, "close");
-      clearTimeout(late);
-    }
-    this.#dispose();
-  }
+  return {
+    hostPid,
+    exec,
+    run,
+    /** Starts a program inside as a child of the test, to stream its output. The caller must end it. */
+    spawn: (command: string, args: readonly string[] = []): ChildProcess =>
+      spawn("nsenter", insideArguments(hostPid, command, args, {}), { stdio: ["ignore", "pipe", "pipe"] }),
+    /** Messages of the unit, and of systemd about it. */
+    async journal(unit: string): Promise<string> {
+      await run("journalctl", ["--sync"]);
+      return run("journalctl", ["--unit", unit, "--output", "cat", "--no-pager"]);
+    },
+    /** A property of a unit as `systemctl show` prints it. */
+    property: (unit: string, name: string) => run("systemctl", ["show", "--property", name, "--value", unit]),
+    /** A file inside. */
+    read: (path: string): Buffer => readFileSync(outside(path)),
+    /** Writes a file inside, folders above it included. */
+    write(path: string, content: string | Buffer, mode = 0o644): void {
+      mkdirSync(join(outside(path), ".."), { recursive: true, mode: 0o755 });
+      writeFileSync(outside(path), content, { mode });
+    },
+    /** Shuts down gracefully, then removes everything. May be called twice. */
+    async powerOff(): Promise<void> {
+      if (isRunning(child)) {
+        process.kill(hostPid, SIGNAL_POWER_OFF);
+        const late = setTimeout(() => child.kill("SIGKILL"), POWER_OFF_LIMIT_MS);
+        await once(child, "close");
+        clearTimeout(late);
+      }
+      dispose();
+    },
+  };
 }
 
-async function waitForBoot(child: ChildProcess, state: string, toRoot: (hostPid: number) => SystemdRoot) {
+async function waitForBoot(child: ChildProcess, state: string, dispose: () => void): Promise<SystemdRoot> {
   const deadline = performance.now() + BOOT_LIMIT_MS;
-  for (;;) {
-    if (!isRunning(child) || performance.now() > deadline) break;
+  while (isRunning(child) && performance.now() < deadline) {
     const hostPid = onlyChildOf(child.pid);
     if (hostPid !== undefined && existsSync(`/proc/${hostPid}/root/run/systemd/private`)) {
-      const root = toRoot(hostPid);
+      const root = systemAt(hostPid, child, dispose);
       const timeoutMs = Math.max(1, deadline - performance.now());
       const response = await root.exec("systemctl", ["is-system-running", "--wait"], { timeoutMs });
       const system = response.stdout.trim();
@@ -259,11 +234,11 @@ function installList(state: string, files: readonly InstalledFile[]): string {
 /** Removes folders that a killed test has left, by the process id in their name. */
 function sweep(cgroups: string): void {
   for (const folder of [cgroups, tmpdir()]) {
-    for (const name of readdirSync(folder)) {
+    for (const name of fs.readdirSync(folder)) {
       const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
       if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
       if (folder === cgroups) endCgroup(join(folder, name));
-      else rmSync(join(folder, name), { recursive: true, force: true });
+      else fs.rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
 }
