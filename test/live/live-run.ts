@@ -38,20 +38,10 @@ interface Step {
   readonly found: unknown;
 }
 
-export interface LiveResult {
-  readonly format: 1;
-  readonly version: string;
-  readonly oracleLinux: string;
-  readonly steps: readonly Step[];
-  /** Differences between Oracle's services and the simulator. */
-  readonly differences: readonly string[];
-  readonly answers: Answers | undefined;
-}
-
 const NAMESPACE = "ocir-live";
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 
-export async function liveRun(options: LiveOptions): Promise<LiveResult> {
+export async function liveRun(options: LiveOptions) {
   const { version, oracleLinux, say } = options;
   const folder = mkdtempSync(join(tmpdir(), "ocir-live-"));
   const terraform = createTerraform(options, folder);
@@ -130,7 +120,12 @@ export async function liveRun(options: LiveOptions): Promise<LiveResult> {
     await step("terraform destroy", () => terraform.destroy());
     rmSync(folder, { recursive: true });
   }
-  return { format: 1, version, oracleLinux, steps, differences, answers };
+  return {
+    ...{ format: 1, version, oracleLinux, steps },
+    /** Between Oracle's services and the simulator. */
+    differences,
+    answers,
+  };
 }
 
 /** The beginning, which names the program, and the end. */

@@ -6,11 +6,7 @@ import { onTestFinished } from "vitest";
 import { reportFailure } from "../src/failure.ts";
 import { createProgram } from "../src/program.ts";
 
-export interface CommandRun {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly exitCode: number;
-}
+export type CommandRun = Awaited<ReturnType<typeof runCaptured>>;
 
 export function runCommand(...args: readonly string[]): Promise<CommandRun> {
   return runCaptured(() =>
@@ -20,7 +16,7 @@ export function runCommand(...args: readonly string[]): Promise<CommandRun> {
   );
 }
 
-export async function runCaptured(run: () => Promise<void>): Promise<CommandRun> {
+export async function runCaptured(run: () => Promise<void>) {
   const written = { stdout: "", stderr: "" };
   const restore = (["stdout", "stderr"] as const).map((name) => {
     const { write } = process[name];

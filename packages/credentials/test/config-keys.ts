@@ -2,16 +2,7 @@
 import { isLive } from "../src/config/config-changes.ts";
 import { configJsonSchema } from "../src/config/schema.ts";
 
-export interface ConfigKey {
-  readonly section: string;
-  readonly key: string;
-  readonly description: string;
-  /** Undefined if the key has no default; it then has an example. */
-  readonly default: unknown;
-  readonly example: unknown;
-  /** True if a reload applies it; otherwise it needs a restart. */
-  readonly isLive: boolean;
-}
+export type ConfigKey = ReturnType<typeof describeConfigKeys>[number];
 
 interface Described {
   readonly properties: Readonly<Record<string, Described>>;
@@ -20,15 +11,17 @@ interface Described {
   readonly examples?: readonly unknown[];
 }
 
-export function describeConfigKeys(): ConfigKey[] {
+export function describeConfigKeys() {
   const { properties: sections } = configJsonSchema() as Described;
   return Object.entries(sections).flatMap(([section, { properties }]) =>
     Object.entries(properties).map(([key, { description, default: value, examples }]) => ({
       section,
       key,
       description,
+      /** Undefined if the key has no default; it then has an example. */
       default: value,
       example: examples?.[0],
+      /** True if a reload applies it; otherwise it needs a restart. */
       isLive: isLive(`${section}.${key}`),
     })),
   );
