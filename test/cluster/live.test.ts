@@ -87,7 +87,7 @@ describeCluster("the first run in a tenancy", (minor) => {
     const { steps, differences, answers } = JSON.parse(text);
     expect(steps.filter(({ outcome }: { outcome: string }) => outcome !== "passed")).toEqual([]);
     expect([exitCode, differences], stderr).toEqual([0, []]);
-    expect(Object.keys(answers)).toEqual(QUESTIONS.map(({ name }) => name));
+    expect(Object.keys(answers)).toEqual(QUESTIONS.map(([name]) => name));
     expect(steps.map(({ name }: { name: string }) => name)).toEqual([
       ...["terraform apply", "push", "node", "pull", "doctor", "questions", "policy taken", "policy given"],
       ...["pull secrets", "service accounts", "SELinux denials", "terraform destroy"],

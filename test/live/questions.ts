@@ -15,15 +15,16 @@ import { type Shape, shapeOf } from "./shape.ts";
 
 export type Answers = Readonly<Record<string, Shape>>;
 
-interface Question {
-  readonly name: string;
+type Question = readonly [
+  name: string,
   /** What is on public record. */
-  readonly record: string;
+  record: string,
   /** A rejection is an answer too. */
-  ask(scene: Scene): Promise<UpstreamResponse | Shape>;
-}
+  ask: (scene: Scene) => Promise<UpstreamResponse | Shape>,
+];
 
 type Scene = Awaited<ReturnType<typeof createScene>>;
+type Place = `/${string}` | ((scene: Scene) => URL);
 
 /** Of all questions. */
 const LIMIT_MS = 120_000;
@@ -54,42 +55,33 @@ export const QUESTIONS: readonly Question[] = [
     "2 h 01 min, attributes apart or in one, clientAuth, an extension with the instance's tags",
   ),
   metadata("its issuer", "/identity/intermediate.pem", BEARER, "RSA 4096, a year"),
-  {
-    name: "auth service: an unsigned request",
-    record: UNKNOWN,
-    ask: ({ sendUnsigned }) => sendUnsigned(),
-  },
-  {
-    name: "auth service: the session",
-    record: "20 minutes, or 100 to 280 s; opc-tag V1 or V3 lists the dynamic groups",
-    ask: ({ sessionResponse }) => sessionResponse(),
-  },
+  ["auth service: an unsigned request", UNKNOWN, ({ sendUnsigned }) => sendUnsigned()],
+  [
+    "auth service: the session",
+    "20 minutes, or 100 to 280 s; opc-tag V1 or V3 lists the dynamic groups",
+    ({ sessionResponse }) => sessionResponse(),
+  ],
   registry("the challenge of /v2/", "/v2/", "Bearer, the realm on the same host, an empty scope"),
   registry("the challenge of a repository", ({ image }) => image, UNKNOWN),
   registry("a token without a signature", TOKEN_PATH, "200, HS256"),
-  {
-    name: "token endpoint: a signed request",
-    record: `${PUBLISHED}; an hour`,
-    ask: ({ tokenWith }) => tokenWith(""),
-  },
-  {
-    name: "token endpoint: a scope of 1025 characters",
-    record: `${PUBLISHED}; 1 to 1024 characters`,
-    ask: ({ tokenWith }) => tokenWith(`?scope=${"x".repeat(1_025)}`),
-  },
-  {
-    name: "token endpoint: an invalid signature",
-    record: PUBLISHED,
-    ask: ({ get, tokenUrl, sign }) =>
-      sign(tokenUrl).then(({ authorization = "", ...headers }) =>
-        get(tokenUrl, { ...headers, authorization: authorization.replace(/signature="[^"]*/, 'signature="AAAA') }),
-      ),
-  },
-  {
-    name: "token endpoint: a scope of one repository, with a signature",
-    record:
-      "a published parameter that restricts access; whether a signed request's token is restricted is not recorded",
-    ask: async ({ get, tokenWith, bearer, image, absent, repository }) => {
+  ["token endpoint: a signed request", `${PUBLISHED}; an hour`, ({ tokenWith }) => tokenWith("")],
+  [
+    "token endpoint: a scope of 1025 characters",
+    `${PUBLISHED}; 1 to 1024 characters`,
+    ({ tokenWith }) => tokenWith(`?scope=${"x".repeat(1_025)}`),
+  ],
+  [
+    "token endpoint: an invalid signature",
+    PUBLISHED,
+    async ({ get, tokenUrl, sign }) => {
+      const { authorization = "", ...headers } = await sign(tokenUrl);
+      return get(tokenUrl, { ...headers, authorization: authorization.replace(/signature="[^"]*/, 'signature="AAAA') });
+    },
+  ],
+  [
+    "token endpoint: a scope of one repository, with a signature",
+    "a published parameter that restricts access; whether a signed request's token is restricted is not recorded",
+    async ({ get, tokenWith, bearer, image, absent, repository }) => {
       const scope = `repository:${repository}:pull`;
       const issued = await tokenWith(`?scope=${encodeURIComponent(scope)}`);
       const { token, scope: told } = JSON.parse(issued.body.toString()) as { token: string; scope: string };
@@ -97,13 +89,9 @@ export const QUESTIONS: readonly Question[] = [
       const isTold = told === scope ? "the requested one" : "another";
       return { issued: shapeOf(issued), scope: isTold, there: there.status, elsewhere: elsewhere.status };
     },
-  },
+  ],
   withToken("/v2/", "/v2/", "200"),
-  {
-    name: "registry: a token that is none",
-    record: "401",
-    ask: ({ get, image, bearer }) => get(image, bearer("none")),
-  },
+  ["registry: a token that is none", "401", ({ get, image, bearer }) => get(image, bearer("none"))],
   withToken("a repository that does not exist", ({ absent }) => absent, UNKNOWN),
   withToken(
     "a namespace that does not exist",
@@ -111,15 +99,15 @@ export const QUESTIONS: readonly Question[] = [
     "Tenant with name … not found",
   ),
   withToken("the image", ({ image }) => image, "200, or 403 with `denied: User UserId(…) not authorized`"),
-  {
-    name: "registry: a token of one host at the region's other host",
-    record: UNKNOWN,
-    ask: async ({ get, otherHost, token, bearer }) => (await get(otherHost, bearer(await token()))).status,
-  },
-  {
-    name: "registry: the challenges of other names",
-    record: "a global endpoint for the US (oci-python-sdk 2.190.0), without its name; artifacts.<region>.oci.<domain>",
-    ask: async ({ get, otherNames }) => {
+  [
+    "registry: a token of one host at the region's other host",
+    UNKNOWN,
+    async ({ get, otherHost, token, bearer }) => (await get(otherHost, bearer(await token()))).status,
+  ],
+  [
+    "registry: the challenges of other names",
+    "a global endpoint for the US (oci-python-sdk 2.190.0), without its name; artifacts.<region>.oci.<domain>",
+    async ({ get, otherNames }) => {
       const challenge = ([form, url]: [string, URL]) =>
         get(url).then(
           (response) => [form, shapeOf(response)],
@@ -127,7 +115,7 @@ export const QUESTIONS: readonly Question[] = [
         );
       return Object.fromEntries(await Promise.all(otherNames.map(challenge)));
     },
-  },
+  ],
 ];
 
 /** Asks from this machine, with the identity of the configuration. @param image one that the identity may pull */
@@ -135,7 +123,7 @@ export async function askAll({ config, image }: { config: Config; image: string 
   const scene = await createScene(config, image);
   const answers: Record<string, Shape> = {};
   try {
-    for (const { name, ask } of QUESTIONS) {
+    for (const [name, , ask] of QUESTIONS) {
       const answer = await ask(scene).catch((error: unknown) => `failed: ${codeOf(error) ?? error}`);
       answers[name] = isResponse(answer) ? shapeOf(answer) : answer;
     }
@@ -147,7 +135,7 @@ export async function askAll({ config, image }: { config: Config; image: string 
 
 /** For each question with differences, a line with what is on record, and an indented one for each difference. */
 export function differencesOf(here: Answers, simulator: Answers): string[] {
-  return QUESTIONS.flatMap(({ name, record }) => {
+  return QUESTIONS.flatMap(([name, record]) => {
     const [ours, theirs] = [valuesOf(here[name]), valuesOf(simulator[name])];
     const lines = [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((place) => {
       const [value = "absent", other = "absent"] = [ours.get(place), theirs.get(place)];
@@ -220,21 +208,18 @@ async function createScene(config: Config, imageName: string) {
 }
 
 function metadata(what: string, path: `/${string}`, headers: Record<string, string>, record: string): Question {
-  return { name: `metadata service: ${what}`, record, ask: ({ getMetadata }) => getMetadata(path, headers) };
+  return [`metadata service: ${what}`, record, ({ getMetadata }) => getMetadata(path, headers)];
 }
 
-function registry(what: string, place: `/${string}` | ((scene: Scene) => URL), record: string): Question {
-  return { name: `registry: ${what}`, record, ask: (scene) => scene.get(placeIn(scene, place)) };
+function registry(what: string, place: Place, record: string): Question {
+  return [`registry: ${what}`, record, (scene) => scene.get(placeIn(scene, place))];
 }
 
-function withToken(what: string, place: `/${string}` | ((scene: Scene) => URL), record: string): Question {
-  return {
-    name: `registry, with a token: ${what}`,
-    record,
-    ask: async (scene) => scene.get(placeIn(scene, place), scene.bearer(await scene.token())),
-  };
+function withToken(what: string, place: Place, record: string): Question {
+  const ask = async (scene: Scene) => scene.get(placeIn(scene, place), scene.bearer(await scene.token()));
+  return [`registry, with a token: ${what}`, record, ask];
 }
 
-function placeIn(scene: Scene, place: `/${string}` | ((scene: Scene) => URL)): URL {
+function placeIn(scene: Scene, place: Place): URL {
   return typeof place === "string" ? scene.at(place) : place(scene);
 }
