@@ -10,7 +10,6 @@ import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { callCredentialProvider, credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { BROKER, daemonConfig, SHIM, startDaemon } from "../daemon.ts";
-import { pull } from "./pull.ts";
 
 /** About the time of one request to Oracle's services from inside a region. */
 const UPSTREAM_LATENCY_MS = 40;
@@ -24,6 +23,8 @@ const IMAGES = [
   "ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/shop/db",
   "registry.k8s.io/pause",
 ];
+
+const MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
 
 const stays = process.argv.includes("--stay");
 const directory = temporaryFolder();
@@ -77,18 +78,33 @@ async function showPull(): Promise<void> {
   const repository = image.slice(image.indexOf("/") + 1);
   const { stdout } = await call(image);
   const { password = "" } = authIn(stdout)[registryHostOf(image)] ?? {};
-  const source = { registryUrl: simulator.registryUrl, repository, password };
-  const refusal = await pull(source);
+  const refusal = await pull(repository, password);
   say(`The pull of ${image} with this response`);
   say(`  ${refusal === undefined ? "pulled" : `failed: ${refusal}`}`);
   simulator.iam({ repository, granted: false });
-  const denial = await pull(source);
+  const denial = await pull(repository, password);
   say("The same without a policy for the repository");
   say(`  ${denial === undefined ? "pulled, which is wrong" : `failed: ${denial}`}`);
   const problem = await problemOf(image);
   say(problem);
   simulator.iam({ repository, granted: true });
   if (refusal !== undefined || denial === undefined || !problem.includes("policy-missing")) exitCode = 1;
+}
+
+/** As a container runtime does: the manifest, then the layer. @returns what the registry said if it refused the pull. */
+async function pull(repository: string, password: string): Promise<string | undefined> {
+  const get = (path: string) =>
+    fetch(new URL(`/v2/${repository}/${path}`, simulator.registryUrl), {
+      headers: { authorization: `Bearer ${password}`, accept: MANIFEST_TYPE },
+    });
+  let response = await get("manifests/latest");
+  if (response.status === 200) {
+    const { layers } = (await response.json()) as { layers: readonly [{ digest: string }] };
+    response = await get(`blobs/${layers[0].digest}`);
+  }
+  if (response.status === 200) return undefined;
+  const { errors } = (await response.json()) as { errors: readonly [{ message: string }] };
+  return `status ${response.status}: ${errors[0].message}`;
 }
 
 /** Doctor's command line and the last part of its report. There is no kubelet here, so only identity and registry are examined. */
