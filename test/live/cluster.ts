@@ -9,13 +9,6 @@ import { pullSecret } from "../cluster/pull-secret-objects.ts";
 import { runProgram } from "../run-program.ts";
 import type { Answers } from "./questions.ts";
 
-export interface Pod {
-  readonly name: string;
-  readonly image: string;
-  /** Further fields of its spec. */
-  readonly spec: object;
-}
-
 interface ClusterOptions {
   readonly kubeconfig: string;
   readonly onNode: readonly string[] | undefined;
@@ -51,7 +44,8 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
     kubectl(["apply", "--filename=-"], typeof manifest === "string" ? manifest : JSON.stringify(manifest));
   const nodes = async () => (await read<{ items: V1Node[] }>("get", "nodes")).items;
 
-  async function create({ name, image, spec }: Pod): Promise<void> {
+  /** @param spec further fields of its spec */
+  async function create(name: string, image: string, spec: object): Promise<void> {
     await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
     await untilDefaultAccount();
     await apply({ apiVersion: "v1", kind: "Pod", ...podManifest(name, image, spec), metadata: { name, namespace } });
@@ -121,23 +115,23 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       return facts;
     },
     /** @returns the seconds, and the failures on the way. */
-    async untilRunning(pod: Pod): Promise<{ seconds: number; failures: readonly string[] }> {
+    async untilRunning(name: string, image: string, spec: object = {}) {
       const startedAtMs = performance.now();
-      await create(pod);
-      await until(`${pod.name} runs`, () => isRunning(pod.name), PULL_LIMIT_MS, POLL_MS);
+      await create(name, image, spec);
+      await until(`${name} runs`, () => isRunning(name), PULL_LIMIT_MS, POLL_MS);
       const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
-      return { seconds, failures: await failures(pod.name) };
+      return { seconds, failures: await failures(name) };
     },
     /** The pull's error; undefined if the pod runs, and then it is gone. */
-    async failureOf(pod: Pod): Promise<string | undefined> {
-      await create(pod);
+    async failureOf(name: string, image: string, spec: object = {}): Promise<string | undefined> {
+      await create(name, image, spec);
       let message: string | undefined;
       const isSettled = async () => {
-        message = (await failures(pod.name))[0];
-        return message !== undefined || (await isRunning(pod.name));
+        message = (await failures(name))[0];
+        return message !== undefined || (await isRunning(name));
       };
-      await until(`${pod.name} runs or fails`, isSettled, PULL_LIMIT_MS, POLL_MS);
-      if (message === undefined) await inNamespace("delete", "pod", pod.name);
+      await until(`${name} runs or fails`, isSettled, PULL_LIMIT_MS, POLL_MS);
+      if (message === undefined) await inNamespace("delete", "pod", name);
       return message;
     },
     async createServiceAccount(name: string): Promise<void> {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../run-program.ts";
-import { type Cluster, clusterOf, type Pod } from "./cluster.ts";
+import { type Cluster, clusterOf } from "./cluster.ts";
 import { controllerImageOf, usePullSecrets } from "./pull-secrets.ts";
 import { type Answers, differencesOf } from "./questions.ts";
 import { simulatorAnswers } from "./simulator-answers.ts";
@@ -79,7 +79,7 @@ export async function liveRun(options: LiveOptions) {
     const { image } = made;
     await step("push", () => push(options, made, folder));
     await step("node", async () => ({ ...(await cluster.untilNodeReady()), selinux: await enforceSelinux(cluster) }));
-    await step("pull", () => cluster.untilRunning(pod("first", image)));
+    await step("pull", () => cluster.untilRunning("first", image));
     await step("doctor", async () =>
       findingsOf(await cluster.onNode(`ocir-broker doctor --output json ${image} || :`)),
     );
@@ -98,7 +98,7 @@ export async function liveRun(options: LiveOptions) {
     });
     await step("policy given", async () => {
       await terraform.apply({ mayPull: true });
-      return await cluster.untilRunning(pod(denied?.pod ?? "after-policy", image));
+      return await cluster.untilRunning(denied?.pod ?? "after-policy", image);
     });
     // Before the kubelet pulls for service accounts only, which have no right to the controller's image.
     await step("pull secrets", () => usePullSecrets({ ...options, cluster, made, folder }));
@@ -130,8 +130,6 @@ export async function liveRun(options: LiveOptions) {
 
 /** The beginning, which names the program, and the end. */
 const shortened = (text: string): string => (text.length > 600 ? `${text.slice(0, 100)} … ${text.slice(-500)}` : text);
-
-const pod = (name: string, image: string, spec: object = {}): Pod => ({ name, image, spec });
 
 /** As in docs/laptop-and-ci.md: the image, and that of the controller, with a token of the person who runs this. */
 async function push(
@@ -169,7 +167,7 @@ function findingsOf(report: string): object {
 async function untilDenied(cluster: Cluster, image: string): Promise<{ pod: string; message: string }> {
   for (let attempt = 1; attempt <= 40; attempt++) {
     const name = `denied-${attempt}`;
-    const message = await cluster.failureOf(pod(name, image));
+    const message = await cluster.failureOf(name, image);
     if (message !== undefined) return { pod: name, message };
   }
   throw new Error("no pull was denied");
@@ -190,8 +188,8 @@ ${merge} >/dev/null
 systemctl restart kubelet`);
   await cluster.untilNodeReady();
   for (const account of ["puller", "other"]) await cluster.createServiceAccount(account);
-  const allowed = await cluster.untilRunning(pod("puller", image, { serviceAccountName: "puller" }));
-  const denied = await cluster.failureOf(pod("other", image, { serviceAccountName: "other" }));
+  const allowed = await cluster.untilRunning("puller", image, { serviceAccountName: "puller" });
+  const denied = await cluster.failureOf("other", image, { serviceAccountName: "other" });
   if (denied === undefined) throw new Error("a service account without a policy pulled the image");
   return { allowed, denied };
 }
