@@ -10,9 +10,7 @@ import { printPeer } from "./peer.ts";
 import { printSystemd } from "./systemd-figures.ts";
 
 if (process.argv.includes("--peer")) await printPeer();
-else await printAll();
-
-async function printAll(): Promise<void> {
+else {
   await printCallTimes();
   await printFullHouse();
   // Last, because some of these measure an idle service.

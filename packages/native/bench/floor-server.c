@@ -1,5 +1,5 @@
 /*
- * floor-server SOCKET [BODY_BYTES]: the smallest possible server, as the benchmark's physical floor. Reads one request,
+ * floor-server SOCKET BODY_BYTES: the smallest possible server, as the benchmark's physical floor. Reads one request,
  * answers with a fixed 200 and closes; one connection at a time. Prints "ready" once it listens.
  */
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 * 1024, DEFAULT_BODY_BYTES = 2048 };
+enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 * 1024 };
 
 static char request[REQUEST_LIMIT_BYTES + 1];
 static char response[BODY_LIMIT_BYTES + 256];
@@ -40,9 +40,9 @@ static void serve(int connection, size_t response_length) {
 
 int main(int argument_count, char **arguments) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (argument_count < 2 || strlen(arguments[1]) >= sizeof address.sun_path) return 2;
+  if (argument_count != 3 || strlen(arguments[1]) >= sizeof address.sun_path) return 2;
   strcpy(address.sun_path, arguments[1]);
-  size_t body_length = argument_count > 2 ? strtoul(arguments[2], NULL, 10) : DEFAULT_BODY_BYTES;
+  size_t body_length = strtoul(arguments[2], NULL, 10);
   if (body_length == 0 || body_length > BODY_LIMIT_BYTES) return 2;
 
   int head_length = snprintf(response, sizeof response,
