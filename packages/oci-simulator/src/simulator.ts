@@ -3,7 +3,7 @@ import { type Cloud, type CloudOptions, createCloud } from "./cloud.ts";
 import { answerControl, createControls, nothingReceived } from "./control.ts";
 import type { EndpointName } from "./endpoints.ts";
 import { createFaultQueue, type Fault } from "./http/faults.ts";
-import { type Handling, type Listener, type ListenerOptions, parseAddress, startListener } from "./http/listener.ts";
+import { type Handling, type ListenerOptions, parseAddress, startListener } from "./http/listener.ts";
 import type { ReceivedRequest } from "./http/received-request.ts";
 import { Refusal } from "./http/refusal.ts";
 import { failOracle, type HttpResponse, jsonResponse, refusalResponse, withRequestId } from "./http/response.ts";
@@ -91,7 +91,7 @@ export async function startSimulator(options: SimulatorOptions = {}) {
       };
     };
 
-  const listeners: Listener[] = [];
+  const listeners: Awaited<ReturnType<typeof startListener>>[] = [];
   async function listen(
     addresses: string | readonly string[],
     handle: ListenerOptions["handle"],

@@ -31,17 +31,11 @@ export interface ListenerOptions {
   handle(request: ReceivedRequest): Handling;
 }
 
-export interface Listener {
-  /** `http://127.0.0.1:18080`, with the actual port. */
-  readonly origin: string;
-  close(): Promise<void>;
-}
-
 /** Longer than any client's own, so that the client closes an idle connection. */
 const KEEP_ALIVE_MS = 75_000;
 
 /** @throws the system's error (EADDRINUSE, EACCES …) if it cannot listen; TypeError for an invalid address. */
-export async function startListener(options: ListenerOptions): Promise<Listener> {
+export async function startListener(options: ListenerOptions) {
   const { host, port } = parseAddress(options.address);
   const onRequest: RequestListener = (message, response) => void respond(message, response, options, refuse);
   const server: Server = options.tls === undefined ? createServer(onRequest) : createTlsServer(options.tls, onRequest);
@@ -62,8 +56,9 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 
   const scheme = options.tls === undefined ? "http" : "https";
   return {
+    /** `http://127.0.0.1:18080`, with the actual port. */
     origin: `${scheme}://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
-    close: () =>
+    close: (): Promise<void> =>
       new Promise((resolve) => {
         isClosed = true;
         server.close(() => resolve());

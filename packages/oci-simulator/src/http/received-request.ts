@@ -36,12 +36,12 @@ export async function receiveRequest(message: IncomingMessage, secure: boolean):
   const target = message.url ?? "";
   const host = (headers["host"] ?? "").toLowerCase();
   if (!HOST.test(host)) throw new Refusal("InvalidParameter", "Host is not a host");
-  const queryAt = target.indexOf("?");
+  const [path = "", ...query] = target.split("?");
   return {
     method: message.method ?? "",
     target,
-    path: queryAt === -1 ? target : target.slice(0, queryAt),
-    query: new URLSearchParams(queryAt === -1 ? "" : target.slice(queryAt)),
+    path,
+    query: new URLSearchParams(query.join("?")),
     host,
     headers,
     body,
