@@ -7,33 +7,23 @@ import { createPrivateKey, createPublicKey, getDiffieHellman, type webcrypto } f
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as const;
 
 export function publishedRsaKeys(): webcrypto.CryptoKeyPair {
-  const [p, q] = ["modp15", "modp2"].map((group) => BigInt(`0x${getDiffieHellman(group).getPrime("hex")}`)) as [
-    bigint,
-    bigint,
-  ];
+  const primeOf = (group: string) => BigInt(`0x${getDiffieHellman(group).getPrime("hex")}`);
+  const p = primeOf("modp15");
+  const q = primeOf("modp2");
   const e = 65_537n;
   const d = inverse(e, (p - 1n) * (q - 1n));
   const numbers = { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
-  const jwk = {
-    kty: "RSA",
-    ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, base64urlOf(value)])),
-  };
-  const privateKey = createPrivateKey({ key: jwk, format: "jwk" });
+  const members = Object.entries(numbers).map(([name, value]) => [name, base64urlOf(value)]);
+  const privateKey = createPrivateKey({ key: { kty: "RSA", ...Object.fromEntries(members) }, format: "jwk" });
   return {
     privateKey: privateKey.toCryptoKey(RSA, true, ["sign"]),
     publicKey: createPublicKey(privateKey).toCryptoKey(RSA, true, ["verify"]),
   };
 }
 
-/** The number whose product with `value` is 1, modulo `modulus`, by Euclid's extended algorithm. */
+/** The number whose product with the smaller `value` is 1, modulo `modulus`, by Euclid's algorithm. */
 function inverse(value: bigint, modulus: bigint): bigint {
-  let [remainder, next, factor, nextFactor] = [modulus, value % modulus, 0n, 1n];
-  while (next > 0n) {
-    const quotient = remainder / next;
-    [remainder, next] = [next, remainder - quotient * next];
-    [factor, nextFactor] = [nextFactor, factor - quotient * nextFactor];
-  }
-  return factor < 0n ? factor + modulus : factor;
+  return value === 1n ? 1n : (1n - modulus * inverse(modulus % value, value)) / value + modulus;
 }
 
 function base64urlOf(number: bigint): string {
