@@ -12,7 +12,7 @@ import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
 import { lackOf } from "../real-registry.ts";
 import { medianOf } from "./median.ts";
-import { buildTimer, timerArguments, type Variant } from "./spawn-times.ts";
+import { buildTimer, runsIn, timerArguments, type Variant } from "./spawn-times.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/bench/peer");
 const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
@@ -25,11 +25,7 @@ const TIMED_CALLS = 40;
 const AT_ONCE = 100;
 const HEAL_LIMIT_MS = 120_000;
 
-interface Call {
-  readonly ms: number;
-  readonly exitCode: number;
-  readonly bytes: number;
-}
+type Call = ReturnType<typeof runsIn>[number];
 
 interface Response {
   readonly cacheDuration: string;
@@ -154,12 +150,8 @@ async function timedCalls(cloud: OracleCloud, rounds: number, parallel: number, 
   writeFileSync(request, REQUEST);
   const variants = providers.map(({ timed }) => timed);
   const command = [buildTimer(), ...timerArguments({ rounds, parallel }, request, variants)];
-  const calls: Call[][] = providers.map(() => []);
-  for (const line of (await cloud.run(command)).trim().split("\n")) {
-    const [provider = 0, ns = 0, exitCode = 0, bytes = 0] = line.split(" ").map(Number);
-    calls[provider]?.push({ ms: ns / 1e6, exitCode, bytes });
-  }
-  return calls;
+  const calls = runsIn(await cloud.run(command));
+  return variants.map((_variant, index) => calls.filter(({ variant }) => variant === index));
 }
 
 function p50Of(calls: readonly Call[]): string {

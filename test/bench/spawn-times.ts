@@ -57,23 +57,29 @@ export function timerArguments(
   return [...counts, requestPath, ...variants.map(({ socket, program }) => `${socket}=${program}`)];
 }
 
-/** @throws Error as `spawnTimes` does */
-export function readTimes<Name extends string>(names: readonly Name[], lines: string): Record<Name, Times> {
-  const runs = lines
+/** The processes in the program's output: the index of each one's variant, its time, exit status and bytes of the response. */
+export function runsIn(lines: string) {
+  return lines
     .trim()
     .split("\n")
-    .map((line) => line.split(" ").map(Number) as [number, number, number, number]);
-  for (const [variant, , status, bytes] of runs) {
-    const name = names[variant] as Name;
-    if (status !== 0 || (name !== "noop" && bytes === 0)) throw new Error(`${name}: exit ${status}, ${bytes} bytes`);
-  }
-  const figures = names.map((name, index) => [name, timesOf(runs.filter(([variant]) => variant === index))]);
-  return Object.fromEntries(figures) as Record<Name, Times>;
+    .map((line) => {
+      const [variant = 0, ns = 0, exitCode = 0, bytes = 0] = line.split(" ").map(Number);
+      return { variant, ms: ns / 1e6, exitCode, bytes };
+    });
 }
 
-function timesOf(runs: readonly (readonly number[])[]): Times {
-  const sorted = runs.map(([, ns]) => (ns as number) / 1e6).sort((a, b) => a - b);
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
-  return { p50Ms: at(0.5), p99Ms: at(0.99) };
+/** @throws Error as `spawnTimes` does */
+export function readTimes<Name extends string>(names: readonly Name[], lines: string): Record<Name, Times> {
+  const runs = runsIn(lines);
+  for (const { variant, exitCode, bytes } of runs) {
+    const name = names[variant] as Name;
+    if (exitCode !== 0 || (name !== "noop" && bytes === 0))
+      throw new Error(`${name}: exit ${exitCode}, ${bytes} bytes`);
+  }
+  const figures = names.map((name, index) => {
+    const sorted = runs.flatMap(({ variant, ms }) => (variant === index ? ms : [])).sort((a, b) => a - b);
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+    return [name, { p50Ms: at(0.5), p99Ms: at(0.99) }];
+  });
+  return Object.fromEntries(figures) as Record<Name, Times>;
 }
