@@ -104,10 +104,7 @@ async function startRegistry(directory: string, simulator: Simulator): Promise<n
   return registry.port;
 }
 
-interface RegistrySettings {
-  readonly auth?: object;
-  readonly http?: object;
-}
+type RegistrySettings = Readonly<Partial<Record<"auth" | "http", object>>>;
 
 /** Of Debian's docker-registry. @returns the file's path */
 export function writeRegistryConfig(directory: string, { auth, http }: RegistrySettings): string {

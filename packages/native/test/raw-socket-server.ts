@@ -46,8 +46,9 @@ export async function startRawServer(options: RawServerOptions) {
 
   return {
     path,
+    /** The bytes received over each connection, in the order of connecting. */
     received,
-    async [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose](): Promise<void> {
       for (const socket of sockets) socket.destroy();
       server.close();
     },
