@@ -16,11 +16,6 @@ export interface ApiKeySettings {
   readonly region: string;
 }
 
-interface ApiKey {
-  readonly publicKey: KeyObject;
-  readonly claims: Claims;
-}
-
 const PTYPE = "user";
 
 /** A person, not a service user. */
@@ -30,7 +25,7 @@ export function isUser(claims: Claims): boolean {
 
 export function createApiKeys() {
   const { userId: user, tenancyId: tenancy } = INSTANCE;
-  const keys = new Map<string, ApiKey>();
+  const keys = new Map<string, { readonly publicKey: KeyObject; readonly claims: Claims }>();
 
   /** The settings of a key without adding it. @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
   function describe(publicKeyPem: string): { readonly publicKey: KeyObject; readonly settings: ApiKeySettings } {
@@ -50,7 +45,7 @@ export function createApiKeys() {
     },
     describe,
     /** @throws {Refusal} NotAuthenticated for an unknown keyId. */
-    find(keyId: string): ApiKey {
+    find(keyId: string) {
       const key = keys.get(keyId);
       if (key === undefined) throw notAuthenticated("keyId is neither a session token nor a user's API key");
       return key;

@@ -11,11 +11,7 @@ export interface Blob {
   readonly bytes: Buffer;
 }
 
-export interface Image {
-  readonly manifest: Blob;
-  /** Configuration and layer, by digest. */
-  readonly blobs: ReadonlyMap<string, Blob>;
-}
+export type Image = ReturnType<typeof createImage>;
 
 const DOCKER = "application/vnd.docker";
 const CREATED = "2026-01-01T00:00:00Z";
@@ -31,13 +27,9 @@ export function createImages(program?: Buffer): (repository: string) => Image {
   };
 }
 
-function createImage(repository: string, program: Buffer | undefined): Image {
-  const hello = {
-    name: "hello.txt",
-    mode: 0o644,
-    content: Buffer.from(`This is ${repository} of an OCI simulator.\n`),
-  };
-  const tar = tarOf(program === undefined ? [hello] : [hello, { name: "program", mode: 0o755, content: program }]);
+function createImage(repository: string, program: Buffer | undefined) {
+  const hello: ArchivedFile = ["hello.txt", 0o644, Buffer.from(`This is ${repository} of an OCI simulator.\n`)];
+  const tar = tarOf(program === undefined ? [hello] : [hello, ["program", 0o755, program]]);
   const layer = blob(`${DOCKER}.image.rootfs.diff.tar.gzip`, gzipSync(tar));
   const config = blob(
     `${DOCKER}.container.image.v1+json`,
@@ -54,6 +46,7 @@ function createImage(repository: string, program: Buffer | undefined): Image {
   const content = { schemaVersion: 2, mediaType, config: descriptorOf(config), layers: [descriptorOf(layer)] };
   return {
     manifest: blob(mediaType, JSON.stringify(content)),
+    /** Configuration and layer, by digest. */
     blobs: new Map([config, layer].map((part) => [part.digest, part])),
   };
 }
@@ -71,15 +64,11 @@ function digestOf(bytes: Buffer): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-interface ArchivedFile {
-  readonly name: string;
-  readonly mode: number;
-  readonly content: Buffer;
-}
+type ArchivedFile = readonly [name: string, mode: number, content: Buffer];
 
 /** A ustar archive of files owned by root, with two empty blocks at its end (POSIX.1-1988). */
 function tarOf(files: readonly ArchivedFile[]): Buffer {
-  const blocks = files.flatMap(({ name, mode, content }) => {
+  const blocks = files.flatMap(([name, mode, content]) => {
     const padding = Buffer.alloc(-content.length & (TAR_BLOCK_BYTES - 1));
     return [tarHeader(name, mode, content.length), content, padding];
   });
@@ -91,10 +80,8 @@ function tarHeader(name: string, mode: number, size: number): Buffer {
   const octal = (value: number, digits: number) => value.toString(8).padStart(digits, "0");
   const modifiedAtS = Date.parse(CREATED) / 1_000;
   header.write(name, 0);
-  header.write(
-    `${octal(mode, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0${octal(size, 11)}\0${octal(modifiedAtS, 11)}\0`,
-    100,
-  );
+  const numbers = [octal(mode, 7), octal(0, 7), octal(0, 7), octal(size, 11), octal(modifiedAtS, 11)];
+  header.write(numbers.map((number) => `${number}\0`).join(""), 100);
   header.write("        0", 148);
   header.write("ustar\x0000", 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
