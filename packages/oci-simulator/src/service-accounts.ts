@@ -24,17 +24,13 @@ export interface WantedServiceAccountToken extends ServiceAccountName {
   readonly lifeMs?: number;
 }
 
-/** A JWK, as in a JWKS. */
 type PublishedKey = webcrypto.JsonWebKey & { readonly kid: string };
-
-interface PublishedKeys {
-  readonly keys: readonly PublishedKey[];
-}
 
 export interface ServiceAccountIssuer {
   readonly issuer: string;
   readonly audience: string;
-  readonly keys: PublishedKeys;
+  /** A JWKS. */
+  readonly keys: { readonly keys: readonly PublishedKey[] };
 }
 
 /** Kubernetes' own default. */

@@ -4,7 +4,7 @@
  *
  * Form: https://distribution.github.io/distribution/spec/auth/jwt/ (ES256, `x5c` in the header).
  */
-import { createPublicKey, KeyObject } from "node:crypto";
+import { KeyObject } from "node:crypto";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createCertificateAuthority, newP256Keys } from "./certificate-authority.ts";
 import { type Claims, type DecodedJwt, isSigned, signJwt } from "./jwt.ts";
@@ -19,7 +19,7 @@ export async function createTokenSigner(clock: Clock) {
   const certificate = await authority.issue("OCI simulator registry tokens", keys.publicKey, []);
   const header = { typ: "JWT", x5c: [certificate.toString("base64")] };
   const privateKey = KeyObject.from(keys.privateKey);
-  const publicKey = createPublicKey(privateKey.export({ type: "pkcs8", format: "pem" }));
+  const publicKey = KeyObject.from(keys.publicKey);
   return {
     /** PEM of the signing certificate's root. */
     rootCertificate: authority.certificate,

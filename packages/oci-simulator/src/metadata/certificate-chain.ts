@@ -112,10 +112,6 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
     return { documents: documentsOf(intermediate), issuedAtMs: clock.monotonicMs() };
   }
 
-  async function issueStrangers() {
-    return documentsOf(await newIntermediate("PKISVC Identity Intermediate elsewhere", await newKeys()));
-  }
-
   function isCurrent(certificate: X509Certificate): boolean {
     const nowMs = clock.wallMs();
     return Date.parse(certificate.validFrom) <= nowMs && nowMs < Date.parse(certificate.validTo);
@@ -136,7 +132,9 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
       ),
     /** Valid documents that do not match the current ones. */
     mismatched() {
-      strangers ??= issueStrangers();
+      strangers ??= newKeys()
+        .then((keys) => newIntermediate("PKISVC Identity Intermediate elsewhere", keys))
+        .then(documentsOf);
       return strangers;
     },
     /** Replaces the leaf now, with a new key; the old one stays valid until it expires. */
