@@ -19,9 +19,12 @@ export interface CloudOptions {
   readonly sessionLifeMs?: number;
   /** Whether the OUs of the leaf certificate's subject are in one multi-valued RDN. Default false. */
   readonly multiValuedSubject?: boolean;
-  /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`, which override those of every node. */
+  /** Keys of `/instance/metadata`, such as `oke_init_script` (base64) and `kubelet-extra-args`. They override every node's. */
   readonly instanceMetadata?: Readonly<Record<string, string>>;
-  /** A registry of the distribution project, without authentication and with relative URLs, that stores what is pushed. Default: none. */
+  /**
+   * A registry of the distribution project, without authentication and with relative URLs, that stores what is pushed. Default: none,
+   * and no pushes.
+   */
   readonly storage?: URL | undefined;
   /** A static executable for the registry's images. Default: images with only a text. */
   readonly program?: Buffer | undefined;
