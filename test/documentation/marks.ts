@@ -1,6 +1,7 @@
 /**
- * Marks for commands that no test can run: in italics, after the command on its line or directly above its block, or at the end
- * of a line's comment. Each mark is for certain commands only, so that no other command is excused.
+ * Marks for commands that no test can run, in a comment that readers do not see: `<!--needs-a-cluster-->` directly after the command,
+ * or at the end of the line above its block; or in words at the end of a shell comment. Each mark is for certain commands only, so that
+ * no other command is excused. No line of text begins with a mark, because Markdown then reads the line as HTML.
  */
 
 export const MARKS: Readonly<Record<string, readonly string[]>> = {
@@ -17,26 +18,19 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
   "for the owner": ["echo", "gh", "git", "gpg", "key=", "npm run release", "oras", "owner=", "sed -i"],
 };
 
-/** docs/install.ko.md has its marks in Korean. */
-const KOREAN: Readonly<Record<string, string>> = {
-  "테넌시 필요": "needs a tenancy",
-  "OKE 노드 필요": "needs an OKE node",
-  "클러스터 필요": "needs a cluster",
-};
-
-const NAMES = [...Object.keys(MARKS), ...Object.keys(KOREAN)].join("|");
-const MARK = new RegExp(`\\*(${NAMES}):?\\*`, "i");
+const NAMES = Object.keys(MARKS).join("|");
 const COMMENT = new RegExp(`\\s# (?:.*, )?(${NAMES})$`);
 
-export function markIn(text: string): string | undefined {
-  const written = MARK.exec(text)?.[1]?.toLowerCase();
-  const found = Object.keys(MARKS).find((mark) => mark.toLowerCase() === written);
-  return found ?? Object.entries(KOREAN).find(([korean]) => korean.toLowerCase() === written)?.[1];
+export function markAtStart(text: string): string | undefined {
+  return /^<!--([\w-]+)-->/.exec(text)?.[1]?.replaceAll("-", " ");
+}
+
+export function markAtEnd(text: string): string | undefined {
+  return text.endsWith("-->") ? markAtStart(text.slice(text.lastIndexOf("<!--"))) : undefined;
 }
 
 export function markInComment(line: string): string | undefined {
-  const written = COMMENT.exec(line)?.[1] ?? "";
-  return KOREAN[written] ?? (written || undefined);
+  return COMMENT.exec(line)?.[1];
 }
 
 /** Whether the mark is for this command. */

@@ -23,6 +23,10 @@ describe("the pages", () => {
     expect(errorsOf(page)).toEqual([]);
   });
 
+  it.each(PAGES)("%s: no line of text begins with a mark, which Markdown would read as HTML", (page) => {
+    expect(readPage(page)).not.toMatch(/^ *<!--[\w-]+-->./m);
+  });
+
   it.each(PAGES)("%s: no command uses a name in /tmp that another user can create first", (page) => {
     const lines = documentedCommands(page).flatMap(({ text, marked }) => [text, ...marked.map(({ line }) => line)]);
     expect(lines.filter((line) => /\/tmp\//.test(line))).toEqual([]);

@@ -1,11 +1,11 @@
 /**
  * The documentation pages and every command in them: `sh` and `console` blocks, and command lines between backticks. Each
- * command has a stage on which a test runs it, or a visible mark. Man pages are generated from the commands.
+ * command has a stage on which a test runs it, or a mark. Man pages are generated from the commands.
  */
 import { globSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { isExecutable } from "../system/systemd-root/can-boot-systemd.ts";
-import { isExcused, MARKED_PROGRAMS, markIn, markInComment } from "./marks.ts";
+import { isExcused, MARKED_PROGRAMS, markAtEnd, markAtStart, markInComment } from "./marks.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
 
@@ -97,7 +97,7 @@ function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): Do
     return hidden ? [{ place, text: `not tagged as sh: ${hidden}`, stage: undefined, marked: [] }] : [];
   }
   const before = text.slice(0, fence.index).trimEnd().split("\n").at(-1) ?? "";
-  const ofBlock = markIn(before);
+  const ofBlock = markAtEnd(before);
   const marked = lines.flatMap((line) => {
     const mark = ofBlock ?? markInComment(line);
     return mark === undefined || line === "" ? [] : [{ line, mark }];
@@ -116,7 +116,7 @@ function commandsOfSpan(page: string, prose: string, span: RegExpExecArray): Doc
   const program = programOf(text);
   if (program === undefined || !isProgram(program) || !(text.includes(" ") || WITHOUT_ARGUMENT.has(text))) return [];
   const end = span.index + span[0].length;
-  const mark = markIn(prose.slice(end, prose.indexOf("\n", end)));
+  const mark = markAtStart(prose.slice(end));
   const place = `${page}:${lineAt(prose, span.index)}`;
   if (mark !== undefined && isExcused(text, mark)) {
     return [{ place, text: "", stage: undefined, marked: [{ line: text, mark }] }];
