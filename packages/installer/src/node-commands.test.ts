@@ -12,6 +12,7 @@ import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts"
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
+import { LAST } from "./remove.ts";
 import { describeRemoval } from "./remove-dry-run.ts";
 import { createDisk } from "./run/disk.ts";
 import { RECORD } from "./run/record.ts";
@@ -389,7 +390,7 @@ it("removeNode removes its command's name after all that can fail", async () => 
   const node = createNode();
   await install(node, archive("1"));
   await removeNode(node.context, NEVER, ALL);
-  expect(node.said.findLast((line) => / as it was before$/.test(line))).toContain(` ${BROKER_PROGRAM}: `);
+  expect(node.said.findLast((line) => line.includes(": removed"))).toContain(` ${BROKER_PROGRAM}: `);
 });
 
 it.each([
@@ -577,7 +578,11 @@ it("describeRemoval says what a removal then does with each file, and changes no
   const before = node.snapshot();
   const lines = (await describeRemoval(node.context, false)).split("\n");
   expect(node.snapshot()).toEqual(before);
-  const result = await removeNode(node.context, NEVER, ALL);
+  const said: string[] = [];
+  const result = await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
+  const isRestoration = (line: string) => /^[\w-]+: \/\S+: (removed|restored)/.test(line);
+  // The removal does not name its last programs.
+  expect(lines.filter(isRestoration).slice(0, -LAST.length)).toEqual(said.filter(isRestoration));
   const claims = lines.flatMap(
     (line) => /^[\w-]+: (\/\S+): (removed|restored|stays)/.exec(line)?.slice(1, 3).join(" ") ?? [],
   );

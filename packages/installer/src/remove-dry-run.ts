@@ -17,7 +17,7 @@ import type { Disk } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
 import { adopt } from "./run/run.ts";
 import type { RestoreStep } from "./run/step.ts";
-import { outcomeOf } from "./run/undo.ts";
+import { outcomeOf, restorationOf } from "./run/undo.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
 export async function describeRemoval(context: NodeContext, isUnfinished: boolean): Promise<string> {
@@ -55,19 +55,12 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
 
 function outcomeIn(disk: Disk, record: InstallationRecord, step: RestoreStep): string {
   const outcome = outcomeOf({ disk, record }, step);
-  const say = (what: string): string => `${step.name}: ${step.path}: ${what}\n`;
-  switch (outcome.kind) {
-    case "unknown":
-      return "";
-    case "stays":
-      return say(`stays: ${outcome.instead.why}`);
-    case "theirs":
-      return say(`stays: ${outcome.why}`);
-    case "restored": {
-      const { original, saved } = outcome.entry;
-      return say(original === "absent" ? "removed: nothing was there before" : `restored from ${saved}`);
-    }
-  }
+  if (outcome.kind === "unknown") return "";
+  const what =
+    outcome.kind === "restored"
+      ? restorationOf(outcome.entry)
+      : `stays: ${outcome.kind === "stays" ? outcome.instead.why : outcome.why}`;
+  return `${step.name}: ${step.path}: ${what}\n`;
 }
 
 /** The files as they will be after these steps. */

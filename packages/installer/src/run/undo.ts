@@ -71,7 +71,7 @@ export function restoreAll(state: RunState, list: readonly RestoreStep[]): boole
   for (const step of list) {
     const { name, path } = step;
     try {
-      report(state, { name, changes: `${path}: as it was before` }, restore(state, step));
+      report(state, { name, changes: `${path}: ${restorationOf(state.record.files[path])}` }, restore(state, step));
     } catch (error) {
       const { message } = installErrorOf(error);
       isAll = false;
@@ -82,6 +82,10 @@ export function restoreAll(state: RunState, list: readonly RestoreStep[]): boole
   }
   return isAll;
 }
+
+/** For people, also in a dry run. */
+export const restorationOf = (entry: Entry | undefined): string =>
+  entry?.original === "absent" ? "removed: nothing was there before" : `restored from ${entry?.saved}`;
 
 /** Records that the programs are gone too. */
 export function finishRemoval(state: RunState): void {
