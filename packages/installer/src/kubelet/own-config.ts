@@ -4,7 +4,7 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { type MergeOptions, mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 
-const MARK = "# Written by ocir-broker: `ocir-broker node remove` deletes this file.";
+const MARK = "# Written by ocir-broker";
 
 /** The first version that sends service-account tokens without a feature gate; later ones have the same rules for our entries. */
 export const SERVICE_ACCOUNTS_MINOR = 34;
