@@ -102,7 +102,9 @@ describe("diagnose", () => {
       const findings = await node.examine(useServiceAccounts(node, { select }, [passingOn(keys)]));
       const others = findings.filter(({ verdict }) => verdict !== "ok");
       expect(others).toMatchObject([{ name: "service-account-not-tried", verdict: "unknown" }]);
-      expect(others[0]?.fix).toMatch(/--audience https:\/\/kubernetes\.default\.svc \|.*--service-account-token -$/);
+      expect(others[0]?.fix).toMatch(
+        /--audience https:\/\/kubernetes\.default\.svc \| ssh NODE sudo \/usr\/local\/bin\/ocir-broker .*-token -$/,
+      );
       expect(namesOf(findings)).toContain("cluster-ok");
     },
   );

@@ -11,7 +11,7 @@ import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-e
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
-import { isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { BROKER_PROGRAM, isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { attempt } from "../../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
@@ -54,7 +54,7 @@ export const checkServiceAccounts: Check = async (context) => {
 function notTried(audience: string): Finding {
   const token = `kubectl create token SERVICE_ACCOUNT --namespace NAMESPACE --audience ${quoted(audience)}`;
   return finding("service-account-not-tried", "no service-account token was given", {
-    fix: `${token} | ssh NODE sudo ocir-broker doctor IMAGE --service-account-token -`,
+    fix: `${token} | ssh NODE sudo ${BROKER_PROGRAM} doctor IMAGE --service-account-token -`,
   });
 }
 
