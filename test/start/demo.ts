@@ -137,7 +137,9 @@ function upstreamRequests(): number {
 
 function showHealth(): void {
   const curl = spawnSync("curl", ["-sS", "--unix-socket", config.healthSocket, "http://localhost/healthz"]);
-  say(`$ curl --unix-socket ${config.healthSocket} http://localhost/healthz`);
+  say(
+    `$ curl --unix-socket ${config.healthSocket} http://localhost/healthz   (tokens live ${TOKEN_LIFE_MS / 1_000} s here)`,
+  );
   say(curl.error ? "(curl is not installed here)" : curl.stdout.toString().trim());
   if (curl.error === undefined && curl.status !== 0) exitCode = 1;
 }
@@ -166,7 +168,7 @@ What to try next:
                                 curl -d '{"granted":false,"repository":"acme/new"}' ${controlUrl}iam
                                 ${BROKER} doctor --identity instance-principal --config ${path} icn.ocir.io/acme/new
   break the token endpoint: pulls still get the token from memory until it expires, and status shows the failure within
-  a minute (tokens live 90 s here):
+  a minute:
                                 curl -d '{"endpoint":"registry.token","status":503}' ${controlUrl}faults
   repair all, within a minute:  curl -X POST ${controlUrl}reset
 
