@@ -44,7 +44,7 @@ resource "oci_identity_dynamic_group" "nodes" {
   matching_rule  = "ALL {instance.compartment.id = '${var.compartment_id}'}"
 }
 
-# The policy is in the tenancy, because a policy applies only to compartments below its own.
+# The policy is in the tenancy, because it may name several compartments.
 resource "oci_identity_policy" "pull" {
   compartment_id = var.tenancy_id
   name           = "oke-nodes-pull"
