@@ -164,6 +164,8 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ];
     expect(refused.filter((field) => text.includes(`"${field}"`))).toEqual([]);
     expect(container.resources?.limits).toEqual(container.resources?.requests);
+    // The limit makes the program slow.
+    for (const probe of ["livenessProbe", "readinessProbe"] as const) expect(container[probe]?.timeoutSeconds).toBe(5);
   });
 
   it("keeps the definition at an uninstallation, unless a value says otherwise", () => {
