@@ -169,7 +169,7 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     if (namespace === "") return list(url);
     const body = (await json(request)) as KubernetesJson;
     if (kind === "events") return api.events.push(body);
-    if (kind === "ocirpullsecrets" && part === "status") return report(namespace, name, body);
+    if (kind === "ocirpullsecrets" && part === "status") return report(namespace, name, body, url);
     if (!names.includes(name)) throw refusal(403, `cannot use the name ${name}`);
     if (kind === "serviceaccounts" && part === "token") return tokenOf(namespace, name, body);
     if (kind === "secrets" && request.method === "PATCH") return apply(namespace, name, body);
@@ -197,9 +197,11 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     return stored;
   }
 
-  function report(namespace: string, name: string, { status }: KubernetesJson): KubernetesJson {
+  function report(namespace: string, name: string, { status }: KubernetesJson, url: URL): KubernetesJson {
     const before = api.get("ocirpullsecrets", namespace, name);
     if (before === undefined) throw refusal(404, `${name} not found`);
+    if (before.metadata.managedFields !== undefined && url.searchParams.get("force") !== "true")
+      throw refusal(409, "conflict with another manager of the status");
     return store("ocirpullsecrets", { ...structuredClone(before), status });
   }
 

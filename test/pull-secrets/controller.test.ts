@@ -510,6 +510,15 @@ it("issues a token although the fetches of fifty other namespaces get no respons
   await untilTime(() => condition().reason === "Issued", 500);
 });
 
+it("replaces a status that another manager has written, such as one from a backup", async () => {
+  await issued();
+  const object = structuredClone(api.get("ocirpullsecrets", "shop", "ocir-pull"));
+  object.metadata.managedFields = [{ manager: "backup", subresource: "status" }];
+  Object.assign(object.status.conditions[0], { message: "restored" });
+  api.put("ocirpullsecrets", object);
+  await untilTime(() => condition().message.startsWith(`${HOST} until `), 500);
+});
+
 it("shows metrics without a namespace or a name", async () => {
   await issued();
   const [{ metrics }] = running as [Running];

@@ -86,9 +86,9 @@ export function createPullSecretCluster({ api, audience, pod, clock, deadline }:
       if (body === undefined) throw new PullSecretError("secret-too-large", name);
       return send({ method: "PATCH", path, patch: "apply", body }, name, signal, applyErrorCode);
     },
-    /** Uses server-side apply, because conditions of other types may have other managers. @returns the resource. */
+    /** Leaves conditions of other types to their managers, and takes ours, which a backup may have restored. @returns the resource. */
     reportStatus({ namespace, name }: PullSecret, status: PullSecretStatus, signal: AbortSignal): Promise<unknown> {
-      const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}`;
+      const path = `/apis/${API_VERSION}/namespaces/${namespace}/${PLURAL}/${name}/status?fieldManager=${MANAGER}&force=true`;
       const body = { apiVersion: API_VERSION, kind: KIND, metadata: { namespace, name }, status };
       return send({ method: "PATCH", path, patch: "apply", body }, name, signal);
     },
