@@ -1,12 +1,10 @@
 /** The controller's metrics. No series for a namespace or a resource: their number has no bound. */
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { Counter, Gauge, Registry } from "prom-client";
+import { EXPIRED } from "./decision/status.ts";
 import type { PullSecret } from "./objects/pull-secret.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
-
-/** The reason of a resource without a condition. */
-const PENDING = "Pending";
 
 export function createMetrics(clock: Clock) {
   const registry = new Registry();
@@ -37,7 +35,12 @@ export function createMetrics(clock: Clock) {
     registers,
     collect() {
       this.reset();
-      for (const { status } of shown?.resources() ?? []) this.inc({ reason: status?.conditions[0].reason ?? PENDING });
+      for (const { status } of shown?.resources() ?? []) {
+        const { status: isReady, reason = "Pending" } = status?.conditions[0] ?? {};
+        // Also if the API server refuses the status that says so.
+        const isOver = isReady === "True" && Date.parse(status?.expirationTime ?? "") <= clock.wallMs();
+        this.inc({ reason: isOver ? EXPIRED : reason });
+      }
     },
   });
   new Gauge({
@@ -47,7 +50,6 @@ export function createMetrics(clock: Clock) {
     collect() {
       const expiries = [...(shown?.resources() ?? [])].map(({ status }) => Date.parse(status?.expirationTime ?? ""));
       const live = expiries.filter((atMs) => atMs > clock.wallMs());
-      this.reset();
       if (live.length > 0) this.set(Math.min(...live) / 1_000);
       else this.remove();
     },

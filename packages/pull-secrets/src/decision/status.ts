@@ -23,7 +23,7 @@ interface StatusFacts {
 /** A token was issued, which does not prove that it works: OCIR issues tokens without a policy too. */
 export const ISSUED = "Issued";
 const RENEWAL_FAILING = "RenewalFailing";
-const EXPIRED = "Expired";
+export const EXPIRED = "Expired";
 
 /** Failures in a row before a resource with a live token shows them. */
 const SHOWN_FAILURES = 3;
