@@ -2,7 +2,7 @@
  * The part of a Kubernetes API server that the DaemonSet's pods need, without a network: Nodes, one Lease, Events and pods, with bearer
  * tokens and the rights that the manifest grants. As a real one, it refuses a patch of another version than the stored one.
  */
-import { ApiError, NoResponseError, statusOf } from "@ocir-broker/kubernetes/api-error";
+import { ApiError, NoResponseError, ResponseTooLargeError, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer as Client } from "@ocir-broker/kubernetes/api-server";
 import { type Access, isAllowed, lease as leaseOfManifest } from "./manifest.ts";
 
@@ -54,7 +54,7 @@ export function createApiServer() {
       change(api.nodes.get(name), { status: { conditions } });
     },
     client: (token: string): Pick<Client, "send"> => ({
-      async send({ method, path, body }) {
+      async send({ method, path, body, maxBytes = 4 * 1024 * 1024 }) {
         if (!api.isUp) throw new NoResponseError(new Error("connect ECONNREFUSED"));
         const access = accessOf(method, path);
         const log = (status: number) =>
@@ -66,7 +66,9 @@ export function createApiServer() {
             throw refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
           const result = act(access, path, JSON.parse(JSON.stringify(body ?? null)));
           log(access.verb === "create" ? 201 : 200);
-          return JSON.parse(JSON.stringify(result));
+          const text = JSON.stringify(result);
+          if (text.length > maxBytes) throw new ResponseTooLargeError(maxBytes);
+          return JSON.parse(text);
         } catch (error) {
           log(statusOf(error) ?? 500);
           throw error;

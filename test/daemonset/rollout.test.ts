@@ -404,6 +404,7 @@ describe("a restart of the kubelet", () => {
 
   it("cordons, waits for starting pods but not for those that cannot start, and uncordons when the node is Ready", async () => {
     const waiting = (reason: string) => starting(reason, { containerStatuses: [{ state: { waiting: { reason } } }] });
+    const large = (pod: object) => ({ ...pod, annotations: { large: "x".repeat(250_000) } });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
     const pod = startPod("a", { need: FLAGS, mayRestart: true });
     await says(pod, "cordoned: the kubelet is restarted once no pod of this node is starting");
@@ -413,6 +414,7 @@ describe("a restart of the kubelet", () => {
       ...["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting),
       starting("for-a-volume", { conditions: [{ type: "PodReadyToStartContainers", status: "False" }] }),
       starting("on-an-old-node", { conditions: [] }),
+      ...Array.from({ length: 18 }, () => large(waiting("ErrImagePull"))),
       starting("for-half-an-hour", { startTime: new Date(clock.wallMs() - 1_800_000).toISOString() }),
     ];
     await pod.ended;

@@ -64,7 +64,8 @@ interface ClusterOptions {
 
 export function createNodeCluster(api: Pick<ApiServer, "send">, { node: name, pod, clock, deadline }: ClusterOptions) {
   const path = `/api/v1/nodes/${name}`;
-  const get = (from: string) => api.send({ method: "GET", path: from, signal: deadline() });
+  // A tenant's pods may have 1.5 MB each.
+  const get = (from: string) => api.send({ method: "GET", path: from, maxBytes: 64 * 1024 * 1024, signal: deadline() });
   const readNode = async () => (await get(path)) as NodeObject;
   return {
     readNode,
