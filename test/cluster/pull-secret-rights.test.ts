@@ -255,6 +255,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     it.each<[string, string, string, object?]>([
       ["create a Secret by POST", "POST", `${namespacePath("other")}/secrets`, secret(NOBODYS_UID)],
       ["apply a Secret of another name", "APPLY", secretPath("other", "b"), secret(NOBODYS_UID, { name: "b" })],
+      ["get a Secret", "GET", `${namespacePath("shop")}/secrets/${NAME}`],
       ["delete a Secret", "DELETE", `${namespacePath("shop")}/secrets/${NAME}`],
       ["replace a Secret", "PUT", `${namespacePath("shop")}/secrets/${NAME}`, secret(NOBODYS_UID)],
       ["request a token of another account", "POST", tokenPath("other", "default"), tokenRequest()],
