@@ -16,7 +16,7 @@ export const PULL_SECRET_ERRORS = {
   ),
   "secret-refused": permanent(
     "the API server refuses the Secret",
-    "look for a quota or an admission policy in the namespace; the controller's log has the reason",
+    "look for a quota, or an admission policy that refuses or changes Secrets; the controller's log has the reason",
   ),
   "secret-too-large": permanent(
     "the tokens do not fit into a Secret, which holds 1 MiB",
