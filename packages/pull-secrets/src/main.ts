@@ -17,10 +17,10 @@ import { createConfiguredSource } from "./tokens/configured-source.ts";
 /** The Lease's name in the chart. */
 const LEASE = "ocir-pull-secrets";
 const PORT = 8_080;
-/** Shorter than the rest of a Lease that is given up, so that nothing is written after its end. */
-const REQUEST_MS = 4_000;
-/** Time limit of all requests for a resource's tokens. */
-const FETCH_MS = 15_000;
+/** Shorter than the rest of a Lease that is given up, so that it is not renewed after its end. */
+const LEASE_REQUEST_MS = 4_000;
+/** All requests for a resource's tokens; also one write, because the API server waits 10 s for a webhook that does not respond. */
+const WORK_MS = 15_000;
 
 const clock = createSystemClock();
 
@@ -37,12 +37,12 @@ async function main(): Promise<void> {
   for (const name of ["SIGTERM", "SIGINT"]) process.on(name, () => ending.abort());
 
   const api = createApiServer(access);
-  const deadline = () => AbortSignal.timeout(REQUEST_MS);
+  const within = (ms: number) => () => AbortSignal.timeout(ms);
   const audience = audienceOf(settings);
-  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, clock, deadline });
+  const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, clock, deadline: within(WORK_MS) });
   const lease = createLease({
     ...{ api, namespace: settings.namespace, name: LEASE, identity: settings.pod, leaseSeconds: LEASE_SECONDS },
-    ...{ clock, deadline, say },
+    ...{ clock, deadline: within(LEASE_REQUEST_MS), say },
   });
   const metrics = createMetrics(clock);
   const { names, identity } = settings;
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
     }),
     rules,
     random: systemRandom,
-    fetchDeadline: () => AbortSignal.timeout(FETCH_MS),
+    fetchDeadline: within(WORK_MS),
   };
   const leaseRead = Promise.withResolvers<void>();
   const started = Promise.all([watched.synced, leaseRead.promise]);
