@@ -42,8 +42,8 @@ const CONTENT_TYPES = {
  */
 export interface ApiServer {
   send(request: ApiRequest): Promise<unknown>;
-  /** The lines of a watch that have at most 4 MiB, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
-  watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<unknown>;
+  /** The lines of a watch that have at most 512 KiB, until it ends. Ends also if nothing arrives for longer than `silenceMs`. */
+  watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<string>;
   close(): Promise<void>;
 }
 
@@ -55,6 +55,8 @@ const RESPONSE_MS = 30_000;
 const MAX_CONNECTIONS = 2_048;
 /** Larger than any object of ours: an object in etcd has 1.5 MiB, and six times as much in JSON, if all of it is escaped. */
 const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
+/** Ours have a fifth of it. Each watch holds one, and a tenant's JSON takes up to twenty times as much when it is parsed. */
+const MAX_LINE_BYTES = 512 * 1024;
 
 /**
  * The access of a pod.
@@ -110,9 +112,9 @@ export function createApiServer({ url, caCertificate, token }: ApiServerAccess):
       // If the caller leaves early, nobody listens any more: an error of the connection would end the program.
       response.body.on("error", () => {});
       try {
-        for await (const line of linesOf(response.body, MAX_OBJECT_BYTES)) yield decode(line);
+        yield* linesOf(response.body, MAX_LINE_BYTES);
       } catch (error) {
-        throw error instanceof SyntaxError ? error : new NoResponseError(error);
+        throw new NoResponseError(error);
       } finally {
         response.body.destroy();
       }
@@ -125,7 +127,7 @@ function noResponse(error: unknown): never {
   throw new NoResponseError(error);
 }
 
-function decode(text: string): unknown {
+export function decode(text: string): unknown {
   const value = parseJson(text);
   if (value === undefined) throw new SyntaxError("the API server's response is not JSON");
   return value;

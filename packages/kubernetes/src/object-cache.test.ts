@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, it, onTestFinished } from "vitest";
 import { ApiError, ResponseTooLargeError } from "./api-error.ts";
@@ -31,7 +32,7 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
       if (next === undefined) await new Promise(() => {});
       for (const event of next ?? [])
         if (event instanceof Error) throw event;
-        else yield event;
+        else yield JSON.stringify(event);
     },
     close: async () => {},
   };
@@ -44,6 +45,17 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
   const versionOf = (name: string) => cache.get(`shop/${name}`)?.resourceVersion;
   return { clock, cache, synced: cache.synced, changed, limits, paths, said, versionOf };
 }
+
+it("ObjectCaches decode one line in each turn of the event loop, so that large ones keep nothing else waiting", async () => {
+  const caches = ["a", "b", "c"].map((name) => setUp([[]], [[{ type: "ADDED", object: named(name, 11) }]]));
+  const seen = () => caches.flatMap(({ changed }) => changed).length;
+  const inEachTurn: number[] = [];
+  for (let before = 0; before < 3; before = seen()) {
+    await setImmediate();
+    inEachTurn.push(seen() - before);
+  }
+  expect(Math.max(...inEachTurn)).toBe(1);
+});
 
 it("ObjectCache keeps the newer version when a watch is behind a response", async () => {
   const events = [{ type: "MODIFIED", object: named("a", 11) }];

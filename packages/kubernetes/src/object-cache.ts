@@ -2,11 +2,12 @@
  * Keeps what a program needs of watched objects: a list and then a watch, again from the list if the API server has forgotten the
  * version. Objects from responses to writes can be added; an older version never replaces a newer one.
  */
+import { setImmediate } from "node:timers/promises";
 import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./api-error.ts";
-import type { ApiServer } from "./api-server.ts";
+import { type ApiServer, decode } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
 interface ObjectCacheOptions<T> {
@@ -55,6 +56,8 @@ const SILENCE_MS = (WATCH_SECONDS + 15) * 1_000;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
 const GONE = 410;
+/** Of all watches: large lines of many would otherwise keep everything else waiting. */
+let turn: Promise<unknown> = Promise.resolve();
 
 export class ObjectCache<T> {
   /** Resolves when the first list is complete, or after `signal`, which ends the watch. */
@@ -108,7 +111,6 @@ export class ObjectCache<T> {
     let failures = 0;
     while (!signal.aborted) {
       const startedAtMs = clock.monotonicMs();
-      const lastedMs = () => clock.monotonicMs() - startedAtMs;
       try {
         if (this.#mustList) await this.#list();
         onSynced();
@@ -123,7 +125,7 @@ export class ObjectCache<T> {
       }
       // Also if something between ends each watch at once.
       const spacingMs = Math.max(RETRY_MS, backOffMs(failures, 1, { longestMs: LONGEST_RETRY_MS }));
-      if (lastedMs() < spacingMs) await sleep(spacingMs - lastedMs(), clock);
+      await sleep(startedAtMs + spacingMs - clock.monotonicMs(), clock);
     }
   }
 
@@ -173,16 +175,23 @@ export class ObjectCache<T> {
     const { api, path, query = {}, signal } = this.#options;
     const wanted = { watch: "true", allowWatchBookmarks: "true", timeoutSeconds: String(WATCH_SECONDS) };
     const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: String(this.#seen) });
-    for await (const event of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
-      const { type, object } = event as { type: string; object: { code: number; metadata: Metadata } };
-      if (type === "ERROR") {
-        this.#mustList = true;
-        throw new ApiError(object.code, JSON.stringify(object));
-      }
-      this.#seen = BigInt(object.metadata.resourceVersion);
-      if (type === "DELETED") this.#forget(keyOf(object), this.#seen);
-      else if (type !== "BOOKMARK") this.#put(object);
+    for await (const line of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
+      turn = turn.then(() => setImmediate());
+      await turn;
+      this.#see(line);
     }
+  }
+
+  /** Decodes late, so that only one watch has a decoded object: a tenant's may take 20 MB. */
+  #see(line: string): void {
+    const { type, object } = decode(line) as { type: string; object: { code: number; metadata: Metadata } };
+    if (type === "ERROR") {
+      this.#mustList = true;
+      throw new ApiError(object.code, JSON.stringify(object));
+    }
+    this.#seen = BigInt(object.metadata.resourceVersion);
+    if (type === "DELETED") this.#forget(keyOf(object), this.#seen);
+    else if (type !== "BOOKMARK") this.#put(object);
   }
 }
 
