@@ -13,13 +13,7 @@ import { remembered } from "@ocir-broker/http-server/remembered";
 
 const NOT_READY = "the Lease and the resources are not read yet: see the log\n";
 
-const LIMITS = {
-  headersMs: 2_000,
-  requestMs: 3_000,
-  silenceMs: 5_000,
-  maxBodyBytes: 0,
-  places: 256,
-};
+const LIMITS = { headersMs: 2_000, requestMs: 3_000, silenceMs: 5_000, maxBodyBytes: 0, places: 256 };
 
 /** Connections that wait to be accepted. A full queue would cost a probe a second, after which its SYN is sent again. */
 const BACKLOG = 4_096;

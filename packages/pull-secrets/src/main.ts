@@ -11,7 +11,7 @@ import { runController } from "./controller.ts";
 import { rulesOf } from "./decision/rules.ts";
 import { startHttpServer } from "./http-server.ts";
 import { createMetrics } from "./metrics.ts";
-import { parseSettings, type Settings } from "./settings.ts";
+import { parseSettings } from "./settings.ts";
 import { createConfiguredSource } from "./tokens/configured-source.ts";
 
 /** The Lease's name in the chart. */
@@ -38,14 +38,15 @@ async function main(): Promise<void> {
 
   const api = createApiServer(access);
   const within = (ms: number) => () => AbortSignal.timeout(ms);
-  const audience = audienceOf(settings);
+  const { names, identity } = settings;
+  const exchange = identity.kind === "service-account" ? identity.exchange : undefined;
+  const audience = exchange?.kind === "identity-domain" ? exchange.audience : undefined;
   const cluster = createPullSecretCluster({ api, audience, pod: settings.pod, clock, deadline: within(WORK_MS) });
   const lease = createLease({
     ...{ api, namespace: settings.namespace, name: LEASE, identity: settings.pod, leaseSeconds: LEASE_SECONDS },
     ...{ clock, deadline: within(LEASE_REQUEST_MS), say },
   });
   const metrics = createMetrics(clock);
-  const { names, identity } = settings;
   const namespaceSelector = identity.kind === "controller" ? identity.namespaceSelector : undefined;
   const watched = watchCluster({ api, clock, names, namespaceSelector, signal: ending.signal, say });
   const rules = rulesOf(settings, watched);
@@ -70,9 +71,4 @@ async function main(): Promise<void> {
   await lead({ lease, clock, onLeaseRead: leaseRead.resolve, work, say }, ending.signal);
   server.close();
   process.exit();
-}
-
-function audienceOf({ identity }: Settings): string | undefined {
-  if (identity.kind === "controller" || identity.exchange.kind === "oke") return undefined;
-  return identity.exchange.audience;
 }

@@ -100,7 +100,8 @@ function contentFor(
   const isTakenBack =
     refusal?.code === "namespace-not-allowed" ||
     gates.fetch.failure?.code === "service-account-missing" ||
-    isOfOtherIdentity(held, rules);
+    // The controller's own tokens must leave each Secret once the identity is changed to service accounts.
+    (rules.identity.kind === "service-account" && held?.subject === CONTROLLER_SUBJECT);
   if (isTakenBack) return held && { subject: "", ownerUid, tokens: NO_TOKENS, formats: [] };
   if (refusal !== undefined) return undefined;
 
@@ -115,11 +116,6 @@ function contentFor(
   // Always in the order of FORMATS, so that they can be compared. A format contains exactly one registry.
   const formats = tokens.size === 1 ? FORMATS.filter((format) => resource.formats.includes(format)) : [];
   return held === undefined && tokens.size === 0 ? undefined : { subject, ownerUid, tokens, formats };
-}
-
-/** The controller's own tokens must leave each Secret once the identity is changed to service accounts. */
-function isOfOtherIdentity(held: SecretContent | undefined, { identity }: Rules): boolean {
-  return identity.kind === "service-account" && held?.subject === CONTROLLER_SUBJECT;
 }
 
 /** Tokens of another service account stay in the Secret until they are replaced. */
