@@ -31,6 +31,7 @@ test.each<readonly [unit: string, execStart: string, kind: string, said: string]
   ["with a comment between its lines", "/usr/bin/kubelet \\\n# a\n  $KUBELET_EXTRA_ARGS", "flags", SETTING],
   ["without the variable", "/usr/bin/kubelet \\\n  --v=2\n# $KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["after a comment with a backslash", "/usr/bin/kubelet\n# a \\\nX=$KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
+  ["with the variable as one argument", "/usr/bin/kubelet ${KUBELET_EXTRA_ARGS}", "by-hand", `  ${FLAGS}`],
   ["that has the flags", `/usr/bin/kubelet \\\n  ${FLAGS}`, "restart", "its unit has the flags"],
   [
     "that has one of the flags",
@@ -85,6 +86,11 @@ test.each([
 test.each([
   ["in a unit", DROP_IN, "[Service]\nEnvironment=A=1 KUBELET_EXTRA_ARGS=--b"],
   ["in a file of variables", VARIABLES, "KUBELET_EXTRA_ARGS=--a \\\n --b"],
+  [
+    "or one that replaces ours",
+    "/usr/lib/systemd/system/kubelet.service.d/extra.conf",
+    "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--b",
+  ],
 ])("kubeletNeed changes no line in an unknown form, %s", async (_, place, text) => {
   const unit = `[Service]\nEnvironmentFile=${VARIABLES}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
   const { need, advice } = await needOf({ [PACKAGED]: unit, [place]: `${text}\n` });

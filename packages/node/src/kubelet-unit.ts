@@ -96,14 +96,15 @@ function flagFor(flag: string, path: string): string {
 
 /** The line that adds the missing flags to the kubelet's arguments; undefined if a person must decide. */
 export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChange | undefined {
-  // systemd gives other characters a meaning. Without a unit, a file of variables may have no effect.
-  if (unit.parts.length === 0 || !/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
+  const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
+  const starts = lines.filter((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
+  // systemd gives other characters a meaning, and braces make one argument. Without a unit, a file of variables may have no effect.
+  const isOneArgument = starts.some((line) => line.includes(`{${VARIABLE}}`));
+  if (unit.parts.length === 0 || isOneArgument || !/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
   const flags = flagsToAdd(unitFlags(unit), paths);
   const place = placeOfVariable(unit);
   if (place !== undefined) return extendedLine(place, textIn(unit, place), flags);
-  const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
-  const isUsed = lines.some((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
-  return isUsed ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
+  return starts.length > 0 ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
 }
 
 /** The text of the change's file with the change. */
@@ -183,14 +184,15 @@ function isComment(line: string): boolean {
   return /^\s*[#;]/.test(line);
 }
 
-/** Extends the last line that sets the variable. Our drop-in file can only contain a whole setting of a unit. */
+/** Extends the last line that sets the variable. Our drop-in file, which a later one replaces, can only have a unit's whole setting. */
 function extendedLine(place: string, text: string, flags: string): LineChange | undefined {
   const lines = text.split("\n");
   const at = lines.findLastIndex((line) => line.includes(`${VARIABLE}=`) && !isComment(line));
   const line = extended(lines[at] ?? "", flags);
   if (line === undefined) return undefined;
   if (place.startsWith("/etc/")) return { file: place, at: at + 1, line };
-  return line.startsWith("Environment=") && !line.endsWith("\\") ? { file: OWN_DROP_IN, line } : undefined;
+  const isLater = !place.endsWith(UNIT) && basename(place) > basename(OWN_DROP_IN);
+  return line.startsWith("Environment=") && !line.endsWith("\\") && !isLater ? { file: OWN_DROP_IN, line } : undefined;
 }
 
 /**
