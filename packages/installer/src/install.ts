@@ -48,15 +48,16 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
   const isPackage = from === undefined && changedPaths(node.record, "program").length === 0;
   const isFirst = node.record.version === undefined;
   // A rollback must not disable units that were enabled before this run.
+  const isLenient = isPackage && connect === undefined;
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
   if (from === undefined) await expectFiles(node);
   else await refusePackage(node);
   return [
     ...(from === undefined ? [] : archiveSteps(from, node.record)),
-    prepareStep(node, isFirst, undo),
+    prepareStep(node, isFirst, undo, isLenient),
     ...linkSteps("commands", "command", COMMAND_LINKS),
     ...(given === undefined ? [] : poolConfigSteps(node, given)),
-    startStep(node, isPackage && connect === undefined),
+    startStep(node, isLenient),
     ...(isDisabled(node) ? [] : linkSteps("plugin", "plugin", PLUGIN_LINKS)),
   ];
 }
@@ -95,7 +96,7 @@ function linkSteps(name: string, change: ChangeKind, links: Readonly<Record<stri
   return Object.entries(links).map(([path, target]) => linkStep(name, change, path, target));
 }
 
-function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo): ActionStep {
+function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo, isLenient: boolean): ActionStep {
   return {
     kind: "action",
     name: "system",
@@ -115,7 +116,8 @@ function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo): ActionS
         say("systemd-tmpfiles failed: metrics may be missing");
       if (!disk.isThere(CONFIG_FOLDER)) disk.makeFolder(CONFIG_FOLDER);
       await units.reload();
-      if (isFirst) await units.enable();
+      if (isFirst && !(await units.enable()) && !isLenient)
+        throw new InstallError("service", "the units cannot be enabled, perhaps because one is masked");
     },
   };
 }

@@ -58,6 +58,22 @@ describe("installNode", () => {
     expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
   });
 
+  it("fails if the units cannot be enabled, as when one is masked, unless only a package's files are there", async () => {
+    const unable = (node: Node): Node => {
+      const { runProgram } = node.context;
+      const refusing: typeof runProgram = async (run) =>
+        run.args.includes("enable") ? printed("", { exitCode: 1 }) : runProgram(run);
+      return { ...node, context: { ...node.context, runProgram: refusing } };
+    };
+    const node = createNode();
+    const before = node.snapshot();
+    expect(await install(unable(node), archive("1"))).toMatchObject({ ok: false, code: "service" });
+    expect(node.snapshot()).toEqual(before);
+    const ofPackage = unable(createPackageNode("dpkg"));
+    expect(await install(ofPackage, undefined)).toMatchObject({ ok: false, code: "service" });
+    expect(await install(ofPackage, undefined, { connect: undefined })).toMatchObject({ ok: true });
+  });
+
   it("leaves everything as it was when the kubelet cannot be connected", async () => {
     const node = createNode();
     node.write(CONFIG, "not: valid\n");
