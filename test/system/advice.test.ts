@@ -22,7 +22,8 @@ const [ONE_FLAG = ""] = FLAGS;
 const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service";
 const CONNECT = "ocir-broker node connect";
 const RESTART = "systemctl daemon-reload; systemctl restart kubelet";
-const COMMAND = /(?:\/usr\/libexec\/ocir-broker\/)?\b(?:ocir-broker (?:enable|node \w+)|systemctl)\b[^;,:(]*/g;
+const COMMAND =
+  /(?:\/usr\/libexec\/ocir-broker\/)?\b(?:ocir-broker (?:enable|node \w+)|systemctl|systemd-sysusers)\b[^;,:(]*/g;
 const MAX_ROUNDS = 5;
 /** Root's environment after a login. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -38,6 +39,8 @@ const setArgs = (args: string) =>
   `printf '[Service]\\nEnvironment="KUBELET_EXTRA_ARGS=%s"\\n' '${args}' >${EXTRA_ARGS}`;
 const RUN_WITHOUT_FLAGS = `${setArgs("--v=1")} && ${RESTART}`;
 const CONNECT_WITH_FLAGS = `${CONNECT} && ${setArgs(BOTH_FLAGS)} && ${RESTART}`;
+const OTHER_FOLDER = `mkdir -p /opt/other; printf '#!/bin/sh\\n' >/opt/other/credential-provider-oke; chmod 755 /opt/other/*
+${setArgs(BOTH_FLAGS.replace("/usr/local/bin", "/opt/other"))} && ${RESTART}`;
 const KILL = `${setArgs(ONE_FLAG)} && ${RESTART}; until systemctl -q is-failed kubelet; do sleep 0.1; done`;
 
 /** After a failure, for the rows that follow. */
@@ -45,9 +48,17 @@ const HEAL = `systemctl unmask ${UNITS}; /opt/unpacked/*/install.sh; ${CONNECT_W
 
 const SEEDED: readonly (readonly [finding: string, problem: string, breaks: string])[] = [
   ["socket-missing", "it was stopped", `systemctl stop ${UNITS}`],
+  ["socket-missing", "its file was deleted", "rm /run/ocir-broker/credentials.sock"],
+  ["daemon-down", "the health socket's file was deleted", "rm /run/ocir-broker/health.sock"],
+  [
+    "daemon-down",
+    "the health socket's group was deleted",
+    "groupdel ocir-broker-health; systemctl restart ocir-broker",
+  ],
   ["socket-mode", "everybody gets tokens", "chmod 0666 /run/ocir-broker/credentials.sock"],
   ["socket-mode", "nobody gets tokens", "chmod 0000 /run/ocir-broker/credentials.sock"],
   ["unit-masked", "the units are masked", `systemctl stop ${UNITS}; systemctl mask ${UNITS}`],
+  ["unit-masked", "the units are masked until a boot", `systemctl stop ${UNITS}; systemctl mask --runtime ${UNITS}`],
   ["switched-off", "it was switched off", "ocir-broker disable"],
   ["daemon-stuck", "the daemon hangs", "systemctl kill --signal=STOP ocir-broker.service"],
   ["kubelet-config-missing", "no configuration", `rm ${CONFIG}`],
@@ -56,6 +67,7 @@ const SEEDED: readonly (readonly [finding: string, problem: string, breaks: stri
   ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(BOTH_FLAGS)}`],
   ["kubelet-not-restarted", "a kubelet from before its configuration", `touch ${CONFIG}`],
   ["kubelet-not-running", "no kubelet", "systemctl stop kubelet"],
+  ["plugin-foreign", "another program in the kubelet's folder", OTHER_FOLDER],
 ];
 
 describeUnless(canBootSystemd(), `on a node with a ${isReal ? "real" : "stand-in"} kubelet`, () => {

@@ -23,6 +23,7 @@ export interface Diagnosis {
 }
 
 const JOURNAL = "journalctl -u ocir-broker.service -p warning";
+const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
 const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
@@ -188,7 +189,7 @@ export const DIAGNOSES = {
   "socket-ok": ok("the credentials socket exists, and only root can use it"),
   "socket-missing": problem(
     "there is no credentials socket",
-    "systemctl enable --now ocir-broker.socket && systemctl start ocir-broker.service",
+    "systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service",
   ),
   "socket-not-socket": problem(
     "the credentials socket's path is not a socket",
@@ -212,9 +213,8 @@ export const DIAGNOSES = {
     'install it with the node script (ocir-broker-node.sh --running) or the Helm chart: project page "Installing ocir-broker"',
   ),
   "unit-masked": problem(
-    "units of ocir-broker are masked, so nothing starts them",
-    "systemctl unmask ocir-broker.socket ocir-broker-health.socket ocir-broker.service && " +
-      "systemctl restart ocir-broker.socket ocir-broker.service",
+    "units are masked, so nothing starts them",
+    `systemctl unmask ${UNITS}; systemctl unmask --runtime ${UNITS}; systemctl restart ocir-broker.socket ocir-broker.service`,
   ),
   "switched-off": problem(
     "ocir-broker is switched off on this node: the plugin returns no credentials, and the units are masked",
@@ -223,7 +223,7 @@ export const DIAGNOSES = {
   "daemon-ok": ok("the daemon runs without failures"),
   "daemon-down": problem(
     "the daemon does not run",
-    "systemctl start ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
+    "systemd-sysusers; systemctl restart ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
   ),
   "daemon-stuck": problem(
     "the daemon accepts connections but does not respond",
@@ -318,7 +318,7 @@ export const DIAGNOSES = {
   ),
   "plugin-foreign": problem(
     "the program with the plugin's name is not ours",
-    "install ocir-broker's; it replaces Oracle's credential-provider-oke under the same name",
+    "ocir-broker node connect, or reinstall ocir-broker",
   ),
   "plugin-version": warning("the plugin is from another release", NEXT.reinstall),
 

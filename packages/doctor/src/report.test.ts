@@ -19,7 +19,7 @@ warning daemon-version: the running daemon is from another release than this pro
         fix:  systemctl restart ocir-broker.service (it keeps its tokens)
 PROBLEM socket-missing: there is no credentials socket
         seen: /run/x: ENOENT
-        fix:  systemctl enable --now ocir-broker.socket && systemctl start ocir-broker.service
+        fix:  systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service
 
 problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.
 `);

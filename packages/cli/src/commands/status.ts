@@ -34,8 +34,8 @@ const FAILURES: Readonly<Record<string, string>> = {
 const NEXT = `
   state of the units:    systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
   the daemon's log:      journalctl -u ocir-broker.service -n 50
-  check of a whole pull: ocir-broker doctor`;
-const LABEL_WIDTH = 23;
+  check of a whole pull: ocir-broker doctor
+  to restart the daemon: systemctl restart ocir-broker.service`;
 
 export function addStatusCommand(program: Command): void {
   program
@@ -92,9 +92,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     const code: DiagnosisName = isDown ? "daemon-down" : "daemon-stuck";
-    const verb = isDown ? "start" : "restart";
-    const lastStep = `${`to ${verb} it:`.padEnd(LABEL_WIDTH)}systemctl ${verb} ocir-broker.service`;
-    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}\n  ${lastStep}`);
+    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}`);
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
