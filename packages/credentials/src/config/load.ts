@@ -39,8 +39,8 @@ export interface LoadedConfig {
 
 type LineOf = (path: readonly PropertyKey[]) => number;
 
-/** The unit copies no larger file (config-copy.c). */
-const LIMIT = { maxBytes: 1024 * 1024 };
+/** The parser needs five hundred times as much of the daemon's heap (packages/cli/build.ts). */
+const LIMIT = { maxBytes: 32 * 1024 };
 
 const LONGEST_SHOWN = 60;
 
