@@ -6,6 +6,7 @@ import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -30,6 +31,7 @@ interface Setting {
   readonly config?: Partial<Record<"identity" | "registries" | "log" | "upstream" | "metrics", object>>;
   readonly clock?: Clock;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly configDetails?: () => ConfigDetails;
 }
 
 function configWith({ registries, ...sections }: NonNullable<Setting["config"]> = {}): Config {
@@ -172,6 +174,23 @@ describe("startDaemon", () => {
     expect(lines[0]).toMatchObject({ identity: "none", msg: "starting" });
     expect(simulator.requests()).toMatchObject({ "metadata.regionInfo": 0, "auth.x509": 0, "registry.token": 0 });
   });
+
+  it.each([
+    ["is mistyped in it", "valid-part", "line 4: identity.provider", 503],
+    ["may be in a file that is not YAML", "defaults", "the file is not YAML", 503],
+    ["was none before it", "before", "the file is not YAML", 200],
+    ["is none and another key is mistyped", "valid-part", "line 4: proxy.https", 200],
+  ] as const)(
+    "is ready without an identity after an invalid file only by choice: it %s",
+    async (_, inForce, place, ready) => {
+      const details = { path: "", inForce, error: "config-invalid", errorPlaces: [place], needRestart: [] } as const;
+      await start({ config: { identity: { provider: "none" } }, configDetails: () => details });
+      await pull();
+      expect((await health("/readyz")).status).toBe(ready);
+      const status = ready === 200 ? "ok" : "degraded";
+      expect(JSON.parse((await health("/status")).text)).toMatchObject({ status, identity: "none" });
+    },
+  );
 
   it("reports token ages, expiry and failures on the health socket, and metrics there and in a file", async () => {
     const { metrics } = await start();

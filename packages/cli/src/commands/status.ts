@@ -90,8 +90,7 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
       throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
-    const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
-    const code: DiagnosisName = isDown ? "daemon-down" : "daemon-stuck";
+    const code: DiagnosisName = response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
     throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}`);
   }
   const status = parse(response.body.toString());

@@ -25,7 +25,6 @@ export interface HealthOptions extends ReadinessOptions {
   readonly version: string;
   readonly regionId: () => string | undefined;
   readonly unwritten: () => HealthDetails["unwritten"];
-  readonly configDetails?: (() => ConfigDetails) | undefined;
   readonly serviceAccountCount: () => number | undefined;
   readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
 }
@@ -124,12 +123,15 @@ interface ReadinessOptions {
   readonly identity: IdentityProviderName;
   readonly sessions: ReportingCache;
   readonly tokens: ReportingCache;
+  readonly configDetails?: (() => ConfigDetails) | undefined;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
 
-function createReadiness({ clock, identity, sessions, tokens, expectsToken }: ReadinessOptions) {
-  const isWithoutIdentity = !hasIdentity(identity);
+function createReadiness({ clock, identity, sessions, tokens, configDetails, expectsToken }: ReadinessOptions) {
+  const { inForce, errorPlaces = [] } = configDetails?.() ?? {};
+  // If the file may name an identity, but is not valid, the broker has none against the administrator's will.
+  const isWithoutIdentity = !hasIdentity(identity) && (inForce === "before" || !/identity|YAML/.test(`${errorPlaces}`));
   let hasServed = false;
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
