@@ -13,7 +13,7 @@ const KILL_EVERY_S = 45;
 /** Between an absence of the API server and a kill. */
 const APART_S = 20;
 /** And as long as its start takes. */
-const AWAY_S = 20;
+const AWAY_S = 30;
 const LAST_PULLS_LIMIT_MS = 240_000;
 
 /**

@@ -17,11 +17,14 @@ async function daemonMetrics(): Promise<string> {
   return scrape(config.healthSocket);
 }
 
-/** Of a leader with a resource. */
-function controllerMetrics(): Promise<string> {
+/** Of a leader with a resource. The other replica exposes the same families. */
+async function controllerMetrics(): Promise<string> {
   const metrics = createMetrics(createFakeClock());
+  const families = async () => (await metrics.render()).match(/^# TYPE .*/gm);
+  const ofOther = await families();
   const status = { conditions: [{ reason: "Issued" }], expirationTime: "2027-01-01T00:00:00Z" };
   metrics.show({ resources: () => [{ status } as unknown as PullSecret], waiting: () => 0 });
+  expect(await families()).toEqual(ofOther);
   return metrics.render();
 }
 

@@ -202,7 +202,9 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     if (before === undefined) throw refusal(404, `${name} not found`);
     if (before.metadata.managedFields !== undefined && url.searchParams.get("force") !== "true")
       throw refusal(409, "conflict with another manager of the status");
-    return store("ocirpullsecrets", { ...structuredClone(before), status });
+    const others = (before.status?.conditions ?? []).filter(({ type }: KubernetesJson) => type !== "Ready");
+    const conditions = [...others, ...status.conditions];
+    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...status, conditions } });
   }
 
   await once(server, "listening");

@@ -137,7 +137,7 @@ async function restart(...settings: Parameters<typeof startController>): Promise
 }
 
 function condition(namespace = "shop", name = "ocir-pull"): KubernetesJson {
-  return api.get("ocirpullsecrets", namespace, name)?.status?.conditions[0] ?? {};
+  return api.get("ocirpullsecrets", namespace, name)?.status?.conditions.at(-1) ?? {};
 }
 
 function soon(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
@@ -457,17 +457,20 @@ it("uses the controller's identity in selected namespaces only, and follows thei
   label("shop", { pulls: "" });
   label("other", {});
   for (const namespace of ["shop", "other"]) api.createResource(namespace, { registries: [HOST] });
+  label("named", { pulls: "" });
+  api.createResource("named", { registries: [HOST], serviceAccountName: "ocir-pull" });
   const selected = [{ kind: "controller", namespaces: new Set<string>() }, "pulls"] as const;
   startController(...selected);
   await untilReason("Issued");
   await untilReason("NamespaceNotAllowed", "other");
-  expect(authsIn("other")).toBeUndefined();
+  await untilReason("ServiceAccountNotUsed", "named");
+  expect([authsIn("other"), authsIn("named")]).toEqual([undefined, undefined]);
   label("shop", {});
   await untilTime(() => condition().reason === "NamespaceNotAllowed", 500);
   expect(authsIn()).toEqual({});
   label("other", { pulls: "" });
   await untilTime(() => condition("other").reason === "Issued", 500);
-  await soon("each change has its Event", () => api.events.length === 4);
+  await soon("each change has its Event", () => api.events.length === 5);
   // A restart changes nothing, although it lists the namespaces last.
   const writes = () => api.requests.filter((line) => line.startsWith("PATCH")).length;
   const before = writes();
@@ -508,6 +511,19 @@ it("issues a token although the fetches of fifty other namespaces get no respons
   api.createResource("shop", { registries: [HOST] });
   startController();
   await untilTime(() => condition().reason === "Issued", 500);
+});
+
+it("leaves another controller's condition alone, and reports once", async () => {
+  await issued();
+  const other = { type: "Synced", status: "True" };
+  const object = structuredClone(api.get("ocirpullsecrets", "shop", "ocir-pull"));
+  object.status.conditions.unshift(other);
+  api.put("ocirpullsecrets", object);
+  api.requests.length = 0;
+  await untilRenewal(() => api.requests.some((line) => line.includes("/status")));
+  await clock.advance(MINUTE_MS);
+  expect(api.get("ocirpullsecrets", "shop", "ocir-pull").status.conditions[0]).toEqual(other);
+  expect(api.requests.filter((line) => line.includes("/status"))).toHaveLength(1);
 });
 
 it("replaces a status that another manager has written, such as one from a backup", async () => {

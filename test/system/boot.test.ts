@@ -32,7 +32,7 @@ const MOMENTS = isLongRun ? 50 : 4;
  * OKE on Self Managed Ubuntu Nodes").
  */
 const OKE = `#!/bin/bash
-(PATH=/opt/checkout/test/system/first-boot/fakes:$PATH && oke "$@") || exit
+(export PATH=/opt/checkout/test/system/first-boot/fakes:$PATH KUBECONFIG=/dev/null && oke "$@") || exit
 cp /opt/kubelet-config.json ${KUBELET_CONFIG}
 cp /opt/kubelet.conf ${KUBECONFIG}
 mkdir -p ${UNIT}.d

@@ -44,6 +44,7 @@ test.each([
 
 test.each([
   ["the private half", String(sessionKeys.privateKey.export({ type: "pkcs8", format: "pem" }))],
+  ["no key", "x"],
   ["a key that is not RSA", pemOf(generateKeyPairSync("ed25519").publicKey)],
 ])("the control API rejects %s as an API key", async (_, publicKey) => {
   const { status, json } = await control("POST", "/api-keys", JSON.stringify({ publicKey }));

@@ -56,7 +56,7 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
       const bound = {
         namespace,
         ...(pod === null ? {} : { pod: { name: `pod-${pod}`, uid: pod } }),
-        serviceaccount: { name: serviceAccount, uid: uid ?? `${namespace}-${serviceAccount}` },
+        serviceaccount: { name: serviceAccount, uid: uid ?? `${namespace}/${serviceAccount}` },
       };
       const claims = {
         aud: [wanted.audience ?? known.audience],

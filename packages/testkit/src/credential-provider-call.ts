@@ -41,6 +41,7 @@ const KUBELET_LIMIT_MS = 60_000;
 
 /** Rejects only if the program cannot be started; the result has its exit. */
 export async function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
+  if (call.stdin === undefined && call.image === undefined) throw new TypeError("neither an image nor stdin");
   const startedAtMs = performance.now();
   const child = spawn(call.path, call.args ?? [], {
     env: { ...KUBELET_ENVIRONMENT, ...call.env },

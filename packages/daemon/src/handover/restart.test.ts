@@ -26,10 +26,10 @@ beforeEach(() => {
 });
 
 /** Each broker has its own sockets, because the previous one is not stopped, as if it had been killed. */
-async function start(registries: object = { prefetch: HOSTS }) {
+async function start(registries: object = { prefetch: HOSTS }, { log } = createRecordedLog()) {
   const { registries: common, ...sections } = daemonSections(simulator, temporaryFolder(), HOSTS);
   const config = configOf({ ...sections, registries: { ...common, ...registries } });
-  return startedDaemon({ config, environment, log: createRecordedLog().log });
+  return startedDaemon({ config, environment, log });
 }
 
 async function passwordFrom(broker: Daemon, host: string): Promise<string> {
@@ -50,9 +50,14 @@ it("a restarted broker serves its home region's registry, even if the configurat
   const home = { prefetch: undefined };
   const [password] = await warmed(await start(home), ["iad.ocir.io"]);
   simulator.faults(OUTAGE);
-  const broker = await start(home);
+  const recorded = createRecordedLog();
+  const broker = await start(home, recorded);
   expect(broker.health.details().registries["iad.ocir.io"]).toMatchObject({ kept: true, state: "fresh" });
   expect(await passwordFrom(broker, "iad.ocir.io")).toBe(password);
+  const logged = JSON.stringify(recorded.lines);
+  expect(logged).toContain("state restored");
+  for (const part of String(password).split(".")) expect(logged).not.toContain(part);
+  expect(logged).not.toMatch(/eyJ|MII|BEGIN/);
 });
 
 it("a restarted broker signs with the restored session", async () => {

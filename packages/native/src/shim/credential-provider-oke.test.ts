@@ -233,13 +233,16 @@ describe("credential-provider-oke as it is shipped", () => {
     expect(statSync(distPath("credential-provider-oke")).size).toBeLessThanOrEqual(100 * KIB);
   });
 
-  test("needs at most 1.5 MiB of memory, untouched pages included, for the largest request and response", async () => {
-    const response = "b".repeat(64 * KIB);
-    await using server = await startAnswering("200 OK", response);
-    const limited = ["-c", `ulimit -v 1536; exec ${distPath("credential-provider-oke")}`];
-    const stdin = Buffer.alloc(256 * KIB, "r");
-    expect(await callShim("/bin/sh", server.path, { args: limited, stdin })).toEqual(success(response));
-  });
+  test.skipIf(!musl)(
+    "needs at most 1.5 MiB of memory, untouched pages included, for the largest request and response",
+    async () => {
+      const response = "b".repeat(64 * KIB);
+      await using server = await startAnswering("200 OK", response);
+      const limited = ["-c", `ulimit -v 1536; exec ${distPath("credential-provider-oke")}`];
+      const stdin = Buffer.alloc(256 * KIB, "r");
+      expect(await callShim("/bin/sh", server.path, { args: limited, stdin })).toEqual(success(response));
+    },
+  );
 
   test("is identical, byte for byte, when built in another folder", { timeout: 60_000 }, () => {
     const directory = temporaryFolder();

@@ -40,6 +40,11 @@ describe("GET /20180419/docker/token", () => {
     ["x-date and date covered, one too far off", "x-date is too far off", { draft: tooLate }],
     ["another host than signed for", "signature does not match", { wire: { headers: { host: "icn.ocir.io" } } }],
     ["a keyId of no user", "keyId is neither a session token nor a user's API key", withKeyId("a/b/aa:bb")],
+    [
+      "a fingerprint of no key",
+      "keyId is neither a session token nor a user's API key",
+      withKeyId(`${tenancy}/${user}/00:11`),
+    ],
     ["another key than the user's", "signature does not match", withKeyId(`${tenancy}/${user}/${fingerprint}`)],
     ["no token in keyId", notOurs, withKeyId("ST$")],
     ["a token with a changed claim", notOurs, { draft: ({ keyId }) => ({ keyId: tamper(keyId, plusOne) }) }],
