@@ -33,7 +33,7 @@ const BARE_BAR = 1.15;
 
 const MEMORY_REQUESTS = 100_000;
 const MEMORY_PARALLEL = 4;
-const MEMORY_BAR_MIB = 42;
+const MEMORY_BAR_MIB = 36;
 
 /** The first variant is the one that the others are compared with. */
 type Variants = readonly (readonly [name: string, variant: Variant, requestPath: string])[];
