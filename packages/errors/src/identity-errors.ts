@@ -99,7 +99,7 @@ export const IDENTITY_ERRORS = {
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage, 503),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network, 504),
   "identity-none": permanent(
-    "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
+    "this node has no identity of its own, because identity.provider is none or invalid: only service accounts get tokens",
     "set identity.provider, or use a service account",
   ),
   "identity-not-ready": transient(
