@@ -179,7 +179,7 @@ describe("startDaemon", () => {
     ["is mistyped in it", "valid-part", "line 4: identity.provider", 503],
     ["may be in a file that is not YAML", "defaults", "the file is not YAML", 503],
     ["was none before it", "before", "the file is not YAML", 200],
-    ["is none and another key is mistyped", "valid-part", "line 4: proxy.https", 200],
+    ["is none and another key is mistyped", "valid-part", "line 4: identityDomain.url", 200],
   ] as const)(
     "is ready without an identity after an invalid file only by choice: it %s",
     async (_, inForce, place, ready) => {

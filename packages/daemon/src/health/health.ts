@@ -131,7 +131,7 @@ interface ReadinessOptions {
 function createReadiness({ clock, identity, sessions, tokens, configDetails, expectsToken }: ReadinessOptions) {
   const { inForce, errorPlaces = [] } = configDetails?.() ?? {};
   // If the file may name an identity, but is not valid, the broker has none against the administrator's will.
-  const isWithoutIdentity = !hasIdentity(identity) && (inForce === "before" || !/identity|YAML/.test(`${errorPlaces}`));
+  const isWithoutIdentity = !hasIdentity(identity) && (inForce === "before" || !/\bidentity\b|YAML/.test(`${errorPlaces}`));
   let hasServed = false;
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
