@@ -192,6 +192,21 @@ describe("startDaemon", () => {
     },
   );
 
+  it("is ready without an identity that an invalid file has cost it once a valid file has none", async () => {
+    const invalid = { error: "config-invalid", errorPlaces: ["line 4: identity.provider"] } as const;
+    let details: ConfigDetails = { path: "", inForce: "valid-part", ...invalid, needRestart: [] };
+    await start({ config: { identity: { provider: "none" } }, configDetails: () => details });
+    const isReadyAfter = (change: Partial<ConfigDetails>) => {
+      details = { ...details, ...change };
+      return broker.health.isServing();
+    };
+    expect(isReadyAfter({ inForce: "before" })).toBe(false);
+    const valid = { inForce: "all", error: null, errorPlaces: [] } as const;
+    expect(isReadyAfter({ ...valid, needRestart: ["identity.provider"] })).toBe(false);
+    expect(isReadyAfter({ ...valid, needRestart: ["proxy.https"] })).toBe(true);
+    expect(isReadyAfter({ ...invalid, inForce: "before" })).toBe(true);
+  });
+
   it("reports token ages, expiry and failures on the health socket, and metrics there and in a file", async () => {
     const { metrics } = await start();
     await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));

@@ -131,13 +131,20 @@ interface ReadinessOptions {
 function createReadiness({ clock, identity, sessions, tokens, configDetails, expectsToken }: ReadinessOptions) {
   const { inForce, errorPlaces = [] } = configDetails?.() ?? {};
   // If the file may name an identity, but is not valid, the broker has none against the administrator's will.
-  const isWithoutIdentity = !hasIdentity(identity) && (inForce === "before" || !/\bidentity\b|YAML/.test(`${errorPlaces}`));
+  let isIdentityLost = inForce !== "before" && /\bidentity\b|YAML/.test(`${errorPlaces}`);
   let hasServed = false;
+
+  /** By choice: in the file at the start, or in a valid one since. */
+  function isWithoutIdentity(): boolean {
+    const { error = null, needRestart = [] } = configDetails?.() ?? {};
+    isIdentityLost &&= error !== null || needRestart.includes("identity.provider");
+    return !hasIdentity(identity) && !isIdentityLost;
+  }
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
   function isServing(): boolean {
     const isServable =
-      isWithoutIdentity ||
+      isWithoutIdentity() ||
       tokens.entries().some(isServableNow) ||
       (!awaitsToken() && sessions.entries().some(isServableNow));
     hasServed ||= isServable;
@@ -157,7 +164,7 @@ function createReadiness({ clock, identity, sessions, tokens, configDetails, exp
 
   function status(): HealthStatus {
     // Without an identity every fetch fails by design.
-    if (isWithoutIdentity) return "ok";
+    if (isWithoutIdentity()) return "ok";
     const hosts = tokens.entries().filter(isOfInterest);
     const hasFailed = (entries: CacheEntry[]) => entries.some(({ failuresInARow }) => failuresInARow > 0);
     if (!isServing()) return hasServed || hasFailed(hosts) ? "degraded" : "starting";
