@@ -71,7 +71,7 @@ function withoutFile(
 
 /** In any spelling, or hidden by an escape, an anchor, an alias or a merge key. */
 function mayNameIdentity(text: string): boolean {
-  return /identity|\\|(?:^|[\s[{,])[&*]\S|<</im.test(text.replaceAll(/^\s*#.*$/gm, ""));
+  return /identity|\\|(?:^|[\s[{,])[&*]\S|<</im.test(text.replaceAll(/^[ \t]*#.*$/gm, ""));
 }
 
 function withEnvironment(file: Config, { environment }: ConfigSource): Config {
