@@ -4,6 +4,7 @@ import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
+import { checkConfigText } from "./config.ts";
 
 const hasOne = existsSync(DEFAULT_CONFIG_PATH);
 
@@ -43,6 +44,12 @@ describe("ocir-broker config check", () => {
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toMatch(/line 1: log\.level: must be .* \(got "loud"\)\n {2}line 2: apiToken: unknown key\n$/);
   });
+});
+
+test("node install --config - refuses a text that could fill the daemon's heap", () => {
+  expect(() => checkConfigText("[".repeat(4_001), "the given one")).toThrow(
+    "the given one is not valid:\n  file: more than 131072 characters or 4000 YAML tokens",
+  );
 });
 
 test("ocir-broker config check refuses a caFile without a certificate", async () => {

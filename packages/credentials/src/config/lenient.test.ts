@@ -77,6 +77,12 @@ describe("loadLenientConfig", () => {
     expect({ ...rest, config }).toMatchObject({ inForce: "defaults", config: configOf(inForce) });
   });
 
+  it("treats a file with too many values as one that cannot be parsed", () => {
+    writeFileSync(path, `identity: {provider: user}\nupstream: {caFile: /etc/ca.pem}\n${"#\n".repeat(2_000)}`);
+    const config = configOf("identity: {provider: none}\nupstream: {caFile: /dev/null}");
+    expect(loadLenientConfig({ path, environment: {} })).toMatchObject({ config, inForce: "defaults" });
+  });
+
   it("uses the defaults and reports an error if the file cannot be read", () => {
     const { config, configError } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
 import { configOf } from "../../test/config.ts";
 import { durationMs } from "./duration.ts";
 import { checkConfig, type Environment, loadConfig } from "./load.ts";
@@ -117,6 +118,7 @@ surprise: 1
     ["log:", "line 1: log: must be a mapping of keys (got null)"],
     ["[", "file: not YAML: Flow sequence must end with a ] at line 1, column 2"],
     ["log: {}\nlog: {}", "file: not YAML: log is there twice at line 2, column 1"],
+    ["a: {{b}}", "file: not YAML: With stringKeys, all keys must be strings at line 1, column 5"],
     ["a: *hunter2", "file: not YAML: Unresolved alias (the anchor must be set before the alias)"],
     ["a: |u:hunter2@p:1", "file: not YAML: Block scalar header includes extra characters at line 1, column 5"],
     [
@@ -301,6 +303,16 @@ it.each([
   expect(durationMs(text)).toBe(ms);
 });
 
+it("checkConfig accepts 256 hosts in each section, with comments, and refuses a text that could fill the daemon's heap", () => {
+  const hosts = Array.from({ length: 256 }, (_, at) => `mirror-${at}.registry.example:5000`);
+  const endpoints = Object.fromEntries(hosts.map((host) => [host, `https://${host}`]));
+  const text = stringify({ registries: { prefetch: hosts, extraHosts: hosts, endpoints } });
+  expect(checkConfig(text.replaceAll("\n", " # why\n"))).toHaveProperty("config");
+  const refused = ["file: more than 131072 characters or 4000 YAML tokens"];
+  for (const part of ["[", "{", "- ", "? ", "a: 1\n", "&a ", '"" ', "#\n", "\n", "x".repeat(33)])
+    expect(checkConfig(part.repeat(4_001))).toEqual({ errors: refused, places: refused });
+});
+
 it("checkConfig lists each error on its own line, whatever characters a key has", () => {
   expect(checkConfig('"a\\nb\\e[2J": 1')).toMatchObject({ errors: ["line 1: a\\u{a}b\\u{1b}[2J: unknown key"] });
 });
@@ -323,10 +335,10 @@ describe("loadConfig", () => {
     ["\0", /: (?:ERR_INVALID_ARG_VALUE|it does not exist)$/],
     ["pipe", /: it is a pipe, socket or device, not a file$/],
     [".", /: it is a folder, not a file$/],
-    ["large.yaml", /: it is larger than 32768 bytes$/],
+    ["large.yaml", /: it is larger than 1048576 bytes$/],
   ])("fails if a named file is missing or not a configuration, case %#", (name, what) => {
     const path = join(directory, name);
-    if (name === "large.yaml") writeFileSync(path, "#".repeat(32 * 1024 + 1));
+    if (name === "large.yaml") writeFileSync(path, "#".repeat(1024 * 1024 + 1));
     if (name === "pipe") execFileSync("mkfifo", [path]);
     expect(() => loadConfig({ path, environment: {} })).toThrow(
       expect.objectContaining({ code: "config-unreadable", message: expect.stringMatching(what) }),

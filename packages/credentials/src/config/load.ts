@@ -7,7 +7,7 @@ import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
-import type { YAMLParseError } from "yaml";
+import { Lexer, type YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
 import { parseLocated } from "./located-yaml.ts";
@@ -39,8 +39,13 @@ export interface LoadedConfig {
 
 type LineOf = (path: readonly PropertyKey[]) => number;
 
-/** The parser needs five hundred times as much of the daemon's heap (packages/cli/build.ts). */
-const LIMIT = { maxBytes: 32 * 1024 };
+/** The unit copies no larger file (config-copy.c). */
+const LIMIT = { maxBytes: 1024 * 1024 };
+
+/** 256 hosts in each key of registries, with comments, need 74 KB and 3600 tokens. Many more could fill the daemon's heap. */
+const MAX_LENGTH = 128 * 1024;
+const MAX_TOKENS = 4_000;
+const TOO_LARGE = `file: more than ${MAX_LENGTH} characters or ${MAX_TOKENS} YAML tokens`;
 
 const LONGEST_SHOWN = 60;
 
@@ -81,7 +86,8 @@ export function configInvalid(source: ConfigSource, found: ConfigErrors): Config
 export function checkConfig(text: string, environment: Environment = {}, defaults?: Defaults): CheckedConfig {
   const { value: written, errors: syntaxErrors, lineOf } = parseYaml(text);
   const value = withDefaults(written, defaults);
-  if (syntaxErrors.length > 0) return { errors: syntaxErrors, places: ["the file is not YAML"] };
+  if (syntaxErrors.length > 0)
+    return { errors: syntaxErrors, places: [syntaxErrors.includes(TOO_LARGE) ? TOO_LARGE : "the file is not YAML"] };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
   if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
@@ -111,14 +117,24 @@ export function readConfigText(source: ConfigSource): string | undefined {
 }
 
 export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {
+  if (text.length > MAX_LENGTH || hasTooManyTokens(text)) return { value: {}, errors: [TOO_LARGE], lineOf: () => 0 };
   const { document, lineOf } = parseLocated(text);
+  const { errors }: { errors: Error[] } = document;
   try {
-    const value: unknown = document.toJS();
-    return { value: value ?? {}, errors: document.errors.map((error) => syntaxError(error, text)), lineOf };
+    if (errors.length === 0) return { value: document.toJS() ?? {}, errors: [], lineOf };
   } catch (error) {
     // Broken aliases are found only here.
-    return { value: {}, errors: [...document.errors, error as Error].map((each) => syntaxError(each, text)), lineOf };
+    errors.push(error as Error);
   }
+  return { value: {}, errors: errors.map((error) => syntaxError(error, text)), lineOf };
+}
+
+function hasTooManyTokens(text: string): boolean {
+  let count = 0;
+  // Without spaces and the marks before scalars, which cost little.
+  for (const token of new Lexer().lex(text))
+    if (!" \t\x1F".includes(token.charAt(0)) && ++count > MAX_TOKENS) return true;
+  return false;
 }
 
 /** Keeps what is wrong and the place. The parser quotes the file, and so perhaps a password, after a colon and in further lines. */

@@ -3,7 +3,8 @@ import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from 
 
 export function parseLocated(text: string) {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter });
+  // A map as a key would become text, which takes minutes if it is deep.
+  const document = parseDocument(text, { lineCounter, stringKeys: true });
   return {
     document,
     /** @returns 0 for the whole file. */
