@@ -45,10 +45,9 @@ const OWNER_QUERIES = [
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
 export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
-  const isPackage = from === undefined && changedPaths(node.record, "program").length === 0;
+  const isLenient = from === undefined && connect === undefined && changedPaths(node.record, "program").length === 0;
   const isFirst = node.record.version === undefined;
   // A rollback must not disable units that were enabled before this run.
-  const isLenient = isPackage && connect === undefined;
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
   if (from === undefined) await expectFiles(node);
   else await refusePackage(node);
