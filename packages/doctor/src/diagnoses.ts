@@ -222,7 +222,7 @@ export const DIAGNOSES = {
   ),
   "daemon-ok": ok("the daemon runs without failures"),
   "daemon-down": problem(
-    "the daemon does not run",
+    "the daemon or its health socket is missing",
     "systemd-sysusers; systemctl restart ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
   ),
   "daemon-stuck": problem(

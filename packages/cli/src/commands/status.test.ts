@@ -59,12 +59,12 @@ describe("ocir-broker status", () => {
     [
       "does not run",
       undefined,
-      /^ocir-broker: daemon-down: .*health\.sock: the socket does not exist, so the daemon does not run \(ENOENT\)\n {2}state of the units: /,
+      /^ocir-broker: daemon-down: .*health\.sock: the socket does not exist \(ENOENT\)\n {2}state of the units: [\s\S]*: systemd-sysusers; systemctl restart /,
     ],
     [
       "breaks off",
       (request) => request.socket.destroy(),
-      /^ocir-broker: daemon-stuck: .*: the daemon does not respond \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service\n$/,
+      /^ocir-broker: daemon-stuck: .*: the daemon does not respond \(.*\)\n.*\n.*journalctl -u ocir-broker[\s\S]*systemctl restart ocir-broker\.service \(it keeps its tokens\)/,
     ],
     [
       "is another program",

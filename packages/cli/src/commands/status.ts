@@ -1,5 +1,5 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
-import type { DiagnosisName } from "@ocir-broker/doctor/diagnoses";
+import { DIAGNOSES } from "@ocir-broker/doctor/diagnoses";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
@@ -27,7 +27,7 @@ const HOME = "\u001b[H";
 const CLEAR_BELOW = "\u001b[J";
 
 const FAILURES: Readonly<Record<string, string>> = {
-  ENOENT: "the socket does not exist, so the daemon does not run",
+  ENOENT: "the socket does not exist",
   ECONNREFUSED: "no process listens on this socket, so the daemon does not run",
 };
 
@@ -35,7 +35,7 @@ const NEXT = `
   state of the units:    systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
   the daemon's log:      journalctl -u ocir-broker.service -n 50
   check of a whole pull: ocir-broker doctor
-  to restart the daemon: systemctl restart ocir-broker.service`;
+  to restart the daemon: `;
 
 export function addStatusCommand(program: Command): void {
   program
@@ -90,8 +90,8 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
       throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
-    const code: DiagnosisName = response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
-    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}`);
+    const code = response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
+    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}${DIAGNOSES[code].fix}`);
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
