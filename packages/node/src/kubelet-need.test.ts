@@ -31,7 +31,7 @@ test.each<readonly [unit: string, execStart: string, kind: string, said: string]
   ["with a comment between its lines", "/usr/bin/kubelet \\\n# a\n  $KUBELET_EXTRA_ARGS", "flags", SETTING],
   ["without the variable", "/usr/bin/kubelet \\\n  --v=2\n# $KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
   ["after a comment with a backslash", "/usr/bin/kubelet\n# a \\\nX=$KUBELET_EXTRA_ARGS", "by-hand", `  ${FLAGS}`],
-  ["with the variable as one argument", "/usr/bin/kubelet ${KUBELET_EXTRA_ARGS}", "by-hand", `  ${FLAGS}`],
+  ["with the variable as one argument", `/usr/bin/kubelet \${KUBELET_EXTRA_ARGS}`, "by-hand", `  ${FLAGS}`],
   ["that has the flags", `/usr/bin/kubelet \\\n  ${FLAGS}`, "restart", "its unit has the flags"],
   [
     "that has one of the flags",
