@@ -45,7 +45,7 @@ export async function startDaemon(options: DaemonOptions) {
   const { config, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
-  const metrics = createMetrics({ clock, version, hasIdentity: hasIdentity(config.identity.provider) });
+  const metrics = createMetrics(clock, version, hasIdentity(config.identity.provider));
   const credentials = createDaemonCredentials({
     ...options,
     deadlineMs,

@@ -11,18 +11,13 @@ import type { RunProgram } from "./program-run.ts";
 
 export interface KubeletUse {
   readonly paths: KubeletFiles;
-  readonly process: KubeletProcess | undefined;
+  /** `hasRead`: whether it has started after the last change of its configuration. */
+  readonly process: { readonly has: FlagsState; readonly hasRead: boolean } | undefined;
   readonly unit: KubeletUnit;
   /** Of the kubelet's next start. */
   readonly unitHas: FlagsState;
   /** Undefined if it would start with its configuration; not examined if it has. */
   readonly lack: KubeletLack | undefined;
-}
-
-interface KubeletProcess {
-  readonly has: FlagsState;
-  /** Whether it has started after the last change of its configuration. */
-  readonly hasRead: boolean;
 }
 
 /** Whether the two flags name these files or others. A kubelet with only one of the two does not start. */

@@ -5,11 +5,6 @@ import type { Check, CheckContext } from "../check-context.ts";
 import type { DIAGNOSES } from "../diagnoses.ts";
 import { finding } from "../finding.ts";
 
-interface Seen {
-  readonly name: keyof typeof DIAGNOSES;
-  readonly evidence: string;
-}
-
 export const checkMetadata: Check = async (context) => {
   const seen = await Promise.all(context.cloud.metadataBaseUrls.map((base) => ask(base, context)));
   const evidence = seen.map((each) => each.evidence).join("; ");
@@ -19,7 +14,10 @@ export const checkMetadata: Check = async (context) => {
   return finding(best?.name ?? "metadata-unreachable", evidence);
 };
 
-async function ask(base: URL, { cloud, signal }: CheckContext): Promise<Seen> {
+async function ask(
+  base: URL,
+  { cloud, signal }: CheckContext,
+): Promise<{ name: keyof typeof DIAGNOSES; evidence: string }> {
   const get = (path: `/${string}`): Promise<UpstreamResponse> =>
     cloud.sendMetadata({
       method: "GET",

@@ -25,12 +25,6 @@ export interface RestoredFlags {
   readonly areRestored: boolean;
 }
 
-export interface Disconnection {
-  readonly isRestored: boolean;
-  /** Whether a kubelet does not start without this plugin. */
-  needsPlugin(path: string): boolean;
-}
-
 /** The paths that a kubelet's next start will name: those in the files of its unit, and those of the running process. */
 interface KubeletNames {
   /** A running kubelet does not need files that it does not name. */
@@ -61,8 +55,8 @@ export async function restoreFlags(node: NodeRun): Promise<RestoredFlags> {
   return { had: node.isRecorded, areRestored: (await node.units.reload()) && areRestored };
 }
 
-/** The rest, after the flags. */
-export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Promise<Disconnection> {
+/** The rest, after the flags. `needsPlugin` tells whether a kubelet does not start without this plugin. */
+export async function restoreConnection(node: NodeRun, flags: RestoredFlags) {
   const { units, files } = node;
   const view = { files, names: flags.areRestored ? await readKubeletNames(node, flags.had) : undefined };
   const broker = brokerSteps(node.record);
@@ -70,7 +64,7 @@ export async function restoreConnection(node: NodeRun, flags: RestoredFlags): Pr
   if (broker.length > 0) await units.restartIfActive();
   // Decided by the present configuration.
   isRestored = restoreAll(node, kubeletPluginSteps(node.record, view)) && isRestored;
-  return { needsPlugin: (path) => isPluginNeeded(path, view), isRestored };
+  return { needsPlugin: (path: string) => isPluginNeeded(path, view), isRestored };
 }
 
 export function flagSteps(record: InstallationRecord): RestoreStep[] {

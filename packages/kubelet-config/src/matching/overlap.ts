@@ -45,12 +45,6 @@ function labelsMeet(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((label, at) => patternsMeet(label, String(b[at])));
 }
 
-/** The label with the region in a name of Oracle's registries; the long form has only ids. */
-interface RegionLabel {
-  readonly label: string;
-  readonly isLong: boolean;
-}
-
 /** Whether two labels in different places, or a key and an id, name one region. */
 function namesMeet(labelsA: readonly string[], labelsB: readonly string[]): boolean {
   const [a, b] = [regionLabelOf(labelsA), regionLabelOf(labelsB)];
@@ -59,7 +53,8 @@ function namesMeet(labelsA: readonly string[], labelsB: readonly string[]): bool
   return (!a.isLong && isKeyOfId(a.label, b.label)) || (!b.isLong && isKeyOfId(b.label, a.label));
 }
 
-function regionLabelOf(labels: readonly string[]): RegionLabel | undefined {
+/** The label with the region in a name of Oracle's registries; the long form has only ids. */
+function regionLabelOf(labels: readonly string[]) {
   const [first = "", second = "", third = ""] = labels;
   if (labels.length === 3 && labelsMeet([second, third], ["ocir", "io"])) return { label: first, isLong: false };
   const isLong = labels.length > 3 && labelsMeet([first, third], ["ocir", "oci"]);

@@ -7,7 +7,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 const HOST = "iad.ocir.io";
 
 function setUp(clock = createFakeClock()): Metrics {
-  const metrics = createMetrics({ clock, version: "1.2.3", hasIdentity: true });
+  const metrics = createMetrics(clock, "1.2.3", true);
   onTestFinished(() => metrics.close());
   return metrics;
 }
@@ -91,7 +91,7 @@ describe("createMetrics", () => {
   });
 
   it("shows no session without an identity, and whether the configuration is valid", async () => {
-    const metrics = createMetrics({ clock: createFakeClock(), version: "1", hasIdentity: false });
+    const metrics = createMetrics(createFakeClock(), "1", false);
     onTestFinished(() => metrics.close());
     const none = { entries: () => [] };
     metrics.read({ isServing: true, isConfigValid: false, sessions: none, tokens: none });

@@ -13,20 +13,7 @@ import { createRequestMetrics, createUpstreamMetrics } from "./requests.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-interface MetricsOptions {
-  readonly clock: Clock;
-  readonly version: string;
-  readonly hasIdentity: boolean;
-}
-
-interface Current {
-  readonly isServing: boolean;
-  readonly isConfigValid: boolean;
-  readonly sessions: ReportingCache;
-  readonly tokens: ReportingCache;
-}
-
-export function createMetrics({ clock, version, hasIdentity }: MetricsOptions) {
+export function createMetrics(clock: Clock, version: string, hasIdentity: boolean) {
   const set = createMetricSet();
   const daemon = createDaemonMetrics(set, clock, version);
   const requests = createRequestMetrics(set);
@@ -42,7 +29,12 @@ export function createMetrics({ clock, version, hasIdentity }: MetricsOptions) {
     ...{ requests, tokens, sessions, upstream, serviceAccounts, access, textfile },
     nameRegistry: set.nameRegistry,
     /** Updates the gauges; call it before each `render`. */
-    read(current: Current): void {
+    read(current: {
+      isServing: boolean;
+      isConfigValid: boolean;
+      sessions: ReportingCache;
+      tokens: ReportingCache;
+    }): void {
       daemon.read(current.isServing, current.isConfigValid);
       sessions.read(current.sessions);
       tokens.read(current.tokens);
