@@ -9,6 +9,8 @@ const named = (name: string, version: number) => ({
   metadata: { namespace: "shop", name, resourceVersion: String(version) },
 });
 
+const TOO_LARGE = {};
+
 /** Each page is the next of `lists`, or fails; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
 function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
   const clock = createFakeClock();
@@ -32,7 +34,7 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
       if (next === undefined) await new Promise(() => {});
       for (const event of next ?? [])
         if (event instanceof Error) throw event;
-        else yield JSON.stringify(event);
+        else yield event === TOO_LARGE ? "" : JSON.stringify(event);
     },
     close: async () => {},
   };
@@ -97,6 +99,18 @@ it("ObjectCache drops deleted objects, by an event or between two lists", async 
   await clock.advance(1_000);
   expect([versionOf("a"), versionOf("b"), versionOf("c")]).toEqual([undefined, undefined, "7"]);
   expect(changed.at(-1)).toBe("shop/b");
+});
+
+it("ObjectCache lists again after a watch with a line that was too large, whose rest it uses", async () => {
+  const events = [TOO_LARGE, { type: "MODIFIED", object: named("b", 12) }];
+  const lists = [[named("a", 5), named("b", 6)], [named("b", 12)]];
+  const { clock, synced, changed, limits, versionOf } = setUp(lists, [events]);
+  await synced;
+  await clock.advance(0);
+  expect([versionOf("a"), versionOf("b"), limits.length]).toEqual(["5", "12", 1]);
+  await clock.advance(1_000);
+  expect([versionOf("a"), versionOf("b"), limits.length]).toEqual([undefined, "12", 2]);
+  expect(changed.at(-1)).toBe("shop/a");
 });
 
 it("ObjectCache continues where a watch ended or broke, reads no event twice, and lists again if that version is gone", async () => {

@@ -178,7 +178,9 @@ export class ObjectCache<T> {
     for await (const line of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
       turn = turn.then(() => setImmediate());
       await turn;
-      this.#see(line);
+      // Too large for a line, but not for a list, which also shows if that object was deleted.
+      if (line === "") this.#mustList = true;
+      else this.#see(line);
     }
   }
 
