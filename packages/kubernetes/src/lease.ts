@@ -7,14 +7,6 @@ import { isConflict } from "./api-error.ts";
 import type { ApiServer } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
-type LeaseState =
-  /** `sentAtMs`: when the request was sent. Others count from its arrival, so a late response must not lengthen the term. */
-  | { readonly kind: "ours"; readonly sentAtMs: number }
-  /** Another holder has the Lease. */
-  | { readonly kind: "waiting"; readonly holder: string }
-  /** Another program changed the Lease first. */
-  | { readonly kind: "outrun" };
-
 export type Lease = ReturnType<typeof createLease>;
 
 interface LeaseOptions {
@@ -66,25 +58,26 @@ export function createLease({ api, namespace, name, identity, leaseSeconds, cloc
     });
 
   return {
-    /** Takes or renews the Lease if nobody else has it. */
-    async take(): Promise<LeaseState> {
+    /** Takes or renews the Lease if nobody else has it. `outrun`: another program changed it first. */
+    async take() {
       const lease = await read();
       const holder = lease.spec?.holderIdentity ?? identity;
       if (holder !== identity) {
         const longestSeconds = Math.max(leaseSeconds, LONGEST_PROMISE_SECONDS);
         const promisedSeconds = Math.min(lease.spec?.leaseDurationSeconds ?? leaseSeconds, longestSeconds);
-        if (clock.monotonicMs() - seenAtMs < promisedSeconds * 1_000) return { kind: "waiting", holder };
+        if (clock.monotonicMs() - seenAtMs < promisedSeconds * 1_000) return { kind: "waiting", holder } as const;
         say(`${holder} has not renewed the Lease for ${promisedSeconds} s: ${identity} takes it`, "warn");
       }
       const time = microTime(clock.wallMs());
       const isNew = lease.spec?.holderIdentity !== identity;
       const spec = { holderIdentity: identity, leaseDurationSeconds: leaseSeconds, renewTime: time };
+      // Others count from the arrival of the request, so a late response must not lengthen the term.
       const sentAtMs = clock.monotonicMs();
       try {
         await patch(lease, isNew ? { ...spec, acquireTime: time } : spec);
-        return { kind: "ours", sentAtMs };
+        return { kind: "ours", sentAtMs } as const;
       } catch (error) {
-        if (isConflict(error)) return { kind: "outrun" };
+        if (isConflict(error)) return { kind: "outrun" } as const;
         throw error;
       }
     },
