@@ -40,7 +40,6 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
   };
   const cache = new ObjectCache({
     ...{ api, clock, path: "/things", say: (text) => void said.push(text), signal: ending.signal },
-    inTurn: (work) => work(),
     parse: (object) => (object as ReturnType<typeof named>).metadata,
     onChange: (key) => void changed.push(key),
   });

@@ -20,8 +20,6 @@ interface ObjectCacheOptions<T> {
   readonly parse: (object: unknown) => T | undefined;
   /** @param key `namespace/name`; for an object of the cluster, the namespace is empty. */
   readonly onChange: (key: string) => void;
-  /** Runs a part of a list after those of other caches, because each needs several times a page of memory. */
-  readonly inTurn: <R>(work: () => Promise<R>) => Promise<R>;
   readonly say: Say;
   readonly signal: AbortSignal;
 }
@@ -56,8 +54,10 @@ const SILENCE_MS = (WATCH_SECONDS + 15) * 1_000;
 const RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
 const GONE = 410;
+/** Of all caches: a decoded page needs several times its size of memory. */
+const pageInTurn = createTurns();
 /** Of all watches: large lines of many would otherwise keep everything else waiting. */
-let turn: Promise<unknown> = Promise.resolve();
+const lineInTurn = createTurns();
 
 export class ObjectCache<T> {
   /** Resolves when the first list is complete, or after `signal`, which ends the watch. */
@@ -153,7 +153,7 @@ export class ObjectCache<T> {
     };
     while (next !== undefined) {
       try {
-        await this.#options.inTurn(readPage);
+        await pageInTurn(readPage);
       } catch (error) {
         if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
         limit = Math.ceil(limit / 4);
@@ -176,8 +176,7 @@ export class ObjectCache<T> {
     const wanted = { watch: "true", allowWatchBookmarks: "true", timeoutSeconds: String(WATCH_SECONDS) };
     const search = new URLSearchParams({ ...query, ...wanted, resourceVersion: String(this.#seen) });
     for await (const line of api.watch(`${path}?${search}`, SILENCE_MS, signal)) {
-      turn = turn.then(() => setImmediate());
-      await turn;
+      await lineInTurn(setImmediate);
       // Too large for a line, but not for a list, which also shows if that object was deleted.
       if (line === "") this.#mustList = true;
       else this.#see(line);
@@ -195,6 +194,16 @@ export class ObjectCache<T> {
     if (type === "DELETED") this.#forget(keyOf(object), this.#seen);
     else if (type !== "BOOKMARK") this.#put(object);
   }
+}
+
+/** @returns a function that begins its work when all earlier work has ended. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work: () => Promise<void>): Promise<void> => {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  };
 }
 
 function metadataOf(object: unknown): Metadata {

@@ -27,14 +27,8 @@ interface WatchedClusterOptions {
 
 export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions) {
   let listener: Listener | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<R>(work: () => Promise<R>): Promise<R> {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  }
   const onChange: Listener = (key) => listener?.(key);
-  const shared = { ...options, inTurn, onChange };
+  const shared = { ...options, onChange };
   function watchEach<T>(path: string, parse: (object: unknown) => T | undefined) {
     const watches = [...names].map((name) => {
       const query = { fieldSelector: `metadata.name=${name}` };
