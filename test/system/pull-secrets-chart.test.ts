@@ -181,7 +181,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
   it.each([
     ["names={*}", "/names/0"],
     // Each name costs two connections and 0.2 MiB of memory.
-    [`names={${Array.from({ length: 201 }, (_, index) => `a${index}`)}}`, "/names"],
+    [`names={${Array.from({ length: 101 }, (_, index) => `a${index}`)}}`, "/names"],
     ["registries.extraHosts={a.example:65536}", "/registries/extraHosts/0"],
     ["registries.extraHosts={https://a.example}", "/registries/extraHosts/0"],
     ["registries.extraHosts={*.example}", "/registries/extraHosts/0"],
