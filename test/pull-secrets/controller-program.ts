@@ -1,6 +1,6 @@
 /**
  * The controller as a program of its own, so that its memory is not the test's: watches, queue and writes as in main.ts, with an
- * invented source of tokens. usage: controller-program.ts URL, of the API server
+ * invented source of tokens. usage: controller-program.ts URL NAME..., of the API server
  */
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
@@ -12,13 +12,13 @@ import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import { TOKEN } from "./api-server.ts";
 import { inventedTokens, rulesFor } from "./invented-tokens.ts";
 
-const NAMES = new Set(["ocir-pull", "builder"]);
+const [URL_TEXT = "", ...NAMES] = process.argv.slice(2);
 
 const { signal } = new AbortController();
 const clock = createSystemClock();
 const say = (text: string) => void process.stdout.write(`${text}\n`);
-const api = createApiServer({ url: new URL(process.argv[2] ?? ""), caCertificate: "", token: () => TOKEN });
-const watched = watchCluster({ api, clock, names: NAMES, signal, say });
+const api = createApiServer({ url: new URL(URL_TEXT), caCertificate: "", token: () => TOKEN });
+const watched = watchCluster({ api, clock, names: new Set(NAMES), signal, say });
 void runController(
   {
     ...{ clock, say, watched, random: systemRandom, metrics: createMetrics(clock) },

@@ -11,7 +11,13 @@ import { ENVIRONMENT, NODE_FLAGS } from "../../packages/packaging/src/pull-secre
 import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
 
 const CHART = join(import.meta.dirname, "../../deploy/helm/ocir-pull-secrets");
-const LIMIT_MIB = Number.parseInt(parse(readFileSync(join(CHART, "values.yaml"), "utf8")).resources.memory, 10);
+const readChart = (file: string) => parse(readFileSync(join(CHART, file), "utf8"));
+const LIMIT_MIB = Number.parseInt(readChart("values.yaml").resources.memory, 10);
+/** As many as the chart allows. */
+const NAMES: readonly string[] = Array.from(
+  { length: readChart("values.schema.json").properties.names.maxItems },
+  (_, index) => (index === 0 ? "ocir-pull" : `builder-${index}`),
+);
 /** As Node itself sets it in a container with this limit. */
 const FLAGS = [...NODE_FLAGS, `--max-old-space-size=${LIMIT_MIB}`];
 /** For a busy machine. */
@@ -29,7 +35,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   api = await startApiServer({
-    names: ["ocir-pull", "builder"],
+    names: NAMES,
     largestPage: 500,
     issueToken: async () => "",
   });
@@ -51,22 +57,24 @@ function createResources(count: number, bytes: number, nameOf: (index: number) =
 }
 
 /** As `kubectl apply --server-side --field-manager=ocir-broker` does, with our label. */
-function hostileSecret(namespace: string, data: object, revision = 0): KubernetesJson {
+function hostileSecret(data: object, namespace: string, name = "ocir-pull", revision = ""): KubernetesJson {
   const labels = { "app.kubernetes.io/managed-by": "ocir-broker" };
-  const metadata = { namespace, name: "ocir-pull", labels, annotations: { revision: String(revision) } };
+  const metadata = { namespace, name, labels, annotations: { revision } };
   return { metadata, type: "kubernetes.io/dockerconfigjson", data };
 }
 
-const HOSTS = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [index, {}]));
-const MANY_HOSTS = { ".dockerconfigjson": Buffer.from(JSON.stringify({ auths: HOSTS })).toString("base64") };
-const MANY_KEYS = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [index, ""]));
+const hosts = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [index, {}]));
+const manyHosts = (count: number) => ({
+  ".dockerconfigjson": Buffer.from(JSON.stringify({ auths: hosts(count) })).toString("base64"),
+});
+const manyKeys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [index, ""]));
 
-/** Patches them, again and again. */
-async function patch(data: object): Promise<void> {
-  await until("it watches", () => api.watches() === 4, WAIT_MS);
-  for (let revision = 0; revision < 20; revision++)
-    for (const namespace of ["one", "two", "three", "four"])
-      api.put("secrets", hostileSecret(namespace, data, revision));
+/** Patches a Secret of each name, again and again. */
+async function patch(data: object, revisions: number): Promise<void> {
+  await until("it watches", () => api.watches() === 2 * NAMES.length, WAIT_MS);
+  for (let revision = 0; revision < revisions; revision++)
+    // Another alphabet doubles the memory of all text of the line.
+    for (const name of NAMES) api.put("secrets", hostileSecret(data, "tenant", name, `修订${revision}`));
 }
 
 it.each<[string, () => void, (() => Promise<void>)?]>([
@@ -74,14 +82,14 @@ it.each<[string, () => void, (() => Promise<void>)?]>([
   ["60 resources of 1.2 MB", () => createResources(60, 1_200 * KIB, () => "ocir-pull")],
   ["320 large resources of other names", () => createResources(320, 250_000, (index) => `any-${index}`)],
   ["50 000 resources of other names", () => createResources(50_000, 10, (index) => `any-${index}`)],
-  ["four Secrets with 100 000 hosts", () => {}, () => patch(MANY_HOSTS)],
-  ["four Secrets with 100 000 keys", () => {}, () => patch(MANY_KEYS)],
+  ["Secrets of all names with 18 000 hosts", () => {}, () => patch(manyHosts(18_000), 12)],
+  ["Secrets of all names with 24 000 keys", () => {}, () => patch(manyKeys(24_000), 8)],
 ])(`the controller issues another tenant's token within its memory limit: %s`, async (_what, before, during) => {
-  api.put("secrets", { ...hostileSecret("shop", {}), immutable: true });
+  api.put("secrets", { ...hostileSecret({}, "shop"), immutable: true });
   before();
   const node = join(import.meta.dirname, "../../node_modules/.bin/node");
   const env = Object.fromEntries(ENVIRONMENT.map((line) => line.split("=")));
-  controller = spawn(node, [...FLAGS, program, api.url().href], { env, stdio: "ignore" });
+  controller = spawn(node, [...FLAGS, program, api.url().href, ...NAMES], { env, stdio: "ignore" });
   await during?.();
   api.createResource("shop", { registries: ["iad.ocir.io"] });
   // The controller sees it after all others, and waits for it.

@@ -42,8 +42,8 @@ const CONTENT_TYPES = {
  */
 export interface ApiServer {
   send(request: ApiRequest): Promise<unknown>;
-  /** The lines of a watch until it ends, empty above 512 KiB. Ends also if nothing arrives for longer than `silenceMs`. */
-  watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<string>;
+  /** The lines of a watch until it ends, empty above 256 KiB. Ends also if nothing arrives for longer than `silenceMs`. */
+  watch(path: string, silenceMs: number, signal: AbortSignal): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ const MAX_CONNECTIONS = 2_048;
 /** Larger than any object of ours: an object in etcd has 1.5 MiB, and six times as much in JSON, if all of it is escaped. */
 const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
 /** Ours have 220 kB, if 16 tokens have 4 096 characters each. A tenant's JSON takes up to twenty times as much when it is parsed. */
-const MAX_LINE_BYTES = 512 * 1024;
+const MAX_LINE_BYTES = 256 * 1024;
 
 /**
  * The access of a pod.
@@ -145,7 +145,7 @@ const LINE_FEED = 10;
  * Yields the lines of a body; an empty one for a line of more than `maxBytes`, which is dropped as it arrives. Not `node:readline`,
  * which does not limit lines, and reads ahead without demand.
  */
-async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIterable<string> {
+async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIterable<Buffer> {
   let pieces: Buffer[] = [];
   let bytes = 0;
   const add = (piece: Buffer): void => {
@@ -157,9 +157,10 @@ async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIte
     let start = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
       add(chunk.subarray(start, end));
-      yield Buffer.concat(pieces).toString();
+      const line = Buffer.concat(pieces);
       [pieces, bytes] = [[], 0];
       start = end + 1;
+      yield line;
     }
     add(chunk.subarray(start));
   }

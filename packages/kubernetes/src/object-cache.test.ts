@@ -34,7 +34,7 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
       if (next === undefined) await new Promise(() => {});
       for (const event of next ?? [])
         if (event instanceof Error) throw event;
-        else yield event === TOO_LARGE ? "" : JSON.stringify(event);
+        else yield Buffer.from(event === TOO_LARGE ? "" : JSON.stringify(event));
     },
     close: async () => {},
   };
