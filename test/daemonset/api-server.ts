@@ -34,6 +34,8 @@ export function createApiServer() {
     pods: [] as KubernetesJson[],
     /** @param path of the list, with its selector. */
     podsFor: (_path: string): KubernetesJson[] => api.pods,
+    /** Whether it still has the version of a list whose pages are read. */
+    hasOldVersions: true,
     /** As the chart grants if its kubelets may be restarted. */
     mayListPods: false,
     /** Verb, resource, name and status of each request. */
@@ -84,7 +86,7 @@ export function createApiServer() {
   }
 
   function act({ verb, resource, name = "" }: Access, path: string, body: KubernetesJson): KubernetesJson {
-    if (resource === "pods") return { kind: "PodList", items: api.podsFor(path) };
+    if (resource === "pods") return pageOf(api.podsFor(path), new URL(path, "http://api").searchParams);
     if (verb === "create") return api.events.push(body);
     const object = resource === "nodes" ? api.nodes.get(name) : api.lease;
     if (object === undefined) throw refusal(404, `${resource} "${name}" not found`);
@@ -94,6 +96,14 @@ export function createApiServer() {
     const times = [body.spec?.acquireTime, body.spec?.renewTime].filter((time) => time != null);
     if (!times.every((time) => MICRO_TIME.test(time))) throw refusal(422, "spec: a time has no microseconds");
     return change(object, body);
+  }
+
+  function pageOf(pods: KubernetesJson[], query: URLSearchParams): KubernetesJson {
+    const start = Number(query.get("continue"));
+    if (start > 0 && !api.hasOldVersions) throw refusal(410, "The provided continue parameter is too old");
+    const end = start + Number(query.get("limit") ?? pods.length);
+    const metadata = end < pods.length ? { continue: String(end) } : {};
+    return { kind: "PodList", metadata, items: pods.slice(start, end) };
   }
   return api;
 }

@@ -404,7 +404,7 @@ describe("a restart of the kubelet", () => {
 
   it("cordons, waits for starting pods but not for those that cannot start, and uncordons when the node is Ready", async () => {
     const waiting = (reason: string) => starting(reason, { containerStatuses: [{ state: { waiting: { reason } } }] });
-    const large = (pod: object) => ({ ...pod, annotations: { large: "x".repeat(250_000) } });
+    const large = (pod: object) => ({ ...pod, spec: { large: "x".repeat(6_000_000) } });
     api.pods = [waiting("ImagePullBackOff"), waiting("ContainerCreating")];
     const pod = startPod("a", { need: FLAGS, mayRestart: true });
     await says(pod, "cordoned: the kubelet is restarted once no pod of this node is starting");
@@ -414,13 +414,24 @@ describe("a restart of the kubelet", () => {
       ...["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"].map(waiting),
       starting("for-a-volume", { conditions: [{ type: "PodReadyToStartContainers", status: "False" }] }),
       starting("on-an-old-node", { conditions: [] }),
-      ...Array.from({ length: 18 }, () => large(waiting("ErrImagePull"))),
+      ...Array.from({ length: 12 }, () => large(waiting("ErrImagePull"))),
       starting("for-half-an-hour", { startTime: new Date(clock.wallMs() - 1_800_000).toISOString() }),
     ];
     await pod.ended;
     expect(steps.slice(2)).toEqual(["a shows a failure", "a adds its flags", "a restarts", "a shows success"]);
     expect([api.nodes.get("a").spec, api.events]).toEqual([{}, []]);
     expect([labelOf("a"), versionOf("a")]).toEqual(["installed", "1.2.3"]);
+  });
+
+  it("lists the pods again if the API server has forgotten their version between two pages", async () => {
+    api.pods = [starting("p"), starting("q")];
+    api.hasOldVersions = false;
+    const a = startPod("a", { need: RESTART, mayRestart: true });
+    await until(() => api.requests.includes("list pods 410"));
+    api.hasOldVersions = true;
+    api.pods = [];
+    await a.ended;
+    expect([api.nodes.get("a").spec, labelOf("a")]).toEqual([{}, "installed"]);
   });
 
   it("yields to other nodes for half an hour when pods keep starting, and names these", async () => {

@@ -64,23 +64,24 @@ interface ClusterOptions {
 
 export function createNodeCluster(api: Pick<ApiServer, "send">, { node: name, pod, clock, deadline }: ClusterOptions) {
   const path = `/api/v1/nodes/${name}`;
-  // A tenant's pods may have 1.5 MB each.
-  const get = (from: string) => api.send({ method: "GET", path: from, maxBytes: 64 * 1024 * 1024, signal: deadline() });
-  const readNode = async () => (await get(path)) as NodeObject;
+  const readNode = async () => (await api.send({ method: "GET", path, signal: deadline() })) as NodeObject;
   return {
     readNode,
     async patchNode(body: object): Promise<void> {
       await api.send({ method: "PATCH", path, body, signal: deadline() });
     },
     async pendingPods(): Promise<PendingPod[]> {
-      const fieldSelector = `spec.nodeName=${name},status.phase=Pending`;
-      const { items } = (await get(`/api/v1/pods?${new URLSearchParams({ fieldSelector })}`)) as {
-        readonly items: readonly PodObject[];
-      };
-      return items.map((pending) => ({
-        name: `${pending.metadata.namespace}/${pending.metadata.name}`,
-        isStarting: isStarting(pending, clock.wallMs()),
-      }));
+      const pods: PendingPod[] = [];
+      // One at a time: a tenant's pod has up to 1.5 MiB in etcd, more in JSON, and this program's heap has 64 MB.
+      const query = { fieldSelector: `spec.nodeName=${name},status.phase=Pending`, limit: "1", continue: "" };
+      do {
+        const from = `/api/v1/pods?${new URLSearchParams(query)}`;
+        const page = await api.send({ method: "GET", path: from, maxBytes: 10 * 1024 * 1024, signal: deadline() });
+        const { items, metadata } = page as { items: readonly PodObject[]; metadata: { continue?: string } };
+        pods.push(...items.map((item) => pendingPod(item, clock.wallMs())));
+        query.continue = metadata.continue ?? "";
+      } while (query.continue !== "");
+      return pods;
     },
     /** Reports an Event of the type Warning about the Node; `reason` is one word in camel case. */
     async warn(reason: string, message: string): Promise<void> {
@@ -101,10 +102,11 @@ export function createNodeCluster(api: Pick<ApiServer, "send">, { node: name, po
  * A pod without a sandbox may wait for a volume or a network forever. One whose image cannot be pulled may be waiting for ocir-broker,
  * and one that cannot start may never do so.
  */
-function isStarting({ status }: PodObject, nowMs: number): boolean {
+function pendingPod({ metadata, status }: PodObject, nowMs: number): PendingPod {
   const { startTime = "", conditions = [] } = status ?? {};
   const hasSandbox = conditions.some(({ type, status: is }) => type === "PodReadyToStartContainers" && is === "True");
-  if (!hasSandbox || !(Math.abs(nowMs - Date.parse(startTime)) < LONGEST_START_MS)) return false;
+  const isRecent = Math.abs(nowMs - Date.parse(startTime)) < LONGEST_START_MS;
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  return !containers.some(({ state }) => CANNOT_START.includes(state?.waiting?.reason ?? ""));
+  const cannotStart = containers.some(({ state }) => CANNOT_START.includes(state?.waiting?.reason ?? ""));
+  return { name: `${metadata.namespace}/${metadata.name}`, isStarting: hasSandbox && isRecent && !cannotStart };
 }
