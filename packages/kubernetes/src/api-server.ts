@@ -134,12 +134,9 @@ export function decode(text: string): unknown {
 }
 
 function errorOf(status: number, body: string, headers: Record<string, string | string[] | undefined>): ApiError {
-  const retryAfter = headers["retry-after"];
-  const known = { headers: { "retry-after": String(retryAfter ?? "") }, serverDateMs: undefined };
+  const known = { headers: { "retry-after": String(headers["retry-after"] ?? "") }, serverDateMs: undefined };
   return new ApiError(status, body, retryAfterMsOf(known));
 }
-
-const LINE_FEED = 10;
 
 /**
  * Yields the lines of a body; an empty one for a line of more than `maxBytes`, which is dropped as it arrives. Not `node:readline`,
@@ -155,7 +152,7 @@ async function* linesOf(body: AsyncIterable<Buffer>, maxBytes: number): AsyncIte
   };
   for await (const chunk of body) {
     let start = 0;
-    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+    for (let end = chunk.indexOf("\n"); end !== -1; end = chunk.indexOf("\n", start)) {
       add(chunk.subarray(start, end));
       const line = Buffer.concat(pieces);
       [pieces, bytes] = [[], 0];

@@ -1,5 +1,4 @@
 /** The controller's writes to the API server: the Secret, the status, Events, and requests for service-account tokens. */
-
 import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
 import { parseJson } from "@ocir-broker/foundation/parse-json";

@@ -2,7 +2,6 @@
  * What the controller remembers of a resource between its actions: the cloud's last response, and for each kind of action when it may
  * be taken again. It is lost with the process; everything else is in the cluster.
  */
-
 import { backOffMs, SHORTEST_BACK_OFF_MS } from "@ocir-broker/foundation/time/back-off";
 import type { Failure } from "../objects/failure.ts";
 import type { CloudAnswer } from "../objects/issued-token.ts";

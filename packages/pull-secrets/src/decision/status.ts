@@ -1,5 +1,4 @@
 /** The status of a resource: one condition, so that kubectl wait, Flux and Argo CD understand it. */
-
 import { describeFailure, type Failure, reasonOf } from "../objects/failure.ts";
 import type { IssuedToken } from "../objects/issued-token.ts";
 import type { Condition, PullSecret, PullSecretStatus } from "../objects/pull-secret.ts";
