@@ -202,9 +202,12 @@ export async function startApiServer({ names, largestPage = 3, issueToken }: Opt
     if (before === undefined) throw refusal(404, `${name} not found`);
     if (before.metadata.managedFields !== undefined && url.searchParams.get("force") !== "true")
       throw refusal(409, "conflict with another manager of the status");
+    // Another manager's fields stay, unless they are applied.
+    const { expirationTime } = before.metadata.managedFields === undefined ? {} : before.status;
     const others = (before.status?.conditions ?? []).filter(({ type }: KubernetesJson) => type !== "Ready");
     const conditions = [...others, ...status.conditions];
-    return store("ocirpullsecrets", { ...structuredClone(before), status: { ...status, conditions } });
+    const after = { expirationTime, ...status, conditions };
+    return store("ocirpullsecrets", { ...structuredClone(before), status: after });
   }
 
   await once(server, "listening");

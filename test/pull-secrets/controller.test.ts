@@ -535,6 +535,20 @@ it("replaces a status that another manager has written, such as one from a backu
   await untilTime(() => condition().message.startsWith(`${HOST} until `), 500);
 });
 
+it("reports once what is left of another manager's status", async () => {
+  api.accounts.delete("shop/ocir-pull");
+  await reported("ServiceAccountMissing");
+  const object = structuredClone(api.get("ocirpullsecrets", "shop", "ocir-pull"));
+  object.metadata.managedFields = [{ manager: "backup", subresource: "status" }];
+  Object.assign(object.status, { expirationTime: "2026-11-29T07:00:00Z" });
+  object.status.conditions[0].message = "restored";
+  api.requests.length = 0;
+  api.put("ocirpullsecrets", object);
+  const endMs = clock.wallMs() + 200_000;
+  await untilTime(() => clock.wallMs() >= endMs);
+  expect(api.requests.filter((line) => line.includes("/status "))).toHaveLength(1);
+});
+
 it("shows metrics without a namespace or a name", async () => {
   await issued();
   const [{ metrics }] = running as [Running];

@@ -22,5 +22,6 @@ it("parsePullSecret reads no more of a long status than it needs, because others
   const parse = (status: object) => parsePullSecret({ metadata: METADATA, spec: SPEC, status })?.status;
   const status = { observedGeneration: 1, conditions: [null, other, ready, other] };
   expect(parse(status)).toEqual({ observedGeneration: 1, conditions: [ready], registries: [] });
+  expect(parse({ ...status, expirationTime: "2026-11-29T07:00:00Z" })).toEqual(parse(status));
   expect(parse({ ...status, registries: Array(17).fill(long) })).toBeUndefined();
 });

@@ -26,7 +26,7 @@ export type Condition = Readonly<z.infer<typeof condition>>;
 const registry = z.object({ host: z.string(), expirationTime: z.string(), fetchTime: z.string() });
 
 /** Times are in RFC 3339. */
-const status = z.object({
+const reported = z.object({
   observedGeneration: z.number(),
   /** Our condition. Other controllers may add conditions of other types. */
   conditions: z
@@ -38,6 +38,11 @@ const status = z.object({
   /** As many as the spec may have: `maxItems` in crd.yaml. */
   registries: z.array(z.unknown()).max(16).pipe(z.array(registry)).default([]),
 });
+// An expiry without tokens is another manager's, which no report of ours removes.
+const status = reported.transform(({ expirationTime, ...ours }) => ({
+  ...ours,
+  ...(ours.registries.length > 0 && { expirationTime }),
+}));
 export type PullSecretStatus = Readonly<z.infer<typeof status>>;
 
 const metadata = z.object({
