@@ -36,7 +36,7 @@ const POLICY = {
   rules: [
     { level: "None", resources: [{ group: "coordination.k8s.io" }] },
     { level: "Request", users: [CONTROLLER], verbs: ["patch"], resources: [{ group: "", resources: ["secrets"] }] },
-    { level: "Metadata", users: [CONTROLLER], verbs: ["create", "patch", "get"] },
+    { level: "Metadata", users: [CONTROLLER], verbs: ["create", "patch"] },
     { level: "None" },
   ],
 } as const;
