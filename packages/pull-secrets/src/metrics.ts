@@ -30,7 +30,7 @@ export function createMetrics(clock: Clock) {
   });
   new Gauge({
     name: "ocir_pull_secrets_resources",
-    help: "OCIRPullSecrets by the reason of their condition. Only on the leader, as all that follow.",
+    help: "OCIRPullSecrets by the reason of their condition, or Expired if that is out of date. Only on the leader, as all that follow.",
     labelNames: ["reason"],
     registers,
     collect() {
