@@ -9,10 +9,14 @@ const named = (name: string, version: number) => ({
   metadata: { namespace: "shop", name, resourceVersion: String(version) },
 });
 
-const TOO_LARGE = {};
+const TOO_LARGE = "";
 
 /** Each page is the next of `lists`, or fails; a watch sends the next of `watches` and ends, or fails, or stays open without one. */
-function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[] | Error)[], versions = [10, 20]) {
+function setUp(
+  lists: (readonly unknown[] | Error)[],
+  watches: (readonly (object | string)[] | Error)[],
+  versions = [10, 20],
+) {
   const clock = createFakeClock();
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
@@ -34,7 +38,7 @@ function setUp(lists: (readonly unknown[] | Error)[], watches: (readonly object[
       if (next === undefined) await new Promise(() => {});
       for (const event of next ?? [])
         if (event instanceof Error) throw event;
-        else yield Buffer.from(event === TOO_LARGE ? "" : JSON.stringify(event));
+        else yield Buffer.from(typeof event === "string" ? event : JSON.stringify(event));
     },
     close: async () => {},
   };
@@ -110,6 +114,16 @@ it("ObjectCache lists again after a watch with a line that was too large, whose 
   await clock.advance(1_000);
   expect([versionOf("a"), versionOf("b"), limits.length]).toEqual([undefined, "12", 2]);
   expect(changed.at(-1)).toBe("shop/a");
+});
+
+it("ObjectCache goes on from the same version after a line that is not JSON, and does not quote it", async () => {
+  const watches = [['{"token": eyJhbGciOi}'], [{ type: "ADDED", object: named("a", 11) }]];
+  const { clock, synced, said, paths, versionOf } = setUp([[]], watches);
+  await synced;
+  await clock.advance(10_000);
+  expect(versionOf("a")).toBe("11");
+  expect(paths.slice(0, 2)).toEqual([paths[0], paths[0]]);
+  expect(said).toEqual([expect.not.stringContaining("eyJ")]);
 });
 
 it("ObjectCache continues where a watch ended or broke, reads no event twice, and lists again if that version is gone", async () => {
