@@ -31,8 +31,7 @@ const NODE_FLAGS = [
   // `npm run bench` requests 2048 repositories of 256 hosts while 1000 slow clients are connected: all requests succeed, with
   // twice the CPU time that 48 takes. With 24 the collector takes most of the time. A normal day costs the same with all of them.
   "--max-old-space-size=28",
-  // No threads that compile and collect, and no first compiler: 6 MiB less after 100 000 requests, and the calls of `npm run bench`
-  // take as long.
+  // No threads that compile and collect, and no first compiler: 6 MiB less after 100 000 requests, and calls take as long.
   "--v8-pool-size=1",
   "--single-threaded",
   "--no-sparkplug",

@@ -117,7 +117,8 @@ export function readConfigText(source: ConfigSource): string | undefined {
 }
 
 export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {
-  if (text.length > MAX_LENGTH || hasTooManyTokens(text)) return { value: {}, errors: [TOO_LARGE], lineOf: () => 0 };
+  if (text.length > MAX_LENGTH || hasTooManyTokens(text))
+    return { ...parseLocated(""), value: {}, errors: [TOO_LARGE] };
   const { document, lineOf } = parseLocated(text);
   const { errors }: { errors: Error[] } = document;
   try {
