@@ -9,7 +9,7 @@ import { type HttpResponse, jsonResponse } from "./http/response.ts";
 import { type IamChange, iamChangeSchema } from "./iam.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
-/** What the services have received and refused since the start or the last reset. */
+/** Requests and refusals since the start or the last reset. */
 export interface Received {
   counts: RequestCounts;
   refusals: readonly RefusalRecord[];
