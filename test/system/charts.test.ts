@@ -85,6 +85,7 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
 
     it.each([
       ["image.digest=latest", "/image/digest"],
+      ["image.tag=a b", "/image/tag"],
       ["image.repository=", "image.repository is not set: name the repository"],
       ["image.repository=https://iad.ocir.io/a", "image.repository is https://iad.ocir.io/a: give the name alone"],
       ["image.repository=iad.ocir.io/acme/a:1.0", "image.repository is iad.ocir.io/acme/a:1.0: give the name alone"],

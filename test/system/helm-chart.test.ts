@@ -187,6 +187,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["serviceAccountTokens.setUpNodes=true", "/serviceAccountTokens/audiences"],
     ["extraEnv[0].name=OCIR_BROKER_NODE", "extraEnv has OCIR_BROKER_NODE: "],
     ["nameOverride=A b", "/nameOverride"],
+    ["updateStrategy.rollingUpdate.maxSurge=1", "/updateStrategy/rollingUpdate/maxSurge"],
     ["config.proxy.http=http://proxy.example:3128", "/config/proxy': additional properties 'http'"],
     ["config.log.level=loud", "/config/log/level"],
     ["config.upstream.caFile=ca.pem", "/config/upstream/caFile"],
