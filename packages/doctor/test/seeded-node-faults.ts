@@ -71,10 +71,14 @@ const withHealth =
 
 const withoutResponse = withHealth(({ socket }) => void socket.destroy());
 
-const withFullRun: Break = () => {
-  const full = vi.spyOn(fs, "statfsSync").mockReturnValue({ ...fs.statfsSync("/"), bfree: 0 });
-  onTestFinished(() => full.mockRestore());
-};
+const withFull =
+  (folder: string): Break =>
+  ({ root }) => {
+    const read = fs.statfsSync;
+    const spy = vi.spyOn(fs, "statfsSync");
+    onTestFinished(() => spy.mockRestore());
+    spy.mockImplementation((path) => ({ ...read("/"), ...(path === join(root, folder) && { ffree: 0 }) }));
+  };
 
 const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
 
@@ -146,7 +150,8 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     },
   ],
   ["daemon-stuck", "the daemon closes every connection", withoutResponse],
-  ["disk-full", "/run is full, so the daemon does not start", all(withFullRun, withoutResponse)],
+  ["disk-full", "/run is full, so the daemon does not start", all(withFull("/run/ocir-broker"), withoutResponse)],
+  ["disk-full", "/tmp is full, so the daemon does not start", all(withFull("/tmp"), withoutResponse)],
   ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
   ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],
   [

@@ -7,7 +7,6 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import * as z from "zod";
 import type { Check, CheckContext } from "../check-context.ts";
-import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding } from "../finding.ts";
 
 const SHOWN = 5;
@@ -81,17 +80,21 @@ async function readStatus({
   if ("failure" in response) {
     const failed = `${path}: ${response.failure}`;
     if (response.failure === "EACCES") return { finding: finding("needs-root", failed) };
-    const { fix } = DIAGNOSES["state-not-written"];
     // Systemd, which holds the socket, then cannot start the daemon.
-    const room = resultIfAny(() => fs.statfsSync(files.locate(dirname(path))));
-    const isFull = room && ((room.blocks > 0 && room.bfree === 0) || (room.files > 0 && room.ffree === 0));
-    if (isFull) return { finding: finding("disk-full", `${dirname(path)} has no free space; ${failed}`, { fix }) };
+    const full = [dirname(path), "/tmp"].find((folder) => isFull(files.locate(folder)));
+    const fix = `free space: df ${full}; df -i ${full}`;
+    if (full !== undefined) return { finding: finding("disk-full", `${full} has no free space; ${failed}`, { fix }) };
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", failed) };
   }
   const { data } = status.safeParse(parseJson(response.body.toString()));
   if (data !== undefined) return { data };
   return { finding: finding("daemon-version", `${path}: this release cannot read this version of /status`) };
+}
+
+function isFull(folder: string): boolean {
+  const room = resultIfAny(() => fs.statfsSync(folder));
+  return room !== undefined && ((room.blocks > 0 && room.bfree === 0) || (room.files > 0 && room.ffree === 0));
 }
 
 /**
