@@ -90,7 +90,7 @@ function declareTests(minor: number): void {
   }
 
   async function ends() {
-    const lost = 'cat /var/log/pods/ocir-pull-secrets_*/*/*.log | grep -c "this replica stops" || true';
+    const lost = 'cat /var/log/pods/ocir-pull-secrets_*/*/*.log | grep -c "this replica pauses" || true';
     return { ...(await cluster.health()), lostLeases: Number(await run("sh", "-c", lost)) };
   }
 

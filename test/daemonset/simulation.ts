@@ -194,7 +194,7 @@ export function createSimulation(seed: number, count: number) {
     says("ocir-broker is not installed. ", node.installed === undefined);
     says(`version ${node.installed} is installed`, node.isRecorded);
     says("no flags were added. ", !node.hasFlags);
-    says(`its flags are in ${FLAGS_FILE}. `, node.hasFlags);
+    says(`flags were added to ${FLAGS_FILE}. `, node.hasFlags);
     says("the flags that were added are removed", !node.hasFlags);
     says("has started without them", node.kubelet !== "stopped" && node.kubelet.read === undefined);
     says("systemctl could not restart the kubelet: ", node.kubelet === "stopped");

@@ -122,7 +122,7 @@ describe("renderStatus", () => {
       [
         "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1, 3 service accounts",
         "the metrics file cannot be written: ENOENT",
-        "the state cannot be written, so a restart loses the tokens: ENOSPC",
+        "the state cannot be written, so a restart may lose tokens: ENOSPC",
         "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
         "  line 3: proxy.https",
         "  each error: ocir-broker config check",

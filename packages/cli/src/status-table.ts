@@ -83,7 +83,7 @@ function serviceAccountsText({ serviceAccounts }: HealthDetails): string[] {
 function unwrittenLines({ unwritten: { metrics, state } = { metrics: null, state: null } }: HealthDetails): string[] {
   return [
     ...(metrics === null ? [] : [`the metrics file cannot be written: ${metrics}`]),
-    ...(state === null ? [] : [`the state cannot be written, so a restart loses the tokens: ${state}`]),
+    ...(state === null ? [] : [`the state cannot be written, so a restart may lose tokens: ${state}`]),
   ];
 }
 

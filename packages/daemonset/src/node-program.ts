@@ -116,7 +116,7 @@ export function createNodeProgram(options: NodeProgramOptions) {
 export function leftIn(result: NodeResult | undefined): Left {
   if (result === undefined) return { version: undefined, text: "ocir-broker is not installed" };
   if (!result.ok) return { version: undefined, text: `ocir-broker node status reports: ${result.reason}` };
-  const flags = result.flagsIn === undefined ? "no flags were added" : `its flags are in ${result.flagsIn}`;
+  const flags = result.flagsIn === undefined ? "no flags were added" : `flags were added to ${result.flagsIn}`;
   return { version: result.version, text: `version ${result.version} is installed, and ${flags}` };
 }
 

@@ -224,9 +224,7 @@ class Rollout {
     this.#unsaved = ended;
     await this.#persist(() => cluster.patchNode(cordonPatch(false, ended)));
     this.#unsaved = undefined;
-    this.#tell(
-      "uncordoned: the kubelet is not restarted yet, because pods of this node keep starting: other nodes go first",
-    );
+    this.#tell("uncordoned: the wait for starting pods has ended");
     const next = this.#decide(ended);
     if (pods.length > 0 && next.kind === "rest")
       await this.#persist(() => cluster.warn(PODS_KEEP_STARTING, busyMessage(next.why)));

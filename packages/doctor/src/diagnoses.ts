@@ -132,7 +132,7 @@ export const DIAGNOSES = {
   ),
   "audience-allowed": ok("the kubelet may request service-account tokens for the audience"),
   "audience-forbidden": warning(
-    "the kubelet may not request tokens for this audience for every service account",
+    "the kubelet may not request tokens of all service accounts for this audience",
     "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless your RBAC allows individual service accounts",
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
@@ -201,7 +201,7 @@ export const DIAGNOSES = {
   ),
   "socket-owner": problem(
     "the credentials socket does not belong to root",
-    "systemctl stop ocir-broker.socket, find out who created it, and start it again",
+    "systemctl stop ocir-broker.socket, find out who created the file, then start the unit",
   ),
   "socket-directory": problem(
     "users other than root can replace the credentials socket",
@@ -246,7 +246,7 @@ export const DIAGNOSES = {
     "check df /run, and run systemd-tmpfiles --create: the directory of metrics.textfile must exist and belong to the daemon",
   ),
   "state-not-written": warning(
-    "the daemon cannot write its state, so a restart loses its tokens",
+    "the daemon cannot write its state, so a restart may lose its tokens",
     "free space: df /run",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
@@ -284,7 +284,7 @@ export const DIAGNOSES = {
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
     "the credential provider configuration that the kubelet's flag names does not exist: the kubelet's next start will fail",
-    "create it before the kubelet starts again; ocir-broker's installer does this",
+    "run ocir-broker node connect before the kubelet starts again",
   ),
   "kubelet-config-invalid": {
     verdict: "problem",

@@ -14,7 +14,7 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "identity-file-permissions": permanent(
     "other users can read or change the file",
-    "chmod 600 the file, and make the broker's user its owner",
+    "chmod 600 your own file; for the node's daemon, chown root:ocir-broker-daemon and chmod 640",
   ),
   "identity-file-unreadable": permanent("the file cannot be read", "check its path and its owner"),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),

@@ -12,7 +12,7 @@ export const PULL_SECRET_ERRORS = {
   ),
   "secret-conflict": permanent(
     "another Secret has this name, or another field manager has changed this one",
-    "delete that Secret, or give this resource another name that the chart allows",
+    "delete the Secret of this name, or give the resource another name that the chart allows",
   ),
   "secret-refused": permanent(
     "the API server refuses the Secret",

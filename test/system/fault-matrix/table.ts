@@ -40,7 +40,7 @@ An *upstream* is one of Oracle's services that the broker calls. Each cell shows
 broker was started while it failed. The pull gets a token (*served*) or an error with this code, within 15 s. An empty cell means that
 this failure cannot occur there.
 
-The broker recovers from every failure by itself, at the next pull at the latest.
+The broker recovers from every failure by itself, within a minute or after \`Retry-After\`.
 
 \`test/system/fault-matrix\` runs the real broker against all of these faults on real sockets, and fails if this page differs.
 `;

@@ -10,7 +10,7 @@ export const serviceAccountsSection = section({
     .default("none")
     .describe(
       "What exchanges a pod's service-account token for an identity: oke, the cluster (OKE Workload Identity, enhanced clusters); " +
-        "identity-domain, identityDomain.url (any cluster). With none, such requests are refused.",
+        "identity-domain, identityDomain.url (any cluster). With none, fallback applies.",
     ),
   select: z
     .enum(["all", "annotated"], "must be all or annotated")

@@ -58,7 +58,7 @@ export async function lead(
     limit?.cancel();
     term.limit = clock.setTimer(
       () => {
-        say("the Lease was not renewed in time: this replica stops", "warn");
+        say("the Lease was not renewed in time: this replica pauses", "warn");
         ending.abort();
       },
       sentAtMs + RENEW_LIMIT_MS - clock.monotonicMs(),
