@@ -1,10 +1,10 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import fs, { chmodSync, renameSync, symlinkSync } from "node:fs";
+import fs, { chmodSync, symlinkSync } from "node:fs";
 import type { RequestListener } from "node:http";
-import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { createRunProgram, type ProgramResult, type ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
+import { leaveStaleSocket } from "@ocir-broker/testkit/deaf-sockets";
 import { onTestFinished, vi } from "vitest";
 import {
   CONFIG,
@@ -20,6 +20,7 @@ import {
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const CREDENTIALS_SOCKET = "/run/ocir-broker/credentials.sock";
+const HEALTH_SOCKET = "/run/ocir-broker/health.sock";
 const RUN = "/run/ocir-broker";
 const FLAGS = KUBELET_FLAGS.join(" ");
 const USER_DATA = "/var/lib/cloud/instance/user-data.txt";
@@ -105,7 +106,7 @@ const withoutFlagsBut = (path: string, text: string): Break => all(withoutFlags,
 export const withUnitFlags = (flags: string): Break => withoutFlagsBut(VARIABLES, `KUBELET_EXTRA_ARGS="${flags}"`);
 
 const withoutSockets = all(
-  without(CREDENTIALS_SOCKET, "/run/ocir-broker/health.sock"),
+  without(CREDENTIALS_SOCKET, HEALTH_SOCKET),
   withPlugin("echo 'ocir-broker: shim-socket-missing: x' >&2; exit 1"),
 );
 
@@ -136,18 +137,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       withoutSockets,
     ),
   ],
-  ["daemon-down", "the daemon does not run", without("/run/ocir-broker/health.sock")],
+  ["daemon-down", "the daemon does not run", without(HEALTH_SOCKET)],
   [
     "daemon-down",
     "the daemon has left its socket behind",
-    async ({ root }) => {
-      const [path, other] = ["health.sock", "other.sock"].map((name) => join(root, "/run/ocir-broker", name));
-      const server = createTcpServer();
-      await new Promise<void>((resolve) => server.listen(other, resolve));
-      // Closing the server removes only the path that it listened on.
-      renameSync(String(other), String(path));
-      await new Promise((resolve) => server.close(resolve));
-    },
+    all(without(HEALTH_SOCKET), ({ root }) => leaveStaleSocket(join(root, HEALTH_SOCKET))),
   ],
   ["daemon-stuck", "the daemon closes every connection", withoutResponse],
   ["disk-full", "/run is full, so the daemon does not start", all(withFull("/run/ocir-broker"), withoutResponse)],

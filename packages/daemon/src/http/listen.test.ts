@@ -1,12 +1,13 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { leaveStaleSocket, startBlockedServer } from "@ocir-broker/testkit/deaf-sockets";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { listenOn } from "./listen.ts";
 
 let directory: string;
@@ -30,12 +31,6 @@ function newServer(): Server {
   });
   servers.push(server);
   return server;
-}
-
-/** As a killed broker leaves its socket behind. */
-function leaveStaleSocket(): void {
-  const killed = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
-  spawnSync(process.execPath, ["-e", killed]);
 }
 
 const hear = (at = path): Promise<string> => text(connect(at));
@@ -64,7 +59,7 @@ describe("listenOn", () => {
   });
 
   it("lets one of two servers reclaim the socket file of a killed broker, and rejects the other", async () => {
-    leaveStaleSocket();
+    leaveStaleSocket(path);
     expect(statSync(path).isSocket()).toBe(true);
     const both = await Promise.allSettled([0, 1].map(() => listenOn(newServer(), { path, mode: 0o600 })));
     const lost = both.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
@@ -80,23 +75,12 @@ describe("listenOn", () => {
   });
 
   it("does not reclaim a socket whose accept queue is full", async () => {
-    const stuck = `net.createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
-      console.log("listening");
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-    })`;
-    const owner = spawn(process.execPath, ["-e", stuck], { stdio: ["ignore", "pipe", "inherit"] });
-    const waiting: Socket[] = [];
-    onTestFinished(async () => {
-      for (const socket of waiting) socket.destroy();
-      owner.kill("SIGKILL");
-      await once(owner, "exit");
-    });
-    await once(owner.stdout as Readable, "data");
+    await using _owner = await startBlockedServer(path);
     const { ino } = statSync(path);
     let refused: unknown;
     while (refused === undefined) {
-      const socket = connect(path);
-      waiting.push(socket);
+      // The end of the process ends it.
+      const socket = connect(path).on("error", () => undefined);
       refused = await once(socket, "connect").then(
         () => undefined,
         (error) => error,

@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
+import { leaveStaleSocket, startBlockedServer } from "@ocir-broker/testkit/deaf-sockets";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { hasProgram } from "../../test/native-builds.ts";
@@ -53,11 +53,11 @@ describeShim("broker_request", (build) => {
   });
 
   test.each([
-    ["is missing", (directory: string) => join(directory, "none.sock")],
-    ["refuses", abandonedSocket],
+    ["is missing", () => join(temporaryFolder(), "none.sock")],
+    ["refuses", () => leaveStaleSocket()],
   ])("waits for a socket that %s, until a daemon listens on it", async (_what, absent) => {
     await using server = await startAnswering("200 OK", RESPONSE);
-    const path = await absent(temporaryFolder());
+    const path = absent();
     const { child, ended } = startShim(build.path, path);
     while (!isNapping(child.pid) && child.exitCode === null) await setImmediate();
     rmSync(path, { force: true });
@@ -71,10 +71,10 @@ describeShim("broker_request", (build) => {
     test.each([
       ["there is no socket", () => join(directory, "none.sock"), "shim-socket-missing"],
       ["its folder is a file", () => join(build.path, "none.sock"), "shim-socket-missing"],
-      ["no process listens on the socket", () => abandonedSocket(directory), "shim-socket-refused"],
+      ["no process listens on the socket", () => leaveStaleSocket(), "shim-socket-refused"],
       ["the path does not fit an address", () => `/${"x".repeat(107)}`, "shim-socket-path-too-long"],
     ])("when %s", async (_what, path, code) => {
-      expect(await callShim(build.quickPath, await path())).toEqual(failure(code));
+      expect(await callShim(build.quickPath, path())).toEqual(failure(code));
     });
 
     const inUse = existsSync(DEFAULT_SOCKET) ? ", skipped: a broker runs on this machine" : "";
@@ -178,38 +178,4 @@ function isNapping(pid: number | undefined): boolean {
   } catch {
     return false;
   }
-}
-
-/** A stale socket file. */
-async function abandonedSocket(directory: string): Promise<string> {
-  const path = join(directory, "abandoned.sock");
-  const script = `require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
-  const child = spawn(process.execPath, ["-e", script, path], { stdio: "ignore" });
-  await new Promise((resolve) => child.on("close", resolve));
-  return path;
-}
-
-/** A server with a backlog of one that accepts nothing until it is released. */
-async function startBlockedServer() {
-  const path = join(temporaryFolder(), "blocked.sock");
-  const script = `
-    const server = require("node:net").createServer((socket) => {
-      socket.once("data", () => socket.end("HTTP/1.1 200 OK\\r\\nContent-Length: 8\\r\\n\\r\\nanswered"));
-      socket.on("error", () => {});
-    });
-    server.listen({ path: process.argv[1], backlog: 1 }, () => {
-      require("node:fs").writeSync(1, "ready");
-      require("node:fs").readSync(0, Buffer.alloc(1));
-    });`;
-  const child = spawn(process.execPath, ["-e", script, path], { stdio: ["pipe", "pipe", "inherit"] });
-  const closed = new Promise((resolve) => child.on("close", resolve));
-  await new Promise((resolve) => child.stdout.once("data", resolve));
-  return {
-    path,
-    unblock: () => void child.stdin.write("g"),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await closed;
-    },
-  };
 }
