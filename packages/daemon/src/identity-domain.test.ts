@@ -1,10 +1,11 @@
+import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
 import { join } from "node:path";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
-import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
@@ -70,18 +71,12 @@ async function pull(serviceAccount: string) {
 
 const failures = () => broker.health.details().serviceAccountFailures;
 
-async function pullStatus(password: string, repository: string): Promise<number> {
+async function pullStatus(password: string, repository: string) {
   const url = new URL(`/v2/${repository}/manifests/1`, simulator.registryUrl);
-  const dispatcher = createUpstreamDispatcher({
-    ...{ connectMs: 60_000, headersMs: 60_000, bodyMs: 60_000, maxConnectionsPerOrigin: 1 },
-    caCertificates: [simulator.caCertificate ?? ""],
-  });
-  const send = createSendRequest({ dispatcher, clock, totalMs: 60_000 });
-  const headers = { authorization: `Bearer ${password}` };
-  const { signal } = new AbortController();
-  const { status } = await send({ method: "GET", url, headers, signal });
-  await dispatcher.destroy();
-  return status;
+  const asked = get(url, { ca: simulator.caCertificate, headers: { authorization: `Bearer ${password}` } });
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
 }
 
 it("startDaemon without an instance serves each service account its own token, and shows no secret", async () => {
