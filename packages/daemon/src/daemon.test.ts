@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
@@ -12,6 +13,7 @@ import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
 import { callSocket, startedDaemon } from "../test/started-daemon.ts";
+import { stateFolder } from "../test/state-folder.ts";
 import type { Daemon } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
@@ -235,6 +237,51 @@ describe("startDaemon", () => {
   it("reports that its metrics file cannot be written", async () => {
     await start({ config: { metrics: { textfile: join(folder, "none/metrics.prom") } } });
     await until("the failure is known", () => broker.health.details().unwritten?.metrics === "ENOENT");
+  });
+});
+
+/** Of the built daemon: test/system/daemon-in-its-unit.test.ts. */
+describe("startDaemon with the state that a killed daemon left", () => {
+  const HOSTS = [HOST, HOME];
+
+  /** As if it were killed, the previous daemon is not stopped, so each has its own sockets. */
+  async function restart(path: string, registries: object = { prefetch: HOSTS }): Promise<void> {
+    folder = temporaryFolder();
+    await start({ environment: { OCIR_BROKER_STATE_FILE: path }, config: { registries } });
+  }
+
+  /** The tokens of a daemon that has saved its state, which it does on the turn after the change. */
+  async function warmed(path: string, registries?: object, hosts: readonly string[] = HOSTS): Promise<string[]> {
+    await restart(path, registries);
+    const tokens = await Promise.all(hosts.map(tokenFor));
+    // Looks for the token's field, since the configuration in the state names registry hosts too.
+    const isSaved = (state: string) => hosts.every((host) => state.includes(`"registryHost":"${host}"`));
+    while (!existsSync(path) || !isSaved(readFileSync(path, "latin1"))) await setImmediate();
+    return tokens;
+  }
+
+  it("serves its home region's registry, even if the configuration does not name it", async () => {
+    const path = join(stateFolder(), "state");
+    const home = { prefetch: undefined };
+    const [token] = await warmed(path, home, [HOME]);
+    simulator.faults({ endpoint: "*", status: 503 });
+    await restart(path, home);
+    expect(broker.health.details().registries[HOME]).toMatchObject({ kept: true, state: "fresh" });
+    expect(await tokenFor(HOME)).toBe(token);
+    const logged = JSON.stringify(lines);
+    expect(logged).toContain("state restored");
+    for (const part of String(token).split(".")) expect(logged).not.toContain(part);
+    expect(logged).not.toMatch(/eyJ|MII|BEGIN/);
+  });
+
+  it("signs with the restored session", async () => {
+    const path = join(stateFolder(), "state");
+    await warmed(path);
+    simulator.reset();
+    await restart(path, { endpoints: { "lhr.ocir.io": simulator.registryUrl.href } });
+    expect(await tokenFor("lhr.ocir.io")).toEqual(expect.any(String));
+    expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
+    expect(simulator.refusals()).toEqual([]);
   });
 });
 
