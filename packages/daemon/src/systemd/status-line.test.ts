@@ -2,30 +2,18 @@ import type { FetchDetails, HealthDetails } from "@ocir-broker/protocol/health";
 import { expect, it } from "vitest";
 import { statusText } from "./status-line.ts";
 
-const resting: FetchDetails = {
-  state: "fresh",
-  kept: false,
-  nextFetchInSeconds: null,
-  lastSuccessSecondsAgo: null,
-  lastFailureSecondsAgo: null,
-  lastFailure: null,
-  failuresInARow: 0,
-  hits: 0,
-  fetches: 0,
-  failures: 0,
-  waiting: 0,
-};
+/** The fields that the line shows, by default of a host without a token. */
+const detailsOf = (details: Partial<FetchDetails> = {}) =>
+  ({ kept: false, nextFetchInSeconds: null, lastFailure: null, failuresInARow: 0, ...details }) as FetchDetails;
 
-function fresh(ageSeconds: number, expiresInSeconds: number, nextFetchInSeconds: number): FetchDetails {
-  return { ...resting, ageSeconds, expiresInSeconds, nextFetchInSeconds };
-}
+const fresh = (ageSeconds: number, expiresInSeconds: number, nextFetchInSeconds: number) =>
+  detailsOf({ ageSeconds, expiresInSeconds, nextFetchInSeconds });
 
-function failing(
-  lastFailure: string,
-  details: FetchDetails = { ...resting, state: "backing-off", kept: true },
-): FetchDetails {
-  return { ...details, lastFailure, failuresInARow: 3 };
-}
+const failing = (lastFailure: string, details = detailsOf({ kept: true })): FetchDetails => ({
+  ...details,
+  lastFailure,
+  failuresInARow: 3,
+});
 
 const session = fresh(240, 960, 130);
 
@@ -57,7 +45,7 @@ it.each<[string, HealthDetails["session"], HealthDetails["registries"], string |
     failing("federation-unavailable", session),
     {
       "iad.ocir.io": failing("registry-throttled", fresh(720, 2_880, 0)),
-      "typo.ocir.io": { ...resting, state: "empty" },
+      "typo.ocir.io": detailsOf(),
     },
     undefined,
     "serving 1 registry host (iad.ocir.io 12 min old with 48 min left); session 4 min old with 16 min left; next renewal in <1 min; failing with federation-unavailable, registry-throttled",
