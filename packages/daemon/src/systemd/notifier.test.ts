@@ -1,8 +1,8 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, expect, it, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
-import { createNotifier } from "./notifier.ts";
-import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
+import { createNotifier, type NotifierOptions } from "./notifier.ts";
+import type { ServiceMessage } from "./notify-transport.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */
 vi.setConfig({ testTimeout: 10_000 });
@@ -30,19 +30,17 @@ async function record(message: ServiceMessage): Promise<void> {
   heard.push(message);
 }
 
-function create(
-  environment: Record<string, string> = { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) },
-  transport: NotifyTransport | undefined = { send: record },
-) {
+function create(options: Partial<NotifierOptions> = {}) {
   return createNotifier({
-    transport,
-    environment,
+    transport: { send: record },
+    environment: { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) },
     pid: PID,
     clock,
     kernelMonotonicUs: () => 123_456n,
     statusText: () => status,
     hasFreeDescriptor: () => isFree,
     log: recorded.log,
+    ...options,
   });
 }
 
@@ -69,7 +67,7 @@ it.each([
   ["15000000", 5_000],
   ["600000000", 15_000],
 ])("Notifier with WATCHDOG_USEC=%s checks within 2 s and then at every multiple of %i ms", async (usec, intervalMs) => {
-  create({ WATCHDOG_USEC: usec }).ready();
+  create({ environment: { WATCHDOG_USEC: usec } }).ready();
   const [firstMs = Number.NaN] = clock.armed();
   expect(firstMs).toBeLessThanOrEqual(2_000);
   await clock.advance(firstMs);
@@ -84,8 +82,8 @@ it.each([
   ["interval is not a number", { WATCHDOG_USEC: "soon" }],
   ["is zero", { WATCHDOG_USEC: "0" }],
   ["is for another process", { WATCHDOG_USEC: "1000000", WATCHDOG_PID: "1" }],
-])("Notifier sends no pings if the watchdog %s, and a status only when it changes", async (_what, env) => {
-  create(env).ready();
+])("Notifier sends no pings if the watchdog %s, and a status only when it changes", async (_what, environment) => {
+  create({ environment }).ready();
   await clock.advance(40_000);
   status = "serving more";
   await clock.advance(40_000);
@@ -160,7 +158,7 @@ it("Notifier does not queue pings behind a message that is still being sent", as
   const arrivals: (() => void)[] = [];
   const send = (message: ServiceMessage) =>
     new Promise<void>((resolve) => void arrivals.push(() => resolve(void heard.push(message))));
-  const notification = create({ WATCHDOG_USEC: "3000000" }, { send });
+  const notification = create({ environment: { WATCHDOG_USEC: "3000000" }, transport: { send } });
   notification.ready();
   await clock.advance(10_000);
   expect(arrivals).toHaveLength(1);
@@ -170,16 +168,9 @@ it("Notifier does not queue pings behind a message that is still being sent", as
 });
 
 it("Notifier sends nothing without a transport", () => {
-  const notification = createNotifier({
-    transport: undefined,
-    environment: { WATCHDOG_USEC: "1000000" },
-    pid: PID,
-    clock,
-    kernelMonotonicUs: () => expect.unreachable(),
-    statusText: () => expect.unreachable(),
-    hasFreeDescriptor: () => expect.unreachable(),
-    log: recorded.log,
-  });
+  const unused = () => expect.unreachable();
+  const sources = { kernelMonotonicUs: unused, statusText: unused, hasFreeDescriptor: unused };
+  const notification = create({ transport: undefined, ...sources });
   notification.ready();
   notification.reloading();
   notification.stopping();
