@@ -105,9 +105,17 @@ it("superviseBroker changes nothing at a reload with errors, and reports all unt
   expect(configStatus.note()).toBeUndefined();
 });
 
-it("superviseBroker reports configuration errors of the start until a reload finds none", () => {
-  const { reload, configStatus } = start({ startError: new ConfigError("config-invalid", "errors", []) });
+it("superviseBroker reports configuration errors of the start, ten places at most, until a reload finds none", () => {
+  const places = Array.from({ length: 30 }, (_, at) => `line ${at + 1}: an unknown key`);
+  const { reload, configStatus } = start({ startError: new ConfigError("config-invalid", "canary", places) });
   expect(configStatus.note()).toContain("has errors");
+  expect(configStatus.details()).toEqual({
+    path,
+    inForce: "valid-part",
+    error: "config-invalid",
+    errorPlaces: places.slice(0, 10),
+    needRestart: [],
+  });
   writeFileSync(path, "log: {level: info}");
   reload();
   expect(configStatus.note()).toBeUndefined();
