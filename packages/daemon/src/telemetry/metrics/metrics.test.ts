@@ -22,18 +22,10 @@ describe("createMetrics", () => {
   it("starts every counter at 0, so that the first event shows as an increase", async () => {
     const metrics = setUp();
     metrics.nameRegistry(HOST);
-    for (const [part, count] of [
-      ["ocir_broker_requests_total", 8],
-      ["ocir_broker_session_fetches_total", 6],
-      ["ocir_broker_token_fetches_total", 6],
-      ["ocir_broker_access_refreshes_total", 1],
-      ["ocir_broker_upstream_requests_total", 45],
-      ["ocir_broker_textfile_writes_total", 2],
-    ] as const) {
-      const found = await samples(metrics, part);
-      expect(found).toHaveLength(count);
-      expect(found.filter((line) => !line.endsWith(" 0"))).toEqual([]);
-    }
+    const counters = await samples(metrics, "_total");
+    expect(counters.filter((line) => !line.endsWith(" 0"))).toEqual([]);
+    // Which they are: test/monitoring/metrics.test.ts.
+    expect(counters).toHaveLength(76);
   });
 
   it("counts and times a request under its outcome", async () => {
