@@ -168,16 +168,13 @@ describeShim("credential-provider-oke-sa", (build) => {
   });
   const JOURNAL_LIMIT = Number(readFileSync("/proc/sys/net/unix/max_dgram_qlen", "utf8"));
 
-  /** Its stdout, then the journal's messages, which are read after its end, and its exit status. */
+  /** Its stdout is followed by the journal's messages, which are read after its end. */
   async function callWithJournal(program: string, socketPath: string, times = 1) {
     const folder = temporaryFolder();
     symlinkSync(program, join(folder, "credential-provider-oke-sa"));
     const loop = `for call in $(seq ${times}); do echo "{}" | ./credential-provider-oke-sa; done`;
-    const script = `cd "$0" && NOTIFY=journal exec "$1" /bin/sh -c '${loop}'`;
-    const { stdout, stderr } = await callShim("/bin/sh", socketPath, {
-      args: ["-c", script, folder, builtPath("fake-service-manager")],
-    });
-    return { stdout, stderr };
+    const script = `cd "$0" && exec "$1" journal /bin/sh -c '${loop}'`;
+    return callShim("/bin/sh", socketPath, { args: ["-c", script, folder, builtPath("receive-datagrams")] });
   }
 
   test.each<[what: string, code: string, answer: RawServerOptions]>([
@@ -189,9 +186,9 @@ describeShim("credential-provider-oke-sa", (build) => {
     ["sends an empty 200", "shim-response-empty", sending("200 OK", "")],
   ])("permits anonymous pulls, and reports it to the journal, when the daemon %s", async (_what, code, answer) => {
     await using server = await startRawServer(answer);
-    const { stdout, stderr } = await callWithJournal(build.hastyPath, server.path);
-    expect(stderr).toMatch(lineOf(code));
-    expect(stdout).toBe(`${ANONYMOUS_RESPONSE}message <28>credential-provider-oke-sa: ${stderr}exit status=0\n`);
+    const { exitCode, stdout, stderr } = await callWithJournal(build.hastyPath, server.path);
+    expect([exitCode, stderr]).toEqual([0, expect.stringMatching(lineOf(code))]);
+    expect(stdout).toBe(`${ANONYMOUS_RESPONSE}message <28>credential-provider-oke-sa: ${stderr}`);
   });
 
   test("permits anonymous pulls when nothing listens, also without a journal", async () => {
@@ -213,8 +210,8 @@ describeShim("credential-provider-oke-sa", (build) => {
   });
 
   test.each([
-    ["credentials", "200 OK", RESPONSE, { stdout: `${RESPONSE}exit status=0\n`, stderr: "" }],
-    ["an error of the request", "400 No", "wrong\n", { stdout: "exit status=1\n", stderr: "wrong\n" }],
+    ["credentials", "200 OK", RESPONSE, success(RESPONSE)],
+    ["an error of the request", "400 No", "wrong\n", { exitCode: 1, stdout: "", stderr: "wrong\n" }],
   ])("passes on %s, and reports nothing", async (_what, status, body, result) => {
     await using server = await startAnswering(status, body);
     expect(await callWithJournal(build.quickPath, server.path)).toEqual(result);
