@@ -2,13 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { reportFailure } from "../src/failure.ts";
 import { createProgram } from "../src/program.ts";
 
-export type CommandRun = Awaited<ReturnType<typeof runCaptured>>;
-
-export function runCommand(...args: readonly string[]): Promise<CommandRun> {
+export function runCommand(...args: readonly string[]) {
   return runCaptured(() =>
     createProgram()
       .parseAsync(args, { from: "user" })
@@ -18,19 +16,15 @@ export function runCommand(...args: readonly string[]): Promise<CommandRun> {
 
 export async function runCaptured(run: () => Promise<void>) {
   const written = { stdout: "", stderr: "" };
-  const restore = (["stdout", "stderr"] as const).map((name) => {
-    const { write } = process[name];
-    process[name].write = ((text: string | Uint8Array) => {
+  const spies = (["stdout", "stderr"] as const).map((name) =>
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
       written[name] += String(text);
       return true;
-    }) as typeof write;
-    return () => {
-      process[name].write = write;
-    };
-  });
+    }),
+  );
   process.exitCode = undefined;
   await run();
-  for (const each of restore) each();
+  for (const spy of spies) spy.mockRestore();
   const exitCode = Number(process.exitCode ?? 0);
   process.exitCode = undefined;
   return { ...written, exitCode };
