@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
+import { runCommand } from "../../test/command-run.ts";
 import { createProgram } from "../program.ts";
 import { COMPLETION_SCRIPTS, completionsFor } from "./completion.ts";
 
@@ -38,6 +39,11 @@ describe("completionsFor", () => {
 
   test("offers no hidden command", () => {
     expect(completionsFor(program, [""]).filter((line) => /^complete\t/.test(line))).toEqual([]);
+  });
+
+  test("is what the hidden command prints, which the scripts run", async () => {
+    expect((await runCommand("completion", "fish")).stdout).toContain("(ocir-broker complete -- ");
+    expect((await runCommand("complete", "--", "config", "ch")).stdout).toContain("check\treport");
   });
 });
 

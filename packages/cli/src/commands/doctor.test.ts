@@ -55,10 +55,3 @@ describe("ocir-broker doctor", () => {
     expect((await runCommand("doctor", ...args, "other.test/acme/web")).stdout).toContain("the registry is not Oracle");
   });
 });
-
-describe("ocir-broker completion", () => {
-  test("prints the script of a shell, which runs the hidden command", async () => {
-    expect((await runCommand("completion", "fish")).stdout).toContain("(ocir-broker complete -- ");
-    expect((await runCommand("complete", "--", "config", "ch")).stdout).toContain("check\treport");
-  });
-});
