@@ -35,13 +35,8 @@ export async function setStageWithoutDaemon(configured: Partial<DaemonOptions> =
   };
 }
 
-interface PluginResponse {
-  readonly apiVersion: string;
-  readonly auth: Readonly<Record<string, { username: string; password: string }>>;
-}
-
 /** @throws Error with the shim's error line if it did not exit with 0. */
-export function responseOf({ exitCode, stdout, stderr }: CredentialProviderResult): PluginResponse {
+export function responseOf({ exitCode, stdout, stderr }: CredentialProviderResult) {
   if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`);
-  return JSON.parse(stdout) as PluginResponse;
+  return JSON.parse(stdout) as { apiVersion: string; auth: Record<string, { username: string; password: string }> };
 }

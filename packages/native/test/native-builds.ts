@@ -8,17 +8,8 @@ import { beforeAll, describe } from "vitest";
 
 const PACKAGE_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
 
-export interface Build {
-  /** Appended to a title, so that a skipped test shows the reason. */
-  readonly title: string;
-  /** Why this machine cannot build it; undefined if it can. */
-  readonly lacking: string | undefined;
-}
-
-interface ProgramBuild extends Build {
-  /** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 1.5 s. */
-  path(program: string, variant?: "quick" | "hasty"): string;
-}
+/** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 1.5 s. */
+type Variant = "quick" | "hasty";
 
 const SANITIZERS = lackOf(
   "gcc",
@@ -26,14 +17,16 @@ const SANITIZERS = lackOf(
   "int main(void) { return 0; }",
   "the C compiler has no sanitizers",
 );
-const BUILDS: readonly ProgramBuild[] = [
+const BUILDS = [
   {
     ...buildOf("release"),
-    path: (program, variant) => (variant === undefined ? distPath(program) : builtPath(`${variant}/${program}`)),
+    path: (program: string, variant?: Variant) =>
+      variant === undefined ? distPath(program) : builtPath(`${variant}/${program}`),
   },
   {
     ...buildOf("sanitized", SANITIZERS),
-    path: (program, variant) => builtPath(`sanitized${variant === undefined ? "" : `-${variant}`}/${program}`),
+    path: (program: string, variant?: Variant) =>
+      builtPath(`sanitized${variant === undefined ? "" : `-${variant}`}/${program}`),
   },
 ];
 
@@ -48,7 +41,7 @@ export const FUZZ_TARGET = buildOf(
 );
 
 /** Runs the same tests on each build; skips a build that this machine cannot make, or all of them if `lacking` is given. */
-export function describeBuilds(what: string, tests: (build: ProgramBuild) => void, lacking?: string): void {
+export function describeBuilds(what: string, tests: (build: (typeof BUILDS)[number]) => void, lacking?: string): void {
   for (const build of BUILDS) {
     const { title, lacking: missing } = lacking === undefined ? build : buildOf(build.title, lacking);
     describe.skipIf(missing !== undefined)(`${what} (${title})`, () => {
@@ -75,7 +68,8 @@ export function hasProgram(name: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
 }
 
-function buildOf(name: string, lacking?: string): Build {
+/** @param lacking why this machine cannot build it, which the title of a skipped test shows */
+function buildOf(name: string, lacking?: string) {
   return { title: lacking === undefined ? name : `${name}, skipped: ${lacking}`, lacking };
 }
 
