@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import type { Dispatcher } from "undici";
-import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   type ConnectionLimits,
   createDirectDispatcher,
@@ -22,58 +22,42 @@ import { createSendRequest, type UpstreamResponse } from "./upstream.ts";
 
 const LIMITS: ConnectionLimits = { connectMs: 5_000, headersMs: 5_000, bodyMs: 5_000, maxConnectionsPerOrigin: 4 };
 
-let root: string;
-let intermediate: string;
-let serverKey: string;
-/** For registry.test, proxy.test, localhost, 127.0.0.1 and 127.0.0.2; with the intermediate behind it. */
-let serverChain: string;
-
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const SERVER_NAMES = ["registry.test", "proxy.test", "localhost", "127.0.0.1", "127.0.0.2"];
+const AUTHORITY = [
+  new x509.BasicConstraintsExtension(true, undefined, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+];
+const SERVER_NAMES = ["registry.test", "proxy.test", "localhost", "127.0.0.1", "127.0.0.2"].map((value) => ({
+  type: net.isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
+  value,
+}));
 
-function createKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
-}
+const root = await issue("private root", AUTHORITY);
+const intermediate = await issue("private intermediate", AUTHORITY, root);
+const leaf = await issue("registry.test", [new x509.SubjectAlternativeNameExtension(SERVER_NAMES)], intermediate);
+/** The server's certificate, with the intermediate behind it. */
+const CREDENTIALS = {
+  key: String(KeyObject.from(leaf.keys.privateKey).export({ type: "pkcs8", format: "pem" })),
+  cert: leaf.pem + intermediate.pem,
+};
 
+/** A certificate, self-signed unless there is an issuer, with its keys. */
 async function issue(
   name: string,
-  publicKey: webcrypto.CryptoKey,
-  issuer: { readonly name: string; readonly keys: webcrypto.CryptoKeyPair },
   extensions: x509.Extension[],
-): Promise<string> {
+  issuer?: { name: string; keys: webcrypto.CryptoKeyPair },
+) {
+  const keys = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
-    issuer: `CN=${issuer.name}`,
-    publicKey,
-    signingKey: issuer.keys.privateKey,
+    issuer: `CN=${issuer?.name ?? name}`,
+    publicKey: keys.publicKey,
+    signingKey: (issuer?.keys ?? keys).privateKey,
     signingAlgorithm: P256,
-    notBefore: new Date(Date.now() - 3_600_000),
-    notAfter: new Date(Date.now() + 86_400_000),
     extensions,
   });
-  return `${certificate.toString("pem")}\n`;
+  return { name, keys, pem: `${certificate.toString("pem")}\n` };
 }
-
-beforeAll(async () => {
-  const [rootKeys, intermediateKeys, serverKeys] = await Promise.all([createKeys(), createKeys(), createKeys()]);
-  const authority = [
-    new x509.BasicConstraintsExtension(true, undefined, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-  ];
-  const names = SERVER_NAMES.map((value) => ({
-    type: net.isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
-    value,
-  }));
-  const byRoot = { name: "private root", keys: rootKeys };
-  const byIntermediate = { name: "private intermediate", keys: intermediateKeys };
-  root = await issue(byRoot.name, rootKeys.publicKey, byRoot, authority);
-  intermediate = await issue(byIntermediate.name, intermediateKeys.publicKey, byRoot, authority);
-  const server = await issue("registry.test", serverKeys.publicKey, byIntermediate, [
-    new x509.SubjectAlternativeNameExtension(names),
-  ]);
-  serverChain = server + intermediate;
-  serverKey = String(KeyObject.from(serverKeys.privateKey).export({ type: "pkcs8", format: "pem" }));
-});
 
 async function listen<S extends net.Server>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
   server.listen(0, address);
@@ -86,7 +70,7 @@ async function listen<S extends net.Server>(server: S, address = "127.0.0.1"): P
 }
 
 function tlsServer(listener: RequestListener): net.Server {
-  return createTlsServer({ key: serverKey, cert: serverChain }, listener);
+  return createTlsServer(CREDENTIALS, listener);
 }
 
 /** Says which name the client asked for and over which HTTP. */
@@ -127,7 +111,7 @@ function destroyedAfterTest(dispatcher: Dispatcher): Dispatcher {
 }
 
 function upstream(options: Partial<UpstreamDispatcherOptions> = {}): Dispatcher {
-  return destroyedAfterTest(createUpstreamDispatcher({ ...LIMITS, caCertificates: [root], ...options }));
+  return destroyedAfterTest(createUpstreamDispatcher({ ...LIMITS, caCertificates: [root.pem], ...options }));
 }
 
 function direct(limits: Partial<ConnectionLimits> = {}): Dispatcher {
@@ -158,11 +142,11 @@ function stubProxyEnvironment(port: number): void {
 
 describe("createUpstreamDispatcher trust", () => {
   test.each([
-    ["a private CA's chain", () => root],
-    ["an intermediate in the store as the end of the chain, as curl and Go do", () => intermediate],
+    ["a private CA's chain", root],
+    ["an intermediate in the store as the end of the chain, as curl and Go do", intermediate],
   ])("accepts %s", async (_what, trusted) => {
     const { port } = await listen(tlsServer(answer));
-    const dispatcher = upstream({ caCertificates: [trusted()] });
+    const dispatcher = upstream({ caCertificates: [trusted.pem] });
     expect(await text(dispatcher, `https://localhost:${port}/`)).toBe("localhost 1.1");
   });
 
@@ -302,7 +286,7 @@ describe.each([
 });
 
 test("createUpstreamDispatcher uses HTTP/1.1 even if the server prefers HTTP/2", async () => {
-  const secure = createSecureServer({ key: serverKey, cert: serverChain, allowHTTP1: true }, (request, response) => {
+  const secure = createSecureServer({ ...CREDENTIALS, allowHTTP1: true }, (request, response) => {
     response.end(request.httpVersion);
   });
   const { port } = await listen(secure as unknown as net.Server);
