@@ -5,7 +5,7 @@ import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/identity-providers";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf } from "@ocir-broker/testkit/jwt";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";
 
@@ -27,19 +27,14 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     obtainedAtMs: clock.monotonicMs(),
     expiresAtMs: clock.monotonicMs() + 3_600_000,
   });
-  function cacheOf<V>(name: string): RefreshAheadCache<V> {
-    const cache = new RefreshAheadCache<V>({
-      clock,
-      random: () => 0.5,
-      async fetch(key) {
-        fetched.push(`${name} ${key}`);
-        throw new Error("down");
-      },
-    });
-    onTestFinished(() => cache.close());
-    return cache;
-  }
   const send = () => Promise.reject(new Error("down"));
+  function cacheOf<V>(name: string) {
+    const fetch = (key: string) => {
+      fetched.push(`${name} ${key}`);
+      return send();
+    };
+    return new RefreshAheadCache<V>({ clock, random: () => 0.5, fetch });
+  }
   const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
   const provider = createIdentityProvider(
     DEFAULT_IDENTITY_PROVIDER,
@@ -64,22 +59,15 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     handover,
     fetched,
     clock,
-    run: (isAgeDoubtful = false, encoded = handover.encodeSession(session)) =>
-      restore(
-        {
-          state: {
-            source: "here",
-            provider: provider.name,
-            region: undefined,
-            session: lasting(encoded),
-            tokens: [remembered("a.example"), remembered("b.example"), remembered("c.example", "https://old.example/")],
-          },
-          ageMs: 1_499,
-          isAgeDoubtful,
-        },
-        owners,
-        log,
-      ),
+    run(isAgeDoubtful = false, encoded = handover.encodeSession(session)) {
+      const tokens = [
+        remembered("a.example"),
+        remembered("b.example"),
+        remembered("c.example", "https://old.example/"),
+      ];
+      const given = { source: "here", provider: provider.name, region: undefined, session: lasting(encoded), tokens };
+      return restore({ state: given, ageMs: 1_499, isAgeDoubtful }, owners, log);
+    },
     lines,
     held: () => owners.tokens.entries().map(({ key }) => key),
   };
