@@ -43,13 +43,6 @@ describe("StateFile", () => {
     expect(fs.readdirSync(directory)).toEqual([]);
   });
 
-  it("removes the file", () => {
-    write("one");
-    createStateFile(path).remove();
-    expect(fs.readdirSync(directory)).toEqual([]);
-    createStateFile(path).remove();
-  });
-
   it("accepts the largest payload, and none that is larger", () => {
     const largest = "x".repeat(MAX_STATE_BYTES);
     write(largest);
