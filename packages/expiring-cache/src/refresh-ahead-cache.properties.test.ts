@@ -34,6 +34,7 @@ const step = fc.record({
   ms: span(HOUR),
   ageMs: span(HOUR),
 });
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 const story = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 40 }),
@@ -121,70 +122,59 @@ test("RefreshAheadCache serves no expired value, never fetches concurrently, and
         }
       }
 
-      function get(key: string, waitMs: number): void {
-        const fromMs = clock.monotonicMs();
-        asked++;
-        const check = (entry?: { expiresAtMs: number }): void => {
-          answered++;
-          const nowMs = clock.monotonicMs();
-          if (entry !== undefined && nowMs >= entry.expiresAtMs) broken.push(`${key}: handed out what has run out`);
-          if (nowMs > fromMs + waitMs && sleptSinceMs < fromMs) broken.push(`${key}: waited longer than asked`);
-        };
-        cache.get(key, { waitMs }).then(
-          ({ entry }) => check(entry),
-          () => check(),
-        );
-      }
       let sleptSinceMs = Number.NEGATIVE_INFINITY;
 
-      function refresh(key: string): void {
-        asked++;
-        refreshes.set(key, (refreshes.get(key) ?? 0) + 1);
-        const end = (): void => {
-          answered++;
-          refreshes.set(key, (refreshes.get(key) ?? 0) - 1);
-        };
-        cache.refresh(key).then(end, end);
-      }
+      const deeds: Record<Step["do"], (step: Step) => Promise<void> | void> = {
+        get({ key, ms }) {
+          const [fromMs, waitMs] = [clock.monotonicMs(), Math.min(ms, LONGEST_WAIT_MS)];
+          asked++;
+          const check = (entry?: { expiresAtMs: number }): void => {
+            answered++;
+            const nowMs = clock.monotonicMs();
+            if (entry !== undefined && nowMs >= entry.expiresAtMs) broken.push(`${key}: handed out what has run out`);
+            if (nowMs > fromMs + waitMs && sleptSinceMs < fromMs) broken.push(`${key}: waited longer than asked`);
+          };
+          cache.get(key, { waitMs }).then(
+            ({ entry }) => check(entry),
+            () => check(),
+          );
+        },
+        refresh({ key }) {
+          asked++;
+          refreshes.set(key, (refreshes.get(key) ?? 0) + 1);
+          const end = (): void => {
+            answered++;
+            refreshes.set(key, (refreshes.get(key) ?? 0) - 1);
+          };
+          cache.refresh(key).then(end, end);
+        },
+        pin: ({ key }) => cache.pin(key),
+        restore({ key, ms, ageMs }) {
+          const nowMs = clock.monotonicMs();
+          const before = cache.peek(key);
+          const entry = { value: "restored", obtainedAtMs: nowMs - ageMs, expiresAtMs: nowMs + ms };
+          try {
+            cache.restore(key, entry);
+          } catch {
+            // Overloaded.
+          }
+          const after = cache.peek(key);
+          if (before !== undefined && after !== before && after !== entry) broken.push(`${key}: lost by restore`);
+          if (after !== undefined) held.set(key, after);
+        },
+        advance: ({ ms }) => clock.advance(ms),
+        async suspend({ ms }) {
+          sleptSinceMs = clock.monotonicMs();
+          await clock.suspend(5 * ms);
+          sleptSinceMs = clock.monotonicMs();
+        },
+        jumpWall: ({ ms, ageMs }) => clock.jumpWall(ms - ageMs),
+      };
 
       for (const step of steps) {
-        switch (step.do) {
-          case "get":
-            get(step.key, Math.min(step.ms, LONGEST_WAIT_MS));
-            break;
-          case "refresh":
-            refresh(step.key);
-            break;
-          case "pin":
-            cache.pin(step.key);
-            break;
-          case "restore": {
-            const nowMs = clock.monotonicMs();
-            const before = cache.peek(step.key);
-            const entry = { value: "restored", obtainedAtMs: nowMs - step.ageMs, expiresAtMs: nowMs + step.ms };
-            try {
-              cache.restore(step.key, entry);
-            } catch {
-              // Overloaded.
-            }
-            const after = cache.peek(step.key);
-            if (before !== undefined && after !== before && after !== entry)
-              broken.push(`${step.key}: lost by restore`);
-            if (after !== undefined) held.set(step.key, after);
-            break;
-          }
-          case "advance":
-            await clock.advance(step.ms);
-            break;
-          case "suspend":
-            sleptSinceMs = clock.monotonicMs();
-            await clock.suspend(5 * step.ms);
-            sleptSinceMs = clock.monotonicMs();
-            break;
-          case "jumpWall":
-            clock.jumpWall(step.ms - step.ageMs);
-            break;
-        }
+        const done = deeds[step.do](step);
+        // Otherwise the next deed follows in the same turn.
+        if (done !== undefined) await done;
         checkHeld();
       }
       await clock.advance(LONGEST_WAIT_MS + FETCH_LIMIT_MS);
