@@ -83,25 +83,19 @@ function mutate(text: string, random: Random): string {
   const at = random.below(2) === 0 ? boundary(text, random) : random.below(text.length + 1);
   const lines = text.split("\n");
   const line = random.below(lines.length);
-  switch (random.below(10)) {
-    case 0:
-      return text.slice(0, at) + text.slice(at + 1 + random.below(4));
-    case 1:
-      return lines.toSpliced(line, 0, String(lines[line])).join("\n");
-    case 2:
-      return lines.toSpliced(line, 1).join("\n");
-    case 3:
-      return lines.with(line, ` ${lines[line]}`).join("\n");
-    case 4:
-      return random.below(3) === 0 ? text.replaceAll("\n", random.pick(ENDINGS)) : text.slice(0, at);
-    case 5:
-    case 6:
-      return replaceValue(text, random);
-    case 7:
-      return text.slice(0, at) + [1, 2, 3].map(() => random.pick(FRAGMENTS)).join("") + text.slice(at);
-    default:
-      return text.slice(0, at) + random.pick(FRAGMENTS) + text.slice(at);
-  }
+  const insert = (piece: string) => text.slice(0, at) + piece + text.slice(at);
+  const insertOne = () => insert(random.pick(FRAGMENTS));
+  const replaceOne = () => replaceValue(text, random);
+  return random.pick([
+    () => text.slice(0, at) + text.slice(at + 1 + random.below(4)),
+    () => lines.toSpliced(line, 0, String(lines[line])).join("\n"),
+    () => lines.toSpliced(line, 1).join("\n"),
+    () => lines.with(line, ` ${lines[line]}`).join("\n"),
+    () => (random.below(3) === 0 ? text.replaceAll("\n", random.pick(ENDINGS)) : text.slice(0, at)),
+    ...[replaceOne, replaceOne],
+    () => insert([1, 2, 3].map(() => random.pick(FRAGMENTS)).join("")),
+    ...[insertOne, insertOne],
+  ])();
 }
 
 /** Replaces a whole word, so that the result is well formed more often. */
