@@ -7,16 +7,9 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 
-interface RawRequest {
-  readonly body: Buffer;
-  /** 1 for the first connection. */
-  readonly connection: number;
-  readonly socket: Socket;
-}
-
 export interface RawServerOptions {
-  /** A complete request has arrived. */
-  readonly onRequest?: (request: RawRequest) => void;
+  /** A complete request has arrived, over connection 1 if that was the first. */
+  readonly onRequest?: (request: { body: Buffer; connection: number; socket: Socket }) => void;
   /** A client has connected, and nothing has been read yet. */
   readonly onConnection?: (socket: Socket, connection: number) => void;
 }
