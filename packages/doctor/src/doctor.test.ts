@@ -233,6 +233,8 @@ describe("diagnose, special cases", () => {
     const findings = await node.examine({ image: undefined });
     expect(namesOf(findings)).toContain("token-ok");
     expect(namesOf(findings)).not.toContain("access-ok");
+    // The way to the auth service, and to the registry.
+    expect(namesOf(findings).filter((name) => name === "network-ok")).toHaveLength(2);
     expect(findings.find(({ name }) => name === "plugin-response-ok")?.evidence).toContain("for 2 entries of auth");
   });
 
