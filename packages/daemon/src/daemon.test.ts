@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
 import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
@@ -14,10 +15,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
 import { callSocket, startedDaemon } from "../test/started-daemon.ts";
 import { stateFolder } from "../test/state-folder.ts";
+import { createConfigStatus } from "./config/config-status.ts";
 import type { Daemon } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
 const HOME = "iad.ocir.io";
+const ELEVEN_ERRORS = `sockets:\n${Array.from({ length: 11 }, (_, at) => `  unknown${at}: 1\n`).join("")}`;
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
 let folder: string;
@@ -34,6 +37,7 @@ interface Setting {
   readonly clock?: Clock;
   readonly environment?: Readonly<Record<string, string>>;
   readonly configDetails?: () => ConfigDetails;
+  readonly isIdentityLost?: boolean;
 }
 
 function configWith({ registries, ...sections }: NonNullable<Setting["config"]> = {}): Config {
@@ -178,26 +182,30 @@ describe("startDaemon", () => {
   });
 
   it.each([
-    ["is mistyped in it", "valid-part", "line 4: identity.provider", 503],
-    ["may be in a file that is not YAML", "defaults", "the file is not YAML", 503],
-    ["was none before it", "before", "the file is not YAML", 200],
-    ["is none and another key is mistyped", "valid-part", "line 4: identityDomain.url", 200],
-  ] as const)(
-    "is ready without an identity after an invalid file only by choice: it %s",
-    async (_, inForce, place, ready) => {
-      const details = { path: "", inForce, error: "config-invalid", errorPlaces: [place], needRestart: [] } as const;
-      await start({ config: { identity: { provider: "none" } }, configDetails: () => details });
-      await pull();
-      expect((await health("/readyz")).status).toBe(ready);
-      const status = ready === 200 ? "ok" : "degraded";
-      expect(JSON.parse((await health("/status")).text)).toMatchObject({ status, identity: "none" });
-    },
-  );
+    ["is mistyped after eleven other errors", `${ELEVEN_ERRORS}identity: {provider: nobody}`, undefined, 503],
+    ["may be in a file that is not YAML", "identity: [", undefined, 503],
+    ["was none before it", "identity: [", { identity: { provider: "none" } }, 200],
+    ["is none and another key is mistyped", "identity: {provider: none}\nidentityDomain: {url: 1}", undefined, 200],
+  ])("is ready without an identity after an invalid file only by choice: it %s", async (_, text, before, ready) => {
+    const path = join(folder, "config.yaml");
+    writeFileSync(path, text);
+    const loaded = loadLenientConfig({ path, environment: {} }, () => before && configWith(before));
+    const {
+      isIdentityLost,
+      config: { identity },
+    } = loaded;
+    await start({ config: { identity }, configDetails: createConfigStatus(path, loaded).details, isIdentityLost });
+    await pull();
+    expect((await health("/readyz")).status).toBe(ready);
+    const status = ready === 200 ? "ok" : "degraded";
+    expect(JSON.parse((await health("/status")).text)).toMatchObject({ status, identity: "none" });
+  });
 
   it("is ready without an identity that an invalid file has cost it once a valid file has none", async () => {
     const invalid = { error: "config-invalid", errorPlaces: ["line 4: identity.provider"] } as const;
     let details: ConfigDetails = { path: "", inForce: "valid-part", ...invalid, needRestart: [] };
-    await start({ config: { identity: { provider: "none" } }, configDetails: () => details });
+    const identity = { provider: "none" };
+    await start({ config: { identity }, configDetails: () => details, isIdentityLost: true });
     const isReadyAfter = (change: Partial<ConfigDetails>) => {
       details = { ...details, ...change };
       return broker.health.isServing();

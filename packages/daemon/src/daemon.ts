@@ -24,6 +24,8 @@ export interface DaemonOptions {
   readonly config: Config;
   /** The state of the configuration file, for the health socket. */
   readonly configDetails?: () => ConfigDetails;
+  /** Whether `config` has no identity against the administrator's will: the broker is then not ready. */
+  readonly isIdentityLost: boolean;
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

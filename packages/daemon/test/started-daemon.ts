@@ -9,7 +9,7 @@ import { type Daemon, type DaemonOptions, startDaemon } from "../src/daemon.ts";
 type StartOptions = Pick<DaemonOptions, "config" | "log"> & Partial<DaemonOptions>;
 
 export async function startedDaemon(options: StartOptions): Promise<Daemon> {
-  const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid };
+  const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid, isIdentityLost: false };
   const broker = await startDaemon({ clock: createSystemClock(), ...defaults, ...options });
   onTestFinished(() => broker.close());
   return broker;

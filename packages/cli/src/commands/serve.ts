@@ -51,7 +51,8 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.on("SIGHUP", () => reload());
   const clock = createSystemClock();
   const source = sourceOf(options);
-  const { config, inForce, configError } = loadLenientConfig(source, () => lastConfig({ environment, clock, bootMs }));
+  const before = () => lastConfig({ environment, clock, bootMs });
+  const { config, inForce, isIdentityLost, configError } = loadLenientConfig(source, before);
   const log = createLog({ level: config.log.level, environment });
   if (configError !== undefined) log.error({ error: configError, inForce }, "the configuration has errors");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
@@ -66,7 +67,8 @@ async function serve(options: ConfigOptions): Promise<void> {
   const common = { environment, clock, log, pid: process.pid };
   const configStatus = createConfigStatus(configPathOf(source), { inForce, configError });
   const { details: configDetails } = configStatus;
-  const broker = await startDaemon({ ...common, config, configDetails, random: systemRandom, version });
+  const settings = { config, configDetails, isIdentityLost };
+  const broker = await startDaemon({ ...common, ...settings, random: systemRandom, version });
   const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
   reload = () => supervision.reload();
   if (isReloadPending) reload();

@@ -42,8 +42,9 @@ describe("loadLenientConfig", () => {
     ["one key given twice", "log: {level: debug}\nlog: {level: debug}", ""],
   ])("leaves out %s, keeps the rest, and reports the errors", (_what, text, valid) => {
     writeFileSync(path, text);
-    const { config, inForce, configError } = loadLenientConfig({ path, environment: {} });
+    const { config, inForce, isIdentityLost, configError } = loadLenientConfig({ path, environment: {} });
     expect(config).toStrictEqual(configOf(valid));
+    expect(isIdentityLost).toBe(valid.includes("provider: none"));
     expect(inForce).toBe(valid === "" && text !== "- a" ? "defaults" : "valid-part");
     expect(configError).toMatchObject({ code: "config-invalid", message: expect.stringContaining(path) });
   });
@@ -53,6 +54,7 @@ describe("loadLenientConfig", () => {
     expect(loadLenientConfig({ path, environment: {} })).toEqual({
       config: configOf("log: {level: debug}"),
       inForce: "all",
+      isIdentityLost: false,
       configError: undefined,
     });
   });
@@ -73,8 +75,9 @@ describe("loadLenientConfig", () => {
     ["uses the default identity", "names it in a comment", "log: {}\n  # identity: {}", "{}"],
   ])("%s if a file that cannot be parsed %s", (_what, _if, text, inForce) => {
     writeFileSync(path, `${text}\nregistries: [`);
-    const { config, ...rest } = loadLenientConfig({ path, environment: {} });
-    expect({ ...rest, config }).toMatchObject({ inForce: "defaults", config: configOf(inForce) });
+    const isIdentityLost = inForce.includes("provider: none");
+    const expected = { inForce: "defaults", isIdentityLost, config: configOf(inForce) };
+    expect(loadLenientConfig({ path, environment: {} })).toMatchObject(expected);
   });
 
   it("treats a file with too many values as one that cannot be parsed", () => {

@@ -17,13 +17,15 @@ import {
 import { type Config, configSchema, environmentSchema } from "./schema.ts";
 import { isMapping, withDefaults } from "./with-defaults.ts";
 
-const NO_IDENTITY = "none" satisfies Config["identity"]["provider"];
+const NO_IDENTITY = { provider: "none" } as const satisfies Config["identity"];
 
 const NO_CERTIFICATES = "/dev/null";
 
 export interface LenientConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
+  /** Whether `config` has no identity only because the file, which may name one, is invalid. */
+  readonly isIdentityLost: boolean;
   /** Undefined if the whole file is valid. */
   readonly configError: ConfigError | undefined;
 }
@@ -40,16 +42,19 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   } catch (error) {
     return withoutFile(source, error as ConfigError, before);
   }
-  const isAbsent = text === undefined;
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
-  if ("config" in checked) return { ...checked, inForce: isAbsent ? "defaults" : "all", configError: undefined };
+  const inForce = text === undefined ? "defaults" : "all";
+  if ("config" in checked) return { ...checked, inForce, isIdentityLost: false, configError: undefined };
   const configError = configInvalid(source, checked);
   const { value: written, errors: syntaxErrors } = parseYaml(text ?? "");
   const value = withDefaults(written, source.defaults);
   // A file that cannot be parsed may mean anything.
   if (syntaxErrors.length > 0) return withoutFile(source, configError, before, text);
-  const file = withChosenIdentity(value, withNarrowTrust(value, validPart(configSchema, value)));
-  return { config: withEnvironment(file, source), inForce: "valid-part", configError };
+  const file = withNarrowTrust(value, validPart(configSchema, value));
+  // The default of `identity.provider` is an identity, so an invalid value means none: never another one than the file's.
+  const isIdentityLost = !configSchema.shape.identity.safeParse(valueAt("identity", value)).success;
+  const chosen = isIdentityLost ? { ...file, identity: NO_IDENTITY } : file;
+  return { config: withEnvironment(chosen, source), inForce: "valid-part", isIdentityLost, configError };
 }
 
 function withoutFile(
@@ -59,14 +64,15 @@ function withoutFile(
   text = "",
 ): LenientConfig {
   const known = before?.();
-  if (known !== undefined) return { config: known, inForce: "before", configError };
+  if (known !== undefined) return { config: known, inForce: "before", isIdentityLost: false, configError };
+  const isIdentityLost = mayNameIdentity(text);
   // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
   const defaults = configSchema.parse({
     ...source.defaults,
     ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
-    ...(mayNameIdentity(text) ? { identity: { provider: NO_IDENTITY } } : {}),
+    ...(isIdentityLost ? { identity: NO_IDENTITY } : {}),
   });
-  return { config: withEnvironment(defaults, source), inForce: "defaults", configError };
+  return { config: withEnvironment(defaults, source), inForce: "defaults", isIdentityLost, configError };
 }
 
 /** In any spelling, or hidden by an escape, an anchor, an alias or a merge key. */
@@ -83,12 +89,6 @@ function withNarrowTrust(whole: unknown, config: Config): Config {
   const written = valueAt("caFile", valueAt("upstream", whole));
   if (written === undefined || config.upstream.caFile !== undefined) return config;
   return { ...config, upstream: { ...config.upstream, caFile: NO_CERTIFICATES } };
-}
-
-/** The default of `identity.provider` is an identity, so an invalid value means none: never another one than the file's. */
-function withChosenIdentity(whole: unknown, config: Config): Config {
-  const { success } = configSchema.shape.identity.safeParse(valueAt("identity", whole));
-  return success ? config : { ...config, identity: { provider: NO_IDENTITY } };
 }
 
 function valueAt(key: string, value: unknown): unknown {

@@ -28,6 +28,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     serviceAccountFailures: () => [],
     regionId: () => undefined,
     expectsToken: () => true,
+    isIdentityLost: false,
   });
   return { clock, tokens, served, health };
 }

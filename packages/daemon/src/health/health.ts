@@ -124,14 +124,14 @@ interface ReadinessOptions {
   readonly sessions: ReportingCache;
   readonly tokens: ReportingCache;
   readonly configDetails?: (() => ConfigDetails) | undefined;
+  readonly isIdentityLost: boolean;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
 
-function createReadiness({ clock, identity, sessions, tokens, configDetails, expectsToken }: ReadinessOptions) {
-  const { inForce, errorPlaces = [] } = configDetails?.() ?? {};
-  // If the file may name an identity, but is not valid, the broker has none against the administrator's will.
-  let isIdentityLost = inForce !== "before" && /\bidentity\b|YAML/.test(`${errorPlaces}`);
+function createReadiness(options: ReadinessOptions) {
+  const { clock, identity, sessions, tokens, configDetails, expectsToken } = options;
+  let isIdentityLost = options.isIdentityLost;
   let hasServed = false;
 
   /** By choice: in the file at the start, or in a valid one since. */
