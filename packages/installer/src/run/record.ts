@@ -4,10 +4,8 @@
  */
 import { dirname } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
-import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
-import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { InstallError } from "../install-error.ts";
-import { type ActionUndo, CHANGE_KINDS, type ChangeKind, kindOf } from "./change-kind.ts";
+import { type ActionUndo, CHANGE_KINDS, type ChangeKind } from "./change-kind.ts";
 import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
 
 export const STATE_FOLDER = "/var/lib/ocir-broker";
@@ -62,9 +60,7 @@ const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
 export function readRecord(disk: Disk): InstallationRecord {
   const bytes = disk.read(RECORD);
   if (bytes === undefined) return NO_RECORD;
-  const parsed = parseJson(bytes.toString());
-  // Fails for a damaged record, which then lacks its kinds.
-  const value = resultIfAny(() => withKinds(parsed));
+  const value = parseJson(bytes.toString());
   if (!isRecord(value)) throw recordError("it is empty or damaged");
   if (value.format !== FORMAT) throw recordError("a later release has written it");
   const { format: _, ...record } = value;
@@ -152,35 +148,12 @@ function recordError(what: string): InstallError {
   );
 }
 
-/** Adds what a record from before changes had kinds lacks: the path of each shows its kind. */
-function withKinds(value: unknown): unknown {
-  const { files, pending } = (value ?? {}) as { files?: unknown; pending?: { isFirst?: boolean; files: object } };
-  if (typeof files !== "object" || files === null) return value;
-  const kinded = (path: string, entry: object | null) =>
-    entry === null || "kind" in entry ? entry : { kind: earlierKindOf(path, entry), ...entry };
-  const record = { ...(value as object), files: mapped(files, kinded) };
-  if (pending?.isFirst === undefined) return record;
-  const changes = mapped(pending.files, (path, change: PendingChange) => ({
-    ...change,
-    entry: kinded(path, change.entry),
-  }));
-  return { ...record, pending: { ...pending, undo: pending.isFirst ? ["disable-units"] : [], files: changes } };
-}
-
-function mapped(entries: object, change: (path: string, entry: never) => unknown): object {
-  return Object.fromEntries(Object.entries(entries).map(([path, entry]) => [path, change(path, entry as never)]));
-}
-
-function earlierKindOf(path: string, entry: { isProgram?: boolean }): ChangeKind {
-  if (entry.isProgram === true) return "program";
-  return kindOf(path) ?? (isConfigName(path) ? "kubelet-configuration" : "kubelet-flags");
-}
-
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
   if (typeof value !== "object" || value === null || !("format" in value)) return false;
   if (value.format !== FORMAT) return typeof value.format === "number";
-  const { files, folders } = value as { files?: unknown; folders?: unknown };
+  const { files, folders, pending } = value as { files?: unknown; folders?: unknown; pending?: { files?: unknown } };
   if (typeof files !== "object" || files === null || !Array.isArray(folders)) return false;
+  if (pending !== undefined && typeof pending.files !== "object") return false;
   return Object.values(files).every(
     (entry: Partial<Entry> | null) => entry?.kind !== undefined && entry.kind in CHANGE_KINDS,
   );
