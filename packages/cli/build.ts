@@ -11,7 +11,7 @@
  * architecture.
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -97,7 +97,7 @@ function pinnedNode(architecture: string): string {
   const expected = Object.entries(checksums.sha256).find(([name]) => name === architecture)?.[1];
   if (expected === undefined) throw new Error(`no Node is pinned for ${architecture}: x64 and arm64 are`);
   const path = join(options["node-package"] ?? installedNodePackage(architecture), "bin/node");
-  const actual = createHash("sha256").update(readFileSync(path)).digest("hex");
+  const actual = hash("sha256", readFileSync(path));
   if (actual !== expected) throw new Error(`${path} has SHA-256 ${actual}, node-checksums.json says ${expected}`);
   return path;
 }

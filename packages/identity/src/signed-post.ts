@@ -4,7 +4,7 @@
  * Signed with node:crypto, because the SDK's public signer covers `x-date`, and the auth service is only known to accept
  * a signature over `date`. A test compares every byte with what oci-common's own federation client produces.
  */
-import { createHash, type KeyObject, sign } from "node:crypto";
+import { hash, type KeyObject, sign } from "node:crypto";
 
 export interface PostToSign {
   readonly url: URL;
@@ -30,7 +30,7 @@ export function signPost(post: PostToSign): Readonly<Record<string, string>> {
     "content-type": post.contentType,
     date,
     host: post.url.host,
-    "x-content-sha256": createHash("sha256").update(post.body).digest("base64"),
+    "x-content-sha256": hash("sha256", post.body, "base64"),
     "x-date": date,
   };
   return { ...headers, authorization: authorizationOf(post, headers) };

@@ -1,5 +1,5 @@
 /** The steps that copy an unpacked archive's files to their places, and remove files that only the previous version had. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
@@ -28,7 +28,7 @@ export function archiveSteps(from: string, record: InstallationRecord): FileStep
   const sums = resultIfAny(() => fs.readFileSync(join(from, SUMS), "utf8")) ?? "";
   const files = [
     // First, so that a run that is killed has staged the list before the files.
-    { path: MANIFEST, from: join(from, SUMS), sha256: createHash("sha256").update(sums).digest("hex") },
+    { path: MANIFEST, from: join(from, SUMS), sha256: hash("sha256", sums) },
     ...installedIn(sums).map(({ path, sha256 }) => ({ path, from: join(from, path), sha256 })),
   ];
   if (!files.some(({ path }) => path === PROGRAM))

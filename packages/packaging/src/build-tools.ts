@@ -1,6 +1,6 @@
 /** The programs whose versions determine a release's bytes, in addition to the commit and its lockfile. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { LGPL } from "./contents/licence-texts.ts";
 import type { Release } from "./release.ts";
@@ -15,7 +15,7 @@ export function describeBuildTools(targets: readonly Target[], { version }: Rele
   ]);
   const packers = PACKERS.map(({ program }) => `${program}: ${versionOf(program)}`);
   const head = `# ocir-broker ${version} was made with these; the same commit and the same tools give the same bytes.`;
-  const licence = `${LGPL}: SHA-256 ${createHash("sha256").update(readFileSync(LGPL)).digest("hex")}`;
+  const licence = `${LGPL}: SHA-256 ${hash("sha256", readFileSync(LGPL))}`;
   return `${[head, ...ofTargets, ...packers, licence].join("\n")}\n`;
 }
 

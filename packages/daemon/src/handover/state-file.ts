@@ -4,7 +4,7 @@
  *
  * Does not interpret the bytes. Throws errors of node:fs.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -106,5 +106,5 @@ function readOwnFile(path: string): Buffer | { readonly error: StateError } {
 }
 
 function digestOf(payload: Buffer): Buffer {
-  return createHash("sha256").update(payload).digest();
+  return hash("sha256", payload, "buffer");
 }

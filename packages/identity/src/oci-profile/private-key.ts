@@ -1,5 +1,5 @@
 /** Reads private keys in PEM: PKCS#1 and PKCS#8, plain or encrypted. Drops OpenSSL's errors, because they may quote the key. */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, hash, type KeyObject } from "node:crypto";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { IdentityError } from "../identity-error.ts";
 import { readPrivateFile } from "./private-file.ts";
@@ -27,8 +27,5 @@ export function decodePrivateKey(pem: string, passPhrase: string | undefined, pl
 /** Oracle's name of an API key: MD5 over the public key's DER form, in pairs of digits. It authenticates nothing. */
 export function fingerprintOf(privateKey: KeyObject): string {
   const der = createPublicKey(privateKey).export({ type: "spki", format: "der" });
-  return createHash("md5")
-    .update(der)
-    .digest("hex")
-    .replace(/..(?=.)/g, "$&:");
+  return hash("md5", der).replace(/..(?=.)/g, "$&:");
 }

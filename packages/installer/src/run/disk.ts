@@ -3,7 +3,7 @@
  * its content under another name first, is flushed, and then replaced by one rename.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { codeOf } from "@ocir-broker/errors/describe-error";
@@ -198,7 +198,7 @@ export function stateAfter(content: Content): PathState {
     case "link":
       return `link:${content.target}`;
     case "text":
-      return `file:${createHash("sha256").update(content.text).digest("hex")}`;
+      return `file:${hash("sha256", content.text)}`;
     case "copy":
       return `file:${content.sha256}`;
   }
@@ -212,11 +212,11 @@ export function linkTargetOf(state: PathState): string | undefined {
 function sha256Of(path: string): string {
   const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   try {
-    const hash = createHash("sha256");
+    const digest = createHash("sha256");
     const piece = Buffer.allocUnsafe(PIECE_BYTES);
     for (let count = fs.readSync(file, piece); count > 0; count = fs.readSync(file, piece))
-      hash.update(piece.subarray(0, count));
-    return hash.digest("hex");
+      digest.update(piece.subarray(0, count));
+    return digest.digest("hex");
   } finally {
     fs.closeSync(file);
   }

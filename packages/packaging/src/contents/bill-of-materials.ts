@@ -2,7 +2,7 @@
  * The contents of packages and images as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node, the
  * libraries, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, type Release } from "../release.ts";
@@ -96,7 +96,7 @@ function npmComponent({ name, version, licence, integrity }: BundledPackage): Co
 
 /** A UUID of version 8 (RFC 9562: custom) derived from the content, so that the same content has the same number. */
 function uuidOf(text: string): string {
-  const hex = createHash("sha256").update(text).digest("hex");
+  const hex = hash("sha256", text);
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -3,7 +3,7 @@
  * /usr/local, which other programs rely on, are links that `ocir-broker node install` makes (docs/decisions/0012).
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -89,7 +89,7 @@ export function writeTree(root: string, files: readonly InstalledFile[]): void {
 export function checksums(files: readonly InstalledFile[], algorithm: "sha256" | "md5"): string {
   const lines = files.map(({ path, from }) => {
     const content = typeof from === "string" ? readFileSync(from) : from.text;
-    return `${createHash(algorithm).update(content).digest("hex")}  ${path.slice(1)}\n`;
+    return `${hash(algorithm, content)}  ${path.slice(1)}\n`;
   });
   return lines.join("");
 }

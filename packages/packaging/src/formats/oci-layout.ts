@@ -1,5 +1,5 @@
 /** Writes an OCI image layout: content under its digest, and one image. Does not interpret the content. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -90,5 +90,5 @@ function put(layout: string, kind: string, content: Buffer): Descriptor {
 }
 
 function digestOf(content: Buffer): string {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  return `sha256:${hash("sha256", content)}`;
 }

@@ -1,5 +1,5 @@
 /** SHA256SUMS: a line for each file of a release, in the format of `sha256sum -c`. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MARKER } from "../output-folder.ts";
@@ -31,7 +31,7 @@ export function checkSums(folder: string): void {
 }
 
 export function sha256Of(path: string): string {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
+  return hash("sha256", readFileSync(path));
 }
 
 function textOf(sums: ReadonlyMap<string, string>): string {
