@@ -3,7 +3,7 @@
  * what owners of a namespace may. No kubelet and no controller run.
  */
 import type { V1Deployment, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import { newEvent } from "@ocir-broker/kubernetes/event";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { until } from "@ocir-broker/testkit/until";
@@ -48,7 +48,7 @@ const EXTRA_HOST = "mirror.example:5000";
 const HOSTS = [
   ...[EXTRA_HOST, "mirror.example", `${EXTRA_HOST}0`, `a.${EXTRA_HOST}`],
   ...["iad.ocir.io", "us-ashburn-1.ocir.io", "us-gov-ashburn-1.ocir.io", "ap-chuncheon-1.ocir.io"],
-  ...knownRealmDomains().map((domain) => `ocir.xx-somewhere-1.oci.${domain}`),
+  ...REALM_DOMAINS.map((domain) => `ocir.xx-somewhere-1.oci.${domain}`),
   ...["IAD.ocir.io", "iad.ocir.io:443", "iad.ocir.io/acme", "*.ocir.io", "https://iad.ocir.io", "ocir.io", "x.ocir.io"],
   ...["iadocir.io", "iad.ocir.io.example.com", "evil.iad.ocir.io", "ocir.us-ashburn-1.oci.example.com", "docker.io"],
   ...["ocir.us-ashburn-1.oci.oraclecloud.com.example.com", "ocir.us-ashburn-1.oci.oraclecloudxcom", " iad.ocir.io"],
@@ -157,7 +157,7 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
 
   describe("the definition", () => {
     it("accepts the registries that host rules and registries.extraHosts allow, and no other", async () => {
-      const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [EXTRA_HOST] });
+      const isAllowed = createHostRules({ realmDomains: REALM_DOMAINS, extraHosts: [EXTRA_HOST] });
       const accepted: string[] = [];
       for (const host of HOSTS) {
         const { status, body } = await create("depot", { registries: [host] });

@@ -3,7 +3,7 @@
  * A test compares them with oci-common's table, which lacks oc17 (oracle/oci-go-sdk#543); the metadata service names a newer realm.
  */
 
-const REALM_DOMAINS: readonly string[] = [
+export const REALM_DOMAINS: readonly string[] = [
   "oraclecloud.com", // oc1
   "oraclegovcloud.com", // oc2, oc3
   "oraclegovcloud.uk", // oc4
@@ -25,7 +25,3 @@ const REALM_DOMAINS: readonly string[] = [
   "oraclecloud51.com",
   "oraclecloud52.com",
 ];
-
-export function knownRealmDomains(): string[] {
-  return [...REALM_DOMAINS];
-}

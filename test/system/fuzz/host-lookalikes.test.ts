@@ -3,7 +3,7 @@
  * code with the rules decides what is a registry.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { isOcirHost } from "./host-oracle.ts";
 const NAMES = isLongRun ? 1_500_000 : 150_000;
 const SEED = 20_261_124;
 
-const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
+const isAllowed = createHostRules({ realmDomains: REALM_DOMAINS, extraHosts: [] });
 
 /** Real names to start from, in the forms of Oracle's documentation. */
 const REAL = [

@@ -2,9 +2,9 @@
  * A second, independent definition of OCIR's hosts (label by label, without patterns), so that it does not repeat a mistake in the
  * broker's rules. For a broker without extra hosts.
  */
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 
-const REALMS: ReadonlySet<string> = new Set(knownRealmDomains());
+const REALMS: ReadonlySet<string> = new Set(REALM_DOMAINS);
 
 const isAmong = (from: string, to: string) => (letter: string) => letter >= from && letter <= to;
 const isLetter = isAmong("a", "z");

@@ -1,11 +1,11 @@
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { parseImage } from "@ocir-broker/ocir/image";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { isOcirHost } from "./host-oracle.ts";
 
-const isAllowed = createHostRules({ realmDomains: knownRealmDomains(), extraHosts: [] });
+const isAllowed = createHostRules({ realmDomains: REALM_DOMAINS, extraHosts: [] });
 
 /** A name is parsed or refused; a host that may get a token is a registry for the oracle too, and the same host in a URL. */
 export function fuzz(data: Buffer): void {

@@ -5,7 +5,7 @@
  * may belong to one waits for the home region.
  */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { createHostRules, regionNameIn } from "@ocir-broker/ocir/host-rules";
 import type { Config } from "../config/schema.ts";
@@ -87,5 +87,5 @@ function endpointsOf({ registries }: Registered): Map<string, string> {
 }
 
 function hostRulesOf({ registries: { extraHosts } }: Registered): (registryHost: string) => boolean {
-  return createHostRules({ realmDomains: knownRealmDomains(), extraHosts });
+  return createHostRules({ realmDomains: REALM_DOMAINS, extraHosts });
 }

@@ -1,7 +1,7 @@
 import { Realm } from "oci-common";
 import { expect, test } from "vitest";
 import { IdentityError } from "../identity-error.ts";
-import { knownRealmDomains } from "../realm-domains.ts";
+import { REALM_DOMAINS } from "../realm-domains.ts";
 import type { MetadataService } from "./metadata-service.ts";
 import { fetchRegion } from "./region.ts";
 
@@ -88,8 +88,8 @@ test("fetchRegion rethrows errors of the metadata service's client", async () =>
   });
 });
 
-test("knownRealmDomains returns the realm domains of oci-common, and that of oc17", async () => {
+test("REALM_DOMAINS contains the realm domains of oci-common, and that of oc17", async () => {
   const theirs = new Set(Realm.values().map(({ secondLevelDomain }) => secondLevelDomain));
 
-  expect(new Set(knownRealmDomains())).toEqual(theirs.add("oraclecloud17.com"));
+  expect(new Set(REALM_DOMAINS)).toEqual(theirs.add("oraclecloud17.com"));
 });

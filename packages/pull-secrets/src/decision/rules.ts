@@ -1,5 +1,5 @@
 /** The administrator's rules, from the chart's values: names, hosts, namespaces, and the policy statement of the identity. */
-import { knownRealmDomains } from "@ocir-broker/identity/realm-domains";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import type { Failure } from "../objects/failure.ts";
@@ -29,7 +29,7 @@ export function rulesOf(
   { isSelected }: Pick<Rules, "isSelected">,
 ): Rules {
   const { names, extraHosts, identity } = settings;
-  const isRegistry = createHostRules({ realmDomains: knownRealmDomains(), extraHosts });
+  const isRegistry = createHostRules({ realmDomains: REALM_DOMAINS, extraHosts });
   return { names, identity, isSelected, isRegistry, policyOf: (resource) => policyOf(settings, resource) };
 }
 
