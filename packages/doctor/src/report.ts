@@ -41,7 +41,7 @@ function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: R
 }
 
 /** Breaks at spaces. The first line starts after `indent` columns, and so do the others. */
-function wrap(text: string, indent: number, { columns = Number.POSITIVE_INFINITY }: ReportForm): string {
+function wrap(text: string, indent: number, { columns = Infinity }: ReportForm): string {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);

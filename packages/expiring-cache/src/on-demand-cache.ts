@@ -94,7 +94,7 @@ export class OnDemandCache<V> {
         return { entry: await entry, outcome };
       } catch (error) {
         const failedAtMs = this.#clock.monotonicMs();
-        const { sinceMs = failedAtMs, untilMs = Number.POSITIVE_INFINITY } = slot.failure ?? {};
+        const { sinceMs = failedAtMs, untilMs = Infinity } = slot.failure ?? {};
         const retryAtMs = Math.max(failedAtMs, untilMs);
         const isHopeless = !retryHintOf(error).retryable || failedAtMs - sinceMs >= SHORT_FAILURE_MS;
         if (this.#isClosed || isHopeless || retryAtMs >= deadlineMs) throw error;

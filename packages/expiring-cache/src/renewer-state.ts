@@ -51,7 +51,7 @@ export type Availability<V> =
   /** `planned`: the next attempt starts even without another caller. */
   | ({ readonly kind: "backing-off"; readonly untilMs: number; readonly planned: boolean } & Failure);
 
-export const NEVER = Number.POSITIVE_INFINITY;
+export const NEVER = Infinity;
 
 export function availabilityOf<V>(state: EntryState<V>, nowMs: number): Availability<V> {
   const { activity, cached, failure } = state;

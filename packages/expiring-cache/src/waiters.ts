@@ -37,11 +37,11 @@ export class Waiters<V> {
   }
 
   resolve(entry: Expiring<V>): void {
-    this.#settle(Number.POSITIVE_INFINITY, (waiter) => waiter.resolve(entry));
+    this.#settle(Infinity, (waiter) => waiter.resolve(entry));
   }
 
   /** Rejects only callers whose deadline is at or before `untilMs`: the others wait for another attempt. */
-  reject(error: unknown, untilMs = Number.POSITIVE_INFINITY): void {
+  reject(error: unknown, untilMs = Infinity): void {
     this.#settle(untilMs, (waiter) => waiter.reject(error));
   }
 

@@ -3,7 +3,7 @@ import { resultIfAny } from "./result-if-any.ts";
 
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
-/** @returns undefined if the text is not one JSON document; ignores a byte-order mark (RFC 8259, 8.1). */
-export function parseJson(text: string): unknown {
-  return resultIfAny(() => JSON.parse(text.replace(BYTE_ORDER_MARK, "")));
+/** @returns undefined if it is not one JSON document; ignores a byte-order mark (RFC 8259, 8.1). */
+export function parseJson(text: string | Buffer): unknown {
+  return resultIfAny(() => JSON.parse(text.toString().replace(BYTE_ORDER_MARK, "")));
 }

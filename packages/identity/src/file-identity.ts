@@ -32,7 +32,7 @@ export function createFileIdentity(clock: Clock, { read, ...provider }: FileIden
   return {
     ...provider,
     async session() {
-      const { session, identity, place, endsAtWallMs = Number.POSITIVE_INFINITY } = await read();
+      const { session, identity, place, endsAtWallMs = Infinity } = await read();
       known ??= identity;
       if (identity !== known) throw new IdentityError("identity-changed", place);
       const obtainedAtMs = clock.monotonicMs();

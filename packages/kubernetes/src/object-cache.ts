@@ -139,7 +139,7 @@ export class ObjectCache<T> {
     const listed = new Set<string>();
     let version = 0n;
     // After a restore of etcd, versions start again from an older one, and those of known objects mean nothing.
-    const upTo = () => (version < this.#seen ? Number.POSITIVE_INFINITY : version);
+    const upTo = () => (version < this.#seen ? Infinity : version);
     let limit = PAGE;
     let next: string | undefined = "";
     const readPage = async (): Promise<void> => {

@@ -47,7 +47,7 @@ export async function readKubeletUse(
       ? {
           has: stateOf(flagsIn(found.args), paths, files),
           // The kubelet looks for the plugin at each call, but reads the configuration only once.
-          hasRead: (lastChange(files, paths.config) ?? Number.POSITIVE_INFINITY) <= startedAtMs + PRECISION_MS,
+          hasRead: (lastChange(files, paths.config) ?? Infinity) <= startedAtMs + PRECISION_MS,
         }
       : undefined;
   const runsWithIt = process?.has === "these" && process.hasRead;

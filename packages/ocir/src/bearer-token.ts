@@ -40,7 +40,7 @@ const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
  * @returns undefined for anything but a JWT with a numeric lifetime
  */
 export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | undefined {
-  const { token = "", lifeS } = responseBody.safeParse(parseJson(body.toString())).data ?? {};
+  const { token = "", lifeS } = responseBody.safeParse(parseJson(body)).data ?? {};
   const claimsPart = JWT.exec(token)?.groups?.["claims"];
   if (claimsPart === undefined) return undefined;
   const claimsText = Buffer.from(claimsPart, "base64url").toString();
@@ -49,9 +49,9 @@ export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | u
 
   const { exp, iat, sub } = parsed.data;
   const lifeMs = Math.min(
-    lifeS === undefined ? Number.POSITIVE_INFINITY : lifeS * 1_000,
-    exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 - nowMs,
-    exp === undefined || iat === undefined ? Number.POSITIVE_INFINITY : (exp - iat) * 1_000,
+    lifeS === undefined ? Infinity : lifeS * 1_000,
+    exp === undefined ? Infinity : exp * 1_000 - nowMs,
+    exp === undefined || iat === undefined ? Infinity : (exp - iat) * 1_000,
   );
   if (!Number.isFinite(lifeMs)) return undefined;
   return { token, lifeMs: Math.min(lifeMs, LONGEST_LIFE_MS), isAnonymous: isAnonymous(sub, claimsText) };

@@ -130,12 +130,12 @@ export class RepositoryAccess {
       name,
       access: "unknown",
       workedWith: undefined,
-      nextProbeAtMs: Number.NEGATIVE_INFINITY,
+      nextProbeAtMs: -Infinity,
       isProbing: false,
-      askedAtMs: Number.NEGATIVE_INFINITY,
-      quietMs: Number.POSITIVE_INFINITY,
-      deniedAtMs: Number.NEGATIVE_INFINITY,
-      nextHealAtMs: Number.NEGATIVE_INFINITY,
+      askedAtMs: -Infinity,
+      quietMs: Infinity,
+      deniedAtMs: -Infinity,
+      nextHealAtMs: -Infinity,
       healing: undefined,
     };
     this.#repositories.set(key, repository);
@@ -196,7 +196,7 @@ export class RepositoryAccess {
   /** True if the repository's host has a newer token than before the call; `intervalMs` must have passed since its last refresh. */
   async #refresh({ registryHost }: Repository, intervalMs: number): Promise<boolean> {
     const { clock, refreshSession, onEvent } = this.#options;
-    const host = this.#refreshes.get(registryHost) ?? { atMs: Number.NEGATIVE_INFINITY, underway: undefined };
+    const host = this.#refreshes.get(registryHost) ?? { atMs: -Infinity, underway: undefined };
     this.#refreshes.set(registryHost, host);
     if (host.underway === undefined) {
       if (clock.monotonicMs() - host.atMs < intervalMs) return false;

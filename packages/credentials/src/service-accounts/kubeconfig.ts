@@ -22,7 +22,7 @@ export function readKubeconfig(path: string): KubeconfigCluster {
   const { data } = cluster.safeParse(currentEntry("cluster", readText(path) ?? ""));
   if (data === undefined) return {};
   const { server, "certificate-authority": file, "certificate-authority-data": encoded } = data;
-  if (encoded !== undefined) return { server, caCertificates: Buffer.from(encoded, "base64").toString("utf8") };
+  if (encoded !== undefined) return { server, caCertificates: Buffer.from(encoded, "base64").toString() };
   return { server, caCertificates: file === undefined ? undefined : readText(resolve(dirname(path), file)) };
 }
 

@@ -49,7 +49,7 @@ export function createCaches(
       value: await provider.region(signal),
       obtainedAtMs: clock.monotonicMs(),
       // An instance never changes its region.
-      expiresAtMs: Number.POSITIVE_INFINITY,
+      expiresAtMs: Infinity,
     }),
   });
   const registries = createRegistries(config, homeRegion);

@@ -27,7 +27,7 @@ export type RefreshSession = () => SessionRefresh;
 export function createSessionRefresh(clock: Clock, refresh: () => Promise<unknown>): RefreshSession {
   let latest: SessionRefresh | undefined;
   /** When the next one would be due at an even rate; one interval of credit allows it earlier. */
-  let dueAtMs = Number.NEGATIVE_INFINITY;
+  let dueAtMs = -Infinity;
   return () => {
     const nowMs = clock.monotonicMs();
     const earliestMs =

@@ -52,7 +52,7 @@ export async function restore(
   const session = provider.handover?.decodeSession(state.session?.value);
   provider.handover?.resume(state.region, session?.tenancyId);
   if (state.region !== undefined) {
-    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY });
+    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Infinity });
   }
   const hasSession = state.session !== undefined && session !== undefined;
   if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });

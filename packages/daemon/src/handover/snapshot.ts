@@ -109,7 +109,7 @@ export function encodeSnapshot({ session, tokens, ...state }: Snapshot, now: Mom
 /** Omits expired values. The caller checks the session, and whether a host may still have a token. */
 export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
   if (valuesIn(payload) > MAX_VALUES) return { error: "state-not-valid" };
-  const value = parseJson(payload.toString("utf8"));
+  const value = parseJson(payload);
   const { data } = record.safeParse(value);
   if (data === undefined) {
     const version = versioned.safeParse(value).data?.version;

@@ -56,7 +56,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   let isExhausted = false;
 
   function ping(): string[] {
-    if (watchdogMs === Number.POSITIVE_INFINITY) return [];
+    if (watchdogMs === Infinity) return [];
     const wasExhausted = isExhausted;
     isExhausted = !hasFreeDescriptor();
     if (isExhausted && !wasExhausted) log.warn({ code: "EMFILE" }, "watchdog not notified: no descriptor is free");
@@ -117,5 +117,5 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
 /** How long the manager waits for a ping; infinite if it expects none, or one from another process. */
 function watchdogMsOf({ environment, pid }: NotifierOptions): number {
   const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: forPid = String(pid) } = environment;
-  return /^[1-9]\d*$/.test(usec) && forPid === String(pid) ? Number(usec) / 1_000 : Number.POSITIVE_INFINITY;
+  return /^[1-9]\d*$/.test(usec) && forPid === String(pid) ? Number(usec) / 1_000 : Infinity;
 }

@@ -87,7 +87,7 @@ async function readStatus({
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", failed) };
   }
-  const { data } = status.safeParse(parseJson(response.body.toString()));
+  const { data } = status.safeParse(parseJson(response.body));
   if (data !== undefined) return { data };
   return { finding: finding("daemon-version", `${path}: this release cannot read this version of /status`) };
 }

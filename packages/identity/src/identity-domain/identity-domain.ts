@@ -75,7 +75,7 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
       }).toString();
       const response = await ask(url, body, signal);
       if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
-      const jwt = responseBody.safeParse(parseJson(response.body.toString("utf8"))).data?.token;
+      const jwt = responseBody.safeParse(parseJson(response.body)).data?.token;
       return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
     },
   };
@@ -108,6 +108,6 @@ function codeOf({ status, body }: UpstreamResponse): TokenExchangeErrorCode {
   if (status === 429) return "token-exchange-throttled";
   if (status >= 500) return "token-exchange-unavailable";
   if (status !== 400) return "token-exchange-refused";
-  const isClient = clientError.safeParse(parseJson(body.toString("utf8"))).success;
+  const isClient = clientError.safeParse(parseJson(body)).success;
   return isClient ? "domain-client-refused" : "domain-token-refused";
 }

@@ -118,7 +118,7 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
 
 function responseOf(response: UpstreamResponse, path: MetadataPath, host: string): MetadataResponse {
   const { status, body, serverDateMs } = response;
-  if (status === 200) return { text: body.toString("utf8"), host, serverDateMs };
+  if (status === 200) return { text: body.toString(), host, serverDateMs };
   throw new IdentityError(codeOf(status, path), host, { response });
 }
 

@@ -52,7 +52,7 @@ export function decodeSessionToken(
   sessionPublicKey: KeyObject,
   host: string,
 ): SessionToken {
-  const { data: { token = "" } = {} } = responseBody.safeParse(parseJson(response.body.toString("utf8")));
+  const { data: { token = "" } = {} } = responseBody.safeParse(parseJson(response.body));
   const data = readSessionClaims(token, sessionPublicKey);
   const lifeMs = data === undefined ? 0 : sessionLifeMs(data, response.serverDateMs);
   if (data?.binding === "foreign" && lifeMs > 0) throw new IdentityError("token-key-mismatch", host);

@@ -57,8 +57,8 @@ export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchan
 
 /** The response is a JSON string with the base64 of `{"token":"ST$<jwt>"}`. */
 function keyIdIn(body: Buffer): string | undefined {
-  const encoded = z.string().safeParse(parseJson(body.toString("utf8"))).data ?? "";
-  return responseBody.safeParse(parseJson(Buffer.from(encoded, "base64").toString("utf8"))).data?.token;
+  const encoded = z.string().safeParse(parseJson(body)).data ?? "";
+  return responseBody.safeParse(parseJson(Buffer.from(encoded, "base64"))).data?.token;
 }
 
 function codeOfStatus(status: number): TokenExchangeErrorCode {

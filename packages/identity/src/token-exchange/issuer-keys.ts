@@ -48,7 +48,7 @@ type Keys = ReadonlyMap<string, KeyObject>;
 export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions): IssuerKeys {
   let known: { readonly keys: Keys; readonly readAtMs: number } = {
     keys: new Map(),
-    readAtMs: Number.NEGATIVE_INFINITY,
+    readAtMs: -Infinity,
   };
   let reading: { readonly startedAtMs: number; readonly done: Promise<void> } | undefined;
 
@@ -98,7 +98,7 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions):
 
 /** Skips keys that cannot be read. */
 function keysIn(body: Buffer): Keys {
-  const { data } = keySet.safeParse(parseJson(body.toString("utf8")));
+  const { data } = keySet.safeParse(parseJson(body));
   const keys = new Map<string, KeyObject>();
   for (const jwk of data?.keys ?? []) {
     try {

@@ -60,7 +60,7 @@ const NO_RECORD: InstallationRecord = { files: {}, folders: [] };
 export function readRecord(disk: Disk): InstallationRecord {
   const bytes = disk.read(RECORD);
   if (bytes === undefined) return NO_RECORD;
-  const value = parseJson(bytes.toString());
+  const value = parseJson(bytes);
   if (!isRecord(value)) throw recordError("it is empty or damaged");
   if (value.format !== FORMAT) throw recordError("a later release has written it");
   const { format: _, ...record } = value;

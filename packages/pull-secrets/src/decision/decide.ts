@@ -33,7 +33,7 @@ export function decide(
   known: Progress | undefined,
   rules: Rules,
 ): Action {
-  if (resource === undefined) return { kind: "wait", untilMs: Number.POSITIVE_INFINITY };
+  if (resource === undefined) return { kind: "wait", untilMs: Infinity };
   const progress = progressFor(resource, known);
   const refusal = refusalOf(resource, rules);
   const times: number[] = [];
@@ -70,7 +70,7 @@ export function decide(
     return { kind: "report", status };
   // A token's expiry changes the status.
   for (const { expiresAtMs } of held?.tokens.values() ?? []) times.push(expiresAtMs);
-  return { kind: "wait", untilMs: Math.min(...times.filter((time) => time > nowMs), Number.POSITIVE_INFINITY) };
+  return { kind: "wait", untilMs: Math.min(...times.filter((time) => time > nowMs), Infinity) };
 }
 
 /** Instead of `decide`, if that throws: one resource with values that nobody expected must not end the work for all others. */

@@ -47,8 +47,8 @@ const QUIET_MS = 60_000;
 const CHANGED_MS = 5_000;
 
 const OPEN: Gate = {
-  triedAtMs: Number.NEGATIVE_INFINITY,
-  notBeforeMs: Number.NEGATIVE_INFINITY,
+  triedAtMs: -Infinity,
+  notBeforeMs: -Infinity,
   failures: 0,
   repeats: 0,
   failure: undefined,

@@ -65,7 +65,7 @@ export async function audiencePermission(audience: string, context: CheckContext
   );
   await cluster.close();
   if ("error" in asked) return unknown(codeOf(asked.error), "a response of the API server");
-  const { data } = review.safeParse(parseJson(asked.value.body.toString("utf8")));
+  const { data } = review.safeParse(parseJson(asked.value.body));
   if (data === undefined) return unknown(`status ${asked.value.status}`, "a response of the API server");
   const seen = `${VERB} on ${audience}`;
   if (data.status.allowed) return finding("audience-allowed", seen);
@@ -92,7 +92,7 @@ export function readKubeletCredentials(path: string, files: NodeFiles): KubeletC
 }
 
 function decoded(base64: string | undefined): string | undefined {
-  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString("utf8");
+  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString();
 }
 
 function secretOf(text: string | undefined): Secret | undefined {
