@@ -13,7 +13,7 @@ export type NodeCredentials = ReturnType<typeof createNodeCredentials>;
 export interface NodeCredentialsOptions extends CachesOptions {
   readonly config: Pick<Config, "identity" | "user" | "cliSession" | "metadata" | "auth" | "registries">;
   /** For the identity provider. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   /** Must not go through a proxy. */
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;

@@ -20,7 +20,7 @@ export type OneShotBroker = ReturnType<typeof createOneShotBroker>;
 export interface OneShotBrokerOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
   /** Time limit of a response; a shorter `request.deadline` of the configuration has precedence. */

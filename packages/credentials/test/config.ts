@@ -2,11 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
-import { checkConfig, type Environment } from "../src/config/load.ts";
+import { checkConfig } from "../src/config/load.ts";
 import type { Config } from "../src/config/schema.ts";
 
 /** The configuration of a valid text, or of valid sections. */
-export function configOf(written: string | object, environment?: Environment): Config {
+export function configOf(written: string | object, environment?: NodeJS.ProcessEnv): Config {
   const checked = checkConfig(typeof written === "string" ? written : JSON.stringify(written), environment);
   if ("errors" in checked) throw new Error(checked.errors.join("\n"));
   return checked.config;

@@ -41,7 +41,7 @@ export function createDaemonServers(options: DaemonServersOptions) {
 
   return {
     /** @throws {BrokerError} `socket-in-use`, `socket-not-listening` */
-    async listen(sockets: Config["sockets"], environment: Readonly<Record<string, string | undefined>>, pid: number) {
+    async listen(sockets: Config["sockets"], environment: NodeJS.ProcessEnv, pid: number) {
       const activated = listenFds(environment, pid);
       await credentials.listen(socketAt(activated.credentials, sockets.credentials, 0o600));
       // Credentials must work without health, and the daemon cannot create a socket in systemd's folder.

@@ -27,7 +27,7 @@ export interface DaemonOptions {
   /** Whether `config` has no identity against the administrator's will: the broker is then not ready. */
   readonly isIdentityLost: boolean;
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,5 +1,5 @@
 /** The program's settings, from the environment that the DaemonSet's manifest and enter-node give it. */
-import { createPodSettings, type Environment } from "@ocir-broker/kubernetes/pod-settings";
+import { createPodSettings } from "@ocir-broker/kubernetes/pod-settings";
 
 export interface Settings {
   readonly node: string;
@@ -22,7 +22,7 @@ export interface Settings {
 const SHORTEST_LEASE_SECONDS = 30;
 
 /** @throws Error with a line for the pod's log if a setting is missing or wrong. */
-export function parseSettings(environment: Environment): Settings {
+export function parseSettings(environment: NodeJS.ProcessEnv): Settings {
   const { needed, oneOf } = createPodSettings(environment, "apply the whole manifest");
   const seconds = needed("OCIR_BROKER_LEASE_SECONDS");
   if (!/^\d+$/.test(seconds) || Number(seconds) < SHORTEST_LEASE_SECONDS) {

@@ -19,7 +19,7 @@ export type Cloud = ReturnType<typeof createCloud>;
 
 interface CloudOptions {
   readonly config: Config;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;

@@ -9,7 +9,7 @@ export interface DoctorOptions {
   /** As the daemon loads it. */
   readonly config: Config;
   /** The daemon's, if it runs; for the system's certificates (SSL_CERT_FILE). */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   /** In words, where the configuration was read from. */
   readonly configSource: string;
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */

@@ -22,10 +22,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIF
  *
  * @param caFile if set, only this file is trusted; without a readable certificate in it, the result is empty.
  */
-export function readTrustedCertificates(
-  environment: Readonly<Record<string, string | undefined>>,
-  caFile?: string,
-): string[] {
+export function readTrustedCertificates(environment: NodeJS.ProcessEnv, caFile?: string): string[] {
   const byContent = new Map<string, string>();
   if (caFile === undefined) for (const pem of getCACertificates("bundled")) byContent.set(contentOf(pem), pem);
   for (const file of caFile === undefined ? storeFiles(environment) : [caFile]) {
@@ -37,7 +34,7 @@ export function readTrustedCertificates(
   return [...byContent.values()];
 }
 
-function storeFiles(environment: Readonly<Record<string, string | undefined>>): string[] {
+function storeFiles(environment: NodeJS.ProcessEnv): string[] {
   const { SSL_CERT_FILE: file, SSL_CERT_DIR: directories } = environment;
   if (!file && !directories) return SYSTEM_STORES;
   const inDirectories = (directories ?? "").split(":").flatMap(filesIn);

@@ -56,7 +56,7 @@ interface IdentityHandover {
 export interface IdentityProviderContext {
   readonly clock: Clock;
   /** Names of Oracle's command line and SDKs, for the identity providers that read them. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   /** For the jitter of back-off. */
   readonly random: Random;
   /** Must not go through a proxy. */

@@ -64,7 +64,7 @@ const MAX_LINE_BYTES = 256 * 1024;
  * @param root the path of the pod's root folder, if the program sees it under another one.
  * @throws the system's error if a file is missing, TypeError outside of a cluster
  */
-export function podAccess(environment: Readonly<Record<string, string | undefined>>, root = ""): ApiServerAccess {
+export function podAccess(environment: NodeJS.ProcessEnv, root = ""): ApiServerAccess {
   const { KUBERNETES_SERVICE_HOST: host = "", KUBERNETES_SERVICE_PORT: port = "443" } = environment;
   const folder = `${root}${SERVICE_ACCOUNT}`;
   return {

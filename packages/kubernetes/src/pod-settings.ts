@@ -1,11 +1,9 @@
 /** Reads the settings of a program in a pod. Each error is a line for the pod's log. */
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export type PodSettings = ReturnType<typeof createPodSettings>;
 
 /** @param advice for a missing setting. */
-export function createPodSettings(environment: Environment, advice: string) {
+export function createPodSettings(environment: NodeJS.ProcessEnv, advice: string) {
   function needed(name: string): string {
     const value = environment[name];
     if (!value) throw new Error(`${name} is not set: ${advice}`);

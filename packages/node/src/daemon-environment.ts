@@ -12,8 +12,6 @@ import { type NodeFiles, textOf } from "./node-files.ts";
 import { showProperties } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
-export type Environment = Readonly<Record<string, string>>;
-
 const UNIT = "ocir-broker.service";
 
 /** As in ocir-broker-launch.c, which passes them on to the daemon; HOME and TZ have no meaning for doctor. */
@@ -32,7 +30,7 @@ const PASSED = [
 export async function readDaemonEnvironment(
   files: NodeFiles,
   runProgram: RunProgram,
-): Promise<Environment | undefined> {
+): Promise<NodeJS.ProcessEnv | undefined> {
   const show = async (...args: readonly string[]) => (await showProperties(args, files, runProgram))?.split("\n");
   const [manager, unit] = await Promise.all([
     show("--property=Environment"),

@@ -1,5 +1,5 @@
 /** The program's settings, from the environment that the chart sets. */
-import { createPodSettings, type Environment, type PodSettings } from "@ocir-broker/kubernetes/pod-settings";
+import { createPodSettings, type PodSettings } from "@ocir-broker/kubernetes/pod-settings";
 
 export interface Settings {
   /** Names of resources, Secrets and service accounts. */
@@ -29,7 +29,7 @@ type TokenExchangeSettings =
 const PREFIX = "OCIR_PULL_SECRETS_";
 
 /** @throws Error with a line for the pod's log if a setting is missing or wrong. */
-export function parseSettings(environment: Environment): Settings {
+export function parseSettings(environment: NodeJS.ProcessEnv): Settings {
   const settings = createPodSettings(environment, "install the chart ocir-pull-secrets");
   const { needed } = settings;
   return {
@@ -45,7 +45,7 @@ export function parseSettings(environment: Environment): Settings {
   };
 }
 
-function parseIdentity(environment: Environment, { needed, oneOf }: PodSettings): Settings["identity"] {
+function parseIdentity(environment: NodeJS.ProcessEnv, { needed, oneOf }: PodSettings): Settings["identity"] {
   const kind = oneOf(`${PREFIX}IDENTITY`, "serviceAccount", "controller");
   const namespaces = environment[`${PREFIX}NAMESPACES`] || "";
   const namespaceSelector = environment[`${PREFIX}NAMESPACE_SELECTOR`] || undefined;
@@ -63,7 +63,7 @@ function parseIdentity(environment: Environment, { needed, oneOf }: PodSettings)
   return { kind, principal, namespaces: listOf(namespaces), namespaceSelector };
 }
 
-function parseExchange(environment: Environment, needed: PodSettings["needed"]): TokenExchangeSettings {
+function parseExchange(environment: NodeJS.ProcessEnv, needed: PodSettings["needed"]): TokenExchangeSettings {
   const url = environment[`${PREFIX}IDENTITY_DOMAIN`];
   if (!url && environment[`${PREFIX}AUDIENCE`])
     throw new Error(`${PREFIX}AUDIENCE is only for ${PREFIX}IDENTITY_DOMAIN: on OKE it is the API server's own`);

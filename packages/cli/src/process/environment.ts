@@ -1,7 +1,7 @@
 /** The process's environment; no other file reads it. */
 
 /** A copy made at the start. */
-export const environment: Readonly<Record<string, string | undefined>> = { ...process.env };
+export const environment: NodeJS.ProcessEnv = { ...process.env };
 
 /** oci-common requires a home directory while it loads, and a systemd DynamicUser may have none. Nothing below it is read. */
 process.env["HOME"] ??= "/";

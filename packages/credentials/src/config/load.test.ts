@@ -6,11 +6,11 @@ import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { configOf } from "../../test/config.ts";
 import { durationMs } from "./duration.ts";
-import { checkConfig, type Environment, loadConfig } from "./load.ts";
+import { checkConfig, loadConfig } from "./load.ts";
 import { printConfig } from "./print.ts";
 import { configJsonSchema, configSchema } from "./schema.ts";
 
-const ENVIRONMENT: Environment = {
+const ENVIRONMENT: NodeJS.ProcessEnv = {
   OCI_METADATA_BASE_URL: "http://127.0.0.1:1/opc/v2",
   OCI_SDK_AUTH_CLIENT_REGION_URL: "http://127.0.0.1:2",
   HTTPS_PROXY: "http://proxy:3128",
@@ -30,7 +30,7 @@ const FROM_FILE = {
   proxy: { https: "http://file:3128", noProxy: "file" },
 };
 
-function errorsOf(text: string, environment?: Environment): readonly string[] {
+function errorsOf(text: string, environment?: NodeJS.ProcessEnv): readonly string[] {
   const checked = checkConfig(text, environment);
   return "errors" in checked ? checked.errors : [];
 }
@@ -219,7 +219,7 @@ surprise: 1
     expect(errorsOf(JSON.stringify({ proxy: { https } }))).toHaveLength(isAccepted ? 0 : 1);
   });
 
-  it.each<[what: string, file: object, environment: Environment, expected: object]>([
+  it.each<[what: string, file: object, environment: NodeJS.ProcessEnv, expected: object]>([
     ["the environment's values for keys that the file does not have", {}, ENVIRONMENT, FROM_ENVIRONMENT],
     ["the file's values for all keys that both have", FROM_FILE, ENVIRONMENT, FROM_FILE],
     [

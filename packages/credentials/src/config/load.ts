@@ -20,8 +20,6 @@ export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 /** Made by the unit at each start and reload if only root may read the default file. Readable for the daemon's group. */
 export const CONFIG_COPY_PATH = "/run/ocir-broker/config.yaml";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** A configuration, or one line for each error: `line 3: path: problem (got …)`, without the values of unknown keys. */
 export type CheckedConfig = { readonly config: Config } | ConfigErrors;
 
@@ -55,7 +53,7 @@ const SCHEMA_DEPTH = 2;
 export interface ConfigSource {
   /** A file that must exist; without it `/etc/ocir-broker/config.yaml`, which may be absent. */
   readonly path?: string | undefined;
-  readonly environment: Environment;
+  readonly environment: NodeJS.ProcessEnv;
   /** The file without `path`, which may be absent. Default: /etc/ocir-broker/config.yaml. */
   readonly defaultPath?: string | undefined;
   /** Replace the schema's defaults, below the file. */
@@ -83,7 +81,7 @@ export function configInvalid(source: ConfigSource, found: ConfigErrors): Config
 }
 
 /** Checks the text of a configuration file together with the environment. */
-export function checkConfig(text: string, environment: Environment = {}, defaults?: Defaults): CheckedConfig {
+export function checkConfig(text: string, environment: NodeJS.ProcessEnv = {}, defaults?: Defaults): CheckedConfig {
   const { value: written, errors: syntaxErrors, lineOf } = parseYaml(text);
   const value = withDefaults(written, defaults);
   if (syntaxErrors.length > 0)
@@ -149,7 +147,7 @@ function syntaxError(error: Error, text: string): string {
 }
 
 /** Treats an empty variable as unset, since scripts often export it so. */
-export function withoutEmpty(environment: Environment): Environment {
+export function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
 

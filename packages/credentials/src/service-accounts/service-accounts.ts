@@ -20,7 +20,7 @@ export interface ServiceAccountsOptions
     Pick<PullTokensOptions, "tokens">,
     Pick<ServiceAccountCacheOptions, "random" | "sendTo" | "registries" | "onSession" | "onToken"> {
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   /** The node's own session, which may authorise a token exchange at an identity domain. */
   readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
   readonly refreshSession: RefreshSession;

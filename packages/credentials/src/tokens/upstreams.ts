@@ -22,7 +22,7 @@ const MAX_CONNECTIONS = 8;
 
 export function createUpstreams(options: {
   config: Pick<Config, "upstream" | "proxy">;
-  environment: Readonly<Record<string, string | undefined>>;
+  environment: NodeJS.ProcessEnv;
   clock: Clock;
 }) {
   const { config, environment, clock } = options;

@@ -20,7 +20,7 @@ import {
 export interface DaemonCredentialsOptions extends CredentialEventsOptions {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlineMs: number;

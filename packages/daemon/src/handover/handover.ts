@@ -17,7 +17,7 @@ export type Handover = ReturnType<typeof createHandover>;
 
 export interface StateSource {
   /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly bootMs: () => number;
 }

@@ -14,7 +14,7 @@ import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 export interface NotifierOptions {
   readonly transport: NotifyTransport | undefined;
   /** WATCHDOG_USEC and WATCHDOG_PID. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly pid: number;
   readonly clock: Clock;
   /** CLOCK_MONOTONIC in microseconds. */

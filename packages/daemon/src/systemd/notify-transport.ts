@@ -24,9 +24,7 @@ export interface NotifyTransport {
 const PROGRAM_LIMIT_MS = 10_000;
 
 /** @returns undefined if the process was not started as a notifying service. */
-export function selectTransport(
-  environment: Readonly<Record<string, string | undefined>>,
-): NotifyTransport | undefined {
+export function selectTransport(environment: NodeJS.ProcessEnv): NotifyTransport | undefined {
   const descriptor = inheritedFd(environment["OCIR_BROKER_NOTIFY_FD"]);
   if (descriptor !== undefined) return createDescriptorTransport(descriptor);
   return environment["NOTIFY_SOCKET"] ? createProgramTransport(environment) : undefined;
@@ -49,7 +47,7 @@ function createDescriptorTransport(descriptor: number): NotifyTransport {
 }
 
 /** Sends READY and STATUS with the package systemd-notify; it supports no other field, so those go through its program. */
-function createProgramTransport(environment: Readonly<Record<string, string | undefined>>): NotifyTransport {
+function createProgramTransport(environment: NodeJS.ProcessEnv): NotifyTransport {
   return {
     async send({ ready, status, fields = [] }) {
       if (ready || status !== undefined) {

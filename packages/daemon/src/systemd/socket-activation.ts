@@ -17,7 +17,7 @@ export interface ListenFds {
  * @returns an empty object if systemd passed no socket to this process.
  * @throws {BrokerError} `socket-not-listening` if the sockets have no names.
  */
-export function listenFds(environment: Readonly<Record<string, string | undefined>>, pid: number): ListenFds {
+export function listenFds(environment: NodeJS.ProcessEnv, pid: number): ListenFds {
   const count = Number.parseInt(environment["LISTEN_FDS"] ?? "0", 10);
   if (environment["LISTEN_PID"] !== String(pid) || !(count > 0)) return {};
   const names = (environment["LISTEN_FDNAMES"] ?? "").split(":").slice(0, count);

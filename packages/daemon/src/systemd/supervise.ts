@@ -5,7 +5,7 @@
  * logged, and the status line reports them until a reload succeeds.
  */
 import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
-import { type ConfigSource, type Environment, loadConfig } from "@ocir-broker/credentials/config/load";
+import { type ConfigSource, loadConfig } from "@ocir-broker/credentials/config/load";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -23,7 +23,7 @@ export interface SupervisionOptions {
   /** As at the start. */
   readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
-  readonly environment: Environment;
+  readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   /** CLOCK_MONOTONIC in microseconds. */
   readonly kernelMonotonicUs: () => bigint;

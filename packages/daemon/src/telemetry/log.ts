@@ -21,7 +21,7 @@ const LEVEL_OFFSET = 10;
 export interface LogOptions {
   readonly level: Level;
   /** systemd sets JOURNAL_STREAM if journald reads the output; journald then needs the priority, but no time stamp. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   readonly stream?: DestinationStream;
 }
 

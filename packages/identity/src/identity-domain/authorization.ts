@@ -20,7 +20,7 @@ export interface IdentityDomainSettings {
 export interface SecretOptions {
   readonly settings: IdentityDomainSettings;
   /** For CREDENTIALS_DIRECTORY. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   /** The error if the file is not configured and systemd has passed no secret. Default: `domain-secret-missing`. */
   readonly secretMissingAs?: "domain-secret-without-daemon" | undefined;
 }

@@ -14,8 +14,6 @@ export interface ProfileSettings {
   readonly profile?: string | undefined;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export interface Profile {
   /** For errors: the file, the profile and the key. Never a value. */
   placeOf(key: string): string;
@@ -43,7 +41,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN_ENVIRONMENT = new Set(["key_content"]);
 
 /** @throws {IdentityError} `oci-config-*`, `oci-profile-missing` */
-export async function readProfile(settings: ProfileSettings, environment: Environment): Promise<Profile> {
+export async function readProfile(settings: ProfileSettings, environment: NodeJS.ProcessEnv): Promise<Profile> {
   const set = (name: string): string | undefined => environment[name] || undefined;
   const named = settings.configFile ?? set("OCI_CLI_CONFIG_FILE") ?? set("OCI_CONFIG_FILE");
   const file = expandHome(named ?? "~/.oci/config", environment);
@@ -93,7 +91,7 @@ async function readValues(
 }
 
 /** Replaces `~`, as a shell does. */
-function expandHome(path: string, environment: Environment): string {
+function expandHome(path: string, environment: NodeJS.ProcessEnv): string {
   return path === "~" || path.startsWith("~/") ? `${environment["HOME"] || homedir()}${path.slice(1)}` : path;
 }
 

@@ -24,7 +24,7 @@ interface ConfiguredSourceOptions {
   readonly access: ApiServerAccess;
   readonly clock: Clock;
   readonly random: Random;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NodeJS.ProcessEnv;
   isRegistry(host: string): boolean;
 }
 
