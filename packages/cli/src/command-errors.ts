@@ -15,13 +15,9 @@ export const COMMAND_ERRORS = {
 
 export type CommandErrorCode = keyof typeof COMMAND_ERRORS;
 
-interface Particulars {
-  /** The file or socket. */
-  readonly place?: string;
-  readonly detail?: string;
-}
-
-export function commandError(code: CommandErrorCode, { place, detail }: Particulars): Error {
+/** @param where `place`: the file or socket. */
+export function commandError(code: CommandErrorCode, where: { place?: string; detail?: string }): Error {
+  const { place, detail } = where;
   const { what, next } = COMMAND_ERRORS[code];
   const parts = [code, ...(place === undefined ? [] : [place]), what, ...(detail === undefined ? [] : [detail])];
   return new Error(`${parts.join(": ")}; ${next}`);

@@ -10,7 +10,6 @@ interface Grantee {
   readonly membership: string;
 }
 
-/** Placeholder for an unknown OCID. */
 const COMPARTMENT = "<compartment OCID>";
 
 const USERS: Grantee = { name: "group <name>", membership: "the user is in the group" };

@@ -7,7 +7,6 @@ export function notCheckedByProxy(what: string, error: unknown): Finding | undef
   return proxyFailureIn(error) && notChecked(what, "proxy-unreachable", "it needs the proxy");
 }
 
-/** The proxy's failure in an error or its causes. */
 export function proxyFailureIn(error: unknown): UpstreamError | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof UpstreamError && error.code.startsWith("proxy-")) return error;

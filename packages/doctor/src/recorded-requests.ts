@@ -18,7 +18,6 @@ export interface RecordedRequest {
   readonly failure?: UpstreamErrorCode;
 }
 
-/** Wraps `send`, and records every request. */
 export function recorded(
   send: SendRequest,
   service: ServiceName,

@@ -20,7 +20,6 @@ export interface ReportForm {
   readonly colored: boolean;
   /** The terminal's width. Lines are not wrapped without one. */
   readonly columns?: number | undefined;
-  /** Undefined if none was given. */
   readonly image: string | undefined;
 }
 

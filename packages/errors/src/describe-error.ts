@@ -22,7 +22,6 @@ interface OwnErrorOptions extends ErrorOptions {
   readonly retryable?: boolean;
 }
 
-/** Depth of the chain of causes. */
 const MAX_CAUSES = 4;
 
 export interface ErrorDescription {

@@ -22,7 +22,6 @@ export interface OnDemandCacheOptions {
   readonly random: Random;
   /** Keys, with or without a value. */
   readonly maxEntries: number;
-  /** Time limit of one fetch. */
   readonly fetchLimitMs: number;
   /** Called synchronously: must return quickly and must not throw. */
   readonly onEvent?: (event: Extract<CacheEvent, { type: "fetched" | "failed" }>) => void;

@@ -12,7 +12,6 @@ export interface CachedValue<V> {
   readonly entry: Expiring<V>;
   readonly servableUntilMs: number;
   readonly renewAtMs: number;
-  /** Whether its expiry was reported as an event. */
   isExpiryReported: boolean;
   /** Served, but any new value replaces it. */
   readonly isOutdated: boolean;
@@ -42,7 +41,6 @@ export interface EntryState<V> {
   refreshing: PromiseWithResolvers<Expiring<V>> | undefined;
 }
 
-/** The result for a caller. */
 export type Availability<V> =
   | { readonly kind: "fresh" | "stale"; readonly entry: Expiring<V> }
   /** There is no value, and a fetch may start now. */

@@ -39,7 +39,6 @@ const EMPTY_IDLE_MS = 10 * 60 * 1_000;
 export interface RenewerOptions<V> extends AttemptOptions<V> {
   readonly random: Random;
   readonly onEvent: (event: CacheEvent) => void;
-  /** Called when a value was taken. */
   readonly onFilled: (renewer: Renewer<V>) => void;
   /** Called after a day without a caller, or 10 minutes without a value; the owner closes the renewer. */
   readonly onIdle: (renewer: Renewer<V>) => void;
@@ -78,7 +77,6 @@ export class Renewer<V> {
     return state;
   }
 
-  /** Returns the value if it may be served now. */
   peek(nowMs: number): Expiring<V> | undefined {
     const { cached } = this.#state;
     return cached !== undefined && nowMs < cached.servableUntilMs ? cached.entry : undefined;

@@ -102,7 +102,6 @@ export async function readBounded(body: AsyncIterable<Buffer>, maxBytes: number)
   return Buffer.concat(pieces);
 }
 
-/** How a request ended. */
 export type RequestEnd = { readonly response: UpstreamResponse } | { readonly error: unknown };
 
 /** Wraps `send`, and reports the end of every request. */

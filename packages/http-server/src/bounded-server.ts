@@ -146,7 +146,6 @@ class Places {
     socket.once("close", () => this.#taken.delete(socket));
   }
 
-  /** Its request is complete. */
   setBusy(socket: Socket): void {
     const place = this.#taken.get(socket);
     if (place !== undefined) place.isIdle = false;

@@ -22,7 +22,6 @@ export function jsonResponse(status: number, value: unknown): HttpResponse {
   return { status, contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(value, null, 2)}\n`) };
 }
 
-/** The bytes for a request with this method. */
 export function encodeResponse({ status, contentType, body, allow }: HttpResponse, method: string): Buffer {
   const allowed = allow === undefined ? "" : `Allow: ${allow}\r\n`;
   const head =

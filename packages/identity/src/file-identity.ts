@@ -19,7 +19,6 @@ export interface ReadSession {
 
 export interface FileIdentity extends Pick<IdentityProvider, "refusedAs"> {
   region(): Promise<RegionInfo>;
-  /** Reads the files. */
   read(): Promise<ReadSession>;
 }
 

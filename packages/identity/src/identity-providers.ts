@@ -26,7 +26,6 @@ export type IdentityProviderName = keyof typeof IDENTITY_PROVIDERS;
 
 export const IDENTITY_PROVIDER_NAMES = Object.keys(IDENTITY_PROVIDERS) as readonly IdentityProviderName[];
 
-/** The identity provider of a configuration that names none. */
 export const DEFAULT_IDENTITY_PROVIDER: IdentityProviderName = "instance-principal";
 
 /** The sections of the configuration that any identity provider reads. */

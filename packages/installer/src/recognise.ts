@@ -87,7 +87,6 @@ function tidyCopies(disk: Disk): void {
   for (const copy of disk.filesBelow(REPLACED)) if (!kept.includes(copy)) forgetSaved(disk, copy);
 }
 
-/** Files with our names, without those in `known`. */
 export function filesWithOurNames({ disk, files }: NodeContext, known: readonly string[] = []): string[] {
   const named = FOLDERS.flatMap((folder) => pathsIn(folder, files)).filter((path) => OUR_NAME.test(basename(path)));
   return [...OWN_FOLDERS.flatMap(disk.filesBelow), ...named].filter((path) => !known.includes(path));

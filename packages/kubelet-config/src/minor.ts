@@ -1,4 +1,3 @@
-/** The minor version of Kubernetes 1.x that the rules depend on. */
 import { KubeletConfigError } from "./kubelet-config-error.ts";
 import { OLDEST_MINOR } from "./rules.ts";
 

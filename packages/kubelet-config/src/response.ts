@@ -2,18 +2,16 @@
  * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
  * the invalid field, because everything else in a response is secret.
  */
+import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
 import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { isJson, parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import type { Tree } from "./tree.ts";
 
-interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
-
 /** Keyed by the pattern that the kubelet matches with the image. */
-export type DecodedResponse = { readonly auth: ReadonlyMap<string, Credentials> } | { readonly problem: string };
+export type DecodedResponse =
+  | { readonly auth: ReadonlyMap<string, RegistryCredentials> }
+  | { readonly problem: string };
 
 const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
 
@@ -33,7 +31,7 @@ export function decodeCredentialProviderResponse(text: string, apiVersion: strin
   if (!isDuration(fields.get("cacheDuration"))) return { problem: "cacheDuration is not a duration such as 10m" };
   const entries = fieldsOf(fields.get("auth"));
   if (entries === undefined) return { problem: "auth is not an object, or has a key twice" };
-  const auth = new Map<string, Credentials>();
+  const auth = new Map<string, RegistryCredentials>();
   for (const [key, entry] of entries) {
     const credentials = credentialsOf(entry);
     if (credentials === undefined) return { problem: "an entry of auth is not a username and a password" };
@@ -43,7 +41,7 @@ export function decodeCredentialProviderResponse(text: string, apiVersion: strin
 }
 
 /** Treats null and a missing value as an empty one, as in Go. */
-function credentialsOf(entry: Tree): Credentials | undefined {
+function credentialsOf(entry: Tree): RegistryCredentials | undefined {
   const fields = fieldsOf(entry, ["username", "password"]);
   const username = textOf(fields?.get("username"));
   const password = textOf(fields?.get("password"));

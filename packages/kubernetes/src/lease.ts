@@ -81,7 +81,6 @@ export function createLease({ api, namespace, name, identity, leaseSeconds, cloc
         throw error;
       }
     },
-    /** Releases the Lease if it is held. */
     async release(): Promise<void> {
       const lease = await read();
       if (lease.spec?.holderIdentity === identity) await patch(lease, EMPTY);

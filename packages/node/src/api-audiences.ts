@@ -1,4 +1,3 @@
-/** The audiences of the cluster's API server, as a node knows them. */
 import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 import * as z from "zod";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";

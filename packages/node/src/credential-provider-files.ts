@@ -108,7 +108,6 @@ export function invocationIn(files: readonly ConfigFile[]): Invocation {
   };
 }
 
-/** The audience and annotations of our entries that have tokenAttributes. */
 export function tokenAttributesIn(files: readonly ConfigFile[]): TokenAttributes[] {
   return ourEntries(files)
     .flatMap(({ tokenAttributes }) => tokenAttributes ?? [])

@@ -80,7 +80,6 @@ function stepOf({ paths, process, unit, unitHas, lack }: KubeletUse, hadFlags: b
   return change === undefined ? { kind: "by-hand", why } : { kind: "flags", change, why };
 }
 
-/** Undefined if the unit has both flags. */
 function flagsReason(unitHas: FlagsState, hadFlags: boolean): FlagsReason | undefined {
   if (unitHas === "these" || unitHas === "others") return undefined;
   return hadFlags ? "lost" : unitHas;

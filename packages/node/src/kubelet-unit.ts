@@ -107,7 +107,6 @@ export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChang
   return starts.length > 0 ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
 }
 
-/** The text of the change's file with the change. */
 export function changedText(unit: KubeletUnit, { file, at, line }: LineChange): string {
   if (at === undefined) return `[Service]\n${line}\n`;
   return textIn(unit, file)

@@ -22,7 +22,6 @@ export function createNodeFiles(root: string) {
     locate,
     readText: (path: string) => attempt(() => readRegularFile(locate(path)).toString()),
     readBytes: (path: string) => attempt(() => readRegularFile(locate(path))),
-    /** The link's target. */
     readLink: (path: string) => attempt(() => readlinkSync(locate(path))),
     /** Follows the links of each part, also of a path that does not exist. */
     resolve: (path: string): string => resolveLinks(path, (part) => attempt(() => readlinkSync(locate(part)))),
@@ -52,7 +51,6 @@ export function createNodeFiles(root: string) {
   };
 }
 
-/** Undefined if the file could not be read. */
 export function textOf(read: Read<string>): string | undefined {
   return "value" in read ? read.value : undefined;
 }

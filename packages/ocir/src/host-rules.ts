@@ -68,7 +68,6 @@ export function regionNameIn(registryHost: string): string | undefined {
   return (SHORT_FORM.exec(registryHost) ?? LONG_FORM.exec(registryHost))?.groups?.["region"];
 }
 
-/** The realm's domain in a registry host of Oracle's form. */
 export function realmDomainIn(registryHost: string): string | undefined {
   return SHORT_FORM.test(registryHost) ? COMMERCIAL_DOMAIN : LONG_FORM.exec(registryHost)?.groups?.["realmDomain"];
 }

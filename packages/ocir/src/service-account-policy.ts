@@ -1,19 +1,10 @@
 /** The IAM policy for pulls by OKE Workload Identity (Oracle's "Granting Workloads Access to OCI Resources"). */
 
-interface ServiceAccountPolicy {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  /** OCID of the cluster. */
-  readonly cluster: string;
-  readonly compartment: string;
-}
+type Parts = "namespace" | "serviceAccount" | "cluster" | "compartment";
 
-export function serviceAccountPolicy({
-  namespace,
-  serviceAccount,
-  cluster,
-  compartment,
-}: ServiceAccountPolicy): string {
+/** `cluster`: its OCID. */
+export function serviceAccountPolicy(parts: Readonly<Record<Parts, string>>): string {
+  const { namespace, serviceAccount, cluster, compartment } = parts;
   const conditions = [
     "request.principal.type = 'workload'",
     `request.principal.namespace = '${namespace}'`,

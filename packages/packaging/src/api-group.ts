@@ -16,7 +16,6 @@ export function apiGroupOf(given: string | undefined, { group, isPlaceholder } =
   return chosen;
 }
 
-/** pull-secret-api.json with this group. */
 export function apiText(group: string): string {
   return `${JSON.stringify({ ...api, group, isPlaceholder: false })}\n`;
 }

@@ -50,13 +50,7 @@ export function parseArguments(args: readonly string[], defaultFolder: string): 
   }
 }
 
-interface Given {
-  readonly baseUrl?: string | undefined;
-  readonly apiGroup?: string | undefined;
-  readonly docsUrl?: string | undefined;
-}
-
-const WARNINGS: Readonly<Record<keyof Given, string>> = {
+const WARNINGS = {
   baseUrl: `without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
 Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or build again with --base-url.`,
   apiGroup: "without --api-group, the release has no pull-secrets controller.",
@@ -64,7 +58,7 @@ Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archiv
 };
 
 /** Empty if nothing is missing in the release. */
-export function warningOf(given: Given): string {
-  const missing = (Object.keys(WARNINGS) as (keyof Given)[]).filter((name) => !given[name]);
-  return missing.map((name) => `npm run package: warning: ${WARNINGS[name]}\n`).join("");
+export function warningOf(given: Readonly<Partial<Record<keyof typeof WARNINGS, string | undefined>>>): string {
+  const missing = Object.entries<string>(WARNINGS).filter(([name]) => !given[name as keyof typeof WARNINGS]);
+  return missing.map(([, warning]) => `npm run package: warning: ${warning}\n`).join("");
 }

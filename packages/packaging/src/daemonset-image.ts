@@ -13,7 +13,6 @@ import type { Target } from "./target.ts";
 const NAME = "ocir-broker-daemonset";
 const SCRIPTS = join(CHECKOUT, "cloud-init/daemonset");
 const MANIFEST = join(SCRIPTS, "daemonset.yaml");
-/** The image in the checkout's manifest. */
 const IMAGE_WITHOUT_DIGEST = /^( *image: registry\.invalid\/ocir-broker-daemonset):\S+$/m;
 
 export interface ImageContent {
@@ -22,7 +21,6 @@ export interface ImageContent {
   readonly archive: string;
   /** Folder that has `enter-node`, `daemonset.mjs`, and for it `node` and `libatomic.so.1`, all for this target. */
   readonly programs: string;
-  /** The image's bill of materials. */
   readonly bill: string;
 }
 

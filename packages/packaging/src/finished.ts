@@ -1,4 +1,3 @@
-/** Runs a program to its end. Returns its output, or shows it if the program fails. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
@@ -6,7 +5,7 @@ const OUTPUT_LIMIT_BYTES = 64 << 20;
 
 const run = promisify(execFile);
 
-/** @throws {Error} with the program's output, if its exit status is not 0. */
+/** Runs a program to its end. @returns its output. @throws {Error} with it, if the exit status is not 0. */
 export async function finished(
   program: string,
   args: readonly string[],

@@ -50,7 +50,6 @@ export type KubeletLack = { readonly kind: "file" | "entry" } | { readonly kind:
 /** Which flags the unit lacks: both, one, or those that were added to a file which has been written again since. */
 export type FlagsReason = "none" | "one" | "lost";
 
-/** One line of a file of the kubelet's unit. */
 export interface LineChange {
   readonly file: string;
   /** The line that it replaces, counted from 1; undefined: the file is new and sets the line in [Service]. */

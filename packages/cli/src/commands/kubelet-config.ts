@@ -35,7 +35,6 @@ const WRITE_OPTION = [
 ] as const;
 
 interface VersionOptions {
-  /** The minor version. */
   readonly kubeletVersion?: number;
   readonly root: string;
 }

@@ -16,7 +16,6 @@ export function isLive(key: string): boolean {
 export interface ConfigChanges {
   /** Keys applied at once, as `section.key`. */
   readonly live: readonly string[];
-  /** Keys that need a restart. */
   readonly atRestart: readonly string[];
 }
 

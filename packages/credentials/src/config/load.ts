@@ -80,7 +80,6 @@ export function configInvalid(source: ConfigSource, found: ConfigErrors): Config
   );
 }
 
-/** Checks the text of a configuration file together with the environment. */
 export function checkConfig(text: string, environment: NodeJS.ProcessEnv = {}, defaults?: Defaults): CheckedConfig {
   const { value: written, errors: syntaxErrors, lineOf } = parseYaml(text);
   const value = withDefaults(written, defaults);
@@ -196,16 +195,12 @@ function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
   const similar = similarKey(path.map(String), known);
   const section = path.length > 1 ? String(path[0]) : undefined;
   const others = section === undefined ? "" : `; ${section} has ${known[section]?.join(", ")}`;
-  return printable(`${placeOf(path, lineOf)}: unknown key${similar ? `, did you mean ${similar}?` : others}`);
+  return printable(`${locate(path, lineOf(path))}: unknown key${similar ? `, did you mean ${similar}?` : others}`);
 }
 
 function errorText(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {
   const got = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)[key], value);
-  return printable(`${placeOf(path, lineOf)}: ${problem} (got ${shownOf(got)})`);
-}
-
-function placeOf(path: readonly PropertyKey[], lineOf: LineOf): string {
-  return locate(path, lineOf(path));
+  return printable(`${locate(path, lineOf(path))}: ${problem} (got ${shownOf(got)})`);
 }
 
 function locate(path: readonly PropertyKey[], line: number): string {
@@ -220,9 +215,6 @@ function shownOf(got: unknown): string {
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 
-/** The keys of each section. */
-type KnownKeys = Readonly<Record<string, readonly string[]>>;
-
 const SAME_LETTERS = 3;
 
 /**
@@ -230,7 +222,7 @@ const SAME_LETTERS = 3;
  * @returns for a key in a section, the first key there that begins alike or contains it; for a section, the first one, or the key of
  * exactly this name in any section.
  */
-function similarKey(path: readonly string[], known: KnownKeys): string | undefined {
+function similarKey(path: readonly string[], known: ReturnType<typeof configKeys>): string | undefined {
   const name = String(path.at(-1));
   const [section, ...below] = path as [string, ...string[]];
   const neighbours = below.length > 0 ? (known[section] as readonly string[]) : Object.keys(known);

@@ -36,10 +36,7 @@ function refuseUntrusted({ value: { prefetch = [], extraHosts, endpoints }, issu
   }
 }
 
-interface TimeLimits {
-  readonly connectTimeout: string;
-  readonly timeout: string;
-}
+type TimeLimits = Readonly<Record<"connectTimeout" | "timeout", string>>;
 
 const CONNECT_TIMEOUT = "3s";
 
@@ -157,7 +154,6 @@ export const configSchema = z.strictObject(
   "must be a mapping of sections",
 );
 
-/** The keys of each section. */
 export function configKeys(): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(
     Object.entries(configSchema.shape).map(([name, keys]) => [name, Object.keys(keys.unwrap().shape)]),

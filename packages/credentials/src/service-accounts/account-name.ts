@@ -1,4 +1,3 @@
-/** Names the service account of a request in logs and in the status. */
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";

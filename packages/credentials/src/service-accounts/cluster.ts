@@ -16,18 +16,13 @@ import { readKubeconfig, readText } from "./kubeconfig.ts";
 export interface ClusterOptions {
   readonly config: Pick<Config, "serviceAccounts" | "upstream">;
   readonly clock: Clock;
-  readonly files?: StandardFiles;
+  readonly files?: typeof OKE_FILES;
   /** Default: none, because requests with a pod's token need none. */
   readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Files of OKE's worker nodes. */
-interface StandardFiles {
-  readonly apiServer: string;
-  readonly ca: string;
-}
-
-const OKE_FILES: StandardFiles = { apiServer: "/etc/oke/oke-apiserver", ca: "/etc/kubernetes/ca.crt" };
+const OKE_FILES = { apiServer: "/etc/oke/oke-apiserver", ca: "/etc/kubernetes/ca.crt" };
 
 const API_SERVER_PORT = "6443";
 const TOKEN_EXCHANGE_PORT = "12250";
@@ -60,7 +55,7 @@ export function createClusterConnection({ config, clock, files = OKE_FILES, clie
   };
 }
 
-function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAccounts"], files: StandardFiles) {
+function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAccounts"], files: typeof OKE_FILES) {
   const found = readKubeconfig(kubeconfig);
   const server = apiServerOf(apiServer ?? found.server ?? readText(files.apiServer)?.trim());
   const caCertificates = caFile === undefined ? (found.caCertificates ?? readText(files.ca)) : readText(caFile);

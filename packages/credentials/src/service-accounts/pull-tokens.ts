@@ -16,14 +16,7 @@ export interface PullToken extends CacheResult<Secret> {
   readonly failure?: unknown;
 }
 
-export interface PullTokens {
-  /** Ends before `deadlineAtMs` on the monotonic clock. */
-  get(
-    registryHost: string,
-    serviceAccount: RequestedServiceAccount | undefined,
-    options: { deadlineAtMs: number },
-  ): Promise<PullToken>;
-}
+export type PullTokens = ReturnType<typeof createPullTokens>;
 
 export interface PullTokensOptions {
   readonly clock: Clock;
@@ -37,7 +30,7 @@ export interface PullTokensOptions {
 const SERVICE_ACCOUNT = "service-account";
 const NODE = "node";
 
-export function createPullTokens({ clock, settings, tokens, serviceAccounts }: PullTokensOptions): PullTokens {
+export function createPullTokens({ clock, settings, tokens, serviceAccounts }: PullTokensOptions) {
   const { select, annotation, fallback } = settings;
 
   const ofNode = async (registryHost: string, deadlineAtMs: number): Promise<PullToken> => ({
@@ -61,7 +54,12 @@ export function createPullTokens({ clock, settings, tokens, serviceAccounts }: P
   }
 
   return {
-    async get(registryHost, serviceAccount, { deadlineAtMs }) {
+    /** Ends before `deadlineAtMs` on the monotonic clock. */
+    async get(
+      registryHost: string,
+      serviceAccount: RequestedServiceAccount | undefined,
+      { deadlineAtMs }: { deadlineAtMs: number },
+    ): Promise<PullToken> {
       if (serviceAccount === undefined || !isOptedIn(serviceAccount)) return ofNode(registryHost, deadlineAtMs);
       try {
         return await ofServiceAccount(registryHost, serviceAccount, deadlineAtMs);

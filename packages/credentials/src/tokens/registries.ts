@@ -15,11 +15,9 @@ export interface Registries {
   isAllowed(registryHost: string, waitMs: number): boolean | Promise<boolean>;
   /** Whether the configuration names it, or it is a name of the home region: so it exists, unlike an image's mistyped one. */
   isExpected(registryHost: string): boolean;
-  /** Base URL of a registry host. */
   endpointOf(registryHost: string): URL;
 }
 
-/** The registries of the configuration in force. */
 export interface LiveRegistries extends Registries {
   /** @returns the registry hosts whose endpoint has changed. */
   applyConfig(config: Registered): string[];
@@ -27,7 +25,6 @@ export interface LiveRegistries extends Registries {
 
 type Registered = Pick<Config, "registries">;
 
-/** The only key of the home region's cache. */
 export const HOME_REGION = "home-region";
 
 /** `ocir.<region>.oci.<realm domain>`, the form of registry hosts in every realm. */

@@ -60,7 +60,6 @@ export async function fetchToken(
   }
 }
 
-/** The registry refused the session. */
 export function isUnauthorized(error: unknown): boolean {
   return error instanceof OcirError && error.code === "registry-unauthorized";
 }

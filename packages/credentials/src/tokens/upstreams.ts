@@ -49,7 +49,6 @@ export function connectionLimits(upstream: Config["upstream"], maxConnectionsPer
   return { connectMs, headersMs: totalMs, bodyMs: totalMs, maxConnectionsPerOrigin };
 }
 
-/** Wraps `send`, and reports the result of every request. */
 export function instrumented(
   send: SendRequest,
   clock: Clock,

@@ -82,7 +82,6 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
   return {
     onSession: noter("session"),
     onToken: noter("token"),
-    /** A pull was answered. */
     onPull({ account, failure }: Pick<CredentialsResponse, "account" | "failure">): void {
       if (account !== undefined || failure !== undefined) note(`pull ${account}`, account, failure);
     },
@@ -90,7 +89,6 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
   };
 }
 
-/** Logs at debug, and counts requests. */
 function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstream">): void {
   const { type, ...facts } = event;
   log.debug(facts, type === "request" ? "identity request" : "identity retry");
@@ -101,7 +99,6 @@ function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics,
 
 type ReportFetch = (reason: FetchReason, result: "success" | "failure", key: string) => void;
 
-/** Reports a fetch that has ended. */
 function reportFetch(event: CacheEvent, report: ReportFetch): void {
   if (event.type === "fetched") report(event.reason, "success", event.key);
   else if (event.type === "failed") report(event.reason, "failure", event.key);

@@ -8,10 +8,8 @@ import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 
 const FIRST_DESCRIPTOR = 3;
 
-export interface ListenFds {
-  readonly credentials?: number;
-  readonly health?: number;
-}
+type SocketName = "credentials" | "health";
+type ListenFds = Readonly<Partial<Record<SocketName, number>>>;
 
 /**
  * @returns an empty object if systemd passed no socket to this process.
@@ -31,7 +29,7 @@ export function listenFds(environment: NodeJS.ProcessEnv, pid: number): ListenFd
   return found;
 }
 
-function descriptorNamed(name: "credentials" | "health", names: readonly string[]): ListenFds {
+function descriptorNamed(name: SocketName, names: readonly string[]): ListenFds {
   const index = names.indexOf(name);
   return index < 0 ? {} : { [name]: FIRST_DESCRIPTOR + index };
 }

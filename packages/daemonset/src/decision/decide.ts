@@ -53,18 +53,13 @@ function failed({ failures }: Tries, { nowMs, todo }: Facts): "for good" | "for 
   return isNear(failures.at(-1), nowMs, PAUSE_AFTER_FAILURE_MS) ? "for now" : undefined;
 }
 
-interface Rest {
-  readonly atMs: number;
-  readonly why: string;
-}
-
-function restOfRestarts({ restarts }: Tries): Rest | undefined {
+function restOfRestarts({ restarts }: Tries) {
   if (restarts.length + RESTARTS_OF_A_TRY <= MOST_RESTARTS) return undefined;
   const atMs = (restarts.at(RESTARTS_OF_A_TRY - MOST_RESTARTS - 1) ?? 0) + DAY_MS;
   return { atMs, why: `its kubelet was restarted often: the next restart is not before ${textOf(atMs)}` };
 }
 
-function restOfWaits(tries: Tries, { nowMs, waitMs, isNamedPodThere }: Facts): Rest | undefined {
+function restOfWaits(tries: Tries, { nowMs, waitMs, isNamedPodThere }: Facts) {
   const last = tries.waits.at(-1);
   if (last === undefined) return undefined;
   const pauseMs = (tries.waits.length > 1 ? 60 : 30) * MINUTE_MS;

@@ -11,7 +11,6 @@ import { type Finding, finding } from "../finding.ts";
 
 const SHOWN = 5;
 
-/** The part of /status that this check reads. */
 const status = z.object({
   status: z.enum(["ok", "degraded", "starting"]),
   version: z.string(),

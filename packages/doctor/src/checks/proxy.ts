@@ -36,7 +36,6 @@ export const checkProxy: Check = async (context) => {
   return finding("proxy-unreachable", refusal, { fix: NEXT.proxySettings });
 };
 
-/** The proxy through which the URL is requested. */
 export function proxyFor(url: URL, { config: { proxy } }: Pick<CheckContext, "config">): URL | undefined {
   const { https, noProxy = "" } = proxy;
   if (!https || url.protocol !== "https:" || NEVER_PROXIED.includes(url.hostname)) return undefined;

@@ -24,17 +24,11 @@ export const checkRegistry: Check = async (context) => {
   const host = await attempt(context.registryHost());
   const session = await attempt(cloud.session());
   if ("error" in host)
-    return notChecked(
-      "the registry's token",
-      causeOf(host.error),
-      "it needs the registry's name from the identity's region",
-    );
+    return tokenNotChecked(causeOf(host.error), "it needs the registry's name from the identity's region");
   const registryHost = host.value;
   if (!(await cloud.isRegistry(registryHost))) return foreignFinding(registryHost);
-  if ("error" in session) {
-    const needs = `it needs a session, without which ${registryHost} issues no token`;
-    return notChecked("the registry's token", causeOf(session.error), needs);
-  }
+  const needsSession = `it needs a session, without which ${registryHost} issues no token`;
+  if ("error" in session) return tokenNotChecked(causeOf(session.error), needsSession);
   const token = await attempt(cloud.token(registryHost));
   if ("error" in token) return tokenFinding(registryHost, token.error, context);
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
@@ -45,6 +39,10 @@ export const checkRegistry: Check = async (context) => {
   if (await isPulledByServiceAccounts(image ?? "", context)) return found;
   return [found, await checkAccess(imageName, token.value.value, context)];
 };
+
+function tokenNotChecked(cause: string, needs: string): Finding {
+  return notChecked("the registry's token", cause, needs);
+}
 
 function foreignFinding(registryHost: string): Finding {
   const meant = lookAlikeOf(registryHost);
@@ -57,13 +55,9 @@ async function tokenFinding(registryHost: string, error: unknown, context: Check
   const { cloud } = context;
   const code = codeOf(error);
   if (/^(?:name|proxy)-/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
-    return notChecked("the registry's token", "image-region-unknown", `there is no registry at ${registryHost}`);
+    return tokenNotChecked("image-region-unknown", `there is no registry at ${registryHost}`);
   if (code === "clock-skew")
-    return notChecked(
-      "the registry's token",
-      code,
-      `it needs a correct clock, or ${registryHost} refuses the signature`,
-    );
+    return tokenNotChecked(code, `it needs a correct clock, or ${registryHost} refuses the signature`);
   const byProxy = notCheckedByProxy("the registry's token", error);
   if (byProxy !== undefined) return byProxy;
   const last = cloud.requests.findLast(({ service }) => service === "registry");

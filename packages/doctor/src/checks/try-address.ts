@@ -1,13 +1,8 @@
 /** Resolves a URL's host and opens a TCP connection to its port. */
 import type { Network } from "@ocir-broker/node/network";
 
-export interface Tried {
-  /** `open`, `unresolved`, `timeout`, or an errno code. */
-  readonly outcome: string;
-  readonly evidence: string;
-}
-
-export async function tryAddress({ hostname, host, port, protocol }: URL, network: Network): Promise<Tried> {
+/** @returns `outcome`: `open`, `unresolved`, `timeout`, or an errno code. */
+export async function tryAddress({ hostname, host, port, protocol }: URL, network: Network) {
   let addresses: readonly string[];
   try {
     addresses = await network.resolve(hostname.replace(/^\[|\]$/g, ""));

@@ -1,5 +1,3 @@
-/** How far this node's clock may be off before OCI refuses its signatures. */
-
 /** Oracle's documentation of request signatures: OCI answers 401 beyond 5 minutes. */
 export const LARGEST_SKEW_MS = 300_000;
 

@@ -1,4 +1,3 @@
-/** Waits for work, but no longer than a limit. */
 import type { Clock } from "./clock.ts";
 
 /** Resolves when `work` has settled, with true, or after `waitMs`, with false. */

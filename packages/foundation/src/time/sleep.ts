@@ -1,4 +1,3 @@
-/** Waits for time to pass. */
 import type { Clock } from "./clock.ts";
 
 /** Resolves after `delayMs`; does not keep the process alive. */

@@ -11,7 +11,6 @@ export interface ReportedOptions {
   readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }
 
-/** Wraps `send`, and reports every request. */
 export function reported(upstream: RequestEvent["upstream"], { clock, send, onEvent }: ReportedOptions): SendRequest {
   return observed(send, clock, (_request, end, elapsedMs) => {
     const made = { type: "request", upstream, elapsedMs } as const;

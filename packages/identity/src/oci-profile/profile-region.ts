@@ -1,4 +1,3 @@
-/** The region that a profile or a platform names. */
 import { IdentityError } from "../identity-error.ts";
 import type { RegionInfo } from "../region-info.ts";
 import type { Profile } from "./profile.ts";

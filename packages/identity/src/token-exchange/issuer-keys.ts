@@ -13,16 +13,12 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 
-export interface IssuerKeys {
-  /** Also false if the keys cannot be read. This is not an error, because Oracle then judges each token. */
-  isSigned(token: Secret, signal: AbortSignal): Promise<boolean>;
-}
+export type IssuerKeys = ReturnType<typeof createIssuerKeys>;
 
 export interface IssuerKeysOptions {
   readonly clock: Clock;
   /** Trusts the cluster's authority only. */
   readonly send: SendRequest;
-  /** The API server's base URL. */
   readonly apiServer: () => URL;
 }
 
@@ -45,7 +41,7 @@ const keySet = z.object({ keys: z.array(z.looseObject({ kid: z.string() })).max(
 
 type Keys = ReadonlyMap<string, KeyObject>;
 
-export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions): IssuerKeys {
+export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions) {
   let known: { readonly keys: Keys; readonly readAtMs: number } = {
     keys: new Map(),
     readAtMs: -Infinity,
@@ -82,7 +78,8 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions):
   }
 
   return {
-    async isSigned(token, signal) {
+    /** Also false if the keys cannot be read. This is not an error, because Oracle then judges each token. */
+    async isSigned(token: Secret, signal: AbortSignal): Promise<boolean> {
       const jwt = token.reveal();
       const { data } = header.safeParse(parseJwt(jwt).header);
       const algorithm = data !== undefined && Object.hasOwn(HASHES, data.alg) ? HASHES[data.alg] : undefined;

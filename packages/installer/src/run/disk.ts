@@ -185,12 +185,10 @@ export function createDisk(root: string, change: FileSystem = fs) {
   };
 }
 
-/** The names beside a path that a run uses. */
 export function namesBeside(path: string): string[] {
   return [path + NEW, path + PREVIOUS];
 }
 
-/** The state of a path that has this content. */
 export function stateAfter(content: Content): PathState {
   switch (content.kind) {
     case "absent":
@@ -204,7 +202,6 @@ export function stateAfter(content: Content): PathState {
   }
 }
 
-/** Undefined for what is not a link. */
 export function linkTargetOf(state: PathState): string | undefined {
   return state.startsWith("link:") ? state.slice("link:".length) : undefined;
 }

@@ -76,7 +76,6 @@ export function adopt(state: RunState, found: Readonly<Record<string, Entry>>): 
   state.record = { ...state.record, files: { ...files, ...Object.fromEntries(newer) } };
 }
 
-/** Whether this run has changed a file that the daemon reads. */
 export function hasChangedDaemon({ record: { pending = NO_CHANGE } }: RunState): boolean {
   return Object.values(pending.files).some(({ entry }) => CHANGE_KINDS[entry.kind].readBy === "daemon");
 }

@@ -30,7 +30,6 @@ export function createUnits(node: NodeContext) {
   const { runProgram, disk, files, say } = node;
   const isRunning = disk.isThere("/run/systemd/system");
 
-  /** @returns the output if it succeeds. */
   async function systemctl(...args: string[]): Promise<string | undefined> {
     const result = await runProgram({ path: "systemctl", args, limitMs: LIMIT_MS });
     return isSuccess(result) ? result.stdout : undefined;

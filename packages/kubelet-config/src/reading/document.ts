@@ -189,12 +189,6 @@ function formOf(type: string, isInBrackets: boolean): RegExp | undefined {
 
 /** The offsets of the dashes, which the library's nodes do not contain. */
 function dashesOf({ srcToken }: { srcToken?: unknown }): readonly (number | undefined)[] {
-  const { items } = srcToken as { items: readonly { start: readonly Token[] }[] };
+  const { items } = srcToken as { items: { start: { type: string; offset: number }[] }[] };
   return items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset);
-}
-
-/** The part of the library's tokens that is used here. */
-interface Token {
-  readonly type: string;
-  readonly offset: number;
 }

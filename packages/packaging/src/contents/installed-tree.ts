@@ -15,7 +15,6 @@ import { licenceTexts } from "./licence-texts.ts";
 import { type BuiltPrograms, STATIC_PROGRAMS } from "./programs.ts";
 
 export interface InstalledFile {
-  /** Absolute path on the node. */
   readonly path: string;
   readonly mode: 0o644 | 0o755;
   /** Path of the source file, or the text itself. */
@@ -74,7 +73,6 @@ function generated(program: string, ...args: string[]): string {
   return execFileSync(process.execPath, [path, ...args], { encoding: "utf8" });
 }
 
-/** Writes the files under `root`. */
 export function writeTree(root: string, files: readonly InstalledFile[]): void {
   for (const { path, mode, from } of files) {
     const written = join(root, path);

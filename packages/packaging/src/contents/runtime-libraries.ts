@@ -5,15 +5,8 @@ import type { Target } from "../target.ts";
 import { type Component, libraryComponent } from "./bill-of-materials.ts";
 import type { InstalledFile } from "./installed-tree.ts";
 
-interface Source {
-  readonly compiler: string;
-  /** Path of the dynamic loader, which is part of the program. */
-  readonly loader: string;
-  /** Debian packages of the libraries. */
-  readonly packages: readonly string[];
-}
-
-const SOURCES: Readonly<Record<Target["machine"], Source>> = {
+/** Each compiler's dynamic loader, whose path is part of the program, and the Debian packages of its libraries. */
+const SOURCES = {
   x86_64: {
     compiler: "gcc",
     loader: "/lib64/ld-linux-x86-64.so.2",
@@ -24,7 +17,7 @@ const SOURCES: Readonly<Record<Target["machine"], Source>> = {
     loader: "/lib/ld-linux-aarch64.so.1",
     packages: ["libc6-arm64-cross", "libgcc-s1-arm64-cross", "libstdc++6-arm64-cross"],
   },
-};
+} as const satisfies Record<Target["machine"], object>;
 
 /** Those of `readelf -d node`, and what these need; libatomic is ours. */
 const LIBRARIES = ["libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libstdc++.so.6"];

@@ -6,7 +6,6 @@ import type { Target } from "../target.ts";
 import { finishLayout, putImage, putIndex, putReferrer } from "./oci-layout.ts";
 import { makeTar } from "./tar.ts";
 
-/** The root folder of the image for one architecture. */
 export interface ImageRoot {
   readonly target: Target;
   readonly root: string;

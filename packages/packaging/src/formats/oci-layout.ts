@@ -69,7 +69,6 @@ export function putIndex(
   });
 }
 
-/** Makes the folder a layout with this image under this tag. */
 export function finishLayout(layout: string, image: Descriptor, tag: string): void {
   const annotations = { "org.opencontainers.image.ref.name": tag };
   const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests: [{ ...image, annotations }] };

@@ -13,7 +13,6 @@ interface StatusFacts {
   /** Undefined if the Secret is as it should be. */
   readonly apply: Gate | undefined;
   readonly refusal: Failure | undefined;
-  /** The policy statement that pulls need. */
   readonly policy: string;
   /** Epoch milliseconds. */
   readonly nowMs: number;

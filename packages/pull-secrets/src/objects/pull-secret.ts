@@ -56,7 +56,6 @@ const metadata = z.object({
 });
 
 const spec = z.object({
-  /** Registry hosts. */
   registries: z.array(z.string()).min(1),
   serviceAccountName: z.string().optional(),
   /** Allowed only with exactly one registry. */

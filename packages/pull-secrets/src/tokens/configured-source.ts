@@ -76,7 +76,6 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
     return createInstancePrincipal({ metadata: {}, auth: {} }, context);
   }
 
-  /** The token of the controller's own service account. */
   function workload(exchange: TokenExchange) {
     return {
       session: (signal: AbortSignal) => exchange.exchange(parseServiceAccountToken(access.token()), signal),

@@ -6,7 +6,6 @@ import { dirname, resolve } from "node:path";
 import { createClusterConnection } from "@ocir-broker/credentials/service-accounts/cluster";
 import { currentEntry } from "@ocir-broker/credentials/service-accounts/kubeconfig";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { ClientCertificate } from "@ocir-broker/foundation/dispatcher";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
@@ -15,11 +14,6 @@ import { attempt } from "../../attempt.ts";
 import type { CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
-
-export interface KubeletCredentials {
-  readonly clientCertificate?: ClientCertificate;
-  readonly token?: Secret;
-}
 
 const VERB = "request-serviceaccounts-token-audience";
 
@@ -39,7 +33,6 @@ const kubeconfigUser = z.object({
 
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
-/** Undefined if there is no kubeconfig. */
 export async function audiencePermission(audience: string, context: CheckContext): Promise<Finding | undefined> {
   const { config, clock, files, signal } = context;
   const path = config.serviceAccounts.kubeconfig;
@@ -79,7 +72,7 @@ function unknown(cause: string, need: string): Finding {
 }
 
 /** Undefined if the user of the current context has none that can be read, for example with an exec plugin. */
-export function readKubeletCredentials(path: string, files: NodeFiles): KubeletCredentials | undefined {
+export function readKubeletCredentials(path: string, files: NodeFiles) {
   const read = (file: string | undefined) =>
     file === undefined ? undefined : textOf(files.readText(resolve(dirname(path), file)));
   const { data: user } = kubeconfigUser.safeParse(currentEntry("user", read(path) ?? ""));
