@@ -1,6 +1,9 @@
 /** One request to a socket of the daemon, with a bounded response. */
-import { type RequestOptions, request } from "node:http";
+import { once } from "node:events";
+import { type IncomingMessage, type RequestOptions, request } from "node:http";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
+import { readBounded } from "@ocir-broker/foundation/upstream";
 
 export type SocketResponse =
   | { readonly status: number; readonly body: Buffer }
@@ -25,30 +28,20 @@ export function askHealthSocket(socketPath: string, path: string, clock: Clock):
   return askSocket({ socketPath, path, maxBytes: MAX_HEALTH_BYTES, limitMs: HEALTH_LIMIT_MS }, clock);
 }
 
-export function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketResponse> {
+export async function askSocket(asked: SocketRequest, clock: Clock): Promise<SocketResponse> {
   const { body, maxBytes, limitMs, ...options } = asked;
-  const { promise, resolve } = Promise.withResolvers<SocketResponse>();
-  const outgoing = request({ ...options, agent: false });
-  const limit = clock.setTimer(() => {
-    resolve({ failure: "timeout" });
-    outgoing.destroy();
-  }, limitMs);
-  outgoing.on("response", (incoming) => {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    incoming.on("data", (piece: Buffer) => {
-      bytes += piece.length;
-      if (bytes > maxBytes) outgoing.destroy();
-      else pieces.push(piece);
-    });
-    const broken = { failure: "ECONNRESET" };
-    // The piece that is too much may be the last one, and then the response ends all the same.
-    incoming.on("end", () =>
-      resolve(bytes > maxBytes ? broken : { status: incoming.statusCode ?? 0, body: Buffer.concat(pieces) }),
-    );
-    incoming.on("error", () => resolve(broken));
-  });
-  outgoing.on("error", (error: NodeJS.ErrnoException) => resolve({ failure: error.code ?? "EIO" }));
-  outgoing.end(body);
-  return promise.finally(() => limit.cancel());
+  const ending = new AbortController();
+  const { signal } = ending;
+  const limit = clock.setTimer(() => ending.abort(), limitMs);
+  // Once there is a response, its errors count.
+  const outgoing = request({ ...options, agent: false, signal }).on("error", () => {});
+  try {
+    const [incoming] = (await once(outgoing.end(body), "response")) as [IncomingMessage];
+    const received = await readBounded(incoming, maxBytes);
+    return received === undefined ? { failure: "ECONNRESET" } : { status: incoming.statusCode ?? 0, body: received };
+  } catch (error) {
+    return { failure: signal.aborted ? "timeout" : codeOf(error) };
+  } finally {
+    limit.cancel();
+  }
 }

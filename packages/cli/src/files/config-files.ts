@@ -37,14 +37,7 @@ export function readConfigFile(path: string): string {
 }
 
 export function readIfThere(path: string): string | undefined {
-  return withPath(path, () => {
-    try {
-      return decodeConfigText(readRegularFile(path));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
-    }
-  });
+  return withPath(path, () => statSync(path, { throwIfNoEntry: false })) && readConfigFile(path);
 }
 
 /** Replaces a file by one rename, after an fsync. An existing file keeps its mode and owner, and a link stays a link. */

@@ -5,6 +5,7 @@
  * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. When the server closes,
  * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
  */
+import { once } from "node:events";
 import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
@@ -70,15 +71,10 @@ function listenOnPath(server: Server, path: string, mode: number): Promise<void>
   });
 }
 
-function listening(server: Server, listen: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.off("error", reject);
-      resolve();
-    });
-    listen();
-  });
+async function listening(server: Server, listen: () => void): Promise<void> {
+  const begun = once(server, "listening");
+  listen();
+  await begun;
 }
 
 /** Whether a process accepts connections there. */
