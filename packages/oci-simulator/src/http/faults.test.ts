@@ -50,13 +50,6 @@ test.each<[string, unknown, string]>([
   expect(response).toMatchObject({ status: 429, json: body, headers: { "opc-request-id": expect.any(String) } });
 });
 
-test("a user's requests are throttled with another text", async () => {
-  simulator.faults({ endpoint: "*", status: 429 });
-  const authorization = `Signature version="1",keyId="${simulator.instance.tenancyId}/${simulator.instance.userId}/00"`;
-  const response = await send(simulator.registryUrl, { target: "/20180419/docker/token", headers: { authorization } });
-  expect(response.json.message).toBe("Too many requests for the user");
-});
-
 test.each<[unknown, string]>([
   [null, "expected object"],
   [[], "expected object"],

@@ -1,8 +1,8 @@
 /** A refused request: Oracle's text for the client, and the true reason for the simulator's user. */
 
 /**
- * Oracle's statuses and texts, which reveal nothing: from reports (Forbidden: oracle-quickstart/oci-hpc-oke#6), otherwise from its page
- * "API Errors".
+ * Oracle's statuses and texts, which reveal nothing: from reports (Forbidden: oracle-quickstart/oci-hpc-oke#6, TooManyRequests:
+ * ManageIQ/manageiq#22936), otherwise from its page "API Errors".
  */
 const ERRORS = {
   Forbidden: [403, "node not authorized"],

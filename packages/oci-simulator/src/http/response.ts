@@ -28,20 +28,12 @@ export function htmlResponse(status: number, title: string, headers: Headers = {
 }
 
 /** The common form of errors in Oracle's APIs. */
-export function refusalResponse(refusal: Refusal): HttpResponse {
-  return { ...jsonResponse(refusal.status, { code: refusal.code, message: refusal.said }), reason: refusal.message };
+export function failOracle(status: number): HttpResponse {
+  return jsonResponse(status, oracleError(status));
 }
 
-/**
- * The same for a status without a refusal. A tenancy and a user have limits of their own, with texts of their own
- * (ManageIQ/manageiq#22936, oracle/oci-go-sdk#303).
- */
-export function failOracle(status: number, { headers }: ReceivedRequest): HttpResponse {
-  const isUsers = status === 429 && headers["authorization"]?.includes("/ocid1.user.");
-  return jsonResponse(status, {
-    ...oracleError(status),
-    ...(isUsers && { message: "Too many requests for the user" }),
-  });
+export function refusalResponse({ status, code, said, message }: Refusal): HttpResponse {
+  return { ...jsonResponse(status, { code, message: said }), reason: message };
 }
 
 /** Oracle's APIs give each response an id, which starts with the client's request id. */

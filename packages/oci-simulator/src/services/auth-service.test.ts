@@ -106,13 +106,6 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
     expect((await federate(simulator, strangerIdentity)).status).toBe(401);
     expect((await federate(stranger, strangerIdentity)).status).toBe(200);
   });
-
-  test("a skewed clock, with Oracle's message", async () => {
-    const { json } = await federate(simulator, identity, atDate(600_000));
-    expect(json.message).toMatch(
-      /^Date '.* UTC' is not within allowed clock skew. Current '.* UTC', valid datetime range: \['.* UTC', '.* UTC'\]$/,
-    );
-  });
 });
 
 describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {

@@ -81,7 +81,7 @@ export async function answerRegistry(request: ReceivedRequest, cloud: Cloud, fau
 
 /** The distribution API's form of an error below `/v2/`, Oracle's elsewhere. */
 export function failRegistry(status: number, request: ReceivedRequest): HttpResponse {
-  if (!request.path.startsWith("/v2")) return failOracle(status, request);
+  if (!request.path.startsWith("/v2")) return failOracle(status);
   const [code, message] = FAILURES[status] ?? ["UNKNOWN", "unknown error"];
   return registryError(status, code, message, "a fault");
 }
