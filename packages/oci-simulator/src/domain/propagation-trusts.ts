@@ -15,8 +15,8 @@ export interface PropagationTrust {
   readonly serviceUsers: Readonly<Record<string, ServiceUser>>;
 }
 
-/** The caller of a token exchange: a confidential client, or an instance by its own session. */
-export type Asker = { readonly clientId: string; readonly secret: string } | "instance";
+/** The caller of a token exchange: a confidential client that the trust has, or an instance by its own session. */
+export type Asker = "client" | "instance";
 
 export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
   let trust: PropagationTrust | undefined;
@@ -29,28 +29,20 @@ export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
       trust = undefined;
     },
     /** Whether the trust has this client with this secret. */
-    hasClient: (clientId: string, secret: string) => secretOf(trust?.oauthClients ?? {}, clientId) === secret,
+    hasClient(clientId: string, secret: string): boolean {
+      const clients = trust?.oauthClients ?? {};
+      return Object.hasOwn(clients, clientId) && clients[clientId] === secret;
+    },
     /** @throws {Refusal} NotAuthenticated */
     exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number } {
       if (trust === undefined) throw notAuthenticated("no trust for the token's issuer");
       const { audience, oauthClients = {}, serviceUsers } = trust;
-      checkAsker(asker, oauthClients);
+      if (asker === "instance" && Object.keys(oauthClients).length > 0)
+        throw notAuthenticated("the trust is not for an instance");
       const { sub, exp } = verifyIssuedToken(token, { ...cluster, audience }, wallMs);
       const user = Object.hasOwn(serviceUsers, String(sub)) ? serviceUsers[String(sub)] : undefined;
       if (user === undefined) throw notAuthenticated("the trust has no service user for the token's subject");
       return { user, endsAtS: Number(exp) };
     },
   };
-}
-
-function checkAsker(asker: Asker, oauthClients: Readonly<Record<string, string>>): void {
-  const isAllowed =
-    asker === "instance"
-      ? Object.keys(oauthClients).length === 0
-      : secretOf(oauthClients, asker.clientId) === asker.secret;
-  if (!isAllowed) throw notAuthenticated("the trust is not for this client");
-}
-
-function secretOf(clients: Readonly<Record<string, string>>, clientId: string): string | undefined {
-  return Object.hasOwn(clients, clientId) ? clients[clientId] : undefined;
 }

@@ -57,7 +57,7 @@ test.each<[string, number, string, Asked]>([
   ["an unknown client", 401, "no such client", { trust: CLIENTS, alteration: basic("toString:s3cret") }],
   ["a signature without host", 401, "host is not covered", { alteration: withoutHost }],
   ["another body than the signed one", 401, "is not the body's", { alteration: tampered }],
-  ["the instance, if the trust names clients", 400, "not for this client", { trust: CLIENTS }],
+  ["the instance, if the trust names clients", 400, "not for an instance", { trust: CLIENTS }],
   ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],
   ["a token that has ended", 400, "has ended", { wanted: { lifeMs: -1_000 } }],
   ["a subject without a service user", 400, "no service user", { wanted: { serviceAccount: "other" } }],

@@ -59,9 +59,8 @@ function askerOf(request: ReceivedRequest, { trusts, sessions, clock, iam }: Clo
   const [, encoded] = /^Basic (\S+)$/.exec(authorization ?? "") ?? [];
   if (encoded !== undefined) {
     const [clientId = "", ...secret] = Buffer.from(encoded, "base64").toString().split(":");
-    const asker = { clientId, secret: secret.join(":") };
-    if (!trusts.hasClient(clientId, asker.secret)) throw notAuthenticated("no such client, or another secret");
-    return asker;
+    if (!trusts.hasClient(clientId, secret.join(":"))) throw notAuthenticated("no such client, or another secret");
+    return "client";
   }
   const signature = parseRequestSignature(authorization);
   if (!signature.keyId.startsWith(SESSION_PREFIX)) throw notAuthenticated("keyId is not a session token");
