@@ -6,12 +6,7 @@ const ES256_ENCODING = "ieee-p1363";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-export interface DecodedJwt {
-  readonly header: Claims;
-  readonly claims: Claims;
-  readonly signedText: string;
-  readonly signature: Buffer;
-}
+export type DecodedJwt = NonNullable<ReturnType<typeof decodeJwt>>;
 
 /** With RS256, ES256 or HS256, by the kind of the key. */
 export function signJwt(header: Claims, claims: Claims, key: KeyObject): string {
@@ -30,14 +25,13 @@ export function isSigned({ header, signedText, signature }: DecodedJwt, key: Key
 }
 
 /** Undefined unless the text is three parts of valid base64url, the first two JSON objects. */
-export function decodeJwt(token: string): DecodedJwt | undefined {
-  const [header, claims, signature, ...rest] = token.split(".").map(decodePart);
-  if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) return undefined;
-  const headerObject = parseObject(header);
-  const claimsObject = parseObject(claims);
-  if (headerObject === undefined || claimsObject === undefined) return undefined;
-  const signedText = token.slice(0, token.lastIndexOf("."));
-  return { header: headerObject, claims: claimsObject, signedText, signature };
+export function decodeJwt(token: string) {
+  const [head, body, signature, ...rest] = token.split(".").map(decodePart);
+  if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return undefined;
+  const header = parseObject(head);
+  const claims = parseObject(body);
+  if (header === undefined || claims === undefined) return undefined;
+  return { header, claims, signedText: token.slice(0, token.lastIndexOf(".")), signature };
 }
 
 function algorithmOf({ type, asymmetricKeyType }: KeyObject): string {

@@ -9,12 +9,7 @@ import { ASHBURN, INSTANCE } from "../metadata/instance.ts";
 import { serviceUserGroupOf } from "./session-tokens.ts";
 
 /** The lines of `~/.oci/config` that the Console shows for a new key; only `key_file` is missing. */
-export interface ApiKeySettings {
-  readonly user: string;
-  readonly fingerprint: string;
-  readonly tenancy: string;
-  readonly region: string;
-}
+export type ApiKeySettings = ReturnType<ReturnType<typeof createApiKeys>["add"]>;
 
 const PTYPE = "user";
 
@@ -28,14 +23,14 @@ export function createApiKeys() {
   const keys = new Map<string, { readonly publicKey: KeyObject; readonly claims: Claims }>();
 
   /** The settings of a key without adding it. @throws {Refusal} InvalidParameter for anything but a public RSA key in PEM. */
-  function describe(publicKeyPem: string): { readonly publicKey: KeyObject; readonly settings: ApiKeySettings } {
+  function describe(publicKeyPem: string) {
     const publicKey = parsePublicKey(publicKeyPem);
     return { publicKey, settings: { user, fingerprint: fingerprintOf(publicKey), tenancy, region: ASHBURN.id } };
   }
 
   return {
     /** @throws {Refusal} as `describe` */
-    add(publicKeyPem: string): ApiKeySettings {
+    add(publicKeyPem: string) {
       const { publicKey, settings } = describe(publicKeyPem);
       keys.set(`${tenancy}/${user}/${settings.fingerprint}`, {
         publicKey,

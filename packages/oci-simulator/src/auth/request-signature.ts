@@ -8,12 +8,8 @@ import { createHash, type KeyObject, verify } from "node:crypto";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated } from "../http/refusal.ts";
 
-export interface RequestSignature {
-  readonly keyId: string;
-  /** The covered headers, in the signed order, in lower case. */
-  readonly headers: readonly string[];
-  readonly signature: Buffer;
-}
+/** Its `headers` are the covered ones, in the signed order, in lower case. */
+export type RequestSignature = ReturnType<typeof parseRequestSignature>;
 
 /** The largest difference that Oracle allows between a request's date and its own clock. */
 const MAX_SKEW_MS = 300_000;
@@ -24,7 +20,7 @@ const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \
 const COVERED_BODY = ["content-length", "content-type", "x-content-sha256"];
 
 /** @throws {Refusal} NotAuthenticated for a header that is not a version 1 signature. */
-export function parseRequestSignature(authorization: string | undefined): RequestSignature {
+export function parseRequestSignature(authorization: string | undefined) {
   const scheme = "Signature ";
   if (!authorization?.startsWith(scheme)) throw notAuthenticated("no Signature in Authorization");
   const parameters = new Map<string, string>();
