@@ -18,14 +18,9 @@ const basic = (text: string): Alteration => ({
   wire: { headers: { authorization: `Basic ${Buffer.from(text).toString("base64")}` } },
 });
 
-interface Asked {
-  readonly trust?: PropagationTrust | undefined;
-  readonly wanted?: object;
-  readonly form?: Readonly<Record<string, string>>;
-  readonly alteration?: Alteration;
-}
+type Asked = Parameters<typeof ask>[0];
 
-async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} }: Asked) {
+async function ask({ trust = TRUST, wanted = {}, form = {}, alteration = {} as Alteration }) {
   simulator.addTrust(trust);
   const fields = {
     grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
