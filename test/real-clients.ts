@@ -7,13 +7,8 @@ import { onTestFinished } from "vitest";
 import { spawnServer, untilListening } from "./daemon.ts";
 import type { RealRegistryStage } from "./real-registry.ts";
 
-interface Stage extends Pick<RealRegistryStage, "directory" | "env"> {
-  /** Prefix of a command that runs on the stage. */
-  readonly enter?: readonly string[];
-}
-
 /** Its address. It pulls and unpacks, and runs nothing. */
-export async function startContainerd(stage: Stage): Promise<string> {
+export async function startContainerd(stage: RealRegistryStage): Promise<string> {
   const { directory } = stage;
   const address = join(directory, "containerd.sock");
   const config = join(directory, "containerd.toml");
@@ -32,7 +27,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 }
 
 /** For its client's `--host`. It starts its own containerd, and creates no networks. */
-export async function startDockerd(stage: Stage): Promise<string> {
+export async function startDockerd(stage: RealRegistryStage): Promise<string> {
   const { directory } = stage;
   const address = join(directory, "docker.sock");
   const folders = ["data-root", "exec-root"].map((name) => `--${name}=${directory}/docker-${name}`);
@@ -43,8 +38,8 @@ export async function startDockerd(stage: Stage): Promise<string> {
 }
 
 /** Ended when the test ends. */
-async function startServer({ env, enter = [] }: Stage, socket: string, command: readonly string[]): Promise<void> {
-  const server = spawnServer([...enter, ...command], env);
+async function startServer({ env }: RealRegistryStage, socket: string, command: readonly string[]): Promise<void> {
+  const server = spawnServer(command, env);
   onTestFinished(() => server.stop());
   await untilListening(server, socket);
 }
