@@ -29,19 +29,14 @@ export type Daemon = ReturnType<typeof spawnServer>;
 
 /** Writes a configuration file into `directory`, which also gets the sockets. JSON is YAML. */
 export function daemonConfig(directory: string, simulator: Simulator, options: DaemonOptions) {
-  const sections = daemonSections(simulator, directory, []);
-  const path = join(directory, "config.yaml");
-  const { registryUrls } = simulator;
-  const endpoints = options.registryHosts.map((host, index) => [
-    host,
-    registryUrls[index % registryUrls.length]?.origin,
-  ]);
   const { registryHosts: extraHosts, prefetch = [], serviceAccounts, deadline, logLevel: level = "info" } = options;
+  const sections = daemonSections(simulator, directory, extraHosts);
+  const path = join(directory, "config.yaml");
   const config = {
     ...sections,
     serviceAccounts: serviceAccounts && { ...clusterSection(simulator, directory), ...serviceAccounts },
     request: { deadline },
-    registries: { prefetch, extraHosts, endpoints: Object.fromEntries(endpoints) },
+    registries: { ...sections.registries, prefetch, extraHosts },
     log: { level },
   };
   writeFileSync(path, JSON.stringify(config));

@@ -12,8 +12,12 @@ export function configOf(written: string | object, environment?: NodeJS.ProcessE
   return checked.config;
 }
 
-/** Sections for a daemon whose files are in a folder, and whose cloud is a simulator. It prefetches no token. */
+/**
+ * Sections for a daemon whose files are in a folder, and whose cloud is a simulator, to whose registry listeners the hosts are assigned
+ * in turn. It prefetches no token.
+ */
 export function daemonSections(simulator: Simulator, folder: string, registryHosts: readonly string[]) {
+  const urls = simulator.registryUrls;
   return {
     sockets: { credentials: join(folder, "credentials.sock"), health: join(folder, "health.sock") },
     metrics: { textfile: join(folder, "metrics.prom") },
@@ -21,7 +25,7 @@ export function daemonSections(simulator: Simulator, folder: string, registryHos
     auth: { endpoint: simulator.authUrl.origin },
     registries: {
       prefetch: [],
-      endpoints: Object.fromEntries(registryHosts.map((host) => [host, simulator.registryUrl.origin])),
+      endpoints: Object.fromEntries(registryHosts.map((host, index) => [host, urls[index % urls.length]?.origin])),
     },
   };
 }
