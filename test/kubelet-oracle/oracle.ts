@@ -1,9 +1,10 @@
 /** Builds the kubelet's own code into a program, once for each version of Kubernetes, and gets verdicts from it. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { runUntil } from "../go-build.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 
@@ -21,16 +22,10 @@ export interface Verdict {
 
 export type Kind = "configurations" | "responses";
 
-/** Why the oracle cannot be built here; undefined if it can. */
-export function missingGo(): string | undefined {
-  return spawnSync("go", ["version"]).status === 0 ? undefined : "no go";
-}
-
 /** Takes minutes the first time; later runs use Go's build cache. */
 export function buildOracle(minor: number, program: string): void {
   const args = ["build", `-modfile=kubernetes-1.${minor}.mod`, "-o", program, "."];
-  const { status } = spawnSync("go", args, { cwd: SOURCE, stdio: ["ignore", "ignore", "inherit"] });
-  if (status !== 0) throw new Error(`go build for Kubernetes 1.${minor} failed`);
+  runUntil(undefined, "go", args, SOURCE, process.env);
 }
 
 /** One verdict for each case, in order. */

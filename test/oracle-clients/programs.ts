@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { runUntil } from "../go-build.ts";
 
 const FOLDER = import.meta.dirname;
 const REQUIREMENTS = join(FOLDER, "python/requirements.txt");
@@ -39,10 +40,7 @@ export function installPythonClients(): { readonly oci: string; readonly sdk: re
 /** Builds a program in `directory`, with Go's build cache. */
 export function buildGoClient(directory: string): readonly string[] {
   const program = join(directory, "fetch-token");
-  execFileSync("go", ["build", "-o", program, "."], {
-    cwd: join(FOLDER, "go"),
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  runUntil(undefined, "go", ["build", "-o", program, "."], join(FOLDER, "go"), process.env);
   return [program];
 }
 

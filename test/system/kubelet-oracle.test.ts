@@ -12,10 +12,10 @@ import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, test } from "vitest";
 import { configurationBytes } from "../kubelet-oracle/configurations.ts";
-import { buildOracle, judge, missingGo, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";
+import { buildOracle, judge, PROGRAMS, type Verdict } from "../kubelet-oracle/oracle.ts";
 import { createRandom } from "../kubelet-oracle/random.ts";
 import { responseBytes } from "../kubelet-oracle/responses.ts";
-import { describeUnless } from "./describe-unless.ts";
+import { lackOf } from "../real-registry.ts";
 import { isLongRun } from "./long-run.ts";
 
 const MINORS = isLongRun ? [34, 35, 36, 37] : [37];
@@ -31,7 +31,9 @@ const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
   ],
 ];
 
-describeUnless(missingGo(), "the kubelet's own code", () => {
+const noGo = lackOf("go");
+
+describe.skipIf(noGo !== "")(`the kubelet's own code${noGo}`, () => {
   describe.each(MINORS)("of Kubernetes 1.%i", (minor) => {
     const program = join(temporaryFolder(), String(minor));
     // Compiling it for the first time takes minutes.
