@@ -10,13 +10,7 @@ const HOST = "icn.ocir.io";
 
 const simulator = await sharedSimulator();
 
-interface Setting {
-  readonly limitMs?: number;
-  readonly sections?: object;
-  readonly environment?: Readonly<Record<string, string>>;
-}
-
-function start({ limitMs = 10_000, sections, environment = {} }: Setting = {}): OneShotBroker {
+function start({ limitMs = 10_000, sections = {}, environment = {} } = {}): OneShotBroker {
   const folder = temporaryFolder();
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),

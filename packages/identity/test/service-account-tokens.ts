@@ -19,19 +19,15 @@ export const CLAIMS = {
   },
 };
 
-interface Alteration {
-  readonly header?: object;
-  readonly key?: KeyObject;
-  readonly hash?: string;
-}
+const HEADER: object = { alg: "RS256", kid: "one" };
 
 export function tokenOf(
   claims: object = CLAIMS,
-  { header, key = issuerKeys.privateKey, hash }: Alteration = {},
+  { header = HEADER, key = issuerKeys.privateKey, hash = "sha256" } = {},
 ): Secret {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const text = `${part(header ?? { alg: "RS256", kid: "one" })}.${part(claims)}`;
-  const signature = sign(hash ?? "sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
+  const text = `${part(header)}.${part(claims)}`;
+  const signature = sign(hash, Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
   return new Secret(`${text}.${signature.toString("base64url")}`);
 }
 
