@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { createSession, fetchToken } from "../../test/signed-requests.ts";
 import { sharedSimulator } from "../for-tests.ts";
+import { decodeJwt } from "../jwt.ts";
 
 /** Nothing listens at the storage: what reaches it is not refused. */
 const simulator = await sharedSimulator({ storage: new URL("http://127.0.0.1:1") });
@@ -18,9 +19,7 @@ async function scopedTokenFor(password: string, ...scopes: string[]): Promise<st
   return (await send(simulator.registryUrl, { target, headers: { authorization } })).json.token;
 }
 
-function accessIn(token: string) {
-  return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).access;
-}
+const accessIn = (token: string) => decodeJwt(token)?.claims["access"];
 
 const accessOf = async (...scopes: string[]) => accessIn(await scopedToken(...scopes));
 
