@@ -1,7 +1,7 @@
 /** The control API for tests and people, on its own listener, without faults and authentication. */
 import type { Cloud } from "./cloud.ts";
 import type { PropagationTrust } from "./domain/propagation-trusts.ts";
-import { type RequestCounts, zeroCounts } from "./endpoints.ts";
+import { zeroCounts } from "./endpoints.ts";
 import { type Fault, type FaultQueue, faultSchema } from "./http/faults.ts";
 import { parseAs, parseJson, type ReceivedRequest } from "./http/received-request.ts";
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
@@ -10,17 +10,12 @@ import { type IamChange, iamChangeSchema } from "./iam.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
 /** Requests and refusals since the start or the last reset. */
-export interface Received {
-  counts: RequestCounts;
-  refusals: readonly RefusalRecord[];
-}
-
-export const nothingReceived = (): Received => ({ counts: zeroCounts(), refusals: [] });
+export const nothingReceived = () => ({ counts: zeroCounts(), refusals: [] as readonly RefusalRecord[] });
 
 type Controls = ReturnType<typeof createControls>;
 
 /** The controls as methods, which `startSimulator` returns too. */
-export function createControls(cloud: Cloud, faults: FaultQueue, received: Received) {
+export function createControls(cloud: Cloud, faults: FaultQueue, received: ReturnType<typeof nothingReceived>) {
   const { iam, trusts, apiKeys, sessions, serviceAccounts } = cloud;
   return {
     /** Requests since the start or the last reset, by endpoint. */

@@ -30,10 +30,8 @@ const SERVICES = ["metadata.*", "auth.*", "cluster.*", "domain.*", "registry.*"]
 /** An endpoint, all endpoints of a service, or all. */
 export const ENDPOINT_PATTERNS = [...ENDPOINT_NAMES, ...SERVICES, "*"] as const;
 
-export type RequestCounts = Record<EndpointName, number>;
-
-export function zeroCounts(): RequestCounts {
-  return Object.fromEntries(ENDPOINT_NAMES.map((name) => [name, 0])) as RequestCounts;
+export function zeroCounts() {
+  return Object.fromEntries(ENDPOINT_NAMES.map((name) => [name, 0])) as Record<EndpointName, number>;
 }
 
 export function matchesEndpoint(pattern: string, name: EndpointName): boolean {

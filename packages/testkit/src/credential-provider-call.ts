@@ -22,14 +22,7 @@ interface RequestForImage {
   readonly serviceAccountToken?: string | undefined;
 }
 
-export interface CredentialProviderResult {
-  /** Null if a signal ended it. */
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly elapsedMs: number;
-}
+export type CredentialProviderResult = Awaited<ReturnType<typeof callCredentialProvider>>;
 
 /** The environment of a service started by systemd; nothing of the test's own environment reaches the provider. */
 const KUBELET_ENVIRONMENT = {
@@ -40,7 +33,7 @@ const KUBELET_ENVIRONMENT = {
 const KUBELET_LIMIT_MS = 60_000;
 
 /** Rejects only if the program cannot be started; the result has its exit. */
-export async function callCredentialProvider(call: CredentialProviderCall): Promise<CredentialProviderResult> {
+export async function callCredentialProvider(call: CredentialProviderCall) {
   if (call.stdin === undefined && call.image === undefined) throw new TypeError("neither an image nor stdin");
   const startedAtMs = performance.now();
   const child = spawn(call.path, call.args ?? [], {
@@ -53,7 +46,7 @@ export async function callCredentialProvider(call: CredentialProviderCall): Prom
   child.stderr.setEncoding("utf8").on("data", (piece: string) => (stderr += piece));
   // A provider may exit without reading everything; like the kubelet, ignore the broken pipe.
   child.stdin.on("error", () => {}).end(call.stdin ?? credentialProviderRequest(call));
-  const [exitCode, signal] = await once(child, "close");
+  const [exitCode, signal] = (await once(child, "close")) as [number, null] | [null, NodeJS.Signals];
   return { exitCode, signal, stdout, stderr, elapsedMs: performance.now() - startedAtMs };
 }
 

@@ -3,19 +3,7 @@ import type { IncomingMessage } from "node:http";
 import * as z from "zod";
 import { Refusal } from "./refusal.ts";
 
-export interface ReceivedRequest {
-  readonly method: string;
-  /** Path and query exactly as sent, since signatures cover them. */
-  readonly target: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  /** The requested host, with its port if given. */
-  readonly host: string;
-  /** Names in lower case; repeated ones joined by a comma. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
-  readonly secure: boolean;
-}
+export type ReceivedRequest = Awaited<ReturnType<typeof receiveRequest>>;
 
 const MAX_BODY_BYTES = 1_048_576;
 
@@ -26,7 +14,7 @@ const ONLY_ONCE = ["authorization", "content-type", "date", "host", "x-content-s
 const HOST = /^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /** @throws {Refusal} for a request that every front end refuses. */
-export async function receiveRequest(message: IncomingMessage, secure: boolean): Promise<ReceivedRequest> {
+export async function receiveRequest(message: IncomingMessage, secure: boolean) {
   const body = await readBody(message);
   const headers: Record<string, string> = {};
   for (const [name, values = []] of Object.entries(message.headersDistinct)) {
@@ -39,11 +27,14 @@ export async function receiveRequest(message: IncomingMessage, secure: boolean):
   const [path = "", ...query] = target.split("?");
   return {
     method: message.method ?? "",
+    /** Path and query exactly as sent, since signatures cover them. */
     target,
     path,
     query: new URLSearchParams(query.join("?")),
+    /** The requested host, with its port if given. */
     host,
-    headers,
+    /** Names in lower case; repeated ones joined by a comma. */
+    headers: headers as Readonly<typeof headers>,
     body,
     secure,
   };

@@ -5,11 +5,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 
-export interface Blob {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly bytes: Buffer;
-}
+export type Blob = ReturnType<typeof blob>;
 
 export type Image = ReturnType<typeof createImage>;
 
@@ -55,7 +51,7 @@ function descriptorOf({ mediaType, digest, bytes }: Blob): object {
   return { mediaType, size: bytes.length, digest };
 }
 
-function blob(mediaType: string, content: string | Buffer): Blob {
+function blob(mediaType: string, content: string | Buffer) {
   const bytes = Buffer.from(content);
   return { digest: digestOf(bytes), mediaType, bytes };
 }
