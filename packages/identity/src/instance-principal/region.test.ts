@@ -28,27 +28,17 @@ function regionWith(texts: { readonly regionInfo?: string; readonly region?: str
   return { region, asked };
 }
 
-test("fetchRegion reads regionInfo in one request", async () => {
-  const { region, asked } = regionWith({ regionInfo: JSON.stringify(INFO) });
+const NEWEST_INFO = { realmDomainComponent: "oraclecloud77.com", regionKey: "XYZ", regionIdentifier: "mars-olympus-1" };
+const NEWEST = { id: "mars-olympus-1", key: "xyz", realmKey: "oc77", realmDomain: "oraclecloud77.com" };
 
-  await expect(region).resolves.toEqual(ASHBURN);
+test.each([
+  ["a region", INFO, ASHBURN],
+  ["a region and a realm that are newer than every table", { realmKey: "oc77", ...NEWEST_INFO }, NEWEST],
+])("fetchRegion reads %s from regionInfo in one request", async (_, info, expected) => {
+  const { region, asked } = regionWith({ regionInfo: JSON.stringify(info) });
+
+  await expect(region).resolves.toEqual(expected);
   expect(asked).toEqual(["regionInfo"]);
-});
-
-test("fetchRegion accepts a region and a realm that are newer than every table", async () => {
-  const regionInfo = JSON.stringify({
-    realmKey: "oc77",
-    realmDomainComponent: "oraclecloud77.com",
-    regionKey: "XYZ",
-    regionIdentifier: "mars-olympus-1",
-  });
-
-  await expect(regionWith({ regionInfo }).region).resolves.toEqual({
-    id: "mars-olympus-1",
-    key: "xyz",
-    realmKey: "oc77",
-    realmDomain: "oraclecloud77.com",
-  });
 });
 
 test.each([
