@@ -40,33 +40,30 @@ const SLOW: readonly HostileClient[] = [
   { first: "", holdMs: 3_600_000, pauseMs: 1_000 },
 ];
 
+/** Also those of a pod on the controller's port. */
+const ON_PORT = {
+  "bursts of 64 KiB": six({ first: METRICS.repeat(1_985), holdMs: 20, isDeaf: true }),
+  "pipelined metrics": six({ first: METRICS, endless: METRICS.repeat(1_985) }),
+  "pipelined metrics, not read": six({ first: METRICS, endless: METRICS.repeat(1_985), isDeaf: true }),
+  "pipelined probes": six({ first: HEALTHZ, endless: HEALTHZ.repeat(1_985) }),
+  "open and drop": Array.from({ length: 200 }, () => ({ first: "" })),
+  "slow heads": Array.from({ length: 600 }, () => ({ first: "GET /healthz HTTP/1.1\r\nX: ", holdMs: 10_000 })),
+} as const satisfies Record<string, readonly HostileClient[]>;
+
 export const ATTACKS = {
+  ...ON_PORT,
   pipelining: six(pipelining),
   "pipelining and chunks": [...six(pipelining), ...six(chunks), chunks, chunks],
   "connect, send, close": six({ first: GET }),
   "all on the health socket": [...six(pipelining), ...six(chunks), chunks, chunks, ...six({ first: GET })],
   "chunks on the credentials socket": six({ first: `${POST}${CHUNKED}`, endless: chunks.endless ?? "" }),
   "bodies byte by byte": six({ first: `${POST}Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`, endless: "a" }),
-  "bursts of 64 KiB": six({ first: METRICS.repeat(1_985), holdMs: 20, isDeaf: true }),
-  "pipelined metrics": six({ first: METRICS, endless: METRICS.repeat(1_985) }),
-  "pipelined metrics, not read": six({ first: METRICS, endless: METRICS.repeat(1_985), isDeaf: true }),
-  "pipelined probes": six({ first: HEALTHZ, endless: HEALTHZ.repeat(1_985) }),
-  "open and drop": Array.from({ length: 200 }, () => ({ first: "" })),
   "a thousand slow clients": Array.from({ length: 1_000 }, (_, index) => SLOW[index % 3] as HostileClient),
-  "slow heads": Array.from({ length: 600 }, () => ({ first: "GET /healthz HTTP/1.1\r\nX: ", holdMs: 10_000 })),
 } as const satisfies Record<string, readonly HostileClient[]>;
 
 export type Attack = keyof typeof ATTACKS;
 
-/** Those of a pod on the controller's port. */
-export const ATTACKS_ON_PORT: readonly Attack[] = [
-  "bursts of 64 KiB",
-  "pipelined metrics",
-  "pipelined metrics, not read",
-  "pipelined probes",
-  "open and drop",
-  "slow heads",
-];
+export const ATTACKS_ON_PORT = Object.keys(ON_PORT) as readonly (keyof typeof ON_PORT)[];
 
 function six(client: HostileClient): readonly HostileClient[] {
   return Array.from({ length: 6 }, () => client);
