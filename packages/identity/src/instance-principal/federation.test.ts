@@ -2,23 +2,31 @@ import { createPrivateKey, createSecretKey, generateKeyPairSync, type KeyObject,
 import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { createIdentityAuthority } from "@ocir-broker/testkit/instance-identity";
+import { InstancePrincipalsAuthenticationDetailsProviderBuilder } from "oci-common";
 import { expect, test } from "vitest";
-import { federate } from "./federation.ts";
+import { createFederationRequest, federate } from "./federation.ts";
 import { sessionLifeMs } from "./session-token.ts";
 
+const NOON_MS = Date.parse("2026-01-01T12:00:00Z");
+const tenancyId = "ocid1.tenancy.oc1..a";
 const identity = await (await createIdentityAuthority()).issue({
-  tenancyId: "t",
+  tenancyId,
   notBeforeMs: 0,
   notAfterMs: 4_000_000_000_000,
 });
-const certificate = new X509Certificate(identity.certificatePem);
+const leaf = {
+  certificate: new X509Certificate(identity.certificatePem),
+  privateKey: createPrivateKey(identity.keyPem),
+  intermediates: [new X509Certificate(identity.intermediatePem)],
+  tenancyId,
+};
 const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 async function failureOf(privateKey: KeyObject, send: SendRequest): Promise<unknown> {
-  const leaf = { certificate, privateKey, intermediates: [], tenancyId: "t" };
+  const url = new URL("https://auth.test");
   const options = { clock: createImpatientClock(), send };
-  const federated = federate(new URL("https://auth.test"), leaf, publicKey, options, new AbortController().signal);
-  return federated.catch((thrown: unknown) => thrown);
+  const { signal } = new AbortController();
+  return federate(url, { ...leaf, privateKey }, publicKey, options, signal).catch((thrown: unknown) => thrown);
 }
 
 test("federate reports a key that cannot sign without OpenSSL's error, which may quote the key", async () => {
@@ -41,7 +49,7 @@ test.each([
 ] as const)("federate reports an upstream error %s as %s", async (cause, code) => {
   const send = () => Promise.reject(new UpstreamError(cause, "auth.test"));
 
-  expect(await failureOf(createPrivateKey(identity.keyPem), send)).toMatchObject({ code, cause: { code: cause } });
+  expect(await failureOf(leaf.privateKey, send)).toMatchObject({ code, cause: { code: cause } });
 });
 
 test.each([
@@ -52,3 +60,50 @@ test.each([
 ])("sessionLifeMs is %s", (_what, claims, serverDateMs, lifeMs) => {
   expect(sessionLifeMs(claims, serverDateMs)).toBe(lifeMs);
 });
+
+test.each(["https://auth.us-ashburn-1.oraclecloud.com", "http://127.0.0.1:18080/"])(
+  "createFederationRequest sends to %s what oci-common's federation client sends",
+  async (authUrl) => {
+    const { url, headers, body } = createFederationRequest(new URL(authUrl), leaf, publicKey, NOON_MS);
+
+    expect({ url: url.href, headers, body }).toEqual(await requestOfOciCommon(new URL(authUrl), publicKey, NOON_MS));
+  },
+);
+
+/** The reference reaches into private members of the SDK, so it is in a test only; the signature is deterministic. */
+async function requestOfOciCommon(authUrl: URL, sessionPublicKey: KeyObject, wallMs: number) {
+  const builder = new InstancePrincipalsAuthenticationDetailsProviderBuilder();
+  for (const breaker of [builder["_circuitBreaker"], builder.authCircuitBreaker.circuit]) breaker.shutdown();
+  builder.federationEndpoint = authUrl.href.replace(/\/+$/, "");
+  builder.tenancyId = leaf.tenancyId;
+  builder.leafCertificateSupplier = supplierOf(leaf.certificate, leaf.privateKey);
+  builder["_intermediateCertificateSuppliers"] = leaf.intermediates.map((each) => supplierOf(each));
+  const keys = { getPublic: () => sessionPublicKey.export({ type: "spki", format: "pem" }) };
+  const client = builder["createFederationClient"]({
+    getKeyPair: () => keys,
+    refreshKeys: () => undefined,
+    // biome-ignore lint/suspicious/noExplicitAny: stands for classes that the SDK does not export
+  } as any) as any;
+  const { signer } = client.httpClient;
+  let sent: unknown;
+  client.httpClient.send = async (request: { uri: string; headers: Headers; body: string }) => {
+    for (const name of ["date", "x-date"]) request.headers.set(name, new Date(wallMs).toUTCString());
+    await signer.signHttpRequest(request);
+    sent = { url: request.uri, headers: Object.fromEntries(request.headers), body: request.body };
+    return Response.json({ token: "" });
+  };
+  await client.getSecurityToken();
+  return sent;
+}
+
+function supplierOf(certificate: X509Certificate, privateKey?: KeyObject) {
+  const pair = {
+    getCertificate: () => ({
+      toString: () => certificate.toString(),
+      fingerprint: () => ({ toString: () => certificate.fingerprint.toLowerCase() }),
+    }),
+    getPrivateKey: () => privateKey && { toBuffer: () => privateKey.export({ type: "pkcs8", format: "pem" }) },
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: stands for a class that the SDK does not export
+  return { getCertificateAndKeyPair: () => pair } as any;
+}
