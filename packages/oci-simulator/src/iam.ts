@@ -48,8 +48,6 @@ export const iamChangeSchema = iamFields
 
 export type Action = "pull" | "push";
 
-type Permission = "granted" | "denied" | "absent";
-
 export type Iam = ReturnType<typeof createIam>;
 
 interface Repository {
@@ -75,7 +73,7 @@ export function createIam() {
   const repositories = new Map<string, Repository>();
 
   /** The rights of the holder of a token with these claims. */
-  function permission(name: string, claims: Claims): Permission {
+  function permission(name: string, claims: Claims) {
     const repository = repositories.get(name);
     const found = repository?.exists === false ? "absent" : "granted";
     if (repository?.public ?? isOraclesOwn(name)) return found;
