@@ -2,13 +2,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { runUntil } from "../go-build.ts";
+import { CACHE, runUntil } from "../go-build.ts";
 
 const FOLDER = import.meta.dirname;
 const REQUIREMENTS = join(FOLDER, "python/requirements.txt");
-const KEPT = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker-tests/oracle-python");
+const KEPT = join(CACHE, "oracle-python");
 const PYTHON = ["import sys, venv, ensurepip", "assert sys.version_info >= (3, 11)", "print(sys.version)"].join("; ");
 
 export const TYPESCRIPT_SDK: readonly string[] = [process.execPath, join(FOLDER, "fetch-token.mjs")];
