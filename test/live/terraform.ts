@@ -4,15 +4,7 @@ import { join } from "node:path";
 import { runProgram } from "../run-program.ts";
 import type { LiveOptions } from "./live-run.ts";
 
-export interface Made {
-  readonly registryHost: string;
-  /** The tenancy's, in names of images. */
-  readonly namespace: string;
-  readonly repository: string;
-  /** With registry host, namespace and tag. */
-  readonly image: string;
-  readonly kubeconfig: string;
-}
+export type Made = Awaited<ReturnType<ReturnType<typeof createTerraform>["apply"]>>;
 
 type Output = Readonly<Record<"registry_host" | "namespace" | "repository" | "kubeconfig", { readonly value: string }>>;
 
@@ -35,10 +27,11 @@ export function createTerraform(options: LiveOptions, folder: string) {
   const terraform = (...args: readonly string[]) => runProgram(["terraform", ...args], { cwd });
 
   return {
-    async apply({ mayPull }: { mayPull: boolean }): Promise<Made> {
+    async apply({ mayPull }: { mayPull: boolean }) {
       await terraform("init", "-input=false");
       await terraform("apply", ...argumentsFor(mayPull));
       const output = JSON.parse(await terraform("output", "-json")) as Output;
+      /** The namespace is the tenancy's, in names of images. */
       const [registryHost, namespace] = [output.registry_host.value, output.namespace.value];
       const repository = output.repository.value;
       const image = `${registryHost}/${namespace}/${repository}:1`;
