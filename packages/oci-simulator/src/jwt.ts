@@ -1,5 +1,6 @@
 /** JSON Web Tokens in their compact form. Does not interpret claims. */
 import { createHmac, type KeyObject, sign, verify } from "node:crypto";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 
 /** RFC 7518 §3.4: the two numbers concatenated, not in ASN.1. */
 const ES256_ENCODING = "ieee-p1363";
@@ -49,10 +50,6 @@ function decodePart(part: string): Buffer | undefined {
 }
 
 function parseObject(bytes: Buffer): Claims | undefined {
-  try {
-    const value: unknown = JSON.parse(bytes.toString());
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value: unknown = resultIfAny(() => JSON.parse(bytes.toString()));
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;
 }

@@ -3,6 +3,7 @@
  * name it as `<tenancy>/<user>/<fingerprint>` (docs.oracle.com: "Request Signatures").
  */
 import { createHash, createPublicKey, type KeyObject } from "node:crypto";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import type { Claims } from "../jwt.ts";
 import { ASHBURN, INSTANCE } from "../metadata/instance.ts";
@@ -49,10 +50,8 @@ export function createApiKeys() {
 }
 
 function parsePublicKey(pem: string): KeyObject {
-  try {
-    const key = createPublicKey(pem);
-    if (pem.includes(" PUBLIC KEY-----") && key.asymmetricKeyType === "rsa") return key;
-  } catch {}
+  const key = resultIfAny(() => createPublicKey(pem));
+  if (pem.includes(" PUBLIC KEY-----") && key?.asymmetricKeyType === "rsa") return key;
   throw new Refusal("InvalidParameter", "an API key is a public RSA key in PEM");
 }
 

@@ -36,22 +36,15 @@ export function failDomain(status: number): HttpResponse {
 
 export async function answerDomain(request: ReceivedRequest, cloud: Cloud, fault?: Fault): Promise<HttpResponse> {
   if (request.path !== PATH || request.method !== "POST") return failDomain(404);
-  let asker: Asker;
+  let status = 401;
   try {
-    asker = askerOf(request, cloud);
-  } catch (error) {
-    return refused(401, error);
-  }
-  try {
+    const asker = askerOf(request, cloud);
+    status = 400;
     return await exchange(request, asker, cloud, fault);
   } catch (error) {
-    return refused(400, error);
+    if (!(error instanceof Refusal)) throw error;
+    return { ...failDomain(status), reason: error.message };
   }
-}
-
-function refused(status: number, error: unknown): HttpResponse {
-  if (!(error instanceof Refusal)) throw error;
-  return { ...failDomain(status), reason: error.message };
 }
 
 function askerOf(request: ReceivedRequest, { trusts, sessions, clock, iam }: Cloud): Asker {
