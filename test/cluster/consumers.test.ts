@@ -8,8 +8,9 @@ import type { V1APIResourceList, V1ServiceAccount } from "@kubernetes/client-nod
 import { Secret } from "@ocir-broker/foundation/secret";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { secretManifest } from "../../packages/pull-secrets/src/objects/secret-content.ts";
+import { type KubernetesObject, objectsIn } from "../daemonset/manifest.ts";
 import { nodeClassWith } from "../karpenter.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
@@ -35,10 +36,7 @@ const OLD = "old";
 /** As the page of builds has it, the chart's value `names` has a second name. */
 const NAME_OF_BUILDS = "ocir-push";
 
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+interface Manifest extends KubernetesObject {
   readonly spec?: object;
 }
 
@@ -228,9 +226,7 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
 
 function manifestsOf(page: string): Manifest[] {
   const blocks = [...readFileSync(page, "utf8").matchAll(YAML)];
-  const manifests = blocks.flatMap(([, text = ""]) =>
-    parseAllDocuments(text).map((document) => document.toJS() as Manifest),
-  );
+  const manifests: Manifest[] = blocks.flatMap(([, text = ""]) => objectsIn(text));
   // And what Kyverno generates from them.
   const templates = manifests.flatMap(({ spec }) => (spec as Policy | undefined)?.generate ?? []);
   const generated = templates.map(({ template }) => parse(template.value.replace(/\(\(.*?\)\)/, "generated")));

@@ -13,7 +13,6 @@ import { givenKubernetes } from "./given.ts";
 import { imageOf, REGISTRY_HOST, RUNTIME_UNIT, WRONG_LOGIN } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
-import { ISSUER } from "./services.ts";
 
 const BURST = 100;
 const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
@@ -132,9 +131,8 @@ function declareTests(minor: number): void {
   });
 
   it(`pulls one image once for each of ${BURST} pods, with one token for each of ${ACCOUNTS.length} service accounts`, async () => {
-    const serviceAccounts = { tokenExchange: "oke", audience: ISSUER };
-    await configureNode(node, minor, { serviceAccounts });
-    await grantAudience(node, ISSUER);
+    await configureNode(node, minor);
+    await grantAudience(node);
     for (const name of ACCOUNTS) {
       await node.api.createServiceAccount("default", name);
       await node.control("/iam", { repository: "acme/four", serviceAccount: `default/${name}`, granted: true });

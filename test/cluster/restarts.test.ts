@@ -15,7 +15,6 @@ import { imageOf, REGISTRY_HOST } from "./node-files.ts";
 import { callsIn, pluginDurations } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureNode, grantAudience } from "./service-accounts.ts";
-import { ISSUER } from "./services.ts";
 
 const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
 const RECREATED = "dana";
@@ -81,9 +80,8 @@ function declareTests(minor: number): void {
   });
 
   it("run for service accounts", async () => {
-    const serviceAccounts = { tokenExchange: "oke", audience: ISSUER };
-    await configureNode(node, minor, { serviceAccounts });
-    await grantAudience(node, ISSUER);
+    await configureNode(node, minor);
+    await grantAudience(node);
     for (const account of ACCOUNTS)
       await pods.untilRunning(await start(account, account, { serviceAccountName: account }, 5));
     await node.control("/iam", { repository: "acme/files-2", serviceAccount: "shop/ben", granted: true });

@@ -63,7 +63,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     expect(readFileSync("docs/troubleshooting.md", "utf8")).toContain(said ?? "its message");
     const grant = `ocir-broker kubelet-config grants ${ISSUER} | kubectl apply -f - `;
     expect(await doctorSays("audience-")).toEqual([["audience-forbidden", expect.stringContaining(grant)]]);
-    await grantAudience(node, ISSUER);
+    await grantAudience(node);
     expect(await doctorSays("audience-")).toEqual([["audience-allowed", ""]]);
     await shop.untilRunning(["early-0"]);
   });
@@ -134,8 +134,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   });
 
   it("uses the node's identity for accounts without the annotation and static pods, if accounts opt in", async () => {
-    const serviceAccounts = { tokenExchange: "oke", audience: ISSUER, select: "annotated" };
-    await configureNode(node, minor, { serviceAccounts }, "--annotation", ANNOTATION);
+    await configureNode(node, minor, { select: "annotated" }, "--annotation", ANNOTATION);
     await node.api.createServiceAccount("shop", "plain");
     const account = `${namespacePath("shop")}/serviceaccounts/puller`;
     await node.api.request("PATCH", account, { metadata: { annotations: { [ANNOTATION]: "service-account" } } });
