@@ -171,25 +171,23 @@ it("remembers a live resource's back-off for longer than a minute", async () => 
   expect(cluster.fetchedAtMs.get("shop/name-0")).toHaveLength(1);
 });
 
-it("reports an exception for the resource that causes it, and works for the others", async () => {
-  cluster.put("odd");
-  cluster.put("shop");
+it("reports an exception, or tokens that do not fit into a Secret, for their resource, and works for the others", async () => {
+  const { applySecret } = cluster;
+  cluster.applySecret = async (resource, content) => {
+    if (resource.namespace === "large") throw new PullSecretError("secret-too-large", resource.name);
+    await applySecret(resource, content);
+  };
+  const namespaces = ["odd", "large", "shop"];
+  for (const namespace of namespaces) cluster.put(namespace);
   start({
     policyOf({ namespace }) {
       if (namespace === "odd") throw new RangeError("Invalid time value");
       return "Allow";
     },
   });
-  await clock.advance(5_000);
-  expect([cluster.reason("odd"), cluster.reason("shop")]).toEqual(["Internal", "Issued"]);
-});
-
-it("reports tokens that do not fit into a Secret, and writes none", async () => {
-  cluster.applySecret = async ({ name }) => {
-    throw new PullSecretError("secret-too-large", name);
-  };
-  cluster.put("shop");
-  start();
-  await clock.advance(LIFE_MS);
-  expect([cluster.reason("shop"), cluster.fetchedAtMs.get("shop/name-0")?.length]).toEqual(["SecretTooLarge", 1]);
+  for (const ms of [5_000, LIFE_MS]) {
+    await clock.advance(ms);
+    expect(namespaces.map((namespace) => cluster.reason(namespace))).toEqual(["Internal", "SecretTooLarge", "Issued"]);
+  }
+  expect(cluster.fetchedAtMs.get("large/name-0")).toHaveLength(1);
 });
