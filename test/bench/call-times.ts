@@ -23,17 +23,13 @@ const IMAGE = "icn.ocir.io/acme/shop/web";
 
 const RUNS = 5;
 const CALLS = 3_000;
-const FLOOR_BAR = 1.45;
-const SERVICE_ACCOUNT_BAR = 1.25;
 
 /** Pulls do not come back to back. */
 const PAUSE_MS = 300;
 const CALLS_WITH_PAUSE = 200;
-const BARE_BAR = 1.15;
 
 const MEMORY_REQUESTS = 100_000;
 const MEMORY_PARALLEL = 4;
-const MEMORY_BAR_MIB = 36;
 
 /** The first variant is the one that the others are compared with. */
 type Variants = readonly (readonly [name: string, variant: Variant, requestPath: string])[];
@@ -102,14 +98,14 @@ async function printAll(
       ["static no-op program", { ...floor, program: NOOP }, request],
       ["shim, the daemon", broker, request],
     ],
-    { "shim, the daemon": FLOOR_BAR },
+    { "shim, the daemon": 1.45 },
   );
   printInTurns(
     [
       ["the node's identity", broker, request],
       ["a service account's", broker, podRequest],
     ],
-    { "a service account's": SERVICE_ACCOUNT_BAR },
+    { "a service account's": 1.25 },
   );
 
   console.log(`whole calls ${PAUSE_MS / 1_000} s apart, ${CALLS_WITH_PAUSE} each`);
@@ -117,13 +113,13 @@ async function printAll(
   const times = spawnTimes(rounds, request, { bare, floor, broker });
   printRow("shim, bare node:http", times.bare, 1);
   printRow("shim, C server", times.floor, times.floor.p50Ms / times.bare.p50Ms);
-  printRow("shim, the daemon", times.broker, times.broker.p50Ms / times.bare.p50Ms, BARE_BAR);
+  printRow("shim, the daemon", times.broker, times.broker.p50Ms / times.bare.p50Ms, 1.15);
 
   const beforeKiB = privateDirtyKiB(daemon.pid);
   spawnTimes({ rounds: MEMORY_REQUESTS / MEMORY_PARALLEL, parallel: MEMORY_PARALLEL }, request, { broker });
   const [before = 0, after = 0] = [beforeKiB, privateDirtyKiB(daemon.pid)].map((kiB) => kiB / 1_024);
   const grown = `${after.toFixed(1)} MiB (${before.toFixed(1)} before)`;
-  console.log(`private memory after ${MEMORY_REQUESTS} requests  ${grown}   ${barOf(after, MEMORY_BAR_MIB)}`);
+  console.log(`private memory after ${MEMORY_REQUESTS} requests  ${grown}   ${barOf(after, 36)}`);
 }
 
 /** Each run measures one variant after the other; the ratio is the median of the runs' ratios to the first variant. */

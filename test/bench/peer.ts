@@ -12,7 +12,7 @@ import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
 import { lackOf } from "../real-registry.ts";
 import { medianOf } from "./median.ts";
-import { buildTimer, runsIn, timerArguments, type Variant } from "./spawn-times.ts";
+import { buildTimer, runsIn, timerArguments } from "./spawn-times.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/bench/peer");
 const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
@@ -32,11 +32,7 @@ interface Response {
   readonly auth: Readonly<Record<string, { readonly password: string }>>;
 }
 
-/** A program as the kubelet starts it, on the machine. */
-interface Provider {
-  call(): Promise<Response>;
-  readonly timed: Variant;
-}
+type Provider = ReturnType<typeof providerOn>;
 
 export async function printPeer(): Promise<void> {
   const lack = lackOfNamespaces() || lackOf("go", "cc", "nsenter", "ip", "curl", "docker-registry");
@@ -110,7 +106,7 @@ function writeConfig(cloud: OracleCloud): DaemonConfig {
 }
 
 /** Its lock file is in the kubelet's folder. */
-async function peerOn(cloud: OracleCloud): Promise<Provider> {
+async function peerOn(cloud: OracleCloud) {
   await cloud.run(["sh", "-c", "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/kubelet"]);
   const settings = Object.entries({ ...SETTINGS, SSL_CERT_FILE: cloud.env["SSL_CERT_FILE"] });
   const program = join(cloud.directory, "peer");
@@ -119,7 +115,8 @@ async function peerOn(cloud: OracleCloud): Promise<Provider> {
   return providerOn(cloud, "", program);
 }
 
-function providerOn(cloud: OracleCloud, socket: string, program: string): Provider {
+/** A program as the kubelet starts it, on the machine. */
+function providerOn(cloud: OracleCloud, socket: string, program: string) {
   const env = { OCIR_BROKER_SOCKET: socket };
   return {
     call: async () => JSON.parse(await cloud.run([program], { env, input: REQUEST })) as Response,

@@ -15,7 +15,6 @@ const CHECKOUT = join(import.meta.dirname, "../..");
 const ROUNDS = 10;
 const IDLE_MS = 60_000;
 const REQUEST_PATH = "/run/request.json";
-const HOSTILE_BAR = 1.5;
 const BARE_NODE = "bare-node.service";
 
 const REQUEST = credentialProviderRequest({ image: IMAGE });
@@ -34,7 +33,7 @@ export async function printSystemd(): Promise<void> {
     print("idle, of a core", service, "%", 3 * bareNode);
     const timer = `/opt/checkout/${relative(CHECKOUT, buildTimer())}`;
     for (const [attack, ratio] of await hostileRatios(root, timer, REQUEST_PATH))
-      print(`p50 to busy loops: ${attack}`, ratio, "×", HOSTILE_BAR);
+      print(`p50 to busy loops: ${attack}`, ratio, "×", 1.5);
   } finally {
     await root.powerOff();
   }

@@ -1,18 +1,13 @@
 /** A daemon's /metrics, as text and as families with their label values. */
 import { execFileSync } from "node:child_process";
 
-export interface Family {
-  readonly type: string;
-  /** Without a histogram's `le`. */
-  readonly labels: Map<string, Set<string>>;
-}
-
 export function scrape(healthSocket: string): string {
   return execFileSync("curl", ["-sS", "--unix-socket", healthSocket, "http://localhost/metrics"], { encoding: "utf8" });
 }
 
-export function familiesOf(exposition: string): Map<string, Family> {
-  const families = new Map<string, Family>();
+/** Each with its labels but a histogram's `le`. */
+export function familiesOf(exposition: string) {
+  const families = new Map<string, { readonly type: string; readonly labels: Map<string, Set<string>> }>();
   for (const line of exposition.split("\n")) {
     const declared = /^# TYPE (\S+) (\S+)$/.exec(line);
     if (declared) families.set(declared[1] as string, { type: declared[2] as string, labels: new Map() });

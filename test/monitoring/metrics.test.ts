@@ -6,7 +6,7 @@ import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import type { PullSecret } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import { REGISTRY_HOSTS, responseOf, setStage } from "../e2e/stage.ts";
 import { documentedMetrics } from "./documented-metrics.ts";
-import { type Family, familiesOf, scrape } from "./exposition.ts";
+import { familiesOf, scrape } from "./exposition.ts";
 import { hasPromtool, promtool, promtoolNote } from "./promtool.ts";
 
 /** Of a daemon that has answered a pull from each registry host, and one for a service account with the anonymous entry. */
@@ -64,8 +64,8 @@ describe.each([
     }
     const ofTokens = program === "ocir_broker" ? ["expiry", "obtained", "last_success"] : [];
     for (const gauge of ofTokens) {
-      const { labels } = families.get(`ocir_broker_token_${gauge}_timestamp_seconds`) as Family;
-      expect(labels.get("registry")).toEqual(new Set(REGISTRY_HOSTS));
+      const family = families.get(`ocir_broker_token_${gauge}_timestamp_seconds`);
+      expect(family?.labels.get("registry")).toEqual(new Set(REGISTRY_HOSTS));
     }
   });
 });
