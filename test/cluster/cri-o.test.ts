@@ -37,21 +37,15 @@ function declareTests(minor: number): void {
     await node.install();
   });
 
-  async function requestsDuring(work: () => Promise<unknown>): Promise<Record<string, number>> {
-    const before = await node.cloudRequests();
-    await work();
-    return node.cloudRequestsSince(before);
-  }
-
   /** Starts pods of one image at the same time. Returns the cloud's requests. */
   async function burst(repository: string, specOf: (index: number) => object = () => ({})) {
     await node.cordon(true);
     const names = Array.from({ length: BURST }, (_, index) => `${repository}-${index}`);
     for (const [index, name] of names.entries()) await node.api.createPod(name, imageOf(repository), specOf(index));
-    const requests = await requestsDuring(async () => {
-      await node.cordon(false);
-      await pods.untilRunning(names);
-    });
+    const before = await node.cloudRequests();
+    await node.cordon(false);
+    await pods.untilRunning(names);
+    const requests = await node.cloudRequestsSince(before);
     expect(await pods.failures(`${repository}-`)).toEqual([]);
     await pods.removeGroup(repository);
     return requests;

@@ -100,10 +100,6 @@ function createNode(root: SystemdRoot) {
       await root.run("systemctl", ["restart", "kubelet"]);
       await untilReady();
     },
-    async restartApiServer(): Promise<void> {
-      await stopApiServer();
-      await startApiServer();
-    },
     ...{ stopApiServer, startApiServer },
     /** Sets whether pods are scheduled on the node. */
     async cordon(unschedulable: boolean): Promise<void> {

@@ -150,7 +150,8 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
   long("knows a service account by tokens of the API server's next key, without another token exchange", async () => {
     const before = await node.cloudRequests();
     await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
-    await node.restartApiServer();
+    await node.stopApiServer();
+    await node.startApiServer();
     await shop.untilRunning(await start(shop, "rotated", imageOf("shop")));
     expect(await shop.failures("rotated-")).toEqual([]);
     expect((await requestsSince(before)).exchanges).toBe(0);
