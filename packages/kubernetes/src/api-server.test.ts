@@ -105,17 +105,3 @@ it.each([
     .catch((reason) => reason);
   expect(describeRefusal(error)).toBe(message);
 });
-
-it("send responds next to a hundred open watches", async () => {
-  const ending = new AbortController();
-  onTestFinished(() => ending.abort());
-  const api = await startApi((request, response) => {
-    if (request.url === "/things") response.end("[]");
-    else response.write("{}\n");
-  });
-  for (let index = 0; index < 100; index++) {
-    const watch = api.watch(`/watch-${index}`, 600_000, ending.signal)[Symbol.asyncIterator]();
-    expect(await watch.next()).toMatchObject({ done: false });
-  }
-  expect(await api.send({ method: "GET", path: "/things", signal: endless() })).toEqual([]);
-});
