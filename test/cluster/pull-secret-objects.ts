@@ -1,4 +1,5 @@
 /** The objects of pull secrets, as their owners and the controller write them. */
+import type { V1ObjectMeta, V1OwnerReference, V1Secret } from "@kubernetes/client-node";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { ADMIN_ENV, namespacePath } from "./kubernetes-api.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
@@ -24,17 +25,9 @@ export function secretPath(namespace: string, name = NAME): string {
   return `${namespacePath(namespace)}/secrets/${name}?fieldManager=${FIELD_MANAGER}`;
 }
 
-export interface SecretFields {
-  readonly name?: string;
-  readonly type?: string;
-  readonly labels?: object;
-  readonly annotations?: object;
-  readonly ownerReferences?: readonly object[];
-  readonly finalizers?: readonly string[];
-  readonly immutable?: boolean;
-  /** As text. */
-  readonly data?: Readonly<Record<string, string>>;
-}
+/** With the data as text. */
+export type SecretFields = Pick<V1Secret, "type" | "immutable" | "data"> &
+  Pick<V1ObjectMeta, "name" | "labels" | "annotations" | "ownerReferences" | "finalizers">;
 
 /** What the controller applies, but for the fields given. */
 export function secret(ownerUid: string, fields: SecretFields = {}): object {
@@ -47,7 +40,7 @@ export function secret(ownerUid: string, fields: SecretFields = {}): object {
   return { apiVersion: "v1", kind: "Secret", metadata, type, data, immutable };
 }
 
-export function ownerReference(uid: string): object {
+export function ownerReference(uid: string): V1OwnerReference {
   return { apiVersion: API_VERSION, kind: "OCIRPullSecret", name: NAME, uid };
 }
 
