@@ -1,6 +1,6 @@
 /** Both charts pass the linters, have metadata for Artifact Hub, and are packed for a release. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -110,23 +110,18 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
       expect(status, stdout).toBe(0);
     });
 
-    it("is packed for a release with its digest, its group and Artifact Hub's metadata, and the same bytes each time", async () => {
-      const folder = temporaryFolder();
+    it("is packed for a release with its digest, its group and Artifact Hub's metadata", async () => {
+      const output = temporaryFolder();
       const hasApi = name === "ocir-pull-secrets";
       const content = {
         ...{ name, imageDigest: DIGEST, alertRules: "groups: []\n", docsUrl: "https://docs.example/v1.2.3" },
         ...(hasApi && { api: JSON.stringify({ ...api, group: "pulls.example" }) }),
       };
-      const pack = async (output: string) => {
-        mkdirSync(output);
-        const release = { version: "1.2.3-rc.1", epochS: 1_790_000_000 };
-        return join(output, await makeHelmChart(release, content, { work: join(folder, "work"), output }));
-      };
-      const [first, second] = [await pack(join(folder, "a")), await pack(join(folder, "b"))];
-      expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
-      const show = (what: string) => execFileSync(HELM, ["show", what, first], { encoding: "utf8" });
+      const release = { version: "1.2.3-rc.1", epochS: 1_790_000_000 };
+      const packed = join(output, await makeHelmChart(release, content, { work: join(output, "work"), output }));
+      const show = (what: string) => execFileSync(HELM, ["show", what, packed], { encoding: "utf8" });
       const values = ["--values", ciValues.find((path) => path.includes("default")) ?? ""];
-      const rendered = execFileSync(HELM, ["template", "x", first, ...values], { encoding: "utf8" });
+      const rendered = execFileSync(HELM, ["template", "x", packed, ...values], { encoding: "utf8" });
       expect(rendered).toMatch(new RegExp(`image: "?registry\\.example\\.com/\\S+@${DIGEST}"?\n`));
       expect(show("readme")).toContain("](https://docs.example/v1.2.3/");
       expect(show("readme")).not.toContain("](../../..");

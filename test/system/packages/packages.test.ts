@@ -1,7 +1,7 @@
 /** The packages as files: reproducible bytes, content, results of linters, and running arm64 programs. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { Ajv } from "ajv";
@@ -85,15 +85,22 @@ describeUnless(cannotPackage(), "the packages", () => {
     expect(readFileSync(join(PACKAGES, "SHA256SUMS"), "utf8").trim().split("\n")).toHaveLength(22);
   });
 
-  it("each image has a bill of materials for each architecture, and all follow CycloneDX's own schema", () => {
+  it("each image has a source and a bill of materials for each architecture, and all bills follow CycloneDX's own schema", () => {
+    const mediaType = "application/vnd.cyclonedx+json";
     const bills = ["ocir-broker-daemonset-", "ocir-pull-secrets-"].flatMap((name) => {
       const { inManifests, pathOf } = openedImage(name);
       const images = ARCHITECTURES.flatMap(({ deb }) => inManifests(deb));
       const attached = inManifests("unknown");
-      expect(attached.map(({ subject }) => subject)).toMatchObject(images.map(({ digest }) => ({ digest })));
+      expect(attached).toMatchObject(
+        images.map(({ digest }) => ({ artifactType: mediaType, subject: { digest }, layers: [{ mediaType }] })),
+      );
+      const source = { "org.opencontainers.image.source": expect.stringMatching(/^https:/) };
+      for (const { annotations } of images) expect(annotations).toMatchObject(source);
       return attached.map(({ layers }) => pathOf(layers[0]));
     });
-    const files = readdirSync(PACKAGES).filter((name) => name.endsWith(".cdx.json"));
+    const files = readdirSync(PACKAGES)
+      .filter((name) => name.endsWith(".cdx.json"))
+      .sort();
     const library = fileURLToPath(import.meta.resolve("@cyclonedx/cyclonedx-library/package.json"));
     const schemas = join(library, "../res/schema");
     const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
@@ -106,7 +113,11 @@ describeUnless(cannotPackage(), "the packages", () => {
     const all = [...bills, ...files.map((name) => join(PACKAGES, name))].map(read);
     for (const bill of all) expect([validate(bill), validate.errors]).toEqual([true, null]);
     const names = all.map(({ metadata }) => metadata.component.purl.replace(/@.*?(arch=\w+).*/, " $1"));
-    expect(new Set(names).size).toBe(6);
+    expect(names).toEqual(
+      ["ocir-broker-daemonset", "ocir-pull-secrets", "ocir-broker", "ocir-pull-secrets"].flatMap((name) =>
+        ARCHITECTURES.map(({ deb }) => `pkg:generic/${name} arch=${deb}`),
+      ),
+    );
   });
 
   describe.each(ARCHITECTURES)("for $deb", ({ deb, machine, elf }) => {
@@ -156,21 +167,38 @@ describeUnless(cannotPackage(), "the packages", () => {
 
     it("the bill of materials and the licence texts name what is bundled, Node and the C library", () => {
       const tree = unpacked(deb);
-      const { components } = JSON.parse(readFileSync(join(tree, "usr/share/doc/ocir-broker/sbom.cdx.json"), "utf8"));
-      const names: string[] = components.map(({ name }: { name: string }) => name);
+      const { components }: { components: { name: string; version: string; purl: string }[] } = JSON.parse(
+        readFileSync(join(tree, "usr/share/doc/ocir-broker/sbom.cdx.json"), "utf8"),
+      );
+      const names = components.map(({ name }) => name);
       expect(names).toEqual(expect.arrayContaining(["node", "oci-common", "undici", "zod", "pino", "lru-cache"]));
       expect(names).toContain(deb === "amd64" ? "musl" : "glibc");
       expect(names).not.toEqual(expect.arrayContaining(["vitest"]));
       const licences = readFileSync(join(tree, "usr/share/doc/ocir-broker/third-party-licences.txt"), "utf8");
-      for (const { name, version, purl } of components) {
-        if (purl.startsWith("pkg:npm/")) expect(licences).toContain(`${name} ${version} (`);
-      }
+      expect([...licences.matchAll(/^=+\n(.+)\n=+$/gm)].map(([, title]) => title)).toEqual([
+        "Node.js, with what it contains",
+        "The C library inside of the static programs",
+        ...components
+          .filter(({ purl }) => purl.startsWith("pkg:npm/"))
+          .map(({ name, version }) => expect.stringContaining(`${name} ${version} (`)),
+      ]);
       expect(licences).toContain("Copyright Node.js contributors");
       expect(licences).toContain(deb === "amd64" ? "musl libc, MIT licence" : "GNU LESSER GENERAL PUBLIC LICENSE");
     });
 
+    it("the DaemonSet's image has the programs that enter the node, and the archive, unpacked, for this machine", () => {
+      const tree = unpackedImage("ocir-broker-daemonset-", deb);
+      execFileSync("test", ["-x", join(tree, "enter-node")]);
+      const archive = basename(packageNamed(`linux-${deb}.tar.gz`), ".tar.gz");
+      const names = ["daemonset.mjs", "daemonset.sh", "libatomic.so.1", "node", archive];
+      expect(readdirSync(join(tree, "ocir-broker")).sort()).toEqual(names);
+      const folder = join(tree, "ocir-broker", archive);
+      execFileSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: folder });
+      expect(readFileSync(join(folder, "install.sh"), "utf8")).toContain(`for Linux on ${machine},`);
+    });
+
     it("the image of pull secrets lists its Node, libraries and packages, and its Node has no search path of its own", () => {
-      const tree = unpackedImage(deb);
+      const tree = unpackedImage("ocir-pull-secrets-", deb);
       const text = readFileSync(join(tree, "sbom.cdx.json"), "utf8");
       expect(readFileSync(packageNamed(`linux-${deb}.cdx.json`, "ocir-pull-secrets-"), "utf8")).toBe(text);
       const purls: string[] = JSON.parse(text).components.map(({ purl }: { purl: string }) => purl);
@@ -252,17 +280,19 @@ describeUnless(cannotPackage(), "the packages", () => {
     const pathOf = ({ digest }: { digest: string }) => join(layout, "blobs", digest.replace(":", "/"));
     const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
     const { manifests } = json(pathOf(json(join(layout, "index.json")).manifests[0]));
-    const inManifests = (architecture: string): { digest: string; layers: [{ digest: string }]; subject: object }[] =>
+    const inManifests = (
+      architecture: string,
+    ): { digest: string; layers: [{ digest: string }]; annotations: object }[] =>
       manifests
         .filter(({ platform }: { platform: { architecture: string } }) => platform.architecture === architecture)
         .map((each: { digest: string }) => ({ ...each, ...json(pathOf(each)) }));
     return { inManifests, pathOf };
   }
 
-  function unpackedImage(architecture: string): string {
-    const tree = join(scratch, `image-${architecture}`);
+  function unpackedImage(name: string, architecture: string): string {
+    const tree = join(scratch, `${name}${architecture}`);
     mkdirSync(tree, { recursive: true });
-    const { inManifests, pathOf } = openedImage("ocir-pull-secrets-");
+    const { inManifests, pathOf } = openedImage(name);
     for (const { layers } of inManifests(architecture)) output("tar", "-xf", pathOf(layers[0]), "-C", tree);
     return tree;
   }

@@ -2,11 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeAll, describe, expect, it } from "vitest";
-import { CHECKOUT } from "../release.ts";
 import { TARGETS, type Target } from "../target.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { type BundledPackage, bundledPackages } from "./bundled-packages.ts";
-import { licenceTexts } from "./licence-texts.ts";
 
 const RELEASE = { version: "1.2.3", epochS: 1_790_000_000 };
 const USED = ["undici/index.js", "@pinojs/redact/index.js", "assert-plus/assert.js", "systemd-notify/notify.js"];
@@ -50,16 +48,5 @@ describe("bundledPackages", () => {
       ...packages.map(({ name, version }) => `pkg:npm/${name.replace("@", "%40")}@${version}`),
     ]);
     for (const { hashes } of components.slice(2)) expect(hashes[0].content).toMatch(/^[0-9a-f]{128}$/);
-  });
-
-  it("yields a licence section for each package, Node's and the C library's first", () => {
-    const text = licenceTexts(amd64, join(CHECKOUT, "node_modules/undici"), packages);
-    const titles = [...text.matchAll(/^=+\n(.+)\n=+$/gm)].map(([, title]) => title);
-    expect(titles).toEqual([
-      "Node.js, with what it contains",
-      "The C library inside of the static programs",
-      ...packages.map(({ name, version }) => `${name} ${version} (MIT)`),
-    ]);
-    expect(text).toContain("Copyright © 2005-2020 Rich Felker");
   });
 });
