@@ -10,7 +10,7 @@ import { installErrorOf } from "../install-error.ts";
 import { createDisk, type FileSystem } from "./disk.ts";
 import { applySteps, commit, createRun } from "./run.ts";
 import { type RunState, save } from "./run-state.ts";
-import type { Content, FileStep, RestoreStep, Step } from "./step.ts";
+import type { Content, FileStep, Step } from "./step.ts";
 import { finishRemoval, restoreAll, rollBackFiles } from "./undo.ts";
 
 const NOTHING = { changes: "", check: "" };
@@ -24,11 +24,6 @@ const file = (path: string, content: Content): FileStep => ({
 });
 const text = (value: string): Content => ({ kind: "text", text: value, mode: 0o644 });
 const link = (target: string): Content => ({ kind: "link", target });
-const restore = (path: string, instead?: RestoreStep["instead"]): RestoreStep => ({
-  name: path,
-  path,
-  instead,
-});
 
 const CONFIG = "/etc/kubernetes/providers.yaml";
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
@@ -81,12 +76,12 @@ async function install(root: string, version?: string, change?: FileSystem, firs
   commit(run, version);
 }
 
-async function remove(root: string, instead?: RestoreStep["instead"], change?: FileSystem) {
+async function remove(root: string, change?: FileSystem) {
   const run = runOn(root, change);
   rollBack(run);
   const isRestored = restoreAll(
     run,
-    ALL.map((path) => restore(path, instead)),
+    ALL.map((path) => ({ name: path, path })),
   );
   finishRemoval(run);
   return { isRestored, left: run.left };
@@ -175,7 +170,7 @@ describe("createRun", () => {
     await eachKill(
       nodeWithVersion1,
       async (root, change) => {
-        if (!(await remove(root, undefined, change)).isRestored) throw new Killed();
+        if (!(await remove(root, change)).isRestored) throw new Killed();
       },
       async (root, when) => {
         await remove(root);
@@ -239,19 +234,6 @@ describe("createRun", () => {
     rollBack(run);
     expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("edited\n");
     expect(run.left).toMatchObject([{ path: CONFIG }]);
-  });
-
-  it("leaves the content for a kubelet that still names a path, and removes it once none does", async () => {
-    const root = nodeWithProvider();
-    fs.unlinkSync(join(root, CONFIG));
-    const before = snapshotOf(root);
-    await install(root);
-    const instead = { content: text("valid\n"), why: "a kubelet still names it" };
-    expect((await remove(root, instead)).left).toContainEqual({ path: CONFIG, why: "a kubelet still names it" });
-    expect(fs.readFileSync(join(root, CONFIG), "utf8")).toBe("valid\n");
-    await install(root);
-    expect(await remove(root)).toEqual({ isRestored: true, left: [] });
-    expect(snapshotOf(root)).toEqual(before);
   });
 
   it("flushes the folder of each file that it replaces or removes, before the next one and before the record", async () => {
