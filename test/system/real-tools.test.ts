@@ -32,16 +32,6 @@ describe.each(CLIENTS)("%s", (client, commands) => {
   });
 });
 
-const lackOfDockerd = lackAsRoot("docker", "dockerd", "skopeo", "docker-registry");
-
-it.skipIf(lackOfDockerd !== "")(`docker pulls nothing if the node has no policy${lackOfDockerd}`, async () => {
-  const stage = await setRealRegistryStage();
-  const name = await stage.push("acme/shop/web:1");
-  const docker = ["docker", "--host", await startDockerd(stage)] as const;
-  stage.simulator.iam({ granted: false });
-  await expect(stage.run(...docker, "pull", name)).rejects.toThrow(/unauthorized|denied/);
-});
-
 const lackOfRegistry = lackAsRoot("docker-registry") || lackOfHelm;
 
 describe.skipIf(lackOfRegistry !== "")(`helm${lackOfRegistry}`, () => {
