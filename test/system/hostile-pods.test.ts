@@ -2,7 +2,6 @@
  * Hostile pods on the port of the controller of pull secrets: the kubelet's probes get a response, and its memory is bounded. The port is
  * in a process with the flags of the image.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
@@ -10,6 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished } from "vitest";
 import { NODE_FLAGS } from "../../packages/packaging/src/pull-secrets-image.ts";
+import { type Daemon, spawnServer, untilSaid } from "../daemon.ts";
 import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
 import { isLongRun } from "./long-run.ts";
 
@@ -18,15 +18,11 @@ const PROBES = isLongRun ? 1_000 : 40;
 const MAX_GROWTH_MIB = 64;
 
 /** Until the test ends. */
-function start(args: readonly string[]): ChildProcess {
+function start(...args: readonly string[]): Daemon {
   const env = { ...process.env, MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536" };
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"], env });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return child;
-}
-
-async function line(child: ChildProcess): Promise<string> {
-  return String(await once(child.stdout as NodeJS.ReadableStream, "data")).trim();
+  const program = spawnServer([process.execPath, ...args], env);
+  onTestFinished(() => void program.process.kill("SIGKILL"));
+  return program;
 }
 
 it.each(
@@ -35,8 +31,8 @@ it.each(
     (attack === "slow heads" ? ["127.0.0.1"] : ["127.0.0.1", "127.0.0.2"]).map((address) => [attack, address] as const),
   ),
 )("%s, probes from %s: each gets a response, and the memory is bounded", async (attack, localAddress) => {
-  const served = start([...NODE_FLAGS, join(import.meta.dirname, "../pull-secrets/served-port.ts")]);
-  const port = await line(served);
+  const served = start(...NODE_FLAGS, join(import.meta.dirname, "../pull-secrets/served-port.ts"));
+  const [port] = await untilSaid(served, /^\d+(?=\n)/);
   const peakMib = () =>
     Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${served.pid}/status`, "utf8"))?.[1]) / 1_024;
 
@@ -49,7 +45,7 @@ it.each(
 
   await probe();
   const before = peakMib();
-  await line(start([join(import.meta.dirname, "../hostile-clients.ts"), port, attack]));
+  await untilSaid(start(join(import.meta.dirname, "../hostile-clients.ts"), port, attack), "connected");
   for (let count = 0; count < PROBES; count += 1) expect(await probe()).toBe("ok\n");
   expect(peakMib() - before).toBeLessThan(MAX_GROWTH_MIB);
 });
