@@ -1,4 +1,5 @@
-/** The matrix as a page of the documentation: one table of responses, the rules that the rest follows, and every exception. */
+/** The generated parts of the page: a table of responses, and every exception to the rules that the page has. */
+import type { Table } from "../../documentation/generated-table.ts";
 import type { Outcome } from "./cell.ts";
 import { COMBINATIONS, type Combination, RETRY_AFTER_S, type UpstreamName } from "./combinations.ts";
 
@@ -34,48 +35,24 @@ const FETCHES: Readonly<Record<UpstreamName, readonly string[]>> = {
   probe: [],
 };
 
-const INTRODUCTION = `# What happens when an upstream fails
-
-An *upstream* is one of Oracle's services that the broker calls. Each cell shows what a pull gets if one upstream fails in one way, and the
-broker was started while it failed. The pull gets a token (*served*) or an error with this code, within 15 s. An empty cell means that
-this failure cannot occur there.
-
-The broker recovers from every failure by itself, within a minute or after \`Retry-After\`.
-
-\`test/system/fault-matrix\` runs the real broker against all of these faults on real sockets, and fails if this page differs.
-`;
-
-const RULES = `## Rules for every fault
-
-- **Warm.** If the broker has a token in memory (*warm*, otherwise *cold*), no pull fails. In the test, the fault lasts 57 minutes, past
-  every renewal and almost to the end of that token. If the table shows an error, the broker serves the old token, whose renewal fails
-  (*stale served*). If the region is missing, tokens are still renewed, because the broker knows the region already.
-- **Next try.** A failed fetch is repeated ${BACK_OFF}: 0.1–0.5 s after the first failure, with an upper bound that doubles up to 60 s.
-  With \`Retry-After: ${RETRY_AFTER_S}\`, it is repeated after ${RETRY_AFTER_S} s and the back-off. Within one fetch, the broker requests each document of the
-  metadata service up to four times in 5 s.
-- **Log.** Each value that cannot be fetched logs \`not fetched\` with the code, as a warning, once for the whole fault. If the region is
-  missing, these are the region, the session and the token. For the other documents and the auth service, they are the session and the
-  token. For the token endpoint it is the token, and for the probe nothing. If warm, the session also logs
-  \`session expired before it was replaced\`. A failed pull also logs \`request failed\` with the code.
-- **Failures to connect** have codes of their own, and the broker retries them with the back-off. For the registry, these are
-  \`name-not-resolved\`, \`tls\` (an untrusted certificate) and \`proxy-refused\`. For the auth service, they are the same with the prefix
-  \`federation-\`.
-`;
-
-export function renderTable(rows: Rows): string {
-  const exceptions = grouped(exceptionsIn(rows)).map(([text, faults]) => `- ${faults.join(", ")} ${text}`);
-  return [INTRODUCTION, `${responseTable(rows)}\n`, RULES, `## Exceptions\n\n${exceptions.join("\n")}\n`].join("\n");
-}
-
-function responseTable(rows: Rows): string {
+/** The responses of a cold broker, and every exception to the page's rules. */
+export function tablesOf(rows: Rows): Table[] {
   const faults = [...new Set(COMBINATIONS.map(({ fault }) => fault))];
   const responses = faults.map((fault): [cells: string, fault: string] => [
     COLUMNS.map(([, upstreams]) => responseOf(upstreams, fault, rows)).join(" | "),
     fault,
   ]);
-  const lines = grouped(responses).map(([cells, same]) => `| ${same.join(", ")} | ${cells} |`);
-  const titles = ["Fault", ...COLUMNS.map(([title]) => title)];
-  return [`| ${titles.join(" | ")} |`, `|${titles.map(() => "---|").join("")}`, ...lines].join("\n");
+  return [
+    {
+      name: "responses",
+      titles: ["Fault", ...COLUMNS.map(([title]) => title)],
+      rows: grouped(responses).map(([cells, same]) => `| ${same.join(", ")} | ${cells} |`),
+    },
+    {
+      name: "exceptions",
+      rows: grouped(exceptionsIn(rows)).map(([text, same]) => `- ${same.join(", ")} ${text}`),
+    },
+  ];
 }
 
 /** With the upstreams' names if they answer differently. */
