@@ -13,8 +13,8 @@ import type { RegionInfo } from "../src/region-info.ts";
 export interface Started {
   readonly provider: IdentityProvider;
   readonly clock: Clock;
-  /** Numbers of requests so far, by service. */
-  readonly requests: () => readonly number[];
+  /** Numbers of requests so far, by service, and the reasons for refused ones. */
+  readonly requests: () => readonly (number | string)[];
   readonly events: readonly unknown[];
   /** Texts that no error or event may contain. */
   readonly secrets: () => readonly string[];
@@ -26,7 +26,7 @@ type Failure<Options> = readonly [
   code: IdentityErrorCode,
   options: Options,
   /** Default of `requests`: none. */
-  more?: Readonly<Record<string, unknown>> & { readonly requests?: readonly number[] },
+  more?: Readonly<Record<string, unknown>> & { readonly requests?: readonly (number | string)[] },
 ];
 
 export interface Conformance<Options> {

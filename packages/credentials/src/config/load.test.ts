@@ -320,6 +320,10 @@ it("checkConfig lists each error on its own line, whatever characters a key has"
 describe("loadConfig", () => {
   const directory = temporaryFolder();
 
+  it("uses the defaults if the default file is missing", () => {
+    expect(loadConfig({ environment: {} }).config.log.level).toBe("info");
+  });
+
   it.each([
     ["absent.yaml", /: it does not exist$/],
     ["\0", /: (?:ERR_INVALID_ARG_VALUE|it does not exist)$/],
@@ -338,5 +342,13 @@ describe("loadConfig", () => {
   it("reports the code of an error that no system call caused", () => {
     const path = 5 as unknown as string;
     expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
+  });
+
+  it("names the file and all its errors", () => {
+    const path = join(directory, "bad.yaml");
+    writeFileSync(path, "a: 1\nb: 2");
+    expect(() => loadConfig({ path, environment: {} })).toThrow(
+      `${path} is not valid:\n  line 1: a: unknown key\n  line 2: b: unknown key`,
+    );
   });
 });

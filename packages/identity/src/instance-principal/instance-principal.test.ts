@@ -72,7 +72,7 @@ async function setUp(options: Options = {}) {
     },
     { clock, environment: {}, random: () => 0, sendMetadata: send, sendAuth, onEvent: (event) => events.push(event) },
   );
-  const requests = () => [metadataServer.requests.length, authServer.requests.length];
+  const requests = () => [metadataServer.requests.length, authServer.requests.length, ...auth.refusals];
   const secrets = () => [...PEM_LINES, ...auth.tokens.flatMap((token) => token.split("."))];
   return { provider, clock, metadata, auth, metadataServer, authServer, events, authUrls, requests, secrets };
 }
@@ -117,7 +117,7 @@ const holding = (documents: NonNullable<Options["documents"]>): Options => ({ do
 
 const INVALID_CHAIN = holding({ intermediatePem: rotated.certificatePem });
 
-/** Requests to the metadata service and to the auth service. */
+/** Requests to the metadata service and to the auth service, and why the latter refused some. */
 const ASKED_ONCE = { requests: [3, 1] };
 const NOT_ASKED = { requests: [9, 0] };
 const after = (status: number, retryAfterMs?: number) => ({
@@ -148,8 +148,8 @@ describeProvider("createInstancePrincipal", {
   ],
   failing: [
     ["a 401", "federation-unauthorized", echoing(401), { requests: [6, 2] }],
-    ["a 401 for an invalid chain", "federation-unauthorized", INVALID_CHAIN, { requests: [18, 2] }],
-    ["a 401 for a wrong clock", "clock-skew", { authAheadMs: 400_000 }, ASKED_ONCE],
+    ["a 401 for an invalid chain", "federation-unauthorized", INVALID_CHAIN, { requests: [18, 2, "chain", "chain"] }],
+    ["a 401 for a wrong clock", "clock-skew", { authAheadMs: 400_000 }, { requests: [3, 1, "date"] }],
     ["a 429", "federation-throttled", echoing(429, 7), after(429, 7_000)],
     ["a 503", "federation-unavailable", echoing(503, 2), after(503, 2_000)],
     ["a 500", "federation-unavailable", echoing(500), after(500)],
