@@ -101,18 +101,15 @@ export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOpti
       return JSON.parse(line) as Answers;
     },
     /** The facts of the only node. */
-    async untilNodeReady(): Promise<{ kubelet: string; image: string; architecture: string }> {
-      let facts = { kubelet: "", image: "", architecture: "" };
+    async untilNodeReady() {
+      let status: V1Node["status"];
       const isReady = async () => {
-        const [node] = await nodes();
-        const info = node?.status?.nodeInfo;
-        if (info !== undefined) {
-          facts = { kubelet: info.kubeletVersion, image: info.osImage, architecture: info.architecture };
-        }
-        return node?.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+        status = (await nodes())[0]?.status;
+        return status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
       };
       await until("the node is ready", isReady, NODE_LIMIT_MS, POLL_MS);
-      return facts;
+      const { kubeletVersion: kubelet = "", osImage: image = "", architecture = "" } = status?.nodeInfo ?? {};
+      return { kubelet, image, architecture };
     },
     /** @returns the seconds, and the failures on the way. */
     async untilRunning(name: string, image: string, spec: object = {}) {
