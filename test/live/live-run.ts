@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../run-program.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
-import { controllerImageOf, usePullSecrets } from "./pull-secrets.ts";
+import { usePullSecrets } from "./pull-secrets.ts";
 import { type Answers, differencesOf } from "./questions.ts";
 import { simulatorAnswers } from "./simulator-answers.ts";
 import { createTerraform, type Made } from "./terraform.ts";
@@ -85,7 +85,7 @@ export async function liveRun(options: LiveOptions) {
     );
     answers = await step(
       "questions",
-      async () => withoutNames(await cluster.ask(image, controllerImageOf(made)), hidden) as Answers,
+      async () => withoutNames(await cluster.ask(image, made.controllerImage), hidden) as Answers,
       () => "in answers",
     );
     if (answers !== undefined) {
@@ -101,7 +101,8 @@ export async function liveRun(options: LiveOptions) {
       return await cluster.untilRunning(denied?.pod ?? "after-policy", image);
     });
     // Before the kubelet pulls for service accounts only, which have no right to the controller's image.
-    await step("pull secrets", () => usePullSecrets({ ...options, cluster, made, folder }));
+    const chart = join(options.packages, `ocir-pull-secrets-${version}.tgz`);
+    await step("pull secrets", () => usePullSecrets(cluster, made, chart, folder));
     await step("service accounts", () => useServiceAccounts(cluster, image));
     await step("SELinux denials", () => cluster.onNode(DENIALS));
   }
@@ -113,7 +114,7 @@ export async function liveRun(options: LiveOptions) {
       () => null,
     );
     if (made !== undefined) {
-      hidden = [...hidden, made.registryHost, made.namespace, made.repository];
+      hidden = [...hidden, ...made.names];
       await onCluster(made);
     }
   } finally {
@@ -144,7 +145,7 @@ async function push(
   writeFileSync(authFile, JSON.stringify({ auths: { [registryHost]: { auth } } }), { mode: 0o600 });
   await runProgram(["skopeo", "copy", "--dest-authfile", authFile, `docker://${source}`, `docker://${image}`]);
   const archive = `oci-archive:${join(packages, `ocir-pull-secrets-${version}.oci.tar`)}`;
-  const target = `docker://${controllerImageOf(made)}`;
+  const target = `docker://${made.controllerImage}`;
   await runProgram(["skopeo", "copy", "--all", "--dest-authfile", authFile, archive, target]);
 }
 

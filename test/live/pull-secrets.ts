@@ -6,29 +6,14 @@ import { runProgram } from "../run-program.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Made } from "./terraform.ts";
 
-interface PullSecretsOptions {
-  readonly cluster: Cluster;
-  readonly made: Pick<Made, "registryHost" | "image">;
-  readonly packages: string;
-  readonly version: string;
-  readonly folder: string;
-}
-
 /** A policy takes a while to reach the registry. */
 const POLICY_LIMIT_MS = 600_000;
 const POLL_MS = 5_000;
 
-const repositoryOf = ({ image }: Pick<Made, "image">): string => image.replace(/:\w+$/, "");
-
-/** In the image's repository. */
-export const controllerImageOf = (made: Pick<Made, "image">): string => `${repositoryOf(made)}:pull-secrets`;
-
 /** @returns the seconds until the Secrets exist, and why the registry refuses the one without a policy. */
-export async function usePullSecrets(options: PullSecretsOptions): Promise<{ seconds: number; denied: string }> {
-  const { cluster, made, packages, version, folder } = options;
-  const repository = repositoryOf(made);
+export async function usePullSecrets(cluster: Cluster, made: Made, chart: string, folder: string) {
   const names = ["puller", "other"];
-  await cluster.installPullSecrets(join(packages, `ocir-pull-secrets-${version}.tgz`), repository, names);
+  await cluster.installPullSecrets(chart, made.images, names);
   for (const name of names) await cluster.createServiceAccount(name);
   const startedAtMs = performance.now();
   for (const name of names) await cluster.createPullSecret(name, made.registryHost);

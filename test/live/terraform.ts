@@ -27,15 +27,20 @@ export function createTerraform(options: LiveOptions, folder: string) {
   const terraform = (...args: readonly string[]) => runProgram(["terraform", ...args], { cwd });
 
   return {
+    /** @returns also the repository and two images in it as container runtimes name them */
     async apply({ mayPull }: { mayPull: boolean }) {
       await terraform("init", "-input=false");
       await terraform("apply", ...argumentsFor(mayPull));
-      const output = JSON.parse(await terraform("output", "-json")) as Output;
-      /** The namespace is the tenancy's, in names of images. */
-      const [registryHost, namespace] = [output.registry_host.value, output.namespace.value];
-      const repository = output.repository.value;
-      const image = `${registryHost}/${namespace}/${repository}:1`;
-      return { registryHost, namespace, repository, image, kubeconfig: output.kubeconfig.value };
+      const { registry_host, namespace, repository, kubeconfig } = JSON.parse(
+        await terraform("output", "-json"),
+      ) as Output;
+      const images = `${registry_host.value}/${namespace.value}/${repository.value}`;
+      return {
+        /** Of the tenancy. */
+        names: [registry_host.value, namespace.value, repository.value],
+        registryHost: registry_host.value,
+        ...{ images, image: `${images}:1`, controllerImage: `${images}:pull-secrets`, kubeconfig: kubeconfig.value },
+      };
     },
     async destroy(): Promise<void> {
       await terraform("destroy", ...argumentsFor(true));
