@@ -1,6 +1,7 @@
 /** What the DaemonSet's program does on the node around the container: `ocir-broker node …`, and systemctl for the kubelet. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
@@ -87,6 +88,9 @@ export function createNodeProgram(options: NodeProgramOptions) {
       if (!isThere()) return undefined;
       const { ok, version: found, flags, kubelet } = await readStatus();
       if (!ok || found !== version || flags === undefined || kubelet === undefined) return undefined;
+      // A rebuilt release of the same version; a package has no list.
+      const list = textOf(files.readText(`${dirname(INSTALLED_PROGRAM)}/SHA256SUMS`));
+      if (list !== undefined && list !== textOf(files.readText(`${folder}/SHA256SUMS`))) return undefined;
       return isConfigured() && isConnected(flags) ? { files: flags, need: kubelet } : undefined;
     },
     /** The result has the files of the kubelet's flags, and its need. */

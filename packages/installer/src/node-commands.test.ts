@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
+import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { describe, expect, it, vi } from "vitest";
 import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER, type Node } from "../test/image-node.ts";
 import { fileSystemThat, killedAt } from "../test/killed-at.ts";
-import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
+import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
@@ -142,6 +143,24 @@ describe("installNode", () => {
     expect(await install(node, undefined)).toMatchObject({ ok: true });
     await removeNode(node.context, NEVER, ALL);
     expect(node.read(PROGRAM)).toBe("");
+  });
+
+  it.each([
+    ["of the same version", "1"],
+    ["of another version", "2"],
+  ])("leaves a package %s its files, and deletes those that the archive alone had", async (_which, version) => {
+    const node = createNode();
+    await install(node, archive("1"));
+    const ours = "/usr/share/doc/ocir-broker/new-in-1";
+    const isOurs = (path: string) => path === ours || path === MANIFEST;
+    node.write(SHIM, `${SHIM} ${version}`, 0o755);
+    const runProgram: RunProgram = async (run) =>
+      run.path === "dpkg" && !run.args.some(isOurs) ? printed("") : node.context.runProgram(run);
+    const context = { ...node.context, runProgram };
+    await installNode(context, NEVER, { from: undefined, connect: undefined, checkConfig() {} });
+    expect(node.snapshot().filter((line) => line.startsWith(ours.slice(1)))).toEqual([]);
+    await removeNode(context, NEVER, ALL);
+    expect(node.read(SHIM)).toBe(`${SHIM} ${version}`);
   });
 
   it("ends before its next step, with everything as it was, if a signal arrives", async () => {
@@ -517,7 +536,8 @@ describe("installNode and removeNode with a full /var/lib", () => {
 it.each([
   ["the given one", { given: "log: {level: warn}" }, "log: {level: warn}"],
   ["the node's own, if a given one has no setting", { given: "{}" }, undefined],
-  ["the node's own, if the kubelet is connected", { connect: CONNECT }, undefined],
+  ["the node's own, if a version is installed", {}, undefined],
+  ["the node's own, if the kubelet is connected", { from: undefined, connect: CONNECT }, undefined],
 ])("installNode changes nothing if the configuration has errors: %s", async (_, options, wrong) => {
   const node = createNode();
   const before = node.snapshot();

@@ -34,7 +34,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
-    if (connect !== undefined || given !== undefined) expectValid(command);
+    if (from !== undefined || connect !== undefined || given !== undefined) expectValid(command);
     await adoptRecognised(node);
     await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);

@@ -39,5 +39,5 @@ export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
     throw new InstallError("plugin", `the plugin's response cannot be decoded: ${response.problem}`);
   }
   if (!CLOUD_ERROR.test(said)) throw new InstallError("plugin", `the plugin ended with ${exitCode ?? signal}: ${said}`);
-  node.say(`no credentials yet; the broker retries: ${said}`);
+  node.say(`no credentials yet: ${said}`);
 }
