@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import rootPackage from "../package.json" with { type: "json" };
+import cliPackage from "../packages/cli/package.json" with { type: "json" };
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const WORKFLOWS = globSync(".github/workflows/*.yml", { cwd: CHECKOUT }).sort();
@@ -24,7 +25,7 @@ const jobsOf = (path: string) => Object.entries<Job>(parse(read(path)).jobs);
 const isOwned = spawnSync("git", ["grep", "-qw", "OWNER", "--", "deploy"], { cwd: CHECKOUT }).status !== 0;
 
 it.skipIf(isOwned)("a release is refused while it has the owner's placeholders", () => {
-  const args = [`v${rootPackage.version}`, "https://example.com"];
+  const args = [`v${cliPackage.version}`, "https://example.com"];
   const { status, stderr } = spawnSync(join(CHECKOUT, ".ci/release-build"), args, { encoding: "utf8" });
   expect([status, stderr]).toEqual([
     1,

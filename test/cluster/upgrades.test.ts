@@ -6,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { V1Secret } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { VERSION } from "../system/install/archives.ts";
 import { underLoad } from "../system/simulated-node.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { loginsIn } from "./docker-logins.ts";
@@ -96,16 +95,23 @@ describeCluster(
       await sh("dpkg -r ocir-broker");
     });
 
+    const fileOf = async (pattern: string) => (await sh(`ls ${pattern}`)).split("\n")[0] ?? "";
     const loadImages = async (chart: Chart) => {
       for (const folder of Object.values(RELEASES)) {
-        const values = await asAdmin("helm", "show", "values", `${folder}/${chart}-${VERSION}.tgz`);
+        const values = await asAdmin("helm", "show", "values", await fileOf(`${folder}/${chart}-[0-9]*.tgz`));
         const digest = /sha256:\w+/.exec(values)?.[0] ?? "";
-        const [file] = (await sh(`ls ${folder}/${chart.replace("broker", "broker-daemonset")}-*.oci.tar`)).split("\n");
-        await loadImage(node, file ?? "", REPOSITORY[chart], digest);
+        const file = await fileOf(`${folder}/${chart.replace("broker", "broker-daemonset")}-*.oci.tar`);
+        await loadImage(node, file, REPOSITORY[chart], digest);
       }
     };
     const upgradeTo = async (which: Which, chart: Chart, ...flags: string[]) => {
-      const release = [chart, `${RELEASES[which]}/${chart}-${VERSION}.tgz`, "-n", chart, "--create-namespace"];
+      const release = [
+        chart,
+        await fileOf(`${RELEASES[which]}/${chart}-[0-9]*.tgz`),
+        "-n",
+        chart,
+        "--create-namespace",
+      ];
       const image = ["--set", `image.repository=${REPOSITORY[chart]},image.pullPolicy=Never`];
       await asAdmin("helm", "upgrade", "--install", ...release, ...image, ...flags);
     };
