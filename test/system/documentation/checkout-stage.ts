@@ -16,11 +16,9 @@ const FEW_SYSTEM_TESTS = "test/system/systemd-directives.test.ts --passWithNoTes
 const STAYS = "curl ";
 const NODE_ARCHIVE = "node-v26.10.0-linux-x64";
 
-export interface CheckoutStage {
-  run(script: string): Promise<{ readonly exitCode: number | null; readonly said: string }>;
-}
+export type CheckoutStage = Awaited<ReturnType<typeof copyCheckout>>;
 
-export async function copyCheckout(): Promise<CheckoutStage> {
+export async function copyCheckout() {
   const folder = temporaryFolder();
   execFileSync("git", ["clone", "--quiet", CHECKOUT, folder]);
   const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--deduplicate"], {
@@ -38,8 +36,8 @@ export async function copyCheckout(): Promise<CheckoutStage> {
     PATH: [...path, join(folder, "node_modules/.bin")].join(delimiter),
     TURBO_TELEMETRY_DISABLED: "1",
   };
-  const stage: CheckoutStage = {
-    async run(script) {
+  const stage = {
+    async run(script: string) {
       if (ALL_SYSTEM_TESTS.test(script)) return execute(`${script} -- ${FEW_SYSTEM_TESTS}`, folder, env);
       if (!ALL_TESTS.test(script)) return execute(script, folder, env);
       const config = join(folder, "vitest.config.ts");
@@ -63,8 +61,8 @@ function placeNodeArchive(folder: string): void {
   rmSync(join(folder, NODE_ARCHIVE), { recursive: true });
 }
 
-function execute(script: string, cwd: string, env: NodeJS.ProcessEnv): ReturnType<CheckoutStage["run"]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<CheckoutStage["run"]>>>();
+function execute(script: string, cwd: string, env: NodeJS.ProcessEnv) {
+  const { promise, resolve, reject } = Promise.withResolvers<{ exitCode: number | null; said: string }>();
   const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
     cwd,
     env,
