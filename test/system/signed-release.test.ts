@@ -19,8 +19,8 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
   const folder = join(scratch, "release");
   let secretKey = "";
   const env = { PATH: process.env["PATH"], HOME: scratch, TMPDIR: scratch, GNUPGHOME: join(scratch, "gnupg") };
-  const sign = (key: string) =>
-    spawnSync(join(CHECKOUT, ".ci/release-sign"), [folder], {
+  const sign = (key: string, made = folder) =>
+    spawnSync(join(CHECKOUT, ".ci/release-sign"), [made], {
       env: { ...env, OCIR_BROKER_SIGNING_KEY: key },
       encoding: "utf8",
     });
@@ -75,7 +75,8 @@ describeUnless(cannotPackage() ?? (tool && `needs ${tool}`), "a signed release",
     expect(accepted).toEqual([]);
   });
 
-  it("cannot be signed again when a file has changed", () => {
+  it("cannot be signed again when a file has changed, nor a folder without a release", () => {
+    expect(sign(secretKey, scratch).stderr).toContain(`there is no release in ${scratch}: run npm run package first`);
     const path = join(folder, "Packages");
     const content = readFileSync(path);
     writeFileSync(path, "");
