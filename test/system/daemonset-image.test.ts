@@ -1,9 +1,11 @@
 /** The DaemonSet's image with real tools: published, or loaded onto nodes, as in cloud-init/daemonset/README.md. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
-import { makeEmptyDaemonSetImage } from "../../packages/packaging/test/daemonset-image.ts";
+import { makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
+import { TARGETS } from "../../packages/packaging/src/target.ts";
 import { commandsOn } from "../documentation/pages.ts";
 import { startContainerd } from "../real-clients.ts";
 import { lackAsRoot, setRealRegistryStage } from "../real-registry.ts";
@@ -15,8 +17,7 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
   it("is found by the digest in the release's manifest after the README's commands", async () => {
     const stage = await setRealRegistryStage();
     const { run, directory, registryHost, simulator, authFile } = stage;
-    const release = { version: cliPackage.version, epochS: 1_790_000_000 };
-    const { manifest } = await makeEmptyDaemonSetImage(directory, release);
+    const manifest = await makeImage(directory);
     writeFileSync(join(directory, manifest.name), manifest.text);
     const containerd = await startContainerd(stage);
     const repository = `${registryHost}/acme/ocir-broker-daemonset`;
@@ -47,3 +48,18 @@ describe.skipIf(lack !== "")(`the DaemonSet's image${lack}`, () => {
     }
   });
 });
+
+/** For both architectures; its archives and programs are only files with the right names. @returns its manifest */
+async function makeImage(folder: string) {
+  const release = { version: cliPackage.version, epochS: 1_790_000_000 };
+  mkdirSync(join(folder, "work"));
+  for (const name of ["enter-node", "node", "libatomic.so.1", "daemonset.mjs"])
+    writeFileSync(join(folder, name), "program\n");
+  const contents = TARGETS.map((target) => {
+    const archive = join(folder, `${target.debArchitecture}.tar.gz`);
+    execFileSync("tar", ["-czf", archive, "-C", folder, "node"]);
+    return { target, archive, programs: folder, bill: "{}" };
+  });
+  const { manifest } = await makeDaemonSetImage(release, contents, { work: join(folder, "work"), output: folder });
+  return manifest;
+}
