@@ -139,18 +139,20 @@ interface Load {
   /** With a service account's token, for every second call. */
   readonly tokenFile?: string;
   readonly timeoutMs?: number;
+  /** Of the program that calls, not of the shim. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Calls the shim 50 times a second, as a kubelet does, for as long as `action` takes. */
 export async function underLoad(
   root: SystemdRoot,
-  action: () => Promise<void>,
-  { image = IMAGE, tokenFile, timeoutMs = 300_000 }: Load = {},
+  action: () => Promise<unknown>,
+  { image = IMAGE, tokenFile, timeoutMs = 300_000, env = {} }: Load = {},
 ): Promise<LoadReport> {
   const stopFile = "/run/shim-load.stop";
   await root.run("rm", ["-f", stopFile]);
   const token = tokenFile === undefined ? [] : [tokenFile];
-  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, image, stopFile, ...token], { timeoutMs });
+  const load = root.run(NODE, [LOAD_PROGRAM, SHIM, image, stopFile, ...token], { timeoutMs, env });
   try {
     await action();
   } finally {
