@@ -33,7 +33,7 @@ process.stdout.write(JSON.stringify(report));
 
 function note(result: CredentialProviderResult): void {
   const token = tokenOf(result.stdout);
-  if (result.exitCode === 0 && result.stderr === "" && token !== undefined) tokens.add(token);
+  if (result.exitCode === 0 && result.stderr === "" && token) tokens.add(token);
   else failures.push(`${result.exitCode ?? result.signal} after ${result.elapsedMs.toFixed()} ms: ${result.stderr}`);
 }
 

@@ -21,9 +21,11 @@ import {
   NODE_FAULTS,
   sinceBoot,
   withAccountFailure,
+  withFull,
   without,
   withoutFlags,
   withoutKubelet,
+  withoutResponse,
   withProvider,
   withUnitFlags,
 } from "../test/seeded-node-faults.ts";
@@ -302,7 +304,8 @@ describe("diagnose, special cases", () => {
     ],
     ["image-look-alike", () => ({ image: "iad.ocir.oi/acme/web" }), "if it should be iad.ocir.io, correct"],
     ["image-not-matched", withProvider('"*.ocir.io"', '"fra.ocir.io"'), "set matchImages"],
-  ])("advises for %s what the image needs", async ([name, breaks, advice], { node }) => {
+    ["disk-full", all(withFull("/tmp", "ffree"), withoutResponse), "df /tmp; df -i /tmp"],
+  ])("advises for %s what the image or the folder needs", async ([name, breaks, advice], { node }) => {
     const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
     expect(findings.find((each) => each.name === name)?.fix).toContain(advice);
   });

@@ -70,15 +70,15 @@ const withHealth =
   ({ root, config }) =>
     listen(root, config.sockets.health, received);
 
-const withoutResponse = withHealth(({ socket }) => void socket.destroy());
+export const withoutResponse = withHealth(({ socket }) => void socket.destroy());
 
-const withFull =
-  (folder: string): Break =>
+export const withFull =
+  (folder: string, none: "bfree" | "ffree"): Break =>
   ({ root }) => {
     const read = fs.statfsSync;
     const spy = vi.spyOn(fs, "statfsSync");
     onTestFinished(() => spy.mockRestore());
-    spy.mockImplementation((path) => ({ ...read("/"), ...(path === join(root, folder) && { ffree: 0 }) }));
+    spy.mockImplementation((path) => ({ ...read("/"), ...(path === join(root, folder) && { [none]: 0 }) }));
   };
 
 const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
@@ -144,8 +144,12 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     all(without(HEALTH_SOCKET), ({ root }) => leaveStaleSocket(join(root, HEALTH_SOCKET))),
   ],
   ["daemon-stuck", "the daemon closes every connection", withoutResponse],
-  ["disk-full", "/run is full, so the daemon does not start", all(withFull("/run/ocir-broker"), withoutResponse)],
-  ["disk-full", "/tmp is full, so the daemon does not start", all(withFull("/tmp"), withoutResponse)],
+  [
+    "disk-full",
+    "/run is full, so the daemon does not start",
+    all(withFull("/run/ocir-broker", "bfree"), withoutResponse),
+  ],
+  ["disk-full", "/tmp is full, so the daemon does not start", all(withFull("/tmp", "ffree"), withoutResponse)],
   ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
   ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],
   [

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { startConnectProxy } from "../../connect-proxy.ts";
 import { expectTables } from "../../documentation/generated-table.ts";
 import { type Place, runCell } from "./cell.ts";
-import { COMBINATIONS, type Combination } from "./combinations.ts";
+import { COMBINATIONS, type Combination, RETRY_AFTER_S } from "./combinations.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { type Row, rowKey, tablesOf } from "./table.ts";
 
@@ -78,4 +78,6 @@ it("docs/reference/fault-matrix.md describes what happens for each fault at each
   await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane)));
   expect(failures).toEqual([]);
   await expectTables(PAGE, tablesOf(rows as ReadonlyMap<string, Row>));
+  const [asked, s] = [`\`Retry-After: ${RETRY_AFTER_S}\``, `${RETRY_AFTER_S} s`];
+  expect(readFileSync(PAGE, "utf8")).toContain(`With ${asked}, it is repeated after ${s} and the back-off.`);
 }, 600_000);

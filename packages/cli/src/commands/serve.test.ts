@@ -4,7 +4,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
 
-const during = vi.hoisted(() => ({ start: () => {} }));
+const during = vi.hoisted(() => ({ start: (_options: { isIdentityLost: boolean }) => {} }));
 
 /** The real daemon; only the moment between its start and the end of `serve`'s is made long enough for a test. */
 vi.mock("@ocir-broker/daemon/daemon", async (importOriginal) => {
@@ -14,7 +14,7 @@ vi.mock("@ocir-broker/daemon/daemon", async (importOriginal) => {
     async startDaemon(options: Parameters<typeof actual.startDaemon>[0]) {
       const daemon = await actual.startDaemon(options);
       onTestFinished(() => daemon.close());
-      during.start();
+      during.start(options);
       return daemon;
     },
   };
@@ -22,7 +22,7 @@ vi.mock("@ocir-broker/daemon/daemon", async (importOriginal) => {
 
 const SIGNALS = ["SIGHUP", "SIGTERM", "SIGINT", "uncaughtException", "unhandledRejection"] as const;
 
-test("ocir-broker serve applies the configuration of a SIGHUP that arrives while it starts", async () => {
+test("ocir-broker serve names a lost identity, and applies the configuration of a SIGHUP that arrives while it starts", async () => {
   const before = new Map(SIGNALS.map((name) => [name, process.rawListeners(name)]));
   onTestFinished(() => {
     for (const name of SIGNALS)
@@ -42,13 +42,16 @@ test("ocir-broker serve applies the configuration of a SIGHUP that arrives while
         ...section,
       }),
     );
-  write(path, {});
-  during.start = () => {
+  write(path, { identity: { provider: "nobody" } });
+  let isLost: boolean | undefined;
+  during.start = ({ isIdentityLost }) => {
+    isLost = isIdentityLost;
     write(`${path}.new`, { request: { deadline: "10s" } });
     renameSync(`${path}.new`, path);
     process.emit("SIGHUP");
   };
   await runCommand("serve", "--config", path);
+  expect(isLost).toBe(true);
   const { stdout } = await runCommand("status", "--config", path);
   expect(stdout).toMatch(/restart.*request\.deadline/);
 });

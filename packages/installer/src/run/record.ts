@@ -149,12 +149,14 @@ function recordError(what: string): InstallError {
 }
 
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
-  if (typeof value !== "object" || value === null || !("format" in value)) return false;
+  if (!isObject(value) || !("format" in value)) return false;
   if (value.format !== FORMAT) return typeof value.format === "number";
-  const { files, folders, pending } = value as { files?: unknown; folders?: unknown; pending?: { files?: unknown } };
-  if (typeof files !== "object" || files === null || !Array.isArray(folders)) return false;
-  if (pending !== undefined && typeof pending.files !== "object") return false;
+  const { files, folders, pending = { files: {} } } = value as Partial<Record<string, unknown>>;
+  if (!isObject(files) || !Array.isArray(folders)) return false;
+  if (!isObject(pending) || !("files" in pending) || !isObject(pending.files)) return false;
   return Object.values(files).every(
     (entry: Partial<Entry> | null) => entry?.kind !== undefined && entry.kind in CHANGE_KINDS,
   );
 }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
