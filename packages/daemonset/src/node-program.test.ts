@@ -17,9 +17,33 @@ function programIn(output: string, serviceAccounts?: string, config?: string) {
     folder,
     libraries: join(image, "ocir-broker"),
     said,
-    program: createNodeProgram({ image, leaseSeconds: 60, serviceAccounts, config, say: (line) => said.push(line) }),
+    program: createNodeProgram(
+      { image, leaseSeconds: 60, serviceAccounts, config, say: (line) => said.push(line) },
+      image,
+    ),
   };
 }
+
+it.each([
+  ["the image's build", "a", "a", true],
+  ["another build of the version", "b", "a", false],
+  ["a package's files", undefined, "a", true],
+  ["a build, if the image has no list", "b", undefined, true],
+])("NodeProgram.installed recognises %s", async (_what, ofNode, ofImage, isInstalled) => {
+  const need = { kind: "nothing" };
+  const status = { ok: true, version: "1.2.3", steps: [], flags: FILES, kubelet: need };
+  const { program, folder, libraries } = programIn("");
+  const node = join(libraries, "../usr/libexec/ocir-broker");
+  mkdirSync(node, { recursive: true });
+  writeFileSync(join(node, "ocir-broker"), `#!/bin/sh\necho '${JSON.stringify(status)}'\n`, { mode: 0o755 });
+  writeFileSync(join(libraries, "..", FILES.config), "- name: credential-provider-oke");
+  for (const [at, list] of [
+    [node, ofNode],
+    [folder, ofImage],
+  ] as const)
+    if (list !== undefined) writeFileSync(join(at, "SHA256SUMS"), list);
+  expect(await program.installed()).toEqual(isInstalled ? { files: FILES, need } : undefined);
+});
 
 it.each([
   [undefined, undefined, "", ""],

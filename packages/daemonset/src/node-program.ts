@@ -1,8 +1,9 @@
 /** What the DaemonSet's program does on the node around the container: `ocir-broker node …`, and systemctl for the kubelet. */
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
@@ -38,10 +39,12 @@ interface NodeProgramOptions {
   say(line: string): void;
 }
 
-export function createNodeProgram(options: NodeProgramOptions) {
+/** @param root of the node's files. */
+export function createNodeProgram(options: NodeProgramOptions, root = "") {
   const { image, leaseSeconds, serviceAccounts, say } = options;
   const { folder, version } = findArchive(`${image}/ocir-broker`);
-  const files = createNodeFiles("/");
+  const files = createNodeFiles(`${root}/`);
+  const nodeProgram = `${root}${INSTALLED_PROGRAM}`;
   // An installation and the restoration after it end while a pod that is being deleted may still run.
   const limitSeconds = Math.floor(leaseSeconds / 2);
   const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
@@ -59,14 +62,22 @@ export function createNodeProgram(options: NodeProgramOptions) {
       say,
     });
 
-  async function change(args: readonly string[], program = INSTALLED_PROGRAM): Promise<CommandResult> {
+  async function change(args: readonly string[], program = nodeProgram): Promise<CommandResult> {
     const result = await node(program, args);
     if (!result.ok && result.isEnded) await node(program, ["remove", "--unfinished"], Math.floor(leaseSeconds / 10));
     return result;
   }
 
-  const isThere = (): boolean => existsSync(INSTALLED_PROGRAM);
-  const readStatus = () => node(INSTALLED_PROGRAM, ["status"], QUICK_SECONDS);
+  const isThere = (): boolean => existsSync(nodeProgram);
+  const readStatus = () => node(nodeProgram, ["status"], QUICK_SECONDS);
+
+  /** A package has no list. */
+  function isAnotherBuild(): boolean {
+    const [list, ours] = [`${dirname(nodeProgram)}/SHA256SUMS`, `${folder}/SHA256SUMS`].map((path) =>
+      resultIfAny(() => readFileSync(path, "utf8")),
+    );
+    return list !== undefined && ours !== undefined && list !== ours;
+  }
 
   const isConfigured = () => config === undefined || (textOf(files.readText(POOL_CONFIG_FILE)) ?? "") === config;
 
@@ -88,9 +99,7 @@ export function createNodeProgram(options: NodeProgramOptions) {
       if (!isThere()) return undefined;
       const { ok, version: found, flags, kubelet } = await readStatus();
       if (!ok || found !== version || flags === undefined || kubelet === undefined) return undefined;
-      // A rebuilt release of the same version; a package has no list.
-      const list = textOf(files.readText(`${dirname(INSTALLED_PROGRAM)}/SHA256SUMS`));
-      if (list !== undefined && list !== textOf(files.readText(`${folder}/SHA256SUMS`))) return undefined;
+      if (isAnotherBuild()) return undefined;
       return isConfigured() && isConnected(flags) ? { files: flags, need: kubelet } : undefined;
     },
     /** The result has the files of the kubelet's flags, and its need. */

@@ -5,7 +5,15 @@
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { archiveSteps } from "./archive.ts";
 import { InstallError } from "./install-error.ts";
-import { COMMAND_LINKS, CONFIG_FOLDER, DO_NOTHING_PROGRAM, PLUGIN_LINKS, PROGRAM, SHIM } from "./installed-files.ts";
+import {
+  COMMAND_LINKS,
+  CONFIG_FOLDER,
+  DO_NOTHING_PROGRAM,
+  MANIFEST,
+  PLUGIN_LINKS,
+  PROGRAM,
+  SHIM,
+} from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
@@ -31,10 +39,9 @@ const PREPARE_LIMIT_MS = 30_000;
 
 const OWNER_LIMIT_MS = 20_000;
 const OWNER_QUERIES = [
-  { path: "dpkg", args: ["-S"], kind: ".deb" },
-  { path: "rpm", args: ["-qf"], kind: ".rpm" },
+  { path: "dpkg", args: ["-S", PROGRAM], kind: ".deb" },
+  { path: "rpm", args: ["-qf", PROGRAM], kind: ".rpm" },
 ] as const;
-type OwnerQuery = (typeof OWNER_QUERIES)[number];
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
 export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
@@ -42,7 +49,7 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
   const isFirst = node.record.version === undefined;
   // A rollback must not disable units that were enabled before this run.
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
-  if (from === undefined) await expectFiles(node);
+  if (from === undefined) expectFiles(node);
   else await refusePackage(node);
   return [
     ...(from === undefined ? [] : archiveSteps(from, node.record)),
@@ -54,21 +61,22 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
   ];
 }
 
-/** A package may have replaced an archive's files, which are then the package's. */
-async function expectFiles(node: NodeRun): Promise<void> {
-  const changed = changedPrograms(node);
-  const recorded = changedPaths(node.record, "program");
-  const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
-  const manager = isWhole && recorded.length > 0 ? await packageManager(node) : undefined;
-  if (manager !== undefined) {
-    for (const path of recorded)
-      if (!changed.includes(path) && (await isUnowned(node, manager, path))) node.disk.remove(path);
-    return forgetPrograms(node);
-  }
-  if (isWhole && changed.length === 0) return;
+/** A package may have replaced an archive's files, also by the same ones: they are the package's then. */
+export async function leaveToPackage(node: NodeRun): Promise<void> {
+  const isArchives = changedPaths(node.record, "program").length > 0;
+  if (!isArchives || !isWhole(node) || (await packageOwner(node)) === undefined) return;
+  node.disk.remove(MANIFEST);
+  forgetPrograms(node);
+}
+
+const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => disk.isThere(path));
+
+function expectFiles(node: NodeRun): void {
+  const [changed] = changedPrograms(node);
+  if (isWhole(node) && changed === undefined) return;
   throw new InstallError(
     "unfinished",
-    `${changed[0] ?? PROGRAM} has changed since the installation: install again from the archive`,
+    `${changed ?? PROGRAM} has changed since the installation: install again from the archive`,
   );
 }
 
@@ -81,21 +89,11 @@ async function refusePackage(node: NodeRun): Promise<void> {
 }
 
 /** The kind of package that has installed ocir-broker; undefined if none has. */
-export const packageOwner = async (node: NodeContext) => (await packageManager(node))?.kind;
-
-async function packageManager(node: NodeContext): Promise<OwnerQuery | undefined> {
-  for (const query of OWNER_QUERIES) if (isSuccess(await ask(node, query, PROGRAM))) return query;
+export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+  for (const { path, args, kind } of OWNER_QUERIES)
+    if (isSuccess(await runProgram({ path, args, limitMs: OWNER_LIMIT_MS }))) return kind;
   return undefined;
 }
-
-/** Both managers end with 1 for a file that they do not know. */
-async function isUnowned(node: NodeContext, query: OwnerQuery, file: string): Promise<boolean> {
-  const result = await ask(node, query, file);
-  return "exitCode" in result && result.exitCode === 1;
-}
-
-const ask = ({ runProgram }: NodeContext, { path, args }: OwnerQuery, file: string) =>
-  runProgram({ path, args: [...args, file], limitMs: OWNER_LIMIT_MS });
 
 function linkSteps(name: string, change: ChangeKind, links: Readonly<Record<string, string>>): FileStep[] {
   return Object.entries(links).map(([path, target]) => linkStep(name, change, path, target));

@@ -3,7 +3,7 @@ import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
-import { type InstallCommand, installSteps } from "./install.ts";
+import { type InstallCommand, installSteps, leaveToPackage } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { connection } from "./kubelet/connect.ts";
@@ -36,6 +36,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (connect !== undefined) expectEnabled(node);
     if (from !== undefined || connect !== undefined || given !== undefined) expectValid(command);
     await adoptRecognised(node);
+    if (from === undefined) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     commit(node, node.version);
@@ -107,7 +108,7 @@ export async function describeSteps(
   { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
   const node = createNodeRun(context);
-  if (install?.given !== undefined) install.checkConfig(install.given);
+  if (install !== undefined && (install.from ?? install.given) !== undefined) install.checkConfig(install.given);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),

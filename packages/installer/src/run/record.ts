@@ -149,14 +149,18 @@ function recordError(what: string): InstallError {
 }
 
 function isRecord(value: unknown): value is InstallationRecord & { readonly format: number } {
-  if (!isObject(value) || !("format" in value)) return false;
-  if (value.format !== FORMAT) return typeof value.format === "number";
-  const { files, folders, pending = { files: {} } } = value as Partial<Record<string, unknown>>;
-  if (!isObject(files) || !Array.isArray(folders)) return false;
-  if (!isObject(pending) || !("files" in pending) || !isObject(pending.files)) return false;
-  return Object.values(files).every(
-    (entry: Partial<Entry> | null) => entry?.kind !== undefined && entry.kind in CHANGE_KINDS,
+  if (!isObject(value)) return false;
+  if (value["format"] !== FORMAT) return typeof value["format"] === "number";
+  const { files, folders, pending = { undo: [], files: {}, folders: [] } } = value;
+  if (!isObject(files) || !Array.isArray(folders) || !isObject(pending)) return false;
+  if (!isObject(pending["files"]) || !Array.isArray(pending["undo"]) || !Array.isArray(pending["folders"]))
+    return false;
+  const changes = Object.values(pending["files"]).map((change) => (isObject(change) ? change["entry"] : undefined));
+  return [...Object.values(files), ...changes].every(
+    (entry) => isObject(entry) && String(entry["kind"]) in CHANGE_KINDS,
   );
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+function isObject(value: unknown): value is Partial<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
