@@ -30,6 +30,7 @@ export interface Left {
 }
 
 interface NodeProgramOptions {
+  /** Path of the image's files. */
   readonly image: string;
   readonly leaseSeconds: number;
   /** The audience of service-account tokens; undefined leaves the node's settings unchanged. */

@@ -7,7 +7,7 @@ import { readBounded } from "@ocir-broker/foundation/upstream";
 
 export type SocketResponse =
   | { readonly status: number; readonly body: Buffer }
-  /** `timeout`, or an errno code such as ENOENT, ECONNREFUSED. */
+  /** `timeout`, or an error code such as ENOENT, ECONNREFUSED. */
   | { readonly failure: string };
 
 interface SocketRequest extends Pick<RequestOptions, "method" | "headers"> {

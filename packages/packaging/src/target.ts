@@ -68,6 +68,7 @@ export function missingPrograms(target: Target): string[] {
   ];
 }
 
+/** The command that installs these tools on Debian or Ubuntu; undefined if none is missing. */
 export function installCommand(missing: readonly ProgramSource[]): string | undefined {
   const packages = missing.flatMap(({ debianPackages }) => debianPackages.split(" "));
   if (packages.length === 0) return undefined;

@@ -35,6 +35,7 @@ const WRITE_OPTION = [
 ] as const;
 
 interface VersionOptions {
+  /** The minor version. */
   readonly kubeletVersion?: number;
   readonly root: string;
 }

@@ -22,6 +22,7 @@ import { withPath } from "../failure.ts";
 
 const NEW_FILE_MODE = 0o644;
 
+/** Lists the files to read; a single directory stands for its files. */
 export function readConfigFiles(paths: readonly string[]): { files: ConfigFile[]; directory: boolean } {
   const [first = ""] = paths;
   const directory = paths.length > 1 || statSync(first).isDirectory();

@@ -40,6 +40,7 @@ export function currentEntry(kind: "cluster" | "user", text: string): unknown {
   return named?.[kind];
 }
 
+/** Undefined if it cannot be read. */
 export function readText(path: string): string | undefined {
   return resultIfAny(() => readRegularFile(path).toString());
 }

@@ -133,6 +133,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
       };
       return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
+    /** Service accounts with a session. */
     get size(): number {
       return sessions.size;
     },

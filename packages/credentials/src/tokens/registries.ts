@@ -25,6 +25,7 @@ export interface LiveRegistries extends Registries {
 
 type Registered = Pick<Config, "registries">;
 
+/** The only key of the home region's cache. */
 export const HOME_REGION = "home-region";
 
 /** `ocir.<region>.oci.<realm domain>`, the form of registry hosts in every realm. */

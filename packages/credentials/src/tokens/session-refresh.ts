@@ -6,6 +6,7 @@ import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahea
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 
+/** The only key of a cache of sessions. */
 export const SESSION = "session";
 
 /** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */

@@ -15,6 +15,7 @@ export interface CredentialsServerOptions {
   readonly clock: Clock;
   readonly answer: AnswerCredentials;
   readonly answerDockerCredential: AnswerCredentials;
+  /** Time limit of a response. */
   readonly deadlineMs: number;
   readonly onServed: (response: CredentialsResponse, elapsedMs: number) => void;
 }

@@ -23,6 +23,7 @@ export interface NotifyTransport {
 /** The program itself waits up to 5 s for the manager to read the message. */
 const PROGRAM_LIMIT_MS = 10_000;
 
+/** @returns undefined if the process was not started as a notifying service. */
 export function selectTransport(environment: NodeJS.ProcessEnv): NotifyTransport | undefined {
   const descriptor = inheritedFd(environment["OCIR_BROKER_NOTIFY_FD"]);
   if (descriptor !== undefined) return createDescriptorTransport(descriptor);

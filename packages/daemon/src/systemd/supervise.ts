@@ -25,6 +25,7 @@ export interface SupervisionOptions {
   readonly configStatus: ConfigStatus;
   readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
   readonly kernelMonotonicUs: () => bigint;
   readonly log: Log;
   readonly pid: number;

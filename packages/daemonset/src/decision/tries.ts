@@ -14,6 +14,7 @@ export interface Tries {
   readonly waits: readonly number[];
   /** Pods that were starting at the end of the last wait. */
   readonly pods: readonly string[];
+  /** Restarts of the kubelet. */
   readonly restarts: readonly number[];
 }
 

@@ -28,6 +28,7 @@ export function withTokenExchange(existing: string, audience: string | undefined
   );
 }
 
+/** Undefined if the configuration has errors. */
 export function serviceAccountsIn(text: string): Config["serviceAccounts"] | undefined {
   const checked = checkConfig(text);
   return "config" in checked ? checked.config.serviceAccounts : undefined;

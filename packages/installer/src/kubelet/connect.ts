@@ -123,6 +123,7 @@ function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; c
   return { isDirectory: read.directory, configFiles: read.files };
 }
 
+/** The file of a directory that has our entry; otherwise a new file. */
 function fileIn(directory: string, files: readonly ConfigFile[]): string {
   const ours = files.find(({ text }) => text.includes(PLUGIN_NAME));
   return ours?.path ?? `${withoutSlash(directory)}/${PLUGIN_NAME}.yaml`;

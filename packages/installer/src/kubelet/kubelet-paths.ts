@@ -18,6 +18,7 @@ export interface ConnectOptions {
   /** The kubelet's arguments as one text, as a bootstrap gets them. */
   readonly kubeletArgs?: string | undefined;
   readonly kubeletVersion?: string | undefined;
+  /** The audience of service-account tokens. */
   readonly serviceAccounts?: string | undefined;
   /** Also adds the flags to a file of the kubelet's unit. */
   readonly kubeletFlags?: boolean | undefined;

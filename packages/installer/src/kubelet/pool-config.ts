@@ -42,6 +42,7 @@ export function poolConfigAlone(node: NodeRun): FileStep[] {
   return isChanged && isPools ? [step("broker-configuration", DEFAULT_CONFIG_PATH, contentOf(text))] : [];
 }
 
+/** The files of the pool's configuration; none if it has not given one. */
 export function poolConfigPaths(record: InstallationRecord): string[] {
   const given = changedPaths(record, "pool-configuration");
   return given.length === 0 ? [] : [...given, ...changedPaths(record, "broker-configuration")];

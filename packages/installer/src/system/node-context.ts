@@ -11,6 +11,7 @@ export interface NodeContext {
   readonly files: NodeFiles;
   readonly clock: Clock;
   readonly runProgram: RunProgram;
+  /** The version of this program. */
   readonly version: string;
   /** Base URL of the instance metadata service, if it is not Oracle's. */
   readonly metadataUrl: string | undefined;

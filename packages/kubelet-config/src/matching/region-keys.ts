@@ -3,6 +3,7 @@
  * realm has short names. A test compares the table with oci-common's.
  */
 
+/** Region keys by region id. */
 export const REGION_KEYS: ReadonlyMap<string, string> = new Map([
   ["af-casablanca-1", "lej"],
   ["af-johannesburg-1", "jnb"],

@@ -15,6 +15,7 @@ import { licenceTexts } from "./licence-texts.ts";
 import { type BuiltPrograms, STATIC_PROGRAMS } from "./programs.ts";
 
 export interface InstalledFile {
+  /** Absolute path on the node. */
   readonly path: string;
   readonly mode: 0o644 | 0o755;
   /** Path of the source file, or the text itself. */

@@ -9,6 +9,7 @@ export const SUMS_SIGNATURE = "SHA256SUMS.asc";
 
 const NOT_LISTED: ReadonlySet<string> = new Set([SUMS, SUMS_SIGNATURE, MARKER]);
 
+/** SHA-256 of each file of a release, by name. */
 export function releaseSums(folder: string): Map<string, string> {
   const names = readdirSync(folder).filter((name) => !NOT_LISTED.has(name));
   return new Map(names.sort().map((name) => [name, sha256Of(join(folder, name))]));

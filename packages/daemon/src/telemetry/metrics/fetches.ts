@@ -76,6 +76,7 @@ export function createServiceAccountMetrics({ counter }: MetricSet) {
   });
 
   return {
+    /** `kind`: a session by token exchange, or a registry token. */
     fetched: (kind: "session" | "token", reason: FetchReason, result: FetchResult) =>
       fetches.inc({ kind, reason, result }),
   };

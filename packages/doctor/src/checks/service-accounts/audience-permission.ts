@@ -33,6 +33,7 @@ const kubeconfigUser = z.object({
 
 const review = z.object({ status: z.object({ allowed: z.boolean() }) });
 
+/** Undefined if there is no kubeconfig. */
 export async function audiencePermission(audience: string, context: CheckContext): Promise<Finding | undefined> {
   const { config, clock, files, signal } = context;
   const path = config.serviceAccounts.kubeconfig;
