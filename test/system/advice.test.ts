@@ -23,7 +23,7 @@ const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service"
 const CONNECT = "ocir-broker node connect";
 const RESTART = "systemctl daemon-reload; systemctl restart kubelet";
 const COMMAND =
-  /(?:\/usr\/libexec\/ocir-broker\/)?\b(?:ocir-broker (?:enable|node \w+)|systemctl|systemd-sysusers)\b[^;,:(]*/g;
+  /(?:\/usr\/libexec\/ocir-broker\/)?\b(?:ocir-broker (?:enable|node \w+)|systemctl|systemd-sysusers|systemd-tmpfiles)\b[^;,:(]*/g;
 const MAX_ROUNDS = 5;
 /** Root's environment after a login. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -44,6 +44,9 @@ ${setArgs(BOTH_FLAGS.replace("/usr/local/bin", "/opt/other"))} && ${RESTART}`;
 const AGAIN = "ocir-broker node disconnect";
 const KILL = `${AGAIN}; ${setArgs(ONE_FLAG)} && ${RESTART}; until systemctl -q is-failed kubelet; do sleep 0.1; done`;
 
+const DELETE_METRICS =
+  "rm -r /run/ocir-broker-metrics; until ocir-broker status | grep -q 'metrics file cannot'; do sleep 0.1; done";
+
 /** After a failure, for the rows that follow. */
 const HEAL = `systemctl unmask ${UNITS}; /opt/unpacked/*/install.sh; ${CONNECT_WITH_FLAGS}; systemctl restart ocir-broker`;
 
@@ -62,6 +65,7 @@ const SEEDED: readonly (readonly [finding: string, problem: string, breaks: stri
   ["unit-masked", "the units are masked until a boot", `systemctl stop ${UNITS}; systemctl mask --runtime ${UNITS}`],
   ["switched-off", "it was switched off", "ocir-broker disable"],
   ["daemon-stuck", "the daemon hangs", "systemctl kill --signal=STOP ocir-broker.service"],
+  ["metrics-not-written", "the metrics' folder was deleted", DELETE_METRICS],
   ["kubelet-config-missing", "no configuration", `rm ${CONFIG}`],
   ["kubelet-flags-incomplete", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(ONE_FLAG)}`],
   ["kubelet-flags-missing", "no flags", RUN_WITHOUT_FLAGS],

@@ -243,7 +243,8 @@ export const DIAGNOSES = {
   ),
   "metrics-not-written": warning(
     "the daemon cannot write its metrics file",
-    "check df /run, and run systemd-tmpfiles --create: the directory of metrics.textfile must exist and belong to the daemon",
+    "check df /run and who may write to the directory of metrics.textfile; then systemd-tmpfiles --create; " +
+      "systemctl restart ocir-broker.service",
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart may lose its tokens",
