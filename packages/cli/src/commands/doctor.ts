@@ -100,7 +100,8 @@ async function doctorOptions(
   const clock = createSystemClock();
   const isNode = identity === undefined;
   const ofDaemon = isNode ? await readDaemonEnvironment(createNodeFiles(root), createRunProgram(clock)) : undefined;
-  const environment = ofDaemon ?? ownEnvironment;
+  // The home of the daemon's dynamic user.
+  const environment = ofDaemon === undefined ? ownEnvironment : { HOME: "/", ...ofDaemon };
   const source = isNode ? { path, environment } : personalSource(path);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
   const { config, configError } = loadLenientConfig(source);

@@ -5,6 +5,7 @@
  * Sources: oci-python-sdk src/oci/config.py, oci-cli src/oci_cli/cli_constants.py.
  */
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { IdentityError } from "../identity-error.ts";
 import { readBoundedFile } from "./private-file.ts";
 
@@ -92,7 +93,7 @@ async function readValues(
 
 /** Replaces `~`, as a shell does. */
 function expandHome(path: string, environment: NodeJS.ProcessEnv): string {
-  return path === "~" || path.startsWith("~/") ? `${environment["HOME"] || homedir()}${path.slice(1)}` : path;
+  return path === "~" || path.startsWith("~/") ? join(environment["HOME"] || homedir(), path.slice(1)) : path;
 }
 
 /** A path may contain anything, but an error is one printable line of limited length. */

@@ -131,6 +131,11 @@ describe("createUserPrincipal", () => {
     expectUser(await sessionIn(homeWith(`[DEFAULT]\n${COMPLETE}pass_phrase=${PASS.passphrase}\n`, String(key))));
   });
 
+  it("names the file in the home of the node's daemon, which is /", async () => {
+    const session = createUserPrincipal({ user: {} }, createHome().context({ HOME: "/" })).session(SIGNAL);
+    await expect(session).rejects.toMatchObject({ place: "/.oci/config [DEFAULT] tenancy" });
+  });
+
   it("reads the files again, accepts a new key and refuses another user", async () => {
     const home = homeWith(`[DEFAULT]\n${COMPLETE}`);
     const provider = createUserPrincipal({ user: {} }, home.context());
