@@ -79,6 +79,14 @@ describe("createClusterConnection", () => {
     expect(await ask(clusterOf())).toBe("cluster-unknown");
   });
 
+  it.each([
+    [{ apiServer: "https://10.0.0.6", caFile: "/none/ca.crt" }, /^\/none\/ca\.crt: /],
+    [{ apiServer: "https://10.0.0.6" }, /^authority in .*kubelet\.conf or .*ca\.crt: /],
+    [{ caFile: "/none/ca.crt" }, /^API server in .*kubelet\.conf or .*oke-apiserver: /],
+  ])("names the files of which one must exist with %j", (settings, message) => {
+    expect(() => clusterOf(settings).apiServer()).toThrow(message);
+  });
+
   it("trusts only the cluster's CA", async () => {
     const caFile = write("region.crt", simulator.caCertificate ?? "");
     expect(await ask(clusterOf({ apiServer: simulator.clusterUrl.origin, caFile }))).toBe("tls");

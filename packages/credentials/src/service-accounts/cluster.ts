@@ -59,8 +59,10 @@ function locate({ apiServer, endpoint, caFile, kubeconfig }: Config["serviceAcco
   const found = readKubeconfig(kubeconfig);
   const server = apiServerOf(apiServer ?? found.server ?? readText(files.apiServer)?.trim());
   const caCertificates = caFile === undefined ? (found.caCertificates ?? readText(files.ca)) : readText(caFile);
-  if (server === undefined || !caCertificates?.includes("-----BEGIN CERTIFICATE-----"))
-    throw new TokenExchangeError("cluster-unknown", "cluster");
+  if (server === undefined)
+    throw new TokenExchangeError("cluster-unknown", `API server in ${kubeconfig} or ${files.apiServer}`);
+  if (!caCertificates?.includes("-----BEGIN CERTIFICATE-----"))
+    throw new TokenExchangeError("cluster-unknown", caFile ?? `authority in ${kubeconfig} or ${files.ca}`);
   return {
     apiServer: server,
     endpoint: new URL(endpoint ?? `https://${server.hostname}:${TOKEN_EXCHANGE_PORT}`),

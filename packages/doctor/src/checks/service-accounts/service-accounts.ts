@@ -83,8 +83,9 @@ async function clusterFinding({ config, clock, signal }: CheckContext): Promise<
   );
   await cluster.close();
   if ("value" in sent) return finding("cluster-ok", sent.value);
-  const code = codeOf(sent.error);
-  if (code === "cluster-unknown") return finding("cluster-unknown", `kubeconfig ${config.serviceAccounts.kubeconfig}`);
+  const { error } = sent;
+  const code = codeOf(error);
+  if (error instanceof TokenExchangeError) return finding(error.code, error.message);
   return finding(code === "tls" ? "cluster-tls" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
 }
 
