@@ -135,6 +135,10 @@ surprise: 1
         '"extraHosts: [iad.ocri.io]" under "registries:" (got "iad.ocri.io")',
     ],
     [
+      "registries: {prefetch: ['https://iad.ocir.io']}",
+      'line 1: registries.prefetch.0: must be a registry host in lower case, such as "iad.ocir.io" (got "https://iad.ocir.io")',
+    ],
+    [
       "registries: {endpoints: {mirror.example: 'https://x'}}",
       "line 1: registries.endpoints.mirror.example: is not a registry of Oracle's; if you trust it, add the line " +
         '"extraHosts: [mirror.example]" under "registries:" (got "https://x")',

@@ -2,7 +2,7 @@
  * The configuration's schema: every key with type, default, check and description; the larger sections are in …-section.ts. JSON
  * Schema, reference page and example are generated from it.
  */
-import { regionNameIn } from "@ocir-broker/ocir/host-rules";
+import { isRegistryHost, regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
 import { duration, durationMs } from "./duration.ts";
@@ -30,7 +30,7 @@ function refuseUntrusted({ value: { prefetch = [], extraHosts, endpoints }, issu
     ...Object.keys(endpoints).map((host): [string, PropertyKey[]] => [host, ["endpoints", host]]),
   ];
   for (const [host, path] of named) {
-    if (regionNameIn(host) !== undefined || extraHosts.includes(host)) continue;
+    if (!isRegistryHost(host) || regionNameIn(host) !== undefined || extraHosts.includes(host)) continue;
     const message = `is not a registry of Oracle's; if you trust it, add the line "extraHosts: [${host}]" under "registries:"`;
     issues.push({ code: "custom", message, path, input: host });
   }
