@@ -16,6 +16,12 @@ export const endpoint: z.ZodType<string, string> = z
     "must be an https URL (http only to a loopback or link-local address) without credentials or query",
   );
 
+/** An endpoint with the version's path, which Oracle's SDKs also expect in OCI_METADATA_BASE_URL. */
+export const metadataEndpoint: z.ZodType<string, string> = endpoint.refine(
+  (text) => !isEndpoint(text) || URL.parse(text)?.pathname !== "/",
+  "must be a URL with a path, such as http://169.254.169.254/opc/v2",
+);
+
 /** An endpoint without a path, since the registry's paths start at its root. */
 export const registryEndpoint: z.ZodType<string, string> = endpoint.refine(
   (text) => URL.parse(text)?.pathname === "/",

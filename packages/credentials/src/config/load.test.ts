@@ -139,6 +139,10 @@ surprise: 1
       'line 1: registries.prefetch.0: must be a registry host in lower case, such as "iad.ocir.io" (got "https://iad.ocir.io")',
     ],
     [
+      "metadata: {baseUrl: 'http://169.254.169.254/'}",
+      'line 1: metadata.baseUrl: must be a URL with a path, such as http://169.254.169.254/opc/v2 (got "http://169.254.169.254/")',
+    ],
+    [
       "registries: {endpoints: {mirror.example: 'https://x'}}",
       "line 1: registries.endpoints.mirror.example: is not a registry of Oracle's; if you trust it, add the line " +
         '"extraHosts: [mirror.example]" under "registries:" (got "https://x")',

@@ -6,7 +6,7 @@ import { isRegistryHost, regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { CREDENTIALS_SOCKET, HEALTH_GROUP, HEALTH_SOCKET, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
 import * as z from "zod";
 import { duration, durationMs } from "./duration.ts";
-import { endpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
+import { endpoint, metadataEndpoint, proxy, registryEndpoint, registryHost } from "./endpoint.ts";
 import { identityDomainSection } from "./identity-domain-section.ts";
 import { identitySection, profileSection } from "./identity-section.ts";
 import { absolutePath, section } from "./section.ts";
@@ -52,7 +52,7 @@ export const configSchema = z.strictObject(
     sockets: section({
       credentials: socketPath
         .default(CREDENTIALS_SOCKET)
-        .describe("The socket for the shim. Mode 0600. Ignored with socket activation."),
+        .describe("The socket for the shim. Mode 0600. The installed units (socket activation) ignore this section."),
       health: socketPath
         .default(HEALTH_SOCKET)
         .describe(
@@ -95,9 +95,11 @@ export const configSchema = z.strictObject(
       .check(refuseUntrusted)
       .prefault({}),
     metadata: section({
-      baseUrl: endpoint
+      baseUrl: metadataEndpoint
         .optional()
-        .describe("Base URL of the metadata service, instead of 169.254.169.254's. Environment: OCI_METADATA_BASE_URL.")
+        .describe(
+          "Base URL of the metadata service with its path, such as /opc/v2. Environment: OCI_METADATA_BASE_URL.",
+        )
         .meta({ examples: ["http://169.254.169.254/opc/v2"] }),
     }).prefault({}),
     auth: section({
@@ -165,7 +167,7 @@ export type Config = z.output<typeof configSchema>;
 
 /** The environment variables that count: names of the OCI SDKs, and the usual ones for proxies. */
 export const environmentSchema = z.object({
-  OCI_METADATA_BASE_URL: endpoint.optional(),
+  OCI_METADATA_BASE_URL: metadataEndpoint.optional(),
   OCI_SDK_AUTH_CLIENT_REGION_URL: endpoint.optional(),
   HTTPS_PROXY: proxy.optional(),
   https_proxy: proxy.optional(),
