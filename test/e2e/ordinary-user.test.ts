@@ -66,7 +66,9 @@ it("a user without a daemon gets a token with the user's API key, and no error s
   expect([refused.exitCode, refused.stderr]).toEqual([1, ""]);
   expect(refused.stdout).toMatch(/^ocir-broker: identity-file-permissions: .*key_file; chmod 600 .*\n$/);
   const wrong = await person.get({ OCI_CLI_AUTH: "instance_obo_user" });
-  expect(wrong.stdout).toMatch(/^ocir-broker: config-invalid: .*identity.provider: must be .*\n$/);
+  expect(wrong.stdout).toMatch(
+    /^ocir-broker: config-invalid: .*OCI_CLI_AUTH must be instance_principal, api_key, .*\n$/,
+  );
   const session = await person.get({ OCI_CLI_AUTH: "security_token" });
   expect(session.stdout).toMatch(/oci-config-incomplete: .*\[DEFAULT\] security_token_file/);
   const seen = [refused, wrong, session].map((each) => each.stdout).join("");

@@ -48,6 +48,12 @@ export function identityProviderOfCliAuth(auth: string): IdentityProviderName | 
   return IDENTITY_PROVIDER_NAMES.find((name) => (IDENTITY_PROVIDERS[name] as Registered).cliAuth === auth);
 }
 
+/** Begins the name that stands in the configuration for an unknown value of OCI_CLI_AUTH. */
+export const UNKNOWN_CLI_AUTH = "OCI_CLI_AUTH=";
+
+/** The values of OCI_CLI_AUTH that name an identity provider. */
+export const CLI_AUTHS = Object.values<Registered>(IDENTITY_PROVIDERS).flatMap(({ cliAuth = [] }) => cliAuth);
+
 export function createIdentityProvider(
   name: IdentityProviderName,
   settings: IdentityProviderSettings,

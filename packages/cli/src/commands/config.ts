@@ -62,7 +62,7 @@ export function checkConfigFile(path: string | undefined): void {
 /** @param path for the errors. @throws {BrokerError} */
 export function checkConfigText(text: string, path: string | undefined): void {
   const checked = checkConfig(text, environment);
-  if (!("config" in checked)) throw configInvalid({ path, environment }, checked);
+  if (!("config" in checked)) throw configInvalid({ path, environment }, checked, text);
   const { config } = checked;
   if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
   checkDomain(config, path);

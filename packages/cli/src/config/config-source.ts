@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
-import { identityProviderOfCliAuth } from "@ocir-broker/identity/identity-providers";
+import { identityProviderOfCliAuth, UNKNOWN_CLI_AUTH } from "@ocir-broker/identity/identity-providers";
 import { environment } from "../process/environment.ts";
 
 /** The command line's own default. */
@@ -66,5 +66,5 @@ export function callersSource(): ConfigSource {
 
 /** An unknown value is an error of identity.provider. */
 function identityOf(auth: string) {
-  return { identity: { provider: identityProviderOfCliAuth(auth) ?? auth } };
+  return { identity: { provider: identityProviderOfCliAuth(auth) ?? `${UNKNOWN_CLI_AUTH}${auth}` } };
 }

@@ -1,14 +1,23 @@
 /** Keys of the identity that signs, and of the profile that a person's identity comes from. */
-import { DEFAULT_IDENTITY_PROVIDER, IDENTITY_PROVIDER_NAMES } from "@ocir-broker/identity/identity-providers";
+import {
+  CLI_AUTHS,
+  DEFAULT_IDENTITY_PROVIDER,
+  IDENTITY_PROVIDER_NAMES,
+  UNKNOWN_CLI_AUTH,
+} from "@ocir-broker/identity/identity-providers";
 import * as z from "zod";
 import { section } from "./section.ts";
 
+const listOf = (names: readonly string[]) => `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+
 export const identitySection = section({
   provider: z
-    .enum(
-      IDENTITY_PROVIDER_NAMES,
-      `must be ${IDENTITY_PROVIDER_NAMES.slice(0, -1).join(", ")} or ${IDENTITY_PROVIDER_NAMES.at(-1)}`,
-    )
+    .enum(IDENTITY_PROVIDER_NAMES, {
+      error: ({ input }) =>
+        String(input).startsWith(UNKNOWN_CLI_AUTH)
+          ? `the variable OCI_CLI_AUTH must be ${listOf(CLI_AUTHS)}`
+          : `must be ${listOf(IDENTITY_PROVIDER_NAMES)}`,
+    })
     .default(DEFAULT_IDENTITY_PROVIDER)
     .describe(
       "The identity that signs requests: instance-principal, this node; user, an API key in ~/.oci/config; " +

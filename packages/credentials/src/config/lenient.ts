@@ -45,7 +45,7 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
   const inForce = text === undefined ? "defaults" : "all";
   if ("config" in checked) return { ...checked, inForce, isIdentityLost: false, configError: undefined };
-  const configError = configInvalid(source, checked);
+  const configError = configInvalid(source, checked, text);
   const { value: written, errors: syntaxErrors } = parseYaml(text ?? "");
   const value = withDefaults(written, source.defaults);
   // A file that cannot be parsed may mean anything.

@@ -135,6 +135,11 @@ surprise: 1
         '"extraHosts: [iad.ocri.io]" under "registries:" (got "iad.ocri.io")',
     ],
     [
+      "identity: {provider: OCI_CLI_AUTH=apikey}",
+      "line 1: identity.provider: the variable OCI_CLI_AUTH must be instance_principal, api_key, security_token or " +
+        'resource_principal (got "OCI_CLI_AUTH=apikey")',
+    ],
+    [
       "registries: {prefetch: ['https://iad.ocir.io']}",
       'line 1: registries.prefetch.0: must be a registry host in lower case, such as "iad.ocir.io" (got "https://iad.ocir.io")',
     ],

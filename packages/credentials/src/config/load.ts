@@ -65,19 +65,17 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   const text = readConfigText(source);
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
   if ("config" in checked) return { ...checked, inForce: text === undefined ? "defaults" : "all" };
-  throw configInvalid(source, checked);
+  throw configInvalid(source, checked, text);
 }
 
 export function pathOf({ path, defaultPath }: ConfigSource): string {
   return path ?? defaultPath ?? DEFAULT_CONFIG_PATH;
 }
 
-export function configInvalid(source: ConfigSource, found: ConfigErrors): ConfigError {
-  return new ConfigError(
-    "config-invalid",
-    `${pathOf(source)} is not valid:\n  ${found.errors.join("\n  ")}`,
-    found.places,
-  );
+/** @param text undefined if there is no file, so that all errors are of the environment. */
+export function configInvalid(source: ConfigSource, found: ConfigErrors, text: string | undefined): ConfigError {
+  const place = text === undefined ? "the environment" : pathOf(source);
+  return new ConfigError("config-invalid", `${place} is not valid:\n  ${found.errors.join("\n  ")}`, found.places);
 }
 
 export function checkConfig(text: string, environment: NodeJS.ProcessEnv = {}, defaults?: Defaults): CheckedConfig {
