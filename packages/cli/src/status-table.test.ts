@@ -104,6 +104,11 @@ describe("renderStatus", () => {
     expect(text.split("\n")).toHaveLength(13);
   });
 
+  test("names the file in the advice unless it is the default of config check", () => {
+    const config = { ...FULL.config, path: "/home/me/config.yaml" } as HealthDetails["config"];
+    expect(renderStatus({ ...FULL, config })).toContain("each error: ocir-broker config check /home/me/config.yaml\n");
+  });
+
   test("prints the daemon's errors, its configuration, and one aligned row for the session and for each registry host", () => {
     expect(renderStatus(FULL)).toBe(
       [

@@ -2,6 +2,7 @@
  * The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Prints only printable
  * text, because any program might listen on the socket. Pure.
  */
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
 import { printable } from "@ocir-broker/foundation/printable";
 import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol/health";
 
@@ -112,7 +113,9 @@ function configText(config: ConfigDetails | null): string {
   return [
     `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${error === null && needRestart.length > 0 ? ", but:" : ""}`,
     ...errorPlaces.map((place) => `  ${place}`),
-    ...(error === null ? [] : ["  each error: ocir-broker config check"]),
+    ...(error === null
+      ? []
+      : [`  each error: ocir-broker config check${path === DEFAULT_CONFIG_PATH ? "" : ` ${path}`}`]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
   ]
     .map((line) => `${printable(line)}\n`)

@@ -378,6 +378,12 @@ describe("diagnose, special cases", () => {
 
   test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
     node.kubelet("--v=2");
+  test("names a person's own file in the advice for an invalid configuration", async ({ node }) => {
+    const own = { isNode: false, configSource: "/home/me/config.yaml", configError: "it is not valid" };
+    const found = (await node.examine(own)).find(({ name }) => name === "broker-config-invalid");
+    expect(found?.fix).toMatch(/^ocir-broker config check \/home\/me\/config\.yaml names every error/);
+  });
+
     node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
     node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
     const findings = await node.examine();

@@ -20,6 +20,7 @@ import { checkServiceAccounts } from "./checks/service-accounts/service-accounts
 import { checkMaskedUnits, checkSocket } from "./checks/socket.ts";
 import { createCloud } from "./cloud.ts";
 import { withoutConsequences } from "./consequences.ts";
+import { DIAGNOSES } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import { type Finding, finding, notChecked } from "./finding.ts";
 
@@ -118,10 +119,13 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
       run(identityChecks),
       run(isNode ? PULL_CHECKS.filter(isOn) : []),
     ]);
+    const { fix } = DIAGNOSES["broker-config-invalid"];
     const ofConfig =
       configError === undefined
         ? finding("broker-config-ok", options.configSource)
-        : finding("broker-config-invalid", configError);
+        : finding("broker-config-invalid", configError, {
+            fix: isNode ? fix : fix.replace("check", `check ${options.configSource}`),
+          });
     return withoutConsequences([...off, ofConfig, ...ofNode, ...upstream, ...ofPull], upstream);
   } finally {
     limit.cancel();
