@@ -85,7 +85,7 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     expect(status).toContain("identity user");
   });
 
-  it("restart a killed broker, and leave neither a socket nor state when they are stopped", async () => {
+  it("restart a killed broker, and leave neither a socket nor state when stopped; the advice of status starts them again", async () => {
     const mainPid = () => systemctl("show", "--property=MainPID", "--value", "ocir-broker.service");
     const killed = await mainPid();
     await systemctl("kill", "--signal=KILL", "ocir-broker.service");
@@ -97,5 +97,9 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     await systemctl("stop", ...UNITS);
     expect((await root.exec("ls", [state])).exitCode).not.toBe(0);
     expect((await root.exec("find", [`${RUNTIME}/ocir-broker`, "-type", "s"])).stdout).toBe("");
+    const status = () => asPerson("/usr/local/bin/ocir-broker", ["status", "--user"]);
+    const { stderr } = await status();
+    await asPerson("sh", ["-c", /(?<=to restart the daemon: ).*/.exec(stderr)?.[0] ?? stderr]);
+    expect((await status()).stdout).toContain("identity user");
   });
 });

@@ -3,8 +3,9 @@ import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";
+import { environment } from "../process/environment.ts";
 
 const STATUS = {
   status: "starting",
@@ -80,5 +81,17 @@ describe("ocir-broker status", () => {
     const { stdout, stderr, exitCode } = await runCommand("status", "--config", await daemonThat(listener));
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
     expect(stderr).toMatch(message);
+  });
+
+  test.each([
+    ["/no/such", /^ocir-broker: daemon-down: \/no\/such\/[\s\S]* systemctl --user enable --now ocir-broker\.socket; /],
+    ["", /^ocir-broker: usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set\n$/],
+  ])("with --user and XDG_RUNTIME_DIR=%s, names what this user lacks", async (runtime, message) => {
+    const { XDG_RUNTIME_DIR = "" } = environment;
+    environment["XDG_RUNTIME_DIR"] = runtime;
+    onTestFinished(() => void Object.assign(environment, { XDG_RUNTIME_DIR }));
+    const { stderr } = await runCommand("status", "--user");
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain("systemd-sysusers");
   });
 });

@@ -6,13 +6,14 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
-import { DISABLED_FILE, HEALTH_GROUP } from "@ocir-broker/protocol/contract";
+import { DISABLED_FILE, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
+import { UsageError } from "../failure.ts";
 import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
@@ -37,6 +38,10 @@ const NEXT = `
   check of a whole pull: ocir-broker doctor
   to restart the daemon: `;
 
+const NEXT_OF_USER = `
+  the daemon's log:      journalctl --user -u ocir-broker.service -n 50
+  to restart the daemon: systemctl --user enable --now ocir-broker.socket; systemctl --user restart ocir-broker.service`;
+
 export function addStatusCommand(program: Command): void {
   program
     .command("status")
@@ -60,7 +65,7 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function show(options: CommandOptions): Promise<void> {
-  process.stdout.write(await read(socketOf(options), options.output, createSystemClock()));
+  process.stdout.write(await read(socketOf(options), options, createSystemClock()));
 }
 
 /** Keeps polling after a failure, because the daemon may be restarting. */
@@ -69,7 +74,7 @@ async function watch(options: CommandOptions): Promise<never> {
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
   for (;;) {
-    const text = await read(socket, options.output, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
+    const text = await read(socket, options, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
     if (!isTerminal) process.stdout.write(`\n${new Date(clock.wallMs()).toISOString()}\n`);
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
     await sleep(WATCH_INTERVAL_MS, clock);
@@ -78,10 +83,12 @@ async function watch(options: CommandOptions): Promise<never> {
 
 function socketOf(options: CommandOptions): string {
   const config = configInForce(options);
+  if (options.user && config.sockets.health === HEALTH_SOCKET)
+    throw new UsageError("usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set");
   return (options.user ? config : withUnitSockets(config)).sockets.health;
 }
 
-async function read(socket: string, output: CommandOptions["output"], clock: Clock): Promise<string> {
+async function read(socket: string, { output, user }: CommandOptions, clock: Clock): Promise<string> {
   const response = await askHealthSocket(socket, "/status", clock);
   if ("failure" in response) {
     const since = disabledSince();
@@ -91,7 +98,9 @@ async function read(socket: string, output: CommandOptions["output"], clock: Clo
     }
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
     const code = response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
-    throw new Error(`${code}: ${socket}: ${failure} (${response.failure})${NEXT}${DIAGNOSES[code].fix}`);
+    throw new Error(
+      `${code}: ${socket}: ${failure} (${response.failure})${user ? NEXT_OF_USER : `${NEXT}${DIAGNOSES[code].fix}`}`,
+    );
   }
   const status = parse(response.body.toString());
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
