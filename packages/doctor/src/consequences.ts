@@ -21,6 +21,7 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   refused: NO_PATH,
   timeout: NO_PATH,
   unreachable: NO_PATH,
+  "service-accounts-unused": ["kubelet-config-missing"],
   "socket-missing": ["unit-masked"],
   "daemon-down": ["unit-masked", "socket-missing"],
   "plugin-failed": ["unit-masked", "socket-missing"],

@@ -261,6 +261,8 @@ describe("diagnose, special cases", () => {
   test.for<[cause: string, breaks: Break, what: string]>([
     ["kubelet-flags-missing", withoutFlags, "the credential provider configuration"],
     ["kubelet-not-running", withoutKubelet, "the credential provider configuration"],
+    ["kubelet-flags-missing", all(useServiceAccounts, withoutFlags), "the kubelet's entry for service accounts"],
+    ["kubelet-config-missing", all(useServiceAccounts, without(CONFIG)), "service-accounts-unused"],
     ["kubelet-not-restarted", sinceBoot, "image-match-ok"],
     ["plugin-missing", without(PLUGIN), "the plugin's response"],
     ["image-invalid", () => ({ image: "A B" }), "the plugin's response"],
@@ -376,14 +378,14 @@ describe("diagnose, special cases", () => {
     expect(`${evidence}; ${fix}`).toContain(text);
   });
 
-  test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
-    node.kubelet("--v=2");
   test("names a person's own file in the advice for an invalid configuration", async ({ node }) => {
     const own = { isNode: false, configSource: "/home/me/config.yaml", configError: "it is not valid" };
     const found = (await node.examine(own)).find(({ name }) => name === "broker-config-invalid");
     expect(found?.fix).toMatch(/^ocir-broker config check \/home\/me\/config\.yaml names every error/);
   });
 
+  test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
+    node.kubelet("--v=2");
     node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
     node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
     const findings = await node.examine();

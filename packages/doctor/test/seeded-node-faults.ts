@@ -32,7 +32,9 @@ const DROP_IN = "/etc/systemd/system/kubelet.service.d/kubelet-extra-args.conf";
 export const all =
   (...breaks: readonly Break[]): Break =>
   async (node) => {
-    for (const each of breaks) await each(node);
+    let options: unknown;
+    for (const each of breaks) options = (await each(node)) ?? options;
+    return options;
   };
 
 const withFile =

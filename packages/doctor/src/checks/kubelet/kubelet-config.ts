@@ -10,16 +10,13 @@ import type { CredentialProviderFiles } from "@ocir-broker/node/credential-provi
 import { isOurPlugin, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
-import { type Finding, finding, kubeletConfigFinding, notChecked } from "../../finding.ts";
-import { checkKubeletFlags } from "./kubelet-flags.ts";
+import { type Finding, finding, kubeletConfigFinding } from "../../finding.ts";
+import { notCheckedByFlags } from "./kubelet-flags.ts";
 
 export const checkKubeletConfig: Check = async (context) => {
   const [kubelet, provider] = await Promise.all([context.kubelet(), context.credentialProviderFiles()]);
-  if (kubelet === undefined || provider === undefined) {
-    const [flags] = await checkKubeletFlags(context);
-    const needs = "it needs the file's path from the kubelet's flags";
-    return notChecked("the credential provider configuration", String(flags?.name), needs);
-  }
+  if (kubelet === undefined || provider === undefined)
+    return notCheckedByFlags("the credential provider configuration", context);
   if (provider.distrusted !== undefined) return finding("path-untrusted", `${provider.path}: ${provider.distrusted}`);
   const connect = connectAdvice(context.files);
   if (provider.failure !== undefined) {

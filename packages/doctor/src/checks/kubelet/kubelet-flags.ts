@@ -15,7 +15,7 @@ import { pathsIn, textOf } from "@ocir-broker/node/node-files";
 import type { CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
 import { DIAGNOSES } from "../../diagnoses.ts";
-import { type Finding, finding } from "../../finding.ts";
+import { type Finding, finding, notChecked } from "../../finding.ts";
 
 /** These files may hold secrets: a finding only says whether a pattern occurs in them. */
 const USER_DATA = ["/var/lib/cloud/instance/user-data.txt", "/var/lib/cloud/instance/user-data.txt.i"];
@@ -42,6 +42,12 @@ export async function checkKubeletFlags(context: CheckContext): Promise<readonly
   const { distrusted, program } = kubelet;
   const found = await flagFindings(kubelet, context);
   return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
+}
+
+/** For a check of the credential provider configuration, whose path is unknown. */
+export async function notCheckedByFlags(what: string, context: CheckContext): Promise<Finding> {
+  const [flags] = await checkKubeletFlags(context);
+  return notChecked(what, String(flags?.name), "it needs the file's path from the kubelet's flags");
 }
 
 async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Finding[]> {

@@ -18,6 +18,7 @@ import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { notCheckedByProxy } from "../../proxy-failure.ts";
 import { quoted } from "../../quoted.ts";
+import { notCheckedByFlags } from "../kubelet/kubelet-flags.ts";
 import { audienceFinding } from "./audience.ts";
 import { audiencePermission } from "./audience-permission.ts";
 
@@ -26,7 +27,8 @@ const FIRST_MINOR = 33;
 
 export const checkServiceAccounts: Check = async (context) => {
   const { tokenExchange, select, annotation } = context.config.serviceAccounts;
-  const entries = tokenAttributesIn((await context.credentialProviderFiles())?.files ?? []);
+  const provider = await context.credentialProviderFiles();
+  const entries = tokenAttributesIn(provider?.files ?? []);
   if (tokenExchange === "none") {
     if (entries.length === 0) return [];
     // The daemon may still use an earlier file, in which the token exchange is on.
@@ -36,6 +38,7 @@ export const checkServiceAccounts: Check = async (context) => {
   }
   const minor = (await context.kubelet())?.minor ?? FIRST_MINOR;
   if (minor < FIRST_MINOR) return finding("kubelet-too-old", `Kubernetes 1.${minor}`);
+  if (provider === undefined) return notCheckedByFlags("the kubelet's entry for service accounts", context);
   const [first] = entries;
   if (first === undefined)
     return finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`);
