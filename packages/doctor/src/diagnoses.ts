@@ -251,7 +251,7 @@ export const DIAGNOSES = {
     "free space: df /run",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
-  "daemon-degraded": warning("the daemon serves tokens, but something fails", `ocir-broker status; ${JOURNAL}`),
+  "daemon-degraded": warning("the daemon cannot get or renew a session or token", `ocir-broker status; ${JOURNAL}`),
 
   "selinux-ok": ok("SELinux does not interfere"),
   "selinux-label": problem("a program has an SELinux label that services may not execute", RELABEL),
