@@ -47,6 +47,9 @@ const KILL = `${AGAIN}; ${setArgs(ONE_FLAG)} && ${RESTART}; until systemctl -q i
 const DELETE_METRICS =
   "rm -r /run/ocir-broker-metrics; until ocir-broker status | grep -q 'metrics file cannot'; do sleep 0.1; done";
 
+const SWITCH_ACCOUNTS_OFF = `${CONNECT} --service-accounts api; ${RESTART}
+sed -i 's/tokenExchange: oke/tokenExchange: none/' /etc/ocir-broker/config.yaml; systemctl restart ocir-broker`;
+
 /** After a failure, for the rows that follow. */
 const HEAL = `systemctl unmask ${UNITS}; /opt/unpacked/*/install.sh; ${CONNECT_WITH_FLAGS}; systemctl restart ocir-broker`;
 
@@ -67,6 +70,7 @@ const SEEDED: readonly (readonly [finding: string, problem: string, breaks: stri
   ["daemon-stuck", "the daemon hangs", "systemctl kill --signal=STOP ocir-broker.service"],
   ["metrics-not-written", "the metrics' folder was deleted", DELETE_METRICS],
   ["kubelet-config-missing", "no configuration", `rm ${CONFIG}`],
+  ["service-accounts-off", "the kubelet's entry sends tokens", SWITCH_ACCOUNTS_OFF],
   ["kubelet-flags-incomplete", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(ONE_FLAG)}`],
   ["kubelet-flags-missing", "no flags", RUN_WITHOUT_FLAGS],
   ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(BOTH_FLAGS)}`],

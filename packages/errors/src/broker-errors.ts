@@ -45,7 +45,9 @@ export const BROKER_ERRORS = {
   "service-accounts-off": {
     status: 400,
     what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
-    next: "set serviceAccounts.tokenExchange, or remove tokenAttributes from the kubelet's configuration",
+    next:
+      "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, then ocir-broker node connect " +
+      "(with --kubelet-flags if it had added them), and restart the kubelet",
   },
   "socket-denied": {
     status: 500,
