@@ -1,4 +1,5 @@
 /** `npm run live`: the first run in a tenancy, from Terraform to its removal. docs/first-run.md has cost, rights and clean-up. */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,23 +16,40 @@ const USAGE = `usage: npm run live -- --region REGION --tenancy OCID --compartme
   --output FILE             the result; default live-run.json
 `;
 
-const { values } = parseArgs({
-  options: {
-    region: { type: "string" },
-    tenancy: { type: "string" },
-    compartment: { type: "string" },
-    "oracle-linux": { type: "string", default: "9" },
-    kubernetes: { type: "string", default: "v1.34.1" },
-    image: { type: "string", default: "registry.k8s.io/pause:3.10" },
-    "on-node": { type: "string" },
-    packages: { type: "string", default: join(import.meta.dirname, "../../dist/packages") },
-    output: { type: "string", default: "live-run.json" },
-  },
-});
-const { region, tenancy, compartment } = values;
+/** Checked first: without one, a run would fail after it has made the cluster. */
+const PROGRAMS = ["terraform", "kubectl", "helm", "skopeo"];
+
+const OPTIONS = {
+  region: { type: "string" },
+  tenancy: { type: "string" },
+  compartment: { type: "string" },
+  "oracle-linux": { type: "string", default: "9" },
+  kubernetes: { type: "string", default: "v1.34.1" },
+  image: { type: "string", default: "registry.k8s.io/pause:3.10" },
+  "on-node": { type: "string" },
+  packages: { type: "string", default: join(import.meta.dirname, "../../dist/packages") },
+  output: { type: "string", default: "live-run.json" },
+} as const;
+
+function given() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+function fail(problem: string): never {
+  process.stderr.write(`${USAGE}\n${problem}\n`);
+  process.exit(2);
+}
+
+const { region, tenancy, compartment, ...values } = given();
+const missing = PROGRAMS.filter((name) => spawnSync("sh", ["-c", `command -v ${name}`]).status !== 0);
 if (region === undefined || tenancy === undefined || compartment === undefined) {
-  process.stderr.write(USAGE);
-  process.exitCode = 2;
+  fail("--region, --tenancy and --compartment are required");
+} else if (missing.length > 0) {
+  fail(`not found: ${missing.join(", ")}`);
 } else {
   const result = await liveRun({
     ...{ region, tenancy, compartment, image: values.image, kubernetes: values.kubernetes },
