@@ -13,8 +13,10 @@ const WORK = join(import.meta.dirname, "../build");
 
 const asked = parseArguments(process.argv.slice(2), DEFAULT_FOLDER);
 if ("help" in asked) process.stdout.write(USAGE);
-else if ("error" in asked) fail(`${asked.error}\n\n${USAGE}`, 2);
-else await main(asked);
+else if ("error" in asked) {
+  process.stderr.write(`${USAGE}\n`);
+  fail(`${asked.error}\n`, 2);
+} else await main(asked);
 
 async function main({ folder, baseUrl, apiGroup }: Extract<Asked, { folder: string }>): Promise<void> {
   const missing = new Set(TARGETS.flatMap(missingPrograms));
