@@ -123,6 +123,7 @@ describeUnless(canBootSystemd(), `on a node with a ${isReal ? "real" : "stand-in
   it.each([
     ["from an archive", ":"],
     ["disconnected", `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${AGAIN}; ${RESTART}`],
+    ["disconnected without a restart", `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${AGAIN}`],
     [
       "with flags that a second bootstrap has removed",
       `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${RUN_WITHOUT_FLAGS}`,

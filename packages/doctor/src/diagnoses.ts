@@ -284,7 +284,7 @@ export const DIAGNOSES = {
 
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
-    "the credential provider configuration that the kubelet's flag names does not exist: the kubelet's next start will fail",
+    "the credential provider configuration that the kubelet's flag names does not exist, so its next start with the flag will fail",
     "run ocir-broker node connect before the kubelet starts again",
   ),
   "kubelet-config-invalid": {

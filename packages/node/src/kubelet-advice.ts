@@ -69,6 +69,10 @@ function lackLine(lack: KubeletLack, { config }: KubeletFiles): string {
   switch (lack.kind) {
     case "file":
       return `it does not start with flags that name ${config}, which does not exist: run: ocir-broker node connect`;
+    case "connection":
+      return "it is not connected: run: ocir-broker node connect";
+    case "outdated":
+      return `${config} or the plugin is not as ocir-broker writes it: run: ocir-broker node connect`;
     case "entry":
       return `it does not use ocir-broker, because ${config} has no entry for it: run: ocir-broker node connect`;
     case "error":

@@ -144,6 +144,7 @@ const NEEDS_FLAGS = { kind: "flags", why: "none", change: expect.objectContainin
 const OTHER_FLAGS = FLAGS.replace("/c.", "/other.");
 const BY_HAND = { kind: "by-hand", why: "others" };
 const NO_FILE = { kind: "connect", lack: { kind: "file" } };
+const NOT_CONNECTED = { kind: "connect", lack: { kind: "connection" } };
 const NO_ENTRY = { kind: "connect", lack: { kind: "entry" } };
 const NO_PLUGIN = {
   kind: "connect",
@@ -155,20 +156,24 @@ const THEIRS = { "/c.yaml": CONFIG.replace("-oke", "-x"), "/bin/credential-provi
 
 test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, expected: object]>([
   ["started after its configuration", { flags: FLAGS }, { kind: "nothing" }],
-  ["started before its configuration", { flags: FLAGS, startedAt: 50 }, LATER],
+  ["started before its configuration", { flags: FLAGS, startedAt: 50, unit: FLAGS }, LATER],
+  ["has no unit, and an older start", { flags: FLAGS, startedAt: 50, files: { [PACKAGED]: undefined } }, LATER],
+  ["still has flags that its unit has lost", { flags: FLAGS, startedAt: 50 }, NEEDS_FLAGS],
   ["was started without the flags of its unit", { unit: FLAGS }, WITHOUT],
   ["would be started with other flags", { flags: FLAGS, startedAt: 50, unit: OTHER_FLAGS }, BY_HAND],
   ["names another configuration", { flags: OTHER_FLAGS }, BY_HAND],
   ["has no flags", {}, NEEDS_FLAGS],
   ["would get one of its flags", { flags: FLAGS, unit: `${CONFIG_FLAG}=/c.yaml` }, { ...NEEDS_FLAGS, why: "one" }],
-  ["is not connected", { files: { "/c.yaml": undefined } }, NO_FILE],
+  ["is not connected", { files: { "/c.yaml": undefined } }, NOT_CONNECTED],
+  ["was disconnected", { flags: FLAGS, files: { "/c.yaml": undefined } }, NOT_CONNECTED],
   ["is not connected, but would get the flags", { unit: FLAGS, files: { "/c.yaml": undefined } }, NO_FILE],
   ["has lost its configuration", { flags: FLAGS, unit: FLAGS, files: { "/c.yaml": undefined } }, NO_FILE],
   ["has another credential provider", { flags: FLAGS, startedAt: 50, files: THEIRS }, NO_ENTRY],
+  ["cannot start its plugin", { flags: FLAGS, files: { [PLUGIN]: undefined } }, NO_PLUGIN],
   ["would not start again", { flags: FLAGS, startedAt: 50, files: { [PLUGIN]: undefined } }, NO_PLUGIN],
   ["does not run, and has its flags", { flags: undefined, unit: FLAGS }, { ...WITHOUT, isStopped: true }],
   ["does not run, and has no flags", { flags: undefined }, { ...NEEDS_FLAGS, isStopped: true }],
-  ["does not run, and cannot", { flags: undefined, files: { "/c.yaml": undefined } }, { ...NO_FILE, isStopped: true }],
+  ["cannot run", { flags: undefined, unit: FLAGS, files: { "/c.yaml": undefined } }, { ...NO_FILE, isStopped: true }],
 ])("kubeletNeed of a kubelet that %s", async (_, kubelet, expected) => {
   const { need, advice } = await needOf({}, kubelet);
   expect(need).toEqual(expected);

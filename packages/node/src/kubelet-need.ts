@@ -1,6 +1,7 @@
 /** Decides what the kubelet needs to use ocir-broker, from one reading of the node as it is now. */
 import { bootedAtMs } from "@ocir-broker/foundation/time/clock";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
+import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { FlagsReason, KubeletFiles, KubeletLack, KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { lackOf } from "./config-lack.ts";
 import { flagsIn, minorOfInstalled } from "./kubelet.ts";
@@ -16,7 +17,7 @@ export interface KubeletUse {
   readonly unit: KubeletUnit;
   /** Of the kubelet's next start. */
   readonly unitHas: FlagsState;
-  /** Undefined if it would start with its configuration; not examined if it has. */
+  /** Undefined if it would start with its configuration; not examined if it has and can call the plugin. */
   readonly lack: KubeletLack | undefined;
 }
 
@@ -50,7 +51,8 @@ export async function readKubeletUse(
           hasRead: (lastChange(files, paths.config) ?? Infinity) <= startedAtMs + PRECISION_MS,
         }
       : undefined;
-  const runsWithIt = process?.has === "these" && process.hasRead;
+  const canCall = files.isExecutable(files.resolve(`${paths.binDir}/${PLUGIN_NAME}`));
+  const runsWithIt = process?.has === "these" && process.hasRead && canCall;
   const minor = runsWithIt ? undefined : await minorOfInstalled(files, runProgram);
   return {
     paths,
@@ -68,15 +70,19 @@ export function kubeletNeed(use: KubeletUse, hadFlags = false): KubeletNeed {
 }
 
 function stepOf({ paths, process, unit, unitHas, lack }: KubeletUse, hadFlags: boolean): KubeletNeed {
-  if (lack !== undefined) return { kind: "connect", lack };
   const why = flagsReason(unitHas, hadFlags);
-  if (process?.has === "these" && (why === undefined || why === "none")) {
+  const change = lineWithFlags(unit, paths);
+  // A kubelet that has flags which its unit lacks may have them from elsewhere, or from the unit as it was.
+  const isElsewhere = process?.has === "these" && why === "none" && (process.hasRead || change === undefined);
+  if (lack?.kind === "file" && unitHas === "none" && !isElsewhere)
+    return { kind: "connect", lack: { kind: "connection" } };
+  if (lack !== undefined) return { kind: "connect", lack };
+  if (process?.has === "these" && (why === undefined || isElsewhere)) {
     if (process.hasRead) return { kind: "nothing" };
     return unitHas === "others" ? { kind: "by-hand", why: "others" } : { kind: "restart", because: "configuration" };
   }
   if (process?.has === "others" || unitHas === "others") return { kind: "by-hand", why: "others" };
   if (why === undefined) return { kind: "restart", because: "flags" };
-  const change = lineWithFlags(unit, paths);
   return change === undefined ? { kind: "by-hand", why } : { kind: "flags", change, why };
 }
 

@@ -44,8 +44,13 @@ type KubeletStep =
   /** A person must change its command line. */
   | { readonly kind: "by-hand"; readonly why: FlagsReason | "others" };
 
-/** `file`: the configuration does not exist; `entry`: it does not name our plugin; `error`: a kubelet does not start with it. */
-export type KubeletLack = { readonly kind: "file" | "entry" } | { readonly kind: "error"; readonly reason: string };
+/**
+ * `file`: the configuration does not exist; `connection`: nor do flags that name it; `entry`: it does not name our plugin; `outdated`:
+ * `node connect` would change it or the plugin; `error`: a kubelet does not start with it.
+ */
+export type KubeletLack =
+  | { readonly kind: "file" | "connection" | "entry" | "outdated" }
+  | { readonly kind: "error"; readonly reason: string };
 
 /** Which flags the unit lacks: both, one, or those that were added to a file which has been written again since. */
 export type FlagsReason = "none" | "one" | "lost";

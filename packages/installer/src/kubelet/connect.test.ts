@@ -132,6 +132,16 @@ describe("connection", () => {
     expect(node.snapshot()).toBe(before);
   });
 
+  it("adds the flags that a unit has lost, although the running kubelet still has them", async () => {
+    const node = createNode();
+    await node.connect({ kubeletFlags: true });
+    node.runKubelet(OUR_FLAGS);
+    node.write("/proc/7/stat", `7 (kubelet) S ${"0 ".repeat(18)}${Date.now()} 0`);
+    await node.disconnect();
+    await node.connect({ kubeletFlags: true });
+    expect(node.read(EXTRA_ARGS)).toContain(OUR_FLAGS);
+  });
+
   it("writes to the target of a link, also of one that leads nowhere yet", async () => {
     const node = createNode();
     node.linkConfigFolder();

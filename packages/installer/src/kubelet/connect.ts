@@ -209,8 +209,9 @@ function brokerStep(name: string, text: string, what: string): FileStep {
 async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[]> {
   const { files, runProgram } = node;
   const use = await readKubeletUse(paths, files, runProgram);
-  // The steps before this one give it what it lacks.
-  const need = kubeletNeed({ ...use, lack: undefined }, changedPaths(node.record, "kubelet-flags").length > 0);
+  // The steps before this one give it what it lacks. Only the unit counts, because a restart ends the process.
+  const hadFlags = changedPaths(node.record, "kubelet-flags").length > 0;
+  const need = kubeletNeed({ ...use, lack: undefined, process: undefined }, hadFlags);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);
