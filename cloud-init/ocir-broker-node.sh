@@ -283,8 +283,6 @@ restart_kubelet() { # without waiting, because it can be ordered after this scri
 add_flags() { # to a kubelet that was bootstrapped by its image
 	[ -z "$kubelet_extra_args" ] || error "the kubelet was bootstrapped before, without $kubelet_extra_args"
 	[ -z "$reason" ] && run_program $program node connect --kubelet-flags || return
-	! grep -q 'does not use ocir-broker yet' $state/flags ||
-		fail "kubelet-flags: the kubelet's unit has no line for them" || return
 	restart_kubelet
 	for _ in 1 2 3; do
 		sleep $((steady + 1)) 9<&-

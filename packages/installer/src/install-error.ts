@@ -8,6 +8,7 @@ export const INSTALL_ERROR_CODES = [
   "disk",
   "install",
   "killed",
+  "kubelet-flags",
   "kubelet-version",
   "lock",
   "not-root",

@@ -42,8 +42,9 @@ case "$1 ${2-}" in
     ;;
   "node connect")
     sed -i '/image-credential/!s|ARGS=|&--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml --image-credential-provider-bin-dir=/usr/local/bin|' /etc/kubelet-unit
-    grep -q image-credential /etc/kubelet-unit || echo "kubelet: it does not use ocir-broker yet"
-    exit 0
+    grep -q image-credential /etc/kubelet-unit && exit
+    echo "ocir-broker: kubelet-flags: the kubelet's unit has no place for them" >&2
+    exit 1
     ;;
   "node disconnect")
     sed -i 's|ARGS=.*"|ARGS="|' /etc/kubelet-unit

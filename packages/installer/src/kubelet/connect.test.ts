@@ -26,6 +26,7 @@ import type { ConnectOptions } from "./kubelet-paths.ts";
 
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
+const UNIT = "/usr/lib/systemd/system/kubelet.service";
 const DEFAULTS = "/etc/default/kubelet";
 const FLAGS = (config: string, binDir: string) =>
   `--image-credential-provider-config=${config} --image-credential-provider-bin-dir=${binDir}`;
@@ -168,6 +169,12 @@ describe("connection", () => {
       (node) => node.runKubelet(FLAGS("/c.yaml", "/c")),
       /^connect: .* name \/c\.yaml and \/c, so \/typo\.yaml and \/c would have no effect/,
     ],
+    [
+      "flags for which the unit has no place",
+      { kubeletFlags: true },
+      all(withoutExtraArgs, writes(UNIT, "[Service]\nExecStart=/usr/bin/kubelet\n")),
+      /^kubelet-flags: .* no place for them: node connect without --kubelet-flags prints/,
+    ],
     ["a wrong version", { kubeletVersion: "new" }, nothing, /^kubelet-version: .* not a version/],
   ])("refuses %s", async (_, options, arrange, refusal) => {
     const node = createNode();
@@ -284,7 +291,7 @@ function createNode() {
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
   const unit = `[Service]\nEnvironmentFile=-${DEFAULTS}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
-  tree.write("/usr/lib/systemd/system/kubelet.service", unit);
+  tree.write(UNIT, unit);
   tree.write("/run/systemd/system/.none", "");
   const called: string[] = [];
   const systemd = { reads: true, reloads: 0 };

@@ -32,7 +32,7 @@ import {
 import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
-/** @throws {InstallError} `path-untrusted`, `kubelet-version`, or `connect` if the kubelet would not start with the result, or may not. */
+/** @throws {InstallError} `path-untrusted`, `kubelet-version`, `kubelet-flags`, or `connect` if a kubelet may not start with it. */
 export async function connection(
   node: NodeRun,
   options: ConnectOptions,
@@ -212,6 +212,10 @@ async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[
   // The steps before this one give it what it lacks. Only the unit counts, because a restart ends the process.
   const hadFlags = changedPaths(node.record, "kubelet-flags").length > 0;
   const need = kubeletNeed({ ...use, lack: undefined, process: undefined }, hadFlags);
+  if (need.kind === "by-hand" && use.process?.has !== "these") {
+    const reason = "the kubelet's unit has no place for them: node connect without --kubelet-flags prints what to add";
+    throw new InstallError("kubelet-flags", reason);
+  }
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);
