@@ -41,6 +41,7 @@ const RUN_WITHOUT_FLAGS = `${setArgs("--v=1")} && ${RESTART}`;
 const CONNECT_WITH_FLAGS = `${CONNECT} && ${setArgs(BOTH_FLAGS)} && ${RESTART}`;
 const OTHER_FOLDER = `mkdir -p /opt/other; printf '#!/bin/sh\\n' >/opt/other/credential-provider-oke; chmod 755 /opt/other/*
 ${setArgs(BOTH_FLAGS.replace("/usr/local/bin", "/opt/other"))} && ${RESTART}`;
+const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const AGAIN = "ocir-broker node disconnect";
 const KILL = `${AGAIN}; ${setArgs(ONE_FLAG)} && ${RESTART}; until systemctl -q is-failed kubelet; do sleep 0.1; done`;
 
@@ -76,6 +77,7 @@ const SEEDED: readonly (readonly [finding: string, problem: string, breaks: stri
   ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(BOTH_FLAGS)}`],
   ["kubelet-not-restarted", "a kubelet from before its configuration", `touch ${CONFIG}`],
   ["kubelet-not-running", "no kubelet", "systemctl stop kubelet"],
+  ["plugin-foreign", "another program with the plugin's name", `rm ${PLUGIN} && cp /bin/true ${PLUGIN}`],
   ["plugin-foreign", "another program in the kubelet's folder", OTHER_FOLDER],
 ];
 

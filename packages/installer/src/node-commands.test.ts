@@ -6,7 +6,17 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { describe, expect, it, vi } from "vitest";
-import { archive, CONFIG, CONNECT, createNode, install, LIBRARY, NEVER, type Node } from "../test/image-node.ts";
+import {
+  archive,
+  CONFIG,
+  CONNECT,
+  createNode,
+  install,
+  LIBRARY,
+  NEVER,
+  type Node,
+  OTHER_PROVIDER,
+} from "../test/image-node.ts";
 import { fileSystemThat, killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
@@ -413,6 +423,26 @@ it("removeNode removes its command's name after all that can fail", async () => 
 });
 
 it.each([
+  [PLUGIN, "", 0o755],
+  [CONFIG, OTHER_PROVIDER, 0o644],
+])("statusOfNode advises to run connectNode if that would change %s", async (path, text, mode) => {
+  const node = createNode();
+  const context: NodeContext = { ...node.context, runProgram: async () => printed("Kubernetes v1.34.1\n") };
+  await install(node, archive("1"));
+  node.process(7, "0::/system.slice/kubelet.service", ["/usr/bin/kubelet", ...FLAGS.split(" ")]);
+  node.write("/usr/bin/kubelet", "", 0o755);
+  const needOfReader = async () => {
+    node.write("/proc/7/stat", `7 (kubelet) S ${"0 ".repeat(18)}${Date.now()} 0`);
+    return (await statusOfNode(context)).kubelet;
+  };
+  expect(await needOfReader()).toEqual({ kind: "nothing" });
+  node.write(path, text, mode);
+  expect(await needOfReader()).toEqual({ kind: "connect", lack: { kind: "outdated" } });
+  await connectNode(context, NEVER, {});
+  expect(await needOfReader()).toEqual({ kind: "nothing" });
+});
+
+it.each([
   ["disconnectNode", (context: NodeContext) => disconnectNode(context, NEVER, { isOnlyFlags: false })],
   ["removeNode", (context: NodeContext) => removeNode(context, NEVER, ALL)],
 ])("%s says that a running kubelet must be restarted, and nothing once it was", async (_, undo) => {
@@ -573,6 +603,7 @@ describe("disable", () => {
     node.write(RECORD, record);
     expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "switched-off" });
     expect(await install(node, archive("2"), { connect: undefined })).toMatchObject({ ok: true });
+    await connectNode(node.context, NEVER, CONNECT);
     expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 2`);
     await enable(node.context);
     expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);

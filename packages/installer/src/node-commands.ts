@@ -1,4 +1,6 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
+
+import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
@@ -14,8 +16,10 @@ import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { adoptRecognised, recognise } from "./recognise.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
+import { stateAfter } from "./run/disk.ts";
 import { changedPaths, RECORD, readRecord } from "./run/record.ts";
 import { applySteps, commit } from "./run/run.ts";
+import { stateIfAny } from "./run/run-state.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -99,7 +103,19 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   }
   const [flagsIn] = changedPaths(record, "kubelet-flags");
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
-  return withNeed(node, { ...result, flags: await readKubeletPaths(node) });
+  const status = await withNeed(node, { ...result, flags: await readKubeletPaths(node) });
+  const isConnected = status.kubelet?.kind === "nothing" || status.kubelet?.kind === "restart";
+  if (!isConnected || status.kubelet?.isStopped || !(await isOutdated(node))) return status;
+  return { ...status, kubelet: { kind: "connect", lack: { kind: "outdated" } } };
+}
+
+/** Whether `node connect` would change a file. False if it would fail. */
+async function isOutdated(context: NodeContext): Promise<boolean> {
+  const { minor } = (await detectKubelet(context.files, context.runProgram)) ?? {};
+  if (minor === undefined) return false;
+  const node = createNodeRun({ ...context, say() {} });
+  const { steps } = await connection(node, { kubeletVersion: `1.${minor}` }).catch(() => ({ steps: [] }));
+  return steps.some((step) => step.kind === "file" && stateIfAny(node.disk, step.path) !== stateAfter(step.content));
 }
 
 /** Each step, and each file as a diff against this node. Changes nothing. */

@@ -14,6 +14,7 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
 import { CONFIG, OTHER_PROVIDER, snapshotOf } from "../../test/image-node.ts";
 import { nodeContextAt } from "../../test/node-context.ts";
+import { PLUGIN_LINKS } from "../installed-files.ts";
 import { createNodeRun } from "../node-run.ts";
 import { adoptRecognised } from "../recognise.ts";
 import { changedPaths, RECORD } from "../run/record.ts";
@@ -286,8 +287,8 @@ function createNode() {
   const tree = createNodeTree();
   const { root } = tree;
   const files = createNodeFiles(root);
-  for (const name of ["credential-provider-oke", "credential-provider-oke-sa"])
-    tree.write(`/usr/local/bin/${name}`, "", 0o755);
+  mkdirSync(join(root, "/usr/local/bin"), { recursive: true });
+  for (const [path, target] of Object.entries(PLUGIN_LINKS)) symlinkSync(target, join(root, path));
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
   const unit = `[Service]\nEnvironmentFile=-${DEFAULTS}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;

@@ -16,10 +16,13 @@ import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
+import { PLUGIN_LINKS } from "../installed-files.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
+import { stateIfAny } from "../run/run-state.ts";
 import { type ActionStep, type FileStep, linkStep, type Step } from "../run/step.ts";
+import { isDisabled } from "../system/node-context.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
 import {
   assertRoots,
@@ -46,7 +49,7 @@ export async function connection(
   assertAudience(options.serviceAccounts, kubeletMinor);
   const configuration = configurationStep(files, paths, kubeletMinor, options);
   const steps = [
-    ...pluginSteps(files, paths),
+    ...pluginSteps(node, paths),
     ...withBrokerConfig(node, configuration, options),
     ...(options.kubeletFlags === true ? await flagsSteps(node, paths) : []),
   ];
@@ -138,11 +141,16 @@ function configWithOurs(path: string, existing: string | undefined, options: Mer
   }
 }
 
-function pluginSteps(files: NodeFiles, { binDir }: KubeletFiles): FileStep[] {
-  if (files.resolve(binDir) === files.resolve(PLUGIN_FOLDER)) return [];
-  return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) =>
-    linkStep(`kubelet-plugin-${name}`, "kubelet-plugin", `${binDir}/${name}`, `${PLUGIN_FOLDER}/${name}`),
-  );
+function pluginSteps(node: NodeRun, { binDir }: KubeletFiles): FileStep[] {
+  const { disk, files } = node;
+  if (files.resolve(binDir) !== files.resolve(PLUGIN_FOLDER))
+    return [PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME].map((name) =>
+      linkStep(`kubelet-plugin-${name}`, "kubelet-plugin", `${binDir}/${name}`, `${PLUGIN_FOLDER}/${name}`),
+    );
+  // Another program may have replaced what the installation has linked.
+  if (node.record.version === undefined || isDisabled(node)) return [];
+  const links = Object.entries(PLUGIN_LINKS).filter(([path, target]) => stateIfAny(disk, path) !== `link:${target}`);
+  return links.map(([path, target]) => linkStep("plugin", "plugin", path, target));
 }
 
 /**
