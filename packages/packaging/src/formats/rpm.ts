@@ -65,7 +65,7 @@ cp -a ${root}/. %{buildroot}/
 /usr/libexec/ocir-broker/ocir-broker node install >/dev/null
 
 %preun
-if [ "$1" = 0 ]; then /usr/libexec/ocir-broker/ocir-broker node remove >/dev/null; fi
+if [ "$1" = 0 ] && [ -e /usr/libexec/ocir-broker/ocir-broker ]; then /usr/libexec/ocir-broker/ocir-broker node remove >/dev/null; fi
 
 %postun
 if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
