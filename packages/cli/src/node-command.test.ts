@@ -31,6 +31,7 @@ describe("runNodeCommand", () => {
     steps: [
       { name: "plugin", state: "done" },
       { name: "command", state: "unchanged" },
+      { name: "/etc/d.yaml", state: "changed" },
     ],
     flags: { config: "/etc/c.yaml", binDir: "/opt/of ours" },
     flagsIn: "/etc/default/kubelet",
@@ -52,6 +53,7 @@ describe("runNodeCommand", () => {
       stderr: "",
       stdout: `version 1.2.3
 done: plugin
+changed since: /etc/d.yaml
 the kubelet's flags were added to /etc/default/kubelet
 kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
 `,
@@ -60,7 +62,9 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
 
   it("prints only the steps, and no flags, if the kubelet was not examined", async () => {
     const { flags: _flags, flagsIn: _in, kubelet: _kubelet, ...rest } = result;
-    expect((await run("text", async () => rest)).stdout).toBe("version 1.2.3\ndone: plugin\n");
+    expect((await run("text", async () => rest)).stdout).toBe(
+      "version 1.2.3\ndone: plugin\nchanged since: /etc/d.yaml\n",
+    );
     expect((await run("flags", async () => rest)).stdout).toBe("");
   });
 
@@ -73,9 +77,9 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
   it("prints each kind of step once, and at the end the files that stay", async () => {
     const steps = ["plugin", "programs", "programs"].map((name) => ({ name, state: "done" as const }));
     const left = [{ path: "/etc/c.yaml", why: "a kubelet still names it" }];
-    expect(await run("text", async () => ({ ok: true, version: "1.2.3", steps, left }))).toEqual({
+    expect(await run("text", async () => ({ ok: true, version: "1.2.3", steps, left, isPackage: true }))).toEqual({
       exitCode: 0,
-      stdout: "version 1.2.3\ndone: plugin\ndone: programs\n",
+      stdout: "version 1.2.3\ndone: plugin\ndone: programs\nthe package stays: remove it with apt-get or dnf\n",
       stderr: "ocir-broker: /etc/c.yaml stays: a kubelet still names it\n",
     });
   });

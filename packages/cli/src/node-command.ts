@@ -70,16 +70,20 @@ function say(line: string): void {
 }
 
 function rendered(result: NodeResult, output: OutputOption["output"], kubeletArgs: string): string {
-  const { ok, flags, flagsIn, kubelet, steps } = result;
+  const { ok, flags, flagsIn, isPackage, kubelet, steps } = result;
   if (output === "json") return `${JSON.stringify(result, undefined, 2)}\n`;
   if (!ok) return "";
   if (output === "flags")
     return flags === undefined ? "" : `${missingFlags(kubeletArgs, flags)} ${nodeLabels(result.version)}\n`.trimStart();
-  const changes = steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`);
+  const changes = steps.flatMap(({ name, state }) =>
+    state === "unchanged" ? [] : `${state === "changed" ? "changed since" : state}: ${name}`,
+  );
   const lines = [
     `version ${result.version}`,
     ...(isDisabled({ disk: createDisk("/") }) ? ["switched off; to switch it on: ocir-broker enable"] : []),
     ...new Set(changes),
+    // On standard output, which a package's own script drops.
+    ...(isPackage ? ["the package stays: remove it with apt-get or dnf"] : []),
     ...(flagsIn === undefined ? [] : [`the kubelet's flags were added to ${flagsIn}`]),
     ...(kubelet !== undefined && flags !== undefined ? kubeletAdvice(kubelet, flags) : []),
   ];

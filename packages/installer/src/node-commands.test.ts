@@ -163,7 +163,7 @@ describe("installNode", () => {
     node.write(SHIM, `${SHIM} ${version}`, 0o755);
     expect(await install(node, undefined)).toMatchObject({ ok: true });
     expect(fs.existsSync(node.context.disk.at(MANIFEST))).toBe(false);
-    await removeNode(node.context, NEVER, ALL);
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true, isPackage: true });
     expect(node.read(SHIM)).toBe(`${SHIM} ${version}`);
   });
 
@@ -631,7 +631,7 @@ it("describeRemoval says what a removal then does with each file, and changes no
   expect(node.snapshot()).toEqual(before);
   const said: string[] = [];
   const result = await removeNode({ ...node.context, say: (line) => said.push(line) }, NEVER, ALL);
-  const isRestoration = (line: string) => /^[\w-]+: \/\S+: (removed|restored)/.test(line);
+  const isRestoration = (line: string) => /^(system: |[\w-]+: \/\S+: (removed|restored))/.test(line);
   // The removal does not name its last programs.
   expect(lines.filter(isRestoration).slice(0, -LAST.length)).toEqual(said.filter(isRestoration));
   const claims = lines.flatMap(

@@ -79,21 +79,21 @@ export async function removeNode(
 ): Promise<NodeResult> {
   const result = await runOnNode(context, signal, async (node) => {
     const adviseRestart = await watchKubelet(node);
-    if (!isUnfinished) await remove(node);
+    const isPackage = !isUnfinished && (await remove(node));
     await adviseRestart();
-    return {};
+    return isPackage ? { isPackage } : {};
   });
   return result.code === "record" ? { ...result, left: await leftWithoutRecord(context) } : result;
 }
 
-/** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it. */
+/** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it, else `changed`. */
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;
   const shown = (Object.keys(CHANGE_KINDS) as ChangeKind[]).filter((kind) => CHANGE_KINDS[kind].isShown);
   const steps = changedPaths(record, ...shown).map((path) => {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
-    return { name: path, state: isOurs ? ("done" as const) : ("failed" as const) };
+    return { name: path, state: isOurs ? ("done" as const) : ("changed" as const) };
   });
   const unfinished = (reason: string) => ({ ok: false, code: "unfinished", reason, version: node.version, steps });
   if (pending !== undefined) return unfinished(INTERRUPTED);

@@ -1,5 +1,4 @@
 /** A removal, or the rollback of an unfinished run, in words. Changes nothing. */
-import { RUNTIME_FOLDERS } from "./installed-files.ts";
 import {
   brokerSteps,
   configSteps,
@@ -11,8 +10,7 @@ import {
 import { withTexts } from "./kubelet/with-texts.ts";
 import { createNodeRun } from "./node-run.ts";
 import { filesWithOurNames, recognise } from "./recognise.ts";
-import { DOUBTFUL, LAST, LAST_LINK, lastLinkSteps, pluginSteps, programSteps, UNKNOWN } from "./remove.ts";
-import { ACTION_UNDO } from "./run/change-kind.ts";
+import { DOUBTFUL, LAST, LAST_LINK, lastLinkSteps, pluginSteps, programSteps, SYSTEM, UNKNOWN } from "./remove.ts";
 import type { Disk } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
 import { adopt } from "./run/run.ts";
@@ -39,7 +37,7 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
     rollBack,
     told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
     told(pluginSteps(disk, (path) => isPluginNeeded(path, view))),
-    `system: ${ACTION_UNDO["disable-units"]}: ${RUNTIME_FOLDERS.join(", ")}\n`,
+    `${SYSTEM.name}: ${SYSTEM.changes}\n`,
     told([
       ...lastLinkSteps(record),
       ...programSteps(record),

@@ -22,10 +22,11 @@ import { poolConfigAlone, poolConfigPaths } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
 import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
+import { ACTION_UNDO } from "./run/change-kind.ts";
 import { type Disk, namesBeside } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, RECORD, STATE_FOLDER } from "./run/record.ts";
 import { applySteps, commit, forgetPrograms } from "./run/run.ts";
-import { save, stateIfAny } from "./run/run-state.ts";
+import { report, save, stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { finishRemoval, outcomeOf, restoreAll } from "./run/undo.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
@@ -40,6 +41,8 @@ export const DOUBTFUL =
   "and restart the kubelet";
 /** The name by which a person runs a removal again. */
 export const LAST_LINK: RestoreStep = { name: "commands", path: BROKER_PROGRAM };
+/** Of the units and folders, which have no record. */
+export const SYSTEM = { name: "system", changes: `${ACTION_UNDO["disable-units"]}: ${RUNTIME_FOLDERS.join(", ")}` };
 const UNIT = "/usr/lib/systemd/system/ocir-broker.service";
 const AGAIN = "remove ocir-broker again";
 const PLUGIN_STAYS =
@@ -58,8 +61,8 @@ export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOn
   if (config.length > 0) await node.units.restartIfActive();
 }
 
-/** @throws {InstallError} `restore` if a file cannot be restored; the others are, and the programs stay. */
-export async function remove(node: NodeRun): Promise<void> {
+/** @returns whether a package stays. @throws {InstallError} `restore` if a file cannot be restored; the others are, the programs stay. */
+export async function remove(node: NodeRun): Promise<boolean> {
   const { disk, units } = node;
   const { doubtful } = await adoptRecognised(node);
   if (Object.keys(node.record.files).length === 0 && !disk.isThere(PROGRAM))
@@ -70,7 +73,10 @@ export async function remove(node: NodeRun): Promise<void> {
   // A kubelet that still calls our plugin needs the daemon.
   finish(node, restoreAll(node, pluginSteps(disk, needsPlugin)), AGAIN);
   if (isDisabled(node)) await clearDisabled(node);
-  if (disk.isThere(UNIT)) await units.disable();
+  if (disk.isThere(UNIT)) {
+    await units.disable();
+    report(node, SYSTEM, "done");
+  }
   const areLinks = restoreAll(node, lastLinkSteps(node.record));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
@@ -84,7 +90,7 @@ export async function remove(node: NodeRun): Promise<void> {
   forgetPrograms(node);
   finishRemoval(node);
   await units.reload();
-  if (isPackage) return;
+  if (isPackage) return true;
   if (last.includes(PROGRAM)) disk.remove(PROGRAM);
   last.forEach(disk.clear);
   for (const folder of OWN_FOLDERS) if (disk.filesBelow(folder).length === 0) disk.clear(folder);
@@ -92,6 +98,7 @@ export async function remove(node: NodeRun): Promise<void> {
   const named = node.left.map(({ path }) => path);
   const remaining = [...RUNTIME_FOLDERS.filter(disk.isThere), ...filesWithOurNames(node, named)];
   node.left.push(...remaining.map((path) => ({ path, why: UNKNOWN })));
+  return false;
 }
 
 /** First, so that the kubelet's calls leave our plugin before the daemon's socket closes. */

@@ -17,10 +17,12 @@ export interface NodeResult {
   readonly kubelet?: KubeletNeed;
   /** Files that stay, for example because somebody else has changed them. */
   readonly left?: readonly { readonly path: string; readonly why: string }[];
+  /** After a removal: the programs are a package's, which stays. */
+  readonly isPackage?: true;
 }
 
-/** `undone`: changed by this run, and then rolled back. */
-type StepState = "done" | "unchanged" | "failed" | "undone";
+/** `undone`: changed by this run, and then rolled back; `changed`: by somebody else since. */
+type StepState = "done" | "unchanged" | "failed" | "undone" | "changed";
 
 export interface KubeletFiles {
   readonly config: string;
