@@ -197,13 +197,13 @@ install() {
 	[ $result != 75 ] || { unpack && run_program $work$program "$@" --from $work; }
 }
 restore() { # A kubelet does not start without the files that its flags name.
-	undo && result=undone || result='not undone'
+	undo && result='the node is as before' || result='it is not undone'
 	text="$(kubelet_unit) $given"
 	file=$(value_of "${flag}config" "$text") folder=$(value_of "${flag}bin[-_]dir" "$text")
 	[ -z "$file$folder" ] && [ "$bootstrap" != none ] ||
 		keep_valid "${file:-/etc/kubernetes/credential-provider-config.yaml}" "${folder:-/usr/local/bin}" ||
 		given=$(printf %s "$given" | sed -E "s/$flag(config|bin[-_]dir)[= ][^ ]+ *//g")
-	error "the installation failed and was $result: $reason"
+	error "the installation failed, $result: $reason"
 }
 keep_valid() { # CONFIG BIN_DIR
 	for name in $plugin $plugin-sa; do

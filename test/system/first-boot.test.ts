@@ -153,7 +153,7 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
         grep -vE 'ocir-broker: installing$|^Killed$' $out/log`,
     });
     expect(printed).toMatch(
-      /^status 0\nbootstrapped\nocir-broker-node: verified: .*\nocir-broker-node: ERROR: .* undone: killed: /,
+      /^status 0\nbootstrapped\nocir-broker-node: verified: .*\nocir-broker-node: ERROR: .* as before: killed: /,
     );
   });
 });
@@ -214,6 +214,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
         cat /run/bootstraps $out/log 2>&1`,
     });
     expect(printed).toMatch(/^status 1\ncat: \/run\/bootstraps/);
-    expect(printed).toContain("ERROR: the installation failed and was undone: connect: the kubelet's configuration");
+    expect(printed).toContain("ERROR: the installation failed, the node is as before: connect: the kubelet's");
   });
 });

@@ -174,7 +174,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const before = await node.root.exec("cat", [CONFIG]);
       const run = await node.install({ ...settings(), ...more }, ["--kubelet-extra-args", "--v=4"]);
       await node.root.run("sh", ["-c", undo]);
-      expect(run.stderr).toMatch(new RegExp(`ERROR: the installation failed and was undone: ${code}: `));
+      expect(run.stderr).toMatch(new RegExp(`ERROR: the installation failed, the node is as before: ${code}: `));
       expect(run.stderr).toMatch(said);
       const metric = await node.root.run("cat", [INSTALL_METRICS]);
       expect(metric).toContain(`ocir_broker_install_failed{reason="${code}"} 1`);

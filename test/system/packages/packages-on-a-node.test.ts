@@ -190,7 +190,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
         env: { OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" },
       });
     const other = await run("9.9.9");
-    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("undone: checksum: ") });
+    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("as before: checksum: ") });
     expect([await isThere(DEFAULT_CONFIG), Object.keys(await pull())[0]]).toEqual([false, HOST]);
     const same = await run("0.1.0");
     expect(same.exitCode, same.stderr).toBe(0);
