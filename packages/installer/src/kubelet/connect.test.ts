@@ -126,6 +126,15 @@ describe("connection", () => {
     expect(await warnings({ serviceAccounts: "ocir" })).toEqual([]);
   });
 
+  it("warns if no file of a node that has joined names the cluster", async () => {
+    const node = createNode();
+    node.runKubelet("--v=4");
+    const warnings = async () => (await node.connect(B)).filter(({ line }) => line.startsWith("WARNING: "));
+    expect(await warnings()).toMatchObject([{ line: expect.stringContaining("/etc/kubernetes/kubelet.conf") }]);
+    node.write("/etc/oke/oke-apiserver", "10.0.0.1\n");
+    expect(await warnings()).toEqual([]);
+  });
+
   it("changes nothing of a kubelet that is connected", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true, serviceAccounts: "a" });

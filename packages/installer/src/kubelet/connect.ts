@@ -35,6 +35,9 @@ import {
 import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
+/** They name the API server once a node has joined. */
+const CLUSTER_FILES = ["/etc/kubernetes/kubelet.conf", "/etc/oke/oke-apiserver"];
+
 /** @throws {InstallError} `path-untrusted`, `kubelet-version`, `kubelet-flags`, or `connect` if a kubelet may not start with it. */
 export async function connection(
   node: NodeRun,
@@ -47,6 +50,8 @@ export async function connection(
   for (const path of Object.values(paths)) assertRoots(path, files);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   assertAudience(options.serviceAccounts, kubeletMinor);
+  if (options.serviceAccounts !== undefined && kubelet?.pid !== undefined && !CLUSTER_FILES.some(node.disk.isThere))
+    node.say(`WARNING: unless serviceAccounts.apiServer is set, the broker needs ${CLUSTER_FILES.join(" or ")}`);
   const configuration = configurationStep(files, paths, kubeletMinor, options);
   const steps = [
     ...pluginSteps(node, paths),
