@@ -1,7 +1,7 @@
 /** Errors of an identity provider: metadata service, federation, files. */
 import { ABORTED, CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
-const FOR_DAEMON = "for the node's daemon, chown root:ocir-broker-daemon and chmod 640";
+const FOR_DAEMON = "(for the node's daemon, chown root:ocir-broker-daemon and chmod 640)";
 
 export const FILE_IDENTITY_ERRORS = {
   "api-key-refused": permanent(
@@ -16,9 +16,9 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "identity-file-permissions": permanent(
     "other users can read or change the file",
-    `chmod 600 your own file; ${FOR_DAEMON}`,
+    `chmod 600 your own file ${FOR_DAEMON}`,
   ),
-  "identity-file-unreadable": permanent("the file cannot be read", `check its path and its owner; ${FOR_DAEMON}`),
+  "identity-file-unreadable": permanent("the file cannot be read", `check its path and its owner ${FOR_DAEMON}`),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
   "key-fingerprint": permanent(
     "the fingerprint does not match the key",
@@ -27,7 +27,7 @@ export const FILE_IDENTITY_ERRORS = {
   "key-invalid": permanent("the file contains no private RSA key in PEM", "name the private key, not the public one"),
   "oci-config-incomplete": permanent(
     "the value is missing",
-    "run oci setup config, or add the key to the profile; for the node's daemon, set user.configFile or cliSession.configFile",
+    "run oci setup config, or add the key to the profile (for the node's daemon, set user.configFile or cliSession.configFile)",
   ),
   "oci-config-invalid": permanent(
     "the file is not a valid configuration of Oracle's command line",
@@ -35,7 +35,7 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "oci-config-unreadable": permanent(
     "the file cannot be read",
-    `run oci setup config, or check the file's path; ${FOR_DAEMON}`,
+    `run oci setup config, or check the file's path ${FOR_DAEMON}`,
   ),
   "oci-profile-missing": permanent("the file has no such profile", "check the profile's name, which is case-sensitive"),
   "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
