@@ -48,6 +48,18 @@ interface World {
   isApiUp: boolean;
   /** Whether a quota or a policy of the namespace allows Secrets. */
   isWritable: boolean;
+  resource: PullSecret | undefined;
+  /** In the cluster. */
+  secret: KnownSecret | undefined;
+  /** What the watch has shown so far. */
+  seen: KnownSecret | undefined;
+  /** Undefined for a new leader. */
+  progress: Progress | undefined;
+  /** By the chart's values. */
+  rules: Rules;
+  account: number | undefined;
+  /** Of new tokens. */
+  lifeMs: number;
 }
 
 type Pick = <T>(from: readonly T[]) => T;
@@ -58,16 +70,7 @@ class History {
   readonly #pick: Pick = (from) => from[Math.floor(this.#random() * from.length)] as never;
   #nowMs = START_MS;
   #uids = 1;
-  #resource: PullSecret | undefined;
-  /** In the cluster. */
-  #secret: KnownSecret | undefined;
-  /** What the watch has shown so far. */
-  #seen: KnownSecret | undefined;
-  #progress: Progress | undefined;
-  #rules = EVERYWHERE;
-  #account: number | undefined = 1;
-  readonly #world: World = { cloud: "up", isApiUp: true, isWritable: true };
-  #lifeMs: number;
+  readonly #world: World;
   #latest = new Map<GateName, { text: string; atMs: number; count: number; sinceMs: number }>();
   /** Since when nothing keeps a renewal from succeeding. */
   #healthySinceMs = Number.POSITIVE_INFINITY;
@@ -76,8 +79,10 @@ class History {
 
   constructor(seed: number) {
     this.#random = createSeededRandom(seed);
-    this.#lifeMs = this.#pick(LIVES_MS);
-    this.#create();
+    this.#world = {
+      ...{ cloud: "up", isApiUp: true, isWritable: true, rules: EVERYWHERE, account: 1, lifeMs: this.#pick(LIVES_MS) },
+      ...{ resource: this.#created(), secret: undefined, seen: undefined, progress: undefined },
+    };
   }
 
   run(): void {
@@ -92,7 +97,8 @@ class History {
   /** The controller's loop. */
   #workUntil(endMs: number): void {
     for (;;) {
-      const action = decide(this.#resource, this.#seen, this.#nowMs, this.#progress, this.#rules);
+      const { resource, seen, progress, rules } = this.#world;
+      const action = decide(resource, seen, this.#nowMs, progress, rules);
       if (action.kind === "wait") {
         this.#checkRest();
         if (action.untilMs <= this.#nowMs) this.broken.push("waits for the past");
@@ -108,7 +114,7 @@ class History {
   }
 
   #act(action: Exclude<Action, { kind: "wait" }>): void {
-    const resource = this.#resource as PullSecret;
+    const resource = this.#world.resource as PullSecret;
     this.#checkAction(resource, action);
     if (action.kind === "fetch") {
       this.#nowMs += this.#random() * LONGEST_FETCH_MS;
@@ -119,25 +125,25 @@ class History {
     if (!this.#world.isApiUp) {
       this.#settle(action.kind, { failure });
     } else if (action.kind === "report") {
-      this.#resource = { ...resource, status: action.status };
+      this.#world.resource = { ...resource, status: action.status };
       this.#settle("report", {});
-    } else if (this.#secret?.kind === "foreign") {
-      if (this.#seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
+    } else if (this.#world.secret?.kind === "foreign") {
+      if (this.#world.seen?.kind === "foreign") this.broken.push("applies over another manager's Secret");
       this.#settle("apply", { failure: { code: "secret-conflict", place: "ocir-pull" }, retryable: false });
     } else if (!this.#world.isWritable) {
       this.#settle("apply", { failure: { code: "secret-refused", place: "ocir-pull" } });
     } else {
-      this.#secret = { kind: "ours", content: action.content };
-      this.#seen = this.#secret;
+      this.#world.secret = { kind: "ours", content: action.content };
+      this.#world.seen = this.#world.secret;
       this.#settle("apply", {});
     }
   }
 
   #settle(name: GateName, result: Attempt, fetched?: Progress["answer"]): void {
     const at = { nowMs: this.#nowMs, chance: this.#random() };
-    const progress = progressFor(this.#resource as PullSecret, this.#progress);
-    this.#progress = progressAfter(progress, name, result, at, fetched);
-    const { notBeforeMs } = this.#progress.gates[name];
+    const progress = progressFor(this.#world.resource as PullSecret, this.#world.progress);
+    this.#world.progress = progressAfter(progress, name, result, at, fetched);
+    const { notBeforeMs } = this.#world.progress.gates[name];
     const isLong = result.failure?.code === "secret-conflict" || result.retryable === false || result.retryAfterMs;
     if (isLong) this.#askedToWaitMs = Math.max(this.#askedToWaitMs, notBeforeMs);
     if (notBeforeMs - this.#nowMs > 601_000) this.broken.push(`${name} waits too long`);
@@ -149,9 +155,9 @@ class History {
       this.#settle("fetch", failed, { subject: undefined, tokens: new Map() });
       return;
     }
-    const isController = this.#rules.identity.kind === "controller";
-    const own = isController ? CONTROLLER_SUBJECT : `${serviceAccountOf(resource)}/${this.#account}`;
-    const expiresAtMs = this.#nowMs + this.#lifeMs;
+    const isController = this.#world.rules.identity.kind === "controller";
+    const own = isController ? CONTROLLER_SUBJECT : `${serviceAccountOf(resource)}/${this.#world.account}`;
+    const expiresAtMs = this.#nowMs + this.#world.lifeMs;
     const life = { obtainedAtMs: this.#nowMs, expiresAtMs };
     const newToken = () => ({
       token: new Secret(own),
@@ -172,100 +178,78 @@ class History {
       return { failure: { code: "api-server-failed", place } } as const;
     if (this.#world.cloud === "throttling")
       return { failure: { code: "registry-throttled", place }, retryAfterMs: this.#pick(RETRY_AFTERS_MS) } as const;
-    if (this.#rules.identity.kind === "controller" || this.#account !== undefined) return undefined;
+    if (this.#world.rules.identity.kind === "controller" || this.#world.account !== undefined) return undefined;
     return { failure: { code: "service-account-missing", place }, retryable: false } as const;
   }
 
   #happen(): void {
-    const set = (change: Partial<World>) => () => Object.assign(this.#world, change);
-    this.#pick<() => unknown>([
-      ...(["down", "throttling", "partly", "up", "up"] as const).map((cloud) => set({ cloud })),
-      ...[false, true].map((isWritable) => set({ isWritable })),
-      ...[false, true, true].map((isApiUp) => set({ isApiUp })),
+    const world = this.#world;
+    const { secret } = world;
+    const deletion = { secret: undefined, seen: undefined };
+    const change = this.#pick<() => Partial<World>>([
+      ...(["down", "throttling", "partly", "up", "up"] as const).map((cloud) => () => ({ cloud })),
+      ...[false, true].map((isWritable) => () => ({ isWritable })),
+      ...[false, true, true].map((isApiUp) => () => ({ isApiUp })),
       // Another leader, perhaps with other values of the chart.
-      () => {
-        this.#progress = undefined;
-        this.#seen = this.#secret;
-      },
-      () => {
-        this.#progress = undefined;
-        this.#rules = this.#pick([EVERYWHERE, EVERYWHERE, LISTED, UNLISTED]);
-      },
-      () => this.#change({ registries: this.#pick([HOSTS, HOSTS.slice(1), HOSTS.slice(0, 1)]), formats: [] }),
+      () => ({ progress: undefined, seen: secret }),
+      () => ({ progress: undefined, rules: this.#pick([EVERYWHERE, EVERYWHERE, LISTED, UNLISTED]) }),
+      () => this.#changed({ registries: this.#pick([HOSTS, HOSTS.slice(1), HOSTS.slice(0, 1)]), formats: [] }),
       () =>
-        this.#change({
+        this.#changed({
           registries: this.#pick([HOSTS.slice(1), HOSTS.slice(0, 1)]),
           formats: this.#pick(FORMAT_LISTS),
         }),
-      () => this.#change({ serviceAccountName: this.#pick(["other", undefined, "not-listed"]) }),
-      () => {
-        this.#account = undefined;
-      },
-      () => {
-        this.#account = ++this.#uids;
-      },
-      () => {
-        this.#lifeMs = this.#pick(LIVES_MS);
-      },
-      () => this.#forget(),
-      () => {
-        this.#secret = FOREIGN;
-      },
-      () => {
-        this.#secret = FOREIGN;
-        this.#seen = FOREIGN;
-      },
-      () => {
-        this.#seen = this.#secret;
-      },
-      () => {
-        this.#resource = undefined;
-        this.#forget();
-      },
+      () => this.#changed({ serviceAccountName: this.#pick(["other", undefined, "not-listed"]) }),
+      () => ({ account: undefined }),
+      () => ({ account: ++this.#uids }),
+      () => ({ lifeMs: this.#pick(LIVES_MS) }),
+      () => deletion,
+      () => ({ secret: FOREIGN }),
+      () => ({ secret: FOREIGN, seen: FOREIGN }),
+      () => ({ seen: secret }),
+      () => ({ resource: undefined, ...deletion }),
       // Recreated before the garbage collector has seen the Secret, or after it.
-      () => this.#create(),
-      () => this.#create(),
+      () => ({ resource: this.#created() }),
+      () => ({ resource: this.#created() }),
     ])();
-    if (this.#secret?.kind === "foreign" && this.#random() < 0.3) this.#forget();
+    Object.assign(world, change);
+    if (world.secret?.kind === "foreign" && this.#random() < 0.3) Object.assign(world, deletion);
   }
 
-  /** The Secret is deleted. */
-  #forget(): void {
-    this.#secret = undefined;
-    this.#seen = undefined;
-  }
-
-  #create(): void {
+  #created(): PullSecret {
     const uid = String(++this.#uids);
     const base = { namespace: "shop", name: "ocir-pull", generation: 1, serviceAccountName: undefined };
-    this.#resource = { ...base, uid, registries: HOSTS.slice(0, 1), formats: [], status: undefined };
+    return { ...base, uid, registries: HOSTS.slice(0, 1), formats: [], status: undefined };
   }
 
-  #change(spec: Partial<PullSecret>): void {
-    if (this.#resource) this.#resource = { ...this.#resource, ...spec, generation: this.#resource.generation + 1 };
+  #changed(spec: Partial<PullSecret>): Partial<World> {
+    const { resource } = this.#world;
+    return resource ? { resource: { ...resource, ...spec, generation: resource.generation + 1 } } : {};
   }
 
   #noteHealth(): void {
+    const { cloud, isApiUp, isWritable, account, rules, resource, secret, seen } = this.#world;
     const isHealthy =
-      this.#world.cloud === "up" &&
-      this.#world.isApiUp &&
-      this.#world.isWritable &&
-      this.#account !== undefined &&
-      this.#rules !== UNLISTED &&
-      this.#resource !== undefined &&
-      this.#resource.serviceAccountName !== "not-listed" &&
-      !(this.#rules === LISTED && this.#resource.serviceAccountName !== undefined) &&
-      this.#secret?.kind !== "foreign" &&
-      this.#seen === this.#secret;
+      cloud === "up" &&
+      isApiUp &&
+      isWritable &&
+      account !== undefined &&
+      rules !== UNLISTED &&
+      resource !== undefined &&
+      resource.serviceAccountName !== "not-listed" &&
+      !(rules === LISTED && resource.serviceAccountName !== undefined) &&
+      secret?.kind !== "foreign" &&
+      seen === secret;
     if (!isHealthy) this.#healthySinceMs = Number.POSITIVE_INFINITY;
     else this.#healthySinceMs = Math.min(this.#healthySinceMs, this.#nowMs);
   }
 
   /** While the cloud answered within the last half of its life, no token expires in a Secret. */
   #checkFreshness(): void {
-    if (this.#secret?.kind !== "ours" || this.#resource === undefined) return;
-    for (const host of this.#resource.registries) {
-      const token = this.#secret.content.tokens.get(host);
+    const { secret, resource } = this.#world;
+    if (secret?.kind !== "ours" || resource === undefined) return;
+    for (const host of resource.registries) {
+      const token = secret.content.tokens.get(host);
       if (token === undefined || token.expiresAtMs > this.#nowMs) continue;
       const { fetchedAtMs, expiresAtMs } = token;
       const dueAtMs = fetchedAtMs + LATEST_RENEWAL * (expiresAtMs - fetchedAtMs);
@@ -276,7 +260,8 @@ class History {
 
   /** The token's text is its subject. */
   #checkAction(resource: PullSecret, action: Exclude<Action, { kind: "wait" }>): void {
-    const held = this.#seen?.kind === "ours" ? this.#seen.content : undefined;
+    const { seen } = this.#world;
+    const held = seen?.kind === "ours" ? seen.content : undefined;
     if (action.kind === "fetch") {
       const left = resource.registries.flatMap((host) =>
         action.registries.includes(host) ? [] : (held?.tokens.get(host) ?? []),
@@ -308,13 +293,14 @@ class History {
 
   /** What rests must be right. */
   #checkRest(): void {
-    const held = this.#secret?.kind === "ours" ? this.#secret.content : undefined;
-    const apply = this.#resource && progressFor(this.#resource, this.#progress).gates.apply;
+    const { secret, resource, progress, rules, isApiUp } = this.#world;
+    const held = secret?.kind === "ours" ? secret.content : undefined;
+    const apply = resource && progressFor(resource, progress).gates.apply;
     const mayApply = apply !== undefined && apply.notBeforeMs <= this.#nowMs;
-    const isOthers = held?.subject === CONTROLLER_SUBJECT && this.#rules !== LISTED;
-    if (isOthers && mayApply && this.#world.isApiUp)
+    const isOthers = held?.subject === CONTROLLER_SUBJECT && rules !== LISTED;
+    if (isOthers && mayApply && isApiUp)
       this.broken.push("keeps the controller's token in a namespace that may not have it");
-    const isOthersFormat = held?.formats.some((format) => !this.#resource?.formats.includes(format)) ?? false;
+    const isOthersFormat = held?.formats.some((format) => !resource?.formats.includes(format)) ?? false;
     if (isOthersFormat && mayApply && this.#healthySinceMs <= this.#nowMs)
       this.broken.push("keeps a format that the resource no longer has");
   }
