@@ -49,43 +49,43 @@ afterEach(() => {
 });
 
 type TestPod = ReturnType<typeof startPod>;
-
-interface PodSetup {
-  readonly result?: () => InstallResult | Promise<InstallResult>;
-  /** Before an installation, and after it until a restart. */
-  readonly need?: KubeletNeed;
-  readonly isInstalled?: boolean;
-  readonly isDisabled?: boolean;
-  readonly token?: string;
-  readonly mayRestart?: boolean;
-  readonly removes?: boolean;
-  readonly revision?: string;
-  readonly program?: Partial<NodeProgram>;
-}
+type PodSetup = NonNullable<Parameters<typeof startPod>[1]>;
 
 const clock = { monotonicMs: () => nowSeconds * 1_000, wallMs: () => START_MS + nowSeconds * 1_000 };
 
-function startPod(node: string, setup: PodSetup = {}) {
+function startPod(
+  node: string,
+  {
+    result = (): InstallResult | Promise<InstallResult> => DONE,
+    need = NOTHING,
+    isInstalled = false,
+    isDisabled = false,
+    token = TOKEN,
+    mayRestart = false,
+    removes = false,
+    revision = "1",
+    program = {} as Partial<NodeProgram>,
+  } = {},
+) {
   const ending = new AbortController();
   let isKilled = false;
-  let need = setup.need ?? NOTHING;
   const step = (text: string) => void steps.push(`${node} ${text}`);
-  const program: NodeProgram = {
+  const double: NodeProgram = {
     version: "1.2.3",
     isDisabled: () => pod.isDisabled,
-    installed: async () => (setup.isInstalled === true ? { files: FILES, need: pod.need ?? need } : undefined),
+    installed: async () => (isInstalled ? { files: FILES, need: pod.need } : undefined),
     async install() {
       step("begins");
-      const result = await pod.result();
+      const installed = await pod.result();
       step("ends");
-      return result.ok ? { ...result, kubelet: pod.need ?? need } : result;
+      return installed.ok ? { ...installed, kubelet: pod.need } : installed;
     },
     isThere: () => !steps.includes(`${node} removes everything`),
     async remove() {
       step("removes everything");
       return { ok: true, left: [] };
     },
-    need: async () => pod.need ?? need,
+    need: async () => pod.need,
     left: async () => ({ version: "1.2.3", text: "version 1.2.3 is installed, and no flags were added" }),
     async addFlags() {
       step("adds its flags");
@@ -99,18 +99,18 @@ function startPod(node: string, setup: PodSetup = {}) {
     async restartKubelet() {
       // Nobody could uncordon it if its kubelet did not start.
       step(`restarts${api.nodes.get(node).spec.unschedulable ? ", cordoned" : ""}`);
-      need = NOTHING;
+      pod.need = NOTHING;
       api.beat(node);
     },
-    ...setup.program,
+    ...program,
   };
   const pod = {
     said: [] as string[],
     isReady: false,
-    isDisabled: setup.isDisabled ?? false,
-    result: setup.result ?? (() => DONE),
-    /** Replaces the kubelet's need. */
-    need: undefined as KubeletNeed | undefined,
+    isDisabled,
+    result,
+    /** Until a restart. */
+    need,
     /** As the kubelet when the pod is deleted. */
     async terminate(): Promise<void> {
       ending.abort();
@@ -126,12 +126,12 @@ function startPod(node: string, setup: PodSetup = {}) {
   pod.ended = rollOut({
     settings: {
       ...{ node, pod: `pod-${node}`, namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
-      revision: setup.revision ?? "1",
-      kubeletRestart: setup.mayRestart === true ? "whenIdle" : "never",
-      mode: setup.removes === true ? "remove" : "install",
+      revision,
+      kubeletRestart: mayRestart ? "whenIdle" : "never",
+      mode: removes ? "remove" : "install",
     },
-    api: api.client(setup.token ?? TOKEN),
-    program,
+    api: api.client(token),
+    program: double,
     clock,
     deadline: () => AbortSignal.timeout(20_000),
     async pause() {
@@ -384,15 +384,13 @@ describe("a rollout", () => {
     expect([labelOf("a"), api.lease.spec]).toEqual(["installed", {}]);
   });
 
-  it("reports an error of the program itself as what it is", async () => {
-    const installed = () => Promise.reject(new Error("EACCES: permission denied, open '/var/lib/ocir-broker'"));
-    const pod = startPod("a", { program: { installed } });
-    await says(pod, "waiting: EACCES: permission denied, open '/var/lib/ocir-broker'");
-  });
-
-  it("reports a refused token without printing it", async () => {
-    const pod = startPod("a", { token: "outdated-token" });
-    await says(pod, "waiting: the API server returned 401: Unauthorized");
+  const installed = () => Promise.reject(new Error("EACCES: permission denied"));
+  it.each<[string, PodSetup, said: string]>([
+    ["an error of the program itself as what it is", { program: { installed } }, "EACCES: permission denied"],
+    ["a refused token", { token: "outdated-token" }, "the API server returned 401: Unauthorized"],
+  ])("reports %s, without printing a token", async (_, setup, said) => {
+    const pod = startPod("a", setup);
+    await says(pod, `waiting: ${said}`);
     expect(pod.said.join("\n")).not.toContain("outdated-token");
   });
 });
