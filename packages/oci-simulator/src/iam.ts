@@ -50,15 +50,11 @@ export type Action = "pull" | "push";
 
 export type Iam = ReturnType<typeof createIam>;
 
-interface Repository {
+interface Repository extends Pick<IamChange, "granted" | "writable" | "public" | "exists"> {
   /** Service accounts with a policy of their own. */
   readonly serviceAccounts: Set<string>;
   /** Groups of service users, likewise. */
   readonly groups: Set<string>;
-  granted?: boolean | undefined;
-  writable?: boolean | undefined;
-  public?: boolean | undefined;
-  exists?: boolean | undefined;
 }
 
 export function isAnonymous(claims: Claims): boolean {

@@ -84,7 +84,7 @@ export function isInScope(claims: Claims, repository: string, action: Action): b
 
 /** The actions that the token allows in the repository; undefined if it is for others. */
 function actionsInScope(claims: Claims, repository: string): readonly Action[] | "all" | undefined {
-  const { access } = claims as { access?: readonly Access[] };
+  const { access } = claims as { access?: ReturnType<typeof accessOf> };
   if (access === undefined) return "all";
   const found = access.filter(({ name }) => name === repository);
   return found.length === 0 ? undefined : found.flatMap(({ actions }) => actions);
@@ -96,17 +96,11 @@ function allowedActions(repository: string, holder: Claims, iam: Iam) {
   return inScope && iam.actions(repository, holder).filter((action) => inScope === "all" || inScope.includes(action));
 }
 
-interface Access {
-  readonly type: "repository";
-  readonly name: string;
-  readonly actions: readonly Action[];
-}
-
 /**
  * `repository:ns/repo:pull,push` → the permitted part of it. A refused pull leaves an entry without actions: such a token is for
  * that repository, so OCIR answers 403 there, not 401.
  */
-function accessOf(scope: string, allowed: (repository: string) => readonly Action[] | undefined): Access[] {
+function accessOf(scope: string, allowed: (repository: string) => readonly Action[] | undefined) {
   const [, name, asked] = /^repository:([^:]+(?::\d+)?):([a-z*,]+)$/.exec(scope) ?? [];
   if (name === undefined || asked === undefined) return [];
   const wanted = asked.split(",");

@@ -15,11 +15,7 @@ import { isInScope } from "../registry/registry-tokens.ts";
 import { forwardTo } from "../registry/storage.ts";
 import { answerToken, TOKEN_PATH, tokenEndpointName } from "./token-endpoint.ts";
 
-interface Target {
-  readonly repository: string;
-  readonly kind: "manifests" | "blobs" | "uploads" | "tags";
-  readonly reference: string;
-}
+type Target = NonNullable<ReturnType<typeof parseTarget>>;
 
 const VERSION_HEADER = { "docker-distribution-api-version": "registry/2.0" };
 
@@ -86,11 +82,11 @@ export function failRegistry(status: number, request: ReceivedRequest): HttpResp
   return registryError(status, code, message, "a fault");
 }
 
-function parseTarget(path: string): Target | undefined {
+function parseTarget(path: string) {
   const [, repository, upload, kind, reference = ""] = TARGET.exec(path) ?? [];
   if (repository === undefined) return undefined;
-  if (upload !== undefined) return { repository, kind: "uploads", reference };
-  return { repository, kind: kind === "manifests" || kind === "blobs" ? kind : "tags", reference };
+  const ofContent = kind === "manifests" || kind === "blobs" ? kind : "tags";
+  return { repository, reference, kind: upload === undefined ? ofContent : "uploads" } as const;
 }
 
 /** The claims of the request's token, or the reason why there are none. */
