@@ -554,14 +554,20 @@ describe("a restart of the kubelet", () => {
     expect([steps.includes(RESTORES), labelOf("a"), api.events]).toEqual([false, "installed", []]);
   });
 
-  it("uncordons a node that an earlier pod cordoned", async () => {
+  it.each<[what: string, setup: PodSetup, state: NodeState]>([
+    ["needs no restart any more", {}, "installed"],
+    ["has waited for too long", { need: RESTART, mayRestart: true, isInstalled: true }, "needs-restart"],
+  ])("uncordons a node that a killed pod has cordoned, and that %s", async (_, setup, state) => {
     api.pods = [starting("p")];
     const killed = startPod("a", { need: RESTART, mayRestart: true });
     await says(killed, "cordoned: ");
     killed.kill();
     expect(api.nodes.get("a").spec.unschedulable).toBe(true);
-    await startPod("a").ended;
-    expect(api.nodes.get("a").spec).toEqual({});
+    nowSeconds += LEASE_SECONDS;
+    const next = startPod("a", setup);
+    await until(() => labelOf("a") === state);
+    expect([api.nodes.get("a").spec, next.said.join()]).toEqual([{}, expect.not.stringContaining(" cordoned: ")]);
+    expect(JSON.parse(annotationsOf("a")["ocir-broker/tries"]).waits).toHaveLength(1);
   });
 
   it("continues the wait of a killed pod, and counts it once", async () => {
