@@ -1,6 +1,5 @@
 import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
@@ -12,15 +11,15 @@ import { createKubeletCredentials } from "./kubelet-credentials.ts";
 
 const HOST = "iad.ocir.io";
 
+const tokenOf = (token: string) => {
+  const entry = { value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 };
+  return { entry, outcome: "hit" as const };
+};
+
 function setUp(isAllowed: Registries["isAllowed"] = (host) => host === HOST) {
   const clock = createFakeClock();
-  const entryOf = (token: string): Expiring<Secret> => ({ value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 });
-  let live = "first";
   const parts = {
-    get: vi.fn(async (_host: string, _options: { deadlineAtMs: number }) => ({
-      entry: entryOf(live),
-      outcome: "hit" as const,
-    })),
+    get: vi.fn(async (_host: string, _options: { deadlineAtMs: number }) => tokenOf("first")),
     ask: vi.fn((): "working" | "denied" | "unknown" => "unknown"),
     heal: vi.fn(async (): Promise<"working" | "denied" | "unknown"> => "working"),
   };
@@ -34,15 +33,7 @@ function setUp(isAllowed: Registries["isAllowed"] = (host) => host === HOST) {
     access: { ask: parts.ask, heal: parts.heal },
   });
   const passwordOf = async (image: string) => passwordIn(await answer(requestFor(image)), HOST);
-  return {
-    clock,
-    parts,
-    answer,
-    passwordOf,
-    setLive: (token: string) => {
-      live = token;
-    },
-  };
+  return { clock, parts, answer, passwordOf };
 }
 
 describe("createKubeletCredentials", () => {
@@ -64,13 +55,13 @@ describe("createKubeletCredentials", () => {
   });
 
   it("serves the healed token, or the current one if healing fails", async () => {
-    const { answer, parts, setLive } = setUp();
+    const { answer, parts } = setUp();
     parts.ask.mockReturnValue("denied");
     parts.heal.mockResolvedValue("denied");
     const current = await answer(requestFor(`${HOST}/ns/app`));
     expect([passwordIn(current, HOST), current.outcome]).toEqual(["first", "denied"]);
     parts.heal.mockImplementation(async () => {
-      setLive("second");
+      parts.get.mockResolvedValue(tokenOf("second"));
       return "working";
     });
     const healed = await answer(requestFor(`${HOST}/ns/app`));
@@ -95,7 +86,7 @@ describe("createKubeletCredentials", () => {
     expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 5_000);
     parts.get.mockImplementation(async (_host, options) => {
       await clock.advance(options.deadlineAtMs - 2_000 - clock.monotonicMs());
-      return setUp().parts.get(_host, options);
+      return tokenOf("first");
     });
     await answer(requestFor(`${HOST}/ns/app`));
     expect(parts.heal).toHaveBeenLastCalledWith(HOST, "ns/app", 2_000);

@@ -27,7 +27,7 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
 function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } = {}) {
   const clock = createFakeClock();
-  const cloud = { status: 200, isDown: false, sessionFails: false, latencyMs: 0, hasDns: true };
+  const cloud = { status: 200, sessionFails: false, latencyMs: 0, hasDns: true };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider = {
@@ -35,7 +35,7 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
     region: () => Promise.reject(new Error("not asked for")),
     async session(): Promise<Expiring<SigningSession>> {
       counts.sessions++;
-      if (cloud.isDown || cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
+      if (cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
       const obtainedAtMs = clock.monotonicMs();
       const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
       return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + 20 * MINUTE_MS };
@@ -46,7 +46,6 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
     counts.tokens++;
     if (cloud.latencyMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, cloud.latencyMs));
     sessionsUsed.push(/keyId="ST\$(session-\d+)"/.exec(request.headers["authorization"] ?? "")?.[1]);
-    if (cloud.isDown) throw new UpstreamError("refused", request.url.host);
     if (!cloud.hasDns) throw new UpstreamError("name-not-resolved", request.url.host);
     return {
       status: cloud.status,
