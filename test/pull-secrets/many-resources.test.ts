@@ -27,7 +27,6 @@ function createCluster() {
   const secrets = new Map<string, KnownSecret>();
   let listener: ((key: string) => void) | undefined;
   const double = {
-    resources,
     secrets,
     /** When a resource got its first token, and the times of its fetches. */
     fetchedAtMs: new Map<string, number[]>(),
