@@ -2,17 +2,16 @@
  * Measures whole calls, from the start of the shim to its end, against the physical floor (the same shim with a minimal C server)
  * and against a bare node:http server. Then the daemon's memory. Starts its own simulator, daemon and servers.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { callCredentialProvider, credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { type Daemon, type DaemonConfig, daemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
+import { SHIM } from "../daemon.ts";
 import { medianOf } from "./median.ts";
 import { privateDirtyKiB } from "./process-usage.ts";
 import { spawnTimes, type Times, type Variant } from "./spawn-times.ts";
+import { startStage } from "./stage.ts";
 
 const NATIVE = join(import.meta.dirname, "../../packages/native");
 const NOOP = join(NATIVE, "build/noop");
@@ -37,31 +36,9 @@ type Variants = readonly (readonly [name: string, variant: Variant, requestPath:
 /** @throws Error if a call fails or the daemon ended */
 export async function printCallTimes(): Promise<void> {
   execFileSync("make", ["-s", "-C", NATIVE, "bench"], { stdio: "inherit" });
-  const directory = temporaryFolder();
-  const servers: ChildProcess[] = [];
-  const simulator = await startSimulator();
-  const config = daemonConfig(directory, simulator, {
-    registryHosts: ["icn.ocir.io"],
-    serviceAccounts: {},
-  });
-  const daemon = await startDaemon(config, ...LAUNCHED);
-  try {
-    await printAll(directory, simulator, config, daemon, servers);
-  } finally {
-    for (const server of servers) server.kill();
-    await daemon.stop();
-    await simulator.close();
-    rmSync(directory, { recursive: true });
-  }
-}
-
-async function printAll(
-  directory: string,
-  simulator: Simulator,
-  config: DaemonConfig,
-  daemon: Daemon,
-  servers: ChildProcess[],
-): Promise<void> {
+  await using stage = await startStage({ registryHosts: ["icn.ocir.io"], serviceAccounts: {} });
+  using servers = new DisposableStack();
+  const { directory, simulator, config, daemon } = stage;
   const serviceAccountToken = await simulator.serviceAccountToken({ namespace: "shop", serviceAccount: "web" });
   const [request, podRequest] = ["node.json", "pod.json"].map((name) => join(directory, name)) as [string, string];
   writeFileSync(request, credentialProviderRequest({ image: IMAGE }));
@@ -77,7 +54,7 @@ async function printAll(
     const server = spawn(program, [...args, socket, String(first.stdout.length)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    servers.push(server);
+    servers.defer(() => server.kill());
     await once(server.stdout, "data");
     return { socket, program: SHIM };
   }

@@ -4,15 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { daemonConfig, LAUNCHED, startDaemon } from "../daemon.ts";
 import { ATTACKS, type Attack } from "../hostile-clients.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
+import { startStage } from "./stage.ts";
 
 const HOSTS = 256;
 const REPOSITORIES = 2_048;
@@ -23,37 +20,29 @@ const CLIENTS_PROGRAM = join(import.meta.dirname, "../hostile-clients.ts");
 
 /** @throws Error if the daemon ended. */
 export async function printFullHouse(): Promise<void> {
-  const directory = temporaryFolder();
-  const simulator = await startSimulator();
   const registryHosts = Array.from({ length: HOSTS }, (_, index) => `r${index}.registry.example`);
-  const config = daemonConfig(directory, simulator, { registryHosts, deadline: "15s" });
-  const daemon = await startDaemon(config, ...LAUNCHED);
+  await using stage = await startStage({ registryHosts, deadline: "15s" });
+  const { config, daemon } = stage;
   const ended = once(daemon.process, "exit");
-  try {
-    const imageOf = (index: number) => `${registryHosts[index % HOSTS]}/acme/app-${index}`;
-    const images = Array.from({ length: REPOSITORIES }, (_, index) => imageOf(index));
-    let answered = await askAll(config.credentialsSocket, images);
-    const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, ATTACK], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await Promise.race([once(clients.stdout, "data"), ended]);
-    for (let round = 1; round < ROUNDS; round += 1) answered += await askAll(config.credentialsSocket, images);
-    const [memoryKiB, cpuMs] = [privateDirtyKiB(daemon.pid), usedMs(daemon.pid)];
-    clients.kill();
-    await once(clients, "exit");
-    const { exitCode, signalCode } = daemon.process;
-    if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output().slice(-2_000)}`);
-    const asked = REPOSITORIES * ROUNDS;
-    console.log(`full house: ${HOSTS} hosts, ${REPOSITORIES} repositories, ${ATTACKS[ATTACK].length} slow clients`);
-    console.log(`  answered                 ${answered} of ${asked}   bar: all${answered < asked ? "   MISSED" : ""}`);
-    console.log(`  private memory           ${(memoryKiB / 1_024).toFixed(1)} MiB`);
-    // A heap that is too small shows here first, because the collector uses more of it.
-    console.log(`  the daemon's CPU         ${(cpuMs / 1_000).toFixed(1)} s`);
-  } finally {
-    await daemon.stop();
-    await simulator.close();
-    rmSync(directory, { recursive: true });
-  }
+  const imageOf = (index: number) => `${registryHosts[index % HOSTS]}/acme/app-${index}`;
+  const images = Array.from({ length: REPOSITORIES }, (_, index) => imageOf(index));
+  let answered = await askAll(config.credentialsSocket, images);
+  const clients = spawn(process.execPath, [CLIENTS_PROGRAM, config.credentialsSocket, ATTACK], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await Promise.race([once(clients.stdout, "data"), ended]);
+  for (let round = 1; round < ROUNDS; round += 1) answered += await askAll(config.credentialsSocket, images);
+  const [memoryKiB, cpuMs] = [privateDirtyKiB(daemon.pid), usedMs(daemon.pid)];
+  clients.kill();
+  await once(clients, "exit");
+  const { exitCode, signalCode } = daemon.process;
+  if (exitCode !== null || signalCode !== null) throw new Error(`the daemon ended: ${daemon.output().slice(-2_000)}`);
+  const asked = REPOSITORIES * ROUNDS;
+  console.log(`full house: ${HOSTS} hosts, ${REPOSITORIES} repositories, ${ATTACKS[ATTACK].length} slow clients`);
+  console.log(`  answered                 ${answered} of ${asked}   bar: all${answered < asked ? "   MISSED" : ""}`);
+  console.log(`  private memory           ${(memoryKiB / 1_024).toFixed(1)} MiB`);
+  // A heap that is too small shows here first, because the collector uses more of it.
+  console.log(`  the daemon's CPU         ${(cpuMs / 1_000).toFixed(1)} s`);
 }
 
 /** Number of responses with credentials. */
