@@ -16,24 +16,20 @@ interface Changes {
 }
 
 export async function simulatorAnswers({ options, prepare, endpoints }: Changes = {}): Promise<Answers> {
-  const simulator = await startSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"], ...options });
-  try {
-    for (const repository of [`acme/${ABSENT_REPOSITORY}`, ABSENT_NAMESPACE])
-      simulator.iam({ repository, exists: false });
-    prepare?.(simulator);
-    const [first, second] = simulator.registryUrls.map(({ origin }) => origin) as [string, string];
-    const nowhere = OTHER_NAMES.map((name) => [
-      name.replace("<region>", "us-ashburn-1").replace("<domain>", "oraclecloud.com"),
-      NOWHERE,
-    ]);
-    const places = { ...Object.fromEntries(nowhere), [HOST]: first, [OTHER_HOST]: second, ...endpoints?.(simulator) };
-    const sections = {
-      metadata: { baseUrl: simulator.metadataUrl.href },
-      auth: { endpoint: simulator.authUrl.origin },
-      registries: { endpoints: places, extraHosts: Object.keys(places) },
-    };
-    return await askAll({ config: configOf(sections), image: `${HOST}/acme/live:1` });
-  } finally {
-    await simulator.close();
-  }
+  await using simulator = await startSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"], ...options });
+  for (const repository of [`acme/${ABSENT_REPOSITORY}`, ABSENT_NAMESPACE])
+    simulator.iam({ repository, exists: false });
+  prepare?.(simulator);
+  const [first, second] = simulator.registryUrls.map(({ origin }) => origin) as [string, string];
+  const nowhere = OTHER_NAMES.map((name) => [
+    name.replace("<region>", "us-ashburn-1").replace("<domain>", "oraclecloud.com"),
+    NOWHERE,
+  ]);
+  const places = { ...Object.fromEntries(nowhere), [HOST]: first, [OTHER_HOST]: second, ...endpoints?.(simulator) };
+  const sections = {
+    metadata: { baseUrl: simulator.metadataUrl.href },
+    auth: { endpoint: simulator.authUrl.origin },
+    registries: { endpoints: places, extraHosts: Object.keys(places) },
+  };
+  return await askAll({ config: configOf(sections), image: `${HOST}/acme/live:1` });
 }

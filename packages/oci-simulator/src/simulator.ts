@@ -142,6 +142,7 @@ export async function startSimulator(options: SimulatorOptions = {}) {
       tokenRootCertificate: signer.rootCertificate,
       instance: INSTANCE,
       close,
+      [Symbol.asyncDispose]: close,
     };
   } catch (error) {
     await close();

@@ -140,7 +140,7 @@ test("the auth service responds only to its path and method", async () => {
 
 test("a leaf lives for 2 hours, and after 100 minutes the next one has a tag that was changed meanwhile", async () => {
   const clock = createFakeClock();
-  const aging = await startSimulator({ clock, multiValuedSubject: true });
+  await using aging = await startSimulator({ clock, multiValuedSubject: true });
   const first = await readIdentity(aging);
   const federateNow = (identity: Identity) =>
     federate(aging, identity, withHeaders({ date: new Date(clock.wallMs()).toUTCString() }));
@@ -161,7 +161,6 @@ test("a leaf lives for 2 hours, and after 100 minutes the next one has a tag tha
   expect((await federateNow(first)).status).toBe(200);
   await clock.advance(20 * 60_000);
   expect((await federateNow(first)).status).toBe(401);
-  await aging.close();
 });
 
 const url = new URL("/v1/authentication/refresh", simulator.authUrl);

@@ -23,10 +23,8 @@ function ask(token?: string, to: Partial<typeof EXCHANGE> = {}, podKey: unknown 
 }
 
 async function tokenOfAnotherCluster(): Promise<string> {
-  const other = await startSimulator();
-  const token = await other.serviceAccountToken(PULLER);
-  await other.close();
-  return token;
+  await using other = await startSimulator();
+  return await other.serviceAccountToken(PULLER);
 }
 
 test.each([
@@ -67,7 +65,6 @@ test("the JWKS requires a service account token, and lets a second cluster accep
   expect((await ask(undefined, KEYS)).status).toBe(401);
   const keys = (await ask(token, KEYS)).json;
   const issuer = "https://kubernetes.default.svc.cluster.local";
-  const second = await startSimulator({ serviceAccountIssuer: { issuer, audience: issuer, keys } });
+  await using second = await startSimulator({ serviceAccountIssuer: { issuer, audience: issuer, keys } });
   expect((await ask(token, { from: second })).status).toBe(200);
-  await second.close();
 });

@@ -68,7 +68,7 @@ describe("GET /20180419/docker/token", () => {
   test("refuses an expired session, and the registry an expired token", async () => {
     const clock = createFakeClock();
     clock.jumpWall(Date.now() - clock.wallMs());
-    const aging = await startSimulator({ clock, sessionLifeMs: 60_000, tokenLifeMs: 90_000 });
+    await using aging = await startSimulator({ clock, sessionLifeMs: 60_000, tokenLifeMs: 90_000 });
     const now = (): Alteration => ({ draft: { headers: { date: new Date(clock.wallMs()).toUTCString() } } });
     const short = await createSession(aging);
     const { json } = await fetchToken(aging, short, now());
@@ -80,7 +80,6 @@ describe("GET /20180419/docker/token", () => {
     expect((await check()).status).toBe(200);
     await clock.advance(30_000);
     expect((await check()).status).toBe(401);
-    await aging.close();
   });
 
   test.each([
@@ -128,12 +127,11 @@ test("what the storage has not is the simulated image, and what it has is the st
   }).listen(0, "127.0.0.1");
   await once(storage, "listening");
   const { port } = storage.address() as AddressInfo;
-  const storing = await startSimulator({ storage: new URL(`http://127.0.0.1:${port}`) });
+  await using storing = await startSimulator({ storage: new URL(`http://127.0.0.1:${port}`) });
   const token = (await fetchToken(storing, await createSession(storing))).json.token;
   const manifest = (tag: string) => get(`/v2/ns/repo/manifests/${tag}`, `Bearer ${token}`, storing.registryUrl);
   expect((await manifest("pushed")).text).toBe("the storage's");
   expect((await manifest("other")).json.layers).toHaveLength(1);
-  await storing.close();
   storage.close();
 });
 
