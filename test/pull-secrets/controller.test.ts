@@ -12,7 +12,7 @@ import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster
 import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import { createMetrics, type Metrics } from "../../packages/pull-secrets/src/metrics.ts";
+import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import {
   createControllerSource,
@@ -62,17 +62,9 @@ afterEach(async () => {
   await api.stop();
 });
 
-interface Running {
-  readonly metrics: Metrics;
-  endTerm(): Promise<void>;
-  startTerm(): void;
-  stop(): Promise<void>;
-}
+type Running = ReturnType<typeof startController>;
 
-function startController(
-  identity: Rules["identity"] = { kind: "service-account" },
-  namespaceSelector?: string,
-): Running {
+function startController(identity: Rules["identity"] = { kind: "service-account" }, namespaceSelector?: string) {
   const caCertificate = simulator.clusterCaCertificate;
   const server = createApiServer({ url: api.url(), caCertificate, token: () => TOKEN });
   const dispatcher = createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] });
@@ -127,7 +119,7 @@ function startController(
       await server.close();
     },
   };
-  running.push(controller);
+  void running.push(controller);
   return controller;
 }
 
