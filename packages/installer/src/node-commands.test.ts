@@ -12,6 +12,7 @@ import {
   CONNECT,
   createNode,
   install,
+  installedNode,
   LIBRARY,
   NEVER,
   type Node,
@@ -41,7 +42,6 @@ function createPackageNode(owner: "dpkg" | "rpm") {
 describe("installNode", () => {
   it("upgrades and connects a node, and removeNode restores every byte", async () => {
     const node = createNode();
-    const before = node.snapshot();
     const given = "log: {level: debug}\n";
     expect(await install(node, archive("1"), { given })).toMatchObject({ ok: true, flags: { config: CONFIG } });
     expect(await install(node, archive("2"))).toMatchObject({ ok: true });
@@ -49,7 +49,7 @@ describe("installNode", () => {
     expect(node.read(CONFIG)).toContain("credential-provider-oke");
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
     // For the configuration, which an administrator may have written.
-    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(before);
+    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(node.before);
   });
 
   it("fails if the units cannot be enabled, as when one is masked, unless only a package's files are there", async () => {
@@ -60,9 +60,8 @@ describe("installNode", () => {
       return { ...node, context: { ...node.context, runProgram: refusing } };
     };
     const node = createNode();
-    const before = node.snapshot();
     expect(await install(unable(node), archive("1"))).toMatchObject({ ok: false, code: "service" });
-    expect(node.snapshot()).toEqual(before);
+    expect(node.snapshot()).toEqual(node.before);
     const ofPackage = unable(createPackageNode("dpkg"));
     expect(await install(ofPackage, undefined)).toMatchObject({ ok: false, code: "service" });
     expect(await install(ofPackage, undefined, { connect: undefined })).toMatchObject({ ok: true });
@@ -82,17 +81,15 @@ describe("installNode", () => {
 
   it("refuses an archive with a damaged file, and leaves everything as it was", async () => {
     const node = createNode();
-    const before = node.snapshot();
     const from = archive("1");
     fs.appendFileSync(`${from}${DO_NOTHING_PROGRAM}`, "!");
     const reason = expect.stringContaining("damaged");
     expect(await install(node, from)).toMatchObject({ ok: false, code: "archive", reason });
-    expect(node.snapshot()).toEqual(before);
+    expect(node.snapshot()).toEqual(node.before);
   });
 
   it("enables the units once, because an administrator may disable them", async () => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     expect(node.units.areEnabled).toBe(true);
     node.units.areEnabled = false;
     await install(node, archive("2"));
@@ -136,8 +133,7 @@ describe("installNode", () => {
   });
 
   it("replaces what another provider wrote through our link, and removeNode restores what was there before ours", async () => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     fs.writeFileSync(node.context.disk.at(SHIM), "later");
     expect(await install(node, undefined)).toMatchObject({ ok: false, code: "unfinished" });
     await install(node, archive("1"));
@@ -169,10 +165,9 @@ describe("installNode", () => {
 
   it("ends before its next step, with everything as it was, if a signal arrives", async () => {
     const node = createNode();
-    const before = node.snapshot();
     const options = { from: archive("1"), connect: undefined, checkConfig() {} };
     expect(await installNode(node.context, AbortSignal.abort(), options)).toMatchObject({ ok: false, code: "killed" });
-    expect(node.snapshot()).toEqual(before);
+    expect(node.snapshot()).toEqual(node.before);
   });
 });
 
@@ -314,8 +309,7 @@ it.each([
 ])(
   "installNode and removeNode change nothing, and removeNode names what it cannot undo, when the record %s",
   async (_, damaged) => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     node.write(RECORD, damaged);
     const before = node.snapshot();
     expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "record" });
@@ -329,11 +323,9 @@ it.each([
 
 describe("a node whose record is lost", () => {
   async function nodeWithoutRecord() {
-    const node = createNode();
-    const before = node.snapshot();
-    await install(node, archive("1"));
+    const node = await installedNode();
     fs.rmSync(node.context.disk.at(RECORD));
-    return { ...node, before: before.filter((line) => !/ 40755 $/.test(line)) };
+    return { ...node, before: node.before.filter((line) => !/ 40755 $/.test(line)) };
   }
 
   it("says so in its status, and records everything at the next installation, also the kubelet's entry", async () => {
@@ -399,8 +391,7 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
 });
 
 it("removeNode leaves daemon and command as they are when a folder is read-only", async () => {
-  const node = createNode();
-  await install(node, archive("1"));
+  const node = await installedNode();
   const readOnly = fileSystemThat((_, __, ...paths) => {
     if (paths.some((path) => String(path).startsWith(`${node.root}/usr/local/bin/`)))
       throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
@@ -416,8 +407,7 @@ it("removeNode leaves daemon and command as they are when a folder is read-only"
 });
 
 it("removeNode removes its command's name after all that can fail", async () => {
-  const node = createNode();
-  await install(node, archive("1"));
+  const node = await installedNode();
   await removeNode(node.context, NEVER, ALL);
   expect(node.said.findLast((line) => line.includes(": removed"))).toContain(` ${BROKER_PROGRAM}: `);
 });
@@ -446,8 +436,7 @@ it.each([
   ["disconnectNode", (context: NodeContext) => disconnectNode(context, NEVER, { isOnlyFlags: false })],
   ["removeNode", (context: NodeContext) => removeNode(context, NEVER, ALL)],
 ])("%s says that a running kubelet must be restarted, and nothing once it was", async (_, undo) => {
-  const node = createNode();
-  await install(node, archive("1"));
+  const node = await installedNode();
   const { context, said } = node;
   said.length = 0;
   const run = (args: string): void => {
@@ -526,16 +515,14 @@ describe("installNode and removeNode with a full /var/lib", () => {
 
   it("leaves everything as it was when a first installation fails", async () => {
     const node = createNode();
-    const before = node.snapshot();
     const full = fullNode(node, "1");
     expect(await install(full, archive("1"))).toMatchObject({ ok: false, code: "disk" });
     expect(node.said).toContain(ROLLED_BACK);
-    expect(node.snapshot()).toEqual(before);
+    expect(node.snapshot()).toEqual(node.before);
   });
 
   it("restores the previous version, says what is left to do, and does it once there is space", async () => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     const before = node.snapshot();
     const full = fullNode(node, "2");
     const failure = {
@@ -553,8 +540,7 @@ describe("installNode and removeNode with a full /var/lib", () => {
   });
 
   it("has nothing left to do if an upgrade could not begin", async () => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     const before = node.snapshot();
     const full = fullNode(node, "1");
     expect(await install(full, archive("2"))).toMatchObject({ ok: false, code: "disk" });
@@ -570,31 +556,28 @@ it.each([
   ["the node's own, if the kubelet is connected", { from: undefined, connect: CONNECT }, undefined],
 ])("installNode changes nothing if the configuration has errors: %s", async (_, options, wrong) => {
   const node = createNode();
-  const before = node.snapshot();
   function checkConfig(given?: string): void {
     if (given === wrong) throw new Error("line 1: it is wrong");
   }
   const command = { connect: undefined, checkConfig, ...options };
   expect(await install(node, archive("1"), command)).toMatchObject({ ok: false, code: "config", steps: [] });
-  expect(node.snapshot()).toEqual(before);
+  expect(node.snapshot()).toEqual(node.before);
 });
 
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
-  const before = node.snapshot();
   const text = await describeSteps(node.context, {
     install: { from: archive("1"), connect: CONNECT, checkConfig() {} },
   });
   expect(text).toContain(`+++ ${CONFIG} (new)`);
   expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);
   expect(text).toContain("   check: the plugin gets a response from the daemon within 30 s");
-  expect(node.snapshot()).toEqual(before);
+  expect(node.snapshot()).toEqual(node.before);
 });
 
 describe("disable", () => {
   it("gives the kubelet the do-nothing program until enable, also if the record is damaged", async () => {
-    const node = createNode();
-    await install(node, archive("1"));
+    const node = await installedNode();
     const record = node.read(RECORD);
     node.write(RECORD, "");
     await disable(node.context);

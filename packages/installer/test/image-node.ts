@@ -26,7 +26,7 @@ export const NEVER = new AbortController().signal;
 
 export type Node = ReturnType<typeof nodeAt>;
 
-/** Below a temporary folder, with a kubelet's unit and another provider. */
+/** Below a temporary folder, with a kubelet's unit and another provider. `before` is its snapshot from then. */
 export function createNode({ owner = "" } = {}) {
   const node = nodeAt(temporaryFolder(), { areEnabled: false }, owner);
   node.write(CONFIG, OTHER_PROVIDER, 0o640);
@@ -34,7 +34,7 @@ export function createNode({ owner = "" } = {}) {
   node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
   node.write(PLUGIN, "#!/bin/sh\n", 0o755);
   for (const folder of ["run", "var/lib"]) fs.mkdirSync(join(node.root, folder), { recursive: true });
-  return node;
+  return { ...node, before: node.snapshot() };
 }
 
 export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, owner = "") {
@@ -84,3 +84,10 @@ export function archive(version: string): string {
 
 export const install = (node: Node, from: string | undefined, command: Partial<InstallCommand> = {}) =>
   installNode(node.context, NEVER, { from, connect: CONNECT, checkConfig() {}, ...command });
+
+/** A node with version 1. */
+export async function installedNode() {
+  const node = createNode();
+  await install(node, archive("1"));
+  return node;
+}

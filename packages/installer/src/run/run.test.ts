@@ -204,8 +204,7 @@ describe("createRun", () => {
   ])(
     "leaves a file that somebody else has changed %s, and names the copy from before",
     async (_what, edited, upgrades) => {
-      const root = nodeWithProvider();
-      await install(root, "1");
+      const root = await nodeWithVersion1();
       fs.writeFileSync(join(root, CONFIG), edited);
       for (const version of upgrades) await install(root, version);
       const saved = "/var/lib/ocir-broker/replaced/etc/kubernetes/providers.yaml/before";
@@ -216,8 +215,7 @@ describe("createRun", () => {
   );
 
   it("restores what another provider wrote later over ours", async () => {
-    const root = nodeWithProvider();
-    await install(root, "1");
+    const root = await nodeWithVersion1();
     fs.unlinkSync(join(root, PLUGIN));
     fs.writeFileSync(join(root, PLUGIN), "later\n", { mode: 0o755 });
     await install(root, "2");
@@ -270,8 +268,7 @@ describe("createRun", () => {
   });
 
   it("changes nothing when everything is installed already", async () => {
-    const root = nodeWithProvider();
-    await install(root, "1");
+    const root = await nodeWithVersion1();
     const run = runOn(root);
     await applySteps(run, stepsFor("1"));
     commit(run, "1");
