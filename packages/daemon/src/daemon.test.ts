@@ -16,7 +16,7 @@ import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
 import { callSocket, startedDaemon } from "../test/started-daemon.ts";
 import { stateFolder } from "../test/state-folder.ts";
 import { createConfigStatus } from "./config/config-status.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon, DaemonOptions } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
 const HOME = "iad.ocir.io";
@@ -32,25 +32,19 @@ beforeEach(() => {
   lines = [];
 });
 
-interface Setting {
-  readonly config?: Partial<Record<"identity" | "registries" | "log" | "upstream" | "metrics", object>>;
-  readonly clock?: Clock;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly configDetails?: () => ConfigDetails;
-  readonly isIdentityLost?: boolean;
-}
+type Sections = Partial<Record<"identity" | "registries" | "log" | "upstream" | "metrics", object>>;
 
-function configWith({ registries, ...sections }: NonNullable<Setting["config"]> = {}): Config {
+function configWith({ registries, ...sections }: Sections = {}): Config {
   const common = daemonSections(simulator, folder, [HOST, HOME]);
   return configOf({ ...common, ...sections, registries: { ...common.registries, ...registries } });
 }
 
-async function start({ config, ...setting }: Setting = {}): Promise<Config> {
+async function start(sections?: Sections, options: Partial<DaemonOptions> = {}): Promise<Config> {
   const recorded = createRecordedLog();
   ({ lines } = recorded);
-  const started = configWith(config);
-  broker = await startedDaemon({ ...setting, config: started, log: recorded.log });
-  return started;
+  const config = configWith(sections);
+  broker = await startedDaemon({ ...options, config, log: recorded.log });
+  return config;
 }
 
 const pull = (registryHost = HOST) => broker.answer(requestFor(`${registryHost}/ns/app`));
@@ -72,7 +66,7 @@ describe("startDaemon", () => {
   });
 
   it("fetches the home region's token before any request", async () => {
-    await start({ config: { registries: { prefetch: undefined } } });
+    await start({ registries: { prefetch: undefined } });
     await until("the broker is ready", async () => (await health("/readyz")).status === 200);
     await until("the home region's token is there", () => broker.health.summary().registries[HOME] !== undefined);
     await pull(HOME);
@@ -91,7 +85,7 @@ describe("startDaemon", () => {
   it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
     const endpoints = { [HOST]: origin, "mirror.example": origin };
-    await start({ config: { registries: { endpoints, extraHosts: ["mirror.example"] } } });
+    await start({ registries: { endpoints, extraHosts: ["mirror.example"] } });
     for (const host of [HOST, "mirror.example"]) await tokenFor(host);
     broker.applyConfig(configWith({ registries: { prefetch: [HOME] }, log: { level: "warn" } }));
     expect(JSON.parse(String((await pull("mirror.example")).body))).toMatchObject({ auth: {} });
@@ -140,7 +134,7 @@ describe("startDaemon", () => {
       return system.setTimer(callback, delayMs);
     };
     simulator.faults({ endpoint: "*", hang: "before-headers" });
-    await start({ clock: { ...system, setTimer } });
+    await start({}, { clock: { ...system, setTimer } });
     const asked = overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
     asked.catch(() => undefined);
     await until("the request has arrived", () => broker.health.details().registries[HOST] !== undefined);
@@ -165,14 +159,14 @@ describe("startDaemon", () => {
   });
 
   it("logs an error if upstream.caFile contains no certificate", async () => {
-    await start({ config: { upstream: { caFile: "/dev/null" } } });
+    await start({ upstream: { caFile: "/dev/null" } });
     expect(lines).toContainEqual(
       expect.objectContaining({ level: "error", msg: expect.stringContaining("upstream.caFile") }),
     );
   });
 
   it("sends no request, answers pulls with an error, and is ready when the identity provider is none", async () => {
-    await start({ config: { identity: { provider: "none" }, registries: { prefetch: [HOST] } } });
+    await start({ identity: { provider: "none" }, registries: { prefetch: [HOST] } });
     const failed = await pull();
     expect([failed.status, String(failed.body)]).toEqual([502, expect.stringContaining("identity-none")]);
     expect((await health("/readyz")).status).toBe(200);
@@ -194,7 +188,7 @@ describe("startDaemon", () => {
       isIdentityLost,
       config: { identity },
     } = loaded;
-    await start({ config: { identity }, configDetails: createConfigStatus(path, loaded).details, isIdentityLost });
+    await start({ identity }, { configDetails: createConfigStatus(path, loaded).details, isIdentityLost });
     await pull();
     expect((await health("/readyz")).status).toBe(ready);
     const status = ready === 200 ? "ok" : "degraded";
@@ -205,7 +199,7 @@ describe("startDaemon", () => {
     const invalid = { error: "config-invalid", errorPlaces: ["line 4: identity.provider"] } as const;
     let details: ConfigDetails = { path: "", inForce: "valid-part", ...invalid, needRestart: [] };
     const identity = { provider: "none" };
-    await start({ config: { identity }, configDetails: () => details, isIdentityLost: true });
+    await start({ identity }, { configDetails: () => details, isIdentityLost: true });
     const isReadyAfter = (change: Partial<ConfigDetails>) => {
       details = { ...details, ...change };
       return broker.health.isServing();
@@ -243,7 +237,7 @@ describe("startDaemon", () => {
   });
 
   it("reports that its metrics file cannot be written", async () => {
-    await start({ config: { metrics: { textfile: join(folder, "none/metrics.prom") } } });
+    await start({ metrics: { textfile: join(folder, "none/metrics.prom") } });
     await until("the failure is known", () => broker.health.details().unwritten?.metrics === "ENOENT");
   });
 });
@@ -255,7 +249,7 @@ describe("startDaemon with the state that a killed daemon left", () => {
   /** As if it were killed, the previous daemon is not stopped, so each has its own sockets. */
   async function restart(path: string, registries: object = { prefetch: HOSTS }): Promise<void> {
     folder = temporaryFolder();
-    await start({ environment: { OCIR_BROKER_STATE_FILE: path }, config: { registries } });
+    await start({ registries }, { environment: { OCIR_BROKER_STATE_FILE: path } });
   }
 
   /** The tokens of a daemon that has saved its state, which it does on the turn after the change. */
@@ -333,7 +327,7 @@ describe("startDaemon with another identity provider", () => {
     "signs with %s, reports its refusal, and shows no part of its secrets",
     async (provider, find, claims, refusal) => {
       const environment = await find();
-      await start({ environment, config: { identity: { provider } } });
+      await start({ identity: { provider } }, { environment });
       const token = await tokenFor();
       expect(claimsOf(token)).toMatchObject(claims(environment));
       simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
