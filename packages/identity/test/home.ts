@@ -1,6 +1,6 @@
 /** A person's home directory with `~/.oci`, and providers that read it. */
 import { execFileSync } from "node:child_process";
-import { createHash, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
@@ -14,9 +14,7 @@ export const USER = "ocid1.user.oc1..bbbb";
 export const SIGNAL = new AbortController().signal;
 
 /** One key is enough: to make it takes a second. */
-export const KEYS: { readonly publicKey: KeyObject; readonly privateKey: KeyObject } = generateKeyPairSync("rsa", {
-  modulusLength: 2_048,
-});
+export const KEYS = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 export const PEM = String(KEYS.privateKey.export({ type: "pkcs8", format: "pem" }));
 export const FINGERPRINT = String(
   createHash("md5")

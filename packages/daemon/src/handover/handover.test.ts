@@ -41,14 +41,8 @@ const sourceOf = (named: string | undefined, bootMs = clock.monotonicMs() + 100_
   bootMs: () => bootMs,
 });
 
-interface OpenOptions {
-  readonly snapshot?: () => Snapshot;
-  readonly bootMs?: number | undefined;
-  readonly named?: string | undefined;
-}
-
-function open({ snapshot = () => state, bootMs, named = path }: OpenOptions = {}): Handover {
-  return openHandover({ ...sourceOf(named, bootMs), log: recorded.log, snapshot });
+function open({ snapshot = () => state, source = sourceOf(path) } = {}): Handover {
+  return openHandover({ ...source, log: recorded.log, snapshot });
 }
 
 async function save(handover = open()): Promise<void> {
@@ -112,13 +106,13 @@ describe("Handover", () => {
   ])("ignores and removes a state that %s, and logs one line", async (_what, change, bootMs, code) => {
     await save();
     change();
-    expect(open({ bootMs }).load()).toBeUndefined();
+    expect(open({ source: sourceOf(path, bootMs) }).load()).toBeUndefined();
     expect(recorded.lines).toMatchObject([{ level: "warn", code }]);
     expect(existsSync(path)).toBe(false);
   });
 
   it("does nothing if the environment names no file", () => {
-    const handover = open({ named: "", snapshot: () => expect.unreachable() });
+    const handover = open({ source: sourceOf(""), snapshot: () => expect.unreachable() });
     handover.scheduleSave();
     handover.close();
     expect(handover.load()).toBeUndefined();
@@ -129,7 +123,7 @@ describe("Handover", () => {
     ["does not exist", "/nowhere/state", "ENOENT"],
     ["is on a disk", join(import.meta.dirname, "state"), "state-on-disk"],
   ])("does nothing except log one line if the file's folder %s", (_what, named, code) => {
-    const handover = open({ named });
+    const handover = open({ source: sourceOf(named) });
     handover.scheduleSave();
     expect(handover.load()).toBeUndefined();
     expect(recorded.lines).toMatchObject([{ level: "warn", code, msg: "handover of the state is not possible" }]);

@@ -7,21 +7,15 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { leaveStaleSocket, startBlockedServer } from "@ocir-broker/testkit/deaf-sockets";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { listenOn } from "./listen.ts";
 
 let directory: string;
 let path: string;
-let servers: Server[];
 
 beforeEach(() => {
   directory = temporaryFolder();
   path = join(directory, "a.sock");
-  servers = [];
-});
-
-afterEach(async () => {
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 });
 
 function newServer(): Server {
@@ -29,7 +23,7 @@ function newServer(): Server {
     socket.on("error", () => undefined);
     socket.end("hello");
   });
-  servers.push(server);
+  onTestFinished(() => server[Symbol.asyncDispose]());
   return server;
 }
 

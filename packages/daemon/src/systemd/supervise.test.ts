@@ -13,7 +13,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createConfigStatus } from "../config/config-status.ts";
-import { type SupervisionOptions, superviseBroker } from "./supervise.ts";
+import { superviseBroker } from "./supervise.ts";
 
 let path: string;
 let manager: number;
@@ -36,20 +36,14 @@ function applyConfig(config: Config) {
   return changes;
 }
 
-interface Setting {
-  readonly applyConfig?: SupervisionOptions["broker"]["applyConfig"];
-  readonly startError?: ConfigError;
-}
-
-function start(setting: Setting = {}) {
-  const { startError: configError } = setting;
+function start(configError?: ConfigError, apply: typeof applyConfig = applyConfig) {
   const { log, lines } = createRecordedLog();
   const configStatus = createConfigStatus(path, { inForce: configError ? "valid-part" : "all", configError });
   const health = { details: () => ({ session: null, registries: {} }) } as never;
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
   const supervision = superviseBroker({
     ...{ environment, clock: createFakeClock(), kernelMonotonicUs, log, pid: process.pid },
-    ...{ broker: { health, applyConfig, ...setting }, configSource: { path, environment: {} }, configStatus },
+    ...{ broker: { health, applyConfig: apply }, configSource: { path, environment: {} }, configStatus },
   });
   return { ...supervision, configStatus, lines };
 }
@@ -107,7 +101,7 @@ it("superviseBroker changes nothing at a reload with errors, and reports all unt
 
 it("superviseBroker reports configuration errors of the start, ten places at most, until a reload finds none", () => {
   const places = Array.from({ length: 30 }, (_, at) => `line ${at + 1}: an unknown key`);
-  const { reload, configStatus } = start({ startError: new ConfigError("config-invalid", "canary", places) });
+  const { reload, configStatus } = start(new ConfigError("config-invalid", "canary", places));
   expect(configStatus.note()).toContain("has errors");
   expect(configStatus.details()).toEqual({
     path,
@@ -129,10 +123,8 @@ it("superviseBroker changes nothing at a reload if the file is missing", () => {
 
 it("superviseBroker does not hide an internal error of a reload", () => {
   writeFileSync(path, "");
-  const { reload } = start({
-    applyConfig() {
-      throw new TypeError("internal");
-    },
+  const { reload } = start(undefined, () => {
+    throw new TypeError("internal");
   });
   expect(reload).toThrow("internal");
 });

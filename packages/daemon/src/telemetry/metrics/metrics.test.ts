@@ -6,8 +6,8 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 
 const HOST = "iad.ocir.io";
 
-function setUp(clock = createFakeClock()): Metrics {
-  const metrics = createMetrics(clock, "1.2.3", true);
+function setUp(clock = createFakeClock(), hasIdentity = true): Metrics {
+  const metrics = createMetrics(clock, "1.2.3", hasIdentity);
   onTestFinished(() => metrics.close());
   return metrics;
 }
@@ -83,8 +83,7 @@ describe("createMetrics", () => {
   });
 
   it("shows no session without an identity, and whether the configuration is valid", async () => {
-    const metrics = createMetrics(createFakeClock(), "1", false);
-    onTestFinished(() => metrics.close());
+    const metrics = setUp(createFakeClock(), false);
     const none = { entries: () => [] };
     metrics.read({ isServing: true, isConfigValid: false, sessions: none, tokens: none });
     expect(await samples(metrics, "session_expiry")).toEqual([]);
