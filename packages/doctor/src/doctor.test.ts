@@ -1,12 +1,13 @@
 /** Doctor names each seeded fault, and reports nothing that does not follow from it. */
 import { chmodSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { serveOnPort } from "@ocir-broker/node/test/socket-server";
 import { test as base, describe, expect } from "vitest";
 import {
   type BrokenNode,
   CONFIG,
   createBrokenNode,
-  foreignRegistry,
   KUBELET_FLAGS,
   OUR_PROVIDER,
   PLUGIN,
@@ -313,12 +314,13 @@ describe("diagnose, special cases", () => {
   });
 
   test("reports a foreign image as not ours, without a problem, and never connects to its host", async ({ node }) => {
-    const foreign = await foreignRegistry();
+    let connections = 0;
+    const host = await serveOnPort(createServer().on("connection", () => connections++));
     node.plugin(responseScript({}));
-    const findings = await node.examine({ image: `${foreign.host}/library/busybox:1` });
+    const findings = await node.examine({ image: `${host}/library/busybox:1` });
     expect(findings.filter(({ verdict }) => verdict !== "ok")).toEqual([]);
-    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe(`registry host ${foreign.host}`);
-    expect(foreign.connections()).toBe(0);
+    expect(findings.find(({ name }) => name === "image-foreign")?.evidence).toBe(`registry host ${host}`);
+    expect(connections).toBe(0);
   });
 
   test.for([

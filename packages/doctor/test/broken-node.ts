@@ -3,13 +3,13 @@
  * each test breaks one thing.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { dirname, join } from "node:path";
 import { configSchema } from "@ocir-broker/credentials/config/schema";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
-import { serveOnPort, serveOnSocket } from "@ocir-broker/node/test/socket-server";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
@@ -146,13 +146,6 @@ export function statusResponse(changed: object): RequestListener {
     registries: { "iad.ocir.io": life },
   };
   return (_request, response) => response.end(JSON.stringify({ ...healthy, ...changed }));
-}
-
-/** Somebody else's registry, which counts the connections to it. */
-export async function foreignRegistry(): Promise<{ readonly host: string; readonly connections: () => number }> {
-  let connections = 0;
-  const host = await serveOnPort(createServer().on("connection", () => connections++));
-  return { host, connections: () => connections };
 }
 
 /** A health socket in the tree that gives this response, until the test ends. */
