@@ -120,8 +120,8 @@ describe("installNode", () => {
           ? Promise.resolve(printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" }))
           : node.context.runProgram(run),
     };
-    const command = { from: undefined, connect: connect ? CONNECT : undefined, checkConfig() {} };
-    expect(await installNode(context, NEVER, command)).toMatchObject(ok ? { ok } : { ok, code: "plugin" });
+    const installed = await install({ ...node, context }, undefined, { connect: connect ? CONNECT : undefined });
+    expect(installed).toMatchObject(ok ? { ok } : { ok, code: "plugin" });
     expect(node.read(CONFIG).includes(PLUGIN_NAME)).toBe(false);
   });
 
@@ -493,9 +493,7 @@ it("installNode rolls a first run back in an order in which no call and no start
     },
   };
   const connect = { ...CONNECT, kubeletFlags: true };
-  expect(await installNode(context, NEVER, { from: archive("1"), connect, checkConfig() {} })).toMatchObject({
-    ok: false,
-  });
+  expect(await install({ ...node, context }, archive("1"), { connect })).toMatchObject({ ok: false });
   expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 

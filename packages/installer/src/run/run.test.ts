@@ -101,10 +101,7 @@ async function eachKill(
 ): Promise<number> {
   for (let nth = 1; ; nth += 1) {
     const root = await arrange();
-    const ended = await run(root, killedAt(nth)).then(
-      () => undefined,
-      (error) => error,
-    );
+    const ended: unknown = await run(root, killedAt(nth)).catch((error) => error);
     if (ended === undefined) return nth - 1;
     expect(installErrorOf(ended).cause ?? ended, `change ${nth}`).toBeInstanceOf(Killed);
     await check(root, `killed before change ${nth}`);
