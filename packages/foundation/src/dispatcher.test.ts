@@ -1,7 +1,6 @@
 import "reflect-metadata";
 import { KeyObject, webcrypto } from "node:crypto";
-import { once } from "node:events";
-import { createServer as createPlainServer, type RequestListener, Server } from "node:http";
+import { createServer as createPlainServer, type RequestListener } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer as createTlsServer } from "node:https";
 import net from "node:net";
@@ -11,6 +10,7 @@ import type { TLSSocket } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import type { Dispatcher } from "undici";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { listen } from "../test/listening-server.ts";
 import {
   type ConnectionLimits,
   createDirectDispatcher,
@@ -57,16 +57,6 @@ async function issue(
     extensions,
   });
   return { name, keys, pem: `${certificate.toString("pem")}\n` };
-}
-
-async function listen<S extends net.Server>(server: S, address = "127.0.0.1"): Promise<{ server: S; port: number }> {
-  server.listen(0, address);
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    if (server instanceof Server) server.closeAllConnections();
-  });
-  return { server, port: (server.address() as net.AddressInfo).port };
 }
 
 function tlsServer(listener: RequestListener): net.Server {

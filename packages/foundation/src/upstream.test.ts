@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { Agent, type Dispatcher, errors } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { listen } from "../test/listening-server.ts";
 import { type Clock, createSystemClock } from "./time/clock.ts";
 import { createSendRequest, MAX_BODY_BYTES, UpstreamError, type UpstreamRequest } from "./upstream.ts";
 
@@ -12,14 +11,8 @@ let nowMs = 100;
 const clock: Clock = { monotonicMs: () => nowMs++, wallMs: () => 0, setTimer: createSystemClock().setTimer };
 
 async function startServer(listener: RequestListener): Promise<URL> {
-  const server = createServer(listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/path?query=1`);
+  const { port } = await listen(createServer(listener));
+  return new URL(`http://127.0.0.1:${port}/path?query=1`);
 }
 
 function sender(options: { dispatcher?: Dispatcher; totalMs?: number } = {}) {

@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { listen } from "@ocir-broker/foundation/test/listening-server";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished } from "vitest";
@@ -30,16 +29,12 @@ it("podAccess fails outside a cluster", () => {
 });
 
 async function startApi(listener: RequestListener): Promise<ApiServer> {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const { port } = await listen(createServer(listener));
+  const url = new URL(`http://127.0.0.1:${port}`);
   let tokens = 0;
   // The kubelet replaces it within the hour.
   const api = createApiServer({ url, caCertificate: "", token: () => `token-${++tokens}` });
-  onTestFinished(async () => {
-    await api.close();
-    server.close();
-  });
+  onTestFinished(() => api.close());
   return api;
 }
 

@@ -1,10 +1,8 @@
 /** For tests: servers that listen until the test ends. */
-import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { listen, untilListening } from "@ocir-broker/foundation/test/listening-server";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { onTestFinished } from "vitest";
 
 /** @returns the path of its Unix socket */
 export async function serveOnSocket(
@@ -17,14 +15,6 @@ export async function serveOnSocket(
 
 /** @returns `host:port`, a free port of this machine */
 export async function serveOnPort(server: Server): Promise<string> {
-  await untilListening(server.listen(0, "127.0.0.1"));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function untilListening(server: Server): Promise<void> {
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const { port } = await listen(server);
+  return `127.0.0.1:${port}`;
 }
