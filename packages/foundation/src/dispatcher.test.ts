@@ -234,14 +234,12 @@ describe.each([
   ["createDirectDispatcher", direct],
 ])("%s connections", (_name, create: (limits?: Partial<ConnectionLimits>) => Dispatcher) => {
   test("keeps a connection alive, and sends one request at a time on it", async () => {
-    const { server, port } = await listen(
-      createPlainServer((request, response) => {
-        if (request.url === "/slow") void setImmediate().then(() => response.end());
-        else response.end();
-      }),
-    );
+    const server = createPlainServer((request, response) => {
+      if (request.url === "/slow") void setImmediate().then(() => response.end());
+      else response.end();
+    });
     let connections = 0;
-    server.on("connection", () => connections++);
+    const { port } = await listen(server.on("connection", () => connections++));
     const dispatcher = create({ maxConnectionsPerOrigin: 2 });
     await getAndRest(dispatcher, `http://127.0.0.1:${port}/`);
     await getAndRest(dispatcher, `http://127.0.0.1:${port}/`);
@@ -252,12 +250,11 @@ describe.each([
 
   test("follows no redirect", async () => {
     let requests = 0;
-    const { port } = await listen(
-      createPlainServer((_request, response) => {
-        requests++;
-        response.writeHead(302, { location: "/elsewhere" }).end();
-      }),
-    );
+    const redirecting = createPlainServer((_request, response) => {
+      requests++;
+      response.writeHead(302, { location: "/elsewhere" }).end();
+    });
+    const { port } = await listen(redirecting);
     expect(await get(create(), `http://127.0.0.1:${port}/`)).toMatchObject({ status: 302 });
     expect(requests).toBe(1);
   });

@@ -5,9 +5,9 @@ import type { AddressInfo, Server } from "node:net";
 import { onTestFinished } from "vitest";
 
 /** On a free port. */
-export async function listen<S extends Server>(server: S, address = "127.0.0.1") {
+export async function listen(server: Server, address = "127.0.0.1") {
   await untilListening(server.listen(0, address));
-  return { server, port: (server.address() as AddressInfo).port };
+  return { port: (server.address() as AddressInfo).port };
 }
 
 export async function untilListening(server: Server): Promise<void> {
