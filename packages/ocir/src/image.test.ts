@@ -116,20 +116,15 @@ describe("parseImage", () => {
       .stringMatching(/^[A-Za-z0-9]{1,8}(-{1,2}[A-Za-z0-9]{1,8})?(\.[A-Za-z0-9]{1,8}){1,4}(:[1-9][0-9]{0,3})?$/)
       .filter((text) => !text.endsWith(":443"));
     const tag = fc.stringMatching(/^(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?$/);
+    const digest = fc.constantFrom("", `@${SHA256}`);
     fc.assert(
-      fc.property(
-        host,
-        repository,
-        tag,
-        fc.constantFrom("", `@${SHA256}`),
-        (givenHost, givenRepository, suffix, digest) => {
-          expect(parseImage(`${givenHost}/${givenRepository}${suffix}${digest}`)).toStrictEqual({
-            registryHost: givenHost.toLowerCase(),
-            spelledHost: givenHost,
-            repository: givenRepository,
-          });
-        },
-      ),
+      fc.property(host, repository, tag, digest, (givenHost, givenRepository, itsTag, itsDigest) => {
+        expect(parseImage(`${givenHost}/${givenRepository}${itsTag}${itsDigest}`)).toStrictEqual({
+          registryHost: givenHost.toLowerCase(),
+          spelledHost: givenHost,
+          repository: givenRepository,
+        });
+      }),
     );
   });
 

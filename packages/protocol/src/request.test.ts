@@ -8,6 +8,8 @@ import { decodeCredentialProviderRequest } from "./request.ts";
 
 const [v1] = API_VERSIONS;
 const fields = { kind: "CredentialProviderRequest", apiVersion: v1, image: "iad.ocir.io/ns/repo" };
+/** The fields, after others in front. */
+const after = (others: string) => Buffer.from(`{${others},${JSON.stringify(fields).slice(1)}`);
 const JWT = "eyJ.ey-J._x";
 const decoded = { apiVersion: v1, image: "iad.ocir.io/ns/repo" };
 
@@ -29,19 +31,13 @@ describe("decodeCredentialProviderRequest", () => {
   test.each([
     ["the newline that the kubelet writes", Buffer.concat([json(fields), Buffer.from("\n")])],
     ["a byte-order mark", Buffer.concat([Buffer.from("\uFEFF"), json(fields)])],
-    [
-      "a key given twice, of which the last counts",
-      Buffer.from(`{"image":"other/x",${JSON.stringify(fields).slice(1)}`),
-    ],
+    ["a key given twice, of which the last counts", after('"image":"other/x"')],
     ["a field of the future", json({ ...fields, imageVolume: { depth: [1] } })],
     ["a null service-account token", json({ ...fields, serviceAccountToken: null, serviceAccountAnnotations: null })],
     ["an empty service-account token", json({ ...fields, serviceAccountToken: "", serviceAccountAnnotations: {} })],
-    ["a __proto__ field", Buffer.from(`{"__proto__":{"image":"evil/x"},${JSON.stringify(fields).slice(1)}`)],
+    ["a __proto__ field", after('"__proto__":{"image":"evil/x"}')],
     ["a body of the largest size", requestOf(MAX_REQUEST_BYTES)],
-    [
-      "a depth that would overflow a recursive parser",
-      Buffer.from(`{"deep":${"[".repeat(120_000)}${"]".repeat(120_000)},${JSON.stringify(fields).slice(1)}`),
-    ],
+    ["a depth that would overflow a recursive parser", after(`"deep":${"[".repeat(120_000)}${"]".repeat(120_000)}`)],
   ])("accepts %s", (_name, body) => {
     expect(decodeCredentialProviderRequest(body)).toStrictEqual(decoded);
   });

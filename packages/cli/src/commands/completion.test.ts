@@ -12,12 +12,8 @@ const program = createProgram();
 /** The lines of a shell whose `ocir-broker` offers something for these words only, and nothing otherwise. */
 function linesOf(shell: string, line: string, ...args: string[]): string[] {
   const folder = temporaryFolder();
-  writeFileSync(
-    join(folder, "offered"),
-    completionsFor(program, line.split(" "))
-      .map((each) => `${each}\n`)
-      .join(""),
-  );
+  const offered = completionsFor(program, line.split(" ")).map((each) => `${each}\n`);
+  writeFileSync(join(folder, "offered"), offered.join(""));
   const stub = `#!/bin/sh\n[ "$*" = "complete -- ${line}" ] && exec cat ${folder}/offered\n`;
   writeFileSync(join(folder, "ocir-broker"), stub, { mode: 0o755 });
   const env = { ...process.env, PATH: `${folder}:${process.env["PATH"]}` };

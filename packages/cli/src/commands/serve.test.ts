@@ -31,17 +31,13 @@ test("ocir-broker serve names a lost identity, and applies the configuration of 
   });
   const folder = temporaryFolder();
   const path = join(folder, "config.yaml");
-  const write = (to: string, section: object) =>
-    writeFileSync(
-      to,
-      JSON.stringify({
-        log: { level: "error" },
-        identity: { provider: "none" },
-        sockets: { credentials: join(folder, "credentials.sock"), health: join(folder, "health.sock") },
-        metrics: { textfile: join(folder, "metrics.prom") },
-        ...section,
-      }),
-    );
+  const common = {
+    log: { level: "error" },
+    identity: { provider: "none" },
+    sockets: { credentials: join(folder, "credentials.sock"), health: join(folder, "health.sock") },
+    metrics: { textfile: join(folder, "metrics.prom") },
+  };
+  const write = (to: string, section: object) => writeFileSync(to, JSON.stringify({ ...common, ...section }));
   write(path, { identity: { provider: "nobody" } });
   let isLost: boolean | undefined;
   during.start = ({ isIdentityLost }) => {

@@ -4,16 +4,10 @@ import { createRecordedLog } from "../../test/recorded-log.ts";
 import { createFetchLog } from "./fetch-log.ts";
 
 const KEY = "iad.ocir.io";
+const RENEWAL = { key: KEY, reason: "renewal", elapsedMs: 5.4 } as const;
 const failed = (code: "timeout" | "tls") =>
-  ({
-    type: "failed",
-    key: KEY,
-    reason: "renewal",
-    elapsedMs: 5.4,
-    error: new UpstreamError(code, KEY),
-    retryInMs: 499.6,
-  }) as const;
-const fetched = { type: "fetched", key: KEY, reason: "renewal", elapsedMs: 5.4, expiresInMs: 1_000 } as const;
+  ({ ...RENEWAL, type: "failed", error: new UpstreamError(code, KEY), retryInMs: 499.6 }) as const;
+const fetched = { ...RENEWAL, type: "fetched", expiresInMs: 1_000 } as const;
 
 function setUp(what: "session" | "token") {
   const { log, lines } = createRecordedLog();

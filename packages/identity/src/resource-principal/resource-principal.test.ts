@@ -9,18 +9,12 @@ const ENCRYPTED = String(
   KEYS.privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "sesame" }),
 );
 
-const variablesOf = (home: Home, changes: Readonly<Record<string, string>> = {}) =>
-  Object.fromEntries(
-    Object.entries({
-      VERSION: "2.2",
-      RPST: tokenOf(home, { res_tenant: TENANCY, tenant: undefined }),
-      PRIVATE_PEM: PEM,
-      REGION: "us-ashburn-1",
-      ...changes,
-    }).map(([name, value]) => [PREFIX + name, value]),
-  );
-
-const provider = (home: Home, changes = {}) => createResourcePrincipal({}, home.context(variablesOf(home, changes)));
+function provider(home: Home, changes: object) {
+  const token = tokenOf(home, { res_tenant: TENANCY, tenant: undefined });
+  const values = { VERSION: "2.2", RPST: token, PRIVATE_PEM: PEM, REGION: "us-ashburn-1", ...changes };
+  const variables = Object.entries(values).map(([name, value]) => [PREFIX + name, value]);
+  return createResourcePrincipal({}, home.context(Object.fromEntries(variables)));
+}
 
 function start(changes: (home: Home) => object = () => ({})): Started {
   const home = createHome();

@@ -19,16 +19,11 @@ describeShim("credential-provider-oke", (build) => {
       await using server = await startAnswering("200 OK", RESPONSE);
       const stdin = Buffer.from('{"image":"\u00e9\u0000"}\n');
       expect(await callShim(build.path, server.path, { stdin })).toEqual(success(RESPONSE));
-      expect(server.received).toEqual([
-        Buffer.concat([
-          Buffer.from(
-            "POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\n" +
-              `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: application/json\r\n` +
-              `Connection: close\r\nContent-Length: ${stdin.length}\r\n\r\n`,
-          ),
-          stdin,
-        ]),
-      ]);
+      const head =
+        "POST /v1/credentials HTTP/1.1\r\nHost: localhost\r\n" +
+        `User-Agent: credential-provider-oke/${manifest.version}\r\nContent-Type: application/json\r\n` +
+        `Connection: close\r\nContent-Length: ${stdin.length}\r\n\r\n`;
+      expect(server.received).toEqual([Buffer.concat([Buffer.from(head), stdin])]);
     });
 
     test("256 KiB, through a socket that accepts less at a time", async () => {
