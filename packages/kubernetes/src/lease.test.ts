@@ -15,12 +15,9 @@ function leaseOf(identity: string, send: ApiServer["send"], nowMs = () => 0) {
 it("createLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
   const metadata = { resourceVersion: "1" };
   let nowMs = 0;
-  const held = { metadata, spec: { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 } };
-  const node = leaseOf(
-    "b",
-    async () => held,
-    () => nowMs,
-  );
+  const spec = { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 };
+  const read = async () => ({ metadata, spec });
+  const node = leaseOf("b", read, () => nowMs);
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
   nowMs = 3_599_000;
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });

@@ -55,10 +55,8 @@ describe("detectKubelet", () => {
     [undefined, ["--container-runtime-endpoint=unix:///run/other.sock"]],
   ])("finds the runtime %s by the flags %j", async (runtime, flags) => {
     const node = makeNode();
-    node.write(
-      "/etc/kubelet.yaml",
-      "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///run/crio/crio.sock\n",
-    );
+    const yaml = "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///run/crio/crio.sock\n";
+    node.write("/etc/kubelet.yaml", yaml);
     node.write("/etc/kubelet.json", '{"containerRuntimeEndpoint":"unix:///run/containerd/containerd.sock"}');
     node.process(40, UNIT, ["kubelet", ...flags]);
     expect((await node.look())?.runtime).toBe(runtime);

@@ -115,6 +115,10 @@ const hanging = (onRequest: () => void) => () => {
 };
 const holding = (documents: NonNullable<Options["documents"]>): Options => ({ documents });
 
+/** Without the first line of the body. */
+const cut = (pem: string): string => pem.replace(/\n.{64}\n/, "\n");
+const ELLIPTIC = crypto.generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+const ELLIPTIC_PEM = String(ELLIPTIC.export({ type: "pkcs8", format: "pem" }));
 const INVALID_CHAIN = holding({ intermediatePem: rotated.certificatePem });
 
 /** Requests to the metadata service and to the auth service, and why the latter refused some. */
@@ -173,7 +177,7 @@ describeProvider("createInstancePrincipal", {
     ["a cut certificate", "certificate-invalid", holding({ certificatePem: cut(identity.certificatePem) }), NOT_ASKED],
     ["a cut key", "certificate-invalid", holding({ keyPem: cut(identity.keyPem) }), NOT_ASKED],
     ["a page for a key", "metadata-invalid", holding({ keyPem: PAGES.keyPem }), NOT_ASKED],
-    ["a key that is not RSA", "certificate-invalid", holding({ keyPem: ellipticKey() }), NOT_ASKED],
+    ["a key that is not RSA", "certificate-invalid", holding({ keyPem: ELLIPTIC_PEM }), NOT_ASKED],
     ["a key for an intermediate", "metadata-invalid", holding({ intermediatePem: identity.keyPem }), NOT_ASKED],
   ],
   waits: [["an auth service that does not answer", "aborted", (giveUp) => ({ auth: onFederation(hanging(giveUp)) })]],
@@ -332,13 +336,3 @@ test("InstancePrincipal.session detects a wrong clock by the metadata service's 
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew" });
 });
-
-/** Without the first line of the body. */
-function cut(pem: string): string {
-  return pem.replace(/\n.{64}\n/, "\n");
-}
-
-function ellipticKey(): string {
-  const { privateKey } = crypto.generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-}

@@ -80,11 +80,9 @@ it("bringUp gives up after 30 s if a service is killed 9 s after each start, for
     nowMs += 9_000;
     return FAILED;
   };
-  const { units, changes } = unitsOf(
-    PROGRAM,
-    { restart: takeLong, start: takeLong, show: () => printed("Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n") },
-    { ...createFakeClock(), monotonicMs: () => nowMs },
-  );
+  const show = () => printed("Result=oom-kill\nExecMainCode=2\nExecMainStatus=9\n");
+  const clock = { ...createFakeClock(), monotonicMs: () => nowMs };
+  const { units, changes } = unitsOf(PROGRAM, { restart: takeLong, start: takeLong, show }, clock);
   expect(await units.bringUp({ isChanged: true })).toContain("Result=oom-kill");
   expect(changes()).toEqual(["start", "restart", "start", "start", "start"]);
 });
@@ -101,11 +99,8 @@ it("disable gives running plugins a second to connect before the socket closes",
     order.push(`${ms} ms`);
     return impatient.setTimer(callback, ms);
   };
-  const { units } = unitsOf(
-    PROGRAM,
-    { "--quiet": () => printed(String(order.push("disable"))) },
-    { ...impatient, setTimer },
-  );
+  const clock = { ...impatient, setTimer };
+  const { units } = unitsOf(PROGRAM, { "--quiet": () => printed(String(order.push("disable"))) }, clock);
   await units.disable();
   expect(order).toEqual(["1000 ms", "disable"]);
 });
