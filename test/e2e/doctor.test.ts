@@ -74,18 +74,16 @@ describe("ocir-broker doctor", () => {
   });
 });
 
-describe("ocir-broker status", () => {
-  test("shows session and registry host, and repeats them with --watch", async () => {
-    const table = await status();
-    expect(table).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(table.stdout).toMatch(
-      /^ocir-broker \S+: ok, up \d+ s, identity instance-principal, region us-ashburn-1\nconfiguration \S+: the whole file is in force\n\n +STATE +AGE +ENDS IN /,
-    );
-    expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
-    expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ (?:s|min) /m);
-    const watched = await watchTwice();
-    expect(watched.stdout.match(/^session /gm)).toHaveLength(2);
-    // The reader has left after two.
-    expect(watched.stderr).toBe("exit 0\n");
-  });
+test("ocir-broker status shows session and registry host, and repeats them with --watch", async () => {
+  const table = await status();
+  expect(table).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(table.stdout).toMatch(
+    /^ocir-broker \S+: ok, up \d+ s, identity instance-principal, region us-ashburn-1\nconfiguration \S+: the whole file is in force\n\n +STATE +AGE +ENDS IN /,
+  );
+  expect(table.stdout).toMatch(/^iad\.ocir\.io +fresh /m);
+  expect(table.stdout).toMatch(/^session +fresh +\d+ s +\d+ min +\d+ (?:s|min) /m);
+  const watched = await watchTwice();
+  expect(watched.stdout.match(/^session /gm)).toHaveLength(2);
+  // The reader has left after two.
+  expect(watched.stderr).toBe("exit 0\n");
 });

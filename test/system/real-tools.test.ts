@@ -34,16 +34,14 @@ describe.each(CLIENTS)("%s", (client, commands) => {
 
 const lackOfRegistry = lackAsRoot("docker-registry") || lackOfHelm;
 
-describe.skipIf(lackOfRegistry !== "")(`helm${lackOfRegistry}`, () => {
-  it("pushes a chart and pulls it", async () => {
-    await buildHelm();
-    const { run, registryHost, directory, simulator } = await setRealRegistryStage();
-    await run(HELM, "create", join(directory, "web"));
-    await run(HELM, "package", join(directory, "web"), "--destination", directory);
-    await run(HELM, "push", join(directory, "web-0.1.0.tgz"), `oci://${registryHost}/acme`, "--plain-http");
-    const pulled = ["--destination", join(directory, "web"), "--plain-http"];
-    await run(HELM, "pull", `oci://${registryHost}/acme/web`, "--version", "0.1.0", ...pulled);
-    expect(await run("tar", "-tf", join(directory, "web/web-0.1.0.tgz"))).toContain("web/Chart.yaml");
-    expect(simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
-  });
+it.skipIf(lackOfRegistry !== "")(`helm pushes a chart and pulls it${lackOfRegistry}`, async () => {
+  await buildHelm();
+  const { run, registryHost, directory, simulator } = await setRealRegistryStage();
+  await run(HELM, "create", join(directory, "web"));
+  await run(HELM, "package", join(directory, "web"), "--destination", directory);
+  await run(HELM, "push", join(directory, "web-0.1.0.tgz"), `oci://${registryHost}/acme`, "--plain-http");
+  const pulled = ["--destination", join(directory, "web"), "--plain-http"];
+  await run(HELM, "pull", `oci://${registryHost}/acme/web`, "--version", "0.1.0", ...pulled);
+  expect(await run("tar", "-tf", join(directory, "web/web-0.1.0.tgz"))).toContain("web/Chart.yaml");
+  expect(simulator.requests()).toMatchObject({ "registry.token": 1, "registry.anonymousToken": 0 });
 });

@@ -1,32 +1,30 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { parseArguments, warningOf } from "./command-line.ts";
 
-describe("parseArguments", () => {
-  it.each<[args: string[], asked: object]>([
-    [[], { folder: "dist/packages" }],
-    [["out"], { folder: "out" }],
-    [["--base-url", "https://b.example/v1/", "out"], { folder: "out", baseUrl: "https://b.example/v1" }],
-    [
-      ["--base-url=b.example"],
-      { error: "--base-url must be an http(s) address, without a query and a password: b.example" },
-    ],
-    [["--base-url", "https://b.example/?a=$(id)"], { error: expect.stringMatching(/^--base-url must be/) }],
-    [["--base-url", "https://b.example/'"], { error: expect.stringMatching(/^--base-url must be/) }],
-    [["--base-url", "ftp://b.example"], { error: expect.stringMatching(/^--base-url must be/) }],
-    [["--base-url", "https://me:secret@b.example/"], { error: expect.stringMatching(/^--base-url must be/) }],
-    [["--api-group", "pulls.example", "out"], { folder: "out", apiGroup: "pulls.example" }],
-    [["--api-group", "Acme_Corp"], { error: expect.stringMatching(/^the API group must be a DNS name/) }],
-    [["--base-url"], { error: expect.stringContaining("--base-url <value>' argument missing") }],
-    [["./--odd"], { folder: "./--odd" }],
-    [["--help"], { help: true }],
-    [["out", "-h"], { help: true }],
-    [["--output"], { error: expect.stringMatching(/^Unknown option '--output'/) }],
-    [["out", "-f"], { error: expect.stringMatching(/^Unknown option '-f'/) }],
-    [["one", "two"], { error: "more than one folder was given" }],
-    [[""], { error: "the folder's name is empty" }],
-  ])("parses %j as %j", (args, asked) => {
-    expect(parseArguments(args, "dist/packages")).toEqual(asked);
-  });
+it.each<[args: string[], asked: object]>([
+  [[], { folder: "dist/packages" }],
+  [["out"], { folder: "out" }],
+  [["--base-url", "https://b.example/v1/", "out"], { folder: "out", baseUrl: "https://b.example/v1" }],
+  [
+    ["--base-url=b.example"],
+    { error: "--base-url must be an http(s) address, without a query and a password: b.example" },
+  ],
+  [["--base-url", "https://b.example/?a=$(id)"], { error: expect.stringMatching(/^--base-url must be/) }],
+  [["--base-url", "https://b.example/'"], { error: expect.stringMatching(/^--base-url must be/) }],
+  [["--base-url", "ftp://b.example"], { error: expect.stringMatching(/^--base-url must be/) }],
+  [["--base-url", "https://me:secret@b.example/"], { error: expect.stringMatching(/^--base-url must be/) }],
+  [["--api-group", "pulls.example", "out"], { folder: "out", apiGroup: "pulls.example" }],
+  [["--api-group", "Acme_Corp"], { error: expect.stringMatching(/^the API group must be a DNS name/) }],
+  [["--base-url"], { error: expect.stringContaining("--base-url <value>' argument missing") }],
+  [["./--odd"], { folder: "./--odd" }],
+  [["--help"], { help: true }],
+  [["out", "-h"], { help: true }],
+  [["--output"], { error: expect.stringMatching(/^Unknown option '--output'/) }],
+  [["out", "-f"], { error: expect.stringMatching(/^Unknown option '-f'/) }],
+  [["one", "two"], { error: "more than one folder was given" }],
+  [[""], { error: "the folder's name is empty" }],
+])("parseArguments parses %j as %j", (args, asked) => {
+  expect(parseArguments(args, "dist/packages")).toEqual(asked);
 });
 
 it("warningOf names what to set for what the release lacks", () => {

@@ -17,22 +17,17 @@ describe("thisRelease", () => {
   });
 });
 
-describe("maintainerOf", () => {
+it("maintainerOf returns the publisher, or a default name without an address", () => {
   const given = (name: string) => maintainerOf(thisRelease({ SOURCE_DATE_EPOCH: "1", OCIR_BROKER_MAINTAINER: name }));
-
-  it("returns the publisher, or a default name without an address", () => {
-    expect(given("Acme Inc. <a@acme.example>")).toBe("Acme Inc. <a@acme.example>");
-    expect(given("")).toBe("ocir-broker maintainers");
-    expect(() => given("x\nDepends: y")).toThrow("OCIR_BROKER_MAINTAINER");
-  });
+  expect(given("Acme Inc. <a@acme.example>")).toBe("Acme Inc. <a@acme.example>");
+  expect(given("")).toBe("ocir-broker maintainers");
+  expect(() => given("x\nDepends: y")).toThrow("OCIR_BROKER_MAINTAINER");
 });
 
-describe("packageVersion", () => {
-  it.each([
-    ["1.2.3", "1.2.3"],
-    ["1.2.3-rc.1", "1.2.3~rc.1"],
-    ["1.2.3-rc-1", "1.2.3~rc.1"],
-  ])("converts %s to %s", (version, expected) => {
-    expect(packageVersion({ version })).toBe(expected);
-  });
+it.each([
+  ["1.2.3", "1.2.3"],
+  ["1.2.3-rc.1", "1.2.3~rc.1"],
+  ["1.2.3-rc-1", "1.2.3~rc.1"],
+])("packageVersion converts %s to %s", (version, expected) => {
+  expect(packageVersion({ version })).toBe(expected);
 });

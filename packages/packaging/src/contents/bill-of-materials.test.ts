@@ -1,29 +1,25 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { TARGETS, type Target } from "../target.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
-import { type BundledPackage, bundledPackages } from "./bundled-packages.ts";
+import { bundledPackages } from "./bundled-packages.ts";
 
 const RELEASE = { version: "1.2.3", epochS: 1_790_000_000 };
 const USED = ["undici/index.js", "@pinojs/redact/index.js", "assert-plus/assert.js", "systemd-notify/notify.js"];
 const [amd64, arm64] = TARGETS as [Target, Target];
 
 describe("bundledPackages", () => {
-  let packages: BundledPackage[];
-
-  beforeAll(() => {
-    const inputs = {
-      ...Object.fromEntries(USED.map((path) => [`../../node_modules/${path}`, { bytesInOutput: 1 }])),
-      "../../node_modules/undici/lib/other.js": { bytesInOutput: 1 },
-      "../../node_modules/vitest/index.js": { bytesInOutput: 0 },
-      "src/main.ts": { bytesInOutput: 1 },
-    };
-    const metafile = join(temporaryFolder(), "metafile.json");
-    writeFileSync(metafile, JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
-    packages = bundledPackages(metafile);
-  });
+  const inputs = {
+    ...Object.fromEntries(USED.map((path) => [`../../node_modules/${path}`, { bytesInOutput: 1 }])),
+    "../../node_modules/undici/lib/other.js": { bytesInOutput: 1 },
+    "../../node_modules/vitest/index.js": { bytesInOutput: 0 },
+    "src/main.ts": { bytesInOutput: 1 },
+  };
+  const metafile = join(temporaryFolder(), "metafile.json");
+  writeFileSync(metafile, JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
+  const packages = bundledPackages(metafile);
 
   it("lists each npm package whose code is bundled, once and sorted", () => {
     expect(packages.map(({ name }) => name)).toEqual(["@pinojs/redact", "assert-plus", "systemd-notify", "undici"]);
