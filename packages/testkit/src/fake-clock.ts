@@ -5,30 +5,21 @@ import { setImmediate } from "node:timers/promises";
 
 export type FakeClock = ReturnType<typeof createFakeClock>;
 
-interface ArmedTimer {
-  readonly dueMs: number;
-  readonly callback: () => void;
-}
-
 /** 2026-01-01T00:00:00Z: a wall time that makes readable dates. */
 const START_WALL_MS = 1_767_225_600_000;
 
 export function createFakeClock() {
   let nowMs = 1_000;
   let wallOffsetMs = START_WALL_MS - nowMs;
-  const timers = new Set<ArmedTimer>();
-
-  function soonest(): ArmedTimer | undefined {
-    let first: ArmedTimer | undefined;
-    for (const timer of timers) if (first === undefined || timer.dueMs < first.dueMs) first = timer;
-    return first;
-  }
+  const timers = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
+  /** Those that are due at the same time in the order in which they were armed. */
+  const inOrder = () => [...timers].sort((a, b) => a.dueMs - b.dueMs);
 
   /** Moves both clocks and fires due timers in order; awaits the work they start, as far as it only needs promises. */
   async function advance(ms: number): Promise<void> {
     const endMs = nowMs + ms;
     await settle();
-    for (let next = soonest(); next !== undefined && next.dueMs <= endMs; next = soonest()) {
+    for (let [next] = inOrder(); next !== undefined && next.dueMs <= endMs; [next] = inOrder()) {
       nowMs = Math.max(nowMs, next.dueMs);
       timers.delete(next);
       next.callback();
@@ -57,7 +48,7 @@ export function createFakeClock() {
       wallOffsetMs += ms;
     },
     /** Delays from now of the armed timers, soonest first, in milliseconds. */
-    armed: () => [...timers].map((timer) => timer.dueMs - nowMs).sort((a, b) => a - b),
+    armed: () => inOrder().map(({ dueMs }) => dueMs - nowMs),
     /** Resolves as soon as `count` timers are armed. */
     async untilArmed(count: number) {
       while (timers.size < count) await setImmediate();
