@@ -5,7 +5,7 @@ import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { expect, it, onTestFinished } from "vitest";
 import { BROKER, startDaemon } from "../daemon.ts";
-import { cannotHideNames, startSilentNameserver } from "./silent-nameserver.ts";
+import { lackOfMounts, startSilentNameserver } from "./silent-nameserver.ts";
 import { responseOf, setStage, setStageWithoutDaemon } from "./stage.ts";
 
 const IMAGE = "icn.ocir.io/acme/shop/web";
@@ -39,8 +39,7 @@ it("a full disk loses log lines but no pulls, and the daemon still stops on SIGT
   expect(await ended).toEqual([0, null]);
 });
 
-const skipped = cannotHideNames ? " (skipped: not root)" : "";
-it.skipIf(cannotHideNames)(`the daemon stops on SIGTERM while a name lookup hangs${skipped}`, async () => {
+it.skipIf(lackOfMounts !== "")(`the daemon stops on SIGTERM while a name lookup hangs${lackOfMounts}`, async () => {
   const nameserver = await startSilentNameserver();
   const { daemon } = await setStage({ broker: nameserver.around(BROKER), daemon: { prefetch: ["fra.ocir.io"] } });
   await nameserver.asked;
