@@ -1,12 +1,8 @@
 /** Runs a program of this machine. */
-import { execFile } from "node:child_process";
+import { type ExecFileOptions, execFile } from "node:child_process";
 
-interface RunOptions {
-  readonly input?: string;
-  readonly cwd?: string;
-  /** Default: this process's. */
-  readonly env?: NodeJS.ProcessEnv;
-}
+/** `env` is this process's by default. */
+type RunOptions = Pick<ExecFileOptions, "cwd" | "env"> & { readonly input?: string | undefined };
 
 /** @returns its stdout. Rejects with its stderr if it fails. */
 export function runProgram(command: readonly string[], { input, cwd, env }: RunOptions = {}): Promise<string> {

@@ -1,13 +1,10 @@
 /** Secrets of the type kubernetes.io/dockerconfigjson, whoever writes them. */
 import type { V1Secret } from "@kubernetes/client-node";
 
-interface Login {
-  readonly username: string;
-  readonly password: string;
-}
+/** By registry, as in Docker's configuration. */
+type Logins = Readonly<Record<string, Readonly<Record<"username" | "password", string>>>>;
 
-/** @param logins by registry, as in Docker's configuration */
-export function loginSecret(name: string, logins: Readonly<Record<string, Login>>): object {
+export function loginSecret(name: string, logins: Logins): object {
   return {
     metadata: { name },
     type: "kubernetes.io/dockerconfigjson",
@@ -15,8 +12,8 @@ export function loginSecret(name: string, logins: Readonly<Record<string, Login>
   };
 }
 
-/** By registry; none without a Secret. */
-export function loginsIn(secret: V1Secret | undefined): Readonly<Record<string, Login>> {
+/** None without a Secret. */
+export function loginsIn(secret: V1Secret | undefined): Logins {
   const text = Buffer.from(secret?.data?.[".dockerconfigjson"] ?? "", "base64").toString();
   return text === "" ? {} : JSON.parse(text).auths;
 }

@@ -36,8 +36,7 @@ process.stdin.setEncoding("utf8").on("data", (part) => {
 export function clusterOf({ kubeconfig, onNode, namespace, folder }: ClusterOptions) {
   const env = { ...process.env, KUBECONFIG: join(folder, "kubeconfig") };
   writeFileSync(env.KUBECONFIG, kubeconfig, { mode: 0o600 });
-  const kubectl = (args: readonly string[], input?: string) =>
-    runProgram(["kubectl", ...args], { env, ...(input !== undefined && { input }) });
+  const kubectl = (args: readonly string[], input?: string) => runProgram(["kubectl", ...args], { env, input });
   const inNamespace = (...args: readonly string[]) => kubectl(["--namespace", namespace, ...args]);
   const read = async <T>(...args: readonly string[]) => JSON.parse(await inNamespace(...args, "--output=json")) as T;
   const apply = (manifest: string | object) =>
