@@ -46,22 +46,22 @@ export function providerConfig(...providers: readonly Provider[]): string {
   });
 }
 
-interface DropIn extends InstalledFile {
-  readonly from: { text: string };
-}
-
 /** Settings added to a unit, as an administrator would. */
-export function dropIn(unit: string, name: string, text: string): DropIn {
+export function dropIn(unit: string, name: string, text: string) {
   return { from: { text }, to: `/etc/systemd/system/${unit}.d/${name}.conf` };
 }
 
 /** The service is stopped before and after; the action starts it. */
-export async function withDropIn(root: SystemdRoot, file: DropIn, action: () => Promise<void>): Promise<void> {
+export async function withDropIn<T>(
+  root: SystemdRoot,
+  file: ReturnType<typeof dropIn>,
+  action: () => Promise<T>,
+): Promise<T> {
   root.write(file.to, file.from.text);
   await root.run("systemctl", ["stop", SERVICE]);
   await root.run("systemctl", ["daemon-reload"]);
   try {
-    await action();
+    return await action();
   } finally {
     await root.run("systemctl", ["stop", SERVICE]);
     await root.run("rm", [file.to]);

@@ -285,16 +285,6 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
 });
 
 describeUnless(canBootSystemd(), "a booting node", () => {
-  const node = (files: readonly InstalledFile[]): Promise<SystemdRoot> =>
-    bootSystemd({
-      files: [
-        ...BROKER_FILES,
-        { from: { text: KUBELET_UNIT }, to: "/usr/lib/systemd/system/kubelet.service" },
-        ...files,
-      ],
-      enable: [SERVICE, "kubelet.service"],
-    });
-
   it.each([
     ["is up before it", "active", 0, ""],
     ["is missing", "inactive", 0, "[Service]\nExecStart=\nExecStart=/usr/local/bin/nothing\n"],
@@ -306,7 +296,9 @@ describeUnless(canBootSystemd(), "a booting node", () => {
       "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nExecPaths=/bin/sleep\n",
     ],
   ])("starts the kubelet if the broker %s", async (_how, state, heldUpMs, text) => {
-    const root = await node([dropIn(SERVICE, "changed", text)]);
+    const kubelet = { from: { text: KUBELET_UNIT }, to: "/usr/lib/systemd/system/kubelet.service" };
+    const files = [...BROKER_FILES, kubelet, dropIn(SERVICE, "changed", text)];
+    const root = await bootSystemd({ files, enable: [SERVICE, "kubelet.service"] });
     try {
       const startedAtMs = async (unit: string) =>
         Number(await root.property(unit, "ActiveEnterTimestampMonotonic")) / 1_000;
@@ -326,8 +318,7 @@ describeUnless(canBootSystemd(), "a booting node", () => {
 /** Runs the probe once instead of the daemon, in the unchanged unit. */
 async function probe(root: SystemdRoot): Promise<Record<string, string>> {
   const text = `[Service]\nType=exec\nRestart=no\nExecStart=\nExecStart=${PROBE}\nExecPaths=${PROBE}\n`;
-  let results: Record<string, string> = {};
-  await withDropIn(root, dropIn(SERVICE, "probe", text), async () => {
+  return withDropIn(root, dropIn(SERVICE, "probe", text), async () => {
     await root.run("systemctl", ["start", "--wait", SERVICE]);
     const lines = (await root.journal(SERVICE)).split("\n");
     const first = lines.findLastIndex((line) => line.startsWith("write:/ "));
@@ -335,7 +326,6 @@ async function probe(root: SystemdRoot): Promise<Record<string, string>> {
       const [, attempt, result = ""] = /^([a-z]+(?::\S+)?) (ok|E[A-Z0-9]+|\(null\))$/.exec(line) ?? [];
       return attempt === undefined ? [] : [[attempt, result] as const];
     });
-    results = Object.fromEntries(pairs);
+    return Object.fromEntries(pairs);
   });
-  return results;
 }

@@ -17,11 +17,7 @@ export interface Place {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export interface Outcome {
-  readonly response: string;
-  readonly nextTry: string;
-  readonly logged: string;
-}
+export type Outcome = Awaited<ReturnType<typeof runCell>>;
 
 const HOST = "iad.ocir.io";
 const IMAGE = `${HOST}/acme/shop/web`;
@@ -31,7 +27,7 @@ const WARM_MS = 57 * MINUTE_MS;
 /** Longer than any back-off, with or without Retry-After. */
 const LONGEST_BACK_OFF_MS = 6 * MINUTE_MS;
 
-export async function runCell(place: Place, combination: Combination, kind: "cold" | "warm"): Promise<Outcome> {
+export async function runCell(place: Place, combination: Combination, kind: "cold" | "warm") {
   if (kind === "cold") place.simulator.faults(combination.told);
   const stage = await startInProcess(place);
   let from = 0;
@@ -81,7 +77,7 @@ async function outcomeAfter(
   place: Place,
   first: Pulled,
   from: number,
-): Promise<Outcome> {
+) {
   let last = first;
   if (combination.upstream === "probe") {
     const { told } = combination;

@@ -3,10 +3,7 @@ import type { Table } from "../../documentation/generated-table.ts";
 import type { Outcome } from "./cell.ts";
 import { COMBINATIONS, type Combination, RETRY_AFTER_S, type UpstreamName } from "./combinations.ts";
 
-export interface Row {
-  readonly cold: Outcome;
-  readonly warm: Outcome;
-}
+export type Row = Readonly<Record<"cold" | "warm", Outcome>>;
 
 type Rows = ReadonlyMap<string, Row>;
 

@@ -40,16 +40,11 @@ const NODE = "node";
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
-interface Subject {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly audience: string;
-}
-
-const SUBJECTS: readonly Subject[] = NAMES.flatMap((namespace) =>
+const SUBJECTS = NAMES.flatMap((namespace) =>
   NAMES.flatMap((name) => UIDS.flatMap((uid) => AUDIENCES.map((audience) => ({ namespace, name, uid, audience })))),
 );
+
+type Subject = (typeof SUBJECTS)[number];
 
 function part(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NODE, startSimulator } from "../simulated-node.ts";
-import { bootSystemd, type ExecResult } from "../systemd-root/index.ts";
+import { bootSystemd } from "../systemd-root/index.ts";
 import type { Archive, Archives } from "./archives.ts";
 import { flagIn } from "./running-kubelet.ts";
 
@@ -30,11 +30,6 @@ auth: {endpoint: "http://127.0.0.1:18082"}
 const callFake = (name: string): string =>
   `export PATH=/opt/checkout/test/system/first-boot/fakes:$PATH KUBECONFIG=/dev/null; exec ${name} "$@"\n`;
 const KUBELET_ARGS = "/run/kubelet-args";
-
-export interface Run extends ExecResult {
-  /** The kubelet's arguments; undefined if the node was not bootstrapped. */
-  readonly kubelet: string[] | undefined;
-}
 
 /** A node before any installation. */
 export async function bootNode(archives: Archives) {
@@ -62,7 +57,7 @@ export async function bootNode(archives: Archives) {
   const addOkeBootstrap = () => root.write("/usr/bin/oke", `#!/bin/sh\n${callFake("oke")}`, 0o755);
 
   /** Runs the cloud-init script to its end. */
-  async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<Run> {
+  async function install(settings: Readonly<Record<string, string>>, args: readonly string[] = []) {
     await root.run("rm", ["-f", KUBELET_ARGS]);
     const result = await root.exec("sh", [SCRIPT, ...args], { env: settings, timeoutMs: INSTALL_LIMIT_MS });
     return { ...result, kubelet: await kubelet() };
@@ -101,6 +96,7 @@ export async function bootNode(archives: Archives) {
     return stdout.replace(/(installation\.json .*?)\d+\.\d{10} /g, "$1");
   }
 
+  /** The kubelet's arguments; undefined if the node was not bootstrapped. */
   async function kubelet(): Promise<string[] | undefined> {
     const { stdout } = await root.exec("cat", [KUBELET_ARGS]);
     return stdout === "" ? undefined : stdout.trim().split(/\s+/);
@@ -139,6 +135,7 @@ export async function bootNode(archives: Archives) {
 }
 
 export type OkeNode = Awaited<ReturnType<typeof bootNode>>;
+export type Run = Awaited<ReturnType<OkeNode["install"]>>;
 
 /**
  * Everything that an installation could change. For each file: kind, mode, owner, size, a link's target, time, content. Copies under
