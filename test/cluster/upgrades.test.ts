@@ -105,13 +105,8 @@ describeCluster(
       }
     };
     const upgradeTo = async (which: Which, chart: Chart, ...flags: string[]) => {
-      const release = [
-        chart,
-        await fileOf(`${RELEASES[which]}/${chart}-[0-9]*.tgz`),
-        "-n",
-        chart,
-        "--create-namespace",
-      ];
+      const file = await fileOf(`${RELEASES[which]}/${chart}-[0-9]*.tgz`);
+      const release = [chart, file, "-n", chart, "--create-namespace"];
       const image = ["--set", `image.repository=${REPOSITORY[chart]},image.pullPolicy=Never`];
       await asAdmin("helm", "upgrade", "--install", ...release, ...image, ...flags);
     };

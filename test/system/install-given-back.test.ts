@@ -33,7 +33,10 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
     await node.installByHand(node.archives.older);
     await node.installAndConnect();
     await node.installAndConnect();
-    await connectOtherwise();
+    const config = read(CONFIG);
+    const otherwise = await connect(CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "--service-accounts", "audience");
+    expect(otherwise.exitCode, otherwise.stderr).toBe(0);
+    expect(read(CONFIG)).not.toBe(config);
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
     // Files that an earlier .deb has left.
@@ -47,14 +50,6 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
     await restartKubelet(node);
     expect(await kubeletReport(node, (report) => report.earlier > 5)).toMatchObject({ ours: 0, failures: [] });
   });
-
-  /** Its configuration differs. */
-  async function connectOtherwise(): Promise<void> {
-    const first = read(CONFIG);
-    const run = await connect(CONFIG, "/usr/local/bin", "Kubernetes v1.34.1", "--service-accounts", "audience");
-    expect(run.exitCode, run.stderr).toBe(0);
-    expect(read(CONFIG)).not.toBe(first);
-  }
 
   it.each([
     ["by the script", `sh ${SCRIPT}`],

@@ -6,16 +6,13 @@ import { createHash, createPublicKey, verify, X509Certificate } from "node:crypt
 import { HttpResponse, http } from "msw";
 import { jwtOf } from "./jwt.ts";
 
-interface AuthServiceDoubleOptions {
-  /** The service's own time, in epoch milliseconds. */
-  readonly nowMs: () => number;
-  /** Changes the claims of a token. */
-  readonly alterClaims?: (claims: Record<string, unknown>) => Record<string, unknown>;
-}
-
 const COVERED = "date (request-target) host content-type content-length x-content-sha256";
 
-export function createAuthServiceDouble({ nowMs, alterClaims = (claims) => claims }: AuthServiceDoubleOptions) {
+/** @param nowMs the service's own time, in epoch milliseconds. @param alterClaims changes the claims of a token */
+export function createAuthServiceDouble(
+  nowMs: () => number,
+  alterClaims = (claims: Record<string, unknown>) => claims,
+) {
   /** The reason for each refused request. */
   const refusals: string[] = [];
   /** The issued tokens, whose signatures only differ. */

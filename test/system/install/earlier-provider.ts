@@ -39,14 +39,10 @@ ${ORACLES_ENTRY}  - name: OCI_REGION_METADATA
     value: /nonexistent.so
 `;
 
+const program = join(temporaryFolder(), "program");
+execFileSync("cc", ["-Os", "-o", program, join(import.meta.dirname, "earlier-provider.c")]);
 /** An executable like the existing one. */
-export const EARLIER_PROVIDER = build();
-
-function build(): Buffer {
-  const program = join(temporaryFolder(), "program");
-  execFileSync("cc", ["-Os", "-o", program, join(import.meta.dirname, "earlier-provider.c")]);
-  return readFileSync(program);
-}
+export const EARLIER_PROVIDER = readFileSync(program);
 
 export function putEarlierProvider({ root }: OkeNode): void {
   root.write(CONFIG, EARLIER_CONFIG, 0o640);

@@ -46,10 +46,8 @@ async function setUp(options: Options = {}) {
   const clock = createImpatientClock();
   const { documents } = options;
   const metadata = createMetadataServiceDouble(documents === "missing" ? undefined : { ...identity, ...documents });
-  const auth = createAuthServiceDouble({
-    nowMs: () => clock.wallMs() + (options.authAheadMs ?? 0),
-    ...(options.alterClaims && { alterClaims: options.alterClaims }),
-  });
+  const authWallMs = () => clock.wallMs() + (options.authAheadMs ?? 0);
+  const auth = createAuthServiceDouble(authWallMs, options.alterClaims);
   const metadataServer = await startMswServer(...(options.metadata ?? []), ...metadata.handlers);
   const authServer = await startMswServer(...(options.auth ?? []), auth.handler);
   const dispatcher = new Agent();
