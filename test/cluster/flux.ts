@@ -74,9 +74,7 @@ export async function startFlux(node: KubernetesNode, namespace: string) {
         const ready = found?.conditions?.find(({ type }) => type === "Ready");
         return found !== undefined && isSo(found, `${ready?.status} ${ready?.message}`);
       };
-      await until(`${name} ${what}`, check, LIMIT_MS).catch((error) => {
-        throw new Error(JSON.stringify(found), { cause: error });
-      });
+      await until(() => `${name} ${what}: ${JSON.stringify(found)}`, check, LIMIT_MS);
     }
   }
 

@@ -145,9 +145,7 @@ function createCluster(node: KubernetesNode) {
         found = (await get<Resource>(`${resourcesPath(namespace)}/${NAME}`)).status;
         return found?.conditions[0]?.reason === reason;
       };
-      await until(`${namespace} has the reason ${reason}`, isSo, READY_LIMIT_MS).catch((error) => {
-        throw new Error(JSON.stringify(found), { cause: error });
-      });
+      await until(() => `${namespace} has the reason ${reason}: ${JSON.stringify(found)}`, isSo, READY_LIMIT_MS);
       return found?.conditions[0]?.message ?? "";
     },
     secret: (namespace: string) => get<V1Secret>(`${namespacePath(namespace)}/secrets/${NAME}`).catch(() => undefined),

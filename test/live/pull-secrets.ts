@@ -31,9 +31,7 @@ export async function usePullSecrets(cluster: Cluster, made: Made, chart: string
     refusal = await refusalOf(allowed, made.image);
     return refusal === undefined;
   };
-  await until("the Secret of puller works", isPulled, POLICY_LIMIT_MS, POLL_MS).catch((cause) => {
-    throw new Error(`the Secret of a service account with a policy was refused: ${refusal}`, { cause });
-  });
+  await until(() => `the Secret of puller, which has a policy, works: ${refusal}`, isPulled, POLICY_LIMIT_MS, POLL_MS);
   const message = await refusalOf(denied, made.image);
   if (message === undefined) throw new Error("the Secret of a service account without a policy was accepted");
   return { seconds, denied: message };
