@@ -54,13 +54,9 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   mkdirSync(settings, { recursive: true });
   const insecure = [registryHost, foreignHost].map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
   writeFileSync(join(settings, "registries.conf"), insecure.join(""));
-  const storageConf = join(settings, "storage.conf");
-  writeStorageConf(storageConf, directory);
   const env: Readonly<Record<string, string>> = {
     PATH: `${programs}:${process.env["PATH"]}`,
-    HOME: directory,
-    XDG_RUNTIME_DIR: directory,
-    CONTAINERS_STORAGE_CONF: storageConf,
+    ...homeWithStorage(directory, join(settings, "storage.conf")),
     OCIR_BROKER_SOCKET: config.credentialsSocket,
   };
   const image = writeImageLayout(join(directory, "image"), `From ${directory}\n`);
@@ -87,10 +83,11 @@ export async function setRealRegistryStage(options: Partial<DaemonOptions> = {})
   };
 }
 
-/** For skopeo and podman, which keep images below the directory. */
-export function writeStorageConf(path: string, directory: string): void {
+/** The environment of skopeo and podman that keep images below the directory. @param path of their new configuration */
+export function homeWithStorage(directory: string, path: string) {
   const [graphroot, runroot] = [join(directory, "storage"), join(directory, "run")];
   writeFileSync(path, `[storage]\ndriver = "vfs"\ngraphroot = "${graphroot}"\nrunroot = "${runroot}"\n`);
+  return { HOME: directory, XDG_RUNTIME_DIR: directory, CONTAINERS_STORAGE_CONF: path };
 }
 
 /** It refers clients to the simulator's token endpoint, and trusts the simulator's key. */

@@ -10,7 +10,7 @@ import type { RefusalRecord } from "@ocir-broker/oci-simulator/http/refusal";
 import type { IamChange } from "@ocir-broker/oci-simulator/iam";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { type Daemon, spawnServer, untilSaid } from "../daemon.ts";
-import { writeRegistryConfig, writeStorageConf } from "../real-registry.ts";
+import { homeWithStorage, writeRegistryConfig } from "../real-registry.ts";
 import { runProgram } from "../run-program.ts";
 
 export const REGISTRY_HOST = "iad.ocir.io";
@@ -57,14 +57,10 @@ export async function startOracleCloud() {
   const started: Daemon[] = [];
   const hosts = join(directory, "hosts");
   const caFile = join(directory, "ca.pem");
-  const storageConf = join(directory, "storage.conf");
   writeFileSync(hosts, HOSTS);
-  writeStorageConf(storageConf, directory);
   const env: Readonly<Record<string, string>> = {
     PATH: process.env["PATH"] ?? "",
-    HOME: directory,
-    XDG_RUNTIME_DIR: directory,
-    CONTAINERS_STORAGE_CONF: storageConf,
+    ...homeWithStorage(directory, join(directory, "storage.conf")),
     SSL_CERT_FILE: caFile,
     REQUESTS_CA_BUNDLE: caFile,
     NODE_EXTRA_CA_CERTS: caFile,

@@ -37,10 +37,8 @@ const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_
 const publicPem = String(publicKey.export({ type: "spki", format: "pem" }));
 const pem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
 
-type Variables = Readonly<Record<string, string>>;
-
 /** Writes what each identity reads; called again as often as Oracle's command line or platform does. */
-const IDENTITIES: Readonly<Record<string, (simulator: Simulator, file: string) => Promise<Variables>>> = {
+const IDENTITIES: Readonly<Record<string, (simulator: Simulator, file: string) => Promise<Record<string, string>>>> = {
   "instance-principal": async () => ({}),
   none: async () => ({}),
   async user(simulator) {

@@ -33,58 +33,54 @@ const REASONS: readonly (readonly [message: RegExp, reason: string])[] = [
 
 const noGo = lackOf("go");
 
-describe.skipIf(noGo !== "")(`the kubelet's own code${noGo}`, () => {
-  describe.each(MINORS)("of Kubernetes 1.%i", (minor) => {
-    const program = join(temporaryFolder(), String(minor));
-    // Compiling it for the first time takes minutes.
-    beforeAll(() => buildOracle(minor, program), 1_800_000);
+describe.skipIf(noGo !== "").each(MINORS)(`the kubelet's own code of Kubernetes 1.%i${noGo}`, (minor) => {
+  const program = join(temporaryFolder(), String(minor));
+  // Compiling it for the first time takes minutes.
+  beforeAll(() => buildOracle(minor, program), 1_800_000);
 
-    test(`refuses none of ${CASES} configurations that check accepts`, async () => {
-      const cases = many((index) => configurationBytes(SEED, index));
-      const verdicts = await judge(program, "configurations", cases);
-      const ours = cases.map((bytes) => refusalOf(decodeConfigText(bytes), minor));
-      expectAgreement(cases, verdicts, ours);
-    });
+  test(`refuses none of ${CASES} configurations that check accepts`, async () => {
+    const cases = many((index) => configurationBytes(SEED, index));
+    const verdicts = await judge(program, "configurations", cases);
+    const ours = cases.map((bytes) => refusalOf(decodeConfigText(bytes), minor));
+    expectAgreement(cases, verdicts, ours);
+  });
 
-    test(`decodes ${CASES} merged and removed configurations to what they were`, async () => {
-      const before = many((index) => configurationBytes(SEED + 1, index));
-      const merge = (text: string) => mergeProvider(text, { kubeletMinor: minor });
-      const merged = before.map((bytes) => edited(bytes, merge));
-      const removed = before.map((bytes) => edited(bytes, removeProviders));
-      // A second merge changes nothing.
-      expect(merged.filter((bytes, index) => bytes !== before[index] && !edited(bytes, merge).equals(bytes))).toEqual(
-        [],
-      );
-      const verdicts = await judge(program, "configurations", [...before, ...merged, ...removed]);
-      const wrong = before.flatMap((bytes, index) => {
-        const [was, ...became] = [0, CASES, 2 * CASES].map((offset) => verdicts[offset + index] as Verdict);
-        const isKept = became.every((now) => isSame(was as Verdict, now));
-        return isKept ? [] : [bytes.toString()];
-      });
-      expect(wrong).toEqual([]);
+  test(`decodes ${CASES} merged and removed configurations to what they were`, async () => {
+    const before = many((index) => configurationBytes(SEED + 1, index));
+    const merge = (text: string) => mergeProvider(text, { kubeletMinor: minor });
+    const merged = before.map((bytes) => edited(bytes, merge));
+    const removed = before.map((bytes) => edited(bytes, removeProviders));
+    // A second merge changes nothing.
+    expect(merged.filter((bytes, index) => bytes !== before[index] && !edited(bytes, merge).equals(bytes))).toEqual([]);
+    const verdicts = await judge(program, "configurations", [...before, ...merged, ...removed]);
+    const wrong = before.flatMap((bytes, index) => {
+      const [was, ...became] = [0, CASES, 2 * CASES].map((offset) => verdicts[offset + index] as Verdict);
+      const isKept = became.every((now) => isSame(was as Verdict, now));
+      return isKept ? [] : [bytes.toString()];
     });
+    expect(wrong).toEqual([]);
+  });
 
-    test(`refuses none of ${CASES} responses that our decoder accepts`, async () => {
-      const cases = many((index) => responseBytes(SEED, index));
-      const verdicts = await judge(program, "responses", cases);
-      const ours = cases.map((bytes) => {
-        const text = bytes.toString();
-        const response = decodeCredentialProviderResponse(text);
-        return "problem" in response
-          ? `${response.problem}${/\r(?!\n)/.test(text) ? ": a carriage return alone" : ""}`
-          : undefined;
-      });
-      expectAgreement(cases, verdicts, ours);
+  test(`refuses none of ${CASES} responses that our decoder accepts`, async () => {
+    const cases = many((index) => responseBytes(SEED, index));
+    const verdicts = await judge(program, "responses", cases);
+    const ours = cases.map((bytes) => {
+      const text = bytes.toString();
+      const response = decodeCredentialProviderResponse(text);
+      return "problem" in response
+        ? `${response.problem}${/\r(?!\n)/.test(text) ? ": a carriage return alone" : ""}`
+        : undefined;
     });
+    expectAgreement(cases, verdicts, ours);
+  });
 
-    test("gives the credentials of every response that our encoder writes, the token before the anonymous entry", async () => {
-      const auths = many((index) => someAuth(index)).slice(0, CASES / 10);
-      const cases = auths.map((auth) => encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", auth));
-      const verdicts = await judge(program, "responses", cases);
-      expect(verdicts).toEqual(
-        auths.map((auth) => ({ auth: [withoutEmpty(auth["iad.ocir.io"]), withoutEmpty(auth["*.ocir.io"])] })),
-      );
-    });
+  test("gives the credentials of every response that our encoder writes, the token before the anonymous entry", async () => {
+    const auths = many((index) => someAuth(index)).slice(0, CASES / 10);
+    const cases = auths.map((auth) => encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", auth));
+    const verdicts = await judge(program, "responses", cases);
+    expect(verdicts).toEqual(
+      auths.map((auth) => ({ auth: [withoutEmpty(auth["iad.ocir.io"]), withoutEmpty(auth["*.ocir.io"])] })),
+    );
   });
 });
 
