@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-const LIMIT_MS = 30_000;
-const POLL_MS = 50;
-
 /**
  * Waits in real time until a condition holds.
  *
@@ -12,8 +9,8 @@ const POLL_MS = 50;
 export async function until(
   what: string | (() => string),
   isSo: () => boolean | Promise<boolean>,
-  limitMs = LIMIT_MS,
-  pollMs = POLL_MS,
+  limitMs = 30_000,
+  pollMs = 50,
 ): Promise<void> {
   for (const startedAtMs = performance.now(); performance.now() - startedAtMs < limitMs; ) {
     if (await isSo()) return;
