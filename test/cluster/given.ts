@@ -1,5 +1,5 @@
-/** Clusters for a `describe`: empty until its tests run, and stopped after them. */
-import { beforeAll } from "vitest";
+/** Clusters for a `describe`. */
+import { given } from "../system/given.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 
@@ -15,13 +15,4 @@ export function givenPullSecrets(options: KubernetesOptions): PullSecretsCluster
     () => startPullSecretsCluster(options),
     ({ node }) => node.stop(),
   );
-}
-
-function given<Kind extends object>(start: () => Promise<Kind>, stop: (started: Kind) => Promise<void>): Kind {
-  const promised = {} as Kind;
-  beforeAll(async () => {
-    const started = Object.assign(promised, await start());
-    return () => stop(started);
-  });
-  return promised;
 }

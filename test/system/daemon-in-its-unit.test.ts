@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
+import { given } from "./given.ts";
 import {
   bootSimulatedNode,
   brokerConfig,
@@ -20,7 +21,7 @@ import {
   SERVICE,
   withDropIn,
 } from "./simulated-node.ts";
-import { canBootSystemd, type SystemdRoot } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/index.ts";
 
 const CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 const CONFIG = brokerConfig(HOST);
@@ -30,12 +31,7 @@ const STATE_FILE = "/run/ocir-broker-state/state";
 const STATE_FOLDER = "/run/private/ocir-broker-state";
 
 describeUnless(canBootSystemd(), "the daemon in its unit", () => {
-  let root: SystemdRoot;
-
-  beforeAll(async () => {
-    root = await bootSimulatedNode();
-    return () => root.powerOff();
-  });
+  const root = given(bootSimulatedNode, ({ powerOff }) => powerOff());
 
   beforeEach(async () => {
     await root.run("systemctl", ["stop", SERVICE]);

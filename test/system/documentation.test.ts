@@ -9,7 +9,8 @@ import { lackAsRoot, lackOf } from "../real-registry.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { type CheckoutStage, copyCheckout } from "./documentation/checkout-stage.ts";
 import { runWithClients } from "./documentation/clients-stage.ts";
-import { bootNodeStage, type NodeStage } from "./documentation/node-stage.ts";
+import { bootNodeStage } from "./documentation/node-stage.ts";
+import { given } from "./given.ts";
 import { isLongRun } from "./long-run.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
 import { canBootSystemd } from "./systemd-root/index.ts";
@@ -37,12 +38,7 @@ function scriptsIn(text: string, stage: Stage): string[] {
 }
 
 describeUnless(canBootSystemd(), "on a node", () => {
-  let stage: NodeStage;
-
-  beforeAll(async () => {
-    stage = await bootNodeStage();
-    return () => stage.powerOff();
-  }, STAGE_LIMIT_MS);
+  const stage = given(bootNodeStage, ({ powerOff }) => powerOff(), STAGE_LIMIT_MS);
 
   it.each(scriptsOn("node"))("%s (%s)", async (script) => {
     const { exitCode, stdout, stderr } = await stage.run(script);

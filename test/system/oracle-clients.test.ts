@@ -4,16 +4,9 @@
  */
 import { join } from "node:path";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type ImageLayout, writeImageLayout } from "../image-layout.ts";
-import {
-  API_HOST,
-  lackOfNamespaces,
-  type OracleCloud,
-  REGISTRY_HOST,
-  startOracleCloud,
-  TOKEN_URL,
-} from "../oracle-clients/cloud.ts";
+import { API_HOST, lackOfNamespaces, REGISTRY_HOST, startOracleCloud, TOKEN_URL } from "../oracle-clients/cloud.ts";
 import {
   DOMAIN_IDENTITIES,
   giveIdentities,
@@ -24,6 +17,7 @@ import {
 } from "../oracle-clients/identities.ts";
 import { buildGoClient, installPythonClients, lackOfPython, TYPESCRIPT_SDK } from "../oracle-clients/programs.ts";
 import { lackOf } from "../real-registry.ts";
+import { given } from "./given.ts";
 
 const IMAGE = `${REGISTRY_HOST}/acme/shop/web:1`;
 const OCI_CLI_AUTH = {
@@ -43,17 +37,15 @@ type SdkRow = [name: string, lack: string, identities: readonly IdentityName[], 
 const lack = lackOfNamespaces() || lackOf("nsenter", "ip", "curl", "docker-registry");
 
 describe.skipIf(lack !== "")(`on a machine in Oracle's cloud${lack}`, () => {
-  let cloud: OracleCloud;
+  const cloud = given(startOracleCloud, ({ close }) => close());
   let identities: Readonly<Record<IdentityName, Identity>>;
   let image: ImageLayout;
 
   beforeAll(async () => {
-    cloud = await startOracleCloud();
     identities = await giveIdentities(cloud);
     image = writeImageLayout(join(cloud.directory, "image"), `From ${cloud.directory}\n`);
   });
   beforeEach(() => cloud.reset());
-  afterAll(() => cloud?.close());
 
   const noPython = lackOfPython();
 

@@ -7,10 +7,11 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
-import { beforeAll, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import type { Attack } from "../hostile-clients.ts";
 import { familiesOf } from "../monitoring/exposition.ts";
 import { describeUnless } from "./describe-unless.ts";
+import { given } from "./given.ts";
 import { isLongRun } from "./long-run.ts";
 import {
   bootSimulatedNode,
@@ -26,7 +27,7 @@ import {
   underLoad,
   upstreamRequests,
 } from "./simulated-node.ts";
-import { canBootSystemd, type ExecResult, type SystemdRoot } from "./systemd-root/index.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
 
 const SOCKET = "ocir-broker.socket";
 const EXPORTER = "/usr/bin/prometheus-node-exporter";
@@ -43,12 +44,7 @@ const REQUEST = credentialProviderRequest({ image: IMAGE });
 const EXHAUST = "fd=0; while [ -L /proc/$0/fd/$fd ]; do fd=$((fd + 1)); done; prlimit --pid $0 --nofile=$fd:";
 
 describeUnless(canBootSystemd(), "a node in use", () => {
-  let root: SystemdRoot;
-
-  beforeAll(async () => {
-    root = await bootSimulatedNode();
-    return () => root.powerOff();
-  });
+  const root = given(bootSimulatedNode, ({ powerOff }) => powerOff());
 
   beforeEach(async () => {
     // Ends the count of starts, of which systemd permits the socket five in ten seconds.

@@ -9,8 +9,9 @@ import { HEALTH_GROUP } from "@ocir-broker/protocol/contract";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
-import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
+import { given } from "./given.ts";
 import {
   BROKER_FILES,
   CREDENTIALS_SOCKET,
@@ -22,14 +23,7 @@ import {
   UNITS,
   withDropIn,
 } from "./simulated-node.ts";
-import {
-  bootSystemd,
-  canBootSystemd,
-  type ExecOptions,
-  type ExecResult,
-  type InstalledFile,
-  type SystemdRoot,
-} from "./systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type ExecOptions, type SystemdRoot } from "./systemd-root/index.ts";
 
 /** Zero without systemd; the tests are then skipped. */
 const systemdVersion = Number(
@@ -57,19 +51,17 @@ async function isActive(root: SystemdRoot, unit: string): Promise<boolean> {
 const mainPid = (root: SystemdRoot): Promise<string> => root.property(SERVICE, "MainPID");
 
 describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
-  let root: SystemdRoot;
-
-  beforeAll(async () => {
+  async function boot(): Promise<SystemdRoot> {
     const probe = join(temporaryFolder(), "sandbox-probe");
     execFileSync("cc", ["-static", "-o", probe, join(import.meta.dirname, "sandbox-probe.c")]);
-    const files: InstalledFile[] = [
+    const files = [
       ...BROKER_FILES,
       { from: probe, to: PROBE, mode: 0o755 },
       { from: { text: "log: {level: info}\n" }, to: "/etc/ocir-broker/config.yaml" },
     ];
-    root = await bootSystemd({ files, enable: [SERVICE] });
-    return () => root.powerOff();
-  });
+    return bootSystemd({ files, enable: [SERVICE] });
+  }
+  const root = given(boot, ({ powerOff }) => powerOff());
 
   beforeEach(async () => {
     await root.run("systemctl", ["stop", SERVICE]);
@@ -137,7 +129,7 @@ describeUnless(canBootSystemd(), "ocir-broker's units under systemd", () => {
       expect(modes).toBe(`600 root:root\n660 root:${HEALTH_GROUP}`);
       expect(await health({ uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
       expect(await call({ uid: NOBODY })).toMatchObject({ exitCode: COULD_NOT_CONNECT });
-      const asMember = (socket: string): Promise<ExecResult> =>
+      const asMember = (socket: string) =>
         root.exec("setpriv", [
           ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, `--groups=${HEALTH_GROUP}`, "--"],
           ...["curl", "-sSf", "-m", "10", "--unix-socket", socket, "http://localhost/livez"],

@@ -4,14 +4,9 @@ import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
+import { given } from "./given.ts";
 import { control, DAEMON, REGISTRY_HOST, startSimulator, UNITS } from "./simulated-node.ts";
-import {
-  bootSystemd,
-  canBootSystemd,
-  type ExecResult,
-  type InstalledFile,
-  type SystemdRoot,
-} from "./systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type InstalledFile } from "./systemd-root/index.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 /** No user of the machine has this id. The node has the machine's files, and so its users. */
@@ -30,9 +25,12 @@ const FILES: readonly InstalledFile[] = [
 ];
 
 describeUnless(canBootSystemd(), "the user's units", () => {
-  let root: SystemdRoot;
+  const root = given(
+    () => bootSystemd({ files: FILES }),
+    ({ powerOff }) => powerOff(),
+  );
 
-  const asPerson = (command: string, args: readonly string[], input = ""): Promise<ExecResult> =>
+  const asPerson = (command: string, args: readonly string[], input = "") =>
     root.exec(command, args, { uid: UID, input, env: { HOME, XDG_RUNTIME_DIR: RUNTIME } });
 
   async function systemctl(...args: string[]): Promise<string> {
@@ -59,11 +57,9 @@ describeUnless(canBootSystemd(), "the user's units", () => {
   }
 
   beforeAll(async () => {
-    root = await bootSystemd({ files: FILES });
     await startSimulator(root);
     await givePersonAnApiKey();
     await root.run("systemctl", ["start", `user@${UID}.service`]);
-    return () => root.powerOff();
   });
 
   it("pass systemd-analyze verify", async () => {
