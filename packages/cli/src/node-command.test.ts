@@ -31,7 +31,7 @@ describe("runNodeCommand", () => {
     steps: [
       { name: "plugin", state: "done" },
       { name: "command", state: "unchanged" },
-      { name: "/etc/d.yaml", state: "changed" },
+      { name: "/etc/d.yaml", state: "changed since" },
     ],
     flags: { config: "/etc/c.yaml", binDir: "/opt/of ours" },
     flagsIn: "/etc/default/kubelet",

@@ -75,9 +75,7 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   if (!ok) return "";
   if (output === "flags")
     return flags === undefined ? "" : `${missingFlags(kubeletArgs, flags)} ${nodeLabels(result.version)}\n`.trimStart();
-  const changes = steps.flatMap(({ name, state }) =>
-    state === "unchanged" ? [] : `${state === "changed" ? "changed since" : state}: ${name}`,
-  );
+  const changes = steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`);
   const lines = [
     `version ${result.version}`,
     ...(isDisabled({ disk: createDisk("/") }) ? ["switched off; to switch it on: ocir-broker enable"] : []),

@@ -61,23 +61,26 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
   ];
 }
 
-/** A package may have replaced an archive's files, also by the same ones: they are the package's then. */
-export async function leaveToPackage(node: NodeRun): Promise<void> {
-  const isArchives = changedPaths(node.record, "program").length > 0;
-  if (!isArchives || !isWhole(node) || (await packageOwner(node)) === undefined) return;
-  node.disk.remove(MANIFEST);
-  forgetPrograms(node);
-}
-
-const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => disk.isThere(path));
-
 function expectFiles(node: NodeRun): void {
   const [changed] = changedPrograms(node);
-  if (isWhole(node) && changed === undefined) return;
+  const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
+  if (isWhole && changed === undefined) return;
   throw new InstallError(
     "unfinished",
     `${changed ?? PROGRAM} has changed since the installation: install again from the archive`,
   );
+}
+
+/**
+ * Forgets that an archive has installed the programs, if they are a package's now, also with the same content.
+ *
+ * @returns whether they are a package's.
+ */
+export async function leaveToPackage(node: NodeRun): Promise<boolean> {
+  if ((await packageOwner(node)) === undefined) return false;
+  node.disk.remove(MANIFEST);
+  forgetPrograms(node);
+  return true;
 }
 
 /** A package manager must find the files that it has installed, so the archive does not replace them. */
@@ -89,7 +92,7 @@ async function refusePackage(node: NodeRun): Promise<void> {
 }
 
 /** The kind of package that has installed ocir-broker; undefined if none has. */
-export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
   for (const { path, args, kind } of OWNER_QUERIES)
     if (isSuccess(await runProgram({ path, args, limitMs: OWNER_LIMIT_MS }))) return kind;
   return undefined;

@@ -40,7 +40,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (connect !== undefined) expectEnabled(node);
     if (from !== undefined || connect !== undefined || given !== undefined) expectValid(command);
     await adoptRecognised(node);
-    if (from === undefined) await leaveToPackage(node);
+    if (from === undefined && changedPaths(node.record, "program").length > 0) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     commit(node, node.version);
@@ -86,14 +86,14 @@ export async function removeNode(
   return result.code === "record" ? { ...result, left: await leftWithoutRecord(context) } : result;
 }
 
-/** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it, else `changed`. */
+/** Changes nothing. Each file changed for the kubelet is a step: `done` if it is as we have written it, else `changed since`. */
 export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const record = readRecord(node.disk);
   const { version, pending } = record;
   const shown = (Object.keys(CHANGE_KINDS) as ChangeKind[]).filter((kind) => CHANGE_KINDS[kind].isShown);
   const steps = changedPaths(record, ...shown).map((path) => {
     const isOurs = node.disk.stateOf(path) === record.files[path]?.written;
-    return { name: path, state: isOurs ? ("done" as const) : ("changed" as const) };
+    return { name: path, state: isOurs ? ("done" as const) : ("changed since" as const) };
   });
   const unfinished = (reason: string) => ({ ok: false, code: "unfinished", reason, version: node.version, steps });
   if (pending !== undefined) return unfinished(INTERRUPTED);

@@ -4,7 +4,7 @@
  */
 import { BROKER_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { packageOwner } from "./install.ts";
+import { leaveToPackage } from "./install.ts";
 import { InstallError } from "./install-error.ts";
 import {
   COMMAND_LINKS,
@@ -80,9 +80,9 @@ export async function remove(node: NodeRun): Promise<boolean> {
   const areLinks = restoreAll(node, lastLinkSteps(node.record));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
-  // Without a record, only the package manager knows.
-  const hasPrograms = changedPaths(node.record, "program").length > 0;
-  const isPackage = !hasPrograms && (node.isRecorded ? disk.isThere(SHIM) : (await packageOwner(node)) !== undefined);
+  const isFromArchive = changedPaths(node.record, "program").length > 0;
+  // A package may have replaced an archive's files by the same ones. Without a record, too, only the package manager knows.
+  const isPackage = isFromArchive || !node.isRecorded ? await leaveToPackage(node) : disk.isThere(SHIM);
   finish(node, restoreAll(node, programSteps(node.record)), AGAIN);
   finish(node, restoreAll(node, [LAST_LINK]), AGAIN);
   const { folders } = node.record;

@@ -35,6 +35,8 @@ import {
 import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
+const NO_PLACE = "the kubelet's unit has no place for them: node connect without --kubelet-flags prints what to add";
+
 /** They name the API server once a node has joined. */
 const CLUSTER_FILES = ["/etc/kubernetes/kubelet.conf", "/etc/oke/oke-apiserver"];
 
@@ -225,10 +227,7 @@ async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[
   // The steps before this one give it what it lacks. Only the unit counts, because a restart ends the process.
   const hadFlags = changedPaths(node.record, "kubelet-flags").length > 0;
   const need = kubeletNeed({ ...use, lack: undefined, process: undefined }, hadFlags);
-  if (need.kind === "by-hand" && use.process?.has !== "these") {
-    const reason = "the kubelet's unit has no place for them: node connect without --kubelet-flags prints what to add";
-    throw new InstallError("kubelet-flags", reason);
-  }
+  if (need.kind === "by-hand" && use.process?.has !== "these") throw new InstallError("kubelet-flags", NO_PLACE);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);
