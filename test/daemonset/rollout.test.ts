@@ -623,6 +623,7 @@ describe("a node whose kubelet does not use ocir-broker yet", () => {
     ["needs-flags", FLAGS, {}],
     ["needs-restart", RESTART, {}],
     ["needs-flags", { kind: "by-hand", why: "none" }, { mayRestart: true }],
+    ["needs-flags", { kind: "connect", lack: { kind: "entry" } }, { mayRestart: true }],
     ["needs-restart", RESTART_FOR_FLAGS, { isInstalled: true }],
   ])("has the label %s and an unready pod until its kubelet runs with the flags", async (state, need, setup) => {
     const pod = startPod("a", { ...setup, need });
@@ -637,6 +638,13 @@ describe("a node whose kubelet does not use ocir-broker yet", () => {
     pod.need = NOTHING;
     await pod.ended;
     expect([pod.isReady, labelOf("a")]).toEqual([true, "installed"]);
+  });
+
+  it("is installed all the same if a person has changed the entry or the plugin", async () => {
+    const pod = startPod("a", { need: { kind: "connect", lack: { kind: "outdated" } } });
+    await pod.ended;
+    expect([pod.isReady, labelOf("a")]).toEqual([true, "installed"]);
+    expect(pod.said).toContainEqual(expect.stringContaining("run: ocir-broker node connect"));
   });
 });
 

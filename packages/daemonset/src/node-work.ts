@@ -60,7 +60,9 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
       hasLooked = true;
       if (installed === undefined) return { kind: "command", run: install };
       const { files, need } = installed;
-      const state = STATE_OF_NEED[need.kind];
+      // An administrator's change of the entry or the plugin; the kubelet still uses ocir-broker.
+      const isOutdated = need.kind === "connect" && need.lack.kind === "outdated";
+      const state = isOutdated ? "installed" : STATE_OF_NEED[need.kind];
       if (mayRestart && (need.kind === "restart" || need.kind === "flags")) {
         // Flags that an earlier pod has added are removed too if the kubelet does not start with them.
         const isAdded = need.kind === "flags" || need.because === "flags";

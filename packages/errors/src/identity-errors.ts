@@ -1,7 +1,7 @@
 /** Errors of an identity provider: metadata service, federation, files. */
 import { ABORTED, CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
-const FOR_DAEMON = "(for the node's daemon, chown root:ocir-broker-daemon and chmod 640)";
+const FOR_DAEMON = "(for the node's daemon, outside of /home and /root: chown root:ocir-broker-daemon, chmod 640)";
 
 export const FILE_IDENTITY_ERRORS = {
   "api-key-refused": permanent(

@@ -63,13 +63,14 @@ export async function installSteps(node: NodeRun, { from, given, connect }: Inst
 
 function expectFiles(node: NodeRun): void {
   const [changed] = changedPrograms(node);
-  const isWhole = [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => node.disk.isThere(path));
-  if (isWhole && changed === undefined) return;
+  if (isWhole(node) && changed === undefined) return;
   throw new InstallError(
     "unfinished",
     `${changed ?? PROGRAM} has changed since the installation: install again from the archive`,
   );
 }
+
+export const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => disk.isThere(path));
 
 /**
  * Forgets that an archive has installed the programs, if they are a package's now, also with the same content.
@@ -91,10 +92,18 @@ async function refusePackage(node: NodeRun): Promise<void> {
     throw new InstallError("package", `ocir-broker is installed from a package (${owner}): upgrade the package`);
 }
 
-/** The kind of package that has installed ocir-broker; undefined if none has. */
-async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
-  for (const { path, args, kind } of OWNER_QUERIES)
-    if (isSuccess(await runProgram({ path, args, limitMs: OWNER_LIMIT_MS }))) return kind;
+/**
+ * The kind of package that has installed ocir-broker; undefined if none has.
+ *
+ * @throws {InstallError} `package` if a manager does not answer, because a package's files must not be deleted.
+ */
+export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
+  for (const { path, args, kind } of OWNER_QUERIES) {
+    const result = await runProgram({ path, args, limitMs: OWNER_LIMIT_MS });
+    if (isSuccess(result)) return kind;
+    const isUnknown = "failure" in result || ("exitCode" in result && result.exitCode === 1);
+    if (!isUnknown) throw new InstallError("package", `${path} does not answer: repair it, then run this again`);
+  }
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
+import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { BROKER_PROGRAM, DISABLED_FILE, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
@@ -151,16 +152,29 @@ describe("installNode", () => {
   });
 
   it.each([
-    ["of the same version", "1"],
-    ["of another version", "2"],
-  ])("leaves an archive's files to a package %s", async (_which, version) => {
+    ["of the same version", "1", true],
+    ["of another version", "2", true],
+    ["of the same version, whose script has not run", "1", false],
+  ])("leaves an archive's files to a package %s", async (_which, version, hasRun) => {
     const node = createNode({ owner: "dpkg" });
     await install(node, archive("1"));
     node.write(SHIM, `${SHIM} ${version}`, 0o755);
-    expect(await install(node, undefined)).toMatchObject({ ok: true });
-    expect(fs.existsSync(node.context.disk.at(MANIFEST))).toBe(false);
+    if (hasRun) expect(await install(node, undefined)).toMatchObject({ ok: true });
+    expect(await describeRemoval(node.context, false)).not.toContain(SHIM);
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true, isPackage: true });
     expect(node.read(SHIM)).toBe(`${SHIM} ${version}`);
+    expect(node.read("/usr/share/doc/ocir-broker/new-in-1")).toContain(" 1");
+    expect(fs.existsSync(node.context.disk.at(MANIFEST))).toBe(false);
+  });
+
+  it("removes no program if the package manager does not answer", async () => {
+    const node = createNode();
+    await install(node, archive("1"));
+    const runProgram: RunProgram = async (run) =>
+      run.path === "dpkg" ? { silent: true } : node.context.runProgram(run);
+    const result = await removeNode({ ...node.context, runProgram }, NEVER, ALL);
+    expect(result).toMatchObject({ ok: false, code: "package" });
+    expect(node.read(SHIM)).toBe(`${SHIM} 1`);
   });
 
   it("ends before its next step, with everything as it was, if a signal arrives", async () => {

@@ -5,7 +5,7 @@ import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
-import { type InstallCommand, installSteps, leaveToPackage } from "./install.ts";
+import { type InstallCommand, installSteps, isWhole, leaveToPackage } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { connection } from "./kubelet/connect.ts";
@@ -34,13 +34,14 @@ const INTERRUPTED = "a run was interrupted: install again, or run ocir-broker no
 
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
   return runOnNode(context, signal, async (node, rolledBack) => {
-    const { from, connect, given } = command;
+    const { from, connect } = command;
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
-    if (from !== undefined || connect !== undefined || given !== undefined) expectValid(command);
+    expectValid(command);
     await adoptRecognised(node);
-    if (from === undefined && changedPaths(node.record, "program").length > 0) await leaveToPackage(node);
+    const isFromArchive = changedPaths(node.record, "program").length > 0;
+    if (from === undefined && isFromArchive && isWhole(node)) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     commit(node, node.version);
@@ -104,8 +105,7 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const [flagsIn] = changedPaths(record, "kubelet-flags");
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
   const status = await withNeed(node, { ...result, flags: await readKubeletPaths(node) });
-  const isConnected = status.kubelet?.kind === "nothing" || status.kubelet?.kind === "restart";
-  if (!isConnected || status.kubelet?.isStopped || !(await isOutdated(node))) return status;
+  if (status.kubelet?.kind !== "nothing" || status.kubelet.isStopped || !(await isOutdated(node))) return status;
   return { ...status, kubelet: { kind: "connect", lack: { kind: "outdated" } } };
 }
 
@@ -124,7 +124,7 @@ export async function describeSteps(
   { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
   const node = createNodeRun(context);
-  if (install !== undefined && (install.from ?? install.given) !== undefined) install.checkConfig(install.given);
+  if (install !== undefined) expectValid(install);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
@@ -141,7 +141,9 @@ function expectEnabled(node: NodeContext): void {
   );
 }
 
-function expectValid({ given, checkConfig }: InstallCommand): void {
+/** A package's script alone must not fail because of the configuration. */
+function expectValid({ from, connect, given, checkConfig }: InstallCommand): void {
+  if ((from ?? connect ?? given) === undefined) return;
   try {
     if (given !== undefined) checkConfig(given);
     if (given === undefined || !hasSettings(given)) checkConfig();

@@ -1,4 +1,5 @@
 /** A removal, or the rollback of an unfinished run, in words. Changes nothing. */
+import { packageOwner } from "./install.ts";
 import {
   brokerSteps,
   configSteps,
@@ -33,6 +34,8 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
   const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0 && node.isRecorded);
   const configs = configSteps(record, { names, files: withoutFlags });
   const view = { names, files: filesAfter({ disk, files: withoutFlags }, record, configs) };
+  const isFromArchive = changedPaths(record, "program").length > 0;
+  const isPackage = isFromArchive && (await packageOwner(node)) !== undefined;
   return [
     rollBack,
     told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
@@ -40,11 +43,11 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
     `${SYSTEM.name}: ${SYSTEM.changes}\n`,
     told([
       ...lastLinkSteps(record),
-      ...programSteps(record),
+      ...(isPackage ? [] : programSteps(record)),
       LAST_LINK,
-      ...LAST.map((path) => ({ name: "programs", path })),
+      ...(isPackage ? [] : LAST).map((path) => ({ name: "programs", path })),
     ]),
-    ...(changedPaths(record, "program").length === 0 ? [] : filesWithOurNames(node, Object.keys(record.files))).map(
+    ...(isFromArchive && !isPackage ? filesWithOurNames(node, Object.keys(record.files)) : []).map(
       (path) => `programs: ${path}: stays: ${UNKNOWN}\n`,
     ),
     ...(node.isRecorded ? [] : doubtful).map((path) => `kubelet-configuration: ${path}: stays: ${DOUBTFUL}\n`),

@@ -42,7 +42,11 @@ export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, 
   const said: string[] = [];
   const runProgram: RunProgram = async ({ path, args }) => {
     if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
-    const isYes = args.includes("is-enabled") ? units.areEnabled : path === owner || !["dpkg", "rpm"].includes(path);
+    const isYes = args.includes("is-enabled")
+      ? units.areEnabled
+      : path === owner
+        ? args.includes(PROGRAM)
+        : !["dpkg", "rpm"].includes(path);
     return printed("", { exitCode: isYes ? 0 : 1 });
   };
   return {

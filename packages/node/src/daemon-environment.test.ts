@@ -32,6 +32,7 @@ describe("readDaemonEnvironment", () => {
     const unit =
       "Environment=HOME=/ SSL_CERT_FILE=/etc/own.pem NODE_OPTIONS=--inspect CREDENTIALS_DIRECTORY=/tmp/theirs";
     expect(await readDaemonEnvironment(files, systemd("PATH=/bin", unit))).toEqual({
+      HOME: "/",
       SSL_CERT_FILE: "/etc/own.pem",
       CREDENTIALS_DIRECTORY: "/run/credentials/ocir-broker.service",
     });

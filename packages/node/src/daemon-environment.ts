@@ -14,8 +14,9 @@ import type { RunProgram } from "./program-run.ts";
 
 const UNIT = "ocir-broker.service";
 
-/** As in ocir-broker-launch.c, which passes them on to the daemon; HOME and TZ have no meaning for doctor. */
+/** As in ocir-broker-launch.c, which passes them on to the daemon; TZ has no meaning for doctor. */
 const PASSED = [
+  "HOME",
   "HTTPS_PROXY",
   "https_proxy",
   "NO_PROXY",

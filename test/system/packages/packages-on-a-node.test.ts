@@ -150,7 +150,8 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       ]);
       const upgrade = () => expectDone(`sleep 1; ${way.upgrade} && sleep 1`);
       const load = { image: IMAGE, env: { LD_LIBRARY_PATH: LIBRARIES } };
-      const { failures, tokens } = await underLoad(root, upgrade, load);
+      const { calls, failures, tokens } = await underLoad(root, upgrade, load);
+      expect(calls).toBeGreaterThan(20);
       expect([failures, tokens]).toEqual([[], [expect.stringMatching(/^ey/)]]);
       expect(await root.property("ocir-broker.service", "MainPID")).not.toBe(before);
       expect(await root.property("ocir-broker.socket", "ActiveEnterTimestampMonotonic")).toBe(socketSince);

@@ -56,12 +56,12 @@ export function addConfigCommand(program: Command): void {
 
 /** @throws {BrokerError} */
 export function checkConfigFile(path: string | undefined): void {
-  checkConfigText(readConfigText({ path, environment }) ?? "", path);
+  checkConfigText(readConfigText({ path, environment }), path);
 }
 
 /** @param path for the errors. @throws {BrokerError} */
-export function checkConfigText(text: string, path: string | undefined): void {
-  const checked = checkConfig(text, environment);
+export function checkConfigText(text: string | undefined, path: string | undefined): void {
+  const checked = checkConfig(text ?? "", environment);
   if (!("config" in checked)) throw configInvalid({ path, environment }, checked, text);
   const { config } = checked;
   if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);

@@ -22,7 +22,7 @@ vi.mock("@ocir-broker/daemon/daemon", async (importOriginal) => {
 
 const SIGNALS = ["SIGHUP", "SIGTERM", "SIGINT", "uncaughtException", "unhandledRejection"] as const;
 
-test("ocir-broker serve names a lost identity, and applies the configuration of a SIGHUP that arrives while it starts", async () => {
+test("ocir-broker serve tells the daemon of a lost identity, and applies the configuration of a SIGHUP that arrives while it starts", async () => {
   const before = new Map(SIGNALS.map((name) => [name, process.rawListeners(name)]));
   onTestFinished(() => {
     for (const name of SIGNALS)

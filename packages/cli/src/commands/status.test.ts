@@ -84,14 +84,18 @@ describe("ocir-broker status", () => {
   });
 
   test.each([
-    ["/no/such", /^ocir-broker: daemon-down: \/no\/such\/[\s\S]* systemctl --user enable --now ocir-broker\.socket; /],
-    ["", /^ocir-broker: usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set\n$/],
-  ])("with --user and XDG_RUNTIME_DIR=%s, names what this user lacks", async (runtime, message) => {
+    [
+      "/no/such",
+      1,
+      /^ocir-broker: daemon-down: \/no\/such\/[\s\S]* systemctl --user enable --now ocir-broker\.socket; /,
+    ],
+    ["", 2, /^ocir-broker: usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set\n$/],
+  ])("with --user and XDG_RUNTIME_DIR=%s, names what this user lacks", async (runtime, status, message) => {
     const { XDG_RUNTIME_DIR = "" } = environment;
     environment["XDG_RUNTIME_DIR"] = runtime;
     onTestFinished(() => void Object.assign(environment, { XDG_RUNTIME_DIR }));
-    const { stderr } = await runCommand("status", "--user");
-    expect(stderr).toMatch(message);
+    const { stderr, exitCode } = await runCommand("status", "--user");
+    expect([exitCode, stderr]).toEqual([status, expect.stringMatching(message)]);
     expect(stderr).not.toContain("systemd-sysusers");
   });
 });

@@ -14,6 +14,7 @@ import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
 import { UsageError } from "../failure.ts";
+import { environment } from "../process/environment.ts";
 import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
@@ -83,7 +84,7 @@ async function watch(options: CommandOptions): Promise<never> {
 
 function socketOf(options: CommandOptions): string {
   const config = configInForce(options);
-  if (options.user && config.sockets.health === HEALTH_SOCKET)
+  if (options.user && !environment["XDG_RUNTIME_DIR"] && config.sockets.health === HEALTH_SOCKET)
     throw new UsageError("usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set");
   return (options.user ? config : withUnitSockets(config)).sockets.health;
 }

@@ -36,6 +36,8 @@ import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
 const NO_PLACE = "the kubelet's unit has no place for them: node connect without --kubelet-flags prints what to add";
+const OTHER_FILES =
+  "the kubelet's unit has flags that name other files: correct them, which systemctl cat kubelet shows";
 
 /** They name the API server once a node has joined. */
 const CLUSTER_FILES = ["/etc/kubernetes/kubelet.conf", "/etc/oke/oke-apiserver"];
@@ -53,7 +55,9 @@ export async function connection(
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   assertAudience(options.serviceAccounts, kubeletMinor);
   if (options.serviceAccounts !== undefined && kubelet?.pid !== undefined && !CLUSTER_FILES.some(node.disk.isThere))
-    node.say(`WARNING: unless serviceAccounts.apiServer is set, the broker needs ${CLUSTER_FILES.join(" or ")}`);
+    node.say(
+      `WARNING: unless serviceAccounts.apiServer and caFile are set, the broker needs ${CLUSTER_FILES.join(" or ")}`,
+    );
   const configuration = configurationStep(files, paths, kubeletMinor, options);
   const steps = [
     ...pluginSteps(node, paths),
@@ -227,7 +231,8 @@ async function flagsSteps(node: NodeRun, paths: KubeletFiles): Promise<FileStep[
   // The steps before this one give it what it lacks. Only the unit counts, because a restart ends the process.
   const hadFlags = changedPaths(node.record, "kubelet-flags").length > 0;
   const need = kubeletNeed({ ...use, lack: undefined, process: undefined }, hadFlags);
-  if (need.kind === "by-hand" && use.process?.has !== "these") throw new InstallError("kubelet-flags", NO_PLACE);
+  if (need.kind === "by-hand" && use.process?.has !== "these")
+    throw new InstallError("kubelet-flags", need.why === "others" ? OTHER_FILES : NO_PLACE);
   if (need.kind !== "flags") return [];
   const { file } = need.change;
   assertRoots(file, files);
