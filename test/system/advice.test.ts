@@ -43,6 +43,8 @@ const OTHER_FOLDER = `mkdir -p /opt/other; printf '#!/bin/sh\\n' >/opt/other/cre
 ${setArgs(BOTH_FLAGS.replace("/usr/local/bin", "/opt/other"))} && ${RESTART}`;
 const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const AGAIN = "ocir-broker node disconnect";
+/** A kubelet that starts needs the file that a disconnection deletes. */
+const HAS_READ = "until curl -s 127.0.0.1:10248/healthz | grep -q ok; do sleep 0.1; done";
 const KILL = `${AGAIN}; ${setArgs(ONE_FLAG)} && ${RESTART}; until systemctl -q is-failed kubelet; do sleep 0.1; done`;
 
 const DELETE_METRICS =
@@ -125,7 +127,7 @@ describeUnless(canBootSystemd(), `on a node with a ${isReal ? "real" : "stand-in
   it.each([
     ["from an archive", ":"],
     ["disconnected", `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${AGAIN}; ${RESTART}`],
-    ["disconnected without a restart", `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${AGAIN}`],
+    ["disconnected without a restart", `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${HAS_READ}; ${AGAIN}`],
     [
       "with flags that a second bootstrap has removed",
       `${AGAIN}; ${CONNECT} --kubelet-flags; ${RESTART}; ${RUN_WITHOUT_FLAGS}`,
