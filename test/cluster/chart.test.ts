@@ -254,7 +254,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await node.root.run("touch", [PROVIDER_CONFIG]);
     await upgrade("lease.seconds=60");
     await untilFailed(
-      /^systemctl could not restart the kubelet: journalctl .* On the node, version \S+ is installed, and its flags/,
+      /^systemctl could not restart the kubelet: journalctl .* On the node, version \S+ is installed, and flags were added to/,
     );
     expect((await get<V1Node>(NODE)).spec?.unschedulable).toBeUndefined();
     expect(node.root.read(INSTALL_METRICS).toString()).toContain('{reason="kubelet-restart"} 1\n');
