@@ -281,7 +281,7 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await untilInstalled();
     const result = await helm("test").catch(async (error) => expect.fail(`${error}\n${await logs()}`));
     expect(result).toMatch(/Phase:\s+Succeeded/);
-    const open = (await lastLog()).match(/^(unknown|warning) .*/gm);
+    const open = (await lastLog()).match(/^\S+ stdout F (?:unknown|warning) .*/gm);
     expect(open).toEqual([expect.stringContaining("service-account-not-tried")]);
   });
 
