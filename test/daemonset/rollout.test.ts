@@ -641,7 +641,7 @@ describe("a node whose kubelet does not use ocir-broker yet", () => {
   });
 
   it("is installed all the same if a person has changed the entry or the plugin", async () => {
-    const pod = startPod("a", { need: { kind: "connect", lack: { kind: "outdated" } } });
+    const pod = startPod("a", { need: { kind: "outdated" } });
     await pod.ended;
     expect([pod.isReady, labelOf("a")]).toEqual([true, "installed"]);
     expect(pod.said).toContainEqual(expect.stringContaining("run: ocir-broker node connect"));

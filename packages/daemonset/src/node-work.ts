@@ -27,6 +27,7 @@ interface WorkOptions {
 
 const STATE_OF_NEED: Readonly<Record<KubeletNeed["kind"], NodeState>> = {
   nothing: "installed",
+  outdated: "installed",
   restart: "needs-restart",
   flags: "needs-flags",
   "by-hand": "needs-flags",
@@ -60,9 +61,7 @@ export function createInstallWork({ program, mayRestart, say }: WorkOptions): No
       hasLooked = true;
       if (installed === undefined) return { kind: "command", run: install };
       const { files, need } = installed;
-      // An administrator's change of the entry or the plugin; the kubelet still uses ocir-broker.
-      const isOutdated = need.kind === "connect" && need.lack.kind === "outdated";
-      const state = isOutdated ? "installed" : STATE_OF_NEED[need.kind];
+      const state = STATE_OF_NEED[need.kind];
       if (mayRestart && (need.kind === "restart" || need.kind === "flags")) {
         // Flags that an earlier pod has added are removed too if the kubelet does not start with them.
         const isAdded = need.kind === "flags" || need.because === "flags";

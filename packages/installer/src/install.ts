@@ -18,7 +18,7 @@ import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";
-import { changedPaths } from "./run/record.ts";
+import { isFromArchive } from "./run/record.ts";
 import { changedPrograms, forgetPrograms, hasChangedDaemon } from "./run/run.ts";
 import { type ActionStep, type FileStep, linkStep, type Step } from "./run/step.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
@@ -45,7 +45,7 @@ const OWNER_QUERIES = [
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
 export async function installSteps(node: NodeRun, { from, given, connect }: InstallCommand): Promise<Step[]> {
-  const isLenient = from === undefined && connect === undefined && changedPaths(node.record, "program").length === 0;
+  const isLenient = from === undefined && connect === undefined && !isFromArchive(node.record);
   const isFirst = node.record.version === undefined;
   // A rollback must not disable units that were enabled before this run.
   const undo = isFirst && !(await node.units.isEnabled()) ? "disable-units" : "restart-daemon";
@@ -86,7 +86,7 @@ export async function leaveToPackage(node: NodeRun): Promise<boolean> {
 
 /** A package manager must find the files that it has installed, so the archive does not replace them. */
 async function refusePackage(node: NodeRun): Promise<void> {
-  if (changedPaths(node.record, "program").length > 0 || !node.disk.isThere(PROGRAM)) return;
+  if (isFromArchive(node.record) || !node.disk.isThere(PROGRAM)) return;
   const owner = await packageOwner(node);
   if (owner !== undefined)
     throw new InstallError("package", `ocir-broker is installed from a package (${owner}): upgrade the package`);

@@ -441,7 +441,7 @@ it.each([
   };
   expect(await needOfReader()).toEqual({ kind: "nothing" });
   node.write(path, text, mode);
-  expect(await needOfReader()).toEqual({ kind: "connect", lack: { kind: "outdated" } });
+  expect(await needOfReader()).toEqual({ kind: "outdated" });
   await connectNode(context, NEVER, {});
   expect(await needOfReader()).toEqual({ kind: "nothing" });
 });

@@ -1,5 +1,4 @@
 /** The work of `ocir-broker node install|connect|disconnect|remove|status`, each as one run. */
-
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
@@ -16,10 +15,9 @@ import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { adoptRecognised, recognise } from "./recognise.ts";
 import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
-import { stateAfter } from "./run/disk.ts";
-import { changedPaths, RECORD, readRecord } from "./run/record.ts";
+import { changedPaths, isFromArchive, RECORD, readRecord } from "./run/record.ts";
 import { applySteps, commit } from "./run/run.ts";
-import { stateIfAny } from "./run/run-state.ts";
+import { isChange } from "./run/run-state.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
@@ -40,8 +38,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (connect !== undefined) expectEnabled(node);
     expectValid(command);
     await adoptRecognised(node);
-    const isFromArchive = changedPaths(node.record, "program").length > 0;
-    if (from === undefined && isFromArchive && isWhole(node)) await leaveToPackage(node);
+    if (from === undefined && isFromArchive(node.record) && isWhole(node)) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
     const result = connect === undefined ? {} : await applyConnection(node, connect);
     commit(node, node.version);
@@ -106,7 +103,7 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
   const status = await withNeed(node, { ...result, flags: await readKubeletPaths(node) });
   if (status.kubelet?.kind !== "nothing" || status.kubelet.isStopped || !(await isOutdated(node))) return status;
-  return { ...status, kubelet: { kind: "connect", lack: { kind: "outdated" } } };
+  return { ...status, kubelet: { kind: "outdated" } };
 }
 
 /** Whether `node connect` would change a file. False if it would fail. */
@@ -115,7 +112,7 @@ async function isOutdated(context: NodeContext): Promise<boolean> {
   if (minor === undefined) return false;
   const node = createNodeRun({ ...context, say() {} });
   const { steps } = await connection(node, { kubeletVersion: `1.${minor}` }).catch(() => ({ steps: [] }));
-  return steps.some((step) => step.kind === "file" && stateIfAny(node.disk, step.path) !== stateAfter(step.content));
+  return steps.some((step) => step.kind === "file" && isChange(node.disk, step));
 }
 
 /** Each step, and each file as a diff against this node. Changes nothing. */

@@ -13,7 +13,7 @@ import { createNodeRun } from "./node-run.ts";
 import { filesWithOurNames, recognise } from "./recognise.ts";
 import { DOUBTFUL, LAST, LAST_LINK, lastLinkSteps, pluginSteps, programSteps, SYSTEM, UNKNOWN } from "./remove.ts";
 import type { Disk } from "./run/disk.ts";
-import { changedPaths, type InstallationRecord, originalText } from "./run/record.ts";
+import { type InstallationRecord, isFromArchive, originalText } from "./run/record.ts";
 import { adopt } from "./run/run.ts";
 import type { RestoreStep } from "./run/step.ts";
 import { outcomeOf, restorationOf } from "./run/undo.ts";
@@ -34,8 +34,8 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
   const names = await readKubeletNames({ ...node, files: withoutFlags }, flags.length > 0 && node.isRecorded);
   const configs = configSteps(record, { names, files: withoutFlags });
   const view = { names, files: filesAfter({ disk, files: withoutFlags }, record, configs) };
-  const isFromArchive = changedPaths(record, "program").length > 0;
-  const isPackage = isFromArchive && (await packageOwner(node)) !== undefined;
+  const isArchive = isFromArchive(record);
+  const isPackage = isArchive && (await packageOwner(node)) !== undefined;
   return [
     rollBack,
     told([...flags, ...configs, ...brokerSteps(record), ...kubeletPluginSteps(record, view)]),
@@ -47,7 +47,7 @@ export async function describeRemoval(context: NodeContext, isUnfinished: boolea
       LAST_LINK,
       ...(isPackage ? [] : LAST).map((path) => ({ name: "programs", path })),
     ]),
-    ...(isFromArchive && !isPackage ? filesWithOurNames(node, Object.keys(record.files)) : []).map(
+    ...(isArchive && !isPackage ? filesWithOurNames(node, Object.keys(record.files)) : []).map(
       (path) => `programs: ${path}: stays: ${UNKNOWN}\n`,
     ),
     ...(node.isRecorded ? [] : doubtful).map((path) => `kubelet-configuration: ${path}: stays: ${DOUBTFUL}\n`),

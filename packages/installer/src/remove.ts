@@ -24,7 +24,7 @@ import { clearDisabled } from "./off-switch.ts";
 import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
 import { ACTION_UNDO } from "./run/change-kind.ts";
 import { type Disk, namesBeside } from "./run/disk.ts";
-import { changedPaths, type InstallationRecord, RECORD, STATE_FOLDER } from "./run/record.ts";
+import { changedPaths, type InstallationRecord, isFromArchive, RECORD, STATE_FOLDER } from "./run/record.ts";
 import { applySteps, commit, forgetPrograms } from "./run/run.ts";
 import { report, save, stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
@@ -80,9 +80,8 @@ export async function remove(node: NodeRun): Promise<boolean> {
   const areLinks = restoreAll(node, lastLinkSteps(node.record));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
   finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
-  const isFromArchive = changedPaths(node.record, "program").length > 0;
   // A package may have replaced an archive's files by the same ones. Without a record, too, only the package manager knows.
-  const isPackage = isFromArchive || !node.isRecorded ? await leaveToPackage(node) : disk.isThere(SHIM);
+  const isPackage = isFromArchive(node.record) || !node.isRecorded ? await leaveToPackage(node) : disk.isThere(SHIM);
   finish(node, restoreAll(node, programSteps(node.record)), AGAIN);
   finish(node, restoreAll(node, [LAST_LINK]), AGAIN);
   const { folders } = node.record;

@@ -37,6 +37,8 @@ function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
   switch (need.kind) {
     case "nothing":
       return [`nothing to do: it has the flags, and has read ${paths.config} as it is`];
+    case "outdated":
+      return [`${paths.config} or the plugin is not as ocir-broker writes it: run: ocir-broker node connect`];
     case "connect":
       return [lackLine(need.lack, paths)];
     case "restart":
@@ -71,8 +73,6 @@ function lackLine(lack: KubeletLack, { config }: KubeletFiles): string {
       return `it does not start with flags that name ${config}, which does not exist: run: ocir-broker node connect`;
     case "connection":
       return "it is not connected: run: ocir-broker node connect";
-    case "outdated":
-      return `${config} or the plugin is not as ocir-broker writes it: run: ocir-broker node connect`;
     case "entry":
       return `it does not use ocir-broker, because ${config} has no entry for it: run: ocir-broker node connect`;
     case "error":

@@ -37,6 +37,8 @@ export type KubeletNeed = KubeletStep & {
 
 type KubeletStep =
   | { readonly kind: "nothing" }
+  /** It uses ocir-broker, but `node connect` would change its configuration or the plugin. */
+  | { readonly kind: "outdated" }
   /** Before anything else: it would not start with its configuration, or not use ocir-broker. */
   | { readonly kind: "connect"; readonly lack: KubeletLack }
   /** It started before its configuration or its flags existed as they are now. */
@@ -47,11 +49,11 @@ type KubeletStep =
   | { readonly kind: "by-hand"; readonly why: FlagsReason | "others" };
 
 /**
- * `file`: the configuration does not exist; `connection`: nor do flags that name it; `entry`: it does not name our plugin; `outdated`:
- * `node connect` would change it or the plugin; `error`: a kubelet does not start with it.
+ * `file`: the configuration does not exist; `connection`: nor do flags that name it; `entry`: it does not name our plugin; `error`: a
+ * kubelet does not start with it.
  */
 export type KubeletLack =
-  | { readonly kind: "file" | "connection" | "entry" | "outdated" }
+  | { readonly kind: "file" | "connection" | "entry" }
   | { readonly kind: "error"; readonly reason: string };
 
 /** Which flags the unit lacks: both, one, or those that were added to a file which has been written again since. */

@@ -81,8 +81,10 @@ async function readStatus({
     if (response.failure === "EACCES") return { finding: finding("needs-root", failed) };
     // Systemd, which holds the socket, then cannot start the daemon.
     const full = [dirname(path), "/tmp"].find((folder) => isFull(files.locate(folder)));
-    const fix = `free space: df ${full}; df -i ${full}`;
-    if (full !== undefined) return { finding: finding("disk-full", `${full} has no free space; ${failed}`, { fix }) };
+    if (full !== undefined) {
+      const fix = `free space: df ${full}; df -i ${full}`;
+      return { finding: finding("disk-full", `${full} has no free space; ${failed}`, { fix }) };
+    }
     const isDown = response.failure === "ENOENT" || response.failure === "ECONNREFUSED";
     return { finding: finding(isDown ? "daemon-down" : "daemon-stuck", failed) };
   }

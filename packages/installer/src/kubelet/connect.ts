@@ -20,7 +20,7 @@ import { PLUGIN_LINKS } from "../installed-files.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
-import { stateIfAny } from "../run/run-state.ts";
+import { isChange } from "../run/run-state.ts";
 import { type ActionStep, type FileStep, linkStep, type Step } from "../run/step.ts";
 import { isDisabled } from "../system/node-context.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
@@ -160,8 +160,8 @@ function pluginSteps(node: NodeRun, { binDir }: KubeletFiles): FileStep[] {
     );
   // Another program may have replaced what the installation has linked.
   if (node.record.version === undefined || isDisabled(node)) return [];
-  const links = Object.entries(PLUGIN_LINKS).filter(([path, target]) => stateIfAny(disk, path) !== `link:${target}`);
-  return links.map(([path, target]) => linkStep("plugin", "plugin", path, target));
+  const links = Object.entries(PLUGIN_LINKS).map(([path, target]) => linkStep("plugin", "plugin", path, target));
+  return links.filter((step) => isChange(disk, step));
 }
 
 /**

@@ -98,6 +98,11 @@ export function changedPaths({ files }: InstallationRecord, ...kinds: readonly C
   return Object.keys(files).filter((path) => kinds.some((kind) => files[path]?.kind === kind));
 }
 
+/** Whether the programs are an archive's, and not a package's. */
+export function isFromArchive(record: InstallationRecord): boolean {
+  return changedPaths(record, "program").length > 0;
+}
+
 /** Undefined if there was no file; empty for a link. */
 export function originalText(disk: Disk, { original, saved }: Entry): string | undefined {
   if (original === "absent") return undefined;

@@ -2,9 +2,9 @@
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
 import { LIBEXEC } from "../installed-files.ts";
-import { type Disk, linkTargetOf, type PathState } from "./disk.ts";
+import { type Disk, linkTargetOf, type PathState, stateAfter } from "./disk.ts";
 import { type Entry, type InstallationRecord, type Pending, writeRecord } from "./record.ts";
-import type { Step } from "./step.ts";
+import type { FileStep, Step } from "./step.ts";
 
 export type StepResult = NodeResult["steps"][number];
 
@@ -44,6 +44,11 @@ export function stateIfAny(disk: Disk, path: string): PathState | undefined {
     if (error instanceof InstallError) return undefined;
     throw error;
   }
+}
+
+/** Whether the step would change its path. */
+export function isChange(disk: Disk, { path, content }: FileStep): boolean {
+  return stateIfAny(disk, path) !== stateAfter(content);
 }
 
 /** @param previous a file is staged already. */
