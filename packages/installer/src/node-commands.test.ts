@@ -345,7 +345,12 @@ describe("a node whose record is lost", () => {
   it("says so in its status, and records everything at the next installation, also the kubelet's entry", async () => {
     const node = await nodeWithoutRecord();
     const reason = expect.stringContaining("is missing: install again");
+    const connected = node.snapshot();
     expect(await statusOfNode(node.context)).toMatchObject({ ok: false, reason });
+    expect(await connectNode(node.context, NEVER, {})).toMatchObject({ ok: false, code: "unfinished", reason });
+    for (const isOnlyFlags of [true, false])
+      expect(await disconnectNode(node.context, NEVER, { isOnlyFlags })).toMatchObject({ ok: false, reason });
+    expect(node.snapshot()).toEqual(connected);
     expect(await install(node, archive("1"))).toMatchObject({ ok: true });
     expect(await statusOfNode(node.context)).toMatchObject({ ok: true, steps: [{ name: CONFIG, state: "done" }] });
     expect(await removeNode(node.context, NEVER, ALL)).not.toHaveProperty("left");

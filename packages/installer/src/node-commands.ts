@@ -49,7 +49,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
 
 export function connectNode(context: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
-    if (node.record.version === undefined) throw new InstallError("unfinished", NOT_INSTALLED);
+    if (node.record.version === undefined) throw new InstallError("unfinished", await whyNotInstalled(node));
     const result = await applyConnection(node, options);
     commit(node);
     return withNeed(node, result);
@@ -62,6 +62,8 @@ export function disconnectNode(
   options: { readonly isOnlyFlags: boolean },
 ): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
+    // What was changed for the kubelet is in the record.
+    if (!node.isRecorded && (await whyNotInstalled(node)) === LOST) throw new InstallError("unfinished", LOST);
     const adviseRestart = await watchKubelet(node);
     await disconnect(node, options);
     await adviseRestart();
@@ -95,15 +97,17 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
   });
   const unfinished = (reason: string) => ({ ok: false, code: "unfinished", reason, version: node.version, steps });
   if (pending !== undefined) return unfinished(INTERRUPTED);
-  if (version === undefined) {
-    const found = node.disk.isThere(RECORD) ? {} : (await recognise(node)).files;
-    return unfinished(Object.keys(found).length > 0 ? LOST : NOT_INSTALLED);
-  }
+  if (version === undefined) return unfinished(await whyNotInstalled(node));
   const [flagsIn] = changedPaths(record, "kubelet-flags");
   const result = { ok: true, version, steps, ...(flagsIn !== undefined && { flagsIn }) };
   const status = await withNeed(node, { ...result, flags: await readKubeletPaths(node) });
   if (status.kubelet?.kind !== "nothing" || status.kubelet.isStopped || !(await isOutdated(node))) return status;
   return { ...status, kubelet: { kind: "outdated" } };
+}
+
+async function whyNotInstalled(node: NodeContext): Promise<string> {
+  const found = node.disk.isThere(RECORD) ? {} : (await recognise(node)).files;
+  return Object.keys(found).length > 0 ? LOST : NOT_INSTALLED;
 }
 
 /** Whether `node connect` would change a file. False if it would fail. */
