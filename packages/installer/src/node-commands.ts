@@ -8,12 +8,13 @@ import { type InstallCommand, installSteps, isWhole, leaveToPackage } from "./in
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { connection } from "./kubelet/connect.ts";
+import { disconnect } from "./kubelet/disconnect.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
 import { hasSettings } from "./kubelet/pool-config.ts";
 import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
 import { adoptRecognised, recognise } from "./recognise.ts";
-import { disconnect, leftWithoutRecord, remove } from "./remove.ts";
+import { leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
 import { changedPaths, isFromArchive, RECORD, readRecord } from "./run/record.ts";
 import { applySteps, commit } from "./run/run.ts";

@@ -5,7 +5,6 @@
 import { BROKER_PROGRAM, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { leaveToPackage } from "./install.ts";
-import { InstallError } from "./install-error.ts";
 import {
   COMMAND_LINKS,
   DO_NOTHING_PROGRAM,
@@ -18,17 +17,17 @@ import {
   SHIM,
 } from "./installed-files.ts";
 import { restoreConnection, restoreFlags } from "./kubelet/disconnect.ts";
-import { poolConfigAlone, poolConfigPaths } from "./kubelet/pool-config.ts";
+import { poolConfigPaths } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import { clearDisabled } from "./off-switch.ts";
 import { adoptRecognised, filesWithOurNames, recognise } from "./recognise.ts";
 import { ACTION_UNDO } from "./run/change-kind.ts";
 import { type Disk, namesBeside } from "./run/disk.ts";
 import { changedPaths, type InstallationRecord, isFromArchive, RECORD, STATE_FOLDER } from "./run/record.ts";
-import { applySteps, commit, forgetPrograms } from "./run/run.ts";
-import { report, save, stateIfAny } from "./run/run-state.ts";
+import { forgetPrograms } from "./run/run.ts";
+import { report, stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
-import { finishRemoval, outcomeOf, restoreAll } from "./run/undo.ts";
+import { finishRemoval, outcomeOf, restoreAll, saveRestored } from "./run/undo.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The program does not run without this library. */
@@ -49,18 +48,6 @@ const PLUGIN_STAYS =
   "a kubelet may still name it, so a program that returns no credentials has replaced it: " +
   "remove the plugin from the kubelet's flags, restart the kubelet, then delete it";
 
-/** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
-export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOnlyFlags: boolean }): Promise<void> {
-  const flags = await restoreFlags(node);
-  const isRestored = isOnlyFlags || (await restoreConnection(node, flags)).isRestored;
-  finish(node, isRestored && flags.areRestored, "disconnect it again");
-  if (isOnlyFlags) return;
-  const config = poolConfigAlone(node);
-  await applySteps(node, config);
-  commit(node);
-  if (config.length > 0) await node.units.restartIfActive();
-}
-
 /** @returns whether a package stays. @throws {InstallError} `restore` if a file cannot be restored; the others are, the programs stay. */
 export async function remove(node: NodeRun): Promise<boolean> {
   const { disk, units } = node;
@@ -71,7 +58,7 @@ export async function remove(node: NodeRun): Promise<boolean> {
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
   // A kubelet that still calls our plugin needs the daemon.
-  finish(node, restoreAll(node, pluginSteps(disk, needsPlugin)), AGAIN);
+  saveRestored(node, restoreAll(node, pluginSteps(disk, needsPlugin)), AGAIN);
   if (isDisabled(node)) await clearDisabled(node);
   if (disk.isThere(UNIT)) {
     await units.disable();
@@ -79,11 +66,11 @@ export async function remove(node: NodeRun): Promise<boolean> {
   }
   const areLinks = restoreAll(node, lastLinkSteps(node.record));
   for (const folder of RUNTIME_FOLDERS) disk.clear(folder);
-  finish(node, flags.areRestored && isRestored && areLinks, AGAIN);
+  saveRestored(node, flags.areRestored && isRestored && areLinks, AGAIN);
   // A package may have replaced an archive's files by the same ones. Without a record, too, only the package manager knows.
   const isPackage = isFromArchive(node.record) || !node.isRecorded ? await leaveToPackage(node) : disk.isThere(SHIM);
-  finish(node, restoreAll(node, programSteps(node.record)), AGAIN);
-  finish(node, restoreAll(node, [LAST_LINK]), AGAIN);
+  saveRestored(node, restoreAll(node, programSteps(node.record)), AGAIN);
+  saveRestored(node, restoreAll(node, [LAST_LINK]), AGAIN);
   const { folders } = node.record;
   const last = LAST.filter((path) => outcomeOf(node, { name: "programs", path }).kind === "restored");
   forgetPrograms(node);
@@ -135,13 +122,6 @@ export async function leftWithoutRecord(node: NodeContext): Promise<NonNullable<
 
 function named(name: string, paths: readonly string[]): RestoreStep[] {
   return paths.map((path) => ({ name, path }));
-}
-
-/** Records what is restored. A kill before this loses nothing: each path is ours or restored, so the next removal continues. */
-function finish(node: NodeRun, isRestored: boolean, next: string): void {
-  save(node, node.record);
-  if (!isRestored)
-    throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }
 
 /** A killed removal may have moved the program to its path already. */

@@ -11,12 +11,13 @@ import { type NodeFiles, pathsIn, textOf } from "@ocir-broker/node/node-files";
 import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { NodeRun } from "../node-run.ts";
 import { changedPaths, type InstallationRecord } from "../run/record.ts";
+import { applySteps, commit } from "../run/run.ts";
 import type { Content, RestoreStep } from "../run/step.ts";
-import { restoreAll } from "../run/undo.ts";
+import { restoreAll, saveRestored } from "../run/undo.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { DEFAULT_PATHS, PLUGIN_FOLDER } from "./kubelet-paths.ts";
 import { newConfig } from "./own-config.ts";
-import { poolConfigPaths } from "./pool-config.ts";
+import { poolConfigAlone, poolConfigPaths } from "./pool-config.ts";
 
 export interface RestoredFlags {
   /** Whether the kubelet's unit had flags of ours. */
@@ -43,6 +44,18 @@ function stillNamed({ names }: KubeletView): string {
 export interface KubeletView {
   readonly names: KubeletNames | undefined;
   readonly files: NodeFiles;
+}
+
+/** @throws {InstallError} `restore` if a file cannot be restored; the others are. */
+export async function disconnect(node: NodeRun, { isOnlyFlags }: { readonly isOnlyFlags: boolean }): Promise<void> {
+  const flags = await restoreFlags(node);
+  const isRestored = isOnlyFlags || (await restoreConnection(node, flags)).isRestored;
+  saveRestored(node, isRestored && flags.areRestored, "disconnect it again");
+  if (isOnlyFlags) return;
+  const config = poolConfigAlone(node);
+  await applySteps(node, config);
+  commit(node);
+  if (config.length > 0) await node.units.restartIfActive();
 }
 
 /** First, because the rest depends on what the kubelet still names afterwards. */

@@ -2,7 +2,7 @@
  * Brings back what was there before a run that failed or was killed, or before ocir-broker. A restoration records nothing first: each
  * path is either ours or restored.
  */
-import { installErrorOf } from "../install-error.ts";
+import { InstallError, installErrorOf } from "../install-error.ts";
 import { stateAfter } from "./disk.ts";
 import { type Entry, forgetSaved, type PendingChange, tidyRecord } from "./record.ts";
 import { isOurLink, isOurs, putBack, type RunState, report, type StepResult, save, stateIfAny } from "./run-state.ts";
@@ -86,6 +86,13 @@ export function restoreAll(state: RunState, list: readonly RestoreStep[]): boole
 /** For people, also in a dry run. */
 export const restorationOf = (entry: Entry | undefined): string =>
   entry?.original === "absent" ? "removed: nothing was there before" : `restored from ${entry?.saved}`;
+
+/** Records what is restored. A kill before this loses nothing: the next removal continues. @throws {InstallError} `restore` */
+export function saveRestored(state: RunState, isRestored: boolean, next: string): void {
+  save(state, state.record);
+  if (!isRestored)
+    throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
+}
 
 /** Records that the programs are gone too. */
 export function finishRemoval(state: RunState): void {
