@@ -99,7 +99,7 @@ const DENIED_SECRETS: readonly [what: string, fields: SecretFields, reason: stri
   [
     "that Argo CD takes for a cluster",
     { labels: { ...LABELS, "argocd.argoproj.io/secret-type": "cluster" } },
-    "argocd.argoproj.io/secret-type=repo-creds only",
+    "argocd.argoproj.io/secret-type only with the value repo-creds",
   ],
   ["without our label", { labels: {} }, "must have the label app.kubernetes.io/managed-by=ocir-broker"],
   ["without an owner", { ownerReferences: [] }, "exactly one owner"],

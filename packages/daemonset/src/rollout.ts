@@ -51,8 +51,8 @@ export interface RolloutOptions {
 
 /** The Lease's name in the manifest. */
 const LEASE = "ocir-broker";
-const CORDONED = "this node is cordoned; it waits for the Lease after it is uncordoned";
-const DISABLED = "ocir-broker is switched off on this node; it waits for the Lease after `ocir-broker enable`";
+const CORDONED = "this node is cordoned; uncordon it to continue";
+const DISABLED = "ocir-broker is switched off on this node; run `ocir-broker enable` to continue";
 
 const STATE_LINES: Readonly<Record<NodeState, (version: string) => string>> = {
   installed: (version) => `installed: version ${version}`,

@@ -132,7 +132,7 @@ export const DIAGNOSES = {
   ),
   "audience-allowed": ok("the kubelet may request service-account tokens for the audience"),
   "audience-forbidden": warning(
-    "the kubelet may not request tokens of all service accounts for this audience",
+    "the kubelet may request tokens for this audience for some service accounts at most",
     "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless your RBAC allows individual service accounts",
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
@@ -150,7 +150,7 @@ export const DIAGNOSES = {
   "access-public": ok("one of Oracle's public images: it needs no permission"),
   "policy-missing": problem(
     "no policy lets this identity read the repository",
-    "Allow dynamic-group <name> to read repos in compartment <name>, with a rule that matches this instance; " +
+    "add: Allow dynamic-group <name> to read repos in compartment <name>, with a rule that matches this instance; " +
       "for a user or a CLI session: Allow group <name> to read repos in compartment <name>",
   ),
   "image-missing": problem(
@@ -171,7 +171,7 @@ export const DIAGNOSES = {
     "correct the region in the image's name: oci iam region list names keys and ids",
   ),
   "image-look-alike": warning(
-    "the registry host looks like Oracle's but is none that we know: the kubelet pulls the image without the broker",
+    "the registry host looks like Oracle's but is unknown: the kubelet pulls the image without the broker",
     "if it is another name of Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(

@@ -72,7 +72,11 @@ const PULL_CHECKS: readonly NamedCheck[] = [
 const PREVIOUS_CONFIG_CHECK: NamedCheck = [
   "configuration",
   async () =>
-    notChecked("the way to Oracle's services", "broker-config-invalid", "the daemon uses the previous configuration"),
+    notChecked(
+      "the network to Oracle's services",
+      "broker-config-invalid",
+      "the daemon uses the previous configuration",
+    ),
 ];
 
 /** Left out on a node that is switched off or without ocir-broker, which is the cause of their findings. */

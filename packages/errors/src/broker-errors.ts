@@ -47,7 +47,7 @@ export const BROKER_ERRORS = {
     what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
     next:
       "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, then ocir-broker node connect " +
-      "(with --kubelet-flags if it had added them), and restart the kubelet",
+      "(with --kubelet-flags if you used it before), and restart the kubelet",
   },
   "socket-denied": {
     status: 500,

@@ -48,7 +48,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
   "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
   "domain-unreachable": transient(
     "the identity domain does not respond",
-    "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that does",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that can",
     504,
   ),
   "service-account-token-audience": permanent(

@@ -102,7 +102,7 @@ export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" 
     const result = await runProgram({ path, args, limitMs: OWNER_LIMIT_MS });
     if (isSuccess(result)) return kind;
     const isUnknown = "failure" in result || ("exitCode" in result && result.exitCode === 1);
-    if (!isUnknown) throw new InstallError("package", `${path} does not answer: repair it, then run this again`);
+    if (!isUnknown) throw new InstallError("package", `${path} does not respond: repair it, then run this again`);
   }
   return undefined;
 }

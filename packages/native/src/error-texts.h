@@ -65,7 +65,7 @@
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_RESPONSE_INVALID(path) \
   "shim-response-invalid", \
-  "the response is not HTTP as the broker sends it, from", \
+  "this is not a broker's response, from", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_TOO_LARGE \
@@ -75,7 +75,7 @@
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_STATUS(status_text) \
   "shim-response-status", \
-  "the broker sent no message with status", \
+  "the broker sent no message, only status", \
   (status_text), \
   "see why with: journalctl -u ocir-broker"
 #define SHIM_RESPONSE_EMPTY \
@@ -95,7 +95,7 @@
   "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker"
 #define SHIM_NOTHING_STORED \
   "shim-nothing-stored", \
-  "credentials are neither stored nor erased, because they are the node's", \
+  "credentials are neither stored nor erased, because the broker fetches them", \
   NULL, \
   "pull without logging in or out; for another account, name another helper in credHelpers"
 #define SHIM_VERB_UNKNOWN \

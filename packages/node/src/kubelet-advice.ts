@@ -26,9 +26,7 @@ export function removalAdvice({ process, unitHas, lack }: KubeletUse, hadFlags: 
   const starts = unitHas === "none" || (unitHas === "these" && (lack === undefined || lack.kind === "entry"));
   return starts
     ? [`kubelet: restart it when convenient, because it still uses what was removed: ${RESTART}`]
-    : [
-        "kubelet: do not restart it before you correct its flags, which systemctl cat kubelet shows: it would not start",
-      ];
+    : ["kubelet: do not restart it before you correct its flags (see systemctl cat kubelet): it would not start"];
 }
 
 function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
@@ -49,8 +47,8 @@ function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
     case "by-hand":
       return [
         need.why === "others"
-          ? "its flags name other files: correct its command line, which systemctl cat kubelet shows, to"
-          : `${REASONS[need.why]}: add to its command line, which systemctl cat kubelet shows:`,
+          ? "its flags name other files: correct its command line (see systemctl cat kubelet) to"
+          : `${REASONS[need.why]}: add to its command line (see systemctl cat kubelet):`,
         `  ${flagsToAdd(NO_FLAGS, paths)}`,
         isStopped ? "then start it" : thenRestart,
       ];

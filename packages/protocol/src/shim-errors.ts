@@ -64,7 +64,7 @@ export const SHIM_ERRORS = {
   },
   "shim-timeout": { what: "the broker did not respond within the time limit", next: CHECK_SERVICE },
   "shim-response-invalid": {
-    what: "the response is not HTTP as the broker sends it, from",
+    what: "this is not a broker's response, from",
     detail: "path",
     next: OTHER_DAEMON,
   },
@@ -73,7 +73,7 @@ export const SHIM_ERRORS = {
     next: OTHER_DAEMON,
   },
   "shim-response-status": {
-    what: "the broker sent no message with status",
+    what: "the broker sent no message, only status",
     detail: "status_text",
     next: JOURNAL,
   },
@@ -90,7 +90,7 @@ export const SHIM_ERRORS = {
     next: "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker",
   },
   "shim-nothing-stored": {
-    what: "credentials are neither stored nor erased, because they are the node's",
+    what: "credentials are neither stored nor erased, because the broker fetches them",
     next: "pull without logging in or out; for another account, name another helper in credHelpers",
   },
   "shim-verb-unknown": {

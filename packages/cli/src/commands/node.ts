@@ -43,7 +43,7 @@ export function addNodeCommand(program: Command): void {
   const install = node
     .command("install")
     .description("install or upgrade, and check that the daemon responds; a failure restores the previous version")
-    .option("--from <directory>", "the unpacked archive; without it, the files are installed already")
+    .option("--from <directory>", "the unpacked archive; default: the installed files")
     .option("--config <file>", "the broker's configuration of this node, instead of its own file; -: standard input")
     .option("--connect", "also connect the kubelet, as `node connect` does");
   addConnectOptions(install).action((options: InstallCommandOptions) => runInstall(options));

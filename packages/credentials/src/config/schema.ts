@@ -113,7 +113,7 @@ export const configSchema = z.strictObject(
         .optional()
         .describe(
           "Proxy to the auth service, the identity domain and the registries, never to the metadata service. " +
-            "Environment: HTTPS_PROXY. If the file contains its password: chgrp ocir-broker-daemon, chmod 0640.",
+            "Environment: HTTPS_PROXY. If the file contains its password: chmod 0600.",
         )
         .meta({ examples: ["http://proxy.example:3128"] }),
       noProxy: z

@@ -48,7 +48,7 @@ export const checkPluginResponse: Check = async (context) => {
     stdin: `${JSON.stringify(requestFor(image, invocation, context))}\n`,
     limitMs,
   });
-  if ("silent" in result) return finding("plugin-silent", `${path}: nothing in ${limitMs / 1_000} s`);
+  if ("silent" in result) return finding("plugin-silent", `${path}: no response in ${limitMs / 1_000} s`);
   const answered = tokenIn(result, invocation, path);
   if (!("token" in answered)) return answered;
   const { token, evidence } = answered;

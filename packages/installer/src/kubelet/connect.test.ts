@@ -183,7 +183,7 @@ describe("connection", () => {
       "flags for which the unit has no place",
       { kubeletFlags: true },
       all(withoutExtraArgs, writes(UNIT, "[Service]\nExecStart=/usr/bin/kubelet\n")),
-      /^kubelet-flags: .* no place for them: node connect without --kubelet-flags prints/,
+      /^kubelet-flags: .* no place for the flags: node connect without --kubelet-flags prints/,
     ],
     ["a wrong version", { kubeletVersion: "new" }, nothing, /^kubelet-version: .* not a version/],
   ])("refuses %s", async (_, options, arrange, refusal) => {

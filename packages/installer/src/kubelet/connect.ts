@@ -35,9 +35,8 @@ import {
 import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
-const NO_PLACE = "the kubelet's unit has no place for them: node connect without --kubelet-flags prints what to add";
-const OTHER_FILES =
-  "the kubelet's unit has flags that name other files: correct them, which systemctl cat kubelet shows";
+const NO_PLACE = "the kubelet's unit has no place for the flags: node connect without --kubelet-flags prints them";
+const OTHER_FILES = "the kubelet's unit has flags that name other files: correct them (see systemctl cat kubelet)";
 
 /** They name the API server once a node has joined. */
 const CLUSTER_FILES = ["/etc/kubernetes/kubelet.conf", "/etc/oke/oke-apiserver"];
@@ -91,7 +90,7 @@ function assertAudience(audience: string | undefined, kubeletMinor: number): voi
   if (kubeletMinor < SERVICE_ACCOUNTS_MINOR)
     throw new InstallError(
       "connect",
-      `pulls by service account need Kubernetes 1.${SERVICE_ACCOUNTS_MINOR} (this kubelet: 1.${kubeletMinor})`,
+      `--service-accounts needs Kubernetes 1.${SERVICE_ACCOUNTS_MINOR} (this kubelet: 1.${kubeletMinor})`,
     );
 }
 

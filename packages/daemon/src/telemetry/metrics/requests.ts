@@ -18,7 +18,7 @@ export function createRequestMetrics({ counter, histogram }: MetricSet) {
   });
   const anonymous = counter({
     name: "ocir_broker_anonymous_responses_total",
-    help: "Failures for service accounts that were answered with the anonymous entry, by code.",
+    help: "Failures for service accounts that got the anonymous entry, by code.",
     // A series for each of the many codes from the start would be too many; the outcome has one.
     labels: { code: [] },
   });

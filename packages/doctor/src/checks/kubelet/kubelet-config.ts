@@ -62,7 +62,7 @@ async function matchFindings(
   const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);
   return before.length === 0
     ? [matched]
-    : [matched, finding("other-plugin-first", `asked first: ${before.join(", ")}`)];
+    : [matched, finding("other-plugin-first", `called first: ${before.join(", ")}`)];
 }
 
 function matchFix(registryHost: string): string {
