@@ -465,6 +465,8 @@ it.each([
     node.write("/proc/7/stat", `7 (kubelet) S ${"0 ".repeat(18)}1 0`);
   };
   run(FLAGS);
+  await removeNode(context, NEVER, { isUnfinished: true });
+  expect(said).toEqual([]);
   await undo(context);
   expect(said).toContainEqual(expect.stringMatching("^kubelet: restart it when convenient.*systemctl restart kubelet"));
   said.length = 0;

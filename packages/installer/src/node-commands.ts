@@ -78,10 +78,10 @@ export async function removeNode(
   signal: AbortSignal,
   { isUnfinished }: { readonly isUnfinished: boolean },
 ): Promise<NodeResult> {
-  const result = await runOnNode(context, signal, async (node) => {
+  const result = await runOnNode(context, signal, async (node, rolledBack) => {
     const adviseRestart = await watchKubelet(node);
     const isPackage = !isUnfinished && (await remove(node));
-    await adviseRestart();
+    if (!isUnfinished || rolledBack.length > 0) await adviseRestart();
     return isPackage ? { isPackage } : {};
   });
   return result.code === "record" ? { ...result, left: await leftWithoutRecord(context) } : result;

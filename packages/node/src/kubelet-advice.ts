@@ -43,7 +43,7 @@ function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {
       if (isStopped) return [`its unit has the flags, and it starts with ${paths.config}: ${START}`];
       return need.because === "configuration"
         ? [`restart it when convenient, because ${paths.config} has changed since it was read: ${RESTART}`]
-        : ["its unit has the flags, but it was started without them", thenRestart];
+        : [`its unit has the flags, but it was started without them: restart it when convenient: ${RESTART}`];
     case "by-hand":
       return [
         need.why === "others"

@@ -71,8 +71,10 @@ describe("ocir-broker config check of an identity domain", () => {
     [{ ...client, clientSecretFile: "/no/such/secret" }, 1, "identityDomain.clientSecretFile: "],
     [client, 0, "unless the unit passes it: identityDomain.clientSecretFile: "],
     [{ url }, 0, ""],
-  ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place) => {
-    const path = writeConfig(JSON.stringify({ serviceAccounts: { tokenExchange: "identity-domain" }, identityDomain }));
+    [{ url }, 1, "identityDomain.authorization: ", { provider: "none" }],
+  ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place, identity = {}) => {
+    const serviceAccounts = { tokenExchange: "identity-domain" };
+    const path = writeConfig(JSON.stringify({ serviceAccounts, identityDomain, identity }));
     const run = await runCommand("config", "check", path);
     expect(run.exitCode).toBe(exitCode);
     expect(run.stderr).toContain(place);

@@ -76,8 +76,10 @@ function reportReaders(path: string | undefined): void {
 }
 
 /** Before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */
-function checkDomain({ serviceAccounts, identityDomain }: Config, path: string | undefined): void {
+function checkDomain({ identity, serviceAccounts, identityDomain }: Config, path: string | undefined): void {
   if (serviceAccounts.tokenExchange !== "identity-domain") return;
+  if (identityDomain.authorization === "instance-principal" && identity.provider === "none")
+    throw invalid(path, "identityDomain.authorization: identity.provider is none; set it to client");
   try {
     checkDomainSettings({ settings: identityDomain, environment });
   } catch (error) {
