@@ -65,14 +65,14 @@ describe("ocir-broker config check of an identity domain", () => {
   const url = "https://idcs-1.identity.oraclecloud.com";
   const client = { url, authorization: "client", clientId: "app" };
 
-  test.each([
+  test.each<[domain: object, exitCode: number, place: string, identity?: object]>([
     [{}, 1, "identityDomain.url: domain-not-configured: "],
     [{ url, authorization: "client" }, 1, "identityDomain.clientId: domain-not-configured: "],
     [{ ...client, clientSecretFile: "/no/such/secret" }, 1, "identityDomain.clientSecretFile: "],
     [client, 0, "unless the unit passes it: identityDomain.clientSecretFile: "],
     [{ url }, 0, ""],
     [{ url }, 1, "identityDomain.authorization: ", { provider: "none" }],
-  ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place, identity = {}) => {
+  ])("with %j exits with %i, and names the key and the fix", async (identityDomain, exitCode, place, identity) => {
     const serviceAccounts = { tokenExchange: "identity-domain" };
     const path = writeConfig(JSON.stringify({ serviceAccounts, identityDomain, identity }));
     const run = await runCommand("config", "check", path);
