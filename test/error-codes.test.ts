@@ -54,9 +54,9 @@ const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
 
 const BY_NEXT = Map.groupBy(NAMED, ({ next }) => next);
 
-/** Without Markdown's marks. */
+/** Values with Markdown's marks as code, because a node has the page as a file, from which operators copy. */
 function plain(text: string): string {
-  return text.replaceAll("<", "&lt;").replaceAll("*", "\\*");
+  return text.replaceAll(/\[".*?"\]|"[^"]*<[^"]*"|Allow [^,;]*|<\w+>/g, "`$&`");
 }
 
 /** `next`, or the name whose line has it. */
@@ -77,6 +77,12 @@ it("codes.md explains every name once", async () => {
     }),
   }));
   await expectTables(join(DOCS, "reference/codes.md"), lists);
+});
+
+it("codes.md, read as a file on a node, has no Markdown in its values, and no link", () => {
+  const page = readFileSync(join(DOCS, "reference/codes.md"), "utf8");
+  expect(page).toContain('set matchImages: `["*.ocir.io", "ocir.*.oci.*.*"]`, and restart');
+  expect(page.replaceAll(/`[^`\n]+`|<!--.*?-->/g, "")).not.toMatch(/[<*\\]|&lt;|\]\(/);
 });
 
 it("a name has one meaning and one fix, even when several programs report it", () => {
