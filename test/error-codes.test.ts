@@ -91,6 +91,10 @@ it("a name has one meaning and one fix, even when several programs report it", (
   expect(ambiguous.map(([name]) => name)).toEqual([]);
 });
 
+it.each(["cluster-tls", "domain-tls", "federation-tls", "tls"])("the advice for %s names the restart", (code) => {
+  expect(NAMED.find(({ name }) => name === code)?.next).toMatch(/, then systemctl restart ocir-broker$/);
+});
+
 it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);

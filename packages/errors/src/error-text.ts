@@ -41,7 +41,8 @@ export const NEXT = {
   reinstall: "reinstall ocir-broker, with all files from one release",
   release: "check that the shim and the broker are from the same release",
   trust:
-    "look for a TLS-inspecting proxy, or in a dedicated region, add its CA to upstream.caFile (if set) or the system (update-ca-trust)",
+    "look for a TLS-inspecting proxy, or in a dedicated region, add its CA to upstream.caFile (if set) or the system " +
+    "(update-ca-trust, on Ubuntu update-ca-certificates), then systemctl restart ocir-broker",
   wait: "no action needed: the broker retries",
 } as const;
 

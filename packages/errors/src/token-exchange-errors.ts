@@ -16,7 +16,10 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "the cluster refused to exchange a service-account token",
     "check that the cluster is an enhanced cluster, and that a policy admits the node",
   ),
-  "cluster-tls": transient("the cluster's certificate is not trusted", "check serviceAccounts.caFile"),
+  "cluster-tls": transient(
+    "the cluster's certificate is not trusted",
+    "check serviceAccounts.caFile, then systemctl restart ocir-broker",
+  ),
   "cluster-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
   "cluster-unknown": transient(
     "the cluster's address or certificate authority is not known",
@@ -43,7 +46,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "only the daemon gets the client secret from systemd, and no daemon responds",
     "start ocir-broker.service, or set identityDomain.clientSecretFile",
   ),
-  "domain-tls": transient("the identity domain's certificate is not trusted", "check upstream.caFile and the proxy"),
+  "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
   "domain-token-refused": permanent("the identity domain does not accept the service-account token", TRUST),
   "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
   "domain-unreachable": transient(
