@@ -95,6 +95,10 @@ it.each(["cluster-tls", "domain-tls", "federation-tls", "tls"])("the advice for 
   expect(NAMED.find(({ name }) => name === code)?.next).toMatch(/, then systemctl restart ocir-broker$/);
 });
 
+it("the plugin and doctor start a missing socket with the same command", () => {
+  expect(SHIM_ERRORS["shim-socket-missing"].next).toBe(`start it with: ${DIAGNOSES["socket-missing"].fix}`);
+});
+
 it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);

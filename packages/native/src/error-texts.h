@@ -27,7 +27,7 @@
   "shim-socket-missing", \
   "there is no socket at", \
   (path), \
-  "start it with: systemctl enable --now ocir-broker.socket"
+  "start it with: systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service"
 #define SHIM_SOCKET_REFUSED(path) \
   "shim-socket-refused", \
   "nothing listens on", \

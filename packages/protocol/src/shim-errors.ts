@@ -32,7 +32,7 @@ export const SHIM_ERRORS = {
   "shim-socket-missing": {
     what: "there is no socket at",
     detail: "path",
-    next: "start it with: systemctl enable --now ocir-broker.socket",
+    next: "start it with: systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service",
   },
   "shim-socket-refused": {
     what: "nothing listens on",
