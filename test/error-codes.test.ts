@@ -99,6 +99,11 @@ it("the plugin and doctor start a missing socket with the same command", () => {
   expect(SHIM_ERRORS["shim-socket-missing"].next).toBe(`start it with: ${DIAGNOSES["socket-missing"].fix}`);
 });
 
+it("the advice for service-accounts-off covers an entry that node disconnect leaves", () => {
+  const { next = "" } = NAMED.find(({ name }) => name === "service-accounts-off") ?? {};
+  expect(next).toMatch(/node disconnect, delete .* if it stays .*, then run ocir-broker node connect/);
+});
+
 it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);

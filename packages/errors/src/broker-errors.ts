@@ -46,8 +46,9 @@ export const BROKER_ERRORS = {
     status: 400,
     what: "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
     next:
-      "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, then ocir-broker node connect " +
-      "(with --kubelet-flags if you used it before), and restart the kubelet",
+      "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, delete the kubelet's configuration if it stays " +
+      "(or only our entries, if it has others), then run ocir-broker node connect (with --kubelet-flags if you used it " +
+      "before), and restart the kubelet",
   },
   "socket-denied": {
     status: 500,
