@@ -89,7 +89,7 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
 
   describe("with a configuration that only root can read", () => {
     const COPY = "/run/ocir-broker/config.yaml";
-    const IN_FORCE = { path: CONFIG_PATH, inForce: "all", error: null };
+    const IN_FORCE = { path: CONFIG_PATH, inForce: "all", error: null, changed: false };
 
     beforeEach(async () => {
       await root.run("chmod", ["0600", CONFIG_PATH]);
@@ -128,6 +128,8 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       expect(await configure("")).toBe(0);
       await until("the status says so", async () => !(await status()).includes("has errors"));
       expect(await root.property(SERVICE, "MainPID")).toBe(pid);
+      root.write(CONFIG_PATH, CONFIG);
+      expect(await configShown()).toMatchObject({ ...IN_FORCE, changed: true });
     });
 
     it.each([

@@ -137,6 +137,11 @@ describe("renderStatus", () => {
       "the whole file is in force, but:\n  a restart is needed for proxy.https\n",
     ],
     [
+      "does not claim that the whole file is in force after it was changed",
+      { ...CONFIG, changed: true },
+      "the whole file is in force, but:\n  it has changed since it was read: systemctl reload ocir-broker\n",
+    ],
+    [
       "reports that the defaults are in force when there is no file",
       { ...CONFIG, inForce: "defaults" as const },
       "there is no such file, the defaults are in force\n",

@@ -109,14 +109,16 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
 
 function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
-  const { path, inForce, error, errorPlaces, needRestart } = config;
+  const { path, inForce, error, errorPlaces, needRestart, changed = false } = config;
+  const but = error === null && (changed || needRestart.length > 0) ? ", but:" : "";
   return [
-    `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${error === null && needRestart.length > 0 ? ", but:" : ""}`,
+    `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${but}`,
     ...errorPlaces.map((place) => `  ${place}`),
     ...(error === null
       ? []
       : [`  each error: ocir-broker config check${path === DEFAULT_CONFIG_PATH ? "" : ` ${path}`}`]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
+    ...(changed ? ["  it has changed since it was read: systemctl reload ocir-broker"] : []),
   ]
     .map((line) => `${printable(line)}\n`)
     .join("");

@@ -234,7 +234,7 @@ export const DIAGNOSES = {
     "systemctl restart ocir-broker.service (it keeps its tokens)",
   ),
   "daemon-config": warning(
-    "the daemon cannot use all of its configuration file",
+    "the daemon does not use all of its configuration file",
     "ocir-broker config check names the errors and who may read the file; then systemctl reload ocir-broker.service",
   ),
   "daemon-restart-needed": warning(

@@ -153,6 +153,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ],
   ["disk-full", "/tmp is full, so the daemon does not start", all(withFull("/tmp", "ffree"), withoutResponse)],
   ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
+  ["daemon-config", "the configuration was changed after the daemon read it", withConfigStatus({ changed: true })],
   ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],
   [
     "broker-config-invalid",

@@ -60,6 +60,8 @@ export interface ConfigDetails {
   readonly errorPlaces: readonly string[];
   /** Keys that have changed since the start and need a restart. */
   readonly needRestart: readonly string[];
+  /** Whether the file has changed since it was read. A daemon of an earlier release sends none. */
+  readonly changed?: boolean;
 }
 
 /**

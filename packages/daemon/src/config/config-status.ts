@@ -1,10 +1,12 @@
 /**
- * Reports which part of the configuration file is in force, where its errors are, and which keys need a restart.
+ * Reports which part of the configuration file is in force, its errors, keys that need a restart, and whether it has changed since.
  *
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
+import { statSync } from "node:fs";
 import type { LoadedConfig } from "@ocir-broker/credentials/config/load";
 import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 
 export type ConfigStatus = ReturnType<typeof createConfigStatus>;
@@ -23,22 +25,27 @@ export function createConfigStatus(
   path: string,
   started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
 ) {
+  /** Compared only with itself, so the clock does not matter. Undefined if there is no file. */
+  const changedAtMs = () => resultIfAny(() => statSync(path).ctimeMs);
+  let readAtMs: number | undefined;
   const detailsOf = (
     inForce: ConfigInForce,
     configError: ConfigError | undefined,
     needRestart: readonly string[],
-  ): ConfigDetails => ({
-    path,
-    inForce,
-    error: configError?.code ?? null,
-    errorPlaces: (configError?.places ?? []).slice(0, MAX_PLACES),
-    needRestart,
-  });
+  ): ConfigDetails => {
+    readAtMs = changedAtMs();
+    const errorPlaces = (configError?.places ?? []).slice(0, MAX_PLACES);
+    return { path, inForce, error: configError?.code ?? null, errorPlaces, needRestart, changed: false };
+  };
   let details = detailsOf(started.inForce, started.configError, []);
 
   return {
-    /** The same object until a reload. */
-    details: () => details,
+    /** The same object until a reload, or a change of the file. */
+    details(): ConfigDetails {
+      const changed = changedAtMs() !== readAtMs;
+      if (changed !== details.changed) details = { ...details, changed };
+      return details;
+    },
     /** For systemd's status line; undefined if the whole file is in force. */
     note(): string | undefined {
       const { inForce, error, needRestart } = details;

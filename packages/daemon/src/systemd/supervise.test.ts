@@ -1,6 +1,6 @@
 /** A pipe stands for the service manager's socket. */
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { changesBetween } from "@ocir-broker/credentials/config/config-changes";
@@ -74,7 +74,11 @@ it("superviseBroker applies the file at a reload, and reports keys that need a r
   expect(await heard()).toMatch(
     /^RELOADING=1\nMONOTONIC_USEC=\d+READY=1\nSTATUS=.*a restart is needed for request\.deadline\nWATCHDOG=1$/,
   );
-  expect(configStatus.details()).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"] });
+  const read = configStatus.details();
+  expect(read).toMatchObject({ inForce: "all", error: null, needRestart: ["request.deadline"], changed: false });
+  expect(configStatus.details()).toBe(read);
+  rmSync(path);
+  expect(configStatus.details()).toEqual({ ...read, changed: true });
 });
 
 it("superviseBroker changes nothing at a reload with errors, and reports all until the file is valid", async () => {
@@ -93,6 +97,7 @@ it("superviseBroker changes nothing at a reload with errors, and reports all unt
     error: "config-invalid",
     errorPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
     needRestart: [],
+    changed: false,
   });
   writeFileSync(path, "log: {level: info}");
   reload();
@@ -109,6 +114,7 @@ it("superviseBroker reports configuration errors of the start, ten places at mos
     error: "config-invalid",
     errorPlaces: places.slice(0, 10),
     needRestart: [],
+    changed: false,
   });
   writeFileSync(path, "log: {level: info}");
   reload();

@@ -27,6 +27,7 @@ const status = z.object({
       errorPlaces: z.array(z.string()),
       needRestart: z.array(z.string()),
       inForce: z.string().optional(),
+      changed: z.boolean().optional(),
     })
     .nullable(),
   unwritten: z.object({ metrics: z.string().nullable(), state: z.string().nullable() }).optional(),
@@ -117,9 +118,10 @@ function serviceAccountFindings({ serviceAccountFailures }: Status): Finding[] {
 /** The daemon's own view counts: it may be unable to read a file that root can read, or still use an older version of it. */
 function configFindings({ config }: Status): Finding[] {
   if (config === null) return [];
-  const { path, error, errorPlaces, needRestart } = config;
+  const { path, error, errorPlaces, needRestart, changed } = config;
   return [
     ...(error === null ? [] : [finding("daemon-config", [`${path}: ${error}`, ...errorPlaces].join("; "))]),
+    ...(changed ? [finding("daemon-config", `${path}: changed since it was read`)] : []),
     ...(needRestart.length === 0 ? [] : [finding("daemon-restart-needed", needRestart.join(", "))]),
   ];
 }
