@@ -24,7 +24,7 @@ export const PULL_SECRET_ERRORS = {
   ),
   "service-account-missing": permanent(
     "the namespace has no service account of this name",
-    "create it: kubectl create serviceaccount",
+    "create it: kubectl create serviceaccount NAME -n NAMESPACE",
   ),
   "service-account-not-used": permanent(
     "the controller uses its own identity, so no service account can be named",

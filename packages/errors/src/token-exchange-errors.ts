@@ -1,8 +1,8 @@
 /** Errors of the token exchange, which turns a pod's service-account token into a session. */
 import { type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
 
-/** The broker fetches nothing for a service account without a pull. */
-const RETRIED = "no action needed: the kubelet retries";
+/** By the kubelet, because the broker fetches nothing for a service account without a pull, or by the controller. */
+const RETRIED = "no action needed: it is retried";
 
 const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
 
