@@ -197,7 +197,7 @@ export const DIAGNOSES = {
   ),
   "socket-mode": problem(
     "users other than root can get this node's tokens, or root cannot",
-    "systemctl revert ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service (SocketMode=0600)",
+    "systemctl restart ocir-broker.socket ocir-broker.service; if the mode stays, systemctl revert ocir-broker.socket, then restart both",
   ),
   "socket-owner": problem(
     "the credentials socket does not belong to root",
@@ -243,8 +243,8 @@ export const DIAGNOSES = {
   ),
   "metrics-not-written": warning(
     "the daemon cannot write its metrics file",
-    "check df /run and who may write to the directory of metrics.textfile; then systemd-tmpfiles --create; " +
-      "systemctl restart ocir-broker.service",
+    "check df /run and who may write to the directory of metrics.textfile (another than /run/ocir-broker-metrics needs " +
+      "ReadWritePaths= in a drop-in); then systemd-tmpfiles --create; systemctl daemon-reload; systemctl restart ocir-broker.service",
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart may lose its tokens",

@@ -144,7 +144,9 @@ export const configSchema = z.strictObject(
         .string("must be a path")
         .regex(/^\/[^\0]{1,4000}\.prom$/, 'must be an absolute path that ends with ".prom"')
         .default("/run/ocir-broker-metrics/ocir_broker.prom")
-        .describe("Metrics file for node-exporter's textfile collector, written every 15 s; its directory must exist."),
+        .describe(
+          "Metrics file for node-exporter's textfile collector, every 15 s. Another folder must exist, with ReadWritePaths= in a drop-in.",
+        ),
     }).prefault({}),
     log: section({
       level: z
