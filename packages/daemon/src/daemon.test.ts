@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, hash, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -9,6 +9,7 @@ import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import type { ConfigDetails } from "@ocir-broker/protocol/health";
+import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -284,6 +285,39 @@ describe("startDaemon with the state that a killed daemon left", () => {
     expect(await tokenFor("lhr.ocir.io")).toEqual(expect.any(String));
     expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
     expect(simulator.refusals()).toEqual([]);
+  });
+
+  const pkcs8 = (key: KeyObject) => key.export({ type: "pkcs8", format: "der" }).toString("base64");
+  const dsa = generateKeyPairSync("dsa", { modulusLength: 1_024 });
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const own = jwtOf({ exp: 4e9, jwk: rsa.publicKey.export({ format: "jwk" }) });
+  const tenancyId = "ocid1.tenancy.oc1..planted";
+  const lasting = { obtainedAtBootMs: 0, expiresAtBootMs: 4e10 };
+  const region = { id: "xx-planted-1", key: "xxx", realmKey: "oc99", realmDomain: "planted.invalid" };
+  const token = { ...lasting, endpoint: "https://planted.invalid/", token: "planted" };
+
+  it.each<[what: string, planted: object]>([
+    ["a host that is none", { tokens: [{ ...token, registryHost: "a b" }] }],
+    ["a host without an address", { tokens: [{ ...token, registryHost: "256.1.1.1" }] }],
+    ["a DSA key", { session: { ...lasting, session: { token: own, privateKey: pkcs8(dsa.privateKey), tenancyId } } }],
+    [
+      "another tenancy",
+      { tokens: [], session: { ...lasting, session: { token: own, privateKey: pkcs8(rsa.privateKey), tenancyId } } },
+    ],
+    ["another realm", { region }],
+    ["another region", { region: { ...region, realmKey: "oc1", realmDomain: "oraclecloud.com" } }],
+  ])("works from the metadata service after a planted state with %s, and replaces it", async (_what, planted) => {
+    const path = join(stateFolder(), "state");
+    await warmed(path);
+    const state = { ...JSON.parse(String(readFileSync(path).subarray(32))), ...planted };
+    const payload = Buffer.from(JSON.stringify(state));
+    writeFileSync(path, Buffer.concat([hash("sha256", payload, "buffer"), payload]));
+    await restart(path, { prefetch: HOSTS, extraHosts: ["256.1.1.1"] });
+    const foreign = await pull(`ocir.${region.id}.oci.${region.realmDomain}`);
+    expect(JSON.parse(String(foreign.body))).toMatchObject({ auth: {} });
+    expect(await tokenFor()).toMatch(/^eyJ/);
+    await until("the region is the instance's", () => broker.health.summary().region === "us-ashburn-1");
+    await until("the file is replaced", () => !readFileSync(path, "latin1").includes("planted"));
   });
 });
 

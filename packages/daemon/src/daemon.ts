@@ -6,6 +6,7 @@ import { createDockerCredentials } from "@ocir-broker/credentials/pulls/docker-c
 import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Random } from "@ocir-broker/foundation/random";
 import { bootMs, type Clock } from "@ocir-broker/foundation/time/clock";
 import { hasIdentity } from "@ocir-broker/identity/identity-providers";
@@ -91,8 +92,10 @@ export async function startDaemon(options: DaemonOptions) {
   async function restoreState(): Promise<void> {
     const loaded = handover.load();
     if (loaded === undefined) return;
-    await restore(loaded, credentials, log);
-    // The configuration may have changed, and a registry host may have been left out.
+    await restore(loaded, credentials, log).catch((error: unknown) =>
+      log.warn({ code: codeOf(error) }, "state of an earlier process ignored"),
+    );
+    // Replaces the file: the configuration may have changed, and a registry host may have been left out.
     handover.scheduleSave();
   }
 

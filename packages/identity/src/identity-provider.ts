@@ -48,8 +48,6 @@ interface IdentityHandover {
   encodeSession(session: SigningSession): unknown;
   /** Undefined if `encoded`, which is untrusted input, is not a complete session of this identity provider. */
   decodeSession(encoded: unknown): SigningSession | undefined;
-  /** Continues with the state of an earlier process. */
-  resume(region: RegionInfo | undefined, tenancyId: string | undefined): void;
 }
 
 /** Passed to every identity provider in addition to its settings. */

@@ -23,6 +23,10 @@ it("Registries allows hosts in a realm unknown to the SDK only once it has learn
   expect(await isAllowedNow(registries, own)).toBe(false);
   expect(await registries.isAllowed(own, 0)).toBe(true);
   expect(await registries.isAllowed("ocir.xx-new-1.oci.other-cloud.test", 0)).toBe(false);
+  // The region of a state file may be wrong until the metadata service answers.
+  const corrected = { ...entry, value: { ...value, realmDomain: "other-cloud.test" } };
+  get.mockResolvedValue({ entry: corrected, outcome: "hit" });
+  expect(await registries.isAllowed(own, 0)).toBe(false);
   expect(["xnw.ocir.io", own, "iad.ocir.io"].map(registries.isExpected)).toEqual([true, true, false]);
 });
 

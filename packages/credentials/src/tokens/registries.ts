@@ -38,19 +38,16 @@ export function createRegistries(
   let { registries } = config;
   let endpoints = endpointsOf(config);
   let isKnownHost = hostRulesOf(config);
-  let isInHomeRealm: ((registryHost: string) => boolean) | undefined;
 
   async function isHomeRealmHost(registryHost: string, waitMs: number): Promise<boolean> {
     const { entry } = await homeRegion.get(HOME_REGION, { waitMs });
-    isInHomeRealm = createHostRules({ realmDomains: [entry.value.realmDomain], extraHosts: [] });
-    return isInHomeRealm(registryHost);
+    return createHostRules({ realmDomains: [entry.value.realmDomain], extraHosts: [] })(registryHost);
   }
 
   return {
     isAllowed(registryHost, waitMs) {
       if (isKnownHost(registryHost)) return true;
-      if (!LONG_HOST_FORM.test(registryHost)) return false;
-      return isInHomeRealm === undefined ? isHomeRealmHost(registryHost, waitMs) : isInHomeRealm(registryHost);
+      return LONG_HOST_FORM.test(registryHost) && isHomeRealmHost(registryHost, waitMs);
     },
     isExpected(registryHost) {
       const region = homeRegion.peek(HOME_REGION)?.value;

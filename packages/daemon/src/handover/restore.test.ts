@@ -5,7 +5,7 @@ import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/identity-providers";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf } from "@ocir-broker/testkit/jwt";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";
 
@@ -99,11 +99,11 @@ it("restore serves values of doubtful age, and refreshes them, the session first
   expect(owners.sessions.peek("session")?.value.keyId.reveal()).toBe(session.keyId.reveal());
 });
 
-it("restore passes the session's tenancy to the provider", async () => {
-  const { run, handover } = setUp();
-  const resume = vi.spyOn(handover, "resume");
+it("restore takes nothing for an identity that keeps no state", async () => {
+  const { run, held, owners, lines } = setUp();
+  Object.assign(owners, { provider: { name: "none" } });
   await run();
-  expect(resume).toHaveBeenCalledExactlyOnceWith(undefined, session.tenancyId);
+  expect([held(), owners.sessions.entries(), lines]).toEqual([[], [], []]);
 });
 
 it("restore drops a session whose key does not match its token, and keeps the tokens", async () => {

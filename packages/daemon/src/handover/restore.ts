@@ -6,6 +6,7 @@ import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahea
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { NamedIdentityProvider } from "@ocir-broker/identity/identity-providers";
+import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
@@ -42,23 +43,28 @@ export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
   };
 }
 
-/** Skips the token of a registry host that is no longer allowed, or has another endpoint now. */
+/**
+ * Skips the token of a registry host that is no longer allowed, or has another endpoint now. The metadata service replaces the
+ * region as soon as it answers, and must name a realm that this release does not know.
+ */
 export async function restore(
   { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
   to: SnapshotOwners,
   log: Log,
 ): Promise<void> {
-  const { provider, homeRegion, sessions, tokens, registries } = to;
-  const session = provider.handover?.decodeSession(state.session?.value);
-  provider.handover?.resume(state.region, session?.tenancyId);
-  if (state.region !== undefined) {
+  const { homeRegion, sessions, tokens, registries } = to;
+  const { handover } = to.provider;
+  if (handover === undefined) return;
+  if (state.region !== undefined && REALM_DOMAINS.includes(state.region.realmDomain)) {
     homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Infinity });
+    homeRegion.invalidate(HOME_REGION);
   }
+  const session = handover.decodeSession(state.session?.value);
   const hasSession = state.session !== undefined && session !== undefined;
   if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });
   const restored: string[] = [];
   for (const { registryHost, endpoint, entry } of state.tokens) {
-    if (registries.endpointOf(registryHost).href !== endpoint || !(await isAllowedNow(registries, registryHost)))
+    if (!(await isAllowedNow(registries, registryHost)) || registries.endpointOf(registryHost).href !== endpoint)
       continue;
     tokens.restore(registryHost, entry);
     restored.push(registryHost);

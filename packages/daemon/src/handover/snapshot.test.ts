@@ -83,6 +83,14 @@ describe("decodeSnapshot", () => {
     },
   );
 
+  it("limits a session's life to an hour, a token's to a day, and starts neither in the future", () => {
+    const lives = { obtainedAtBootMs: 1e15, expiresAtBootMs: 1e15 };
+    const tokens = [{ ...ENCODED.tokens[0], ...lives }];
+    const { state: found } = decodeAt(after(0), altered({ session: { ...ENCODED.session, ...lives }, tokens }));
+    expect(found.session).toMatchObject({ obtainedAtMs: 50, expiresAtMs: 50 + HOUR_MS });
+    expect(found.tokens[0]?.entry).toMatchObject({ obtainedAtMs: 50, expiresAtMs: 50 + 24 * HOUR_MS });
+  });
+
   it("returns an empty state", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
     expect(decodeAt(after(1_000), encode(nothing)).state).toEqual(nothing);
@@ -104,6 +112,8 @@ describe("decodeSnapshot", () => {
     ["has many objects", altered({ a: Array(2_500).fill({}) }), "state-not-valid"],
     ["has many numbers", altered({ a: Array(5_000).fill(1) }), "state-not-valid"],
     ["has an invalid region", altered({ region: { id: "" } }), "state-not-valid"],
+    ["has a region with a path", altered({ region: { ...state.region, key: "evil.example/" } }), "state-not-valid"],
+    ["has a token of two lines", altered({ tokens: [{ ...ENCODED.tokens[0], token: "a\nb" }] }), "state-not-valid"],
   ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
   });

@@ -61,7 +61,19 @@ const MAX_VALUES = 5_000;
 /** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
 const DOUBT_MS = 60_000;
 
+/** A session lives 20 minutes; longer ones in a file could outlive all that replaces them. */
+const LONGEST_SESSION_MS = 3_600_000;
+
+/** As of a new token. */
+const LONGEST_TOKEN_MS = 86_400_000;
+
 const text = z.string().min(1).max(512);
+const label = z.string().regex(/^[a-z0-9-]{1,63}$/);
+/** In base64url, so that no header needs an escape. */
+const token = z
+  .string()
+  .max(MAX_BODY_BYTES)
+  .regex(/^[\w.=-]*$/);
 const life = { obtainedAtBootMs: z.number(), expiresAtBootMs: z.number() };
 type Life = Record<keyof typeof life, number>;
 
@@ -72,11 +84,9 @@ const record = z.object({
   source: z.string(),
   provider: text,
   config: z.unknown().optional(),
-  region: z.object({ id: text, key: text, realmKey: text, realmDomain: text }).optional(),
+  region: z.object({ id: label, key: label, realmKey: label, realmDomain: text }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
-  tokens: z.array(
-    z.object({ ...life, registryHost: text, endpoint: z.url().max(2_048), token: z.string().max(MAX_BODY_BYTES) }),
-  ),
+  tokens: z.array(z.object({ ...life, registryHost: text, endpoint: z.url().max(2_048), token })),
 });
 
 const versioned = z.object({ version: z.number() });
@@ -120,10 +130,10 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
 
   // The boot clock may lag by one step, which would make an expiry appear one step later.
   const toMonotonicMs = now.monotonicMs - now.bootMs - BOOT_STEP_MS;
-  function entryOf<V>({ obtainedAtBootMs, expiresAtBootMs }: Life, value: V | undefined): Expiring<V> | undefined {
-    const expiresAtMs = expiresAtBootMs + toMonotonicMs;
-    if (value === undefined || expiresAtMs <= now.monotonicMs) return undefined;
-    return { value, obtainedAtMs: obtainedAtBootMs + toMonotonicMs, expiresAtMs };
+  function entryOf<V>({ obtainedAtBootMs, expiresAtBootMs }: Life, value: V, longestMs: number) {
+    const expiresAtMs = Math.min(expiresAtBootMs + toMonotonicMs, now.monotonicMs + longestMs);
+    if (expiresAtMs <= now.monotonicMs) return undefined;
+    return { value, obtainedAtMs: Math.min(obtainedAtBootMs + toMonotonicMs, now.monotonicMs), expiresAtMs };
   }
 
   const { source, provider, config, region, session, tokens } = data;
@@ -133,9 +143,9 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
       provider,
       config,
       region,
-      session: session && entryOf(session, session.session),
+      session: session && entryOf(session, session.session, LONGEST_SESSION_MS),
       tokens: tokens.flatMap(({ registryHost, endpoint, token, ...its }) => {
-        const entry = entryOf(its, new Secret(token));
+        const entry = entryOf(its, new Secret(token), LONGEST_TOKEN_MS);
         return entry === undefined ? [] : [{ registryHost, endpoint, entry }];
       }),
     },

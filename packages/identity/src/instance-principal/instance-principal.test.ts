@@ -139,10 +139,7 @@ describeProvider("createInstancePrincipal", {
     },
     regionKey: "iad",
   },
-  resume: {
-    region: { id: "uk-london-1", key: "lhr", realmKey: "oc1", realmDomain: "oraclecloud.com" },
-    tenancyId: "ocid1.tenancy.oc1..b",
-  },
+  keepsState: true,
   refusedAs: undefined,
   refused: [
     ["a 400", "federation-refused", echoing(400), after(400)],

@@ -81,10 +81,6 @@ export function createInstancePrincipal(
       source: JSON.stringify([settings.metadata.baseUrl, settings.auth.endpoint]),
       encodeSession,
       decodeSession,
-      resume(region, tenancy) {
-        knownRegion = region;
-        tenancyId = tenancy;
-      },
     },
   };
 }
