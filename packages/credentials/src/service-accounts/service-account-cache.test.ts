@@ -12,7 +12,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { clusterSection } from "../../test/config.ts";
 import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
-import { createRegistries } from "../tokens/registries.ts";
+import { createRegistries, type LiveRegistries } from "../tokens/registries.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
 import { createServiceAccounts, type ServiceAccounts } from "./service-accounts.ts";
 
@@ -32,6 +32,7 @@ const clock = {
 };
 const simulator = await sharedSimulator({ clock: { ...system, wallMs: clock.wallMs } });
 let serviceAccounts: ServiceAccounts;
+let registries: LiveRegistries;
 
 beforeEach(() => {
   now = createFakeClock();
@@ -46,6 +47,7 @@ function start(settings: object = {}): void {
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
   const unused = () => Promise.reject(new Error("no use of the node's session"));
+  registries = createRegistries(config, { get: unused, peek: () => undefined });
   const started = createServiceAccounts({
     ...{ config, clock, random: () => 0.5 },
     environment: {},
@@ -54,7 +56,7 @@ function start(settings: object = {}): void {
     refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
     sendTo: () => send,
-    registries: createRegistries(config, { get: unused, peek: () => undefined }),
+    registries,
   });
   onTestFinished(() => started.close());
   serviceAccounts = started;
@@ -92,6 +94,15 @@ describe("createServiceAccountCache", () => {
     const token = await issue();
     expect(await get(token, "fra.ocir.io")).not.toBe(await get(token));
     expect(asked()).toEqual({ exchanges: 1, tokens: 2, keys: 1 });
+  });
+
+  it("fetches another token once a reload has moved the registry host", async () => {
+    const token = await issue();
+    const first = await get(token);
+    const endpoints = { [HOST]: simulator.registryUrl.origin.replace("127.0.0.1", "localhost") };
+    registries.applyConfig(configSchema.parse({ registries: { endpoints } }));
+    expect(await get(token)).not.toBe(first);
+    expect(asked()).toMatchObject({ exchanges: 1, tokens: 2 });
   });
 
   it("fetches no token for a foreign host", async () => {

@@ -1,5 +1,5 @@
 /**
- * Registry tokens of service accounts, one for each registry host and subject.
+ * Registry tokens of service accounts, one for each registry host, its address, and subject.
  *
  * Claims select a cached response only after their signature was verified, or after Oracle has accepted the token they are in. A
  * pod's token is used for one token exchange and forgotten; what stays of it is a hash. Nothing is fetched without a pod's token,
@@ -131,7 +131,9 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
         const fetched = await fetchToken(registryHost, options, ofSubject, signal);
         return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
       };
-      return tokens.get(`${registryHost} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
+      // A reload may have moved the registry host.
+      const { origin } = options.registries.endpointOf(registryHost);
+      return tokens.get(`${registryHost} ${origin} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
     },
     /** Service accounts with a session. */
     get size(): number {
