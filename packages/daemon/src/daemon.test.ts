@@ -86,7 +86,7 @@ describe("startDaemon", () => {
   it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
     const endpoints = { [HOST]: origin, "mirror.example": origin };
-    await start({ registries: { endpoints, extraHosts: ["mirror.example"] } });
+    await start({ registries: { endpoints, extraHosts: ["mirror.example"], prefetch: ["mirror.example"] } });
     for (const host of [HOST, "mirror.example"]) await tokenFor(host);
     broker.applyConfig(configWith({ registries: { prefetch: [HOME] }, log: { level: "warn" } }));
     expect(JSON.parse(String((await pull("mirror.example")).body))).toMatchObject({ auth: {} });

@@ -97,6 +97,7 @@ describe("OnDemandCache", () => {
       [500_000, 1],
     ] as const) {
       await clock.advance(pauseMs);
+      await get(`b${pauseMs}`, "drops what has expired");
       fail.mockClear();
       expect(await failedAfterMs()).toBe(0);
       expect(fail).toHaveBeenCalledTimes(fetches);
@@ -203,10 +204,12 @@ describe("OnDemandCache", () => {
 
   it("rejects all callers when closed, and accepts nothing more", async () => {
     const { cache, entryOf, get } = setUp();
-    const asked = cache.get("a", (signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)), {
-      waitMs: 1_000,
-    });
+    const aborted = Promise.withResolvers<Event>();
+    const hang = (signal: AbortSignal) =>
+      new Promise<never>(() => signal.addEventListener("abort", aborted.resolve, { once: true }));
+    const asked = cache.get("a", hang, { waitMs: 1_000 });
     cache.close();
+    await aborted.promise;
     cache.put("a", entryOf("late"));
     expect(cache.size).toBe(0);
     await expect(asked).rejects.toMatchObject({ code: "closed" });

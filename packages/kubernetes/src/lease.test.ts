@@ -12,12 +12,15 @@ function leaseOf(identity: string, send: ApiServer["send"], nowMs = () => 0) {
   });
 }
 
-it("createLease takes over a Lease that has not changed for an hour, whatever its duration", async () => {
+it("createLease takes over a Lease that has not changed for an hour, and counts from its request", async () => {
   const metadata = { resourceVersion: "1" };
   let nowMs = 0;
   const spec = { holderIdentity: "gone", leaseDurationSeconds: 2 ** 31 - 1 };
-  const read = async () => ({ metadata, spec });
-  const node = leaseOf("b", read, () => nowMs);
+  const send: ApiServer["send"] = async ({ method }) => {
+    if (method === "PATCH") nowMs += 5_000;
+    return { metadata, spec };
+  };
+  const node = leaseOf("b", send, () => nowMs);
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });
   nowMs = 3_599_000;
   expect(await node.take()).toEqual({ kind: "waiting", holder: "gone" });

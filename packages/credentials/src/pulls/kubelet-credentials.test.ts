@@ -6,6 +6,7 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it, vi } from "vitest";
 import { passwordIn, requestFor } from "../../test/kubelet-request.ts";
+import type { PullToken } from "../service-accounts/pull-tokens.ts";
 import type { Registries } from "../tokens/registries.ts";
 import { createKubeletCredentials } from "./kubelet-credentials.ts";
 
@@ -13,7 +14,7 @@ const HOST = "iad.ocir.io";
 
 const tokenOf = (token: string) => {
   const entry = { value: new Secret(token), obtainedAtMs: 0, expiresAtMs: 1 };
-  return { entry, outcome: "hit" as const };
+  return { entry, outcome: "hit" as const, identity: "node" as PullToken["identity"] };
 };
 
 function setUp(isAllowed: Registries["isAllowed"] = (host) => host === HOST) {
@@ -27,9 +28,7 @@ function setUp(isAllowed: Registries["isAllowed"] = (host) => host === HOST) {
     clock,
     deadlineMs: 15_000,
     registries: { isAllowed, isExpected: () => true, endpointOf: () => new URL("https://x") },
-    pullTokens: {
-      get: async (host, _serviceAccount, options) => ({ ...(await parts.get(host, options)), identity: "node" }),
-    },
+    pullTokens: { get: (host, _serviceAccount, options) => parts.get(host, options) },
     access: { ask: parts.ask, heal: parts.heal },
   });
   const passwordOf = async (image: string) => passwordIn(await answer(requestFor(image)), HOST);
@@ -48,9 +47,13 @@ describe("createKubeletCredentials", () => {
     },
   );
 
-  it("does not probe an image that every token can read", async () => {
+  it.each([
+    ["an image that every token can read", "oracle/oke-public-pause", "node"],
+    ["with the node's token for a service account", "ns/app", "service-account"],
+  ] as const)("does not probe %s", async (_what, repository, identity) => {
     const { passwordOf, parts } = setUp();
-    expect(await passwordOf(`${HOST}/oracle/oke-public-pause`)).toBe("first");
+    parts.get.mockResolvedValue({ ...tokenOf("first"), identity });
+    expect(await passwordOf(`${HOST}/${repository}`)).toBe("first");
     expect(parts.ask).not.toHaveBeenCalled();
   });
 

@@ -180,10 +180,16 @@ describe("createTokenCache", () => {
     expect(counts.sessions).toBe(1);
   });
 
-  it("fetches a token as soon as there is a session, if it failed for lack of one", async () => {
+  it.each([
+    ["the first", 0],
+    ["another", 1],
+  ])("fetches a token as soon as there is %s session, if it failed for lack of one", async (_which, before) => {
     const { clock, cloud, counts, tokens, sessions } = setUp();
-    cloud.sessionFails = true;
+    cloud.sessionFails = before === 0;
     sessions.pin(SESSION);
+    await clock.advance(1_000);
+    cloud.sessionFails = true;
+    await clock.advance(before * 20 * MINUTE_MS);
     tokens.pin(HOST);
     while (tokens.entries()[0]?.state !== "backing-off") await clock.advance(1_000);
     expect(counts.tokens).toBe(0);

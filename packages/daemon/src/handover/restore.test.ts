@@ -106,11 +106,13 @@ it("restore takes nothing for an identity that keeps no state", async () => {
   expect([held(), owners.sessions.entries(), lines]).toEqual([[], [], []]);
 });
 
-it("restore drops a session whose key does not match its token, and keeps the tokens", async () => {
-  const { run, lines, held, owners, handover } = setUp();
+it("restore drops a session whose key does not match its token, and keeps and refreshes the tokens", async () => {
+  const { run, lines, held, owners, handover, fetched, clock } = setUp();
   const [one, other] = [session, createSession()].map((each) => handover.encodeSession(each) as object);
-  await run(false, { ...one, token: (other as { token: string }).token });
+  await run(true, { ...one, token: (other as { token: string }).token });
   expect(lines).toMatchObject([{ hasSession: false }]);
   expect(owners.sessions.entries()).toEqual([]);
   expect(held()).toHaveLength(2);
+  await clock.advance(0);
+  expect(fetched).toEqual(["token a.example", "token b.example"]);
 });

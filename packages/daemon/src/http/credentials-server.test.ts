@@ -1,11 +1,11 @@
-import { connect } from "node:net";
+import { connect, Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { createCredentialsServer } from "./credentials-server.ts";
 import { listenOn } from "./listen.ts";
 
@@ -41,6 +41,12 @@ it.each([
   const { heard, ...rest } = await send("POST", path, "x".repeat(MAX_REQUEST_BYTES));
   expect(heard).toMatch(/^HTTP\/1.1 200 OK/);
   expect(rest).toEqual({ passedOn: [[route, MAX_REQUEST_BYTES]], served: 1 });
+});
+
+it("createCredentialsServer bears a client's silence for ten seconds longer than a response may take", async () => {
+  const limited = vi.spyOn(Socket.prototype, "setTimeout");
+  await send("POST", "/v1/credentials");
+  expect(limited).toHaveBeenCalledWith(11_000, expect.any(Function));
 });
 
 it.each([

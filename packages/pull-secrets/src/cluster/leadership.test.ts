@@ -12,6 +12,7 @@ function setUp() {
   const events: string[] = [];
   const lease = {
     taken: "ours" as Taken,
+    lastWriteMs: 0,
     responseMs: 0,
     async take() {
       const sentAtMs = clock.monotonicMs();
@@ -26,6 +27,7 @@ function setUp() {
   const work = async (signal: AbortSignal) => {
     events.push("starts");
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await sleep(lease.lastWriteMs, clock);
     events.push("ends");
   };
   const onLeaseRead = vi.fn();
@@ -62,10 +64,11 @@ it("lead stops ten seconds after the request that renewed the Lease, however lat
 });
 
 it("lead ends the work before it releases the Lease", async () => {
-  const { clock, events, ending, done } = setUp();
+  const { clock, events, ending, lease, done } = setUp();
+  lease.lastWriteMs = 3_000;
   await clock.advance(1_000);
   ending.abort();
-  await clock.advance(2_000);
+  await clock.advance(5_000);
   await done;
   expect(events).toEqual(["starts", "ends", "released"]);
 });
