@@ -287,6 +287,17 @@ describe("startDaemon with the state that a killed daemon left", () => {
     expect(simulator.refusals()).toEqual([]);
   });
 
+  it("saves the token of a pull that ends while it stops", async () => {
+    const path = join(stateFolder(), "state");
+    await restart(path, { prefetch: [] });
+    simulator.faults({ endpoint: "registry.token", latencyMs: 200 });
+    const pulled = overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
+    await until("the request has arrived", () => broker.health.details().registries[HOST] !== undefined);
+    await broker.close();
+    expect((await pulled).status).toBe(200);
+    expect(readFileSync(path, "latin1")).toContain(`"registryHost":"${HOST}"`);
+  });
+
   const pkcs8 = (key: KeyObject) => key.export({ type: "pkcs8", format: "der" }).toString("base64");
   const dsa = generateKeyPairSync("dsa", { modulusLength: 1_024 });
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });

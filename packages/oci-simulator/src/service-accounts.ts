@@ -20,6 +20,8 @@ export interface WantedServiceAccountToken extends ServiceAccountName {
   readonly pod?: string | null;
   /** Default: the API server's own. */
   readonly audience?: string;
+  /** Default: the API server. Oracle refuses another one. */
+  readonly issuer?: string;
   /** Default one hour, the kubelet's. */
   readonly lifeMs?: number;
 }
@@ -62,7 +64,7 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
         aud: [wanted.audience ?? known.audience],
         exp: nowS + Math.ceil(lifeMs / 1_000),
         iat: nowS,
-        iss: known.issuer,
+        iss: wanted.issuer ?? known.issuer,
         jti: randomUUID(),
         "kubernetes.io": bound,
         nbf: nowS,

@@ -123,9 +123,12 @@ describe("createServiceAccountCache", () => {
     expect(asked()).toEqual({ exchanges: 2, tokens: 2, keys: 1 });
   });
 
-  it("does not share a cached token with a token for another audience of the same service account", async () => {
+  it.each([
+    ["for another audience", { audience: "vault" }],
+    ["of another issuer", { issuer: "https://other.example" }],
+  ])("does not share a cached token with a token %s of the same service account", async (_what, wanted) => {
     await get(await issue());
-    await expect(get(await issue({ audience: "vault" }))).rejects.toMatchObject({ code: "cluster-token-refused" });
+    await expect(get(await issue(wanted))).rejects.toMatchObject({ code: "cluster-token-refused" });
     expect(asked()).toEqual({ exchanges: 2, tokens: 1, keys: 1 });
   });
 
