@@ -16,7 +16,7 @@ const record = z.object({
   token: z
     .string()
     .max(MAX_BODY_BYTES)
-    .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+    .regex(/^[\w=-]+\.[\w=-]+\.[\w=-]+$/),
   /** PKCS#8 DER in base64. */
   privateKey: z.base64().max(16 * 1024),
   tenancyId: z.string().min(1).max(512),
