@@ -68,23 +68,31 @@ test.each<readonly [title: string, before: string, after: string]>([
     "Environment='KUBELET_EXTRA_ARGS=--a \\\n--b'",
     `Environment='KUBELET_EXTRA_ARGS=${FLAGS} --a \\\n--b'`,
   ],
+  [
+    "after a blank",
+    ' Environment="KUBELET_EXTRA_ARGS=--a --b" B=1',
+    `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --a --b" B=1`,
+  ],
+  ["with blanks around =", "Environment = KUBELET_EXTRA_ARGS=--a", `Environment="KUBELET_EXTRA_ARGS=${FLAGS} --a"`],
 ])("kubeletNeed adds the flags to the file of a node that sets KUBELET_EXTRA_ARGS %s", async (_, before, after) => {
   const { changed } = await needOf({ [PACKAGED]: UNIT, [DROP_IN]: `[Service]\n${before}\n` });
   expect(changed).toEqual([DROP_IN, "[Service]", ...after.split("\n"), ""]);
 });
 
 test.each([
-  ["--a --b # c", `"${FLAGS} --a --b # c"`],
-  ["'--a --b'", `'${FLAGS} --a --b'`],
-  ['"--a \\\n--b"', `"${FLAGS} --a \\\n--b"`],
-])("kubeletNeed adds the flags to a file of variables with %j", async (value, changedValue) => {
+  ["KUBELET_EXTRA_ARGS=--a --b # c", `"${FLAGS} --a --b # c"`],
+  ["KUBELET_EXTRA_ARGS='--a --b'", `'${FLAGS} --a --b'`],
+  ['KUBELET_EXTRA_ARGS="--a \\\n--b"', `"${FLAGS} --a \\\n--b"`],
+  [' KUBELET_EXTRA_ARGS = "--a --b"', `"${FLAGS} --a --b"`],
+])("kubeletNeed adds the flags to a file of variables with %j", async (setting, changedValue) => {
   const unit = `[Service]\nEnvironmentFile=-${VARIABLES}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
-  const { changed } = await needOf({ [PACKAGED]: unit, [VARIABLES]: `KUBELET_EXTRA_ARGS=${value}\n` });
+  const { changed } = await needOf({ [PACKAGED]: unit, [VARIABLES]: `${setting}\n` });
   expect(changed).toEqual([VARIABLES, ...`KUBELET_EXTRA_ARGS=${changedValue}`.split("\n"), ""]);
 });
 
 test.each([
   ["in a unit", DROP_IN, "[Service]\nEnvironment=A=1 KUBELET_EXTRA_ARGS=--b"],
+  ["on the second line of a setting", DROP_IN, "[Service]\nEnvironment=A=1 \\\n# a\nKUBELET_EXTRA_ARGS=--b B=1"],
   ["in a file of variables", VARIABLES, "KUBELET_EXTRA_ARGS=--a \\\n --b"],
   [
     "or one that replaces ours",

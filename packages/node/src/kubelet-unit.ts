@@ -143,7 +143,7 @@ function valuesIn(text: string, flag: string): string[] {
 function placeOfVariable({ parts, variables }: KubeletUnit): string | undefined {
   const isSet = ({ text }: UnitFile) =>
     logicalLines(text).some((line) => /^Environment=.*KUBELET_EXTRA_ARGS=/.test(line));
-  const inVariables = variables.findLast(({ text }) => /^KUBELET_EXTRA_ARGS=/m.test(text));
+  const inVariables = variables.findLast(({ text }) => /^[ \t]*KUBELET_EXTRA_ARGS[ \t]*=/m.test(text));
   return (inVariables ?? parts.findLast(isSet))?.path;
 }
 
@@ -176,7 +176,12 @@ function logicalLines(text: string): string[] {
       begun = "";
     }
   }
-  return begun === "" ? lines : [...lines, begun];
+  return [...lines, begun].map(withoutBlanks);
+}
+
+/** systemd ignores blanks before a setting, and around its equals sign. */
+function withoutBlanks(line: string): string {
+  return line.replace(/^\s*(\w+)\s*=\s*/, "$1=");
 }
 
 function isComment(line: string): boolean {
@@ -186,8 +191,9 @@ function isComment(line: string): boolean {
 /** Extends the last line that sets the variable. Our drop-in file, which a later one replaces, can only have a unit's whole setting. */
 function extendedLine(place: string, text: string, flags: string): LineChange | undefined {
   const lines = text.split("\n");
-  const at = lines.findLastIndex((line) => line.includes(`${VARIABLE}=`) && !isComment(line));
-  const line = extended(lines[at] ?? "", flags);
+  const at = lines.findLastIndex((line) => /KUBELET_EXTRA_ARGS\s*=/.test(line) && !isComment(line));
+  const isContinued = lines.findLast((line, before) => before < at && !isComment(line))?.endsWith("\\") === true;
+  const line = extended(withoutBlanks(lines[at] ?? ""), flags, isContinued);
   if (line === undefined) return undefined;
   if (place.startsWith("/etc/")) return { file: place, at: at + 1, line };
   const isLater = !place.endsWith(UNIT) && basename(place) > basename(OWN_DROP_IN);
@@ -198,7 +204,7 @@ function extendedLine(place: string, text: string, flags: string): LineChange | 
  * Adds the flags to a line that sets the variable, before the others, because the value may continue on the next line. Undefined if the
  * line has an unknown form.
  */
-function extended(line: string, flags: string): string | undefined {
+function extended(line: string, flags: string, isContinued: boolean): string | undefined {
   // A flag with blanks is in single quotes itself.
   const quotes = flags.includes("'") ? '"' : `"'`;
   const forms: readonly [pattern: RegExp, replacement: string][] = [
@@ -207,6 +213,7 @@ function extended(line: string, flags: string): string | undefined {
     [new RegExp(`^Environment=${VARIABLE}=([^\\s"'\\\\]*)([ \\t\\\\].*)?$`), `Environment="${VARIABLE}=${flags} $1"$2`],
     [new RegExp(`^${VARIABLE}=([^"'\\\\]*)$`), `${VARIABLE}="${flags} $1"`],
   ];
-  const form = forms.find(([pattern]) => pattern.test(line));
+  // A later line of a setting can set other variables too.
+  const form = (isContinued ? forms.slice(0, 1) : forms).find(([pattern]) => pattern.test(line));
   return form && line.replace(...form);
 }
