@@ -358,6 +358,12 @@ describe("diagnose, special cases", () => {
     ["kubelet-not-restarted", all(withUnitFlags(KUBELET_FLAGS.join(" ")), without(CONFIG))],
     [
       "kubelet-not-restarted",
+      all(withUnitFlags(KUBELET_FLAGS.join(" ")), sinceBoot, (node) =>
+        node.write("/proc/4242/environ", `KUBELET_EXTRA_ARGS=${KUBELET_FLAGS.join(" ")}\0`),
+      ),
+    ],
+    [
+      "kubelet-not-restarted",
       all(withUnitFlags(String(KUBELET_FLAGS[0])), (node) => node.kubelet(...KUBELET_FLAGS), sinceBoot),
     ],
     ["kubelet-config-provider-missing", withProvider("credential-provider-oke", "kubelet")],

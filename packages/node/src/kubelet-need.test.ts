@@ -160,6 +160,8 @@ const NO_PLUGIN = {
 };
 const LATER = { kind: "restart", because: "configuration" };
 const WITHOUT = { kind: "restart", because: "flags" };
+/** The process has them in its environment only. */
+const UNUSED = { [DROP_IN]: `[Service]\n${SETTING}\n`, "/proc/7/environ": `A=1\0KUBELET_EXTRA_ARGS=${FLAGS}\0` };
 const THEIRS = { "/c.yaml": CONFIG.replace("-oke", "-x"), "/bin/credential-provider-x": "" };
 
 test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, expected: object]>([
@@ -168,6 +170,8 @@ test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, exp
   ["has no unit, and an older start", { flags: FLAGS, startedAt: 50, files: { [PACKAGED]: undefined } }, LATER],
   ["still has flags that its unit has lost", { flags: FLAGS, startedAt: 50 }, NEEDS_FLAGS],
   ["was started without the flags of its unit", { unit: FLAGS }, WITHOUT],
+  ["was started without the flags of a setting", { files: { [DROP_IN]: UNUSED[DROP_IN] } }, WITHOUT],
+  ["does not use the setting of its unit", { files: UNUSED }, { ...BY_HAND, why: "none" }],
   ["would be started with other flags", { flags: FLAGS, startedAt: 50, unit: OTHER_FLAGS }, BY_HAND],
   ["names another configuration", { flags: OTHER_FLAGS }, BY_HAND],
   ["has no flags", {}, NEEDS_FLAGS],

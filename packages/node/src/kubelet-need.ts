@@ -7,13 +7,13 @@ import { lackOf } from "./config-lack.ts";
 import { flagsIn, minorOfInstalled } from "./kubelet.ts";
 import { type KubeletFlags, type KubeletUnit, lineWithFlags, readKubeletUnit, unitFlags } from "./kubelet-unit.ts";
 import { type NodeFiles, pathsIn, textOf } from "./node-files.ts";
-import { findKubelet } from "./node-service.ts";
+import { findKubelet, type ServiceProcess } from "./node-service.ts";
 import type { RunProgram } from "./program-run.ts";
 
 export interface KubeletUse {
   readonly paths: KubeletFiles;
   /** `hasRead`: whether it has started after the last change of its configuration. */
-  readonly process: { readonly has: FlagsState; readonly hasRead: boolean } | undefined;
+  readonly process: { readonly has: ProcessState; readonly hasRead: boolean } | undefined;
   readonly unit: KubeletUnit;
   /** Of the kubelet's next start. */
   readonly unitHas: FlagsState;
@@ -23,6 +23,9 @@ export interface KubeletUse {
 
 /** Whether the two flags name these files or others. A kubelet with only one of the two does not start. */
 type FlagsState = "these" | "others" | "one" | "none";
+
+/** `unused`: it has these in a variable that its command line does not use, so another start does not help. */
+type ProcessState = FlagsState | "unused";
 
 /** The unit of times in /proc/PID/stat, USER_HZ. It is 100 on each architecture that we support. */
 const TICK_MS = 10;
@@ -46,7 +49,7 @@ export async function readKubeletUse(
   const process =
     found !== undefined && startedAtMs !== undefined
       ? {
-          has: stateOf(flagsIn(found.args), paths, files),
+          has: stateOfProcess(found, paths, files),
           // The kubelet looks for the plugin at each call, but reads the configuration only once.
           hasRead: (lastChange(files, paths.config) ?? Infinity) <= startedAtMs + PRECISION_MS,
         }
@@ -82,7 +85,8 @@ function stepOf({ paths, process, unit, unitHas, lack }: KubeletUse, hadFlags: b
     return unitHas === "others" ? { kind: "by-hand", why: "others" } : { kind: "restart", because: "configuration" };
   }
   if (process?.has === "others" || unitHas === "others") return { kind: "by-hand", why: "others" };
-  if (why === undefined) return { kind: "restart", because: "flags" };
+  if (why === undefined)
+    return process?.has === "unused" ? { kind: "by-hand", why: "none" } : { kind: "restart", because: "flags" };
   return change === undefined ? { kind: "by-hand", why } : { kind: "flags", change, why };
 }
 
@@ -102,6 +106,13 @@ function lastChange(files: NodeFiles, config: string): number | undefined {
   const paths = [config, ...pathsIn(config, files).filter(isConfigName)];
   const times = paths.map(files.stat).flatMap((stats) => ("value" in stats ? stats.value.ctimeMs : []));
   return times.length === 0 ? undefined : Math.max(...times);
+}
+
+function stateOfProcess({ pid, args }: ServiceProcess, paths: KubeletFiles, files: NodeFiles): ProcessState {
+  const has = stateOf(flagsIn(args), paths, files);
+  const text = textOf(files.readText(`/proc/${pid}/environ`))?.replaceAll("\0", "\n") ?? "";
+  const inVariables = unitFlags({ parts: [], variables: [{ path: "", text }] });
+  return has === "none" && stateOf(inVariables, paths, files) === "these" ? "unused" : has;
 }
 
 function stateOf({ config, binDir }: KubeletFlags, paths: KubeletFiles, files: NodeFiles): FlagsState {

@@ -9,7 +9,7 @@ import { isSuccess, type RunProgram } from "./program-run.ts";
 
 const UNIT = "kubelet.service";
 
-interface ServiceProcess {
+export interface ServiceProcess {
   readonly pid: number;
   readonly args: readonly string[];
 }

@@ -1,8 +1,7 @@
 /** Checks the flags that the running kubelet got and, if they are missing, finds out where they were lost. */
 
-import { lackOf } from "@ocir-broker/node/config-lack";
 import type { Kubelet } from "@ocir-broker/node/kubelet";
-import { readKubeletUse } from "@ocir-broker/node/kubelet-need";
+import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
@@ -74,8 +73,10 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
   if (place !== undefined && (config !== undefined || binDir !== undefined)) {
     const evidence = `${process} has no flags; ${place} has them`;
     const ofUnit = incomplete({ config, binDir }, evidence, context);
-    // Otherwise it would not start again.
-    const isReady = config !== undefined && binDir !== undefined && !lackOf({ config, binDir }, context.files, minor);
+    const paths = config !== undefined && binDir !== undefined && { config, binDir };
+    const use = paths && (await readKubeletUse(paths, context.files, context.runProgram));
+    // Otherwise it would not start again, or still without them.
+    const isReady = use && kubeletNeed(use).kind === "restart";
     return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNREADY })];
   }
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
