@@ -2,7 +2,7 @@
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import type { KubeletFiles, KubeletLack } from "@ocir-broker/protocol/node-result";
-import { readCredentialProviderFiles } from "./credential-provider-files.ts";
+import { pathErrorOf, readCredentialProviderFiles } from "./credential-provider-files.ts";
 import type { NodeFiles } from "./node-files.ts";
 
 /** @param minor the kubelet's; undefined: the newest rules. @returns undefined if nothing is wrong. */
@@ -13,14 +13,17 @@ export function lackOf(
 ): KubeletLack | undefined {
   const read = readCredentialProviderFiles(files, config);
   if (read.failure === "ENOENT") return { kind: "file" };
-  if (read.distrusted !== undefined) return { kind: "error", reason: read.distrusted };
+  const distrusted = pathErrorOf(config, files);
+  if (distrusted !== undefined) return { kind: "unclear", reason: distrusted };
   if (read.failure !== undefined) return { kind: "error", reason: read.failure };
   const found = checkCredentialProviderConfig(read.files, {
     kubeletMinor: Math.max(minor, OLDEST_MINOR),
     directory: read.directory,
     hasExecutable: (name) => files.isExecutable(`${binDir}/${name}`),
   });
-  const error = found.find(({ severity }) => severity !== "warning");
-  if (error !== undefined) return { kind: "error", reason: `${error.code}: ${error.message}; ${error.fix}` };
+  const isFatal = found.some(({ severity }) => severity === "fatal");
+  const error = found.find(({ severity }) => severity === (isFatal ? "fatal" : "unknown"));
+  if (error !== undefined)
+    return { kind: isFatal ? "error" : "unclear", reason: `${error.code}: ${error.message}; ${error.fix}` };
   return found.some(({ code }) => code === "provider-missing") ? { kind: "entry" } : undefined;
 }

@@ -73,6 +73,8 @@ function lackLine(lack: KubeletLack, { config }: KubeletFiles): string {
       return "it is not connected: run: ocir-broker node connect";
     case "entry":
       return `it does not use ocir-broker, because ${config} has no entry for it: run: ocir-broker node connect`;
+    case "unclear":
+      return `it may start, but ocir-broker cannot read its configuration: ${lack.reason}; then run: ocir-broker node connect`;
     case "error":
       return `it would not start with ${config}, so do not restart it: ${lack.reason}; then run: ocir-broker node connect`;
   }

@@ -158,6 +158,11 @@ const NO_PLUGIN = {
   kind: "connect",
   lack: { kind: "error", reason: expect.stringContaining("provider-executable-missing") },
 };
+const UNCLEAR = {
+  kind: "connect",
+  lack: { kind: "unclear", reason: expect.stringMatching(/mode 777; make|not-understood: .*; write/) },
+};
+const ANCHOR = { "/c.yaml": CONFIG.replace("name: ", "name: &a ") };
 const LATER = { kind: "restart", because: "configuration" };
 const WITHOUT = { kind: "restart", because: "flags" };
 /** The process has them in its environment only. */
@@ -183,6 +188,12 @@ test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, exp
   ["has another credential provider", { flags: FLAGS, startedAt: 50, files: THEIRS }, NO_ENTRY],
   ["cannot start its plugin", { flags: FLAGS, files: { [PLUGIN]: undefined } }, NO_PLUGIN],
   ["would not start again", { flags: FLAGS, startedAt: 50, files: { [PLUGIN]: undefined } }, NO_PLUGIN],
+  [
+    "may start: root does not read the file",
+    { flags: undefined, unit: FLAGS, mode: 0o777 },
+    { ...UNCLEAR, isStopped: true },
+  ],
+  ["may start: we do not understand the file", { flags: FLAGS, startedAt: 50, files: ANCHOR }, UNCLEAR],
   ["does not run, and has its flags", { flags: undefined, unit: FLAGS }, { ...WITHOUT, isStopped: true }],
   ["does not run, and has no flags", { flags: undefined }, { ...NEEDS_FLAGS, isStopped: true }],
   ["cannot run", { flags: undefined, unit: FLAGS, files: { "/c.yaml": undefined } }, { ...NO_FILE, isStopped: true }],
@@ -191,6 +202,7 @@ test.each<[what: string, kubelet: NonNullable<Parameters<typeof needOf>[1]>, exp
   expect(need).toEqual(expected);
   // A restart is advised only if the kubelet starts then.
   expect(advice.includes("systemctl restart")).toBe(need.kind !== "connect" && need.kind !== "nothing");
+  expect(advice.includes("do not restart it")).toBe("lack" in need && need.lack.kind === "error");
   expect(advice.startsWith("kubelet: it does not run\n")).toBe("flags" in kubelet && kubelet.flags === undefined);
 });
 
@@ -211,6 +223,7 @@ async function needOf(
     unit = "",
     files: others = {},
     startedAt = 200,
+    mode = 0o755,
     hadFlags = false,
     ...process
   }: {
@@ -222,6 +235,8 @@ async function needOf(
     flags?: string | undefined;
     /** Seconds after the boot. The files are 100 seconds old then. */
     startedAt?: number;
+    /** Of each file. */
+    mode?: number;
     hadFlags?: boolean;
   } = {},
 ) {
@@ -229,7 +244,7 @@ async function needOf(
   const tree = createNodeTree();
   const execStart = `[Service]\nExecStart=/usr/bin/kubelet ${unit} $KUBELET_EXTRA_ARGS\n`;
   const all = { "/c.yaml": CONFIG, [PLUGIN]: "", [PACKAGED]: execStart, ...others, ...written };
-  for (const [path, text] of Object.entries(all)) if (text !== undefined) tree.write(path, text, 0o755);
+  for (const [path, text] of Object.entries(all)) if (text !== undefined) tree.write(path, text, mode);
   if (flags !== undefined) {
     tree.process(7, "0::/system.slice/kubelet.service", ["kubelet", ...flags.split(" ")]);
     tree.write("/proc/7/stat", `7 (kube) let) S ${"0 ".repeat(18)}${startedAt * 100} 0`);

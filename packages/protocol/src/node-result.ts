@@ -50,11 +50,11 @@ type KubeletStep =
 
 /**
  * `file`: the configuration does not exist; `connection`: nor do flags that name it; `entry`: it does not name our plugin; `error`: a
- * kubelet does not start with it.
+ * kubelet does not start with it; `unclear`: ocir-broker does not read or understand it.
  */
 export type KubeletLack =
   | { readonly kind: "file" | "connection" | "entry" }
-  | { readonly kind: "error"; readonly reason: string };
+  | { readonly kind: "error" | "unclear"; readonly reason: string };
 
 /** Which flags the unit lacks: both, one, or those that were added to a file which has been written again since. */
 export type FlagsReason = "none" | "one" | "lost";
