@@ -116,6 +116,22 @@ test("kubeletNeed reads the unit as systemd does at its next reload, not as syst
   expect(need).toEqual({ kind: "restart", because: "flags" });
 });
 
+const FIRST = DROP_IN.replace("extra", "10");
+const SET = SETTING.trim();
+
+test.each([
+  ["a command line", `ExecStart=/k ${FLAGS}`, FIRST, "ExecStart=\nExecStart=/k $KUBELET_EXTRA_ARGS", "flags"],
+  ["variables", SET, FIRST, " Environment = ", "flags"],
+  ["variables after our file", SET, DROP_IN, "Environment=", "by-hand"],
+  ["a file of variables", `EnvironmentFile=${VARIABLES}`, FIRST, "EnvironmentFile=", "flags"],
+  ["variables, which it sets again", SET, DROP_IN, `Environment=A=1\nEnvironment=\n${SET}`, "restart"],
+])("kubeletNeed does not count flags if a drop-in resets %s", async (_, setting, place, dropIn, kind) => {
+  const variables = { [VARIABLES]: `KUBELET_EXTRA_ARGS=${FLAGS}\n` };
+  const { need, changed } = await needOf({ [PACKAGED]: `${UNIT}${setting}\n`, [place]: dropIn, ...variables });
+  expect(need.kind).toBe(kind);
+  if (kind === "flags") expect(changed).toEqual([OWN_DROP_IN, "[Service]", SET, ""]);
+});
+
 test.each([
   ["with a blank, in quotes", "/etc/a b.yaml", `"KUBELET_EXTRA_ARGS='${CONFIG_FLAG}=/etc/a b.yaml' `],
   ["that systemd would expand, by hand", "/etc/%n.yaml", undefined],

@@ -12,8 +12,8 @@ import type { RunProgram } from "./program-run.ts";
 
 export interface KubeletUse {
   readonly paths: KubeletFiles;
-  /** `hasRead`: whether it has started after the last change of its configuration. */
-  readonly process: { readonly has: ProcessState; readonly hasRead: boolean } | undefined;
+  /** `unused`: in a variable that its command line does not use. `hasRead`: it has started after the last change of its configuration. */
+  readonly process: { readonly has: FlagsState | "unused"; readonly hasRead: boolean } | undefined;
   readonly unit: KubeletUnit;
   /** Of the kubelet's next start. */
   readonly unitHas: FlagsState;
@@ -23,9 +23,6 @@ export interface KubeletUse {
 
 /** Whether the two flags name these files or others. A kubelet with only one of the two does not start. */
 type FlagsState = "these" | "others" | "one" | "none";
-
-/** `unused`: it has these in a variable that its command line does not use, so another start does not help. */
-type ProcessState = FlagsState | "unused";
 
 /** The unit of times in /proc/PID/stat, USER_HZ. It is 100 on each architecture that we support. */
 const TICK_MS = 10;
@@ -108,7 +105,7 @@ function lastChange(files: NodeFiles, config: string): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-function stateOfProcess({ pid, args }: ServiceProcess, paths: KubeletFiles, files: NodeFiles): ProcessState {
+function stateOfProcess({ pid, args }: ServiceProcess, paths: KubeletFiles, files: NodeFiles): FlagsState | "unused" {
   const has = stateOf(flagsIn(args), paths, files);
   const text = textOf(files.readText(`/proc/${pid}/environ`))?.replaceAll("\0", "\n") ?? "";
   const inVariables = unitFlags({ parts: [], variables: [{ path: "", text }] });

@@ -96,15 +96,16 @@ function flagFor(flag: string, path: string): string {
 
 /** The line that adds the missing flags to the kubelet's arguments; undefined if a person must decide. */
 export function lineWithFlags(unit: KubeletUnit, paths: KubeletFiles): LineChange | undefined {
-  const lines = unit.parts.flatMap(({ text }) => logicalLines(text));
-  const starts = lines.filter((line) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(line));
+  const starts = settingsOf(unit.parts).filter(({ text }) => /^ExecStart=.*KUBELET_EXTRA_ARGS/.test(text));
   // systemd gives other characters a meaning, and braces make one argument. Without a unit, a file of variables may have no effect.
-  const isOneArgument = starts.some((line) => line.includes(`{${VARIABLE}}`));
+  const isOneArgument = starts.some(({ text }) => text.includes(`{${VARIABLE}}`));
   if (unit.parts.length === 0 || isOneArgument || !/^[\w./@+, -]+$/.test(paths.config + paths.binDir)) return undefined;
   const flags = flagsToAdd(unitFlags(unit), paths);
   const place = placeOfVariable(unit);
   if (place !== undefined) return extendedLine(place, textIn(unit, place), flags);
-  return starts.length > 0 ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
+  const later = unit.parts.slice(1).filter(({ path }) => basename(path) > basename(OWN_DROP_IN));
+  const isReset = later.some(({ text }) => logicalLines(text).includes("Environment="));
+  return starts.length > 0 && !isReset ? { file: OWN_DROP_IN, line: `Environment="${VARIABLE}=${flags}"` } : undefined;
 }
 
 export function changedText(unit: KubeletUnit, { file, at, line }: LineChange): string {
@@ -141,25 +142,29 @@ function valuesIn(text: string, flag: string): string[] {
 
 /** A second KUBELET_EXTRA_ARGS replaces the first, and a file of variables takes precedence over the unit. */
 function placeOfVariable({ parts, variables }: KubeletUnit): string | undefined {
-  const isSet = ({ text }: UnitFile) =>
-    logicalLines(text).some((line) => /^Environment=.*KUBELET_EXTRA_ARGS=/.test(line));
+  const isSet = ({ text }: UnitFile) => /^Environment=.*KUBELET_EXTRA_ARGS=/.test(text);
   const inVariables = variables.findLast(({ text }) => /^[ \t]*KUBELET_EXTRA_ARGS[ \t]*=/m.test(text));
-  return (inVariables ?? parts.findLast(isSet))?.path;
+  return (inVariables ?? settingsOf(parts).findLast(isSet))?.path;
 }
 
 /** Logical lines without comments, and of those that set KUBELET_EXTRA_ARGS only the one that counts. */
 function linesInForce(unit: KubeletUnit): string[] {
   const place = placeOfVariable(unit);
-  return [...unit.parts, ...unit.variables].flatMap(({ path, text }) => {
-    const lines = logicalLines(text).filter((line) => !isComment(line));
-    const last = path === place ? lines.findLastIndex((line) => SETS_VARIABLE.test(line)) : -1;
-    return lines.filter((line, at) => at === last || !SETS_VARIABLE.test(line));
-  });
+  const lines = [...settingsOf(unit.parts), ...settingsOf(unit.variables)];
+  const last = lines.findLast(({ path, text }) => path === place && SETS_VARIABLE.test(text));
+  return lines.filter((line) => line === last || !SETS_VARIABLE.test(line.text)).map(({ text }) => text);
+}
+
+/** The logical lines without comments, and without those that a later empty setting of the same name resets. */
+function settingsOf(files: readonly UnitFile[]): UnitFile[] {
+  const all = files.flatMap(({ path, text }) => logicalLines(text).map((line) => ({ path, text: line })));
+  const isReset = (line: string, at: number) =>
+    all.slice(at).some(({ text }) => /^\w+=$/.test(text) && line.startsWith(text));
+  return all.filter(({ text }, at) => !isComment(text) && !isReset(text, at));
 }
 
 function variableFiles(parts: readonly UnitFile[]): string[] {
-  const lines = parts.flatMap(({ text }) => logicalLines(text));
-  return lines.flatMap((line) => /^EnvironmentFile=-?(\/.*)$/.exec(line)?.[1]?.trim() ?? []);
+  return settingsOf(parts).flatMap(({ text }) => /^EnvironmentFile=-?(\/.*)$/.exec(text)?.[1]?.trim() ?? []);
 }
 
 /** Joins continued lines as systemd does: it drops the comments between them, and a comment's backslash continues nothing. */
