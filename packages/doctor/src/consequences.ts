@@ -15,6 +15,8 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   "federation-unreachable": NO_PATH,
   "federation-unauthorized": ["certificate-chain"],
   "image-match-ok": ["kubelet-not-restarted"],
+  "image-not-matched": ["kubelet-config-providers-missing"],
+  "kubelet-config-provider-missing": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-executable-missing": ["plugin-missing", "plugin-not-executable"],
   "name-not-found": NO_PATH,
   "name-not-resolved": NO_PATH,

@@ -216,6 +216,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     all(withOtherPlugin, withProvider("credential-provider-oke", "acr")),
     ["image-not-matched"],
   ],
+  ["kubelet-config-providers-missing", "the configuration has no provider", (node) => node.providers(" []")],
   ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
     "kubelet-config-provider-overlap",
