@@ -18,6 +18,7 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
   "image-not-matched": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-missing": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-executable-missing": ["plugin-missing", "plugin-not-executable"],
+  "kubelet-flags-missing": ["not-installed"],
   "name-not-found": NO_PATH,
   "name-not-resolved": NO_PATH,
   refused: NO_PATH,

@@ -30,6 +30,7 @@ const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
 const EXTRA_ARGS =
   `pass them with a space, the only form that the bootstrap script reads: ${BOOTSTRAP}; ` +
   "the script runs at the first boot only, so replace the node";
+const CONNECT = "ocir-broker node connect; it names what the kubelet needs";
 const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
@@ -266,11 +267,11 @@ export const DIAGNOSES = {
   ),
   "kubelet-flags-missing": problem(
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
-    EXTRA_ARGS,
+    CONNECT,
   ),
   "kubelet-flags-incomplete": problem(
     "the kubelet has only one of the two flags, and does not start without the other",
-    EXTRA_ARGS,
+    CONNECT,
   ),
   "kubelet-extra-args-swallowed": problem(
     "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script silently ignores",

@@ -129,7 +129,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
       withPlugin(responseScript({}), "0 (does nothing)"),
     ),
   ],
-  ["not-installed", "nothing is installed", all(without(RUN, PLUGIN), withoutFlags), ["kubelet-flags-missing"]],
+  ["not-installed", "nothing is installed", all(without(RUN, PLUGIN), withoutFlags)],
   [
     "unit-masked",
     "the units are masked",
