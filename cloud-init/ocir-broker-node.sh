@@ -54,7 +54,7 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 		"$name",--*=*) false ;;
 		"$name",*[!a-z]*) ;; # with -- or as a variable
 		*) false ;;
-	esac || problem "unknown: $(printf %s "$1" | sed 's|://.*|://...|')${setting:+ (is it $setting?)}"
+	esac || problem "unknown: $(printf %s "$1" | sed 's|://.*|://...|')${setting:+ (is it --$setting?)}"
 	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
 	case $setting,$value in
 		,* | running,*) words=1 && return ;;
@@ -89,7 +89,7 @@ check_person() { # A person can try again. Nobody repeats a first boot.
 	[ -z "$help" ] || exec head -n 12 "$0"
 	[ "$(id -u)" = 0 ] || problem "run it as root"
 	[ "$bootstrap" ] || ! systemctl -q is-active kubelet ||
-		problem "a kubelet runs: use --running, or --bootstrap to repeat it"
+		problem "a kubelet runs: use --running, or --bootstrap VALUE to repeat it"
 	[ -z "$problems$reason" ] || { error "nothing was changed or bootstrapped: $problems$reason"; exit 2; }
 }
 
@@ -102,7 +102,7 @@ kubelet_unit() {
 value_of() { # FLAG TEXT
 	printf %s "$2" | tr -s "\"'\\\\[:space:]" ' ' | sed -nE "s/.*$1[= ]([^ ]+).*/\1/p"
 }
-has_credentials() { # newer than this boot, because an image can have old ones
+has_credentials() { # newer than this boot: an image can have old ones
 	text="$(kubelet_unit) $(tr '\0' ' ' 2>/dev/null <"/proc/$(kubelet_pid)/cmdline")"
 	file=$(value_of --kubeconfig "$text") folder=$(value_of --cert-dir "$text")
 	[ "$(find -L "$file" "${folder:-/var/lib/kubelet/pki}/kubelet-client-current.pem" -maxdepth 0 -size +0 \
@@ -116,7 +116,7 @@ metadata() { # KEY: prints nothing if it does not exist
 	done
 	return 1
 }
-wait_for_image() { # A job that is ordered after this script does not run yet, so it is not waited for.
+wait_for_image() { # A job that is ordered after this script does not run yet: it is not waited for.
 	for _ in $(seq $((patience / 2))); do
 		systemctl show --property=ActiveState oke oke-init 2>/dev/null | grep -q =activating || return
 		[ -z "$signal" ] && sleep 2 9<&- || return
