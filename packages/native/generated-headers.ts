@@ -22,8 +22,8 @@ import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-erro
 /** Maps the file names in src/ to their texts. */
 export function generatedHeaders(): Readonly<Record<string, string>> {
   return {
-    "contract.h": header("contract.ts", "OCIR_BROKER_CONTRACT_H", NAMES),
-    "error-texts.h": header("shim-errors.ts", "OCIR_BROKER_ERROR_TEXTS_H", [ERROR_TEXTS_USE, ...errorTexts()]),
+    "contract.h": header("contract.ts", NAMES),
+    "error-texts.h": header("shim-errors.ts", [ERROR_TEXTS_USE, ...errorTexts()]),
   };
 }
 
@@ -66,17 +66,9 @@ function errorTexts(): string[] {
   });
 }
 
-function header(source: string, guard: string, lines: readonly string[]): string {
-  return [
-    `/* Generated from packages/protocol/src/${source} by \`npm run docs\`. */`,
-    `#ifndef ${guard}`,
-    `#define ${guard}`,
-    "",
-    ...lines,
-    "",
-    "#endif",
-    "",
-  ].join("\n");
+function header(source: string, lines: readonly string[]): string {
+  const head = `/* Generated from packages/protocol/src/${source} by \`npm run docs\`. */`;
+  return [head, "#pragma once", "", ...lines, ""].join("\n");
 }
 
 function defines(values: Readonly<Record<string, string | number>>): string[] {

@@ -3,8 +3,7 @@
  * file, its folder and the copy's folder must belong to this user (root in the service), be writable by nobody else, and not be
  * links.
  */
-#ifndef OCIR_BROKER_CONFIG_COPY_H
-#define OCIR_BROKER_CONFIG_COPY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -16,5 +15,3 @@
  * new copy cannot be written there.
  */
 bool config_copy(const char *from, const char *to, const char *group);
-
-#endif

@@ -1,6 +1,5 @@
 /* Generated from packages/protocol/src/contract.ts by `npm run docs`. */
-#ifndef OCIR_BROKER_CONTRACT_H
-#define OCIR_BROKER_CONTRACT_H
+#pragma once
 
 /* Initialises an array of strings. */
 #define API_VERSIONS \
@@ -23,6 +22,4 @@
   "ername\":\"\",\"password\":\"\"},\"ocir.*.oci.*.*\":{\"username\":\"\",\"password\":\"\"}}}"
 #ifndef SHIM_CALL_MS
 #define SHIM_CALL_MS 25000
-#endif
-
 #endif

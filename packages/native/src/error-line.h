@@ -3,8 +3,7 @@
  * `ocir-broker: <code>: <what happened>; <what to do next>`. The kubelet copies it into its log; docker's clients expect it
  * on stdout.
  */
-#ifndef OCIR_BROKER_ERROR_LINE_H
-#define OCIR_BROKER_ERROR_LINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,5 +26,3 @@ void error_line_write(const char *code, const char *what, const char *detail, co
 
 /* Writes the first line of the broker's message of `length` bytes likewise. Returns false, and writes nothing, if it is empty. */
 bool error_line_relay(const char *message, size_t length);
-
-#endif

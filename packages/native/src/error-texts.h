@@ -1,6 +1,5 @@
 /* Generated from packages/protocol/src/shim-errors.ts by `npm run docs`. */
-#ifndef OCIR_BROKER_ERROR_TEXTS_H
-#define OCIR_BROKER_ERROR_TEXTS_H
+#pragma once
 
 /* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */
 #define SHIM_REQUEST_TIMEOUT \
@@ -103,5 +102,3 @@
   "a docker credential helper takes exactly one verb", \
   NULL, \
   "use: echo REGISTRY_HOST | docker-credential-ocir get; or list, or version"
-
-#endif

@@ -2,8 +2,7 @@
  * System calls as all programs here want them: retried if a signal interrupts them, without a lost errno; the name that a program was
  * started under; and a process without core dumps. Keeps no state, prints nothing.
  */
-#ifndef OCIR_BROKER_POSIX_H
-#define OCIR_BROKER_POSIX_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,5 +22,3 @@ bool is_named(const char *path, const char *name);
 
 /* Forbids core dumps of this process and the programs that it execs, which hold tokens. Returns false, with errno, if refused. */
 bool forbid_core_dumps(void);
-
-#endif

@@ -2,8 +2,7 @@
  * Makes one request to the daemon: connects to its Unix socket, sends the request, reads a complete response. Owns the socket,
  * and the further attempts while the daemon or its socket is restarted. Prints nothing, and does not interpret the response.
  */
-#ifndef OCIR_BROKER_BROKER_REQUEST_H
-#define OCIR_BROKER_BROKER_REQUEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ struct broker_response {
  */
 enum request_outcome broker_request(const char *socket_path, const char *request, size_t request_length,
                                     bool waits_for_socket, const struct deadline *deadline, struct broker_response *response);
-
-#endif

@@ -1,6 +1,5 @@
 /* Time limits on the monotonic clock: the time left, and waits that end with it. */
-#ifndef OCIR_BROKER_DEADLINE_H
-#define OCIR_BROKER_DEADLINE_H
+#pragma once
 
 struct deadline {
   long long end_ns; /* CLOCK_MONOTONIC */
@@ -19,5 +18,3 @@ int deadline_left_ms(const struct deadline *deadline);
  * came first, or WAIT_FAILED if the descriptor is not open, or with errno.
  */
 enum wait_outcome deadline_wait(const struct deadline *deadline, int descriptor, short events);
-
-#endif

@@ -2,8 +2,7 @@
  * The program under the name docker-credential-ocir: a docker credential helper. Owns the protocol's verbs and their responses, and
  * the helper without a daemon; makes no request. It stores nothing, so only `get` needs credentials.
  */
-#ifndef OCIR_BROKER_DOCKER_CREDENTIAL_H
-#define OCIR_BROKER_DOCKER_CREDENTIAL_H
+#pragma once
 
 #include <stddef.h>
 
@@ -16,5 +15,3 @@ const char *docker_credential_text(const char *verb);
  * alone if the folder is not known.
  */
 const char *docker_credential_alone(const char *body, size_t length);
-
-#endif

@@ -3,8 +3,7 @@
  * copy. Strict, because it reads one known server: there must be exactly one plain Content-Length; chunked bodies, folded
  * headers, bare line feeds and upgrades are refused. Interim 1xx responses are skipped.
  */
-#ifndef OCIR_BROKER_HTTP_RESPONSE_H
-#define OCIR_BROKER_HTTP_RESPONSE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,5 +33,3 @@ struct http_response {
  * `length` is less than HTTP_RESPONSE_LIMIT_BYTES.
  */
 enum http_progress http_response_read(struct http_response *response, const char *bytes, size_t length);
-
-#endif
