@@ -71,15 +71,14 @@ static const char *requested_api_version(void) {
   return NULL;
 }
 
-int main(int argument_count, char **arguments) {
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    return say(VERSION_LINE) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
+static bool respond(const char *own_name) {
   const char *api_version = read_request() ? requested_api_version() : NULL;
-  if (api_version == NULL) {
-    error_line_write(SHIM_REQUEST_INVALID);
-    return EXIT_FAILURE;
-  }
-  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME)) return say(ANONYMOUS_RESPONSE) ? EXIT_SUCCESS : EXIT_FAILURE;
-  return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (api_version == NULL) return error_line_write(SHIM_REQUEST_INVALID);
+  if (is_named(own_name, SERVICE_ACCOUNT_PLUGIN_NAME)) return say(ANONYMOUS_RESPONSE);
+  return say(RESPONSE_HEAD) && say(api_version) && say(RESPONSE_TAIL);
+}
+
+int main(int argument_count, char **arguments) {
+  bool is_version = argument_count == 2 && strcmp(arguments[1], "--version") == 0;
+  return (is_version ? say(VERSION_LINE) : respond(arguments[0])) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

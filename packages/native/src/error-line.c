@@ -58,11 +58,12 @@ void error_line_to_stdout(void) {
   destination = STDOUT_FILENO;
 }
 
-void error_line_write(const char *code, const char *what, const char *detail, const char *next) {
+bool error_line_write(const char *code, const char *what, const char *detail, const char *next) {
   struct line line = {.length = 0};
   const char *pieces[] = {"ocir-broker: ", code, ": ", what, detail == NULL ? "" : " ", detail == NULL ? "" : detail, "; ", next};
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) append(&line, pieces[i], strlen(pieces[i]));
   finish(&line);
+  return false;
 }
 
 bool error_line_relay(const char *message, size_t length) {

@@ -20,9 +20,10 @@ void error_line_to_stdout(void);
 
 /*
  * Writes our own error line; error-texts.h has the arguments. `detail` (a path or number; may be NULL) comes between `what` and
- * `next`. Replaces bytes that are not printable ASCII by question marks. Ignores a failed write.
+ * `next`. Replaces bytes that are not printable ASCII by question marks. Ignores a failed write. Always returns false, which its
+ * caller can return too.
  */
-void error_line_write(const char *code, const char *what, const char *detail, const char *next);
+bool error_line_write(const char *code, const char *what, const char *detail, const char *next);
 
 /* Writes the first line of the broker's message of `length` bytes likewise. Returns false, and writes nothing, if it is empty. */
 bool error_line_relay(const char *message, size_t length);

@@ -23,6 +23,8 @@
 #include "deadline.h"
 #include "docker-credential.h"
 
+#define VERSION_LINE PLUGIN_NAME " " SHIM_VERSION "\n"
+
 static const char HELP[] =
     PLUGIN_NAME ": the kubelet's credential provider for OCIR\n"
     "\n"
@@ -114,27 +116,15 @@ static bool read_body(struct request *read_into, const struct deadline *deadline
   size_t end = HEAD_ROOM_BYTES;
   for (;;) {
     enum wait_outcome waited = deadline_wait(deadline, STDIN_FILENO, POLLIN);
-    if (waited == WAIT_TIMED_OUT) {
-      error_line_write(SHIM_REQUEST_TIMEOUT);
-      return false;
-    }
+    if (waited == WAIT_TIMED_OUT) return error_line_write(SHIM_REQUEST_TIMEOUT);
     ssize_t taken = waited == WAIT_READY ? read(STDIN_FILENO, read_into->bytes + end, sizeof read_into->bytes - end) : -1;
     if (taken < 0 && waited == WAIT_READY && (errno == EINTR || errno == EAGAIN)) continue;
-    if (taken < 0) {
-      error_line_write(SHIM_REQUEST_UNREADABLE);
-      return false;
-    }
+    if (taken < 0) return error_line_write(SHIM_REQUEST_UNREADABLE);
     if (taken == 0) break;
     end += (size_t)taken;
-    if (end == sizeof read_into->bytes) {
-      error_line_write(SHIM_REQUEST_TOO_LARGE);
-      return false;
-    }
+    if (end == sizeof read_into->bytes) return error_line_write(SHIM_REQUEST_TOO_LARGE);
   }
-  if (end == HEAD_ROOM_BYTES) {
-    error_line_write(SHIM_REQUEST_EMPTY);
-    return false;
-  }
+  if (end == HEAD_ROOM_BYTES) return error_line_write(SHIM_REQUEST_EMPTY);
   read_into->end = end;
   return true;
 }
@@ -162,128 +152,94 @@ static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_s
                         &response);
 }
 
-static void report_outcome(enum request_outcome outcome, const char *socket_path) {
+/* False if the daemon has not judged the request. */
+static bool is_response(enum request_outcome outcome) {
+  if (outcome != REQUEST_OK || response.parsed.status >= 500) return false;
+  return response.parsed.status != 200 || response.parsed.body_length > 0;
+}
+
+static bool deliver(const struct deadline *deadline) {
+  const char *body = response.bytes + response.parsed.body_offset;
+  size_t length = response.parsed.body_length;
+  unsigned status = response.parsed.status;
+  if (status != 200 && error_line_relay(body, length)) return false;
+  if (status != 200) return error_line_write(SHIM_RESPONSE_STATUS(decimal(status)));
+  if (length == 0) return error_line_write(SHIM_RESPONSE_EMPTY);
+  return write_stdout(body, length, deadline) || error_line_write(SHIM_OUTPUT_FAILED);
+}
+
+/* Delivers the response, or reports why there is none. Returns false after an error line. */
+static bool deliver_or_report(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
   switch (outcome) {
     case REQUEST_OK:
-      break;
+      return deliver(deadline);
     case REQUEST_NO_SOCKET:
-      error_line_write(SHIM_SOCKET_MISSING(socket_path));
-      break;
+      return error_line_write(SHIM_SOCKET_MISSING(socket_path));
     case REQUEST_REFUSED:
-      error_line_write(SHIM_SOCKET_REFUSED(socket_path));
-      break;
+      return error_line_write(SHIM_SOCKET_REFUSED(socket_path));
     case REQUEST_DENIED:
-      error_line_write(SHIM_SOCKET_DENIED(socket_path));
-      break;
+      return error_line_write(SHIM_SOCKET_DENIED(socket_path));
     case REQUEST_PATH_TOO_LONG:
-      error_line_write(SHIM_SOCKET_PATH_TOO_LONG);
-      break;
+      return error_line_write(SHIM_SOCKET_PATH_TOO_LONG);
     case REQUEST_FAILED:
-      error_line_write(SHIM_SYSTEM_ERROR(decimal((unsigned)errno)));
-      break;
+      return error_line_write(SHIM_SYSTEM_ERROR(decimal((unsigned)errno)));
     case REQUEST_BROKEN:
-      error_line_write(SHIM_CONNECTION_BROKEN);
-      break;
+      return error_line_write(SHIM_CONNECTION_BROKEN);
     case REQUEST_TIMED_OUT:
-      error_line_write(SHIM_TIMEOUT);
-      break;
+      return error_line_write(SHIM_TIMEOUT);
     case REQUEST_INVALID:
-      error_line_write(SHIM_RESPONSE_INVALID(socket_path));
-      break;
+      return error_line_write(SHIM_RESPONSE_INVALID(socket_path));
     case REQUEST_TOO_LARGE:
-      error_line_write(SHIM_RESPONSE_TOO_LARGE);
-      break;
+      return error_line_write(SHIM_RESPONSE_TOO_LARGE);
   }
-}
-
-/* False if the daemon has not judged the request. */
-static bool is_response(enum request_outcome outcome, const struct broker_response *received) {
-  if (outcome != REQUEST_OK || received->parsed.status >= 500) return false;
-  return received->parsed.status != 200 || received->parsed.body_length > 0;
-}
-
-static bool deliver(const struct broker_response *delivered, const struct deadline *deadline) {
-  const char *body = delivered->bytes + delivered->parsed.body_offset;
-  size_t length = delivered->parsed.body_length;
-  unsigned status = delivered->parsed.status;
-  if (status != 200) {
-    if (!error_line_relay(body, length)) {
-      error_line_write(SHIM_RESPONSE_STATUS(decimal(status)));
-    }
-    return false;
-  }
-  if (length == 0) {
-    error_line_write(SHIM_RESPONSE_EMPTY);
-    return false;
-  }
-  if (!write_stdout(body, length, deadline)) {
-    error_line_write(SHIM_OUTPUT_FAILED);
-    return false;
-  }
-  return true;
+  return false;
 }
 
 /*
  * Writes the reason to the journal and to stderr, and the anonymous entries to stdout, without which a container whose image is on
  * the node would not start. The time may be up: a short write needs none.
  */
-static int respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
+static bool respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
   error_line_to_journal("<28>" SERVICE_ACCOUNT_PLUGIN_NAME ": "); /* daemon, warning */
-  if (outcome == REQUEST_OK) {
-    (void)deliver(&response, deadline);
-  } else {
-    report_outcome(outcome, socket_path);
-  }
-  if (write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline)) return EXIT_SUCCESS;
-  error_line_write(SHIM_OUTPUT_FAILED);
-  return EXIT_FAILURE;
+  (void)deliver_or_report(outcome, socket_path, deadline);
+  return write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline) || error_line_write(SHIM_OUTPUT_FAILED);
 }
 
-static int answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
+static bool answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
   error_line_to_stdout(); /* as the protocol requires */
   const char *verb = argument_count == 2 ? arguments[1] : "";
   if (strcmp(verb, "get") != 0) {
     const char *text = docker_credential_text(verb);
-    return text != NULL && write_stdout(text, strlen(text), deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return text != NULL && write_stdout(text, strlen(text), deadline);
   }
   const char *socket_path = docker_socket_path();
   say_on_terminal("a registry host such as icn.ocir.io");
-  if (!read_body(&request, deadline)) return EXIT_FAILURE;
+  if (!read_body(&request, deadline)) return false;
   write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum request_outcome outcome = REQUEST_NO_SOCKET;
   if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
-  if (outcome == REQUEST_OK) return deliver(&response, deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED) {
-    const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
-    error_line_write(SHIM_BROKER_MISSING(program));
-    return EXIT_FAILURE;
-  }
-  report_outcome(outcome, socket_path);
-  return EXIT_FAILURE;
+  if (outcome != REQUEST_NO_SOCKET && outcome != REQUEST_REFUSED) return deliver_or_report(outcome, socket_path, deadline);
+  const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
+  return error_line_write(SHIM_BROKER_MISSING(program));
+}
+
+static bool run(int argument_count, char **arguments, const struct deadline *deadline) {
+  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, deadline);
+  const char *option = argument_count == 2 ? arguments[1] : "";
+  if (strcmp(option, "--version") == 0) return write_stdout(VERSION_LINE, sizeof VERSION_LINE - 1, deadline);
+  if (strcmp(option, "--help") == 0) return write_stdout(HELP, sizeof HELP - 1, deadline);
+
+  const char *socket_path = chosen_socket_path();
+  say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
+  if (!read_body(&request, deadline)) return false;
+  write_head(&request, CREDENTIALS_ROUTE, "application/json");
+  enum request_outcome outcome = ask_daemon(socket_path, true, deadline);
+  bool is_alone = is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome);
+  return is_alone ? respond_alone(outcome, socket_path, deadline) : deliver_or_report(outcome, socket_path, deadline);
 }
 
 int main(int argument_count, char **arguments) {
   struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
   signal(SIGPIPE, SIG_IGN);
-  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, &deadline);
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    static const char version[] = PLUGIN_NAME " " SHIM_VERSION "\n";
-    return write_stdout(version, sizeof version - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-
-  if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
-    return write_stdout(HELP, sizeof HELP - 1, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-
-  const char *socket_path = chosen_socket_path();
-  say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
-  if (!read_body(&request, &deadline)) return EXIT_FAILURE;
-  write_head(&request, CREDENTIALS_ROUTE, "application/json");
-  enum request_outcome outcome = ask_daemon(socket_path, true, &deadline);
-  if (is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome, &response)) {
-    return respond_alone(outcome, socket_path, &deadline);
-  }
-  if (outcome == REQUEST_OK) return deliver(&response, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
-  report_outcome(outcome, socket_path);
-  return EXIT_FAILURE;
+  return run(argument_count, arguments, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
