@@ -30,22 +30,22 @@ static bool folder_of(const char *path, char folder[PATH_LIMIT_BYTES]) {
   return true;
 }
 
-/* Whether the file or folder belongs to this user, and nobody else may write to it. */
-static bool is_ours_alone(const struct stat *status) {
-  return status->st_uid == geteuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+/* Returns the descriptor if it is of this type and this user's, and nobody else may write to it. If not, closes it and returns -1. */
+static int ours_alone(int descriptor, mode_t type) {
+  struct stat status;
+  if (descriptor < 0) return -1;
+  bool is_ours = fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT) == type && status.st_uid == geteuid();
+  if (is_ours && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return descriptor;
+  close(descriptor);
+  errno = EPERM;
+  return -1;
 }
 
 /* Later accesses use the folder's descriptor, so a change of its path has no effect. */
 static int open_folder(const char *path) {
   char folder[PATH_LIMIT_BYTES];
   if (!folder_of(path, folder)) return -1;
-  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0) return -1;
-  struct stat status;
-  if (fstat(descriptor, &status) == 0 && is_ours_alone(&status)) return descriptor;
-  close(descriptor);
-  errno = EPERM;
-  return -1;
+  return ours_alone(open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), S_IFDIR);
 }
 
 /* Does not use getgrnam, which in a static glibc program loads the node's name service modules. */
@@ -72,12 +72,7 @@ static int open_source(const char *from) {
   if (folder < 0) return -1;
   int source = openat(folder, strrchr(from, '/') + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   close_quietly(folder);
-  if (source < 0) return -1;
-  struct stat status;
-  if (fstat(source, &status) == 0 && S_ISREG(status.st_mode) && is_ours_alone(&status)) return source;
-  close(source);
-  errno = EPERM;
-  return -1;
+  return ours_alone(source, S_IFREG);
 }
 
 static enum copying write_copy(int source, int folder, const char *name, const char *fresh, gid_t group) {
