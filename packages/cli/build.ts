@@ -54,16 +54,12 @@ const work = options.folder ?? join(HERE, "build");
 const dist = options.folder ?? join(HERE, "../../dist");
 mkdirSync(dist, { recursive: true });
 
-await bundle(
-  {
-    absWorkingDir: HERE,
-    entryPoints: ["src/main.ts"],
-    outfile: join(work, "ocir-broker.cjs"),
-    format: "cjs",
-    define: { "process.env.OCIR_BROKER_VERSION": JSON.stringify(cliPackage.version) },
-  },
-  join(work, "metafile.json"),
-);
+await bundle({
+  absWorkingDir: HERE,
+  outfile: join(work, "ocir-broker.cjs"),
+  format: "cjs",
+  define: { "process.env.OCIR_BROKER_VERSION": JSON.stringify(cliPackage.version) },
+});
 
 const pinned = pinnedNode(options.architecture);
 const node = options.strip === undefined ? pinned : withoutSymbols(pinned, options.strip);

@@ -9,14 +9,10 @@ import { bundle } from "@ocir-broker/foundation/bundle";
 const HERE = import.meta.dirname;
 const folder = resolve(process.argv[2] ?? join(HERE, "../../dist"));
 
-await bundle(
-  {
-    absWorkingDir: HERE,
-    entryPoints: ["src/main.ts"],
-    outfile: join(folder, "daemonset.mjs"),
-    format: "esm",
-    // Some dependencies are CommonJS.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-  },
-  join(folder, "daemonset.metafile.json"),
-);
+await bundle({
+  absWorkingDir: HERE,
+  outfile: join(folder, "daemonset.mjs"),
+  format: "esm",
+  // Some dependencies are CommonJS.
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+});

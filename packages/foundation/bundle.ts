@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { type BuildOptions, build, type PluginBuild } from "esbuild";
 
 const BUNDLE_OPTIONS = {
+  entryPoints: ["src/main.ts"],
   bundle: true,
   minify: true,
   platform: "node",
@@ -28,14 +29,10 @@ function useParts(bundler: PluginBuild): void {
 }
 
 /**
- * Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16.
- *
- * @param metafilePath where esbuild's list of inputs is written, from which a release's bill of materials is made.
+ * Writes `outfile`, in ASCII: one other character, which esbuild leaves in regular expressions, makes V8 keep the source as UTF-16. Beside
+ * it, `….metafile.json` is esbuild's list of inputs, from which a release's bill of materials is made.
  */
-export async function bundle(
-  options: BuildOptions & { readonly outfile: string },
-  metafilePath?: string,
-): Promise<void> {
+export async function bundle(options: BuildOptions & { readonly outfile: string }): Promise<void> {
   const { metafile, outputFiles } = await build({
     ...BUNDLE_OPTIONS,
     ...options,
@@ -46,5 +43,5 @@ export async function bundle(
   const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   mkdirSync(dirname(options.outfile), { recursive: true });
   for (const { path, text } of outputFiles) writeFileSync(path, text.replaceAll(/[^\0-\x7F]/g, escaped));
-  if (metafilePath !== undefined) writeFileSync(metafilePath, JSON.stringify(metafile));
+  writeFileSync(options.outfile.replace(/\.\w+$/, ".metafile.json"), JSON.stringify(metafile));
 }

@@ -11,13 +11,9 @@ const HERE = import.meta.dirname;
 const [, , output = join(HERE, "../../dist"), api] = process.argv;
 const folder = resolve(output);
 
-await bundle(
-  {
-    absWorkingDir: HERE,
-    entryPoints: ["src/main.ts"],
-    outfile: join(folder, "pull-secrets.cjs"),
-    format: "cjs",
-    ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
-  },
-  join(folder, "pull-secrets.metafile.json"),
-);
+await bundle({
+  absWorkingDir: HERE,
+  outfile: join(folder, "pull-secrets.cjs"),
+  format: "cjs",
+  ...(api !== undefined && { alias: { "@ocir-broker/protocol/pull-secret-api": resolve(api) } }),
+});

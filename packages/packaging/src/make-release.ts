@@ -90,9 +90,8 @@ async function makePackages(
   await makeDeb(target, release, files, places);
   onStep(`the .rpm for ${name}`);
   await makeRpm(target, release, files, places);
-  const packages = bundledPackages(
-    ...["metafile.json", "daemonset.metafile.json"].map((file) => join(programs.folder, file)),
-  );
+  const metafiles = ["ocir-broker", "daemonset"].map((each) => join(programs.folder, `${each}.metafile.json`));
+  const packages = bundledPackages(...metafiles);
   const bill = billOfMaterials("ocir-broker-daemonset", target, release, packages);
   return { target, archive: join(output, archive), programs: programs.folder, nodePackage: programs.nodePackage, bill };
 }

@@ -81,7 +81,8 @@ async function makeOne(
     if (text === undefined) linkSync(join(CHECKOUT, "dist", program), join(programs, program));
     else writeFileSync(join(programs, program), text);
   }
-  copyFileSync(join(CHECKOUT, "packages/cli/build/metafile.json"), join(programs, "metafile.json"));
+  const metafile = "ocir-broker.metafile.json";
+  copyFileSync(join(CHECKOUT, "packages/cli/build", metafile), join(programs, metafile));
   const release = { version: VERSION, epochS: 1_767_225_600 };
   const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
   const files = installedFiles(target, release, { folder: programs, nodePackage });

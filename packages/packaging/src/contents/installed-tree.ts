@@ -40,7 +40,7 @@ export const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
 
 export function installedFiles(target: Target, release: Release, programs: BuiltPrograms): InstalledFile[] {
-  const packages = bundledPackages(join(programs.folder, "metafile.json"));
+  const packages = bundledPackages(join(programs.folder, "ocir-broker.metafile.json"));
   const program = (name: string, from: string): InstalledFile => ({ path: `${LIBEXEC}/${name}`, mode: 0o755, from });
   const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
   return [

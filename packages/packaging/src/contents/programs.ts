@@ -16,7 +16,7 @@ const LIBRARIES_OF_IMAGE = "/proc/self/fd/100/ocir-broker";
 export interface BuiltPrograms {
   /**
    * Holds the static programs, `ocir-broker` with `libatomic.so.1`, the DaemonSet's `node` and `daemonset.mjs`, the pull-secrets
-   * image's `node.stripped`, and esbuild's `metafile.json`.
+   * image's `node.stripped`, and esbuild's metafiles.
    */
   readonly folder: string;
   /** The npm package whose Node is inside. */
