@@ -22,7 +22,7 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
-  /** Concurrent connections on TCP: `Places` decides which one gives way to a new one. Default: no limit. */
+  /** Concurrent connections on TCP: an idle one of the address with the most gives way to a new one. Default: no limit. */
   readonly places?: number;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Pick<Limiter, "add" | "close">;
@@ -47,19 +47,38 @@ const LINGER_MS = 1_000;
 /** A paused socket still reads until this much is buffered: a single read. */
 const HIGH_WATER_MARK_BYTES = 1;
 
+interface Place {
+  readonly socket: Socket;
+  readonly address: string | undefined;
+  isIdle: boolean;
+}
+
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler) {
-  const open = new Set<Socket>();
-  const places = limits.places === undefined ? undefined : new Places(limits.places);
+  /** The oldest first. */
+  const open = new Set<Place>();
   const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
   const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-    places?.enter(socket);
-    serve(socket);
+    if (open.size >= (limits.places ?? Infinity)) freePlace();
+    const place: Place = { socket, address: socket.remoteAddress, isIdle: true };
+    open.add(place);
+    socket.on("close", () => open.delete(place));
+    serve(place);
   });
   if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
 
-  function serve(socket: Socket): void {
+  function freePlace(): void {
+    let most: readonly Place[] = [];
+    for (const places of Map.groupBy(open, ({ address }) => address).values())
+      if (places.length > most.length) most = places;
+    const freed = most.find(({ isIdle }) => isIdle) ?? most[0];
+    if (freed === undefined) return;
+    open.delete(freed);
+    // Without a reset, the kernel would keep it until the client has closed it too.
+    freed.socket.resetAndDestroy();
+  }
+
+  function serve(place: Place): void {
+    const { socket } = place;
     const reader = new RequestReader(limits.maxBodyBytes);
     let deadline = clock.setTimer(() => {
       if (!reader.isHeadRead) return refuse("request-incomplete");
@@ -101,7 +120,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
       const result = reader.read(piece);
       if (result.state === "refused") refuse(result.code);
       else if (result.state === "complete") {
-        places?.setBusy(socket);
+        place.isIdle = false;
         enqueue(() => onRequest(result.request, respond));
       } else if (result.isContinueDue) socket.write(CONTINUE);
     });
@@ -113,8 +132,8 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
-    if (!(await settledWithin(closed, graceMs, clock))) for (const socket of open) socket.destroy();
+    for (const { socket } of open) if (socket.bytesRead === 0) socket.destroy();
+    if (!(await settledWithin(closed, graceMs, clock))) for (const { socket } of open) socket.destroy();
     await closed;
   }
 
@@ -123,42 +142,4 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     listen: (bind: (server: Server) => Promise<void>) => bind(server),
     stop,
   };
-}
-
-interface Place {
-  readonly socket: Socket;
-  readonly address: string | undefined;
-  isIdle: boolean;
-}
-
-class Places {
-  readonly #count: number;
-  /** The oldest first. */
-  readonly #taken = new Map<Socket, Place>();
-
-  constructor(count: number) {
-    this.#count = count;
-  }
-
-  enter(socket: Socket): void {
-    if (this.#taken.size >= this.#count) this.#free();
-    this.#taken.set(socket, { socket, address: socket.remoteAddress, isIdle: true });
-    socket.once("close", () => this.#taken.delete(socket));
-  }
-
-  setBusy(socket: Socket): void {
-    const place = this.#taken.get(socket);
-    if (place !== undefined) place.isIdle = false;
-  }
-
-  #free(): void {
-    let most: readonly Place[] = [];
-    for (const places of Map.groupBy(this.#taken.values(), ({ address }) => address).values())
-      if (places.length > most.length) most = places;
-    const socket = (most.find(({ isIdle }) => isIdle) ?? most[0])?.socket;
-    if (socket === undefined) return;
-    this.#taken.delete(socket);
-    // Without a reset, the kernel would keep it until the client has closed it too.
-    socket.resetAndDestroy();
-  }
 }
