@@ -32,7 +32,7 @@ async function record(message: ServiceMessage): Promise<void> {
 
 function create(options: Partial<NotifierOptions> = {}) {
   return createNotifier({
-    transport: { send: record },
+    transport: record,
     environment: { WATCHDOG_USEC: "30000000", WATCHDOG_PID: String(PID) },
     pid: PID,
     clock,
@@ -156,9 +156,9 @@ it("Notifier drops READY if the notify socket is missing", async () => {
 
 it("Notifier does not queue pings behind a message that is still being sent", async () => {
   const arrivals: (() => void)[] = [];
-  const send = (message: ServiceMessage) =>
+  const transport = (message: ServiceMessage) =>
     new Promise<void>((resolve) => void arrivals.push(() => resolve(void heard.push(message))));
-  const notification = create({ environment: { WATCHDOG_USEC: "3000000" }, transport: { send } });
+  const notification = create({ environment: { WATCHDOG_USEC: "3000000" }, transport });
   notification.ready();
   await clock.advance(10_000);
   expect(arrivals).toHaveLength(1);

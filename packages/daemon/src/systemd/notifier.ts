@@ -72,7 +72,7 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     isSending = true;
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
-        await transport.send(next.message);
+        await transport(next.message);
         failingWith = undefined;
       } catch (error) {
         const code = codeOf(error);

@@ -35,7 +35,7 @@ describe("the launcher's descriptor", () => {
       { status: "" },
     ] as const) {
       // Written before the promise settles, so a message right before the exit arrives.
-      const said = transport?.send(message);
+      const said = transport?.(message);
       texts.push(readFileSync(path, "utf8").slice(texts.join("").length));
       await said;
     }
@@ -50,7 +50,7 @@ describe("the launcher's descriptor", () => {
     const descriptor = openSync(fifo, O_RDWR | O_NONBLOCK);
     const transport = selectTransport({ OCIR_BROKER_NOTIFY_FD: String(descriptor) });
     const full = (async () => {
-      for (;;) await transport?.send({ status: "x".repeat(4_000) });
+      for (;;) await transport?.({ status: "x".repeat(4_000) });
     })();
     await expect(full).rejects.toMatchObject({ code: "EAGAIN" });
     closeSync(descriptor);
@@ -64,12 +64,12 @@ describe("the program systemd-notify", () => {
     // The package reads both from the process's environment.
     vi.stubEnv("PATH", `${directory}:${process.env["PATH"]}`);
     vi.stubEnv("NOTIFY_SOCKET", "/run/notify");
-    await expect(selectTransport({ ...process.env })?.send(message)).rejects.toBeDefined();
+    await expect(selectTransport({ ...process.env })?.(message)).rejects.toBeDefined();
   });
 
   it.each([{ ready: true }, { fields: ["WATCHDOG=1"] }] as const)("rejects %j when it is missing", async (message) => {
     vi.stubEnv("PATH", directory);
     const transport = selectTransport({ NOTIFY_SOCKET: "/run/notify", PATH: directory });
-    await expect(transport?.send(message)).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(transport?.(message)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });

@@ -15,10 +15,8 @@ export interface ServiceMessage {
   readonly fields?: readonly string[];
 }
 
-export interface NotifyTransport {
-  /** Rejects if the message could not be sent; the manager never responds. */
-  send(message: ServiceMessage): Promise<void>;
-}
+/** Sends one message. Rejects if the message could not be sent; the manager never responds. */
+export type NotifyTransport = (message: ServiceMessage) => Promise<void>;
 
 /** The program itself waits up to 5 s for the manager to read the message. */
 const PROGRAM_LIMIT_MS = 10_000;
@@ -38,24 +36,20 @@ function inheritedFd(text = ""): number | undefined {
 
 /** One write is one datagram. It never blocks: the launcher sets O_NONBLOCK, so a full queue is EAGAIN. */
 function createDescriptorTransport(descriptor: number): NotifyTransport {
-  return {
-    async send({ ready, status, fields = [] }) {
-      const lines = [...(ready ? ["READY=1"] : []), ...(status === undefined ? [] : [`STATUS=${status}`]), ...fields];
-      writeSync(descriptor, lines.join("\n"));
-    },
+  return async ({ ready, status, fields = [] }) => {
+    const lines = [...(ready ? ["READY=1"] : []), ...(status === undefined ? [] : [`STATUS=${status}`]), ...fields];
+    writeSync(descriptor, lines.join("\n"));
   };
 }
 
 /** Sends READY and STATUS with the package systemd-notify; it supports no other field, so those go through its program. */
 function createProgramTransport(environment: NodeJS.ProcessEnv): NotifyTransport {
-  return {
-    async send({ ready, status, fields = [] }) {
-      if (ready || status !== undefined) {
-        const { default: notify } = await import("systemd-notify");
-        await notify({ ...(ready ? { ready } : {}), ...(status === undefined ? {} : { status }) });
-      }
-      if (fields.length > 0) await runProgram(fields, environment);
-    },
+  return async ({ ready, status, fields = [] }) => {
+    if (ready || status !== undefined) {
+      const { default: notify } = await import("systemd-notify");
+      await notify({ ...(ready ? { ready } : {}), ...(status === undefined ? {} : { status }) });
+    }
+    if (fields.length > 0) await runProgram(fields, environment);
   };
 }
 
