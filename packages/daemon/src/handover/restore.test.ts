@@ -47,7 +47,12 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     homeRegion: cacheOf("region"),
     sessions: cacheOf<SigningSession>("session"),
     tokens: cacheOf<Secret>("token"),
-    registries: { isAllowed, isExpected: () => true, endpointOf: (host) => new URL(`https://${host}`) },
+    registries: {
+      isAllowed,
+      isExpected: () => true,
+      endpointOf: (host) => new URL(`https://${host}`),
+      applyConfig: () => [],
+    },
   };
   const remembered = (registryHost: string, endpoint = `https://${registryHost}/`) => ({
     registryHost,

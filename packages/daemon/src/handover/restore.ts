@@ -1,13 +1,9 @@
 /** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
 import type { Config } from "@ocir-broker/credentials/config/schema";
-import { HOME_REGION, isAllowedNow, type Registries } from "@ocir-broker/credentials/tokens/registries";
+import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
-import type { Secret } from "@ocir-broker/foundation/secret";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
-import type { NamedIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
-import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -15,13 +11,7 @@ import type { Snapshot } from "./snapshot.ts";
 /** Pods can name any number of registry hosts. */
 const MAX_LOGGED = 5;
 
-export interface SnapshotOwners {
-  readonly provider: Pick<NamedIdentityProvider, "name" | "handover">;
-  readonly homeRegion: RefreshAheadCache<RegionInfo>;
-  readonly sessions: RefreshAheadCache<SigningSession>;
-  readonly tokens: RefreshAheadCache<Secret>;
-  readonly registries: Registries;
-}
+export type SnapshotOwners = Pick<NodeCredentials, "provider" | "homeRegion" | "sessions" | "tokens" | "registries">;
 
 /** @param config the configuration in force. */
 export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {

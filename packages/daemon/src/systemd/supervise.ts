@@ -8,27 +8,20 @@ import type { ConfigChanges } from "@ocir-broker/credentials/config/config-chang
 import { type ConfigSource, loadConfig } from "@ocir-broker/credentials/config/load";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { Health } from "../health/health.ts";
-import type { Log } from "../telemetry/log.ts";
 import { hasFreeDescriptor } from "./free-descriptor.ts";
-import { createNotifier } from "./notifier.ts";
+import { createNotifier, type NotifierOptions } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
 import { statusText } from "./status-line.ts";
 
-export interface SupervisionOptions {
+export interface SupervisionOptions
+  extends Pick<NotifierOptions, "environment" | "pid" | "clock" | "kernelMonotonicUs" | "log"> {
   /** Must already listen. */
   readonly broker: { readonly health: Health; applyConfig(config: Config): ConfigChanges };
   /** As at the start. */
   readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  /** CLOCK_MONOTONIC in microseconds. */
-  readonly kernelMonotonicUs: () => bigint;
-  readonly log: Log;
-  readonly pid: number;
 }
 
 /** Sends the readiness notification. */
