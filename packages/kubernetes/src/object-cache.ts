@@ -10,7 +10,7 @@ import { ApiError, describeRefusal, ResponseTooLargeError, statusOf } from "./ap
 import { type ApiServer, decode } from "./api-server.ts";
 import type { Say } from "./log-line.ts";
 
-interface ObjectCacheOptions<T> {
+export interface ObjectCacheOptions<T> {
   readonly api: ApiServer;
   readonly clock: Clock;
   /** The collection's path, with a selector if there is one. */

@@ -2,10 +2,7 @@
  * The resources and Secrets of the cluster, two watches for each name, so that objects of other names cost nothing. A replica without
  * the Lease watches too, so that it can work at once when it gets the Lease.
  */
-import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
-import type { Say } from "@ocir-broker/kubernetes/log-line";
-import { ObjectCache } from "@ocir-broker/kubernetes/object-cache";
+import { ObjectCache, type ObjectCacheOptions } from "@ocir-broker/kubernetes/object-cache";
 import { type PullSecret, parsePullSecret } from "../objects/pull-secret.ts";
 import { type KnownSecret, readSecret } from "../objects/secret-content.ts";
 import { NAMESPACES_PATH, RESOURCES_PATH, SECRETS_PATH } from "./cluster.ts";
@@ -15,14 +12,10 @@ type Listener = (key: string) => void;
 
 export type WatchedCluster = ReturnType<typeof watchCluster>;
 
-interface WatchedClusterOptions {
-  readonly api: ApiServer;
-  readonly clock: Clock;
+interface WatchedClusterOptions extends Pick<ObjectCacheOptions<unknown>, "api" | "clock" | "signal" | "say"> {
   readonly names: ReadonlySet<string>;
   /** A label selector in the API server's form, such as `team in (a,b)`: it evaluates the selector, and sends only these namespaces. */
   readonly namespaceSelector?: string | undefined;
-  readonly signal: AbortSignal;
-  readonly say: Say;
 }
 
 export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions) {
