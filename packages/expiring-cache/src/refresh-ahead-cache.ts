@@ -67,9 +67,7 @@ export class RefreshAheadCache<V> {
       },
     });
     this.#renewerOptions = {
-      fetch: options.fetch,
-      clock: options.clock,
-      random: options.random,
+      ...options,
       fetchLimitMs: options.fetchLimitMs ?? DEFAULT_FETCH_LIMIT_MS,
       onEvent: this.#onEvent,
       onFilled: (renewer) => {
