@@ -9,7 +9,7 @@ import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
-import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
 import { IdentityError } from "../identity-error.ts";
 import { signPost } from "../signed-post.ts";
@@ -38,19 +38,15 @@ export async function federate(
 ): Promise<SessionToken> {
   const { clock } = options;
   const request = createFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
-  const response = await post(request, options, signal);
+  const response = await post({ ...request, method: "POST", signal }, options);
   if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
   throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, { response });
 }
 
-async function post(
-  request: FederationRequest,
-  options: ReportedOptions,
-  signal: AbortSignal,
-): Promise<UpstreamResponse> {
+async function post(request: UpstreamRequest, options: ReportedOptions): Promise<UpstreamResponse> {
   const send = reported("federation", options);
   try {
-    return await send({ ...request, method: "POST", signal });
+    return await send(request);
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     throw new IdentityError(FAILURES[error.code] ?? "federation-unreachable", request.url.host, { cause: error });
@@ -63,13 +59,6 @@ function codeOf({ status, serverDateMs }: UpstreamResponse, wallMs: number): Ide
   return status >= 500 ? "federation-unavailable" : "federation-refused";
 }
 
-export interface FederationRequest {
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON. */
-  readonly body: string;
-}
-
 /**
  * `wallMs` is the time of signing in epoch milliseconds.
  *
@@ -80,7 +69,7 @@ export function createFederationRequest(
   { certificate, intermediates, privateKey, tenancyId }: LeafCertificate,
   sessionPublicKey: KeyObject,
   wallMs: number,
-): FederationRequest {
+) {
   const url = urlBelow(authUrl, "/v1/x509");
   const body = JSON.stringify({
     certificate: base64Of(certificate),
