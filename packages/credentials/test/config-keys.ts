@@ -1,5 +1,5 @@
 /** For tests: every key of the configuration; those that write the reference page and the example use this list. */
-import { isLive } from "../src/config/config-changes.ts";
+import { LIVE_KEYS } from "../src/config/config-changes.ts";
 import { configJsonSchema } from "../src/config/schema.ts";
 
 export type ConfigKey = ReturnType<typeof describeConfigKeys>[number];
@@ -22,7 +22,7 @@ export function describeConfigKeys() {
       default: value,
       example: examples?.[0],
       /** True if a reload applies it; otherwise it needs a restart. */
-      isLive: isLive(`${section}.${key}`),
+      isLive: LIVE_KEYS.has(`${section}.${key}`),
     })),
   );
 }

@@ -2,16 +2,12 @@
 import type { Config } from "./schema.ts";
 
 /** Read by every request or fetch. All other keys are built into sockets, connections and limits at start. */
-const LIVE_KEYS: ReadonlySet<string> = new Set([
+export const LIVE_KEYS: ReadonlySet<string> = new Set([
   "log.level",
   "registries.endpoints",
   "registries.extraHosts",
   "registries.prefetch",
 ]);
-
-export function isLive(key: string): boolean {
-  return LIVE_KEYS.has(key);
-}
 
 export interface ConfigChanges {
   /** Keys applied at once, as `section.key`. */
@@ -24,6 +20,7 @@ export function changesBetween(before: Config, after: Config): ConfigChanges {
   const keys = [...new Set([...old.keys(), ...current.keys()])]
     .filter((key) => old.get(key) !== current.get(key))
     .sort();
+  const isLive = (key: string) => LIVE_KEYS.has(key);
   return { live: keys.filter(isLive), atRestart: keys.filter((key) => !isLive(key)) };
 }
 
