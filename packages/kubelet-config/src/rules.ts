@@ -28,6 +28,7 @@ const TOKEN_ATTRIBUTES_MINOR = 33;
 
 const since = (from: number, fix: string): Rule => ({ fatal: { from }, fix });
 const always = (fix: string): Rule => since(OLDEST_MINOR, fix);
+const withTokens = (fix: string): Rule => since(TOKEN_ATTRIBUTES_MINOR, fix);
 
 export const RULES = {
   "files-missing": always("write the configuration file before you set the kubelet's flag"),
@@ -60,19 +61,13 @@ export const RULES = {
   "cache-duration-invalid": always('write it like "10m" or "0s"'),
   "cache-duration-negative": always('set defaultCacheDuration: "0s"'),
   // The gate is off by default in 1.33.
-  "token-attributes-disabled": since(
-    TOKEN_ATTRIBUTES_MINOR,
-    "remove tokenAttributes, or enable the kubelet's feature gate",
-  ),
-  "token-attributes-api-version": since(TOKEN_ATTRIBUTES_MINOR, `set the provider's apiVersion: ${API_VERSION}`),
-  "token-audience-missing": since(TOKEN_ATTRIBUTES_MINOR, "set serviceAccountTokenAudience"),
-  "token-require-service-account-missing": since(TOKEN_ATTRIBUTES_MINOR, "set requireServiceAccount to true or false"),
-  "token-annotation-key-invalid": since(TOKEN_ATTRIBUTES_MINOR, "write the key as name or prefix.example.com/name"),
-  "token-annotation-key-duplicate": since(TOKEN_ATTRIBUTES_MINOR, "keep the key in one place"),
-  "token-annotation-keys-forbidden": since(
-    TOKEN_ATTRIBUTES_MINOR,
-    "set requireServiceAccount: true, or make the keys optional",
-  ),
+  "token-attributes-disabled": withTokens("remove tokenAttributes, or enable the kubelet's feature gate"),
+  "token-attributes-api-version": withTokens(`set the provider's apiVersion: ${API_VERSION}`),
+  "token-audience-missing": withTokens("set serviceAccountTokenAudience"),
+  "token-require-service-account-missing": withTokens("set requireServiceAccount to true or false"),
+  "token-annotation-key-invalid": withTokens("write the key as name or prefix.example.com/name"),
+  "token-annotation-key-duplicate": withTokens("keep the key in one place"),
+  "token-annotation-keys-forbidden": withTokens("set requireServiceAccount: true, or make the keys optional"),
   "token-cache-type-invalid": since(34, "set cacheType: Token"),
   "match-image-scheme": { fix: "remove https://" },
   "match-image-cut": { fix: "use * instead" },
