@@ -102,11 +102,10 @@ static int watch_over(pid_t shell, const sigset_t *signals, bool stays) {
 }
 
 int main(int argument_count, char **arguments) {
-  if (argument_count == 2 && strcmp(arguments[1], "--ready") == 0) return access(READY, F_OK) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
-    return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-  }
-  bool is_doctor = argument_count == 2 && strcmp(arguments[1], "--doctor") == 0;
+  const char *option = argument_count == 2 ? arguments[1] : "";
+  if (strcmp(option, "--ready") == 0) return access(READY, F_OK) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (strcmp(option, "--version") == 0) return printf("enter-node %s\n", SHIM_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+  bool is_doctor = strcmp(option, "--doctor") == 0;
   if (argument_count != 1 && !is_doctor) {
     fprintf(stderr, "usage: enter-node [--doctor | --ready | --version]\n");
     return EXIT_USAGE;
