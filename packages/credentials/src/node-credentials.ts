@@ -2,21 +2,16 @@
  * The wiring that daemon, one-shot broker, doctor and tests share: an identity provider, and the caches of home region, session
  * and tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
-import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
+import type { IdentityProviderContext } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type CachesOptions, createCaches } from "./tokens/caches.ts";
 
 export type NodeCredentials = ReturnType<typeof createNodeCredentials>;
 
-export interface NodeCredentialsOptions extends CachesOptions {
+export interface NodeCredentialsOptions extends CachesOptions, Omit<IdentityProviderContext, "onEvent"> {
   readonly config: Pick<Config, "identity" | "user" | "cliSession" | "metadata" | "auth" | "registries">;
-  /** For the identity provider. */
-  readonly environment: NodeJS.ProcessEnv;
-  /** Must not go through a proxy. */
-  readonly sendMetadata: SendRequest;
-  readonly sendAuth: SendRequest;
   readonly events?: NodeCredentialsEvents | undefined;
 }
 

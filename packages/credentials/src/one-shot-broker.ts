@@ -5,11 +5,9 @@
  * Its responses are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.
  */
-import type { Random } from "@ocir-broker/foundation/random";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { durationMs } from "./config/duration.ts";
 import type { Config } from "./config/schema.ts";
-import { createNodeCredentials } from "./node-credentials.ts";
+import { createNodeCredentials, type NodeCredentialsOptions } from "./node-credentials.ts";
 import { createDockerCredentials } from "./pulls/docker-credentials.ts";
 import { createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
 import { createServiceAccounts } from "./service-accounts/service-accounts.ts";
@@ -17,12 +15,10 @@ import { createUpstreams } from "./tokens/upstreams.ts";
 
 export type OneShotBroker = ReturnType<typeof createOneShotBroker>;
 
-export interface OneShotBrokerOptions {
+export interface OneShotBrokerOptions extends Pick<NodeCredentialsOptions, "clock" | "random"> {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  readonly random: Random;
   /** Time limit of a response; a shorter `request.deadline` of the configuration has precedence. */
   readonly limitMs: number;
 }

@@ -7,14 +7,12 @@ import type { CacheEvent } from "@ocir-broker/expiring-cache/cache-report";
 import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import type { Config } from "../config/schema.ts";
 import { createRegistries } from "./registries.ts";
-import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS } from "./registry-token.ts";
+import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS, type TokenWays } from "./registry-token.ts";
 import { createSessionRefresh, SESSION, sessionsIn } from "./session-refresh.ts";
 
 export interface CacheEvents {
@@ -23,13 +21,11 @@ export interface CacheEvents {
   onToken(event: CacheEvent): void;
 }
 
-export interface CachesOptions {
+export interface CachesOptions extends Pick<TokenWays, "clock" | "sendTo"> {
   readonly config: Pick<Config, "registries">;
-  readonly clock: Clock;
   readonly random: Random;
   /** How long a request may wait. */
   readonly deadlineMs: number;
-  readonly sendTo: (registryHost: string) => SendRequest;
   /** Called synchronously: handlers must be quick and must not throw. */
   readonly events?: CacheEvents | undefined;
 }

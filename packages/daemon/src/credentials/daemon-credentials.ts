@@ -4,11 +4,13 @@
  */
 import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
 import type { Config } from "@ocir-broker/credentials/config/schema";
-import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import {
+  createNodeCredentials,
+  type NodeCredentials,
+  type NodeCredentialsOptions,
+} from "@ocir-broker/credentials/node-credentials";
 import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/service-accounts";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
-import type { Random } from "@ocir-broker/foundation/random";
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { probeRepository } from "@ocir-broker/ocir/access-probe";
 import {
@@ -17,13 +19,12 @@ import {
   createServiceAccountEvents,
 } from "./credential-events.ts";
 
-export interface DaemonCredentialsOptions extends CredentialEventsOptions {
+export interface DaemonCredentialsOptions
+  extends CredentialEventsOptions,
+    Pick<NodeCredentialsOptions, "clock" | "random" | "deadlineMs"> {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly deadlineMs: number;
 }
 
 export function createDaemonCredentials(options: DaemonCredentialsOptions) {
