@@ -25,7 +25,7 @@ export interface RestartOptions {
   /** Limit of each wait for the node. */
   readonly readySeconds: number;
   readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
-  /** Shows a failure in the node's metrics. Called before the restart, so that a retry does not hide the failure before it. */
+  /** Shows a failed restart in the node's metrics. Called before the restart, so that a retry does not hide the failure before it. */
   showFailed(isFailed: boolean): void;
   /** Waits a little and renews the Lease. */
   pause(): Promise<void>;

@@ -9,6 +9,7 @@ import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles, KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
 import { type CommandResult, type Outcome, spawnNodeCommand } from "./node-command.ts";
+import type { Settings } from "./settings.ts";
 
 const run = promisify(execFile);
 /** Time limit of a program that only prints something. */
@@ -29,14 +30,7 @@ export interface Left {
   readonly text: string;
 }
 
-interface NodeProgramOptions {
-  /** Path of the image's files. */
-  readonly image: string;
-  readonly leaseSeconds: number;
-  /** The audience of service-account tokens; undefined leaves the node's settings unchanged. */
-  readonly serviceAccounts: string | undefined;
-  /** The broker's configuration; without any setting, the nodes get their own back; undefined: as it is. */
-  readonly config: string | undefined;
+interface NodeProgramOptions extends Pick<Settings, "image" | "leaseSeconds" | "serviceAccounts" | "config"> {
   say(line: string): void;
 }
 

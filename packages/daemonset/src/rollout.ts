@@ -2,7 +2,6 @@
  * One node's part of a rollout: waits for the Lease, does the node's work, and releases the Lease. A failed node keeps the Lease, which
  * stops the rollout, until the node is repaired, cordoned or gone.
  */
-import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { createLease, type Lease } from "@ocir-broker/kubernetes/lease";
@@ -32,19 +31,16 @@ import {
 import { createInstallWork, createRemoveWork, type NodeWork, type Task } from "./node-work.ts";
 import type { Settings } from "./settings.ts";
 
-export interface RolloutOptions {
+export interface RolloutOptions extends Pick<RestartOptions, "clock" | "showFailed"> {
   readonly settings: Omit<Settings, "image" | "serviceAccounts" | "config">;
   readonly api: Pick<ApiServer, "send">;
   readonly program: NodeProgram;
-  readonly clock: Pick<Clock, "monotonicMs" | "wallMs">;
   /** Aborts one request at its time limit. */
   deadline(): AbortSignal;
   /** Waits for about this time, or until one of the signals is aborted meanwhile. */
   pause(seconds: number, signals: readonly AbortSignal[]): Promise<void>;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
-  /** Shows a failed restart of the kubelet in the node's metrics. */
-  showFailed(isFailed: boolean): void;
   setReady(ready: boolean): void;
   readonly say: Say;
 }

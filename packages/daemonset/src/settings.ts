@@ -13,9 +13,9 @@ export interface Settings {
   readonly leaseSeconds: number;
   readonly kubeletRestart: "whenIdle" | "never";
   readonly mode: "install" | "remove";
-  /** The audience that nodes are set up for; undefined if their pods pull with the node's identity. */
+  /** The audience that nodes are set up for; undefined leaves their settings unchanged: pods pull with the node's identity. */
   readonly serviceAccounts: string | undefined;
-  /** The broker's configuration of the nodes, as YAML; undefined: as it is. */
+  /** The broker's configuration of the nodes, as YAML; without any setting, they get their own back; undefined: as it is. */
   readonly config: string | undefined;
 }
 
