@@ -2,6 +2,7 @@
  * What the controller remembers of a resource between its actions: the cloud's last response, and for each kind of action when it may
  * be taken again. It is lost with the process; everything else is in the cluster.
  */
+import type { RetryHint } from "@ocir-broker/foundation/expiring";
 import { backOffMs, SHORTEST_BACK_OFF_MS } from "@ocir-broker/foundation/time/back-off";
 import type { Failure } from "../objects/failure.ts";
 import type { CloudAnswer } from "../objects/issued-token.ts";
@@ -29,11 +30,8 @@ export interface Progress {
 
 export type GateName = keyof Progress["gates"];
 
-export interface Attempt {
+export interface Attempt extends Partial<RetryHint> {
   readonly failure?: Failure | undefined;
-  readonly retryAfterMs?: number | undefined;
-  /** False if the same request fails the same way until something is changed. */
-  readonly retryable?: boolean;
 }
 
 /** Part of the slack in docs/pull-secrets.md: a live token must outlast an outage, a new leader and this. */

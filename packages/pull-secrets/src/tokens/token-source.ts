@@ -2,7 +2,7 @@
 import { fetchToken, type TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
-import { type Expiring, retryHintOf } from "@ocir-broker/foundation/expiring";
+import { type Expiring, type RetryHint, retryHintOf } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
@@ -22,11 +22,9 @@ interface Sent {
   registryRequests: number;
 }
 
-interface FetchedTokens extends CloudAnswer {
+interface FetchedTokens extends CloudAnswer, RetryHint {
   readonly sent: Readonly<Sent>;
   readonly failure: Failure | undefined;
-  readonly retryable: boolean;
-  readonly retryAfterMs: number | undefined;
 }
 
 /** Fetches the wanted tokens; those of all registries of the resource if its service account is another subject now. Never rejects. */
