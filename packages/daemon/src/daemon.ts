@@ -7,32 +7,22 @@ import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/c
 import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { Random } from "@ocir-broker/foundation/random";
-import { bootMs, type Clock } from "@ocir-broker/foundation/time/clock";
+import { bootMs } from "@ocir-broker/foundation/time/clock";
 import { hasIdentity } from "@ocir-broker/identity/identity-providers";
-import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { createAppliedConfig } from "./config/applied-config.ts";
-import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";
+import { createDaemonCredentials, type DaemonCredentialsOptions } from "./credentials/daemon-credentials.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
 import { openHandover } from "./handover/handover.ts";
 import { restore, snapshotOf } from "./handover/restore.ts";
-import { createHealth } from "./health/health.ts";
-import type { Log } from "./telemetry/log.ts";
+import { createHealth, type HealthOptions } from "./health/health.ts";
 import { createMetrics } from "./telemetry/metrics/metrics.ts";
 import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 
-export interface DaemonOptions {
-  readonly config: Config;
-  /** The state of the configuration file, for the health socket. */
-  readonly configDetails?: () => ConfigDetails;
-  /** Whether `config` has no identity against the administrator's will: the broker is then not ready. */
-  readonly isIdentityLost: boolean;
+export interface DaemonOptions
+  extends Pick<DaemonCredentialsOptions, "config" | "clock" | "random" | "log">,
+    Pick<HealthOptions, "version" | "configDetails" | "isIdentityLost"> {
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly version: string;
   /** The process id that systemd passes the sockets to. */
   readonly pid: number;
 }

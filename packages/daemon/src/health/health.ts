@@ -123,7 +123,9 @@ interface ReadinessOptions {
   readonly identity: IdentityProviderName;
   readonly sessions: ReportingCache;
   readonly tokens: ReportingCache;
-  readonly configDetails?: (() => ConfigDetails) | undefined;
+  /** The state of the configuration file. */
+  readonly configDetails?: () => ConfigDetails;
+  /** Whether the daemon has no identity against the administrator's will: it is then not ready. */
   readonly isIdentityLost: boolean;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
