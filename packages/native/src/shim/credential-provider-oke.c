@@ -44,14 +44,15 @@ enum {
   SAFE_PIPE_WRITE_BYTES = 4096 /* a pipe that is writable by poll(2) accepts this much without blocking */
 };
 
-struct request {
+/* Of the whole call. */
+static struct deadline deadline;
+
+/* Static, because then only the pages in use cost memory. */
+static struct {
   char bytes[HEAD_ROOM_BYTES + MAX_REQUEST_BYTES + 1];
   size_t start; /* of the head */
   size_t end;   /* of the body */
-};
-
-/* Static, because then only the pages in use cost memory. */
-static struct request request;
+} request;
 static struct broker_response response;
 
 /* The number's digits, in a static buffer that the next call overwrites. printf is large in a static program. */
@@ -97,7 +98,7 @@ static void say_on_terminal(const char *awaited) {
 }
 
 /* Writes the first piece without a poll, because the kubelet's pipe is empty. */
-static bool write_stdout(const char *bytes, size_t length, const struct deadline *deadline) {
+static bool write_stdout(const char *bytes, size_t length) {
   for (size_t done = 0; done < length;) {
     size_t left = length - done;
     ssize_t written = write(STDOUT_FILENO, bytes + done, left < SAFE_PIPE_WRITE_BYTES ? left : SAFE_PIPE_WRITE_BYTES);
@@ -106,49 +107,49 @@ static bool write_stdout(const char *bytes, size_t length, const struct deadline
     } else if (written == 0 || (errno != EAGAIN && errno != EINTR)) {
       return false;
     }
-    if (done < length && deadline_wait(deadline, STDOUT_FILENO, POLLOUT) != WAIT_READY) return false;
+    if (done < length && deadline_wait(&deadline, STDOUT_FILENO, POLLOUT) != WAIT_READY) return false;
   }
   return true;
 }
 
 /* Reads stdin to its end, within the time limit, so that a person who runs this by hand does not wait forever. */
-static bool read_body(struct request *read_into, const struct deadline *deadline) {
+static bool read_body(void) {
   size_t end = HEAD_ROOM_BYTES;
   for (;;) {
-    enum wait_outcome waited = deadline_wait(deadline, STDIN_FILENO, POLLIN);
+    enum wait_outcome waited = deadline_wait(&deadline, STDIN_FILENO, POLLIN);
     if (waited == WAIT_TIMED_OUT) return error_line_write(SHIM_REQUEST_TIMEOUT);
-    ssize_t taken = waited == WAIT_READY ? read(STDIN_FILENO, read_into->bytes + end, sizeof read_into->bytes - end) : -1;
+    ssize_t taken = waited == WAIT_READY ? read(STDIN_FILENO, request.bytes + end, sizeof request.bytes - end) : -1;
     if (taken < 0 && waited == WAIT_READY && (errno == EINTR || errno == EAGAIN)) continue;
     if (taken < 0) return error_line_write(SHIM_REQUEST_UNREADABLE);
     if (taken == 0) break;
     end += (size_t)taken;
-    if (end == sizeof read_into->bytes) return error_line_write(SHIM_REQUEST_TOO_LARGE);
+    if (end == sizeof request.bytes) return error_line_write(SHIM_REQUEST_TOO_LARGE);
   }
   if (end == HEAD_ROOM_BYTES) return error_line_write(SHIM_REQUEST_EMPTY);
-  read_into->end = end;
+  request.end = end;
   return true;
 }
 
 /* Puts the head right before the body, so that one send takes both. */
-static void write_head(struct request *written, const char *route, const char *type) {
+static void write_head(const char *route, const char *type) {
   static const char fields[] =
       " HTTP/1.1\r\n"
       "Host: localhost\r\n"
       "User-Agent: " PLUGIN_NAME "/" SHIM_VERSION "\r\n"
       "Content-Type: ";
   static const char length_field[] = "\r\nConnection: close\r\nContent-Length: ";
-  const char *body_length = decimal((unsigned)(written->end - HEAD_ROOM_BYTES));
+  const char *body_length = decimal((unsigned)(request.end - HEAD_ROOM_BYTES));
   const char *pieces[] = {"\r\n\r\n", body_length, length_field, type, fields, route, "POST "};
-  written->start = HEAD_ROOM_BYTES;
+  request.start = HEAD_ROOM_BYTES;
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     size_t length = strlen(pieces[i]);
-    written->start -= length;
-    memcpy(written->bytes + written->start, pieces[i], length);
+    request.start -= length;
+    memcpy(request.bytes + request.start, pieces[i], length);
   }
 }
 
-static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket, const struct deadline *deadline) {
-  return broker_request(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, deadline,
+static enum request_outcome ask_daemon(const char *socket_path, bool waits_for_socket) {
+  return broker_request(socket_path, request.bytes + request.start, request.end - request.start, waits_for_socket, &deadline,
                         &response);
 }
 
@@ -158,21 +159,21 @@ static bool is_response(enum request_outcome outcome) {
   return response.parsed.status != 200 || response.parsed.body_length > 0;
 }
 
-static bool deliver(const struct deadline *deadline) {
+static bool deliver(void) {
   const char *body = response.bytes + response.parsed.body_offset;
   size_t length = response.parsed.body_length;
   unsigned status = response.parsed.status;
   if (status != 200 && error_line_relay(body, length)) return false;
   if (status != 200) return error_line_write(SHIM_RESPONSE_STATUS(decimal(status)));
   if (length == 0) return error_line_write(SHIM_RESPONSE_EMPTY);
-  return write_stdout(body, length, deadline) || error_line_write(SHIM_OUTPUT_FAILED);
+  return write_stdout(body, length) || error_line_write(SHIM_OUTPUT_FAILED);
 }
 
 /* Delivers the response, or reports why there is none. Returns false after an error line. */
-static bool deliver_or_report(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
+static bool deliver_or_report(enum request_outcome outcome, const char *socket_path) {
   switch (outcome) {
     case REQUEST_OK:
-      return deliver(deadline);
+      return deliver();
     case REQUEST_NO_SOCKET:
       return error_line_write(SHIM_SOCKET_MISSING(socket_path));
     case REQUEST_REFUSED:
@@ -199,47 +200,47 @@ static bool deliver_or_report(enum request_outcome outcome, const char *socket_p
  * Writes the reason to the journal and to stderr, and the anonymous entries to stdout, without which a container whose image is on
  * the node would not start. The time may be up: a short write needs none.
  */
-static bool respond_alone(enum request_outcome outcome, const char *socket_path, const struct deadline *deadline) {
+static bool respond_alone(enum request_outcome outcome, const char *socket_path) {
   error_line_to_journal("<28>" SERVICE_ACCOUNT_PLUGIN_NAME ": "); /* daemon, warning */
-  (void)deliver_or_report(outcome, socket_path, deadline);
-  return write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1, deadline) || error_line_write(SHIM_OUTPUT_FAILED);
+  (void)deliver_or_report(outcome, socket_path);
+  return write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1) || error_line_write(SHIM_OUTPUT_FAILED);
 }
 
-static bool answer_docker(int argument_count, char **arguments, const struct deadline *deadline) {
+static bool answer_docker(int argument_count, char **arguments) {
   error_line_to_stdout(); /* as the protocol requires */
   const char *verb = argument_count == 2 ? arguments[1] : "";
   if (strcmp(verb, "get") != 0) {
     const char *text = docker_credential_text(verb);
-    return text != NULL && write_stdout(text, strlen(text), deadline);
+    return text != NULL && write_stdout(text, strlen(text));
   }
   const char *socket_path = docker_socket_path();
   say_on_terminal("a registry host such as icn.ocir.io");
-  if (!read_body(&request, deadline)) return false;
-  write_head(&request, DOCKER_CREDENTIAL_ROUTE, "text/plain");
+  if (!read_body()) return false;
+  write_head(DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum request_outcome outcome = REQUEST_NO_SOCKET;
-  if (*socket_path != '\0') outcome = ask_daemon(socket_path, false, deadline);
-  if (outcome != REQUEST_NO_SOCKET && outcome != REQUEST_REFUSED) return deliver_or_report(outcome, socket_path, deadline);
+  if (*socket_path != '\0') outcome = ask_daemon(socket_path, false);
+  if (outcome != REQUEST_NO_SOCKET && outcome != REQUEST_REFUSED) return deliver_or_report(outcome, socket_path);
   const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
   return error_line_write(SHIM_BROKER_MISSING(program));
 }
 
-static bool run(int argument_count, char **arguments, const struct deadline *deadline) {
-  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments, deadline);
+static bool run(int argument_count, char **arguments) {
+  if (is_named(arguments[0], DOCKER_CREDENTIAL_NAME)) return answer_docker(argument_count, arguments);
   const char *option = argument_count == 2 ? arguments[1] : "";
-  if (strcmp(option, "--version") == 0) return write_stdout(VERSION_LINE, sizeof VERSION_LINE - 1, deadline);
-  if (strcmp(option, "--help") == 0) return write_stdout(HELP, sizeof HELP - 1, deadline);
+  if (strcmp(option, "--version") == 0) return write_stdout(VERSION_LINE, sizeof VERSION_LINE - 1);
+  if (strcmp(option, "--help") == 0) return write_stdout(HELP, sizeof HELP - 1);
 
   const char *socket_path = chosen_socket_path();
   say_on_terminal("a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE");
-  if (!read_body(&request, deadline)) return false;
-  write_head(&request, CREDENTIALS_ROUTE, "application/json");
-  enum request_outcome outcome = ask_daemon(socket_path, true, deadline);
+  if (!read_body()) return false;
+  write_head(CREDENTIALS_ROUTE, "application/json");
+  enum request_outcome outcome = ask_daemon(socket_path, true);
   bool is_alone = is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !is_response(outcome);
-  return is_alone ? respond_alone(outcome, socket_path, deadline) : deliver_or_report(outcome, socket_path, deadline);
+  return is_alone ? respond_alone(outcome, socket_path) : deliver_or_report(outcome, socket_path);
 }
 
 int main(int argument_count, char **arguments) {
-  struct deadline deadline = deadline_in_ms(SHIM_CALL_MS);
+  deadline = deadline_in_ms(SHIM_CALL_MS);
   signal(SIGPIPE, SIG_IGN);
-  return run(argument_count, arguments, &deadline) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run(argument_count, arguments) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
