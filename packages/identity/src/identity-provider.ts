@@ -1,5 +1,5 @@
 /**
- * The package's main interface: an identity provider, for the rest of the broker.
+ * The package's main interfaces: an identity provider and a token exchange, for the rest of the broker.
  *
  * An identity provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
  */
@@ -38,6 +38,15 @@ export interface IdentityProvider {
   session(signal: AbortSignal): Promise<Expiring<SigningSession>>;
   /** Undefined: no state is kept, because the files may name a different identity after a restart. */
   readonly handover?: IdentityHandover;
+}
+
+/**
+ * Turns a pod's service-account token into a session of that service account at Oracle. It stores nothing, renews nothing, and judges
+ * no token; Oracle does.
+ */
+export interface TokenExchange {
+  /** The token is used for this call only. @throws {TokenExchangeError} */
+  exchange(token: Secret, signal: AbortSignal): Promise<Expiring<SigningSession>>;
 }
 
 /** How an identity continues in the next process on this node. */

@@ -11,13 +11,12 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import type { IssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
 import {
   readServiceAccountClaims,
   type ServiceAccountClaims,
 } from "@ocir-broker/identity/token-exchange/service-account-token";
-import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { LRUCache } from "lru-cache";
 import { fetchToken, type TokenWays } from "../tokens/registry-token.ts";

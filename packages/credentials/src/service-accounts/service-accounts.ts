@@ -2,10 +2,9 @@
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { createIssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
-import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { durationMs } from "../config/duration.ts";
 import type { Config } from "../config/schema.ts";
 import { type RefreshSession, sessionsIn } from "../tokens/session-refresh.ts";

@@ -13,12 +13,11 @@ import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
-import type { SigningSession } from "../identity-provider.ts";
+import type { SigningSession, TokenExchange } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";
 import { exchangedSession } from "../token-exchange/exchanged-session.ts";
-import type { TokenExchange } from "../token-exchange/token-exchange.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 import {
   type AuthorizationOptions,

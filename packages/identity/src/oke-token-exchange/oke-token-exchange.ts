@@ -11,12 +11,11 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
-import type { SigningSession } from "../identity-provider.ts";
+import type { SigningSession, TokenExchange } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";
 import { exchangedSession } from "../token-exchange/exchanged-session.ts";
 import { readServiceAccountClaims } from "../token-exchange/service-account-token.ts";
-import type { TokenExchange } from "../token-exchange/token-exchange.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
 export interface OkeTokenExchangeOptions {

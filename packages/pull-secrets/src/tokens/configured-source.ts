@@ -8,11 +8,10 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { createSendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import { createInstancePrincipal } from "@ocir-broker/identity/instance-principal/instance-principal";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
-import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import type { ApiServerAccess } from "@ocir-broker/kubernetes/api-server";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Settings } from "../settings.ts";
@@ -76,14 +75,12 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
     return createInstancePrincipal({ metadata: {}, auth: {} }, context);
   }
 
-  function workload(exchange: TokenExchange) {
-    return {
-      session: (signal: AbortSignal) => exchange.exchange(parseServiceAccountToken(access.token()), signal),
-    };
+  function workload({ exchange }: TokenExchange) {
+    return { session: (signal: AbortSignal) => exchange(parseServiceAccountToken(access.token()), signal) };
   }
 
   /** One session at a time, renewed at half of its life. */
-  function sessionsOf({ session }: Pick<IdentityProvider, "session">): Sessions {
+  function sessionsOf({ session }: ReturnType<typeof workload>): Sessions {
     const fetch = (_key: string, { signal }: { signal: AbortSignal }) => session(signal);
     const sessions = new RefreshAheadCache<SigningSession>({ fetch, clock, random });
     const refresh = createSessionRefresh(clock, () => sessions.refresh(SESSION));

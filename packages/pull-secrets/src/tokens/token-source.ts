@@ -6,9 +6,8 @@ import { type Expiring, type RetryHint, retryHintOf } from "@ocir-broker/foundat
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
-import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
+import type { Sessions, SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import { readServiceAccountClaims } from "@ocir-broker/identity/token-exchange/service-account-token";
-import type { TokenExchange } from "@ocir-broker/identity/token-exchange/token-exchange";
 import { type Failure, failureCodeOf } from "../objects/failure.ts";
 import { type CloudAnswer, CONTROLLER_SUBJECT, type IssuedToken } from "../objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
