@@ -3,9 +3,7 @@
  * stops the rollout, until the node is repaired, cordoned or gone.
  */
 import { describeRefusal, isConflict, statusOf } from "@ocir-broker/kubernetes/api-error";
-import type { ApiServer } from "@ocir-broker/kubernetes/api-server";
-import { createLease, type Lease } from "@ocir-broker/kubernetes/lease";
-import type { Say } from "@ocir-broker/kubernetes/log-line";
+import { createLease, type Lease, type LeaseOptions } from "@ocir-broker/kubernetes/lease";
 import { type Cluster, createNodeCluster, type NodeObject } from "./cluster.ts";
 import { decide, type Facts, type Next } from "./decision/decide.ts";
 import { type Tries, withFailure, withPods, withSuccess } from "./decision/tries.ts";
@@ -31,18 +29,16 @@ import {
 import { createInstallWork, createRemoveWork, type NodeWork, type Task } from "./node-work.ts";
 import type { Settings } from "./settings.ts";
 
-export interface RolloutOptions extends Pick<RestartOptions, "clock" | "showFailed"> {
+export interface RolloutOptions
+  extends Pick<LeaseOptions, "api" | "clock" | "deadline" | "say">,
+    Pick<RestartOptions, "showFailed"> {
   readonly settings: Omit<Settings, "image" | "serviceAccounts" | "config">;
-  readonly api: Pick<ApiServer, "send">;
   readonly program: NodeProgram;
-  /** Aborts one request at its time limit. */
-  deadline(): AbortSignal;
   /** Waits for about this time, or until one of the signals is aborted meanwhile. */
   pause(seconds: number, signals: readonly AbortSignal[]): Promise<void>;
   /** Aborted when the pod is deleted. A step that has begun is finished. */
   readonly ending: AbortSignal;
   setReady(ready: boolean): void;
-  readonly say: Say;
 }
 
 /** The Lease's name in the manifest. */

@@ -9,7 +9,7 @@ import type { Say } from "./log-line.ts";
 
 export type Lease = ReturnType<typeof createLease>;
 
-interface LeaseOptions {
+export interface LeaseOptions {
   readonly api: Pick<ApiServer, "send">;
   readonly namespace: string;
   readonly name: string;
