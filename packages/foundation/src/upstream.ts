@@ -24,6 +24,21 @@ export class UpstreamError extends OwnError<UpstreamErrorCode> {
 const TLS_CODE =
   /^ERR_TLS|^ERR_SSL|^EPROTO$|^UND_ERR_PRX_TLS$|CERT|SIGNATURE|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/;
 
+/** Of the system's codes and undici's. */
+const CODES: Readonly<Record<string, UpstreamErrorCode>> = {
+  EAI_AGAIN: "name-not-resolved",
+  ECONNREFUSED: "refused",
+  ECONNRESET: "connection-broken",
+  ENOTFOUND: "name-not-found",
+  EPIPE: "connection-broken",
+  ETIMEDOUT: "timeout",
+  // Our own signals were checked before, so this is a proxy's response to CONNECT, such as 407.
+  UND_ERR_ABORTED: "proxy-refused",
+  UND_ERR_BODY_TIMEOUT: "timeout",
+  UND_ERR_CONNECT_TIMEOUT: "timeout",
+  UND_ERR_HEADERS_TIMEOUT: "timeout",
+};
+
 /** Largest body accepted. A registry may send its token twice, each time with the 32 768 characters that its API allows. */
 export const MAX_BODY_BYTES = 80 * 1024;
 
@@ -146,22 +161,8 @@ function classify(error: unknown): UpstreamErrorCode {
 }
 
 function classifyAtService(error: unknown): UpstreamErrorCode {
-  if (
-    error instanceof errors.ConnectTimeoutError ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError
-  ) {
-    return "timeout";
-  }
   if (error instanceof errors.HTTPParserError) return "connection-broken";
-  // Our own signals were checked before, so this is a proxy's response to CONNECT, such as 407.
-  if (error instanceof errors.RequestAbortedError) return "proxy-refused";
   const code = codeOf(error instanceof AggregateError ? error.errors[0] : error);
-  if (code === "ETIMEDOUT") return "timeout";
-  if (code === "ECONNREFUSED") return "refused";
-  if (code === "ENOTFOUND") return "name-not-found";
-  if (code === "EAI_AGAIN") return "name-not-resolved";
   if (TLS_CODE.test(code)) return "tls";
-  if (code === "ECONNRESET" || code === "EPIPE" || code.startsWith("UND_ERR")) return "connection-broken";
-  return "unreachable";
+  return CODES[code] ?? (code.startsWith("UND_ERR") ? "connection-broken" : "unreachable");
 }
