@@ -4,13 +4,13 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { clusterSection, configOf, daemonSections } from "../test/config.ts";
 import { passwordIn, requestFor } from "../test/kubelet-request.ts";
-import { createOneShotBroker, type OneShotBroker } from "./one-shot-broker.ts";
+import { createOneShotBroker } from "./one-shot-broker.ts";
 
 const HOST = "icn.ocir.io";
 
 const simulator = await sharedSimulator();
 
-function start({ limitMs = 10_000, sections = {}, environment = {} } = {}): OneShotBroker {
+function start({ limitMs = 10_000, sections = {}, environment = {} } = {}) {
   const folder = temporaryFolder();
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),

@@ -13,8 +13,6 @@ import { createKubeletCredentials } from "./pulls/kubelet-credentials.ts";
 import { createServiceAccounts } from "./service-accounts/service-accounts.ts";
 import { createUpstreams } from "./tokens/upstreams.ts";
 
-export type OneShotBroker = ReturnType<typeof createOneShotBroker>;
-
 export interface OneShotBrokerOptions extends Pick<NodeCredentialsOptions, "clock" | "random"> {
   readonly config: Config;
   /** For the system's certificates (SSL_CERT_FILE). */

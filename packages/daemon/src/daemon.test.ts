@@ -14,10 +14,10 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog, type LogLine } from "../test/recorded-log.ts";
-import { callSocket, startedDaemon } from "../test/started-daemon.ts";
+import { callSocket, type Daemon, startedDaemon } from "../test/started-daemon.ts";
 import { stateFolder } from "../test/state-folder.ts";
 import { createConfigStatus } from "./config/config-status.ts";
-import type { Daemon, DaemonOptions } from "./daemon.ts";
+import type { DaemonOptions } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
 const HOME = "iad.ocir.io";

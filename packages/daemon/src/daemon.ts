@@ -27,8 +27,6 @@ export interface DaemonOptions
   readonly pid: number;
 }
 
-export type Daemon = Awaited<ReturnType<typeof startDaemon>>;
-
 /**
  * Listens before session and tokens exist; callers wait for them.
  *

@@ -10,8 +10,7 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, expect, it } from "vitest";
 import { createRecordedLog } from "../test/recorded-log.ts";
-import { startedDaemon } from "../test/started-daemon.ts";
-import type { Daemon } from "./daemon.ts";
+import { type Daemon, startedDaemon } from "../test/started-daemon.ts";
 
 const HOST = "iad.ocir.io";
 const CANARY = "canary-of-the-client-secret";

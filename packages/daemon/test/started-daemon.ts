@@ -4,9 +4,11 @@ import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { onTestFinished } from "vitest";
-import { type Daemon, type DaemonOptions, startDaemon } from "../src/daemon.ts";
+import { type DaemonOptions, startDaemon } from "../src/daemon.ts";
 
 type StartOptions = Pick<DaemonOptions, "config" | "log"> & Partial<DaemonOptions>;
+
+export type Daemon = Awaited<ReturnType<typeof startDaemon>>;
 
 export async function startedDaemon(options: StartOptions): Promise<Daemon> {
   const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid, isIdentityLost: false };

@@ -14,7 +14,7 @@ import { claimsOf } from "../../test/kubelet-request.ts";
 import { configSchema } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "../tokens/registries.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
-import { createServiceAccounts, type ServiceAccounts } from "./service-accounts.ts";
+import { createServiceAccounts } from "./service-accounts.ts";
 
 const HOST = "iad.ocir.io";
 const SHOP = { namespace: "shop", serviceAccount: "puller" };
@@ -31,7 +31,7 @@ const clock = {
   monotonicMs: () => system.monotonicMs() + now.monotonicMs(),
 };
 const simulator = await sharedSimulator({ clock: { ...system, wallMs: clock.wallMs } });
-let serviceAccounts: ServiceAccounts;
+let serviceAccounts: ReturnType<typeof createServiceAccounts>;
 let registries: LiveRegistries;
 
 beforeEach(() => {

@@ -12,8 +12,6 @@ import { type ClusterOptions, createClusterConnection } from "./cluster.ts";
 import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";
 import { createServiceAccountCache, type ServiceAccountCacheOptions } from "./service-account-cache.ts";
 
-export type ServiceAccounts = ReturnType<typeof createServiceAccounts>;
-
 export interface ServiceAccountsOptions
   extends ClusterOptions,
     Pick<PullTokensOptions, "tokens">,
