@@ -4,12 +4,11 @@ import {
   fchmodSync,
   fchownSync,
   fsyncSync,
-  mkdtempSync,
+  mkdtempDisposableSync,
   openSync,
   readdirSync,
   realpathSync,
   renameSync,
-  rmSync,
   type Stats,
   statSync,
   writeFileSync,
@@ -50,14 +49,10 @@ function replace(path: string, text: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
   const target = before === undefined ? path : realpathSync(path);
   // Nobody can predict the name or write into it. The kubelet ignores folders in a directory of configurations.
-  const folder = mkdtempSync(`${target}.ocir-broker-`);
-  try {
-    const fresh = join(folder, "new");
-    writeFresh(fresh, text, before);
-    renameSync(fresh, target);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = mkdtempDisposableSync(`${target}.ocir-broker-`);
+  const fresh = join(folder.path, "new");
+  writeFresh(fresh, text, before);
+  renameSync(fresh, target);
 }
 
 /** Creates the file, and works on its descriptor only, so that no link can lead elsewhere. */

@@ -6,7 +6,7 @@
  * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
  */
 import { once } from "node:events";
-import { type BigIntStats, lstatSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { type BigIntStats, lstatSync, mkdtempDisposableSync, renameSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
@@ -43,8 +43,8 @@ async function reclaimStaleSocket(server: Server, path: string, mode: number): P
 
 /** Removes only the file that was found stale: it is moved aside and compared first, because the path may have changed. */
 function remove(path: string, found: BigIntStats): boolean {
-  const folder = mkdtempSync(`${path}.`);
-  const aside = join(folder, "dead");
+  using folder = mkdtempDisposableSync(`${path}.`);
+  const aside = join(folder.path, "dead");
   try {
     renameSync(path, aside);
     const { ino, mtimeNs } = lstatSync(aside, { bigint: true });
@@ -54,8 +54,6 @@ function remove(path: string, found: BigIntStats): boolean {
   } catch (error) {
     if (codeOf(error) === "ENOENT") return false;
     throw notListening(path, error);
-  } finally {
-    rmSync(folder, { recursive: true });
   }
 }
 
