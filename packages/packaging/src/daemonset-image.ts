@@ -34,8 +34,7 @@ export async function makeDaemonSetImage(
   contents: readonly ImageContent[],
   places: { work: string; output: string },
 ): Promise<DaemonSetFiles> {
-  const roots: ImageRoot[] = [];
-  for (const content of contents) roots.push(await makeRoot(content, places.work));
+  const roots = await Array.fromAsync(contents, (content) => makeRoot(content, places.work));
   const description = "Installs ocir-broker on the node around the container";
   const config = { Entrypoint: ["/enter-node"], WorkingDir: "/" };
   const made = await makeImage(release, roots, { name: NAME, description, config }, places);

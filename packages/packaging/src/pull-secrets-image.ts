@@ -47,8 +47,7 @@ export async function makePullSecretsImage(
   if (api !== undefined) writeFileSync(apiFile, api);
   const args = [places.work, ...(api === undefined ? [] : [apiFile])];
   await finished(process.execPath, [join(CHECKOUT, "packages/pull-secrets/build.ts"), ...args]);
-  const roots: ImageRoot[] = [];
-  for (const content of contents) roots.push(await makeRoot(release, content, places));
+  const roots = await Array.fromAsync(contents, (content) => makeRoot(release, content, places));
   const config = {
     User: USER,
     WorkingDir: "/",

@@ -106,11 +106,9 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
   }
 
   async function read(paths: readonly MetadataPath[], signal: AbortSignal): Promise<MetadataResponse[]> {
-    return runLimited(reads, "metadata service", signal, async () => {
-      const responses: MetadataResponse[] = [];
-      for (const path of paths) responses.push(await readPatiently(path, signal));
-      return responses;
-    });
+    return runLimited(reads, "metadata service", signal, () =>
+      Array.fromAsync(paths, (path) => readPatiently(path, signal)),
+    );
   }
 
   return { read: read as MetadataService["read"] };
