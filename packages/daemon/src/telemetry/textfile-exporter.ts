@@ -75,7 +75,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   const unfinished = `${path}.new`;
   // A killed process may have left a file of another user: a dynamic user's id changes with every start.
   await rm(unfinished, { force: true });
-  const file = await open(unfinished, "wx", MODE);
+  await using file = await open(unfinished, "wx", MODE);
   try {
     // Independent of the umask.
     await file.chmod(MODE);
@@ -84,7 +84,5 @@ async function replaceFile(path: string, text: string): Promise<void> {
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => undefined);
     throw error;
-  } finally {
-    await file.close();
   }
 }
