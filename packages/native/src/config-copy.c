@@ -80,11 +80,10 @@ static enum copying write_copy(int source, int folder, const char *name, const c
   if (copy < 0) return COPY_UNWRITTEN;
 
   static char bytes[COPY_LIMIT_BYTES + 1];
-  size_t length = 0;
-  ssize_t got = 0;
-  while (length < sizeof bytes && (got = read_some(source, bytes + length, sizeof bytes - length)) > 0) length += (size_t)got;
+  ssize_t length = read_whole(source, bytes, sizeof bytes);
   if (length > COPY_LIMIT_BYTES) errno = EFBIG;
-  bool is_written = got >= 0 && length <= COPY_LIMIT_BYTES && write_whole(copy, bytes, length);
+  bool is_read = length >= 0 && length <= COPY_LIMIT_BYTES;
+  bool is_written = is_read && write_whole(copy, bytes, (size_t)length);
   /* The group gets access last, because the file is incomplete before. */
   bool is_copied = is_written && fchown(copy, (uid_t)-1, group) == 0 && fchmod(copy, S_IRUSR | S_IWUSR | S_IRGRP) == 0 &&
                    renameat(folder, fresh, folder, name) == 0;
@@ -93,7 +92,7 @@ static enum copying write_copy(int source, int folder, const char *name, const c
   if (!is_copied) unlinkat(folder, fresh, 0);
   errno = error;
   if (is_copied) return COPY_MADE;
-  return got < 0 || length > COPY_LIMIT_BYTES ? COPY_REFUSED : COPY_UNWRITTEN;
+  return is_read ? COPY_UNWRITTEN : COPY_REFUSED;
 }
 
 static enum copying copy_if_needed(const char *from, int folder, const char *name, const char *fresh, const char *group) {

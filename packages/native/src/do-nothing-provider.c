@@ -21,7 +21,7 @@
 /* The installer recognises this program by this text: packages/installer/src/run/file-changes.ts searches for it. */
 #define VERSION_LINE "ocir-broker do-nothing provider " SHIM_VERSION "\n"
 
-/* Static, because then only the pages in use cost memory. One more byte for the terminator. */
+/* Static, because then only the pages in use cost memory, and it is zeroed. One more byte for the terminator. */
 static char request[MAX_REQUEST_BYTES + 1];
 
 static const char *const KNOWN_VERSIONS[] = API_VERSIONS;
@@ -32,17 +32,8 @@ static bool say(const char *text) {
 
 /* Reads stdin to its end. Returns false if this fails, or if the request is too large or contains NUL, which JSON cannot. */
 static bool read_request(void) {
-  size_t end = 0;
-  while (end < sizeof request) {
-    ssize_t taken = read_some(STDIN_FILENO, request + end, sizeof request - end);
-    if (taken < 0) return false;
-    if (taken == 0) {
-      request[end] = '\0';
-      return strlen(request) == end;
-    }
-    end += (size_t)taken;
-  }
-  return false;
+  ssize_t length = read_whole(STDIN_FILENO, request, sizeof request);
+  return length >= 0 && (size_t)length < sizeof request && strlen(request) == (size_t)length;
 }
 
 static const char *after_blanks(const char *at) {

@@ -5,12 +5,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-ssize_t read_some(int descriptor, char *bytes, size_t size) {
-  ssize_t taken;
-  do {
-    taken = read(descriptor, bytes, size);
-  } while (taken < 0 && errno == EINTR);
-  return taken;
+ssize_t read_whole(int descriptor, char *bytes, size_t size) {
+  size_t length = 0;
+  while (length < size) {
+    ssize_t taken = read(descriptor, bytes + length, size - length);
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0) return -1;
+    if (taken == 0) break;
+    length += (size_t)taken;
+  }
+  return (ssize_t)length;
 }
 
 bool write_whole(int descriptor, const char *bytes, size_t length) {

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* read(2) of at most `size` bytes: how many came, 0 at the end, -1 with errno, which is never EINTR. */
-ssize_t read_some(int descriptor, char *bytes, size_t size);
+/* Reads to the end, or `size` bytes, in as many calls as it takes. Returns how many came, or -1 with errno, which is never EINTR. */
+ssize_t read_whole(int descriptor, char *bytes, size_t size);
 
 /* Writes all bytes, in as many calls as it takes. False: errno says why, and some of the bytes may have been written. */
 bool write_whole(int descriptor, const char *bytes, size_t length);
