@@ -4,6 +4,7 @@
  * Pure functions of numbers: no clock, no randomness, no state. Times are milliseconds on one clock; `chance` is a number in
  * [0, 1). Why these rules: docs/decisions/0002-two-clocks-a-token.md.
  */
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 
 /** Renewal is due at half of the life: a served value is valid for the other half, the longest outage that stays unnoticed. */
 const RENEW_AT = 0.5;
@@ -26,10 +27,7 @@ const SKEW_SHARE = 0.05;
 /** Pause after a successful fetch, even if its value is short-lived: at most two fetches a second for one key. */
 export const REST_AFTER_SUCCESS_MS = 500;
 
-export interface Life {
-  readonly obtainedAtMs: number;
-  readonly expiresAtMs: number;
-}
+type Life = Omit<Expiring<unknown>, "value">;
 
 /** When to renew a value that was itself renewed on time: between 40 % and 60 % of the life, or as near to half of it as `jitter`. */
 export function renewAtMs(life: Life, chance: number, jitter = RENEW_JITTER): number {
