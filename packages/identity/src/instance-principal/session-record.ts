@@ -22,9 +22,7 @@ const record = z.object({
   tenancyId: z.string().min(1).max(512),
 });
 
-export type EncodedSession = z.output<typeof record>;
-
-export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): EncodedSession {
+export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): z.output<typeof record> {
   const encoded = privateKey.export({ format: "der", type: "pkcs8" }).toString("base64");
   return { token: keyId.reveal().slice(TOKEN_PREFIX.length), privateKey: encoded, tenancyId };
 }
