@@ -409,13 +409,37 @@ it("removeNode completes a removal that was killed, when a kubelet still names t
   expect(node.read(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
 });
 
-it("removeNode leaves daemon and command as they are when a folder is read-only", async () => {
-  const node = await installedNode();
+function withReadOnly({ context, root }: Node, folder: string): NodeContext {
   const readOnly = fileSystemThat((_, __, ...paths) => {
-    if (paths.some((path) => String(path).startsWith(`${node.root}/usr/local/bin/`)))
+    if (paths.some((path) => String(path).startsWith(`${root}${folder}`)))
       throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
   });
-  const failed = await removeNode({ ...node.context, disk: createDisk(node.root, readOnly) }, NEVER, ALL);
+  return { ...context, disk: createDisk(root, readOnly) };
+}
+
+it.each<[why: string, contextOf: (node: Node) => NodeContext]>([
+  ["a configuration is read-only", (node) => withReadOnly(node, "/etc/kubernetes/")],
+  ["it was killed", ({ context, root }) => ({ ...context, disk: createDisk(root, killedAt(30)) })],
+])(
+  "installNode enables the units again after a removal that has not ended, which connectNode refuses: %s",
+  async (_, contextOf) => {
+    const node = await installedNode();
+    expect(await removeNode(contextOf(node), NEVER, ALL)).toMatchObject({ ok: false });
+    expect(node.units.areEnabled).toBe(false);
+    const refusal = { ok: false, code: "unfinished", reason: expect.stringContaining("a removal has not ended") };
+    expect(await statusOfNode(node.context)).toMatchObject(refusal);
+    expect(await connectNode(node.context, NEVER, CONNECT)).toMatchObject(refusal);
+    expect(await install(node, archive("1"))).toMatchObject({ ok: true });
+    expect([node.units.areEnabled, node.through(PLUGIN)]).toEqual([true, `${SHIM} 1`]);
+    expect(await statusOfNode(node.context)).toMatchObject({ ok: true });
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+    expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(node.before);
+  },
+);
+
+it("removeNode leaves daemon and command as they are when a folder is read-only", async () => {
+  const node = await installedNode();
+  const failed = await removeNode(withReadOnly(node, "/usr/local/bin/"), NEVER, ALL);
   expect(failed).toMatchObject({ ok: false, code: "restore" });
   expect([node.units.areEnabled, node.through(BROKER_PROGRAM), node.through(PLUGIN)]).toEqual([
     true,

@@ -27,7 +27,7 @@ import { changedPaths, type InstallationRecord, isFromArchive, RECORD, STATE_FOL
 import { forgetPrograms } from "./run/run.ts";
 import { report, stateIfAny } from "./run/run-state.ts";
 import type { RestoreStep } from "./run/step.ts";
-import { finishRemoval, outcomeOf, restoreAll, saveRestored } from "./run/undo.ts";
+import { beginRemoval, outcomeOf, restoreAll, saveRestored } from "./run/undo.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The program does not run without this library. */
@@ -55,6 +55,7 @@ export async function remove(node: NodeRun): Promise<boolean> {
   if (Object.keys(node.record.files).length === 0 && !disk.isThere(PROGRAM))
     node.say("ocir-broker is not installed on this node: there is nothing to remove");
   else if (!node.isRecorded) node.left.push(...doubtful.map((path) => ({ path, why: DOUBTFUL })));
+  beginRemoval(node);
   const flags = await restoreFlags(node);
   const { isRestored, needsPlugin } = await restoreConnection(node, flags);
   // A kubelet that still calls our plugin needs the daemon.
@@ -74,7 +75,6 @@ export async function remove(node: NodeRun): Promise<boolean> {
   const { folders } = node.record;
   const last = LAST.filter((path) => outcomeOf(node, { name: "programs", path }).kind === "restored");
   forgetPrograms(node);
-  finishRemoval(node);
   await units.reload();
   if (isPackage) return true;
   if (last.includes(PROGRAM)) disk.remove(PROGRAM);

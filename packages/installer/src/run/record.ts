@@ -44,7 +44,7 @@ export interface Pending {
 }
 
 export interface InstallationRecord {
-  /** Absent if ocir-broker is not installed: the files are left by a removal. */
+  /** Absent if ocir-broker is not installed: the files are left by a removal, which may not have ended. */
   readonly version?: string;
   readonly files: Readonly<Record<string, Entry>>;
   /** Folders that we made, in this order. */
@@ -67,13 +67,13 @@ export function readRecord(disk: Disk): InstallationRecord {
   return record;
 }
 
-/** Saves the record if it has changed, or removes it if it is empty. */
+/** Saves the record if it has changed, or removes it, after the folders that it names, if it has no file. */
 export function writeRecord(disk: Disk, record: InstallationRecord): void {
   const { version, files, folders, pending, untidy } = record;
   if (version === undefined && pending === undefined && untidy === undefined && Object.keys(files).length === 0) {
+    for (const folder of folders.toReversed()) disk.removeFolder(folder);
     disk.remove(RECORD);
     tidyRecord(disk);
-    for (const folder of folders.toReversed()) disk.removeFolder(folder);
     return;
   }
   makeFolders(disk, STATE_FOLDER);

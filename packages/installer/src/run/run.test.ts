@@ -11,7 +11,7 @@ import { createDisk, type FileSystem } from "./disk.ts";
 import { applySteps, commit, createRun } from "./run.ts";
 import { type RunState, save } from "./run-state.ts";
 import type { Content, FileStep, Step } from "./step.ts";
-import { finishRemoval, restoreAll, rollBackFiles } from "./undo.ts";
+import { beginRemoval, restoreAll, rollBackFiles } from "./undo.ts";
 
 const NOTHING = { changes: "", check: "" };
 const file = (path: string, content: Content): FileStep => ({
@@ -79,11 +79,12 @@ async function install(root: string, version?: string, change?: FileSystem, firs
 async function remove(root: string, change?: FileSystem) {
   const run = runOn(root, change);
   rollBack(run);
+  beginRemoval(run);
   const isRestored = restoreAll(
     run,
     ALL.map((path) => ({ name: path, path })),
   );
-  finishRemoval(run);
+  save(run, run.record);
   return { isRestored, left: run.left };
 }
 

@@ -94,14 +94,10 @@ export function saveRestored(state: RunState, isRestored: boolean, next: string)
     throw new InstallError("restore", `not everything is restored: correct the errors above, and ${next}`);
 }
 
-/** Records that the programs are gone too. */
-export function finishRemoval(state: RunState): void {
-  const { version: _, ...rest } = state.record;
-  if (Object.keys(rest.files).length > 0) save(state, rest);
-  else {
-    for (const folder of rest.folders.toReversed()) state.disk.removeFolder(folder);
-    save(state, { ...rest, folders: [] });
-  }
+/** First: a removal that does not end leaves a node on which ocir-broker is not installed. */
+export function beginRemoval(state: RunState): void {
+  const { version, ...rest } = state.record;
+  if (version !== undefined) save(state, rest);
 }
 
 /** What a restoration does with a path. */
