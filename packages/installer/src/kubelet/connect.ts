@@ -16,7 +16,7 @@ import { type NodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { InstallError } from "../install-error.ts";
-import { PLUGIN_LINKS } from "../installed-files.ts";
+import { LIBEXEC, PLUGIN_LINKS } from "../installed-files.ts";
 import type { NodeRun } from "../node-run.ts";
 import type { ChangeKind } from "../run/change-kind.ts";
 import { changedPaths } from "../run/record.ts";
@@ -51,6 +51,8 @@ export async function connection(
   const paths = kubeletPathsOf(options, kubelet, files);
   assertNamed(paths, kubelet, files);
   for (const path of Object.values(paths)) assertRoots(path, files);
+  if (files.resolve(paths.binDir) === files.resolve(LIBEXEC))
+    throw new InstallError("connect", `${paths.binDir} is ocir-broker's own folder: name another one`);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   assertAudience(options.serviceAccounts, kubeletMinor);
   if (options.serviceAccounts !== undefined && kubelet?.pid !== undefined && !CLUSTER_FILES.some(node.disk.isThere))
