@@ -19,7 +19,7 @@ import {
   type Node,
   OTHER_PROVIDER,
 } from "../test/image-node.ts";
-import { fileSystemThat, killedAt } from "../test/killed-at.ts";
+import { fileSystemThat, Killed, killedAt } from "../test/killed-at.ts";
 import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
@@ -38,6 +38,16 @@ function createPackageNode(owner: "dpkg" | "rpm") {
   const node = createNode({ owner });
   for (const path of [PROGRAM, SHIM, DO_NOTHING_PROGRAM]) node.write(path, "", 0o755);
   return node;
+}
+
+/** A node on which a run is killed for good before it changes the path. */
+function killedBefore(node: Node, path: string): Node {
+  let isKilled = false;
+  const killed = fileSystemThat((_, __, ...paths) => {
+    isKilled ||= paths.some((changed) => String(changed).startsWith(`${node.root}${path}`));
+    if (isKilled) throw new Killed();
+  });
+  return { ...node, context: { ...node.context, disk: createDisk(node.root, killed) } };
 }
 
 describe("installNode", () => {
@@ -633,6 +643,14 @@ describe("disable", () => {
     expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 2`);
     await enable(node.context);
     expect(node.through(PLUGIN)).toBe(`${SHIM} 2`);
+  });
+
+  it("keeps another vendor's plugin, which a rollback restores, if the first installation was killed", async () => {
+    const node = createNode();
+    await install(killedBefore(node, CONFIG), archive("1"));
+    await disable(node.context);
+    await removeNode(node.context, NEVER, { isUnfinished: true });
+    expect(node.read(PLUGIN)).toBe("#!/bin/sh\n");
   });
 
   it("refuses a plugin that is not ocir-broker's", async () => {

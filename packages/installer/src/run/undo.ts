@@ -55,7 +55,9 @@ function isRolledBack(state: RunState, path: string, change: PendingChange): boo
 
 function rollBackPath(state: RunState, path: string, { previous, entry, earlier = [] }: PendingChange): void {
   const current = stateIfAny(state.disk, path);
-  if (current === undefined || ![previous, entry.written, "absent", ...earlier].includes(current)) {
+  const ours = [previous, entry.written, "absent", ...earlier];
+  // The off switch links to another program.
+  if (current === undefined || !(ours.includes(current) || isOurLink(current))) {
     state.left.push({ path, why: "it was changed by others during the installation" });
   } else if (current !== previous || entry.written === previous) {
     if (state.disk.isPrevious(path, previous)) state.disk.putPrevious(path);
