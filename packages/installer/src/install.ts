@@ -18,9 +18,10 @@ import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { poolConfigSteps } from "./kubelet/pool-config.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { ActionUndo, ChangeKind } from "./run/change-kind.ts";
-import { isFromArchive } from "./run/record.ts";
+import { changedPaths, isFromArchive } from "./run/record.ts";
 import { changedPrograms, forgetPrograms, hasChangedDaemon } from "./run/run.ts";
 import { type ActionStep, type FileStep, linkStep, type Step } from "./run/step.ts";
+import { restoreAll } from "./run/undo.ts";
 import { checkDaemonAnswers } from "./system/daemon-check.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
@@ -39,8 +40,8 @@ const PREPARE_LIMIT_MS = 30_000;
 
 const OWNER_LIMIT_MS = 20_000;
 const OWNER_QUERIES = [
-  { path: "dpkg", args: ["-S", PROGRAM], kind: ".deb" },
-  { path: "rpm", args: ["-qf", PROGRAM], kind: ".rpm" },
+  { path: "dpkg", option: "-S", kind: ".deb" },
+  { path: "rpm", option: "-qf", kind: ".rpm" },
 ] as const;
 
 /** @throws {InstallError} `archive`, `package`, `unfinished` */
@@ -73,13 +74,16 @@ function expectFiles(node: NodeRun): void {
 export const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => disk.isThere(path));
 
 /**
- * Forgets that an archive has installed the programs, if they are a package's now, also with the same content.
+ * Forgets that an archive has installed the programs, if they are a package's now, also with the same content. Removes those that
+ * the package does not have.
  *
  * @returns whether they are a package's.
  */
 export async function leaveToPackage(node: NodeRun): Promise<boolean> {
   if ((await packageOwner(node)) === undefined) return false;
   node.disk.remove(MANIFEST);
+  for (const path of changedPaths(node.record, "program"))
+    if ((await packageOwner(node, path)) === undefined) restoreAll(node, [{ name: "programs", path }]);
   forgetPrograms(node);
   return true;
 }
@@ -93,13 +97,13 @@ async function refusePackage(node: NodeRun): Promise<void> {
 }
 
 /**
- * The kind of package that has installed ocir-broker; undefined if none has.
+ * The kind of package that has installed ocir-broker, or this file of it; undefined if none has.
  *
  * @throws {InstallError} `package` if a manager does not answer, because a package's files must not be deleted.
  */
-export async function packageOwner({ runProgram }: NodeContext): Promise<".deb" | ".rpm" | undefined> {
-  for (const { path, args, kind } of OWNER_QUERIES) {
-    const result = await runProgram({ path, args, limitMs: OWNER_LIMIT_MS });
+export async function packageOwner({ runProgram }: NodeContext, file = PROGRAM): Promise<".deb" | ".rpm" | undefined> {
+  for (const { path, option, kind } of OWNER_QUERIES) {
+    const result = await runProgram({ path, args: [option, file], limitMs: OWNER_LIMIT_MS });
     if (isSuccess(result)) return kind;
     const isUnknown = "failure" in result || ("exitCode" in result && result.exitCode === 1);
     if (!isUnknown) throw new InstallError("package", `${path} does not respond: repair it, then run this again`);

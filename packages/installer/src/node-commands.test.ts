@@ -20,7 +20,7 @@ import {
   OTHER_PROVIDER,
 } from "../test/image-node.ts";
 import { fileSystemThat, Killed, killedAt } from "../test/killed-at.ts";
-import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
+import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "./installed-files.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { connectNode, describeSteps, disconnectNode, installNode, removeNode, statusOfNode } from "./node-commands.ts";
 import { disable, enable } from "./off-switch.ts";
@@ -40,11 +40,14 @@ function createPackageNode(owner: "dpkg" | "rpm") {
   return node;
 }
 
+/** In the package too. */
+const PACKAGED = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, "/usr/lib/systemd/system/ocir-broker.service"];
+
 /** A node on which a run is killed for good before it changes the path. */
 function killedBefore(node: Node, path: string): Node {
   let isKilled = false;
   const killed = fileSystemThat((_, __, ...paths) => {
-    isKilled ||= paths.some((changed) => String(changed).startsWith(`${node.root}${path}`));
+    isKilled ||= paths.includes(node.context.disk.at(path));
     if (isKilled) throw new Killed();
   });
   return { ...node, context: { ...node.context, disk: createDisk(node.root, killed) } };
@@ -174,7 +177,22 @@ describe("installNode", () => {
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true, isPackage: true });
     expect(node.read(SHIM)).toBe(`${SHIM} ${version}`);
     expect(node.read("/usr/share/doc/ocir-broker/new-in-1")).toContain(" 1");
-    expect(fs.existsSync(node.context.disk.at(MANIFEST))).toBe(false);
+    expect(node.snapshot().filter((line) => /SHA256SUMS|_ocir-broker/.test(line))).toEqual([]);
+  });
+
+  it.each([
+    ["a first installation", []],
+    ["an upgrade", ["1"]],
+  ])("leaves a package's files as they are if %s from the archive was killed before", async (_, installed) => {
+    const node = createNode({ owner: "dpkg" });
+    for (const version of installed) await install(node, archive(version));
+    await install(killedBefore(node, "/usr/share/doc/ocir-broker/new-in-2"), archive("2"));
+    for (const path of PACKAGED) node.write(path, `${path} 2`, 0o755);
+    expect(await install(node, undefined, { connect: undefined })).toMatchObject({ ok: true });
+    expect(PACKAGED.map(node.read)).toEqual(PACKAGED.map((path) => `${path} 2`));
+    expect(node.snapshot().filter((line) => /SHA256SUMS|_ocir-broker|\.ocir-broker-/.test(line))).toEqual([]);
+    await removeNode(node.context, NEVER, ALL);
+    expect(PACKAGED.map(node.read)).toEqual(PACKAGED.map((path) => `${path} 2`));
   });
 
   it("removes no program if the package manager does not answer", async () => {

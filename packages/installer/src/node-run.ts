@@ -1,7 +1,8 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { packageOwner } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
-import { CONFIG_FOLDER, RUNTIME_FOLDERS } from "./installed-files.ts";
+import { CONFIG_FOLDER, PROGRAM, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
 import { RECORD } from "./run/record.ts";
 import { createRun, hasChangedDaemon } from "./run/run.ts";
@@ -40,6 +41,7 @@ export async function runOnNode(
     return await withLock(context, async () => {
       const node = createNodeRun(context, signal);
       try {
+        await leaveUnfinishedToPackage(node);
         const result = await work(node, await rollBack(node));
         return { ok: true, version, steps: node.steps, ...leftOf(node), ...result };
       } catch (error) {
@@ -52,6 +54,19 @@ export async function runOnNode(
   } catch (error) {
     return failed(error);
   }
+}
+
+/** A package that was installed after the run was interrupted has replaced its programs: a rollback leaves them. */
+async function leaveUnfinishedToPackage(node: NodeRun): Promise<void> {
+  const { pending } = node.record;
+  if (pending?.files[PROGRAM] === undefined || (await packageOwner(node)) === undefined) return;
+  const files = { ...pending.files };
+  for (const [path, { entry }] of Object.entries(files)) {
+    if (entry.kind !== "program" || (await packageOwner(node, path)) === undefined) continue;
+    node.disk.tidy(path);
+    delete files[path];
+  }
+  node.record = { ...node.record, pending: { ...pending, files } };
 }
 
 /** @returns the paths that an unfinished run had changed. */

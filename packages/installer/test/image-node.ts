@@ -7,7 +7,7 @@ import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { InstallCommand } from "../src/install.ts";
-import { DO_NOTHING_PROGRAM, PLUGIN, PROGRAM, SHIM } from "../src/installed-files.ts";
+import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "../src/installed-files.ts";
 import { installNode } from "../src/node-commands.ts";
 import { nodeContextAt } from "./node-context.ts";
 
@@ -22,6 +22,9 @@ providers:
 `;
 export const CONNECT = { kubeletVersion: "1.34" };
 export const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
+/** Only an archive installs these. */
+const COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
+const NOT_PACKAGED = [MANIFEST, COMPLETION];
 export const NEVER = new AbortController().signal;
 
 export type Node = ReturnType<typeof nodeAt>;
@@ -45,7 +48,7 @@ export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, 
     const isYes = args.includes("is-enabled")
       ? units.areEnabled
       : path === owner
-        ? args.includes(PROGRAM)
+        ? !NOT_PACKAGED.some((file) => args.includes(file))
         : !["dpkg", "rpm"].includes(path);
     return printed("", { exitCode: isYes ? 0 : 1 });
   };
@@ -76,7 +79,11 @@ export function snapshotOf(root: string): string[] {
 /** An unpacked archive. */
 export function archive(version: string): string {
   const { root, write } = createNodeTree();
-  const others = ["/usr/lib/systemd/system/ocir-broker.service", `/usr/share/doc/ocir-broker/new-in-${version}`];
+  const others = [
+    "/usr/lib/systemd/system/ocir-broker.service",
+    COMPLETION,
+    `/usr/share/doc/ocir-broker/new-in-${version}`,
+  ];
   const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, ...others].map((path) => {
     const text = `${path} ${version}`;
     write(path, text, 0o755);
