@@ -74,8 +74,7 @@ function expectFiles(node: NodeRun): void {
 export const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM].every((path) => disk.isThere(path));
 
 /**
- * Forgets that an archive has installed the programs, if they are a package's now, also with the same content. Removes those that
- * the package does not have.
+ * Forgets an archive's programs that are a package's now, also with the same content, and removes those that it does not have.
  *
  * @returns whether they are a package's.
  */

@@ -570,6 +570,25 @@ it("installNode rolls a first run back in an order in which no call and no start
   expect(seen).toEqual(["reload: false", "reload: true", "disable: #!/bin/sh\n", "reload: false"]);
 });
 
+it("installNode leaves the plugins to a kubelet whose configuration somebody changes before the rollback", async () => {
+  const node = createNode();
+  const { at } = node.context.disk;
+  for (const path of [CONFIG, PLUGIN]) fs.rmSync(at(path));
+  const flags = FLAGS.replace(dirname(PLUGIN), "/opt/bin");
+  node.write("/etc/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${flags}\n`);
+  const say = (line: string): void => {
+    if (!line.startsWith("kubelet-configuration: ")) return;
+    fs.appendFileSync(at(CONFIG), "# theirs\n");
+    throw new Error("failed");
+  };
+  const failed = await install({ ...node, context: { ...node.context, say } }, archive("1"));
+  const link = `/opt/bin/${PLUGIN_NAME}`;
+  expect(failed.left?.map(({ path }) => path)).toEqual([CONFIG, PLUGIN, link]);
+  expect([node.read(PLUGIN), fs.readlinkSync(at(link))]).toEqual([`${DO_NOTHING_PROGRAM} 1`, PLUGIN]);
+  expect(await install(node, archive("1"))).toMatchObject({ ok: true });
+  expect(node.through(PLUGIN)).toBe(`${SHIM} 1`);
+});
+
 describe("installNode and removeNode with a full /var/lib", () => {
   const ROLLED_BACK = "an unfinished run is rolled back";
 

@@ -29,8 +29,6 @@ const NOT_INSTALLED =
 
 const LOST = `${RECORD} is missing: install again, which records our files, or run ocir-broker node remove`;
 
-const HALF_REMOVED = "a removal has not ended: run ocir-broker node remove again, or install again";
-
 const INTERRUPTED = "a run was interrupted: install again, or run ocir-broker node remove --unfinished";
 
 export function installNode(context: NodeContext, signal: AbortSignal, command: InstallCommand): Promise<NodeResult> {
@@ -109,7 +107,8 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
 }
 
 async function whyNotInstalled(node: NodeContext): Promise<string> {
-  if (changedPaths(readRecord(node.disk), "program", "command").length > 0) return HALF_REMOVED;
+  if (changedPaths(readRecord(node.disk), "program", "command").length > 0)
+    return "a removal has not ended: run ocir-broker node remove again, or install again";
   const found = node.disk.isThere(RECORD) ? {} : (await recognise(node)).files;
   return Object.keys(found).length > 0 ? LOST : NOT_INSTALLED;
 }

@@ -3,6 +3,8 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { packageOwner } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, PROGRAM, RUNTIME_FOLDERS } from "./installed-files.ts";
+import { isPluginNeeded, readKubeletNames } from "./kubelet/disconnect.ts";
+import { doNothing } from "./remove.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
 import { RECORD } from "./run/record.ts";
 import { createRun, hasChangedDaemon } from "./run/run.ts";
@@ -69,6 +71,27 @@ async function leaveUnfinishedToPackage(node: NodeRun): Promise<void> {
   node.record = { ...node.record, pending: { ...pending, files } };
 }
 
+/** For a kubelet's configuration that somebody else has changed during the run, and that stays: the kubelet needs its plugins. */
+async function keepPlugins(node: NodeRun): Promise<void> {
+  const { disk, record } = node;
+  if (record.pending === undefined) return;
+  const view = { names: await readKubeletNames(node, false), files: node.files };
+  const files = { ...record.files };
+  const undone = { ...record.pending.files };
+  for (const [path, { previous, entry }] of Object.entries(undone)) {
+    if (previous !== "absent" || CHANGE_KINDS[entry.kind].readBy !== "kubelet" || !isPluginNeeded(path, view)) continue;
+    const instead = record.version === undefined && entry.kind === "plugin" ? doNothing(disk, path) : undefined;
+    if (instead !== undefined) {
+      disk.stage(path, instead.content);
+      disk.put(path);
+    }
+    node.left.push({ path, why: "the kubelet's configuration names it" });
+    files[path] = { ...entry, written: disk.stateOf(path) };
+    delete undone[path];
+  }
+  node.record = { ...record, files, pending: { ...record.pending, files: undone } };
+}
+
 /** @returns the paths that an unfinished run had changed. */
 async function rollBack(node: NodeRun): Promise<readonly string[]> {
   const { disk, units, say } = node;
@@ -77,6 +100,8 @@ async function rollBack(node: NodeRun): Promise<readonly string[]> {
   const isDaemonChanged = hasChangedDaemon(node);
   // Otherwise systemd may start a kubelet with flags that name a configuration which is gone.
   if (rollBackFiles(node, ({ kind }) => CHANGE_KINDS[kind].readBy === "systemd").length > 0) await units.reload();
+  rollBackFiles(node, ({ kind }) => kind === "kubelet-configuration");
+  if (node.left.length > 0) await keepPlugins(node);
   const enables = pending.undo.includes("disable-units");
   if (enables) {
     // The kubelet's calls leave our plugin before the daemon's socket closes. The units' own files are needed to disable them.

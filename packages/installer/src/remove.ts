@@ -125,7 +125,7 @@ function named(name: string, paths: readonly string[]): RestoreStep[] {
 }
 
 /** A killed removal may have moved the program to its path already. */
-function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
+export function doNothing(disk: Disk, path: string): RestoreStep["instead"] {
   for (const from of [DO_NOTHING_PROGRAM, path]) {
     const [kind, sha256] = stateIfAny(disk, from)?.split(":") ?? [];
     if (kind === "file" && sha256 !== undefined)
