@@ -22,8 +22,8 @@ export function kubeletAdvice(need: KubeletNeed, paths: KubeletFiles): string[] 
 
 /** After what the kubelet has read was removed. @param hadFlags whether its flags were removed too. */
 export function removalAdvice({ process, unitHas, lack }: KubeletUse, hadFlags: boolean): string[] {
-  if (process?.has !== "these" || (process.hasRead && !hadFlags)) return [];
   const starts = unitHas === "none" || (unitHas === "these" && (lack === undefined || lack.kind === "entry"));
+  if (process?.has !== "these" || (process.hasRead && (!hadFlags || (unitHas === "these" && starts)))) return [];
   return starts
     ? [`kubelet: restart it when convenient, because it still uses what was removed: ${RESTART}`]
     : ["kubelet: do not restart it before you correct its flags (see systemctl cat kubelet): it would not start"];

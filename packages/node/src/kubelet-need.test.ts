@@ -3,7 +3,7 @@ import type { KubeletFiles } from "@ocir-broker/protocol/node-result";
 import { expect, test } from "vitest";
 import { createNodeTree } from "../test/node-tree.ts";
 import { printed } from "../test/program-double.ts";
-import { kubeletAdvice } from "./kubelet-advice.ts";
+import { kubeletAdvice, removalAdvice } from "./kubelet-advice.ts";
 import { kubeletNeed, readKubeletUse } from "./kubelet-need.ts";
 import { CONFIG_FLAG, changedText, OWN_DROP_IN } from "./kubelet-unit.ts";
 import { createNodeFiles } from "./node-files.ts";
@@ -231,6 +231,10 @@ test.each([
   expect(advice).toMatch(/are gone, .* second oke bootstrap .*run: ocir-broker node connect --kubelet-flags$/);
 });
 
+test("removalAdvice is none for a kubelet that has read what stays, its flags too", async () => {
+  expect((await needOf({}, { flags: FLAGS, unit: FLAGS, hadFlags: true })).removal).toEqual([]);
+});
+
 /** @param written files of the node, which is connected, with a kubelet that is not, unless they and the options say otherwise. */
 async function needOf(
   written: Readonly<Record<string, string>>,
@@ -272,6 +276,7 @@ async function needOf(
   return {
     need,
     advice: kubeletAdvice(need, paths).join("\n"),
+    removal: removalAdvice(use, hadFlags),
     changed: change === undefined ? [] : [change.file, ...changedText(use.unit, change).split("\n")],
   };
 }
