@@ -67,7 +67,7 @@ function expectFiles(node: NodeRun): void {
   if (isWhole(node) && changed === undefined) return;
   throw new InstallError(
     "unfinished",
-    `${changed ?? PROGRAM} has changed since the installation: install again from the archive`,
+    `${changed ?? "a program"} is missing, or has changed since its installation: install from the archive`,
   );
 }
 

@@ -25,7 +25,7 @@ import { isDisabled, type NodeContext } from "./system/node-context.ts";
 const FAILURE_METRIC = `${METRICS_FOLDER}/ocir_broker_install.prom`;
 
 const NOT_INSTALLED =
-  "ocir-broker is not installed on this node: run install.sh of the archive, or ocir-broker node install";
+  "ocir-broker is not installed on this node: run install.sh of the archive, or, with a package, ocir-broker node install";
 
 const LOST = `${RECORD} is missing: install again, which records our files, or run ocir-broker node remove`;
 
