@@ -12,13 +12,14 @@ import { disconnect } from "./kubelet/disconnect.ts";
 import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
 import { readKubeletPaths } from "./kubelet/kubelet-paths.ts";
 import { hasSettings } from "./kubelet/pool-config.ts";
-import { createNodeRun, type NodeRun, runOnNode } from "./node-run.ts";
+import { createNodeRun, type NodeRun } from "./node-run.ts";
 import { adoptRecognised, recognise } from "./recognise.ts";
 import { leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
 import { changedPaths, isFromArchive, RECORD, readRecord } from "./run/record.ts";
 import { applySteps, commit } from "./run/run.ts";
 import { isChange } from "./run/run-state.ts";
+import { runOnNode } from "./run-on-node.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
 /** The metric of a script's failed installation; a success removes it. */
