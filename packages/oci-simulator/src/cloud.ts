@@ -39,7 +39,7 @@ export async function createCloud(options: CloudOptions) {
   const { clock = createSystemClock(), tokenLifeMs = HOUR_MS, sessionLifeMs = HOUR_MS / 3 } = options;
   const iam = createIam();
   const [chain, sessions, signer, serviceAccounts] = await Promise.all([
-    createCertificateChain(clock, options.multiValuedSubject ?? false, iam.tag),
+    createCertificateChain(clock, options.multiValuedSubject ?? false),
     createSessionTokens(clock, sessionLifeMs),
     createTokenSigner(clock),
     createServiceAccounts(clock, options.serviceAccountIssuer),

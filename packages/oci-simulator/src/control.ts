@@ -16,7 +16,7 @@ type Controls = ReturnType<typeof createControls>;
 
 /** The controls as methods, which `startSimulator` returns too. */
 export function createControls(cloud: Cloud, faults: FaultQueue, received: ReturnType<typeof nothingReceived>) {
-  const { iam, trusts, apiKeys, sessions, serviceAccounts } = cloud;
+  const { iam, trusts, apiKeys, sessions } = cloud;
   return {
     /** Requests since the start or the last reset, by endpoint. */
     requests: () => ({ ...received.counts }),
@@ -46,9 +46,7 @@ export function createControls(cloud: Cloud, faults: FaultQueue, received: Retur
     resourceToken: (publicKeyPem: string): Promise<string> =>
       sessions.issueResource(apiKeys.describe(publicKeyPem).publicKey, iam.groupExists()),
     /** A token as the kubelet gets it from the API server. */
-    serviceAccountToken: serviceAccounts.issue,
-    /** Deletes a pod: its service-account tokens end. */
-    deletePod: serviceAccounts.deletePod,
+    serviceAccountToken: cloud.serviceAccounts.issue,
     /** A trust of the identity domain, which has none at the start. */
     addTrust: trusts.add,
     /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */

@@ -10,10 +10,6 @@ import type { Claims } from "./jwt.ts";
 const iamFields = z.strictObject({
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
   dynamicGroup: z.boolean().optional(),
-  /** Value of the instance's tag `oke.pool`; empty, as at the start, for none. Only the next certificate contains it. */
-  tag: z.string().optional(),
-  /** Value of that tag that the dynamic group's rule requires; empty, as at the start, for a rule without it. */
-  groupTag: z.string().optional(),
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
   repository: z.string().optional(),
   /** A service account of the cluster as `namespace/name`: `granted` then is for it, and not for the dynamic group. */
@@ -62,7 +58,7 @@ export function isAnonymous(claims: Claims): boolean {
 }
 
 /** Of everything but the repositories that are named. */
-const START = { groupExists: true, tag: "", groupTag: "", granted: true, writable: false };
+const START = { groupExists: true, granted: true, writable: false };
 
 export function createIam() {
   let now = START;
@@ -83,9 +79,8 @@ export function createIam() {
 
   return {
     change({ dynamicGroup, repository: name, serviceAccount, group, ...rest }: IamChange): void {
-      const { tag = now.tag, groupTag = now.groupTag } = rest;
       const { granted = now.granted, writable = now.writable } = name === undefined ? rest : now;
-      now = { groupExists: dynamicGroup ?? now.groupExists, tag, groupTag, granted, writable };
+      now = { groupExists: dynamicGroup ?? now.groupExists, granted, writable };
       if (name === undefined) return;
       const repository: Repository = repositories.get(name) ?? { serviceAccounts: new Set(), groups: new Set() };
       const isForAll = serviceAccount === undefined && group === undefined;
@@ -99,10 +94,6 @@ export function createIam() {
       repositories.clear();
     },
     groupExists: () => now.groupExists,
-    /** The value of the instance's tag `oke.pool` now; empty for none. */
-    tag: () => now.tag,
-    /** Whether the dynamic group contains an instance whose certificate has this value of the tag. */
-    isInGroup: (certifiedTag: string) => now.groupExists && ["", certifiedTag].includes(now.groupTag),
     /** Whether a tenancy has the namespace of the repository. */
     tenantExists: (name: string) => repositories.get(name.split("/")[0] ?? "")?.exists !== false,
     permission,

@@ -34,7 +34,6 @@ Control API (JSON):
   GET /requests        count by endpoint          GET /refusals   why requests were refused
   POST /reset          counts, faults, IAM
   POST /iam            {"granted":false,"repository":"ns/repo"} {"dynamicGroup":false} {"writable":true}
-                       {"groupTag":"payments"} {"tag":"payments"}: in effect with the next certificate
                        {"repository":"ns/repo","serviceAccount":"shop/puller","granted":true}
                        {"repository":"ns/repo","group":"pullers","granted":true}
                        {"repository":"ns/repo","public":true} {"repository":"ns/repo","exists":false}

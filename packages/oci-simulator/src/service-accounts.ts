@@ -16,8 +16,8 @@ export interface ServiceAccountName {
 export interface WantedServiceAccountToken extends ServiceAccountName {
   /** The service account's UID. Default: the same for the same name, as if it was created once. */
   readonly uid?: string;
-  /** The pod that it is bound to; `null` for a token that is bound to none. Default: a new pod. */
-  readonly pod?: string | null;
+  /** `null` for a token that is bound to no pod, as those of Oracle's own controllers. Default: bound to a new one. */
+  readonly pod?: null;
   /** Default: the API server's own. */
   readonly audience?: string;
   /** Default: the API server. Oracle refuses another one. */
@@ -47,7 +47,6 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
     audience: DEFAULT_ISSUER,
     keys: { keys: [publishedKey(own?.publicKey)] },
   };
-  const deletedPods = new Set<unknown>();
   return {
     ...known,
     /** @throws {Refusal} if the issuer is a real API server, whose private key is not here. */
@@ -72,12 +71,10 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
       };
       return signJwt({ kid: known.keys.keys[0]?.kid }, claims, own.privateKey);
     },
-    /** Deletes a pod: tokens bound to it are refused from now on. */
-    deletePod: (pod: string) => void deletedPods.add(pod),
     /** @throws {Refusal} NotAuthenticated */
     review(token: string): ServiceAccountName {
       const { "kubernetes.io": bound } = verifyIssuedToken(token, known, clock.wallMs());
-      return boundServiceAccount(bound as Claims | undefined, deletedPods);
+      return boundServiceAccount(bound as Claims | undefined);
     },
   };
 }
@@ -103,11 +100,8 @@ export function verifyIssuedToken(
   return jwt.claims;
 }
 
-function boundServiceAccount(bound: Claims | undefined, deletedPods: ReadonlySet<unknown>): ServiceAccountName {
-  const { namespace, pod, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
-  // A token of the API server's TokenRequest may be bound to none, as those of Oracle's own controllers.
-  if (pod !== undefined && deletedPods.has(pod["uid"]))
-    throw notAuthenticated("the pod of the service-account token is gone");
+function boundServiceAccount(bound: Claims | undefined): ServiceAccountName {
+  const { namespace, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
   if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
   return { namespace, serviceAccount: String(serviceaccount["name"]) };
 }

@@ -11,7 +11,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { issueCertificate } from "../certificate-authority.ts";
 import { INSTANCE } from "./instance.ts";
-import { tagExtension } from "./instance-tags.ts";
+import { TAG_EXTENSION } from "./instance-tags.ts";
 import { publishedRsaKeys } from "./published-rsa-keys.ts";
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
@@ -47,9 +47,8 @@ interface Authority {
 /**
  * @param isMultiValued whether the OUs of a leaf's subject are in one multi-valued RDN, as in oracle/oci-go-sdk
  * (common/auth/federation_client_test.go), and not in one RDN each. Oracle's SDK for TypeScript cannot read the former.
- * @param tag the value of the instance's tag `oke.pool` now; empty for none.
  */
-export async function createCertificateChain(clock: Clock, isMultiValued: boolean, tag: () => string) {
+export async function createCertificateChain(clock: Clock, isMultiValued: boolean) {
   const root = await issueAuthority(ROOT_NAME, await newKeys(), 10 * YEAR_MS);
   const intermediate = await newIntermediate("PKISVC Identity Intermediate us-ashburn-1", publishedRsaKeys());
   const nodeRoot = new crypto.X509Certificate(root.certificate.toString("pem"));
@@ -97,7 +96,7 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
       extensions: [
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
         await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
-        tagExtension(tag()),
+        TAG_EXTENSION,
       ],
     });
     return {

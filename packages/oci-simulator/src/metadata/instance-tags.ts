@@ -1,50 +1,15 @@
-/**
- * The extension of an instance's certificate that contains its OCIDs and, compressed, its tags.
- *
- * Its form is that of the certificates in the tests of micronaut-projects/micronaut-oracle-cloud (OracleCloudV2MetadataCertSpec) and
- * sgl-project/ome (pkg/imds/imds_client_test.go). That Oracle's auth service reads it is inferred: nothing else there has the tags.
- */
-import "reflect-metadata";
-import type { X509Certificate } from "node:crypto";
-import { gunzipSync, gzipSync } from "node:zlib";
+/** The extension of an instance's certificate that contains its OCIDs and, compressed, its tags, of which this one has none. */
+import { gzipSync } from "node:zlib";
 import * as x509 from "@peculiar/x509";
 import { INSTANCE } from "./instance.ts";
 
-const OID = "1.3.6.1.4.1.111.98.10.1";
+const NONE = { IsNullFreeformTags: true, IsNullDefinedTags: false, definedTags: {}, IsNullSystemTags: true };
+const TAGS = gzipSync(`\u0002${JSON.stringify({ Version: 1, ...NONE })}`);
+const COMPRESSED = Buffer.concat([Buffer.from([1, 1, 2, 1]), TAGS]).toString("base64");
+const PARTS = ["instance", INSTANCE.instanceId, INSTANCE.compartmentId, INSTANCE.tenancyId, COMPRESSED];
+const FIELDS = Buffer.concat(PARTS.map((text, index) => der(0x81 + index, Buffer.from(text))));
 
-/** Before the compressed text, and before the JSON in it. Their meaning is not known. */
-const PREFIX = Buffer.from([1, 1, 2, 1]);
-const TEXT_PREFIX = "\u0002";
-/** Begins with the prefix and gzip's magic number. No OCID has such a text. */
-const COMPRESSED = /AQECAR\+LC[\w+/=]+/;
-
-/** The defined tag `oke.pool`, which is the only one here. */
-const TAG = "2%3%3%oke3%1%4%0%1pool";
-const VALUE = /^4%1%4%\d+%1%1true(.*)0$/;
-
-/** @param pool value of the tag `oke.pool`; empty for an instance without it. */
-export function tagExtension(pool: string): x509.Extension {
-  const tags = {
-    Version: 1,
-    IsNullFreeformTags: true,
-    IsNullDefinedTags: false,
-    definedTags: pool === "" ? {} : { [TAG]: `4%1%4%${pool.length}%1%1true${pool}0` },
-    IsNullSystemTags: true,
-  };
-  const compressed = Buffer.concat([PREFIX, gzipSync(`${TEXT_PREFIX}${JSON.stringify(tags)}`)]).toString("base64");
-  const parts = ["instance", INSTANCE.instanceId, INSTANCE.compartmentId, INSTANCE.tenancyId, compressed];
-  const fields = parts.map((text, index) => der(0x81 + index, Buffer.from(text)));
-  return new x509.Extension(OID, false, der(0x30, Buffer.concat(fields)));
-}
-
-/** The value of the tag `oke.pool`; empty without one. */
-export function poolTagOf(certificate: X509Certificate): string {
-  const extension = new x509.X509Certificate(certificate.raw).getExtension(OID);
-  if (extension === null) return "";
-  const compressed = COMPRESSED.exec(Buffer.from(extension.value).toString("latin1"))?.[0] ?? "";
-  const text = gunzipSync(Buffer.from(compressed, "base64").subarray(PREFIX.length)).toString();
-  return VALUE.exec(JSON.parse(text.slice(TEXT_PREFIX.length)).definedTags[TAG] ?? "")?.[1] ?? "";
-}
+export const TAG_EXTENSION = new x509.Extension("1.3.6.1.4.1.111.98.10.1", false, der(0x30, FIELDS));
 
 function der(tag: number, content: Buffer): Buffer {
   const { length } = content;

@@ -17,7 +17,6 @@ import type { Fault } from "../http/faults.ts";
 import { parseAs, parseJson, type ReceivedRequest } from "../http/received-request.ts";
 import { notAuthenticated, Refusal } from "../http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "../http/response.ts";
-import { poolTagOf } from "../metadata/instance-tags.ts";
 
 const PATH = "/v1/x509";
 const REFRESH_PATH = "/v1/authentication/refresh";
@@ -55,8 +54,7 @@ export async function answerAuth(request: ReceivedRequest, cloud: Cloud, fault?:
   }
   checkKeyId(signature.keyId, body);
   verifyRequestSignature(request, signature, leaf.publicKey, cloud.clock.wallMs());
-  const isInGroup = cloud.iam.isInGroup(poolTagOf(leaf));
-  const token = await cloud.sessions.issue(publicKey, leaf.fingerprint, isInGroup, fault?.token);
+  const token = await cloud.sessions.issue(publicKey, leaf.fingerprint, cloud.iam.groupExists(), fault?.token);
   return jsonResponse(200, { token });
 }
 
