@@ -30,26 +30,21 @@ describe("a wrong command line exits with 2 and one line", () => {
   });
 });
 
-describe("a file error is one line with its code, its path and the fix", () => {
-  const missing = "it does not exist";
-  const isFolder = "it is a folder, not a file";
+const missing = "it does not exist";
+const isFolder = "it is a folder, not a file";
 
-  test.each<[command: string, line: string]>([
-    ["config check FOLDER/none", `config-unreadable: FOLDER/none: ${missing}; `],
-    ["config print FOLDER", `config-unreadable: FOLDER: ${isFolder}; `],
-    [
-      "kubelet-config check --kubelet-version 1.33 FOLDER/none",
-      `file-missing: FOLDER/none: ${missing}; check the path`,
-    ],
-    ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
-    ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
-    ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
-    ["kubelet-config remove --write FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
-  ])("for %s", async (command, line) => {
-    const folder = trustedFolder();
-    const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));
-    expect([exitCode, stderr.split("\n").length]).toEqual([1, 2]);
-    expect(stderr).toContain(`ocir-broker: ${line.replaceAll("FOLDER", folder)}`);
-    expect(readdirSync(folder)).toEqual([]);
-  });
+test.each<[command: string, line: string]>([
+  ["config check FOLDER/none", `config-unreadable: FOLDER/none: ${missing}; `],
+  ["config print FOLDER", `config-unreadable: FOLDER: ${isFolder}; `],
+  ["kubelet-config check --kubelet-version 1.33 FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
+  ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
+  ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
+  ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
+  ["kubelet-config remove --write FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
+])("a file error of `%s` is one line with its code, its path and the fix", async (command, line) => {
+  const folder = trustedFolder();
+  const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));
+  expect([exitCode, stderr.split("\n").length]).toEqual([1, 2]);
+  expect(stderr).toContain(`ocir-broker: ${line.replaceAll("FOLDER", folder)}`);
+  expect(readdirSync(folder)).toEqual([]);
 });

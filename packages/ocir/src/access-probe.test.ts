@@ -51,15 +51,13 @@ describe("probeRepository", () => {
   });
 });
 
-describe("isProbeable", () => {
-  test.each([
-    ["ns/not-oke-public-repo", true],
-    ["oke-public-team/repo", true],
-    ["ns/team/oke-public-copy", true],
-    ["axoxdievda5j/oke-public-kube-proxy", false],
-    ["axoxdievda5j/oke-public-cloud/provider", false],
-    ["ns/../repo", false],
-  ])("recognises %s", (repository, expected) => {
-    expect(isProbeable(repository)).toBe(expected);
-  });
+test.each([
+  ["ns/not-oke-public-repo", true],
+  ["oke-public-team/repo", true],
+  ["ns/team/oke-public-copy", true],
+  ["axoxdievda5j/oke-public-kube-proxy", false],
+  ["axoxdievda5j/oke-public-cloud/provider", false],
+  ["ns/../repo", false],
+])("isProbeable recognises %s", (repository, expected) => {
+  expect(isProbeable(repository)).toBe(expected);
 });

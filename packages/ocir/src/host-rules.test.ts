@@ -80,42 +80,38 @@ describe("createHostRules", () => {
   });
 });
 
-describe("isRegistryHost", () => {
-  test.each([
-    ["registry", true],
-    ["registry:5000", true],
-    ["mirror.example.com:65535", true],
-    ["10.0.0.1", true],
-    [`${"a".repeat(63)}.io`, true],
-    [`${"a".repeat(64)}.io`, false],
-    [`${"a.".repeat(126)}a:65535`, true],
-    [`${"a.".repeat(126)}aa:65535`, false],
-    ["mirror.example.com.", false],
-    ["-mirror.example.com", false],
-    ["mirror_1.example.com", false],
-    ["", false],
-    ["Mirror.example.com", false],
-    ["https://mirror.example.com", false],
-    ["mirror.example.com/", false],
-    ["*.example.com", false],
-    ["mirror:0", false],
-    ["mirror:65536", false],
-    ["mirror:", false],
-    ["[::1]:5000", false],
-  ])("recognises %s", (text, expected) => {
-    expect(isRegistryHost(text)).toBe(expected);
-  });
+test.each([
+  ["registry", true],
+  ["registry:5000", true],
+  ["mirror.example.com:65535", true],
+  ["10.0.0.1", true],
+  [`${"a".repeat(63)}.io`, true],
+  [`${"a".repeat(64)}.io`, false],
+  [`${"a.".repeat(126)}a:65535`, true],
+  [`${"a.".repeat(126)}aa:65535`, false],
+  ["mirror.example.com.", false],
+  ["-mirror.example.com", false],
+  ["mirror_1.example.com", false],
+  ["", false],
+  ["Mirror.example.com", false],
+  ["https://mirror.example.com", false],
+  ["mirror.example.com/", false],
+  ["*.example.com", false],
+  ["mirror:0", false],
+  ["mirror:65536", false],
+  ["mirror:", false],
+  ["[::1]:5000", false],
+])("isRegistryHost recognises %s", (text, expected) => {
+  expect(isRegistryHost(text)).toBe(expected);
 });
 
-describe("registryHostOf", () => {
-  test.each([
-    ["iad.ocir.io", { key: "iad", id: "us-ashburn-1", realmKey: "oc1", realmDomain: "oraclecloud.com" }],
-    [
-      "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
-      { key: "ltn", id: "uk-gov-london-1", realmKey: "oc4", realmDomain: "oraclegovcloud.uk" },
-    ],
-  ])("returns %s, which is an allowed host", (registryHost, itsRegion) => {
-    expect(registryHostOf(itsRegion)).toBe(registryHost);
-    expect(isAllowed(registryHost)).toBe(true);
-  });
+test.each([
+  ["iad.ocir.io", { key: "iad", id: "us-ashburn-1", realmKey: "oc1", realmDomain: "oraclecloud.com" }],
+  [
+    "ocir.uk-gov-london-1.oci.oraclegovcloud.uk",
+    { key: "ltn", id: "uk-gov-london-1", realmKey: "oc4", realmDomain: "oraclegovcloud.uk" },
+  ],
+])("registryHostOf returns %s, which is an allowed host", (registryHost, itsRegion) => {
+  expect(registryHostOf(itsRegion)).toBe(registryHost);
+  expect(isAllowed(registryHost)).toBe(true);
 });

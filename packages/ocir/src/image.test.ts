@@ -137,48 +137,42 @@ describe("parseImage", () => {
   });
 });
 
-describe("isRepository", () => {
-  test.each([
-    ["ns/a/b/c", true],
-    ["repo", true],
-    ["a".repeat(255), true],
-    ["a".repeat(256), false],
-    ["", false],
-    ["/ns/repo", false],
-    ["ns/repo:tag", false],
-    ["ns/../repo", false],
-    ["ns/%2e%2e/repo", false],
-    ["ns/repo?x", false],
-    ["ns/repo#x", false],
-    ["ns/repo\n", false],
-    ["ns/répo", false],
-  ])("recognises %s", (text, expected) => {
-    expect(isRepository(text)).toBe(expected);
-  });
+test.each([
+  ["ns/a/b/c", true],
+  ["repo", true],
+  ["a".repeat(255), true],
+  ["a".repeat(256), false],
+  ["", false],
+  ["/ns/repo", false],
+  ["ns/repo:tag", false],
+  ["ns/../repo", false],
+  ["ns/%2e%2e/repo", false],
+  ["ns/repo?x", false],
+  ["ns/repo#x", false],
+  ["ns/repo\n", false],
+  ["ns/répo", false],
+])("isRepository recognises %s", (text, expected) => {
+  expect(isRepository(text)).toBe(expected);
 });
 
-describe("referenceOf", () => {
-  test.each([
-    ["iad.ocir.io/ns/repo", "latest"],
-    ["iad.ocir.io/ns/repo:v1.2_3-x", "v1.2_3-x"],
-    [`iad.ocir.io/ns/repo@${SHA256}`, SHA256],
-    [`iad.ocir.io/ns/repo:v1@${SHA256}`, SHA256],
-    ["localhost:5000/repo", "latest"],
-    ["localhost:5000/ns/repo:v1", "v1"],
-  ])("finds that of %s", (image, expected) => {
-    expect(referenceOf(image)).toBe(expected);
-  });
+test.each([
+  ["iad.ocir.io/ns/repo", "latest"],
+  ["iad.ocir.io/ns/repo:v1.2_3-x", "v1.2_3-x"],
+  [`iad.ocir.io/ns/repo@${SHA256}`, SHA256],
+  [`iad.ocir.io/ns/repo:v1@${SHA256}`, SHA256],
+  ["localhost:5000/repo", "latest"],
+  ["localhost:5000/ns/repo:v1", "v1"],
+])("referenceOf finds that of %s", (image, expected) => {
+  expect(referenceOf(image)).toBe(expected);
 });
 
-describe("isReference", () => {
-  test.each([
-    ["latest", true],
-    [SHA256, true],
-    ["../x", false],
-    ["a/b", false],
-    ["v1?x", false],
-    ["", false],
-  ])("recognises %s", (text, expected) => {
-    expect(isReference(text)).toBe(expected);
-  });
+test.each([
+  ["latest", true],
+  [SHA256, true],
+  ["../x", false],
+  ["a/b", false],
+  ["v1?x", false],
+  ["", false],
+])("isReference recognises %s", (text, expected) => {
+  expect(isReference(text)).toBe(expected);
 });

@@ -55,10 +55,8 @@ describe("decodeDockerCredentialRequest", () => {
   });
 });
 
-describe("encodeDockerCredentialResponse", () => {
-  it("writes the three fields that clients read, on one line", () => {
-    const text = encodeDockerCredentialResponse('x/"y', { username: "BEARER_TOKEN", password: "secret" }).toString();
-    expect(text).toMatch(/^[^\n]+\n$/);
-    expect(JSON.parse(text)).toEqual({ ServerURL: 'x/"y', Username: "BEARER_TOKEN", Secret: "secret" });
-  });
+it("encodeDockerCredentialResponse writes the three fields that clients read, on one line", () => {
+  const text = encodeDockerCredentialResponse('x/"y', { username: "BEARER_TOKEN", password: "secret" }).toString();
+  expect(text).toMatch(/^[^\n]+\n$/);
+  expect(JSON.parse(text)).toEqual({ ServerURL: 'x/"y', Username: "BEARER_TOKEN", Secret: "secret" });
 });

@@ -64,34 +64,32 @@ describe("kubelet-config check", () => {
   });
 });
 
-describe("kubelet-config, as root,", () => {
-  test.runIf(isRoot).each(["merge", "remove"])(
-    "refuses to write with %s below a folder that another user can change",
-    async (command) => {
-      const root = makeConfigs({ "a.yaml": CONFIG });
-      const path = join(root, "conf/a.yaml");
-      expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
-      const before = readFileSync(path, "utf8");
-      const change = () =>
-        command === "merge"
-          ? kubeletConfig(command, path, "--write", "--service-accounts", "x")
-          : runCommand("kubelet-config", command, path, "--write");
-      for (const [uid, mode] of [
-        [65_534, 0o755],
-        [0, 0o777],
-        [0, 0o1777],
-      ] as const) {
-        chownSync(join(root, "conf"), uid, 0);
-        chmodSync(join(root, "conf"), mode);
-        const { exitCode, stderr } = await change();
-        expect([exitCode, stderr.split(": ")[1], readFileSync(path, "utf8")]).toEqual([1, "path-untrusted", before]);
-      }
-      chmodSync(join(root, "conf"), 0o755);
-      expect(await change()).toMatchObject({ exitCode: 0 });
-      expect(readFileSync(path, "utf8")).not.toBe(before);
-    },
-  );
-});
+test.runIf(isRoot).each(["merge", "remove"])(
+  "kubelet-config, as root, refuses to write with %s below a folder that another user can change",
+  async (command) => {
+    const root = makeConfigs({ "a.yaml": CONFIG });
+    const path = join(root, "conf/a.yaml");
+    expect(await kubeletConfig("merge", path, "--write")).toMatchObject({ exitCode: 0 });
+    const before = readFileSync(path, "utf8");
+    const change = () =>
+      command === "merge"
+        ? kubeletConfig(command, path, "--write", "--service-accounts", "x")
+        : runCommand("kubelet-config", command, path, "--write");
+    for (const [uid, mode] of [
+      [65_534, 0o755],
+      [0, 0o777],
+      [0, 0o1777],
+    ] as const) {
+      chownSync(join(root, "conf"), uid, 0);
+      chmodSync(join(root, "conf"), mode);
+      const { exitCode, stderr } = await change();
+      expect([exitCode, stderr.split(": ")[1], readFileSync(path, "utf8")]).toEqual([1, "path-untrusted", before]);
+    }
+    chmodSync(join(root, "conf"), 0o755);
+    expect(await change()).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(path, "utf8")).not.toBe(before);
+  },
+);
 
 test("kubelet-config remove fails with provider-last when no provider would remain", async () => {
   const root = makeConfigs({});

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { createHome, type Home, PEM, SIGNAL, startedIn, TENANCY, tokenOf } from "../../test/home.ts";
 import { describeProvider, type Started } from "../../test/provider-conformance.ts";
 import { createCliSession } from "./cli-session.ts";
@@ -55,18 +55,16 @@ describeProvider("createCliSession", {
   waits: [["a pipe as token", "identity-file-unreadable", () => (home) => home.pipe(TOKEN)]],
 });
 
-describe("createCliSession", () => {
-  it("expires with the token, and reads a file again that the OCI CLI has rewritten", async () => {
-    const home = homeWith({ exp: createHome().clock.wallMs() / 1_000 + 60 });
-    const principal = provider(home);
-    expect((await principal.session(SIGNAL)).expiresAtMs - home.clock.monotonicMs()).toBe(60_000);
-    await home.clock.advance(60_000);
-    await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "cli-session-expired" });
-    home.write(".oci/sessions/ME/token", `${tokenOf(home)}\n`);
-    expect((await principal.session(SIGNAL)).value.keyId.reveal()).toBe(`ST$${tokenOf(home)}`);
-    const moved = home.write("token", tokenOf(home));
-    expect(await provider(home, { OCI_CLI_SECURITY_TOKEN_FILE: moved }).session(SIGNAL)).toBeDefined();
-    home.write(".oci/sessions/ME/token", tokenOf(home, { sub: "ocid1.user.oc1..other" }));
-    await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "identity-changed" });
-  });
+it("createCliSession expires with the token, and reads a file again that the OCI CLI has rewritten", async () => {
+  const home = homeWith({ exp: createHome().clock.wallMs() / 1_000 + 60 });
+  const principal = provider(home);
+  expect((await principal.session(SIGNAL)).expiresAtMs - home.clock.monotonicMs()).toBe(60_000);
+  await home.clock.advance(60_000);
+  await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "cli-session-expired" });
+  home.write(".oci/sessions/ME/token", `${tokenOf(home)}\n`);
+  expect((await principal.session(SIGNAL)).value.keyId.reveal()).toBe(`ST$${tokenOf(home)}`);
+  const moved = home.write("token", tokenOf(home));
+  expect(await provider(home, { OCI_CLI_SECURITY_TOKEN_FILE: moved }).session(SIGNAL)).toBeDefined();
+  home.write(".oci/sessions/ME/token", tokenOf(home, { sub: "ocid1.user.oc1..other" }));
+  await expect(principal.session(SIGNAL)).rejects.toMatchObject({ code: "identity-changed" });
 });

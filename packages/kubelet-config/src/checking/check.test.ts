@@ -383,16 +383,14 @@ describe("checkCredentialProviderConfig of a directory", () => {
   });
 });
 
-describe("readProviders", () => {
-  test("returns empty strings and lists for what cannot be read", () => {
-    const text = config([
-      { name: 1, matchImages: "x" },
-      { name: "a", matchImages: ["b", 2] },
-    ]);
-    expect(readProviders([{ path: "config", text }], { kubeletMinor: 31 })).toStrictEqual([
-      { name: "", matchImages: [] },
-      { name: "a", matchImages: ["b"] },
-    ]);
-    expect(readProviders([{ path: "config", text: "[" }], { kubeletMinor: 31 })).toStrictEqual([]);
-  });
+test("readProviders returns empty strings and lists for what cannot be read", () => {
+  const text = config([
+    { name: 1, matchImages: "x" },
+    { name: "a", matchImages: ["b", 2] },
+  ]);
+  expect(readProviders([{ path: "config", text }], { kubeletMinor: 31 })).toStrictEqual([
+    { name: "", matchImages: [] },
+    { name: "a", matchImages: ["b"] },
+  ]);
+  expect(readProviders([{ path: "config", text: "[" }], { kubeletMinor: 31 })).toStrictEqual([]);
 });

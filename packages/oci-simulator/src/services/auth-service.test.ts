@@ -107,28 +107,26 @@ describe("POST /v1/x509 refuses, with 401 NotAuthenticated,", () => {
   });
 });
 
-describe("POST /v1/x509 refuses, with 400 InvalidParameter,", () => {
-  test.each<[string, Alteration & { fields?: object }]>([
-    ["another content type", withHeaders({ "content-type": "text/plain" })],
-    ["no content type", { ...uncover("content-type"), ...afterSigning({ "content-type": undefined }) }],
-    ["a body that is not JSON", { draft: { body: "{" } }],
-    ["a body that is not an object", { draft: { body: "null" } }],
-    ["an unknown field", { fields: { more: 1 } }],
-    ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
-    ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],
-    ["no certificate", { fields: { certificate: undefined } }],
-    ["a certificate in PEM", { fields: { certificate: identity.leaf.toString() } }],
-    ["a certificate that is none", { fields: { certificate: "AAAA" } }],
-    ["no intermediateCertificates", { fields: { intermediateCertificates: undefined } }],
-    ["no publicKey", { fields: { publicKey: "" } }],
-    ["a publicKey that is none", { fields: { publicKey: "AAAA" } }],
-    ["an RSA key of 1024 bits", { fields: { publicKey: SHORT_KEY } }],
-    ["a key that is not RSA", { fields: { publicKey: EC_KEY } }],
-  ])("%s", async (_, alteration) => {
-    const response = await federate(simulator, identity, alteration);
-    expect(response.status).toBe(400);
-    expect(response.json.code).toBe("InvalidParameter");
-  });
+test.each<[string, Alteration & { fields?: object }]>([
+  ["another content type", withHeaders({ "content-type": "text/plain" })],
+  ["no content type", { ...uncover("content-type"), ...afterSigning({ "content-type": undefined }) }],
+  ["a body that is not JSON", { draft: { body: "{" } }],
+  ["a body that is not an object", { draft: { body: "null" } }],
+  ["an unknown field", { fields: { more: 1 } }],
+  ["another purpose", { fields: { purpose: "SERVICE_PRINCIPAL" } }],
+  ["another fingerprintAlgorithm", { fields: { fingerprintAlgorithm: "SHA512" } }],
+  ["no certificate", { fields: { certificate: undefined } }],
+  ["a certificate in PEM", { fields: { certificate: identity.leaf.toString() } }],
+  ["a certificate that is none", { fields: { certificate: "AAAA" } }],
+  ["no intermediateCertificates", { fields: { intermediateCertificates: undefined } }],
+  ["no publicKey", { fields: { publicKey: "" } }],
+  ["a publicKey that is none", { fields: { publicKey: "AAAA" } }],
+  ["an RSA key of 1024 bits", { fields: { publicKey: SHORT_KEY } }],
+  ["a key that is not RSA", { fields: { publicKey: EC_KEY } }],
+])("POST /v1/x509 refuses, with 400 InvalidParameter, %s", async (_, alteration) => {
+  const response = await federate(simulator, identity, alteration);
+  expect(response.status).toBe(400);
+  expect(response.json.code).toBe("InvalidParameter");
 });
 
 test("the auth service responds only to its path and method", async () => {
