@@ -7,7 +7,7 @@ const HELP = `A strict stand-in for Oracle's cloud: metadata service, auth servi
 
 Usage: npm run simulator -- [options]
 
-Where to listen (host:port or [IPv6]:port; port 0 takes a free one):
+Where to listen (host:port; port 0 takes a free one):
   --metadata ADDRESS   default 127.0.0.1:18081
   --auth ADDRESS       default 127.0.0.1:18082
   --registry ADDRESS   default 127.0.0.1:18080; may be repeated

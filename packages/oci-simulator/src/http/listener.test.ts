@@ -3,24 +3,8 @@ import { expect, test } from "vitest";
 import { send } from "../../test/raw-client.ts";
 import { sharedSimulator } from "../for-tests.ts";
 import { startSimulator } from "../simulator.ts";
-import { parseAddress } from "./listener.ts";
 
 const simulator = await sharedSimulator();
-
-test.each([
-  ["127.0.0.1:80", "127.0.0.1", 80],
-  ["[fe80::1%eth0]:65535", "fe80::1%eth0", 65_535],
-  ["localhost:18080", "localhost", 18_080],
-])("parseAddress accepts %s", (address, host, port) => {
-  expect(parseAddress(address)).toEqual({ host, port });
-});
-
-test.each(["", "127.0.0.1", ":80", "::1:80", "[::1]", "127.0.0.1:65536", "http://127.0.0.1:80"])(
-  "parseAddress rejects %j",
-  (address) => {
-    expect(() => parseAddress(address)).toThrow("not an address with a port");
-  },
-);
 
 test.each<[string, Record<string, string | string[] | undefined>]>([
   ["no Host", { host: undefined }],

@@ -24,7 +24,7 @@ export interface Handling {
 }
 
 export interface ListenerOptions {
-  /** `127.0.0.1:18080`, `[::1]:0`; port 0 takes a free one. */
+  /** `127.0.0.1:18080`; port 0 takes a free one. */
   readonly address: string;
   readonly clock: Clock;
   readonly tls?: ServerOptions | undefined;
@@ -54,10 +54,9 @@ export async function startListener(options: ListenerOptions) {
     server.closeAllConnections();
   }
 
-  const scheme = options.tls === undefined ? "http" : "https";
   return {
     /** `http://127.0.0.1:18080`, with the actual port. */
-    origin: `${scheme}://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    origin: `${options.tls === undefined ? "http" : "https"}://${bound.address}:${bound.port}`,
     close: (): Promise<void> =>
       new Promise((resolve) => {
         isClosed = true;
@@ -73,11 +72,9 @@ async function listen(server: Server, host: string, port: number): Promise<void>
 }
 
 export function parseAddress(address: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-f:.]+(?:%\w+)?)\]|([^[\]:]+)):(\d{1,5})$/i.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) throw new TypeError(`not an address with a port: ${address}`);
-  return { host, port };
+  const [, host, port] = /^([^:]+):(\d+)$/.exec(address) ?? [];
+  if (host === undefined) throw new TypeError(`not an address with a port: ${address}`);
+  return { host, port: Number(port) };
 }
 
 async function respond(
