@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import type { Attack } from "../hostile-clients.ts";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET, NODE, SERVICE, SHIM } from "../system/simulated-node.ts";
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { medianOf } from "./median.ts";
 import { readTimes, timerArguments } from "./spawn-times.ts";
 

@@ -5,7 +5,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
 import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
@@ -169,12 +168,9 @@ async function endOf(cloud: OracleCloud, provider: Provider): Promise<string> {
 
 async function healOf(cloud: OracleCloud, provider: Provider): Promise<string> {
   const since = performance.now();
-  while (performance.now() - since < HEAL_LIMIT_MS) {
-    if (await isUseful(cloud, await provider.call()))
-      return `a useful token after ${((performance.now() - since) / 1_000).toFixed(1)} s`;
-    await sleep(200);
-  }
-  throw new Error("the useless token was not replaced");
+  const isHealed = async () => isUseful(cloud, await provider.call());
+  await until("the useless token is replaced", isHealed, HEAL_LIMIT_MS, 200);
+  return `a useful token after ${((performance.now() - since) / 1_000).toFixed(1)} s`;
 }
 
 async function isUseful(cloud: OracleCloud, { auth }: Response): Promise<boolean> {

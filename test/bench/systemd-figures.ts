@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { bootSimulatedNode, IMAGE, NODE, SERVICE, SHIM } from "../system/simulated-node.ts";
-import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/index.ts";
+import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { hostileRatios } from "./hostile-clients.ts";
 import { medianOf } from "./median.ts";
 import { buildTimer } from "./spawn-times.ts";
