@@ -151,6 +151,7 @@ describe("mergeProvider", () => {
     ["comments and another style", ECR, ECR + OURS],
     ["no line break at the end", ECR.trimEnd(), (ECR + OURS).trimEnd()],
     ["CRLF", ECR.replaceAll("\n", "\r\n"), (ECR + OURS).replaceAll("\n", "\r\n")],
+    ["CRLF and no end", ECR.trimEnd().replaceAll("\n", "\r\n"), (ECR + OURS).trimEnd().replaceAll("\n", "\r\n")],
     ["comments at the end", `${ECR}  # of ecr\n# of nobody\n`, `${ECR}${OURS}  # of ecr\n# of nobody\n`],
     ["an empty value at its end", `${ECR}  args: # none\n`, `${ECR}  args: # none\n${OURS}`],
     ["brackets", `${ECR}  env: [{name: A, value: }]\n`, `${ECR}  env: [{name: A, value: }]\n${OURS}`],
@@ -160,8 +161,9 @@ describe("mergeProvider", () => {
       `${ECR.replace("kind: CredentialProviderConfig\n", "")}kind: CredentialProviderConfig\n`,
       `${ECR.replace("kind: CredentialProviderConfig\n", "")}${OURS}kind: CredentialProviderConfig\n`,
     ],
-  ])("changes only its own bytes in a file with %s", (_name, existing, merged) => {
+  ])("changes only its own bytes in a file with %s, which removeProviders restores", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
+    expect(removeProviders(merged)).toBe(existing);
   });
 
   const FLOW = ECR.slice(0, ECR.indexOf("providers"));
@@ -245,13 +247,6 @@ describe("mergeProvider", () => {
 });
 
 describe("removeProviders", () => {
-  test.each([
-    ["YAML without a line break at its end", ECR.trimEnd()],
-    ["YAML with CRLF and without a line break at its end", ECR.trimEnd().replaceAll("\n", "\r\n")],
-  ])("undoes mergeProvider in %s", (_name, existing) => {
-    expect(removeProviders(mergeProvider(existing, options))).toBe(existing);
-  });
-
   test("removes both of our providers from between others", () => {
     const tokens = OURS.replace(PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME);
     expect(removeProviders(withProvider(OURS + tokens))).toBe(withProvider(""));
