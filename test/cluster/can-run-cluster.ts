@@ -1,6 +1,6 @@
 /** Can this machine run a Kubernetes node in namespaces? Looks only, as `canBootSystemd` does. */
 import { spawnSync } from "node:child_process";
-import { canBootSystemd } from "../system/systemd-root/index.ts";
+import { canBootSystemd } from "../system/systemd-root/systemd-root.ts";
 import { controlGroupMounts } from "./control-groups.ts";
 import { areBuilt } from "./programs.ts";
 

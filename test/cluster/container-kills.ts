@@ -1,7 +1,7 @@
 /** Ends containers as a crash does, whatever runtime has started them, and waits for the kubelet to start them again. */
 import type { V1ContainerStatus } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { containerIdOf, processesOf } from "./container-runtime.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";
 

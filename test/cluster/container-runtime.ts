@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import type { V1ContainerStatus } from "@kubernetes/client-node";
-import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
+import type { InstalledFile, SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { criOFolder } from "./cri-o.ts";
 
 export interface ContainerRuntime {

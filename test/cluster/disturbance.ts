@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeArchives } from "../system/install/archives.ts";
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 
 const DAEMON = "ocir-broker.service";
 const CONFIG = "/etc/ocir-broker/config.yaml";

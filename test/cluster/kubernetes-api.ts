@@ -1,7 +1,7 @@
 /** The tests' requests to the API server, with curl inside the node. */
 import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 
 export const API_SERVER = "https://127.0.0.1:6443";
 /** As on OKE's nodes. */

@@ -8,7 +8,7 @@ import { helmOnNode } from "../system/helm/helm-program.ts";
 import { makeArchives, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { CONTROL_URL, control, upstreamRequests } from "../system/simulated-node.ts";
-import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/index.ts";
+import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { removeControlGroups } from "./control-groups.ts";
 import { createApi, type KubernetesApi, untilDefaultAccount } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";

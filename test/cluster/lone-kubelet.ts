@@ -1,6 +1,6 @@
 /** A real kubelet and its containerd in a booted systemd, without a control plane: it starts, runs, and finds no API server. */
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
+import type { InstalledFile, SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { NODE_ADDRESS, nodeFiles } from "./node-files.ts";
 import { NEWEST_MINOR } from "./programs.ts";
 import { startRuntime as startContainerRuntime, untilServing } from "./services.ts";

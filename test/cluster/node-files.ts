@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createTlsIdentity } from "../../packages/oci-simulator/src/http/tls-identity.ts";
-import type { InstalledFile } from "../system/systemd-root/index.ts";
+import type { InstalledFile } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";

@@ -3,7 +3,7 @@
  * API server, the token exchange and the registry of the simulator as pods on OKE do.
  */
 import { existsSync } from "node:fs";
-import type { InstalledFile, SystemdRoot } from "../system/systemd-root/index.ts";
+import type { InstalledFile, SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { NODE_ADDRESS } from "./node-files.ts";
 import { SERVICE_HOST, serveAtServiceAddress } from "./service-address.ts";
 

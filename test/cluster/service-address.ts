@@ -1,5 +1,5 @@
 /** The API server at its Service's address, where pods on the host's network look for it. Stands for kube-proxy. */
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { API_SERVER } from "./kubernetes-api.ts";
 
 export const SERVICE_HOST = "10.96.0.1";

@@ -4,7 +4,7 @@
  */
 import { until } from "@ocir-broker/testkit/until";
 import { CONTROL_URL } from "../system/simulated-node.ts";
-import type { SystemdRoot } from "../system/systemd-root/index.ts";
+import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { API_SERVER, BEARER, CLUSTER_CA } from "./kubernetes-api.ts";

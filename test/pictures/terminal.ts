@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
 import { bootNodeStage, type NodeStage } from "../system/documentation/node-stage.ts";
 import { NODE } from "../system/simulated-node.ts";
-import { canBootSystemd } from "../system/systemd-root/index.ts";
+import { canBootSystemd } from "../system/systemd-root/systemd-root.ts";
 import { terminalSvg } from "./terminal-svg.ts";
 
 const PICTURES = join(import.meta.dirname, "../../docs/pictures");

@@ -12,7 +12,7 @@ import { describeUnless } from "./describe-unless.ts";
 import { makeArchives } from "./install/archives.ts";
 import { EXTRA_ARGS, STAND_IN_UNIT } from "./install/running-kubelet.ts";
 import { brokerConfig, startSimulator } from "./simulated-node.ts";
-import { bootSystemd, canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/systemd-root.ts";
 
 const IMAGE = "iad.ocir.io/acme/shop/web:1";
 const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";

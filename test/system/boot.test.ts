@@ -13,7 +13,7 @@ import { type Archive, makeArchives, settingsFor } from "./install/archives.ts";
 import { SCRIPT } from "./install/oke-node.ts";
 import { isLongRun } from "./long-run.ts";
 import { startSimulator } from "./simulated-node.ts";
-import { bootSystemd, type ExecResult, type SystemdRoot } from "./systemd-root/index.ts";
+import { bootSystemd, type ExecResult, type SystemdRoot } from "./systemd-root/systemd-root.ts";
 
 const UNIT = "/etc/systemd/system/kubelet.service";
 const KUBELET_CONFIG = "/etc/kubernetes/kubelet-config.json";

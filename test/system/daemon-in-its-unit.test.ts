@@ -21,7 +21,7 @@ import {
   SERVICE,
   withDropIn,
 } from "./simulated-node.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 const CONFIG = brokerConfig(HOST);

@@ -13,7 +13,7 @@ import { bootNodeStage } from "./documentation/node-stage.ts";
 import { given } from "./given.ts";
 import { isLongRun } from "./long-run.ts";
 import { cannotPackage } from "./packages/built-packages.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 /** Time to build an archive and install packages. */
 const STAGE_LIMIT_MS = 600_000;

@@ -11,7 +11,7 @@ import { EARLIER_FLAGS, EARLIER_PROVIDER, putEarlierProvider } from "./install/e
 import { givenNode } from "./install/given-node.ts";
 import { CONFIG, PLUGIN, PROGRAM, SCRIPT } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const UNIT = "usr/lib/systemd/system/ocir-broker.service";
 const NEW_SUM = `sum=$(sha256sum ${UNIT}) && sed -i "\\| ${UNIT}$|s|.*|$sum|" SHA256SUMS`;

@@ -20,7 +20,7 @@ import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
 import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, KUBELET_VERSION, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
 import { control } from "./simulated-node.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const CONFIG_FLAG = "--image-credential-provider-config";
 const BIN_DIR_FLAG = "--image-credential-provider-bin-dir";

@@ -7,7 +7,7 @@ import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { givenNode } from "./install/given-node.ts";
 import { PLUGIN } from "./install/oke-node.ts";
-import { canBootSystemd } from "./systemd-root/index.ts";
+import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const BROKER = "/usr/local/bin/ocir-broker";
 const UNITS = ["ocir-broker.service", "ocir-broker.socket"];

@@ -12,7 +12,7 @@ import { HOSTILE_PROXY, type HostileUser, startHostileUser, startRewrittenDaemon
 import { CONFIG, PLUGIN, PROGRAM } from "./install/oke-node.ts";
 import { kubeletReport, startKubelet } from "./install/running-kubelet.ts";
 import { OCIR_IMAGES, providerConfig } from "./simulated-node.ts";
-import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/systemd-root.ts";
 
 const BUILT = "/opt/checkout/dist/ocir-broker";
 const BROKER = "/usr/local/bin/ocir-broker";

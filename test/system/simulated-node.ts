@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
-import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/index.ts";
+import { bootSystemd, type InstalledFile, type SystemdRoot } from "./systemd-root/systemd-root.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 

@@ -27,7 +27,7 @@ import {
   underLoad,
   upstreamRequests,
 } from "./simulated-node.ts";
-import { canBootSystemd, type ExecResult } from "./systemd-root/index.ts";
+import { canBootSystemd, type ExecResult } from "./systemd-root/systemd-root.ts";
 
 const SOCKET = "ocir-broker.socket";
 const EXPORTER = "/usr/bin/prometheus-node-exporter";

@@ -23,7 +23,7 @@ import {
   UNITS,
   withDropIn,
 } from "./simulated-node.ts";
-import { bootSystemd, canBootSystemd, type ExecOptions, type SystemdRoot } from "./systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type ExecOptions, type SystemdRoot } from "./systemd-root/systemd-root.ts";
 
 /** Zero without systemd; the tests are then skipped. */
 const systemdVersion = Number(

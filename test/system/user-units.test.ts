@@ -6,7 +6,7 @@ import { beforeAll, expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { given } from "./given.ts";
 import { control, DAEMON, REGISTRY_HOST, startSimulator, UNITS } from "./simulated-node.ts";
-import { bootSystemd, canBootSystemd, type InstalledFile } from "./systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type InstalledFile } from "./systemd-root/systemd-root.ts";
 
 const CHECKOUT = join(import.meta.dirname, "../..");
 /** No user of the machine has this id. The node has the machine's files, and so its users. */

@@ -10,7 +10,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { makeArchives, VERSION } from "../install/archives.ts";
 import { HEALTH_SOCKET, OCIR_IMAGES, providerConfig, SERVICE, SHIM, startSimulator } from "../simulated-node.ts";
-import { bootSystemd, type InstalledFile, type SystemdRoot } from "../systemd-root/index.ts";
+import { bootSystemd, type InstalledFile, type SystemdRoot } from "../systemd-root/systemd-root.ts";
 
 /** All names that the pages and the installer's check use. There is no DNS here, unlike on a node. */
 const HOSTS = ["iad.ocir.io", "us-ashburn-1.ocir.io", "icn.ocir.io"];

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildOnce, CACHE } from "../../go-build.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
-import type { InstalledFile } from "../systemd-root/index.ts";
+import type { InstalledFile } from "../systemd-root/systemd-root.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 const [, VERSION] = /helm\.sh\/helm\/v4 (v\S+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8")) ?? [];

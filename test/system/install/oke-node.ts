@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NODE, startSimulator } from "../simulated-node.ts";
-import { bootSystemd } from "../systemd-root/index.ts";
+import { bootSystemd } from "../systemd-root/systemd-root.ts";
 import type { Archive, Archives } from "./archives.ts";
 import { flagIn } from "./running-kubelet.ts";
 

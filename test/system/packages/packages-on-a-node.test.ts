@@ -13,7 +13,7 @@ import {
   underLoad,
   upstreamRequests,
 } from "../simulated-node.ts";
-import { bootSystemd, canBootSystemd, type SystemdRoot } from "../systemd-root/index.ts";
+import { bootSystemd, canBootSystemd, type SystemdRoot } from "../systemd-root/systemd-root.ts";
 import { buildPackages, cannotPackage } from "./built-packages.ts";
 
 const BUILD_LIMIT_MS = 900_000;

@@ -17,6 +17,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cgroup2Folder } from "./can-boot-systemd.ts";
 import { endCgroup } from "./end-cgroup.ts";
 
+export { canBootSystemd } from "./can-boot-systemd.ts";
+
 const CHECKOUT = join(import.meta.dirname, "../../..");
 const PREFIX = "ocir-systemd-";
 const BOOT_LIMIT_MS = 120_000;
