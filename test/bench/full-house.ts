@@ -4,9 +4,9 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { request } from "node:http";
 import { join } from "node:path";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { callSocket } from "../../packages/daemon/test/started-daemon.ts";
 import { ATTACKS, type Attack } from "../hostile-clients.ts";
 import { privateDirtyKiB, usedMs } from "./process-usage.ts";
 import { startStage } from "./stage.ts";
@@ -51,20 +51,11 @@ async function askAll(socketPath: string, images: readonly string[]): Promise<nu
   let answered = 0;
   async function work(): Promise<void> {
     for (const image of left) {
-      if (await ask(socketPath, image)) answered += 1;
+      const body = credentialProviderRequest({ image });
+      const response = await callSocket(socketPath, "/v1/credentials", body).catch(() => undefined);
+      if (response?.status === 200 && response.text.includes("BEARER_TOKEN")) answered += 1;
     }
   }
   await Promise.all(Array.from({ length: PARALLEL }, work));
   return answered;
-}
-
-function ask(socketPath: string, image: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const asked = request({ socketPath, agent: false, method: "POST", path: "/v1/credentials" }, async (response) => {
-    const body = Buffer.concat(await response.toArray()).toString();
-    resolve(response.statusCode === 200 && body.includes("BEARER_TOKEN"));
-  });
-  asked.on("error", () => resolve(false));
-  asked.end(credentialProviderRequest({ image }));
-  return promise;
 }
