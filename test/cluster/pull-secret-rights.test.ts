@@ -355,12 +355,13 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describe("a person of one namespace", () => {
-    it.each([
-      ["admin", 201],
-      ["edit", 201],
-      ["view", 403],
-    ])("with the role %s may see resources there; creating one returns %i; none elsewhere", async (role, status) => {
+  it.each([
+    ["admin", 201],
+    ["edit", 201],
+    ["view", 403],
+  ])(
+    "a person with the role %s in one namespace may see resources there; creating one returns %i; none elsewhere",
+    async (role, status) => {
       await node.api.request("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings", {
         metadata: { name: `tenant-${role}` },
         roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
@@ -375,8 +376,8 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
       expect(await list("depot")).toBe(403);
       const patch = await tenant("PATCH", `${resourcesPath("shop")}/${NAME}/status`, { status: {} });
       expect(patch.status).toBe(403);
-    });
-  });
+    },
+  );
 
   describe("with the controller's own identity, and without the extra host", () => {
     beforeAll(async () => {
@@ -430,21 +431,18 @@ describeCluster("the rights of pull secrets on a real API server", (minor) => {
     });
   });
 
-  describe.each<[string, object, string[], string[] | undefined]>([
+  it.each<[string, object, string[], string[] | undefined]>([
     // The API server fills in its own before the policy sees the request.
     ["the API server's audience", { "identity.audiences": [ISSUER] }, [ISSUER], undefined],
     ["an identity domain", { "identity.domain": DOMAIN }, [DOMAIN.audience], [DOMAIN.audience]],
-  ])("with %s", (_what, values, [audience = ""], requested) => {
-    beforeAll(() => helm(node, "upgrade", values as Record<string, unknown>));
-
-    it("allows tokens for this audience only", async () => {
-      const request = (audiences?: string[]) =>
-        controller("POST", tokenPath("shop", NAME), tokenRequest({ expirationSeconds: 600, audiences }));
-      const isInForce = async () => isDeniedByPolicy(await request(["a"])) && (await request(requested)).status === 201;
-      await until("the values are in force", isInForce, 60_000);
-      for (const others of [[audience, "a"], ...(requested === undefined ? [] : [undefined])])
-        expectPolicy(await request(others), "for the audience of the chart's values only");
-    });
+  ])("with %s allows tokens for this audience only", async (_what, values, [audience = ""], requested) => {
+    await helm(node, "upgrade", values as Record<string, unknown>);
+    const request = (audiences?: string[]) =>
+      controller("POST", tokenPath("shop", NAME), tokenRequest({ expirationSeconds: 600, audiences }));
+    const isInForce = async () => isDeniedByPolicy(await request(["a"])) && (await request(requested)).status === 201;
+    await until("the values are in force", isInForce, 60_000);
+    for (const others of [[audience, "a"], ...(requested === undefined ? [] : [undefined])])
+      expectPolicy(await request(others), "for the audience of the chart's values only");
   });
 
   it("leaves the resources and their Secrets after an uninstallation", async () => {
