@@ -32,7 +32,6 @@ export function canRunCluster(minors: readonly number[]): string | undefined {
   return missing === undefined ? undefined : `Kubernetes 1.${missing} is not built, which npm run test:cluster does`;
 }
 
-/** Undefined if the program is there. */
 export function lackOfProgram(program: string, debianPackage: string): string | undefined {
   const { status } = spawnSync("sh", ["-c", `command -v ${program}`]);
   return status === 0 ? undefined : `needs ${program} (${debianPackage})`;

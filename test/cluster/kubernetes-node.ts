@@ -31,7 +31,6 @@ export interface KubernetesOptions extends ServiceOptions {
   /** Further fields of the kubelet's configuration. */
   readonly kubelet?: object;
   readonly hasHelm?: boolean;
-  /** Further files of the node. */
   readonly files?: readonly InstalledFile[];
 }
 
@@ -114,11 +113,8 @@ function createNode(root: SystemdRoot) {
       const now = Object.entries(await cloudRequests());
       return Object.fromEntries(now.map(([endpoint, count]) => [endpoint, count - (before[endpoint] ?? 0)]));
     },
-    /** The pods that the kubelet has, in JSON. */
     kubeletPods: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/pods"]),
-    /** The kubelet's own metrics, in the exposition format. */
     kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),
-    /** Our daemon's. */
     brokerMetrics: () =>
       root.run("curl", ["-sSf", "--unix-socket", "/run/ocir-broker/health.sock", "http://localhost/metrics"]),
     async stop(): Promise<void> {

@@ -14,7 +14,6 @@ export type ApiServer = ReturnType<typeof createApiServer>;
 const refusal = (status: number, message: string) =>
   new ApiError(status, JSON.stringify({ kind: "Status", status: "Failure", message, code: status }));
 
-/** The bearer token that it knows. */
 export const TOKEN = "token";
 const VERBS = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;

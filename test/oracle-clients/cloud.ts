@@ -102,7 +102,6 @@ export async function startOracleCloud() {
   const run = (command: readonly string[], options: { env?: Record<string, string>; input?: string } = {}) =>
     runProgram([...enter, ...command], { ...options, env: { ...env, ...options.env } });
 
-  /** A call of the simulator's control API. */
   async function control(method: string, path: string, body?: unknown): Promise<unknown> {
     const data = body === undefined ? [] : ["--data", JSON.stringify(body)];
     return JSON.parse(await run(["curl", "-sSf", "--request", method, ...data, `http://${CONTROL}${path}`]));

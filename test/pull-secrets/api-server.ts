@@ -23,7 +23,6 @@ interface Options {
 
 type Change = Readonly<{ collection: string; type: "ADDED" | "MODIFIED" | "DELETED"; object: KubernetesJson }>;
 
-/** The controller's token. */
 export const TOKEN = "token";
 const COLLECTIONS: Readonly<Record<string, string>> = {
   secrets: "/api/v1",

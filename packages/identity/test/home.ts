@@ -53,7 +53,6 @@ export function createHome() {
       chmodSync(file, mode);
       return file;
     },
-    /** A pipe in the place of a file. */
     pipe(name: string) {
       rmSync(join(path, name), { force: true });
       execFileSync("mkfifo", [join(path, name)]);

@@ -20,7 +20,6 @@ const iamFields = z.strictObject({
   granted: z.boolean().optional(),
   /** Whether the policy also lets the dynamic group and granted service accounts push; a node's does not, by default. */
   writable: z.boolean().optional(),
-  /** Whether anyone may read it. */
   public: z.boolean().optional(),
   /** Whether it exists; for a name without a slash, whether a tenancy has this namespace. */
   exists: z.boolean().optional(),

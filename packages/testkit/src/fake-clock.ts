@@ -49,7 +49,6 @@ export function createFakeClock() {
     },
     /** Delays from now of the armed timers, soonest first, in milliseconds. */
     armed: () => inOrder().map(({ dueMs }) => dueMs - nowMs),
-    /** Resolves as soon as `count` timers are armed. */
     async untilArmed(count: number) {
       while (timers.size < count) await setImmediate();
     },

@@ -4,7 +4,6 @@ export function jwtOf(claims: object, signature = "c2ln"): string {
   return `${part({ alg: "RS256", kid: "one" })}.${part(claims)}.${signature}`;
 }
 
-/** The claims of a pod's token. */
 export function podClaims(expiresAtWallMs: number): object {
   const bound = { namespace: "shop", serviceaccount: { name: "puller", uid: "1" } };
   return { iss: "i", aud: "a", exp: expiresAtWallMs / 1_000, "kubernetes.io": bound };

@@ -160,7 +160,6 @@ function systemAt(hostPid: number, child: ChildProcess, dispose: () => void) {
     },
     /** A property of a unit as `systemctl show` prints it. */
     property: (unit: string, name: string) => run("systemctl", ["show", "--property", name, "--value", unit]),
-    /** A file inside. */
     read: (path: string): Buffer => readFileSync(outside(path)),
     /** Writes a file inside, folders above it included. */
     write(path: string, content: string | Buffer, mode = 0o644): void {

@@ -42,7 +42,6 @@ interface HomeOptions {
   readonly key?: string;
   readonly mode?: number;
   readonly profile?: string;
-  /** A file that is a pipe. */
   readonly pipe?: string;
 }
 

@@ -150,7 +150,6 @@ export async function createSessionTokens(clock: Clock, lifeMs: number) {
       };
       return sign(publicKey, "resource", claims);
     },
-    /** A new token of the same session, with a new life. */
     renew({ publicKey, claims }: Session): Promise<string> {
       return sign(publicKey, "session", claims);
     },

@@ -7,7 +7,6 @@ import { notAuthenticated } from "../http/refusal.ts";
 import { type ServiceAccountIssuer, verifyIssuedToken } from "../service-accounts.ts";
 
 export interface PropagationTrust {
-  /** The audience that tokens must have. */
   readonly audience: string;
   /** Confidential applications that may ask, by id with their secret. Without any, the nodes' dynamic group may. */
   readonly oauthClients?: Readonly<Record<string, string>>;
@@ -28,7 +27,6 @@ export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
     clear(): void {
       trust = undefined;
     },
-    /** Whether the trust has this client with this secret. */
     hasClient(clientId: string, secret: string): boolean {
       const clients = trust?.oauthClients ?? {};
       return Object.hasOwn(clients, clientId) && clients[clientId] === secret;

@@ -47,7 +47,6 @@ const fields = z.strictObject({
   retryAfter: z.int().min(0).max(86_400).optional(),
   /** The `Date` header is off by this many milliseconds. */
   dateSkewMs: z.int().optional(),
-  /** Another `Content-Type`. */
   contentType: z
     .string()
     .regex(/^[\x20-\x7e]+$/)
