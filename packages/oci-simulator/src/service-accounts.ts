@@ -73,8 +73,10 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
     },
     /** @throws {Refusal} NotAuthenticated */
     review(token: string): ServiceAccountName {
-      const { "kubernetes.io": bound } = verifyIssuedToken(token, known, clock.wallMs());
-      return boundServiceAccount(bound as Claims | undefined);
+      const { "kubernetes.io": bound = {} } = verifyIssuedToken(token, known, clock.wallMs());
+      const { namespace, serviceaccount } = bound as Record<string, Claims | undefined>;
+      if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
+      return { namespace, serviceAccount: String(serviceaccount["name"]) };
     },
   };
 }
@@ -98,12 +100,6 @@ export function verifyIssuedToken(
   if (!(Number(exp) > nowS)) throw notAuthenticated("the service-account token has ended");
   if (Number(nbf) > nowS) throw notAuthenticated("the service-account token is not valid yet");
   return jwt.claims;
-}
-
-function boundServiceAccount(bound: Claims | undefined): ServiceAccountName {
-  const { namespace, serviceaccount } = (bound ?? {}) as Record<string, Claims | undefined>;
-  if (typeof namespace !== "string" || serviceaccount === undefined) throw notAuthenticated("no service account");
-  return { namespace, serviceAccount: String(serviceaccount["name"]) };
 }
 
 function publishedKey(publicKey: KeyObject | undefined): PublishedKey {
