@@ -45,7 +45,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
     const words = run.kubelet ?? [];
     const flags = words.filter((word) => word.startsWith(CONFIG_FLAG) || word.startsWith(BIN_DIR_FLAG));
     expect(flags, run.stderr).toHaveLength(2);
-    expect(await node.errorsOf(words)).toEqual([]);
+    expect(await node.errorOf(words)).toBe("");
     const { stdout } = await node.root.exec(`${flagsIn(words).binDir}/credential-provider-oke`, [], {
       input: REQUEST,
     });
@@ -217,7 +217,7 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const run = await node.install(settings());
       await node.restartSimulator();
       expect(run.stderr).toMatch(/no credentials yet.*: ocir-broker: metadata-/);
-      expect([run.kubelet, await node.errorsOf(run.kubelet ?? [])]).toEqual([OUR_FLAGS, []]);
+      expect([run.kubelet, await node.errorOf(run.kubelet ?? [])]).toEqual([OUR_FLAGS, ""]);
     });
 
     it("reports that the node cannot be bootstrapped when there is no other way", async () => {

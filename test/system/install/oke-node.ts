@@ -3,12 +3,10 @@
  * first-boot/fakes for OKE's bootstrap scripts.
  */
 import { join } from "node:path";
-import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
-import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NODE, startSimulator } from "../simulated-node.ts";
 import { bootSystemd } from "../systemd-root/systemd-root.ts";
 import type { Archive, Archives } from "./archives.ts";
-import { flagIn } from "./running-kubelet.ts";
+import { BROKER, checkArguments, flagIn } from "./running-kubelet.ts";
 
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
@@ -103,18 +101,14 @@ export async function bootNode(archives: Archives) {
   }
 
   /** The error that prevents a kubelet's start with these words; empty if it starts. */
-  async function errorsOf(words: readonly string[]): Promise<string[]> {
+  async function errorOf(words: readonly string[]): Promise<string> {
     const config = flagIn(words, "--image-credential-provider-config");
     const binDir = flagIn(words, "--image-credential-provider-bin-dir");
-    if (config === undefined && binDir === undefined) return [];
-    if (config === undefined || binDir === undefined) return ["only one of the two flags is given"];
-    const { stdout: text, exitCode } = await root.exec("cat", [config]);
-    if (exitCode !== 0) return [`${config} cannot be read`];
-    const programs = await root.run("find", ["-L", binDir, "-maxdepth", "1", "-type", "f", "-executable"]);
-    return checkCredentialProviderConfig([{ path: config, text }], {
-      kubeletMinor: parseKubeletVersion(root.read(KUBELET_VERSION).toString()) as number,
-      hasExecutable: (name) => programs.split("\n").includes(`${binDir}/${name}`),
-    }).flatMap(({ severity, code }) => (severity === "fatal" ? [code] : []));
+    if (config === undefined && binDir === undefined) return "";
+    if (config === undefined || binDir === undefined) return "only one of the two flags is given";
+    const version = root.read(KUBELET_VERSION).toString();
+    const { exitCode, stdout, stderr } = await root.exec(BROKER, checkArguments(config, binDir, version));
+    return exitCode === 0 ? "" : `${stdout}${stderr}`;
   }
 
   /** Starts the simulator again, with the metadata key of OKE's bootstrap and these. */
@@ -130,7 +124,7 @@ export async function bootNode(archives: Archives) {
   await restartSimulator();
   return {
     ...{ root, archives, renew, addOkeBootstrap, install, unpack, installByHand, installCommand, installAndConnect },
-    ...{ runNode, snapshot, kubelet, errorsOf, restartSimulator, stopSimulator },
+    ...{ runNode, snapshot, kubelet, errorOf, restartSimulator, stopSimulator },
   };
 }
 

@@ -54,6 +54,11 @@ export async function kubeletReport(
   return report as KubeletReport;
 }
 
+/** The built program on the node, which has the kubelet's rules for its configuration. */
+export const BROKER = "/opt/checkout/dist/ocir-broker";
+export const checkArguments = (config: string, binDir: string, version: string) =>
+  ["kubelet-config", "check", config, `--bin-dir=${binDir}`, `--kubelet-version=${version.trim()}`] as const;
+
 /** Not the product's own reader, so that an error of that is seen. Accepts both forms; the last one counts. */
 export function flagIn(words: readonly string[], flag: string): string | undefined {
   const at = words.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));

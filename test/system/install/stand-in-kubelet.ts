@@ -6,17 +6,15 @@
  * usage: kubelet [--image-credential-provider-config FILE --image-credential-provider-bin-dir DIRECTORY], in either form
  */
 
-import { accessSync, constants, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
-import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
-import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
 import { PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { parse } from "yaml";
-import { flagIn, type KubeletReport, REPORT } from "./running-kubelet.ts";
+import { BROKER, checkArguments, flagIn, type KubeletReport, REPORT } from "./running-kubelet.ts";
 
 const IMAGE = "us-ashburn-1.ocir.io/tenancy/app";
 const EVERY_MS = 40;
@@ -61,14 +59,10 @@ function note(response: string, problem: string): void {
 /** Ours, if there is one. */
 function readEntry(config: string | undefined, binDir: string | undefined): Provider | undefined {
   if (config === undefined || binDir === undefined) return end("only one of the two flags is given");
-  const files = readConfig(config);
-  const fatal = checkCredentialProviderConfig(files, {
-    kubeletMinor: parseKubeletVersion(readFileSync("/etc/kubelet-version", "utf8")) as number,
-    directory: statSync(config).isDirectory(),
-    hasExecutable: (name) => isExecutable(join(binDir, name)),
-  }).filter(({ severity }) => severity === "fatal");
-  if (fatal.length > 0) return end(JSON.stringify(fatal));
-  const providers: Provider[] = files.flatMap(({ text }) => parse(text).providers);
+  const version = readFileSync("/etc/kubelet-version", "utf8");
+  const { status, stdout, stderr } = spawnSync(BROKER, checkArguments(config, binDir, version), { encoding: "utf8" });
+  if (status !== 0) return end(`${stdout}${stderr}`);
+  const providers: Provider[] = textsIn(config).flatMap((text) => parse(text).providers);
   return providers.find(({ name }) => name === PLUGIN_NAME);
 }
 
@@ -77,16 +71,7 @@ function end(reason: string): never {
   process.exit(1);
 }
 
-function readConfig(path: string): ConfigFile[] {
+function textsIn(path: string): string[] {
   const names = statSync(path).isDirectory() ? readdirSync(path).filter((name) => /\.(json|ya?ml)$/.test(name)) : [""];
-  return names.map((name) => ({ path: join(path, name), text: readFileSync(join(path, name), "utf8") }));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+  return names.map((name) => readFileSync(join(path, name), "utf8"));
 }
