@@ -8,5 +8,5 @@ export function createRandom(seed: number, index: number) {
   const random = createSeededRandom(Math.imul(seed, 0x9e3779b1) ^ index);
   /** An integer from 0, less than `limit`. */
   const below = (limit: number) => Math.floor(random() * limit);
-  return { below, pick: <Item>(items: readonly Item[]) => items[below(items.length)] as Item };
+  return { random, below, pick: <Item>(items: readonly Item[]) => items[below(items.length)] as Item };
 }

@@ -8,7 +8,7 @@ import { createHostRules } from "@ocir-broker/ocir/host-rules";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
 import { createKubeletCredentials } from "../../../packages/credentials/src/pulls/kubelet-credentials.ts";
-import { createSeededRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../kubelet-oracle/random.ts";
 import { isLongRun } from "../long-run.ts";
 import { isOcirHost } from "./host-oracle.ts";
 
@@ -55,9 +55,7 @@ const FOREIGN = [
 ];
 
 function createLookalikes(seed: number): () => string {
-  const random = createSeededRandom(seed);
-  const chance = (below: number): number => Math.floor(random() * below);
-  const oneOf = <T>(all: readonly T[]): T => all[chance(all.length)] as T;
+  const { below: chance, pick: oneOf } = createRandom(seed, 0);
   const letter = (): string => String.fromCharCode(97 + chance(26));
   const changes: readonly ((host: string) => string)[] = [
     (host) => `${host}.${oneOf(FOREIGN)}`,

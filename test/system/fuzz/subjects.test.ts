@@ -12,7 +12,7 @@ import { expect, it } from "vitest";
 import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
 import { createPullTokens } from "../../../packages/credentials/src/service-accounts/pull-tokens.ts";
 import { createServiceAccountCache } from "../../../packages/credentials/src/service-accounts/service-account-cache.ts";
-import { createSeededRandom } from "../../seeded-random.ts";
+import { createRandom } from "../../kubelet-oracle/random.ts";
 import { isLongRun } from "../long-run.ts";
 
 const REQUESTS = isLongRun ? 1_000_000 : 20_000;
@@ -108,9 +108,7 @@ function createCloud(wallMs: () => number) {
 
 it(`${REQUESTS} pulls of ${SUBJECTS.length} subjects get no token of another`, async () => {
   let nowMs = 1_000_000_000;
-  const random = createSeededRandom(SEED);
-  const chance = (below: number): number => Math.floor(random() * below);
-  const oneOf = <T>(all: readonly T[]): T => all[chance(all.length)] as T;
+  const { random, below: chance, pick: oneOf } = createRandom(SEED, 0);
   const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, setTimer: () => ({ cancel: () => undefined }) };
   const cloud = createCloud(clock.wallMs);
   const { keys, exchange } = cloud;
