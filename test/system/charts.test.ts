@@ -94,12 +94,7 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
     });
 
     it.skipIf(!hasCt)(`passes ct lint${hasCt ? "" : " (skipped: needs ct)"}`, () => {
-      const rules = [
-        "--lint-conf",
-        `${CT_RULES}/lintconf.yaml`,
-        "--chart-yaml-schema",
-        `${CT_RULES}/chart_schema.yaml`,
-      ];
+      const rules = [`--lint-conf=${CT_RULES}/lintconf.yaml`, `--chart-yaml-schema=${CT_RULES}/chart_schema.yaml`];
       // These two ask the forge.
       const off = ["--validate-maintainers=false", "--check-version-increment=false"];
       const env = { ...process.env, PATH: `${dirname(HELM)}${delimiter}${process.env["PATH"]}` };

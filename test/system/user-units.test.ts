@@ -40,6 +40,7 @@ describeUnless(canBootSystemd(), "the user's units", () => {
   }
 
   const stateOf = async (unit: string) => (await asPerson("systemctl", ["--user", "is-active", unit])).stdout.trim();
+  const status = () => asPerson("/usr/local/bin/ocir-broker", ["status", "--user"]);
   const get = () => asPerson(HELPER, ["get"], `https://${REGISTRY_HOST}\n`);
 
   async function givePersonAnApiKey(): Promise<void> {
@@ -77,8 +78,7 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     const curl = ["-s", "--unix-socket", SOCKET, "-d", REGISTRY_HOST, "http://localhost/v1/docker-credential"];
     expect((await root.exec("curl", curl, { uid: NOBODY })).exitCode).toBe(7);
     expect(await root.run("stat", ["-c", "%a", `${RUNTIME}/ocir-broker/health.sock`])).toBe("600");
-    const { stdout: status } = await asPerson("/usr/local/bin/ocir-broker", ["status", "--user"]);
-    expect(status).toContain("identity user");
+    expect((await status()).stdout).toContain("identity user");
   });
 
   it("restart a killed broker, and leave neither a socket nor state when stopped; the advice of status starts them again", async () => {
@@ -93,7 +93,6 @@ describeUnless(canBootSystemd(), "the user's units", () => {
     await systemctl("stop", ...UNITS);
     expect((await root.exec("ls", [state])).exitCode).not.toBe(0);
     expect((await root.exec("find", [`${RUNTIME}/ocir-broker`, "-type", "s"])).stdout).toBe("");
-    const status = () => asPerson("/usr/local/bin/ocir-broker", ["status", "--user"]);
     const { stderr } = await status();
     await asPerson("sh", ["-c", /(?<=to restart the daemon: ).*/.exec(stderr)?.[0] ?? stderr]);
     expect((await status()).stdout).toContain("identity user");
