@@ -51,13 +51,9 @@ export async function hostileRatios(
   for (let turn = 0; turn < TURNS; turn += 1) {
     for (const [name, start] of rivals) {
       const processes = start();
-      let isOver = false;
-      const ended = Promise.all(processes.map((child) => once(child, "close"))).then(() => {
-        isOver = true;
-      });
       await Promise.all(processes.map(({ stdout }) => once(stdout as NodeJS.ReadableStream, "data")));
-      while (!isOver) times.get(name)?.push(await pullMs());
-      await ended;
+      while (processes.some(({ exitCode, signalCode }) => exitCode === null && signalCode === null))
+        times.get(name)?.push(await pullMs());
     }
   }
   if ((await root.property(SERVICE, "NRestarts")) !== restarts) throw new Error("an attack restarted the service");
