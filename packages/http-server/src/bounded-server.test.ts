@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type BoundedServer, createBoundedServer, type ServerLimits } from "./bounded-server.ts";
 import { textResponse } from "./http-response.ts";
@@ -41,35 +42,29 @@ async function start(
   return { ...server, port: (address as AddressInfo | null)?.port };
 }
 
-function dial(): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path, () => resolve(socket));
-    socket.once("error", reject);
-  });
+async function dial(): Promise<Socket> {
+  const socket = connect(path).on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
 }
 
-/** Everything received until the other side closes; "reset" if it resets the connection. */
+/** Everything received until the connection ends. */
 async function talk(text: string): Promise<string> {
   const socket = await dial();
   socket.write(text);
   return heardOf(socket);
 }
 
-function heardOf(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    let heard = "";
-    socket.setEncoding("utf8");
-    socket.on("data", (piece) => {
-      heard += piece;
-    });
-    socket.on("error", () => undefined);
-    socket.on("close", () => resolve(heard));
+async function heardOf(socket: Socket): Promise<string> {
+  let heard = "";
+  socket.setEncoding("utf8").on("data", (piece) => {
+    heard += piece;
   });
+  await new Promise((resolve) => socket.once("close", resolve));
+  return heard;
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}
+const untilAsked = () => until("a request is in flight", () => release.length === 1);
 
 describe("createBoundedServer", () => {
   it("answers with a Content-Length and no Date, and closes the connection", async () => {
@@ -116,7 +111,7 @@ describe("createBoundedServer", () => {
     const socket = await dial();
     const heard = heardOf(socket);
     socket.write("GET /later HTTP/1.1\r\n\r\n");
-    await until(() => release.length === 1);
+    await untilAsked();
     socket.write(REQUEST.repeat(10_000));
     release[0]?.();
     expect((await heard).match(/HTTP\/1.1 200 /g)).toHaveLength(1);
@@ -163,7 +158,7 @@ describe("createBoundedServer", () => {
     await start({ maxConnections: 2 });
     const held = [await dial(), await dial()];
     held[1]?.write("GET /later HTTP/1.1\r\n\r\n");
-    await until(() => release.length === 1);
+    await untilAsked();
     expect(await talk(REQUEST)).toBe("");
     for (const socket of held) socket.destroy();
     let heard = "";
@@ -196,7 +191,7 @@ describe("createBoundedServer with a limiter", () => {
     const socket = await dial();
     const heard = heardOf(socket);
     socket.end(sent);
-    await until(() => queued.length === 1);
+    await until("it is queued", () => queued.length === 1);
     await clock.advance(LIMITS.headersMs + LIMITS.requestMs);
     expect(queued).toHaveLength(1);
     queued[0]?.();
@@ -209,7 +204,7 @@ describe("createBoundedServer with a limiter", () => {
     const refused = Array.from({ length: 20 }, () => talk("nonsense\r\n\r\n"));
     let answered = 0;
     for (const each of refused) void each.then(() => answered++);
-    await until(() => answered === 4);
+    await until("four are answered", () => answered === 4);
     await clock.advance(0);
     expect([await talk(REQUEST), answered]).toEqual([expect.stringMatching(/^HTTP\/1.1 200 /), 4]);
     while (answered < refused.length) await clock.advance(3);
@@ -221,36 +216,28 @@ describe("createBoundedServer with a limiter", () => {
   });
 });
 
-describe("createBoundedServer with places", () => {
-  /** Sockets from these addresses, each connected before the next, and the numbers of those that are open after one more exchange. */
-  async function openAfter(addresses: readonly number[], places: number, first = ""): Promise<number[]> {
-    const { port = 0 } = await start({ places }, createSystemClock(), { port: 0 });
-    const sockets: Socket[] = [];
-    for (const address of addresses) {
-      const socket = connect({ host: "127.0.0.1", port, localAddress: `127.0.0.${address}` }).on(
-        "error",
-        () => undefined,
-      );
-      onTestFinished(() => void socket.destroy());
-      await once(socket, "connect");
-      if (sockets.push(socket) > 1 || first === "") continue;
-      socket.write(first);
-      await until(() => release.length === 1);
-    }
-    const newest = sockets.at(-1) as Socket;
-    newest.write(REQUEST);
-    expect(await heardOf(newest)).toContain("hello");
-    return sockets.slice(0, -1).flatMap(({ destroyed }, index) => (destroyed ? [] : [index]));
+// Sockets from these addresses, each connected before the next, and the numbers of those that are open after one more exchange.
+it.each([
+  ["the oldest of the address with the most", [2, 3, 3, 4], 3, "", [0, 2]],
+  ["the oldest, if all have as many", [2, 3, 4], 2, "", [1]],
+  ["the oldest one without a request", [2, 2, 3], 2, "GET /later HTTP/1.1\r\n\r\n", [0]],
+  ["the oldest, if all have sent theirs", [2, 3], 1, "GET /later HTTP/1.1\r\n\r\n", []],
+])("createBoundedServer with places closes %s for a new one", async (_title, addresses, places, first, open) => {
+  const { port = 0 } = await start({ places }, createSystemClock(), { port: 0 });
+  const sockets: Socket[] = [];
+  for (const address of addresses) {
+    const socket = connect({ host: "127.0.0.1", port, localAddress: `127.0.0.${address}` });
+    socket.on("error", () => undefined);
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "connect");
+    if (sockets.push(socket) > 1 || first === "") continue;
+    socket.write(first);
+    await untilAsked();
   }
-
-  it.each([
-    ["the oldest of the address with the most", [2, 3, 3, 4], 3, "", [0, 2]],
-    ["the oldest, if all have as many", [2, 3, 4], 2, "", [1]],
-    ["the oldest one without a request", [2, 2, 3], 2, "GET /later HTTP/1.1\r\n\r\n", [0]],
-    ["the oldest, if all have sent theirs", [2, 3], 1, "GET /later HTTP/1.1\r\n\r\n", []],
-  ])("closes %s for a new one", async (_title, addresses, places, first, open) => {
-    expect(await openAfter(addresses, places, first)).toEqual(open);
-  });
+  const newest = sockets.at(-1) as Socket;
+  newest.write(REQUEST);
+  expect(await heardOf(newest)).toContain("hello");
+  expect(sockets.slice(0, -1).flatMap(({ destroyed }, index) => (destroyed ? [] : [index]))).toEqual(open);
 });
 
 describe("BoundedServer.stop", () => {
@@ -258,7 +245,7 @@ describe("BoundedServer.stop", () => {
     const running = await start();
     const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const idle = dial().then(heardOf);
-    await until(() => release.length === 1);
+    await untilAsked();
     const stopped = running.stop(60_000);
     await expect(dial()).rejects.toThrow();
     release[0]?.();
@@ -270,7 +257,7 @@ describe("BoundedServer.stop", () => {
   it("closes the connections of requests that outlast the grace period", async () => {
     const running = await start();
     const answered = talk("GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await until(() => release.length === 1);
+    await untilAsked();
     await running.stop(50);
     expect(await answered).toBe("");
   });
