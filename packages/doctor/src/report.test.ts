@@ -56,14 +56,12 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
   });
 });
 
-describe("exitStatusOf", () => {
-  test.each([
-    [[OK], 0],
-    [[OK, WARNING], 0],
-    [[OK, UNKNOWN], 2],
-    [[UNKNOWN, PROBLEM], 1],
-    [[], 0],
-  ] as const)("returns for case %# exit status %i", (findings, status) => {
-    expect(exitStatusOf(findings)).toBe(status);
-  });
+test.each([
+  [[OK], 0],
+  [[OK, WARNING], 0],
+  [[OK, UNKNOWN], 2],
+  [[UNKNOWN, PROBLEM], 1],
+  [[], 0],
+] as const)("exitStatusOf returns for case %# exit status %i", (findings, status) => {
+  expect(exitStatusOf(findings)).toBe(status);
 });

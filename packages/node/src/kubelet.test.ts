@@ -85,18 +85,16 @@ describe("detectKubelet", () => {
   });
 });
 
-describe("unitValues", () => {
-  test("reads every form of the flag from every file of the unit", () => {
-    const node = makeNode();
-    const forms = [
-      `ExecStart=/usr/bin/kubelet ${CONFIG_FLAG}=/a \\\n  --v=2\n`,
-      `Environment="KUBELET_EXTRA_ARGS=${CONFIG_FLAG} /b --v=2"\n`,
-      `Environment="KUBELET_EXTRA_ARGS='${CONFIG_FLAG}=/of ours/c' '--v=2'"\n`,
-      `KUBELET_EXTRA_ARGS='${CONFIG_FLAG.replaceAll(/(?<=\w)-/g, "_")}=/d --v=2'\n`,
-      `# ${CONFIG_FLAG}=/comment\n; ${CONFIG_FLAG}=/comment\n`,
-      `KUBELET_EXTRA_ARGS="${CONFIG_FLAG}= --v=2"\n`,
-    ];
-    for (const [at, form] of forms.entries()) node.write(`/etc/systemd/system/kubelet.service.d/${at}.conf`, form);
-    expect(node.values()).toEqual(["/a", "/b", "/of ours/c", "/d"]);
-  });
+test("unitValues reads every form of the flag from every file of the unit", () => {
+  const node = makeNode();
+  const forms = [
+    `ExecStart=/usr/bin/kubelet ${CONFIG_FLAG}=/a \\\n  --v=2\n`,
+    `Environment="KUBELET_EXTRA_ARGS=${CONFIG_FLAG} /b --v=2"\n`,
+    `Environment="KUBELET_EXTRA_ARGS='${CONFIG_FLAG}=/of ours/c' '--v=2'"\n`,
+    `KUBELET_EXTRA_ARGS='${CONFIG_FLAG.replaceAll(/(?<=\w)-/g, "_")}=/d --v=2'\n`,
+    `# ${CONFIG_FLAG}=/comment\n; ${CONFIG_FLAG}=/comment\n`,
+    `KUBELET_EXTRA_ARGS="${CONFIG_FLAG}= --v=2"\n`,
+  ];
+  for (const [at, form] of forms.entries()) node.write(`/etc/systemd/system/kubelet.service.d/${at}.conf`, form);
+  expect(node.values()).toEqual(["/a", "/b", "/of ours/c", "/d"]);
 });

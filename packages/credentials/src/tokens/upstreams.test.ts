@@ -54,32 +54,30 @@ describe("instrumented", () => {
   });
 });
 
-describe("createUpstreams", () => {
-  it("trusts only the CAs of upstream.caFile", async () => {
-    const folder = temporaryFolder();
-    const systemStore = join(folder, "system.pem");
-    const only = join(folder, "only.pem");
-    writeFileSync(systemStore, simulator.caCertificate ?? "");
-    writeFileSync(only, String(getCACertificates("bundled")[0]));
+it("createUpstreams trusts only the CAs of upstream.caFile", async () => {
+  const folder = temporaryFolder();
+  const systemStore = join(folder, "system.pem");
+  const only = join(folder, "only.pem");
+  writeFileSync(systemStore, simulator.caCertificate ?? "");
+  writeFileSync(only, String(getCACertificates("bundled")[0]));
 
-    async function statusWith(caFile: string | undefined): Promise<number | string> {
-      const config = configSchema.parse({ upstream: { caFile } });
-      const environment = { SSL_CERT_FILE: systemStore };
-      const upstreams = createUpstreams({ config, environment, clock: createSystemClock() });
-      const { signal } = new AbortController();
-      const url = new URL("/v2/", simulator.registryUrl);
-      try {
-        return (await upstreams.send({ method: "GET", url, headers: {}, signal })).status;
-      } catch (error) {
-        return codeOf(error);
-      } finally {
-        await upstreams.close();
-      }
+  async function statusWith(caFile: string | undefined): Promise<number | string> {
+    const config = configSchema.parse({ upstream: { caFile } });
+    const environment = { SSL_CERT_FILE: systemStore };
+    const upstreams = createUpstreams({ config, environment, clock: createSystemClock() });
+    const { signal } = new AbortController();
+    const url = new URL("/v2/", simulator.registryUrl);
+    try {
+      return (await upstreams.send({ method: "GET", url, headers: {}, signal })).status;
+    } catch (error) {
+      return codeOf(error);
+    } finally {
+      await upstreams.close();
     }
+  }
 
-    expect(await statusWith(undefined)).toBe(401);
-    expect(await statusWith(systemStore)).toBe(401);
-    expect(await statusWith(only)).toBe("tls");
-    expect(await statusWith(join(folder, "missing.pem"))).toBe("tls");
-  });
+  expect(await statusWith(undefined)).toBe(401);
+  expect(await statusWith(systemStore)).toBe(401);
+  expect(await statusWith(only)).toBe("tls");
+  expect(await statusWith(join(folder, "missing.pem"))).toBe("tls");
 });

@@ -65,12 +65,10 @@ describe("describeError", () => {
   });
 });
 
-describe("codeOf", () => {
-  it.each([
-    [new UpstreamError("tls", "x"), "tls"],
-    [new Error("x"), "unknown"],
-    ["text", "unknown"],
-  ])("maps %o to %s", (error, code) => {
-    expect(codeOf(error)).toBe(code);
-  });
+it.each([
+  [new UpstreamError("tls", "x"), "tls"],
+  [new Error("x"), "unknown"],
+  ["text", "unknown"],
+])("codeOf maps %o to %s", (error, code) => {
+  expect(codeOf(error)).toBe(code);
 });

@@ -71,17 +71,15 @@ describe("tryPath", () => {
   });
 });
 
-describe("checkRegistryPath", () => {
-  test.each([
-    ["fra.ocir.io/acme/web", true],
-    ["ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/web", true],
-    ["iad.ocir.io/acme/web", false],
-    ["us-ashburn-1.ocir.io/acme/web", false],
-    ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
-  ])("reports that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
-    const context = contextOf({ cloud: CLOUD, network: networkOf("timeout"), image });
-    const [found] = await findingsOf(checkRegistryPath, context);
-    expect(found?.name).toBe("tcp-timeout");
-    expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
-  });
+test.each([
+  ["fra.ocir.io/acme/web", true],
+  ["ocir.eu-frankfurt-1.oci.oraclecloud.com/acme/web", true],
+  ["iad.ocir.io/acme/web", false],
+  ["us-ashburn-1.ocir.io/acme/web", false],
+  ["ocir.us-ashburn-1.oci.oraclecloud.com/acme/web", false],
+])("checkRegistryPath reports that %s is not behind this region's service gateway: %s", async (image, isElsewhere) => {
+  const context = contextOf({ cloud: CLOUD, network: networkOf("timeout"), image });
+  const [found] = await findingsOf(checkRegistryPath, context);
+  expect(found?.name).toBe("tcp-timeout");
+  expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
 });

@@ -49,27 +49,28 @@ const linkFolder = (node: Node) => node.linkConfigFolder();
 const withFlags = (flags: string) => (node: Node) => node.setArgs(flags);
 const openUnit = (node: Node) => chmodSync(join(node.root, dirname(EXTRA_ARGS)), 0o777);
 
-describe("connect, then disconnect", () => {
-  /** `flagsIn`: the file to which the flags are added, if they are. */
-  it.each<[what: string, flagsIn: string | undefined, options: ConnectOptions, arrange: (node: Node) => void]>([
-    ["a new file", EXTRA_ARGS, {}, nothing],
-    ["a new file for the flags too", OWN_DROP_IN, {}, withoutExtraArgs],
-    ["other arguments in a file of variables", DEFAULTS, {}, all(withoutExtraArgs, writes(DEFAULTS, OTHER_ARGS))],
-    ["with flags in the unit", undefined, {}, withFlags(OUR_FLAGS)],
-    ["another provider's file", undefined, {}, all(writes(CONFIG, OTHER_PROVIDER), withOther, withFlags(OUR_FLAGS))],
-    [
-      "a directory, with the plugins elsewhere",
-      undefined,
-      {},
-      all(
-        writes("/etc/kubernetes/providers/10-other.yaml", OTHER_PROVIDER),
-        writes("/opt/plugins/other-provider", "", 0o755),
-        withFlags(FLAGS("/etc/kubernetes/providers", "/opt/plugins/")),
-      ),
-    ],
-    ["a link to a folder, with flags in the unit", undefined, {}, all(linkFolder, withFlags(OUR_FLAGS))],
-    ["service accounts", EXTRA_ARGS, { serviceAccounts: "https://a/~b?c=d" }, writes(BROKER_CONFIG, "log: {}\n")],
-  ])("restores every file, and a kubelet starts after each step: %s", async (_, flagsIn, options, arrange) => {
+/** `flagsIn`: the file to which the flags are added, if they are. */
+it.each<[what: string, flagsIn: string | undefined, options: ConnectOptions, arrange: (node: Node) => void]>([
+  ["a new file", EXTRA_ARGS, {}, nothing],
+  ["a new file for the flags too", OWN_DROP_IN, {}, withoutExtraArgs],
+  ["other arguments in a file of variables", DEFAULTS, {}, all(withoutExtraArgs, writes(DEFAULTS, OTHER_ARGS))],
+  ["with flags in the unit", undefined, {}, withFlags(OUR_FLAGS)],
+  ["another provider's file", undefined, {}, all(writes(CONFIG, OTHER_PROVIDER), withOther, withFlags(OUR_FLAGS))],
+  [
+    "a directory, with the plugins elsewhere",
+    undefined,
+    {},
+    all(
+      writes("/etc/kubernetes/providers/10-other.yaml", OTHER_PROVIDER),
+      writes("/opt/plugins/other-provider", "", 0o755),
+      withFlags(FLAGS("/etc/kubernetes/providers", "/opt/plugins/")),
+    ),
+  ],
+  ["a link to a folder, with flags in the unit", undefined, {}, all(linkFolder, withFlags(OUR_FLAGS))],
+  ["service accounts", EXTRA_ARGS, { serviceAccounts: "https://a/~b?c=d" }, writes(BROKER_CONFIG, "log: {}\n")],
+])(
+  "connect, then disconnect restores every file, and a kubelet starts after each step: %s",
+  async (_, flagsIn, options, arrange) => {
     const node = createNode();
     arrange(node);
     const before = node.snapshot();
@@ -83,8 +84,8 @@ describe("connect, then disconnect", () => {
     expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(isNamedBefore);
     if (isNamedBefore) expect(node.named().config).toContain("credential-provider-oke");
     else expect([node.snapshot(), node.record().files, left]).toEqual([before, {}, []]);
-  });
-});
+  },
+);
 
 describe("connection", () => {
   it("keeps broker and kubelet at one audience when the audience changes", async () => {
