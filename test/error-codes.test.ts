@@ -95,22 +95,6 @@ it("the plugin and doctor start a missing socket with the same command", () => {
   expect(SHIM_ERRORS["shim-socket-missing"].next).toBe(`start it with: ${DIAGNOSES["socket-missing"].fix}`);
 });
 
-/** What no system test can carry out. */
-it.each([
-  ["cluster-tls", /, then systemctl restart ocir-broker$/],
-  ["domain-tls", /, then systemctl restart ocir-broker$/],
-  ["federation-tls", /, then systemctl restart ocir-broker$/],
-  ["metrics-not-written", /ReadWritePaths=.*systemctl daemon-reload; systemctl restart ocir-broker\.service$/],
-  ["service-accounts-off", /node disconnect, delete .* if it stays .*, then run ocir-broker node connect/],
-  [
-    "socket-mode",
-    /^systemctl restart ocir-broker\.socket .*; if the mode stays, systemctl revert .*, then restart both$/,
-  ],
-  ["tls", /, then systemctl restart ocir-broker$/],
-])("the advice for %s names each step", (code, steps) => {
-  expect(NAMED.find(({ name }) => name === code)?.next).toMatch(steps);
-});
-
 it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);
