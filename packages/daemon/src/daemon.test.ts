@@ -85,9 +85,10 @@ describe("startDaemon", () => {
 
   it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
-    const endpoints = { [HOST]: origin, "mirror.example": origin };
-    await start({ registries: { endpoints, extraHosts: ["mirror.example"], prefetch: ["mirror.example"] } });
-    for (const host of [HOST, "mirror.example"]) await tokenFor(host);
+    const extraHosts = ["mirror.example", "other.example"];
+    const endpoints = Object.fromEntries([HOST, ...extraHosts].map((host) => [host, origin]));
+    await start({ registries: { endpoints, extraHosts, prefetch: ["mirror.example"] } });
+    for (const host of [HOST, ...extraHosts]) await tokenFor(host);
     broker.applyConfig(configWith({ registries: { prefetch: [HOME] }, log: { level: "warn" } }));
     expect(JSON.parse(String((await pull("mirror.example")).body))).toMatchObject({ auth: {} });
     await until("the new host's token is there", () => broker.health.summary().registries[HOME] !== undefined);
@@ -290,6 +291,7 @@ describe("startDaemon with the state that a killed daemon left", () => {
   it("saves the token of a pull that ends while it stops", async () => {
     const path = join(stateFolder(), "state");
     await restart(path, { prefetch: [] });
+    await tokenFor(HOME);
     simulator.faults({ endpoint: "registry.token", latencyMs: 200 });
     const pulled = overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
     await until("the request has arrived", () => broker.health.details().registries[HOST] !== undefined);

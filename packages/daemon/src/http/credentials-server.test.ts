@@ -44,7 +44,7 @@ it.each([
 });
 
 it("createCredentialsServer bears a client's silence for ten seconds longer than a response may take", async () => {
-  const limited = vi.spyOn(Socket.prototype, "setTimeout");
+  using limited = vi.spyOn(Socket.prototype, "setTimeout");
   await send("POST", "/v1/credentials");
   expect(limited).toHaveBeenCalledWith(11_000, expect.any(Function));
 });

@@ -56,7 +56,7 @@ export async function startListener(options: ListenerOptions) {
 
   return {
     /** `http://127.0.0.1:18080`, with the actual port. */
-    origin: `${options.tls === undefined ? "http" : "https"}://${bound.address}:${bound.port}`,
+    origin: `${options.tls === undefined ? "http" : "https"}://${host}:${bound.port}`,
     close: (): Promise<void> =>
       new Promise((resolve) => {
         isClosed = true;

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import * as x509 from "@peculiar/x509";
 import { INSTANCE } from "./instance.ts";
 
+/** With the prefixes that real certificates have before the compressed text and the JSON; their meaning is not known. */
 const NONE = { IsNullFreeformTags: true, IsNullDefinedTags: false, definedTags: {}, IsNullSystemTags: true };
 const TAGS = gzipSync(`\u0002${JSON.stringify({ Version: 1, ...NONE })}`);
 const COMPRESSED = Buffer.concat([Buffer.from([1, 1, 2, 1]), TAGS]).toString("base64");
