@@ -30,7 +30,7 @@ const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
 const EXTRA_ARGS =
   `pass them with a space, the only form that the bootstrap script reads: ${BOOTSTRAP}; ` +
   "the script runs at the first boot only, so replace the node";
-const CONNECT = "ocir-broker node connect; it names what the kubelet needs";
+const CONNECT = "with ocir-broker installed: ocir-broker node connect; it names what the kubelet needs";
 const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */

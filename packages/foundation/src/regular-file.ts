@@ -66,7 +66,7 @@ function refuseUntrusted(path: string, isSystemdCredential: boolean): void {
   if (isSystemdCredential && distrustOf(dirname(dirname(absolute)), options) === undefined) return;
   // A caller may accept that there is no file, whoever owns the folder.
   if (!existsSync(path)) throw systemError("ENOENT", path);
-  throw new RefusedFileError("path-untrusted", `${distrusted}, so others could change it`);
+  throw new RefusedFileError("path-untrusted", distrusted);
 }
 
 function systemError(code: "EISDIR" | "ENOENT", path: string): Error {

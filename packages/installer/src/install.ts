@@ -67,7 +67,7 @@ function expectFiles(node: NodeRun): void {
   if (isWhole(node) && changed === undefined) return;
   throw new InstallError(
     "unfinished",
-    `${changed ?? "a program"} is missing, or has changed since its installation: install from the archive`,
+    `${changed ?? "a program"} is missing, or has changed since its installation: install from the archive or package`,
   );
 }
 
@@ -80,10 +80,14 @@ export const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM
  */
 export async function leaveToPackage(node: NodeRun): Promise<boolean> {
   if ((await packageOwner(node)) === undefined) return false;
-  node.disk.remove(MANIFEST);
+  const lacking: string[] = [];
   for (const path of changedPaths(node.record, "program"))
-    if ((await packageOwner(node, path)) === undefined) restoreAll(node, [{ name: "programs", path }]);
-  forgetPrograms(node);
+    if ((await packageOwner(node, path)) === undefined) lacking.push(path);
+  node.disk.remove(MANIFEST);
+  const steps = lacking.map((path) => ({ name: "programs", path }));
+  // What cannot be removed stays recorded.
+  restoreAll(node, steps);
+  forgetPrograms(node, lacking);
   return true;
 }
 

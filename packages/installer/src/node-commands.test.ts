@@ -33,6 +33,11 @@ import type { NodeContext } from "./system/node-context.ts";
 const ALL = { isUnfinished: false };
 const FLAGS = `--image-credential-provider-config=${CONFIG} --image-credential-provider-bin-dir=${dirname(PLUGIN)}`;
 
+function withSilentManager(node: Node): Node {
+  const runProgram: RunProgram = async (run) => (run.path === "dpkg" ? { silent: true } : node.context.runProgram(run));
+  return { ...node, context: { ...node.context, runProgram } };
+}
+
 /** @param owner the package manager that knows the files. */
 function createPackageNode(owner: "dpkg" | "rpm") {
   const node = createNode({ owner });
@@ -187,6 +192,7 @@ describe("installNode", () => {
       if (version !== "") await install(node, archive(version));
       await install(killedBefore(node, "/usr/share/doc/ocir-broker/new-in-2"), archive("2"));
       for (const path of PACKAGED) node.write(path, `${path} 2`, 0o755);
+      expect(await install(withSilentManager(node), undefined)).toMatchObject({ ok: false, code: "package" });
       expect(await install(node, undefined, { connect: undefined })).toMatchObject({ ok: true });
       expect(PACKAGED.map(node.read)).toEqual(PACKAGED.map((path) => `${path} 2`));
       expect(node.snapshot().filter((line) => /SHA256SUMS|_ocir-broker|\.ocir-broker-/.test(line))).toEqual([]);
@@ -196,9 +202,7 @@ describe("installNode", () => {
   it("removes no program if the package manager does not answer", async () => {
     const node = createNode();
     await install(node, archive("1"));
-    const runProgram: RunProgram = async (run) =>
-      run.path === "dpkg" ? { silent: true } : node.context.runProgram(run);
-    const result = await removeNode({ ...node.context, runProgram }, NEVER, ALL);
+    const result = await removeNode(withSilentManager(node).context, NEVER, ALL);
     expect(result).toMatchObject({ ok: false, code: "package" });
     expect(node.read(SHIM)).toBe(`${SHIM} 1`);
   });

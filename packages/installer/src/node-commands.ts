@@ -18,7 +18,7 @@ import { leftWithoutRecord, remove } from "./remove.ts";
 import { CHANGE_KINDS, type ChangeKind } from "./run/change-kind.ts";
 import { changedPaths, isFromArchive, RECORD, readRecord } from "./run/record.ts";
 import { applySteps, commit } from "./run/run.ts";
-import { isChange } from "./run/run-state.ts";
+import { isChange, stateIfAny } from "./run/run-state.ts";
 import { runOnNode } from "./run-on-node.ts";
 import { isDisabled, type NodeContext } from "./system/node-context.ts";
 
@@ -108,7 +108,9 @@ export async function statusOfNode(node: NodeContext): Promise<NodeResult> {
 }
 
 async function whyNotInstalled(node: NodeContext): Promise<string> {
-  if (changedPaths(readRecord(node.disk), "program", "command").length > 0)
+  const { files } = readRecord(node.disk);
+  const ours = Object.entries(files).filter(([path, { written }]) => stateIfAny(node.disk, path) === written);
+  if (ours.some(([, { kind }]) => kind === "program" || kind === "command"))
     return "a removal has not ended: run ocir-broker node remove again, or install again";
   const found = node.disk.isThere(RECORD) ? {} : (await recognise(node)).files;
   return Object.keys(found).length > 0 ? LOST : NOT_INSTALLED;

@@ -3,14 +3,15 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { packageOwner } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, PROGRAM, RUNTIME_FOLDERS } from "./installed-files.ts";
-import { isPluginNeeded, readKubeletNames } from "./kubelet/disconnect.ts";
+import { isPluginNeeded, readKubeletNames, stillNamed } from "./kubelet/disconnect.ts";
 import { createNodeRun, type NodeRun } from "./node-run.ts";
 import { doNothing } from "./remove.ts";
 import { CHANGE_KINDS } from "./run/change-kind.ts";
+import { linkTargetOf } from "./run/disk.ts";
 import { RECORD } from "./run/record.ts";
 import { hasChangedDaemon } from "./run/run.ts";
-import { type RunState, save } from "./run/run-state.ts";
-import { rollBackFiles } from "./run/undo.ts";
+import { type RunState, save, stateIfAny } from "./run/run-state.ts";
+import { leave, rollBackFiles } from "./run/undo.ts";
 import { withLock } from "./system/lock.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
@@ -32,8 +33,9 @@ export async function runOnNode(
   try {
     return await withLock(context, async () => {
       const node = createNodeRun(context, signal);
+      // A rollback after its failure could delete a package's files.
+      await leaveUnfinishedToPackage(node);
       try {
-        await leaveUnfinishedToPackage(node);
         const result = await work(node, await rollBack(node));
         return { ok: true, version, steps: node.steps, ...leftOf(node), ...result };
       } catch (error) {
@@ -53,33 +55,30 @@ async function leaveUnfinishedToPackage(node: NodeRun): Promise<void> {
   const { pending } = node.record;
   if (pending?.files[PROGRAM] === undefined || (await packageOwner(node)) === undefined) return;
   const files = { ...pending.files };
-  for (const [path, { entry }] of Object.entries(files)) {
-    if (entry.kind !== "program" || (await packageOwner(node, path)) === undefined) continue;
-    node.disk.tidy(path);
-    delete files[path];
-  }
+  for (const [path, { entry }] of Object.entries(pending.files))
+    if (entry.kind === "program" && (await packageOwner(node, path)) !== undefined) delete files[path];
+  Object.keys(pending.files)
+    .filter((path) => !(path in files))
+    .forEach(node.disk.tidy);
   node.record = { ...node.record, pending: { ...pending, files } };
 }
 
 /** For a kubelet's configuration that somebody else has changed during the run, and that stays: the kubelet needs its plugins. */
 async function keepPlugins(node: NodeRun): Promise<void> {
-  const { disk, record } = node;
-  if (record.pending === undefined) return;
+  const { pending, version } = node.record;
+  if (pending === undefined) return;
   const view = { names: await readKubeletNames(node, false), files: node.files };
-  const files = { ...record.files };
-  const undone = { ...record.pending.files };
-  for (const [path, { previous, entry }] of Object.entries(undone)) {
-    if (previous !== "absent" || CHANGE_KINDS[entry.kind].readBy !== "kubelet" || !isPluginNeeded(path, view)) continue;
-    const instead = record.version === undefined && entry.kind === "plugin" ? doNothing(disk, path) : undefined;
-    if (instead !== undefined) {
-      disk.stage(path, instead.content);
-      disk.put(path);
-    }
-    node.left.push({ path, why: "the kubelet's configuration names it" });
-    files[path] = { ...entry, written: disk.stateOf(path) };
-    delete undone[path];
+  const files = { ...pending.files };
+  for (const [path, { previous, entry }] of Object.entries(pending.files)) {
+    const target = linkTargetOf(stateIfAny(node.disk, path) ?? "absent");
+    const isPlugin = entry.kind === "plugin" || entry.kind === "kubelet-plugin";
+    if (previous !== "absent" || !isPlugin || target === undefined || !isPluginNeeded(path, view)) continue;
+    delete files[path];
+    node.record = { ...node.record, pending: { ...pending, files: { ...files } } };
+    const isGone = version === undefined && entry.kind === "plugin";
+    const instead = isGone ? doNothing(node.disk, path) : undefined;
+    leave(node, path, entry, instead ?? { content: { kind: "link", target }, why: stillNamed(view) });
   }
-  node.record = { ...record, files, pending: { ...record.pending, files: undone } };
 }
 
 /** @returns the paths that an unfinished run had changed. */

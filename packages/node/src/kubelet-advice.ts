@@ -26,7 +26,7 @@ export function removalAdvice({ process, unitHas, lack }: KubeletUse, hadFlags: 
   if (process?.has !== "these" || (process.hasRead && (!hadFlags || (unitHas === "these" && starts)))) return [];
   return starts
     ? [`kubelet: restart it when convenient, because it still uses what was removed: ${RESTART}`]
-    : ["kubelet: do not restart it before you correct its flags (see systemctl cat kubelet): it would not start"];
+    : ["kubelet: do not restart it before you correct its flags (see systemctl cat kubelet): it may not start"];
 }
 
 function linesFor(need: KubeletNeed, paths: KubeletFiles): string[] {

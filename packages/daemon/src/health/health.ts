@@ -53,7 +53,7 @@ export function createHealth(options: HealthOptions) {
     }));
   }
 
-  /** The part of the details that a reload changes at once. The same object until then. */
+  /** The part of the details that a reload, or a change of the file, changes at once. The same object until then. */
   const config = (): ConfigDetails | null => options.configDetails?.() ?? null;
 
   return {

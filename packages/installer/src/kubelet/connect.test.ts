@@ -94,6 +94,7 @@ describe("connection", () => {
     expect(first.map(({ name }) => name)).toEqual(["broker-configuration", "restart-daemon", "kubelet-configuration"]);
     const seen = await node.connect({ serviceAccounts: "second" });
     expect(seen.map(({ name }) => name)).toEqual([
+      "audience",
       "broker-configuration-any-audience",
       "restart-daemon",
       "kubelet-configuration",

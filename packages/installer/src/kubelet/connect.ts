@@ -195,6 +195,7 @@ function withBrokerConfig(
   const earlier = serviceAccountsIn(present)?.audience;
   if (earlier === undefined || earlier === audience) return [final, restart, configuration];
   const open = withTokenExchange(administrators, undefined);
+  node.say("audience: restart the kubelet, and then ocir-broker.service, which until then accepts any audience");
   return [
     brokerStep("broker-configuration-any-audience", open, "the token exchange for any audience"),
     restart,

@@ -35,7 +35,7 @@ interface KubeletNames {
 }
 
 /** Why a file stays, whatever the view. */
-function stillNamed({ names }: KubeletView): string {
+export function stillNamed({ names }: KubeletView): string {
   const named = names === undefined ? "may still name" : "still names";
   return `a kubelet ${named} it, and does not start without it. Once no kubelet names it, delete it`;
 }

@@ -85,9 +85,11 @@ export function changedPrograms({ disk, record }: RunState): string[] {
   return changedPaths(record, "program").filter((path) => stateIfAny(disk, path) !== record.files[path]?.written);
 }
 
-/** They belong to a package now. */
-export function forgetPrograms(state: RunState): void {
-  const files = Object.entries(state.record.files).filter(([, { kind }]) => kind !== "program");
+/** They are gone, or belong to a package now. */
+export function forgetPrograms(state: RunState, kept: readonly string[] = []): void {
+  const files = Object.entries(state.record.files).filter(
+    ([path, { kind }]) => kind !== "program" || kept.includes(path),
+  );
   save(state, { ...state.record, files: Object.fromEntries(files) });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Brings back what was there before a run that failed or was killed, or before ocir-broker. A restoration records nothing first: each
- * path is either ours or restored.
+ * Brings back what was there before a run that failed or was killed, or before ocir-broker. A restoration records no path first:
+ * each is either ours or restored.
  */
 import { InstallError, installErrorOf } from "../install-error.ts";
 import { stateAfter } from "./disk.ts";
@@ -153,7 +153,7 @@ function restore(state: RunState, step: RestoreStep): StepResult["state"] {
 }
 
 /** A path that stays because a kubelet names it remains recorded as ours, so that a later removal restores it. */
-function leave(
+export function leave(
   state: RunState,
   path: string,
   entry: Entry,

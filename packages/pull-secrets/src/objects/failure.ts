@@ -49,8 +49,9 @@ export function reasonOf(code: FailureCode): string {
 /** The error and what to do. @param policy the statement that pulls need, mentioned if it may be missing. */
 export function describeFailure({ code, place }: Failure, policy: string, detail?: string): string {
   const { what, next } = TEXTS[code];
+  const advice = (NEXT_HERE[code] ?? next).replace("NAME", place);
   const statement = POLICY_CODES.includes(code) ? `, and check for the policy statement ${policy}` : "";
-  return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${(NEXT_HERE[code] ?? next).replace("NAME", place)}${statement}`;
+  return `${place}: ${what}${detail === undefined ? "" : ` (${detail})`}; ${advice}${statement}`;
 }
 
 /** A code without a row is an internal error. */
