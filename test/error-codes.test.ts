@@ -91,10 +91,6 @@ it("a name has one meaning and one fix, even when several programs report it", (
   expect(ambiguous.map(([name]) => name)).toEqual([]);
 });
 
-it("the plugin and doctor start a missing socket with the same command", () => {
-  expect(SHIM_ERRORS["shim-socket-missing"].next).toBe(`start it with: ${DIAGNOSES["socket-missing"].fix}`);
-});
-
 it("troubleshooting.md names only findings and codes in the catalogue", () => {
   const rules = Object.keys(RULES).map((code) => `kubelet-config-${code}`);
   const known = new Set([...rules, ...NAMED.map(({ name }) => name), "kubelet-config-…"]);

@@ -16,7 +16,7 @@ export const BROKER_ERRORS = {
   "config-unreadable": {
     status: 500,
     what: "the configuration cannot be read",
-    next: "check its path and mode, for root also that nobody else can change it or a folder above it",
+    next: "check its path and mode (root reads only what nobody else can change)",
   },
   "headers-too-large": {
     status: 431,
