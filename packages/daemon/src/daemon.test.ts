@@ -318,7 +318,6 @@ describe("startDaemon with the state that a killed daemon left", () => {
       { tokens: [], session: { ...lasting, session: { token: own, privateKey: pkcs8(rsa.privateKey), tenancyId } } },
     ],
     ["another realm", { region }],
-    ["another region", { region: { ...region, realmKey: "oc1", realmDomain: "oraclecloud.com" } }],
   ])("works from the metadata service after a planted state with %s, and replaces it", async (_what, planted) => {
     const path = join(stateFolder(), "state");
     await warmed(path);

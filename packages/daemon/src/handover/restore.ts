@@ -24,7 +24,7 @@ export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
     source: handover.source,
     provider: name,
     config,
-    region: homeRegion.peek(HOME_REGION)?.value,
+    region: homeRegion.peek(HOME_REGION),
     session: session && { ...session, value: handover.encodeSession(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {
       const entry = tokens.peek(registryHost);
@@ -35,7 +35,7 @@ export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
 
 /**
  * Skips the token of a registry host that is no longer allowed, or has another endpoint now. The metadata service replaces the
- * region as soon as it answers, and must name a realm that this release does not know.
+ * region within an hour, and must name a realm that this release does not know.
  */
 export async function restore(
   { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
@@ -45,10 +45,8 @@ export async function restore(
   const { homeRegion, sessions, tokens, registries } = to;
   const { handover } = to.provider;
   if (handover === undefined) return;
-  if (state.region !== undefined && REALM_DOMAINS.includes(state.region.realmDomain)) {
-    homeRegion.restore(HOME_REGION, { value: state.region, obtainedAtMs: 0, expiresAtMs: Infinity });
-    homeRegion.invalidate(HOME_REGION);
-  }
+  if (state.region !== undefined && REALM_DOMAINS.includes(state.region.value.realmDomain))
+    homeRegion.restore(HOME_REGION, state.region);
   const session = handover.decodeSession(state.session?.value);
   const hasSession = state.session !== undefined && session !== undefined;
   if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });

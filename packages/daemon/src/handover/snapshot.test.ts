@@ -12,7 +12,11 @@ const written: Moment = { monotonicMs: 5_000, bootMs: 1_000_000, wallMs: 1_767_2
 const state: Snapshot = {
   source: "here",
   provider: "instance-principal",
-  region: { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" },
+  region: {
+    value: { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" },
+    obtainedAtMs: 0,
+    expiresAtMs: Infinity,
+  },
   session: { value: session, obtainedAtMs: 3_000, expiresAtMs: 3_000 + HOUR_MS / 3 },
   tokens: ["iad.ocir.io", "icn.ocir.io"].map((registryHost, index) => ({
     registryHost,
@@ -43,7 +47,7 @@ describe("decodeSnapshot", () => {
   it("returns the encoded state, with lives shortened by the elapsed time and one boot clock step", () => {
     const { state: found, ageMs, isAgeDoubtful } = decodeAt(after(60_000));
     expect({ ageMs, isAgeDoubtful }).toEqual({ ageMs: 60_000, isAgeDoubtful: false });
-    expect(found).toMatchObject({ source: "here", region: state.region });
+    expect(found).toMatchObject({ source: "here", region: { value: state.region?.value, expiresAtMs: HOUR_MS + 50 } });
     expect(found.session?.value).toEqual(session);
     expect(
       found.tokens.map(({ registryHost, endpoint, entry }) => [registryHost, endpoint, entry.value.reveal()]),
@@ -71,7 +75,7 @@ describe("decodeSnapshot", () => {
     expect(later.session).toBeUndefined();
     expect(later.tokens).toHaveLength(2);
     expect(decodeAt(after(HOUR_MS)).state.tokens.map(({ registryHost }) => registryHost)).toEqual(["icn.ocir.io"]);
-    expect(decodeAt(after(3 * HOUR_MS)).state).toMatchObject({ region: state.region, tokens: [] });
+    expect(decodeAt(after(3 * HOUR_MS)).state).toMatchObject({ region: { value: state.region?.value }, tokens: [] });
   });
 
   it.each([-HOUR_MS, HOUR_MS])(
@@ -112,7 +116,7 @@ describe("decodeSnapshot", () => {
     ["has many objects", altered({ a: Array(2_500).fill({}) }), "state-not-valid"],
     ["has many numbers", altered({ a: Array(5_000).fill(1) }), "state-not-valid"],
     ["has an invalid region", altered({ region: { id: "" } }), "state-not-valid"],
-    ["has a region with a path", altered({ region: { ...state.region, key: "evil.example/" } }), "state-not-valid"],
+    ["has a region with a path", altered({ region: { ...ENCODED.region, key: "evil.example/" } }), "state-not-valid"],
     ["has a token of two lines", altered({ tokens: [{ ...ENCODED.tokens[0], token: "a\nb" }] }), "state-not-valid"],
   ])("refuses a state that %s", (_what, payload, error) => {
     expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });

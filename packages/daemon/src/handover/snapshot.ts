@@ -19,7 +19,7 @@ export interface Snapshot {
   readonly provider: string;
   /** The configuration in force; used only if the next process cannot read its file. */
   readonly config?: unknown;
-  readonly region: RegionInfo | undefined;
+  readonly region: Expiring<RegionInfo> | undefined;
   /** Encoded by the identity provider. */
   readonly session: Expiring<unknown> | undefined;
   /** The most recently requested first. */
@@ -61,8 +61,8 @@ const MAX_VALUES = 5_000;
 /** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
 const DOUBT_MS = 60_000;
 
-/** A session lives 20 minutes; longer ones in a file could outlive all that replaces them. */
-const LONGEST_SESSION_MS = 3_600_000;
+/** Of a session, which lives 20 minutes, and the region; longer lives in a file could outlive all that replaces them. */
+const LONGEST_MS = 3_600_000;
 
 /** As of a new token. */
 const LONGEST_TOKEN_MS = 86_400_000;
@@ -92,7 +92,7 @@ const record = z.object({
 const versioned = z.object({ version: z.number() });
 
 /** Leaves out the least recently requested tokens if not all fit into `maxBytes`. */
-export function encodeSnapshot({ session, tokens, ...state }: Snapshot, now: Moment, maxBytes: number): Buffer {
+export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, now: Moment, maxBytes: number): Buffer {
   const toBootMs = now.bootMs - now.monotonicMs;
   const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>): Life => ({
     obtainedAtBootMs: obtainedAtMs + toBootMs,
@@ -103,6 +103,7 @@ export function encodeSnapshot({ session, tokens, ...state }: Snapshot, now: Mom
     version: VERSION,
     bootMs: now.bootMs,
     wallMs: now.wallMs,
+    region: region?.value,
     session: session && { ...lifeOf(session), session: session.value },
     tokens: [],
   };
@@ -142,8 +143,8 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
       source,
       provider,
       config,
-      region,
-      session: session && entryOf(session, session.session, LONGEST_SESSION_MS),
+      region: region && entryOf({ obtainedAtBootMs: now.bootMs, expiresAtBootMs: Infinity }, region, LONGEST_MS),
+      session: session && entryOf(session, session.session, LONGEST_MS),
       tokens: tokens.flatMap(({ registryHost, endpoint, token, ...its }) => {
         const entry = entryOf(its, new Secret(token), LONGEST_TOKEN_MS);
         return entry === undefined ? [] : [{ registryHost, endpoint, entry }];
