@@ -80,15 +80,22 @@ export const isWhole = ({ disk }: NodeRun) => [PROGRAM, SHIM, DO_NOTHING_PROGRAM
  */
 export async function leaveToPackage(node: NodeRun): Promise<boolean> {
   if ((await packageOwner(node)) === undefined) return false;
-  const lacking: string[] = [];
-  for (const path of changedPaths(node.record, "program"))
-    if ((await packageOwner(node, path)) === undefined) lacking.push(path);
+  const programs = changedPaths(node.record, "program");
+  const packaged = await packagedOf(node, programs);
+  const lacking = programs.filter((path) => !packaged.has(path));
   node.disk.remove(MANIFEST);
   const steps = lacking.map((path) => ({ name: "programs", path }));
-  // What cannot be removed stays recorded.
   restoreAll(node, steps);
+  // A file that cannot be removed stays in the record.
   forgetPrograms(node, lacking);
   return true;
+}
+
+/** Those of the paths that a package has installed. @throws {InstallError} `package` */
+export async function packagedOf(node: NodeContext, paths: readonly string[]): Promise<ReadonlySet<string>> {
+  const packaged = new Set<string>();
+  for (const path of paths) if ((await packageOwner(node, path)) !== undefined) packaged.add(path);
+  return packaged;
 }
 
 /** A package manager must find the files that it has installed, so the archive does not replace them. */

@@ -64,7 +64,7 @@ export function disconnectNode(
   options: { readonly isOnlyFlags: boolean },
 ): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
-    // What was changed for the kubelet is in the record.
+    // Only the record says what was changed for the kubelet.
     if (!node.isRecorded && (await whyNotInstalled(node)) === LOST) throw new InstallError("unfinished", LOST);
     const adviseRestart = await watchKubelet(node);
     await disconnect(node, options);

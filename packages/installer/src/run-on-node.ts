@@ -1,6 +1,6 @@
 /** One run of a node command: takes the lock, rolls an unfinished run back first, and rolls this one back if it fails. */
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { packageOwner } from "./install.ts";
+import { packagedOf, packageOwner } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { CONFIG_FOLDER, PROGRAM, RUNTIME_FOLDERS } from "./installed-files.ts";
 import { isPluginNeeded, readKubeletNames, stillNamed } from "./kubelet/disconnect.ts";
@@ -54,12 +54,11 @@ export async function runOnNode(
 async function leaveUnfinishedToPackage(node: NodeRun): Promise<void> {
   const { pending } = node.record;
   if (pending?.files[PROGRAM] === undefined || (await packageOwner(node)) === undefined) return;
-  const files = { ...pending.files };
-  for (const [path, { entry }] of Object.entries(pending.files))
-    if (entry.kind === "program" && (await packageOwner(node, path)) !== undefined) delete files[path];
-  Object.keys(pending.files)
-    .filter((path) => !(path in files))
-    .forEach(node.disk.tidy);
+  const changes = Object.entries(pending.files);
+  const programs = changes.flatMap(([path, { entry }]) => (entry.kind === "program" ? path : []));
+  const packaged = await packagedOf(node, programs);
+  for (const path of packaged) node.disk.tidy(path);
+  const files = Object.fromEntries(changes.filter(([path]) => !packaged.has(path)));
   node.record = { ...node.record, pending: { ...pending, files } };
 }
 

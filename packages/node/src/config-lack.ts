@@ -21,9 +21,9 @@ export function lackOf(
     directory: read.directory,
     hasExecutable: (name) => files.isExecutable(`${binDir}/${name}`),
   });
-  const isFatal = found.some(({ severity }) => severity === "fatal");
-  const error = found.find(({ severity }) => severity === (isFatal ? "fatal" : "unknown"));
+  const fatal = found.find(({ severity }) => severity === "fatal");
+  const error = fatal ?? found.find(({ severity }) => severity === "unknown");
   if (error !== undefined)
-    return { kind: isFatal ? "error" : "unclear", reason: `${error.code}: ${error.message}; ${error.fix}` };
+    return { kind: fatal ? "error" : "unclear", reason: `${error.code}: ${error.message}; ${error.fix}` };
   return found.some(({ code }) => code === "provider-missing") ? { kind: "entry" } : undefined;
 }
