@@ -2,10 +2,13 @@
  * The example that is installed with the packages is made of the schema, is a configuration, and tells the defaults as
  * they are. `npm run docs` writes it.
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
 import { checkConfig } from "@ocir-broker/credentials/config/load";
 import { configSchema } from "@ocir-broker/credentials/config/schema";
 import { type ConfigKey, describeConfigKeys } from "@ocir-broker/credentials/test/config-keys";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { FILES } from "./contents/installed-tree.ts";
@@ -29,6 +32,14 @@ describe("config.example.yaml", () => {
 
   it("changes no setting as installed", () => {
     expect(checkConfig(example)).toEqual(checkConfig(""));
+  });
+
+  it("leaves the usual certificates and identity in force when it has a syntax error", () => {
+    const path = join(temporaryFolder(), "config.yaml");
+    writeFileSync(path, `${example}log: [\n`);
+    const { config, configError } = loadLenientConfig({ path, environment: {} });
+    expect(configError).toMatchObject({ code: "config-invalid" });
+    expect(config).toEqual(configSchema.parse({}));
   });
 
   it("is valid when every key is uncommented", () => {

@@ -53,11 +53,11 @@ test("node install --config - refuses a text that could fill the daemon's heap",
 });
 
 test("ocir-broker config check refuses a caFile without a certificate", async () => {
-  const path = writeConfig("upstream: {caFile: /dev/null}");
+  const path = writeConfig("log: {level: info}\nupstream:\n  caFile: /dev/null");
   const { stderr, exitCode } = await runCommand("config", "check", path);
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(
-    /config\.yaml is not valid:\n {2}upstream\.caFile: no certificate can be read from \/dev\/null/,
+    /config\.yaml is not valid:\n {2}line 3: upstream\.caFile: no certificate can be read from \/dev\/null/,
   );
 });
 

@@ -5,6 +5,7 @@ import {
   pathOf as configPathOf,
   DEFAULT_CONFIG_PATH,
   loadConfig,
+  parseYaml,
   readConfigText,
 } from "@ocir-broker/credentials/config/load";
 import { printConfig } from "@ocir-broker/credentials/config/print";
@@ -63,9 +64,12 @@ export function checkConfigFile(path: string | undefined): void {
 export function checkConfigText(text: string | undefined, path: string | undefined): void {
   const checked = checkConfig(text ?? "", environment);
   if (!("config" in checked)) throw configInvalid({ path, environment }, checked, text);
-  const { config } = checked;
-  if (config.upstream.caFile !== undefined) checkCaFile(config.upstream.caFile, path);
-  checkDomain(config, path);
+  const problem = caFileProblem(checked.config) ?? domainProblem(checked.config);
+  if (problem === undefined) return;
+  const key = problem.slice(0, problem.indexOf(":"));
+  const line = parseYaml(text ?? "").lineOf(key.split("."));
+  const place = line === 0 ? "" : `line ${line}: `;
+  throw new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${place}${problem}`);
 }
 
 function reportReaders(path: string | undefined): void {
@@ -75,27 +79,25 @@ function reportReaders(path: string | undefined): void {
   else process.stderr.write(`ocir-broker: ${problem}\n`);
 }
 
-/** Before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */
-function checkDomain({ identity, serviceAccounts, identityDomain }: Config, path: string | undefined): void {
-  if (serviceAccounts.tokenExchange !== "identity-domain") return;
+/** The key and what is wrong with it, before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */
+function domainProblem({ identity, serviceAccounts, identityDomain }: Config): string | undefined {
+  if (serviceAccounts.tokenExchange !== "identity-domain") return undefined;
   if (identityDomain.authorization === "instance-principal" && identity.provider === "none")
-    throw invalid(path, "identityDomain.authorization: identity.provider is none; set it to client");
+    return "identityDomain.authorization: identity.provider is none; set it to client";
   try {
     checkDomainSettings({ settings: identityDomain, environment });
+    return undefined;
   } catch (error) {
     if (!(error instanceof TokenExchangeError || error instanceof IdentityError)) throw error;
     const line = `${error.message}; ${ERROR_TABLE[error.code].next}`;
     const isUncertain = error.code === "domain-secret-missing" && identityDomain.clientSecretFile === undefined;
-    if (!isUncertain) throw invalid(path, line);
+    if (!isUncertain) return line;
     process.stderr.write(`ocir-broker: unless the unit passes it: ${line}\n`);
+    return undefined;
   }
 }
 
-function checkCaFile(caFile: string, path: string | undefined): void {
-  if (readTrustedCertificates(environment, caFile).length > 0) return;
-  throw invalid(path, `upstream.caFile: no certificate can be read from ${caFile}, so no service would be trusted`);
-}
-
-function invalid(path: string | undefined, line: string): BrokerError {
-  return new BrokerError("config-invalid", `${configPathOf({ path, environment })} is not valid:\n  ${line}`);
+function caFileProblem({ upstream: { caFile } }: Config): string | undefined {
+  if (caFile === undefined || readTrustedCertificates(environment, caFile).length > 0) return undefined;
+  return `upstream.caFile: no certificate can be read from ${caFile}, so no service would be trusted`;
 }

@@ -9,7 +9,8 @@ const PATTERN = /^[1-9][0-9]{0,8}(?:ms|s|m)$/;
 
 /** A schema for durations between two inclusive bounds. */
 export function duration(shortest: Duration, longest: Duration): z.ZodType<Duration, Duration> {
-  const problem = `must be a duration from ${shortest} to ${longest}, such as "15s"`;
+  const example = isWithin("15s") ? "15s" : longest;
+  const problem = `must be a duration from ${shortest} to ${longest}, such as "${example}"`;
   return z.string(problem).regex(PATTERN, { error: problem, abort: true }).refine(isWithin, problem);
 
   function isWithin(text: Duration): boolean {

@@ -9,23 +9,21 @@ import { isRegistryHost, withoutDefaultPort } from "@ocir-broker/ocir/host-rules
 import * as z from "zod";
 
 /** An https URL, or http to this machine or its link, without credentials, query or fragment. */
-export const endpoint: z.ZodType<string, string> = z
-  .string("must be a URL")
-  .refine(
-    isEndpoint,
-    "must be an https URL (http only to a loopback or link-local address) without credentials or query",
-  );
+export const endpoint: z.ZodType<string, string> = z.string("must be a URL").refine(isEndpoint, {
+  error: "must be an https URL (http only to a loopback or link-local address) without credentials or query",
+  abort: true,
+});
 
 /** An endpoint with the version's path, which Oracle's SDKs also expect in OCI_METADATA_BASE_URL. */
 export const metadataEndpoint: z.ZodType<string, string> = endpoint.refine(
-  (text) => !isEndpoint(text) || URL.parse(text)?.pathname !== "/",
+  (text) => URL.parse(text)?.pathname !== "/",
   "must be a URL with a path, such as http://169.254.169.254/opc/v2",
 );
 
 /** An endpoint without a path, since the registry's paths start at its root. */
 export const registryEndpoint: z.ZodType<string, string> = endpoint.refine(
   (text) => URL.parse(text)?.pathname === "/",
-  "must be a URL without a path",
+  { error: "must be a URL without a path", abort: true },
 );
 
 /** Never http, not even on loopback, because a secret is sent there. */

@@ -65,11 +65,12 @@ function withoutFile(
 ): LenientConfig {
   const known = before?.();
   if (known !== undefined) return { config: known, inForce: "before", isIdentityLost: false, configError };
-  const isIdentityLost = mayNameIdentity(text);
+  const withoutComments = text.replaceAll(/^[ \t]*#.*$/gm, "");
+  const isIdentityLost = mayNameIdentity(withoutComments);
   // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
   const defaults = configSchema.parse({
     ...source.defaults,
-    ...(/\bcaFile\b/.test(text) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
+    ...(/\bcaFile\b/.test(withoutComments) ? { upstream: { caFile: NO_CERTIFICATES } } : {}),
     ...(isIdentityLost ? { identity: NO_IDENTITY } : {}),
   });
   return { config: withEnvironment(defaults, source), inForce: "defaults", isIdentityLost, configError };
@@ -77,7 +78,7 @@ function withoutFile(
 
 /** In any spelling, or hidden by an escape, an anchor, an alias or a merge key. */
 function mayNameIdentity(text: string): boolean {
-  return /identity|\\|(?:^|[\s[{,])[&*]\S|<</im.test(text.replaceAll(/^[ \t]*#.*$/gm, ""));
+  return /identity|\\|(?:^|[\s[{,])[&*]\S|<</im.test(text);
 }
 
 function withEnvironment(file: Config, { environment }: ConfigSource): Config {

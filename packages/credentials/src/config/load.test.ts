@@ -97,6 +97,7 @@ registries: { prefetch: IAD.ocir.io, extraHosts: ["a/b"], endpoints: { "A b": "h
 metrics: { textfile: ocir_broker.prom }
 log: { level: 3, colour: red }
 surprise: 1
+serviceAccounts: { longestTokenLife: 2h, apiServer: "127.0.0.1:18080" }
 `;
     expect(errorsOf(text, { OCI_METADATA_BASE_URL: "http://example.com" })).toEqual([
       'line 2: sockets.credentials: must be an absolute path of at most 107 characters (got "relative.sock")',
@@ -108,6 +109,8 @@ surprise: 1
       "line 6: log.level: must be error, warn, info, debug or trace (got 3)",
       "line 6: log.colour: unknown key; log has level",
       "line 7: surprise: unknown key",
+      'line 8: serviceAccounts.longestTokenLife: must be a duration from 1m to 60m, such as "60m" (got "2h")',
+      'line 8: serviceAccounts.apiServer: must be an https URL (http only to a loopback or link-local address) without credentials or query (got "127.0.0.1:18080")',
       "OCI_METADATA_BASE_URL: must be an https URL (http only to a loopback or link-local address) without credentials or query" +
         ' (got "http://example.com")',
     ]);
