@@ -172,6 +172,7 @@ const MISSPELT: readonly (readonly [words: string, said: string, args?: string |
   ["--kubelet-extra-args=--v=4", "unknown: --kubelet-extra-args=--v=4", `${LABELS} --v=4`],
   ["--sources", "--sources has no value"],
   ["--sources --service-accounts x", "--sources has no value"],
+  ["--service-accounts --dry-run", "--service-accounts has no value"],
   ["--kubelet-extra-args", "--kubelet-extra-args has no value"],
   ["-- --kubelet-extra-args --v=5", "--kubelet-extra-args comes before --", `${LABELS} --v=5`],
 ];

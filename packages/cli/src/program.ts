@@ -1,5 +1,5 @@
 /** The command line as a tree; each command is a file of its own. Building it has no side effect. */
-import { Command } from "commander";
+import type { Command } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommand } from "./commands/config.ts";
 import { addDockerCredentialCommand } from "./commands/docker-credential.ts";
@@ -13,9 +13,10 @@ import { addStatusCommand } from "./commands/status.ts";
 import { addVersionCommand } from "./commands/version.ts";
 import { throwUsageErrors } from "./failure.ts";
 import { version } from "./process/environment.ts";
+import { StrictCommand } from "./strict-command.ts";
 
 export function createProgram(): Command {
-  const program = new Command("ocir-broker")
+  const program = new StrictCommand("ocir-broker")
     .description("image-pull credentials for Oracle's container registry (OCIR) on this node")
     .version(version);
   addServeCommand(program);

@@ -47,7 +47,7 @@ it.each([
 
 it.each([
   [undefined, undefined, "", ""],
-  ["ocir", undefined, " --service-accounts ocir", ""],
+  ["ocir", undefined, " --service-accounts=ocir", ""],
   [undefined, "a: 1\n", " --config -", "a: 1"],
   [undefined, "{}", " --config -", ""],
 ])(

@@ -43,7 +43,7 @@ export function createNodeProgram(options: NodeProgramOptions, root = "") {
   // An installation and the restoration after it end while a pod that is being deleted may still run.
   const limitSeconds = Math.floor(leaseSeconds / 2);
   const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
-  const audience = serviceAccounts === undefined ? [] : ["--service-accounts", serviceAccounts];
+  const audience = serviceAccounts === undefined ? [] : [`--service-accounts=${serviceAccounts}`];
   const config = options.config?.trim() === "{}" ? "" : options.config;
   const given = config === undefined ? [] : ["--config", "-"];
 

@@ -1,9 +1,14 @@
-/** The RBAC with which the kubelet gets service-account tokens for the audience (KEP-4412). */
+/** The audience of the kubelet's service-account tokens, and the RBAC with which it gets them (KEP-4412). */
 
 import { renderText } from "./merging/render.ts";
 
 const RBAC_GROUP = "rbac.authorization.k8s.io";
 const NAME = "ocir-broker-service-account-audience";
+
+/** Refuses what a shell reads otherwise, and a text that begins with `-`, which is an option whose value was forgotten. */
+export function isAudience(text: string): boolean {
+  return /^(?!-)[^\s"'`\\]+$/.test(text);
+}
 
 /** Two documents of YAML: every kubelet may request tokens for this audience and no other. */
 export function audienceRbac(audience: string): string {

@@ -2,7 +2,8 @@
  * `ocir-broker completion bash|zsh|fish`: prints a script, which at each TAB runs the hidden command `complete`, which prints
  * {@link completionsFor}.
  */
-import { Argument, type Command, type Option } from "commander";
+import { Argument, type Command } from "commander";
+import { flagsOf } from "../strict-command.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -67,15 +68,11 @@ export function completionsFor(program: Command, words: readonly string[]): stri
   for (const word of words.slice(0, -1)) command = command.commands.find((each) => each.name() === word) ?? command;
   const help = command.createHelp();
   const options = help.visibleOptions(command);
-  const withValue = options.find((option) => option.required && namesOf(option).includes(words.at(-2) ?? ""));
+  const withValue = options.find((option) => option.required && flagsOf(option).includes(words.at(-2) ?? ""));
   if (withValue !== undefined) return withValue.argChoices ?? [];
   return [
     ...help.visibleCommands(command).map((each) => `${each.name()}\t${help.subcommandDescription(each)}`),
     ...command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices),
-    ...options.flatMap((option) => namesOf(option).map((name) => `${name}\t${option.description}`)),
+    ...options.flatMap((option) => flagsOf(option).map((name) => `${name}\t${option.description}`)),
   ];
-}
-
-function namesOf({ long, short }: Option): string[] {
-  return [long, short].filter((name) => typeof name === "string");
 }

@@ -19,7 +19,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommandErrorCode, commandError } from "../command-errors.ts";
 import { UsageError, withPath } from "../failure.ts";
 import { readConfigFile, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
-import { addGrantsCommand } from "./service-account-grants.ts";
+import { addGrantsCommand, parseAudience } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = [
@@ -85,6 +85,7 @@ export function addKubeletConfigCommand(program: Command): void {
       "--service-accounts <audience>",
       `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience ` +
         `and serves all of OCIR instead of ${PLUGIN_NAME}`,
+      parseAudience,
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
     .action(async (path: string, options: MergeCommandOptions) => {

@@ -72,7 +72,7 @@ export function addNodeCommand(program: Command): void {
     .command("remove")
     .description("remove ocir-broker, and restore what was there before")
     .option("--unfinished", "only roll back a run that was interrupted")
-    .option("--dry-run", "print what happens to each file; change nothing")
+    .addOption(dryRunOption("print what happens to each file; change nothing"))
     .addOption(outputOption(["text", "json"]))
     .action(async (options: OutputOption & { readonly unfinished?: true; readonly dryRun?: true }) => {
       const isUnfinished = options.unfinished === true;
@@ -95,12 +95,17 @@ function addConnectOptions(command: Command): Command {
     .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
     .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")
     .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit; does not restart it")
-    .option("--dry-run", "print each step, and each file as a diff against this node; change nothing")
+    .addOption(dryRunOption("print each step, and each file as a diff against this node; change nothing"))
     .addOption(outputOption(["text", "json", "flags"]));
 }
 
 function outputOption(forms: readonly string[]): Option {
   return new Option("--output <form>", "text for people, json for programs").choices(forms).default("text");
+}
+
+/** Its text has no other form. */
+function dryRunOption(description: string): Option {
+  return new Option("--dry-run", description).conflicts("output");
 }
 
 async function runInstall(options: InstallCommandOptions): Promise<void> {

@@ -27,6 +27,12 @@ test("kubelet-config grants prints the policy for one service account", async ()
   );
 });
 
+test("kubelet-config grants and merge refuse an audience that is an option", async () => {
+  const line = /'-x' is invalid( for argument 'audience')?: it is empty, begins with -, /;
+  expect((await runCommand("kubelet-config", "grants", "--", "-x")).stderr).toMatch(line);
+  expect((await runCommand("kubelet-config", "merge", "/nowhere", "--service-accounts=-x")).stderr).toMatch(line);
+});
+
 test.each([
   ["--service-account", "shop"],
   ["--service-account", "shop/puller'} any"],

@@ -1,5 +1,5 @@
 /** `ocir-broker kubelet-config grants`: prints the rights that pulls by service account need, for kubectl and the Console. */
-import { audienceRbac } from "@ocir-broker/kubelet-config/service-account-grants";
+import { audienceRbac, isAudience } from "@ocir-broker/kubelet-config/service-account-grants";
 import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { type Command, InvalidArgumentError } from "commander";
 
@@ -20,7 +20,7 @@ export function addGrantsCommand(kubeletConfig: Command): void {
       "print what pulls by service account need: the RBAC that lets kubelets request tokens for the audience, " +
         "or with --service-account the IAM policy for one service account",
     )
-    .argument("<audience>", "serviceAccountTokenAudience of the kubelet's entry")
+    .argument("<audience>", "serviceAccountTokenAudience of the kubelet's entry", parseAudience)
     .option(
       "--service-account <namespace/name>",
       "print the policy for this service account instead",
@@ -32,6 +32,12 @@ export function addGrantsCommand(kubeletConfig: Command): void {
       if (serviceAccount === undefined) process.stdout.write(audienceRbac(audience));
       else process.stdout.write(serviceAccountPolicy({ ...serviceAccount, cluster, compartment }));
     });
+}
+
+export function parseAudience(text: string): string {
+  if (!isAudience(text))
+    throw new InvalidArgumentError("it is empty, begins with -, or has a space, quote or backslash");
+  return text;
 }
 
 function parseServiceAccount(text: string): GrantsOptions["serviceAccount"] {

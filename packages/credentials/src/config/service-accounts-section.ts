@@ -35,7 +35,7 @@ export const serviceAccountsSection = section({
     ),
   audience: z
     .string("must be an audience")
-    .min(1, "must be an audience")
+    .regex(/^[^-]/, "must be an audience, which does not begin with -")
     .optional()
     .describe(
       "The audience that service-account tokens must have, as serviceAccountTokenAudience in the kubelet's configuration. Default: any.",

@@ -175,6 +175,7 @@ describe("connection", () => {
     ["an audience with a space", { serviceAccounts: "has space" }, nothing, /^connect: the audience "has space"/],
     ["an audience with a double quote", { serviceAccounts: 'quo"te' }, nothing, /^connect: the audience "quo\\"te"/],
     ["an audience with a quote", { serviceAccounts: "it's" }, nothing, /^connect: the audience "it's"/],
+    ["an option as the audience", { serviceAccounts: "-x" }, nothing, /^connect: the audience "-x" .* begins with -/],
     ["an empty audience", { serviceAccounts: "" }, nothing, /^connect: the audience ""/],
     [
       "a path that the running kubelet does not name",

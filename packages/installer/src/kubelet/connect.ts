@@ -7,6 +7,7 @@ import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/check
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import type { MergeOptions } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
+import { isAudience } from "@ocir-broker/kubelet-config/service-account-grants";
 import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
@@ -84,10 +85,10 @@ function assertNamed({ config, binDir }: KubeletFiles, kubelet: Kubelet | undefi
 
 function assertAudience(audience: string | undefined, kubeletMinor: number): void {
   if (audience === undefined) return;
-  if (!/^[^\s"'`\\]+$/.test(audience))
+  if (!isAudience(audience))
     throw new InstallError(
       "connect",
-      `the audience ${JSON.stringify(audience)} is empty, or has a space, quote or backslash`,
+      `the audience ${JSON.stringify(audience)} is empty, begins with -, or has a space, quote or backslash`,
     );
   if (kubeletMinor < SERVICE_ACCOUNTS_MINOR)
     throw new InstallError(
