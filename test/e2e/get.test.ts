@@ -96,6 +96,7 @@ describe("ocir-broker get", () => {
     const { exitCode, stderr } = await callCredentialProvider({
       path: "/bin/sh",
       args: ["-c", `exec ${BROKER} get --config ${stage.config.path} ${IMAGE} >/dev/full`],
+      env: { OCI_CLI_AUTH: "instance_principal" },
       stdin: "",
     });
     expect(exitCode).toBe(1);

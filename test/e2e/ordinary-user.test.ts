@@ -1,12 +1,13 @@
-/** docker-credential-ocir and doctor for a user who is not root and has no daemon, as on a laptop, or in a container of a CI job. */
+/** docker-credential-ocir, get and doctor for a user who is not root and has no daemon, as on a laptop, or in a container of a CI job. */
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { BROKER, SHIM } from "../daemon.ts";
 
 const HOST = "icn.ocir.io";
@@ -15,14 +16,18 @@ const isRoot = process.geteuid?.() === 0;
 /** Root becomes the user nobody. */
 const USER_ID = isRoot ? 65_534 : (process.geteuid?.() ?? 0);
 
-function runAsUser(command: readonly string[], env: Readonly<Record<string, string>>, stdin = "") {
-  const change = isRoot ? ["setpriv", `--reuid=${USER_ID}`, `--regid=${USER_ID}`, "--clear-groups"] : [];
+function runAsUser(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { stdin = "", userId = USER_ID } = {},
+) {
+  const change = isRoot ? ["setpriv", `--reuid=${userId}`, `--regid=${userId}`, "--clear-groups"] : [];
   const [path = "", ...args] = [...change, ...command];
   return callCredentialProvider({ path, args, env, stdin });
 }
 
 /** A person with an API key in `~/.oci`, on a machine without the node's daemon, until the test ends. */
-async function createPerson() {
+async function createPerson(userId = USER_ID) {
   const home = temporaryFolder();
   const simulator = await startSimulator();
   onTestFinished(() => simulator.close());
@@ -41,15 +46,20 @@ async function createPerson() {
   };
   for (const folder of FOLDERS) mkdirSync(join(home, folder), { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text, { mode: 0o600 });
-  for (const name of [...FOLDERS, ...Object.keys(files)]) chownSync(join(home, name), USER_ID, USER_ID);
+  for (const name of [...FOLDERS, ...Object.keys(files)]) chownSync(join(home, name), userId, userId);
   const helper = join(home, "docker-credential-ocir");
   symlinkSync(SHIM, helper);
   const env = { HOME: home, PATH: String(process.env["PATH"]) };
   return {
     ...{ simulator, env },
+    configPath: join(home, ".config/ocir-broker/config.yaml"),
+    runtimeFolder: join(home, "run"),
     exposeKey: () => chmodSync(join(home, ".oci/key.pem"), 0o644),
+    removeProfile: () => rmSync(join(home, ".oci/config")),
     get: (variables: Readonly<Record<string, string>> = {}) =>
-      runAsUser([helper, "get"], { ...env, ...variables }, `https://${HOST}\n`),
+      runAsUser([helper, "get"], { ...env, ...variables }, { stdin: `https://${HOST}\n` }),
+    brokerGet: (args: readonly string[] = [], variables: Readonly<Record<string, string>> = {}) =>
+      runAsUser([BROKER, "get", ...args, `${HOST}/acme/shop/web`], { ...env, ...variables }, { userId }),
   };
 }
 
@@ -73,6 +83,62 @@ it("a user without a daemon gets a token with the user's API key, and no error s
   expect(session.stdout).toMatch(/oci-config-incomplete: .*\[DEFAULT\] security_token_file/);
   const seen = [refused, wrong, session].map((each) => each.stdout).join("");
   expect(seen).not.toMatch(/sesame|BEGIN|ocid1/);
+});
+
+const AS_NODE = { OCI_CLI_AUTH: "instance_principal" };
+
+/** Root can become anybody; an ordinary user has only their own rows. */
+const GET_ROWS: [
+  who: string,
+  userId: number,
+  isFileNamed: boolean,
+  args: string[],
+  variables: Record<string, string>,
+][] = [
+  ["a user", USER_ID, false, [], {}],
+  ["a user who names the file", USER_ID, true, [], {}],
+  ["a user who names the identity", USER_ID, false, ["--identity", "user"], AS_NODE],
+  ["root with --user", 0, false, ["--user"], {}],
+  ["root who names the identity", 0, false, ["--identity", "user"], AS_NODE],
+  ["root with OCI_CLI_AUTH", 0, true, [], { OCI_CLI_AUTH: "api_key" }],
+];
+
+describe("ocir-broker get", () => {
+  it.each(GET_ROWS.filter(([, userId]) => isRoot || userId === USER_ID))(
+    "of %s signs with the user's API key",
+    async (_who, userId, isFileNamed, args, variables) => {
+      const person = await createPerson(userId);
+      const all = [...(isFileNamed ? ["--config", person.configPath] : []), "--output", "password", ...args];
+      const { stdout, stderr } = await person.brokerGet(all, variables);
+      expect(stderr).toBe("");
+      expect(claimsOf(stdout)).toMatchObject({ aud: person.simulator.registryUrl.host, ptype: "user" });
+    },
+  );
+
+  it("asks the user's own daemon, unless an identity is named", async () => {
+    const person = await createPerson();
+    const socket = join(person.runtimeFolder, "ocir-broker/credentials.sock");
+    await serveOnSocket((_request, response) => response.end('{"from":"daemon"}'), socket);
+    chownSync(socket, USER_ID, USER_ID);
+    const own = { XDG_RUNTIME_DIR: person.runtimeFolder };
+    expect((await person.brokerGet([], own)).stdout).toBe('{"from":"daemon"}\n');
+    expect((await person.brokerGet(["--identity", "user"], own)).stdout).toContain("BEARER_TOKEN");
+  });
+
+  it.each([
+    [
+      "a profile's file that does not exist",
+      [],
+      /oci-config-missing: .*does not exist.*\.oci\/config, .*_TENANCY is not set; /,
+    ],
+    ["a configuration that does not exist", ["--config", "/nowhere.yaml"], /config-unreadable: .*does not exist/],
+  ])("says of %s that it does not exist", async (_what, args, error) => {
+    const person = await createPerson();
+    person.removeProfile();
+    const { exitCode, stdout, stderr } = await person.brokerGet(args);
+    expect([exitCode, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(error);
+  });
 });
 
 it.each([

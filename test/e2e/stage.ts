@@ -29,9 +29,14 @@ export async function setStageWithoutDaemon(configured: Partial<DaemonOptions> =
     /** As the kubelet calls the shim, with a pod's service-account token if there is one. */
     call: (image: string, serviceAccountToken?: string) =>
       callCredentialProvider({ path: SHIM, env, image, serviceAccountToken }),
-    /** Runs `ocir-broker get` as a person does. */
+    /** Runs `ocir-broker get` with the node's identity, which is not an ordinary user's default. */
     get: (args: readonly string[], stdin = "", broker = BROKER) =>
-      callCredentialProvider({ path: broker, args: ["get", "--config", config.path, ...args], stdin }),
+      callCredentialProvider({
+        path: broker,
+        args: ["get", "--config", config.path, ...args],
+        env: { OCI_CLI_AUTH: "instance_principal" },
+        stdin,
+      }),
   };
 }
 

@@ -10,7 +10,8 @@ export interface DoctorOptions {
   readonly config: Config;
   /** The daemon's, if it runs; for the system's certificates (SSL_CERT_FILE). */
   readonly environment: NodeJS.ProcessEnv;
-  /** In words, where the configuration was read from; a person's own file, only its path. */
+  readonly configPath: string;
+  /** In words, where the configuration was read from. */
   readonly configSource: string;
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */
   readonly configError?: string | undefined;

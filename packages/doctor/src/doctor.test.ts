@@ -387,7 +387,7 @@ describe("diagnose, special cases", () => {
   });
 
   test("names a person's own file in the advice for an invalid configuration", async ({ node }) => {
-    const own = { isNode: false, configSource: "/home/me/config.yaml", configError: "it is not valid" };
+    const own = { isNode: false, configPath: "/home/me/config.yaml", configError: "it is not valid" };
     const found = (await node.examine(own)).find(({ name }) => name === "broker-config-invalid");
     expect(found?.fix).toMatch(/^ocir-broker config check \/home\/me\/config\.yaml names every error/);
   });

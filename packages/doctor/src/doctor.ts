@@ -128,7 +128,7 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
       configError === undefined
         ? finding("broker-config-ok", options.configSource)
         : finding("broker-config-invalid", configError, {
-            fix: isNode ? fix : fix.replace("check", `check ${options.configSource}`),
+            fix: isNode ? fix : fix.replace("check", `check ${options.configPath}`),
           });
     return withoutConsequences([...off, ofConfig, ...ofNode, ...upstream, ...ofPull], upstream);
   } finally {

@@ -102,6 +102,7 @@ export async function createBrokenNode(simulator: Simulator) {
       diagnose({
         config,
         environment: {},
+        configPath: "/etc/ocir-broker/config.yaml",
         configSource: "read from /etc/ocir-broker/config.yaml",
         image: IMAGE,
         version: VERSION,

@@ -33,10 +33,11 @@ export const FILE_IDENTITY_ERRORS = {
     "the file is not a valid configuration of Oracle's command line",
     "compare it with SDK and CLI Configuration File on docs.oracle.com",
   ),
-  "oci-config-unreadable": permanent(
-    "the file cannot be read",
+  "oci-config-missing": permanent(
+    "the file does not exist",
     `run oci setup config, or check the file's path ${FOR_DAEMON}`,
   ),
+  "oci-config-unreadable": permanent("the file cannot be read", `check its owner and mode ${FOR_DAEMON}`),
   "oci-profile-missing": permanent("the file has no such profile", "check the profile's name, which is case-sensitive"),
   "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
   "resource-principal-expired": permanent(

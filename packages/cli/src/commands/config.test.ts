@@ -25,7 +25,7 @@ describe("ocir-broker config check", () => {
 
   test.skipIf(hasOne)("reports a missing file and that the defaults apply", async () => {
     expect(await runCommand("config", "check")).toMatchObject({
-      stdout: `the configuration is valid: there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force\n`,
+      stdout: `the configuration is valid: ${DEFAULT_CONFIG_PATH} does not exist, so the defaults are in force\n`,
       exitCode: 0,
     });
   });

@@ -17,7 +17,7 @@ import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/ident
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Command } from "commander";
-import { configSource } from "../config/config-source.ts";
+import { describeSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
@@ -35,7 +35,7 @@ export function addConfigCommand(program: Command): void {
     .argument(...FILE)
     .action((path: string | undefined) => {
       checkConfigFile(path);
-      process.stdout.write(`the configuration is valid: ${configSource(path)}\n`);
+      process.stdout.write(`the configuration is valid: ${describeSource({ path, environment })}\n`);
       reportReaders(path);
     });
 

@@ -12,11 +12,7 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import {
-  hasIdentity,
-  IDENTITY_PROVIDER_NAMES,
-  type IdentityProviderName,
-} from "@ocir-broker/identity/identity-providers";
+import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import { parseServiceAccountToken } from "@ocir-broker/identity/token-exchange/service-account-token";
 import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
@@ -24,7 +20,7 @@ import { createRunProgram } from "@ocir-broker/node/program-run";
 import { type Command, Option } from "commander";
 import { commandError } from "../command-errors.ts";
 import { withUnitSockets } from "../config/config-in-force.ts";
-import { CONFIG_OPTION, configSource, personalSource } from "../config/config-source.ts";
+import { CONFIG_OPTION, describeSource, identityOption, personalSource } from "../config/config-source.ts";
 import { reportFailure } from "../failure.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
 
@@ -41,8 +37,6 @@ interface CommandOptions {
   readonly serviceAccountToken?: string;
 }
 
-const IDENTITIES = IDENTITY_PROVIDER_NAMES.filter(hasIdentity);
-
 const SHOWN_ERRORS = 3;
 
 export function addDoctorCommand(program: Command): void {
@@ -51,11 +45,7 @@ export function addDoctorCommand(program: Command): void {
     .description("explain why a pull fails on this node, and how to fix it")
     .argument("[image]", "the image whose pull fails, as the pod names it")
     .option(...CONFIG_OPTION)
-    .addOption(
-      new Option("--identity <provider>", "examine only this identity and the registry, as on a laptop").choices(
-        IDENTITIES,
-      ),
-    )
+    .addOption(identityOption("examine only this identity and the registry, as on a laptop"))
     .addOption(
       new Option("--output <form>", "text for people, json for programs").choices(["text", "json"]).default("text"),
     )
@@ -109,7 +99,8 @@ async function doctorOptions(
     ...{ image, version, clock, random: systemRandom, environment, isNode, root },
     // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
     ownerId: root === "/" ? 0 : (process.getuid?.() ?? 0),
-    configSource: isNode ? configSource(path) : configPathOf(source),
+    configPath: configPathOf(source),
+    configSource: describeSource(source),
     config: isNode ? withUnitSockets(config, root) : { ...config, identity: { provider: identity } },
     serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,
     configError: configError === undefined ? undefined : configErrorIn(configError.message),

@@ -1,24 +1,41 @@
 /**
  * `ocir-broker get`: prints one response on stdout, or one line on stderr and exit status 1; never an empty stdout with 0. Uses the
- * daemon or, without one, Oracle's services.
+ * daemon or, without one, Oracle's services. The identity is that of docker-credential-ocir: the node's for root, a person's own for
+ * anybody else.
  */
+import type { Config } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import { askSocket } from "@ocir-broker/node/health-socket";
-import { API_VERSIONS, CREDENTIALS_ROUTE, MAX_RESPONSE_BYTES, SHIM_CALL_MS } from "@ocir-broker/protocol/contract";
+import {
+  API_VERSIONS,
+  CREDENTIALS_ROUTE,
+  CREDENTIALS_SOCKET,
+  MAX_RESPONSE_BYTES,
+  SHIM_CALL_MS,
+} from "@ocir-broker/protocol/contract";
 import { type Command, Option } from "commander";
 import { configInForce } from "../config/config-in-force.ts";
-import { CONFIG_OPTION } from "../config/config-source.ts";
+import {
+  CONFIG_OPTION,
+  type ConfigOptions,
+  callersSource,
+  identityOption,
+  isRoot,
+  personalSource,
+  USER_OPTION,
+} from "../config/config-source.ts";
 import { reportFailure, UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { exitNow } from "../process/exit-now.ts";
 import { readRequest, writeOut } from "../process/standard-streams.ts";
 
-interface GetOptions {
-  readonly config?: string;
+interface GetOptions extends ConfigOptions {
+  readonly identity?: IdentityProviderName;
   readonly output: "json" | "password";
 }
 
@@ -33,6 +50,8 @@ export function addGetCommand(program: Command): void {
     .description("print credentials for an image, from the daemon or without one")
     .argument("[image]", "image or repository; without it a CredentialProviderRequest is read from stdin")
     .option(...CONFIG_OPTION)
+    .option(USER_OPTION[0], `${USER_OPTION[1]} (the default, except for root)`)
+    .addOption(identityOption("sign as this identity, as on a laptop, and do not ask a daemon"))
     .addOption(
       new Option("--output <form>", "the kubelet's CredentialProviderResponse, or the bare password of BEARER_TOKEN")
         .choices(["json", "password"])
@@ -65,13 +84,27 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
 }
 
 async function answer(request: Buffer, options: GetOptions): Promise<DaemonResponse> {
-  const config = configInForce(options);
+  const config = chosenConfig(options);
   const clock = createSystemClock();
-  const response = await askDaemon(config.sockets.credentials, request, clock);
+  const socket = daemonSocket(config, options);
+  const response = socket === undefined ? undefined : await askDaemon(socket, request, clock);
   if (response !== undefined) return response;
   const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
   const answered = await broker.answer(request);
   return answered.outcome === "anonymous" ? errorResponseOf(answered.failure) : answered;
+}
+
+function chosenConfig(options: GetOptions): Config {
+  const { identity } = options;
+  if (identity === undefined) return configInForce(callersSource(options));
+  return { ...configInForce(personalSource(options.config)), identity: { provider: identity } };
+}
+
+/** Undefined if no daemon signs as the wanted identity: the node's daemon never signs as a person. */
+function daemonSocket({ sockets }: Config, { user, identity }: GetOptions): string | undefined {
+  const isPerson = user === true || !isRoot();
+  const hasDaemon = identity === undefined && !(isPerson && sockets.credentials === CREDENTIALS_SOCKET);
+  return hasDaemon ? sockets.credentials : undefined;
 }
 
 function requestFor(image: string): Buffer {

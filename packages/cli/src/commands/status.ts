@@ -12,7 +12,7 @@ import { type Command, Option } from "commander";
 import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
-import { CONFIG_OPTION, type ConfigOptions, USER_OPTION } from "../config/config-source.ts";
+import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { UsageError } from "../failure.ts";
 import { environment } from "../process/environment.ts";
 import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
@@ -83,7 +83,7 @@ async function watch(options: CommandOptions): Promise<never> {
 }
 
 function socketOf(options: CommandOptions): string {
-  const config = configInForce(options);
+  const config = configInForce(sourceOf(options));
   if (options.user && !environment["XDG_RUNTIME_DIR"] && config.sockets.health === HEALTH_SOCKET)
     throw new UsageError("usage-invalid: --user needs the variable XDG_RUNTIME_DIR, which is not set");
   return (options.user ? config : withUnitSockets(config)).sockets.health;

@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import type { ConfigSource } from "@ocir-broker/credentials/config/load";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import { brokerErrorLine } from "../failure.ts";
-import { type ConfigOptions, sourceOf } from "./config-source.ts";
 
 /**
  * With socket activation, the daemon ignores `sockets`: if nothing is at a configured path, the units' sockets count.
@@ -25,9 +25,9 @@ export function withUnitSockets(config: Config, root = "/"): Config {
  *
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
-export function configInForce(options: ConfigOptions): Config {
-  const { config, configError } = loadLenientConfig(sourceOf(options));
-  if (configError?.code === "config-unreadable" && options.config !== undefined) throw configError;
+export function configInForce(source: ConfigSource): Config {
+  const { config, configError } = loadLenientConfig(source);
+  if (configError?.code === "config-unreadable" && source.path !== undefined) throw configError;
   if (configError !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(configError)}\n`);
   return config;
 }

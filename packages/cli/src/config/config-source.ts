@@ -4,8 +4,14 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ConfigSource, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
-import { identityProviderOfCliAuth, UNKNOWN_CLI_AUTH } from "@ocir-broker/identity/identity-providers";
+import { type ConfigSource, DEFAULT_CONFIG_PATH, pathOf } from "@ocir-broker/credentials/config/load";
+import {
+  hasIdentity,
+  IDENTITY_PROVIDER_NAMES,
+  identityProviderOfCliAuth,
+  UNKNOWN_CLI_AUTH,
+} from "@ocir-broker/identity/identity-providers";
+import { Option } from "commander";
 import { environment } from "../process/environment.ts";
 
 /** The command line's own default. */
@@ -21,6 +27,10 @@ export const USER_OPTION = [
   "one user's broker: ~/.config/ocir-broker/config.yaml, sockets below XDG_RUNTIME_DIR, the identity of Oracle's command line",
 ] as const;
 
+export function identityOption(description: string): Option {
+  return new Option("--identity <provider>", description).choices(IDENTITY_PROVIDER_NAMES.filter(hasIdentity));
+}
+
 export interface ConfigOptions {
   readonly config?: string;
   readonly user?: true;
@@ -30,11 +40,12 @@ export function sourceOf({ config: path, user }: ConfigOptions): ConfigSource {
   return user ? personalSource(path) : { path, environment };
 }
 
-/** @param path the path given; without it the default path, which may be absent. */
-export function configSource(path: string | undefined): string {
-  return path === undefined && !existsSync(DEFAULT_CONFIG_PATH)
-    ? `there is no ${DEFAULT_CONFIG_PATH}, so the defaults are in force`
-    : `read from ${path ?? DEFAULT_CONFIG_PATH}`;
+/** Says where a valid configuration comes from. */
+export function describeSource(source: ConfigSource): string {
+  const path = pathOf(source);
+  return source.path === undefined && !existsSync(path)
+    ? `${path} does not exist, so the defaults are in force`
+    : `read from ${path}`;
 }
 
 /** @param path the file given; without it `~/.config/ocir-broker/config.yaml`, which may be absent. */
@@ -57,11 +68,18 @@ export function personalSource(path?: string): ConfigSource {
   };
 }
 
-/** For a request without a daemon. Root uses the node's file and identity, which OCI_CLI_AUTH replaces: a container of a CI job. */
-export function callersSource(): ConfigSource {
+export function isRoot(): boolean {
+  return (process.geteuid?.() ?? 0) === 0;
+}
+
+/**
+ * For a request of whoever runs the command. Root uses the node's file and identity, which OCI_CLI_AUTH replaces, as in a container of a
+ * CI job.
+ */
+export function callersSource({ config: path, user }: ConfigOptions = {}): ConfigSource {
+  if (user || !isRoot()) return personalSource(path);
   const { OCI_CLI_AUTH } = environment;
-  if ((process.geteuid?.() ?? 0) !== 0) return personalSource();
-  return { environment, ...(OCI_CLI_AUTH ? { defaults: identityOf(OCI_CLI_AUTH) } : {}) };
+  return { path, environment, ...(OCI_CLI_AUTH ? { defaults: identityOf(OCI_CLI_AUTH) } : {}) };
 }
 
 /** An unknown value is an error of identity.provider. */

@@ -20,7 +20,7 @@ export interface Profile {
   placeOf(key: string): string;
   /** Undefined if neither the environment nor the file has it. */
   find(key: string): string | undefined;
-  /** @throws {IdentityError} `oci-config-incomplete` */
+  /** @throws {IdentityError} `oci-config-incomplete`, `oci-config-missing` */
   get(key: string): string;
   /** The same, with `~` replaced. */
   path(key: string): string;
@@ -47,11 +47,13 @@ export async function readProfile(settings: ProfileSettings, environment: NodeJS
   const named = settings.configFile ?? set("OCI_CLI_CONFIG_FILE") ?? set("OCI_CONFIG_FILE");
   const file = expandHome(named ?? "~/.oci/config", environment);
   const profile = settings.profile ?? set("OCI_CLI_PROFILE");
-  const values = await readValues(file, profile, named !== undefined || profile !== undefined);
+  const values = await readValues(file, profile);
+  if (values === undefined && (named ?? profile) !== undefined)
+    throw new IdentityError("oci-config-missing", printable(file));
 
   function find(key: string): string | undefined {
     const fromEnvironment = VARIABLES[key]?.map(set).find((value) => value !== undefined);
-    return fromEnvironment ?? (ONLY_IN_ENVIRONMENT.has(key) ? undefined : values[key] || undefined);
+    return fromEnvironment ?? (ONLY_IN_ENVIRONMENT.has(key) ? undefined : values?.[key] || undefined);
   }
   function placeOf(key: string): string {
     const variable = VARIABLES[key]?.find((name) => set(name) !== undefined);
@@ -59,8 +61,9 @@ export async function readProfile(settings: ProfileSettings, environment: NodeJS
   }
   function get(key: string): string {
     const value = find(key);
-    if (value === undefined) throw new IdentityError("oci-config-incomplete", placeOf(key));
-    return value;
+    if (value !== undefined) return value;
+    if (values !== undefined) throw new IdentityError("oci-config-incomplete", placeOf(key));
+    throw new IdentityError("oci-config-missing", `${printable(file)}, and ${VARIABLES[key]?.[0]} is not set`);
   }
   return { placeOf, find, get, path: (key) => expandHome(get(key), environment) };
 }
@@ -70,17 +73,16 @@ const DEFAULT_PROFILE = "DEFAULT";
 /** The shim passes on a line of 512 bytes. */
 const LONGEST_PLACE = 200;
 
-/** @param isWanted false if the file may be absent, because the environment may have everything. */
+/** @returns undefined if the file does not exist: the environment may have everything. */
 async function readValues(
   file: string,
   profile: string | undefined,
-  isWanted: boolean,
-): Promise<Readonly<Record<string, string>>> {
+): Promise<Readonly<Record<string, string>> | undefined> {
   let text: string;
   try {
     text = readBoundedFile(file);
   } catch (error) {
-    if (!isWanted && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new IdentityError("oci-config-unreadable", printable(file), { cause: error });
   }
   const { parseProfiles } = await import("../oci-sdk/oci-sdk.ts");
