@@ -1,6 +1,8 @@
-import { createSystemClock } from "@ocir-broker/foundation/time/clock";
+import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
+import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
+import { until } from "@ocir-broker/testkit/until";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { clusterSection, configOf, daemonSections } from "../test/config.ts";
 import { passwordIn, requestFor } from "../test/kubelet-request.ts";
@@ -10,14 +12,21 @@ const HOST = "icn.ocir.io";
 
 const simulator = await sharedSimulator();
 
-function start({ limitMs = 10_000, sections = {}, environment = {} } = {}) {
+interface StartOptions {
+  readonly limitMs?: number;
+  readonly clock?: Clock;
+  readonly sections?: object;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+function start({ limitMs = 10_000, clock = createSystemClock(), sections = {}, environment = {} }: StartOptions = {}) {
   const folder = temporaryFolder();
   const config = configOf({
     ...daemonSections(simulator, folder, [HOST]),
     serviceAccounts: clusterSection(simulator, folder),
     ...sections,
   });
-  const broker = createOneShotBroker({ config, environment, clock: createSystemClock(), random: () => 0.5, limitMs });
+  const broker = createOneShotBroker({ config, environment, clock, random: () => 0.5, limitMs });
   onTestFinished(() => broker.close());
   return broker;
 }
@@ -51,10 +60,18 @@ describe("createOneShotBroker", () => {
     expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 
-  it("waits no longer than the given time", async () => {
-    const broker = start({ limitMs: 300 });
-    simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
-    expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 504, outcome: "error" });
+  it.each([
+    ["the given time", 300, "15s", 300],
+    ["a shorter request.deadline", 20_000, "5s", 5_000],
+  ])("waits no longer than %s", async (_what, limitMs, deadline, waitMs) => {
+    const clock = createFakeClock();
+    const broker = start({ limitMs, clock, sections: { request: { deadline } } });
+    simulator.faults({ endpoint: "*", hang: "before-headers" });
+    let response: unknown;
+    void broker.answer(requestFor(`${HOST}/acme/app`)).then((answered) => (response = answered));
+    await until("a service has the request", () => Object.values(simulator.requests()).some((count) => count > 0));
+    await clock.advance(waitMs);
+    expect(response).toMatchObject({ status: 504, outcome: "error" });
   });
 
   it("serves a token without a probe, even if access to the repository is not granted", async () => {

@@ -83,6 +83,16 @@ describe("startDaemon", () => {
     expect(claimsOf(await tokenFor())["aud"]).toBe(moved?.host);
   });
 
+  it("serves a moved host's token while its new address does not respond", async () => {
+    await start();
+    const token = await tokenFor();
+    simulator.faults({ endpoint: "registry.token", hang: "before-headers" });
+    const [, moved] = simulator.registryUrls;
+    broker.applyConfig(configWith({ registries: { endpoints: { [HOST]: moved?.href } } }));
+    await until("the new address has the request", () => simulator.requests()["registry.token"] === 2);
+    expect(await tokenFor()).toBe(token);
+  });
+
   it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
     const extraHosts = ["mirror.example", "other.example"];
@@ -286,6 +296,14 @@ describe("startDaemon with the state that a killed daemon left", () => {
     expect(await tokenFor("lhr.ocir.io")).toEqual(expect.any(String));
     expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
     expect(simulator.refusals()).toEqual([]);
+  });
+
+  it("saves the configuration of a reload, though it fetches no token", async () => {
+    const path = join(stateFolder(), "state");
+    await warmed(path);
+    broker.applyConfig(configWith({ registries: { prefetch: HOSTS }, log: { level: "warn" } }));
+    await until("the state has it", () => readFileSync(path, "latin1").includes('"level":"warn"'));
+    expect(simulator.requests()["registry.token"]).toBe(HOSTS.length);
   });
 
   it("saves the token of a pull that ends while it stops", async () => {

@@ -39,7 +39,10 @@ function writeKubeconfig(ca: object, server = simulator.clusterUrl.origin): void
       { name: "other", cluster: { server: "https://other.test" } },
       { name: "here", cluster },
     ],
-    contexts: [{ name: "node", context: { cluster: "here", user: "kubelet" } }],
+    contexts: [
+      { name: "earlier", context: { cluster: "other", user: "admin" } },
+      { name: "node", context: { cluster: "here", user: "kubelet" } },
+    ],
     "current-context": "node",
   };
   write("kubelet.conf", JSON.stringify(config));

@@ -27,7 +27,7 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 /** Sessions of 20 and tokens of 60 minutes, from upstreams that `cloud` controls. */
 function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } = {}) {
   const clock = createFakeClock();
-  const cloud = { status: 200, sessionFails: false, latencyMs: 0, hasDns: true };
+  const cloud = { status: 200, sessionFails: false, sessionHangs: false, latencyMs: 0, hasDns: true };
   const counts = { sessions: 0, tokens: 0 };
 
   const provider = {
@@ -35,6 +35,7 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
     region: () => Promise.reject(new Error("not asked for")),
     async session(): Promise<Expiring<SigningSession>> {
       counts.sessions++;
+      if (cloud.sessionHangs) await new Promise(() => {});
       if (cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
       const obtainedAtMs = clock.monotonicMs();
       const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
@@ -168,6 +169,16 @@ describe("createTokenCache", () => {
     const { get, cloud, clock } = setUp();
     cloud.sessionFails = true;
     const error = get().catch((reason: unknown) => reason);
+    await clock.advance(15_000);
+    expect(await error).toMatchObject({ code: "federation-unreachable" });
+  });
+
+  it("reports the session's error at the request's deadline, also if the next attempt hangs", async () => {
+    const { get, cloud, clock } = setUp();
+    cloud.sessionFails = true;
+    const error = get().catch((reason: unknown) => reason);
+    await clock.advance(0);
+    cloud.sessionHangs = true;
     await clock.advance(15_000);
     expect(await error).toMatchObject({ code: "federation-unreachable" });
   });

@@ -30,6 +30,17 @@ it("Registries allows hosts in a realm unknown to the SDK only once it has learn
   expect(["xnw.ocir.io", own, "iad.ocir.io"].map(registries.isExpected)).toEqual([true, true, false]);
 });
 
+it("Registries expects the hosts that the configuration names, before it knows the home region", () => {
+  const named = {
+    prefetch: ["aaa.ocir.io"],
+    extraHosts: ["b.example"],
+    endpoints: { "ccc.ocir.io": "https://c.example" },
+  };
+  const registries = createRegistries(configOf({ registries: named }), homeRegion);
+  const hosts = ["aaa.ocir.io", "b.example", "ccc.ocir.io", "ddd.ocir.io"];
+  expect(hosts.map(registries.isExpected)).toEqual([true, true, true, false]);
+});
+
 it("Registries reports hosts whose address changed", () => {
   const endpoints = {
     "aaa.ocir.io": "https://a.example",

@@ -331,3 +331,20 @@ test("InstancePrincipal.session detects a wrong clock by the metadata service's 
 
   await expect(provider.session(forever)).rejects.toMatchObject({ code: "clock-skew" });
 });
+
+test("the handover names both addresses as its source, so no session of another service is used after a restart", () => {
+  const sourceOf = (baseUrl?: string, endpoint?: string) => {
+    const send = () => Promise.reject(new Error("nothing is sent"));
+    const context = {
+      clock: createImpatientClock(),
+      environment: {},
+      random: () => 0,
+      sendMetadata: send,
+      sendAuth: send,
+    };
+    return createInstancePrincipal({ metadata: { baseUrl }, auth: { endpoint } }, context).handover?.source;
+  };
+  const [metadata, auth] = ["http://127.0.0.1/opc/v2", "https://auth.test"];
+  const sources = [sourceOf(), sourceOf(metadata), sourceOf(undefined, auth), sourceOf(metadata, auth), sourceOf(auth)];
+  expect(new Set(sources).size).toBe(sources.length);
+});

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { chownSync } from "node:fs";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   COMPLETE,
   createHome,
@@ -119,6 +120,45 @@ describe("createUserPrincipal", () => {
     expectUser(await sessionIn(homeWith(undefined), { ...variables, OCI_CLI_KEY_CONTENT: PEM }));
     const other = COMPLETE.replace(USER, "ocid1.user.oc1..other").replace(FINGERPRINT, "00");
     expectUser(await sessionIn(homeWith(`[DEFAULT]\n${other}`), { ...variables, OCI_CLI_KEY_FILE: "~/.oci/key.pem" }));
+  });
+
+  it("takes an empty variable as one that is not set", async () => {
+    const names = [
+      ...[
+        "CLI_CONFIG_FILE",
+        "CONFIG_FILE",
+        "CLI_PROFILE",
+        "CLI_USER",
+        "CLI_FINGERPRINT",
+        "CLI_TENANCY",
+        "CLI_KEY_FILE",
+      ],
+      ...["CLI_KEY_CONTENT", "CLI_PASSPHRASE", "CLI_REGION", "REGION"],
+    ];
+    const empty = Object.fromEntries(names.map((name) => [`OCI_${name}`, ""]));
+    const home = homeWith(`[DEFAULT]\n${COMPLETE}pass_phrase=${PASS.passphrase}\n`, encrypted);
+    expectUser(await sessionIn(home, empty));
+    expect(await createUserPrincipal({ user: {} }, home.context(empty)).region(SIGNAL)).toMatchObject({ key: "icn" });
+  });
+
+  it("reads the pass phrase also under the name that Oracle's SDK for Go accepts", async () => {
+    expectUser(await sessionIn(homeWith(`[DEFAULT]\n${COMPLETE}passphrase=${PASS.passphrase}\n`, encrypted)));
+  });
+
+  it.runIf(process.geteuid?.() === 0).each([
+    ["accepts", "its group may read", 0o640, true],
+    ["refuses", "its group may write", 0o660, false],
+    ["refuses", "its group may execute", 0o650, false],
+    ["refuses", "everybody may read", 0o644, false],
+  ])("%s root's key that %s", async (_what, _who, mode, isAccepted) => {
+    const home = homeWith(WORKING);
+    chownSync(home.write(".oci/key.pem", PEM, mode), 0, 65_533);
+    // The node's daemon is not root, and root's programs refuse a file that anybody else can change before they look at its mode.
+    const asDaemon = vi.spyOn(process, "geteuid").mockReturnValue(65_534);
+    onTestFinished(() => asDaemon.mockRestore());
+    const session = sessionIn(home);
+    if (isAccepted) expectUser(await session);
+    else await expect(session).rejects.toMatchObject({ code: "identity-file-permissions" });
   });
 
   it.each([
