@@ -236,6 +236,12 @@ serviceAccounts: { longestTokenLife: 2h, apiServer: "127.0.0.1:18080" }
   });
 
   it.each<[what: string, file: object, environment: NodeJS.ProcessEnv, expected: object]>([
+    [
+      "a timeout that is shorter than the default connectTimeout",
+      { upstream: { timeout: "2s" } },
+      {},
+      { upstream: { connectTimeout: "3s", timeout: "2s" } },
+    ],
     ["the environment's values for keys that the file does not have", {}, ENVIRONMENT, FROM_ENVIRONMENT],
     ["the file's values for all keys that both have", FROM_FILE, ENVIRONMENT, FROM_FILE],
     [

@@ -55,6 +55,7 @@ describe("tryPath", () => {
     ["https://127.0.0.1:5000", { https: "http://proxy.example:3128" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "example.com, .ocir.io" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "iad.ocir.io:443" }, true],
+    ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "*.ocir.io" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "*" }, true],
     ["https://iad.ocir.io", { https: "proxy.example:3128", noProxy: "d.ocir.io,," }, false],
   ])("connects directly to %s with proxy settings %j: %s", async (url, proxy, isTried) => {

@@ -1,4 +1,6 @@
 import { chownSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   COMPLETE,
@@ -16,6 +18,8 @@ import { describeProvider, type Started } from "../../test/provider-conformance.
 import type { SigningSession } from "../identity-provider.ts";
 import { createUserPrincipal } from "./user-principal.ts";
 
+/** Of a user who is not root. */
+const DAEMON_ID = 65_530;
 const KEY_ID = `${TENANCY}/${USER}/${FINGERPRINT}`;
 const PASS = { cipher: "aes-256-cbc", passphrase: "a = b # c ; d" } as const;
 
@@ -146,15 +150,18 @@ describe("createUserPrincipal", () => {
   });
 
   it.runIf(process.geteuid?.() === 0).each([
-    ["accepts", "its group may read", 0o640, true],
-    ["refuses", "its group may write", 0o660, false],
-    ["refuses", "its group may execute", 0o650, false],
-    ["refuses", "everybody may read", 0o644, false],
-  ])("%s root's key that %s", async (_what, _who, mode, isAccepted) => {
+    ["accepts root's key that its group may read", 0, 0o640, true],
+    ["refuses root's key that its group may write", 0, 0o660, false],
+    ["refuses root's key that its group may execute", 0, 0o650, false],
+    ["refuses root's key that everybody may read", 0, 0o644, false],
+    ["accepts its own key", DAEMON_ID, 0o600, true],
+    ["refuses its own key that its group may write", DAEMON_ID, 0o620, false],
+    ["refuses another user's key", DAEMON_ID + 1, 0o600, false],
+  ])("as the node's daemon %s", async (_what, ownerId, mode, isAccepted) => {
     const home = homeWith(WORKING);
-    chownSync(home.write(".oci/key.pem", PEM, mode), 0, 65_533);
-    // The node's daemon is not root, and root's programs refuse a file that anybody else can change before they look at its mode.
-    const asDaemon = vi.spyOn(process, "geteuid").mockReturnValue(65_534);
+    chownSync(home.write(".oci/key.pem", PEM, mode), ownerId, 65_533);
+    // Root's programs refuse a file that anybody else can change before they look at its mode.
+    const asDaemon = vi.spyOn(process, "geteuid").mockReturnValue(DAEMON_ID);
     onTestFinished(() => asDaemon.mockRestore());
     const session = sessionIn(home);
     if (isAccepted) expectUser(await session);
@@ -174,6 +181,17 @@ describe("createUserPrincipal", () => {
   it("names the file in the home of the node's daemon, which is /", async () => {
     const session = createUserPrincipal({ user: {} }, createHome().context({ HOME: "/" })).session(SIGNAL);
     await expect(session).rejects.toMatchObject({ place: expect.stringMatching(/^\/\.oci\/config, /) });
+  });
+
+  it("takes the region of the OCI CLI's variable before that of the SDKs'", async () => {
+    const context = homeWith(WORKING).context({ OCI_REGION: "phx", OCI_CLI_REGION: "lhr" });
+    expect(await createUserPrincipal({ user: {} }, context).region(SIGNAL)).toMatchObject({ key: "lhr" });
+  });
+
+  it("names no file of the working directory if HOME is empty", async () => {
+    const settings = { configFile: "~/none/config" };
+    const session = createUserPrincipal({ user: settings }, createHome().context({ HOME: "" })).session(SIGNAL);
+    await expect(session).rejects.toMatchObject({ place: join(homedir(), "none/config") });
   });
 
   it("reads the files again, accepts a new key and refuses another user", async () => {
