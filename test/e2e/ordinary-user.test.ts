@@ -38,6 +38,8 @@ async function createPerson(userId = USER_ID) {
   const config = {
     registries: { prefetch: [], endpoints: { [HOST]: simulator.registryUrl.origin } },
     log: { level: "trace" },
+    // Only root's helper refuses then.
+    serviceAccounts: { tokenExchange: "oke" },
   };
   const files = {
     ".oci/config": `[DEFAULT]\n${lines.map(([name, value]) => `${name}=${value}\n`).join("")}`,

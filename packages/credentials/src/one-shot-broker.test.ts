@@ -60,6 +60,17 @@ describe("createOneShotBroker", () => {
     expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 
+  it("refuses root's credential helper while service accounts are on, unless the configuration lets it have the token", async () => {
+    const ask = async (settings: object) => {
+      const serviceAccounts = { tokenExchange: "oke", ...settings };
+      return (await start({ sections: { serviceAccounts } }).answerDockerCredential(Buffer.from(HOST))).outcome;
+    };
+    expect(await ask({})).toBe("refused");
+    expect(simulator.requests()["registry.token"]).toBe(0);
+    expect(await ask({ rootHelper: "node" })).toBe("miss");
+    expect(await ask({ tokenExchange: "none" })).toBe("miss");
+  });
+
   it.each([
     ["the given time", 300, "15s", 300],
     ["a shorter request.deadline", 20_000, "5s", 5_000],

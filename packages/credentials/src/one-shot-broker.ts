@@ -49,7 +49,12 @@ export function createOneShotBroker(options: OneShotBrokerOptions) {
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
     /** For a docker credential helper without a daemon. */
-    answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({
+      ...credentials,
+      clock,
+      deadlineMs,
+      settings: config.serviceAccounts,
+    }),
     async close(): Promise<void> {
       credentials.close();
       await Promise.all([serviceAccounts.close(), upstreams.close()]);

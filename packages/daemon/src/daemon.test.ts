@@ -123,6 +123,17 @@ describe("startDaemon", () => {
     ]);
   });
 
+  it("refuses a docker credential helper once a pull has had no token for its service account", async () => {
+    await start();
+    const ask = () => overSocket("/v1/docker-credential", HOST);
+    expect((await ask()).status).toBe(200);
+    const serviceAccountToken = jwtOf({});
+    await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`, { serviceAccountToken }));
+    const { status, text } = await ask();
+    expect([status, text]).toEqual([403, expect.stringContaining("\nocir-broker: root-helper-refused: ")]);
+    expect(lines).toContainEqual(expect.objectContaining({ msg: "request failed", code: "root-helper-refused" }));
+  });
+
   it("creates sockets for its user and for its group, and removes them on close", async () => {
     const { sockets } = await start();
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);

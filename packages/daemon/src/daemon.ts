@@ -56,16 +56,24 @@ export async function startDaemon(options: DaemonOptions) {
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
   const answerKubelet = createKubeletCredentials({ ...credentials, clock, deadlineMs });
+  let hasFailedClosed = false;
   const answer: AnswerCredentials = async (body) => {
     const response = await answerKubelet(body);
     credentials.onPull(response);
+    if (response.outcome === "anonymous") hasFailedClosed = true;
     return response;
   };
   const servers = createDaemonServers({
     ...options,
     deadlineMs,
     answer,
-    answerDockerCredential: createDockerCredentials({ ...credentials, clock, deadlineMs }),
+    answerDockerCredential: createDockerCredentials({
+      ...credentials,
+      clock,
+      deadlineMs,
+      settings: config.serviceAccounts,
+      hasFailedClosed: () => hasFailedClosed,
+    }),
     health,
     renderMetrics,
     metrics,

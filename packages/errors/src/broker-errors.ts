@@ -37,6 +37,13 @@ export const BROKER_ERRORS = {
     what: "the request is not one HTTP request whose body has a Content-Length",
     next: NEXT.release,
   },
+  "root-helper-refused": {
+    status: 403,
+    what: "root's credential helper refuses while service accounts are on: CRI-O would ask it for pods whose own account has no rights",
+    next:
+      "if root's tools need it, give them a DOCKER_CONFIG of their own, then set serviceAccounts.rootHelper: node and restart " +
+      "ocir-broker",
+  },
   "service-account-failed": {
     status: 502,
     what: "the daemon could not get a token for a pod's service account",

@@ -9,8 +9,8 @@ export interface ErrorText {
 }
 
 export interface RequestErrorText extends ErrorText {
-  /** 4xx: the request is wrong. 502: an upstream's response is unusable. 503: try again. 504: no response in time. */
-  readonly status: 400 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
+  /** 403: the request is refused. Another 4xx: it is wrong. 502: an upstream's response is unusable. 503: try again. 504: no response in time. */
+  readonly status: 400 | 403 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
 }
 
 export interface FetchErrorText extends RequestErrorText {

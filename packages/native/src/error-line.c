@@ -54,8 +54,8 @@ void error_line_to_journal(const char *start) {
   journal_start = start;
 }
 
-void error_line_to_stdout(void) {
-  destination = STDOUT_FILENO;
+void error_line_to(int descriptor) {
+  destination = descriptor;
 }
 
 bool error_line_write(const char *code, const char *what, const char *detail, const char *next) {

@@ -15,8 +15,8 @@
  */
 void error_line_to_journal(const char *start);
 
-/* Makes the two functions below write to stdout, where the clients of a docker credential helper expect errors. */
-void error_line_to_stdout(void);
+/* Makes the two functions below write there instead of to stderr: the clients of a docker credential helper expect errors on stdout. */
+void error_line_to(int descriptor);
 
 /*
  * Writes our own error line; error-texts.h has the arguments. `detail` (a path or number; may be NULL) comes between `what` and

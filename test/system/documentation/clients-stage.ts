@@ -15,7 +15,10 @@ export async function runWithClients(commands: readonly DocumentedCommand[]): Pr
   rmSync(authFile);
   const dockerHost = await startDockerd(stage);
   const containerd = await startContainerd(stage);
+  let exported = "";
   for (const { text, place } of commands) {
+    // A shell's variables last as long as the page.
+    for (const [line] of text.matchAll(/^export .*$/gm)) exported += `${line}\n`;
     const script = text
       .replaceAll("icn.ocir.io", registryHost)
       .replaceAll("/usr/local/bin", programs)
@@ -28,7 +31,7 @@ export async function runWithClients(commands: readonly DocumentedCommand[]): Pr
       ? stage
           .run("ocir-broker", "get", "--config", config.path, "--output", "password", image)
           .then((password) => typePassword(stage, script.trim(), password))
-      : stage.run("env", `DOCKER_HOST=${dockerHost}`, "bash", "-euo", "pipefail", "-c", script);
+      : stage.run("env", `DOCKER_HOST=${dockerHost}`, "bash", "-euo", "pipefail", "-c", `${exported}${script}`);
     await doing.catch((error: unknown) => {
       throw new Error(`${place}: ${error instanceof Error ? error.message : error}`, { cause: error });
     });

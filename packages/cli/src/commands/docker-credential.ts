@@ -2,7 +2,7 @@
  * `ocir-broker docker-credential`: serves one `get` of a docker credential helper without a daemon. The program
  * docker-credential-ocir execs it if no daemon responds, as in a container of a CI job.
  *
- * The protocol requires an error to be one line on stdout, with exit status 1. An invalid configuration is an error here, because a
+ * The protocol requires an error to be one line on stdout, with exit status 1; a refusal has a second one, for people, on stderr. An invalid configuration is an error here, because a
  * person reads it.
  */
 import { loadConfig } from "@ocir-broker/credentials/config/load";
@@ -30,7 +30,10 @@ export function addDockerCredentialCommand(program: Command): void {
 async function dockerCredential(): Promise<void> {
   process.exitCode = 1;
   holdProcess();
-  await writeOut(await answer());
+  const body = String(await answer());
+  const secondLine = body.indexOf("\n") + 1;
+  process.stderr.write(body.slice(secondLine));
+  await writeOut(body.slice(0, secondLine));
   exitNow();
 }
 

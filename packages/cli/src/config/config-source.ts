@@ -58,6 +58,8 @@ export function personalSource(path?: string): ConfigSource {
     defaultPath: join(XDG_CONFIG_HOME || join(HOME, ".config"), "ocir-broker/config.yaml"),
     defaults: {
       ...identityOf(environment["OCI_CLI_AUTH"] || DEFAULT_AUTH),
+      // It gives the user's own token, and CRI-O never asks it.
+      serviceAccounts: { rootHelper: "node" },
       ...(runtime === undefined
         ? {}
         : {

@@ -48,6 +48,7 @@ describe("checkConfig", () => {
         select: "all",
         annotation: "ocir-broker/identity",
         fallback: "none",
+        rootHelper: "refuse",
         longestTokenLife: "60m",
         kubeconfig: "/etc/kubernetes/kubelet.conf",
       },
@@ -301,7 +302,7 @@ describe("printConfig", () => {
 it("configJsonSchema describes every key", () => {
   const sections = Object.values(configSchema.shape).map((section) => section.unwrap());
   const keys = sections.flatMap((section) => Object.values(section.shape));
-  expect(keys).toHaveLength(34);
+  expect(keys).toHaveLength(35);
   for (const key of keys) expect(key.description).toMatch(/\.$/);
   expect(JSON.stringify(configJsonSchema())).toContain("How long one request may wait");
 });

@@ -33,6 +33,14 @@ export const serviceAccountsSection = section({
     .describe(
       "The identity for a service account whose token cannot be exchanged: none, so the pull is anonymous, or node.",
     ),
+  rootHelper: z
+    .enum(["refuse", "node"], "must be refuse or node")
+    .default("refuse")
+    .describe(
+      "Whether root's credential helper, docker-credential-ocir, gives the node's token while there is a token exchange. With node, " +
+        "every pod on CRI-O can pull with the node's identity if a file that CRI-O reads, such as /root/.docker/config.json, " +
+        "names the helper: give root's tools another file first.",
+    ),
   audience: z
     .string("must be an audience")
     .regex(/^[^-]/, "must be an audience, which does not begin with -")

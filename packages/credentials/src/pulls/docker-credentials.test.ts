@@ -1,11 +1,14 @@
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
-import { createDockerCredentials } from "./docker-credentials.ts";
+import { createDockerCredentials, type DockerCredentialsOptions } from "./docker-credentials.ts";
 
 const HOST = "iad.ocir.io";
 
-function setUp() {
+const ACCOUNTS_OFF = { tokenExchange: "none", rootHelper: "refuse" } as const;
+const ACCOUNTS_ON = { ...ACCOUNTS_OFF, tokenExchange: "oke" } as const;
+
+function setUp(settings: DockerCredentialsOptions["settings"] = ACCOUNTS_OFF, hasFailedClosed = false) {
   const clock = createFakeClock();
   const entry = { value: new Secret("token"), obtainedAtMs: 0, expiresAtMs: 1 };
   const get = vi.fn(async (_host: string, _options: { waitMs: number }) => ({ entry, outcome: "stale" as const }));
@@ -15,6 +18,8 @@ function setUp() {
     deadlineMs: 15_000,
     registries: { isAllowed, isExpected: () => true, endpointOf: () => new URL("https://x") },
     tokens: { get },
+    settings,
+    hasFailedClosed: () => hasFailedClosed,
   });
   return { clock, get, isAllowed, ask: (text: string) => answer(Buffer.from(text)) };
 }
@@ -39,6 +44,24 @@ describe("createDockerCredentials", () => {
     expect([status, outcome]).toEqual([404, "foreign"]);
     expect(body.toString()).toBe("credentials not found in native keychain\n");
     expect(get).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["refused", "service accounts are on", ACCOUNTS_ON, false],
+    ["refused", "a pull has failed closed without a token exchange", ACCOUNTS_OFF, true],
+    ["stale", "the configuration lets root have it", { ...ACCOUNTS_ON, rootHelper: "node" } as const, true],
+    ["stale", "service accounts are off", ACCOUNTS_OFF, false],
+  ])("is %s if %s", async (outcome, _when, settings, hasFailedClosed) => {
+    const { ask, get } = setUp(settings, hasFailedClosed);
+    const response = await ask(HOST);
+    expect(response.outcome).toBe(outcome);
+    const isRefused = outcome === "refused";
+    expect(get).toHaveBeenCalledTimes(isRefused ? 0 : 1);
+    if (!isRefused) return;
+    expect([response.status, response.image]).toEqual([403, { registryHost: HOST }]);
+    expect(String(response.body)).toMatch(
+      /^credentials not found in native keychain\nocir-broker: root-helper-refused: .*rootHelper: node.*\n$/,
+    );
   });
 
   it("waits no longer than the deadline in total", async () => {

@@ -3,6 +3,9 @@
  * user name and a secret. There is no repository, so nothing is probed or healed; and no anonymous entry, since these clients
  * accept only one pair of credentials.
  *
+ * Refuses while service accounts are on: CRI-O takes our anonymous entry for no login, and asks the helper that root's files name,
+ * so a pod whose account has no rights would pull with the node's identity (docs/decisions/0034-restarts-in-an-outage.md).
+ *
  * Never throws: a failure is a response, as for the kubelet.
  */
 import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
@@ -15,15 +18,22 @@ import {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "@ocir-broker/protocol/docker-credential";
+import type { Config } from "../config/schema.ts";
+import { BrokerError } from "../errors/broker-error.ts";
 import { errorResponseOf } from "./error-response.ts";
 import type { AnswerCredentials, CredentialsResponse, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 
 export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions, "access" | "pullTokens"> {
   readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+  readonly settings: Pick<Config["serviceAccounts"], "tokenExchange" | "rootHelper">;
+  /** Whether a pull had no token for its service account: then the kubelet sends tokens, whatever `tokenExchange` says. */
+  readonly hasFailedClosed?: () => boolean;
 }
 
 export function createDockerCredentials(options: DockerCredentialsOptions): AnswerCredentials {
-  const { clock, deadlineMs, registries, tokens } = options;
+  const { clock, deadlineMs, registries, tokens, settings, hasFailedClosed = () => false } = options;
+
+  const isRefused = () => settings.rootHelper === "refuse" && (settings.tokenExchange !== "none" || hasFailedClosed());
 
   async function answer(serverUrl: string, registryHost: string): Promise<CredentialsResponse> {
     const deadlineAtMs = clock.monotonicMs() + deadlineMs;
@@ -33,6 +43,7 @@ export function createDockerCredentials(options: DockerCredentialsOptions): Answ
     if (!(await registries.isAllowed(registryHost, leftMs()))) {
       return { ...textResponse(404, `${CREDENTIALS_NOT_FOUND}\n`), outcome: "foreign", image };
     }
+    if (isRefused()) return refusal(image);
     const { entry, outcome } = await tokens.get(registryHost, { waitMs: leftMs() });
     const body = encodeDockerCredentialResponse(serverUrl, bearerCredentials(entry.value.reveal()));
     return { status: 200, contentType: JSON_TYPE, body, outcome, image };
@@ -49,4 +60,15 @@ export function createDockerCredentials(options: DockerCredentialsOptions): Answ
       return { ...errorResponseOf(error), outcome: "error", image, error };
     }
   };
+}
+
+/**
+ * The client reads only the first line, and continues without credentials, so that CRI-O still pulls public images. The second is for
+ * people: the helper writes it to stderr.
+ */
+function refusal(image: CredentialsResponse["image"]): CredentialsResponse {
+  const error = new BrokerError("root-helper-refused", "serviceAccounts.rootHelper is refuse");
+  const response = errorResponseOf(error);
+  const body = Buffer.concat([Buffer.from(`${CREDENTIALS_NOT_FOUND}\n`), response.body]);
+  return { ...response, body, outcome: "refused", image, error };
 }

@@ -27,13 +27,14 @@ export const REQUEST_OUTCOMES = [
   "coalesced",
   "denied",
   "foreign",
+  "refused",
   "anonymous",
   "error",
 ] as const;
 
 /**
- * How a request for credentials ended. "foreign" is an image of a registry that is not Oracle's; "anonymous" is a failure for a
- * service account, which gets the anonymous entry instead of an error.
+ * How a request for credentials ended. "foreign" is an image of a registry that is not Oracle's; "refused" is root's
+ * credential helper; "anonymous" is a failure for a service account, which gets the anonymous entry instead of an error.
  */
 type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
@@ -47,7 +48,7 @@ export interface CredentialsResponse extends HttpResponse {
   readonly account?: string | undefined;
   /** Why a service account got the node's token, or none. */
   readonly failure?: unknown;
-  /** The error, if the outcome is "error". */
+  /** The error, if the outcome is "error" or "refused". */
   readonly error?: unknown;
 }
 

@@ -206,8 +206,18 @@ static bool respond_alone(enum request_outcome outcome, const char *socket_path)
   return write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1) || error_line_write(SHIM_OUTPUT_FAILED);
 }
 
+/* Of a refusal: the first line is the protocol's text for the client, the second one tells a person why. */
+static void report_second_line(void) {
+  const char *body = response.bytes + response.parsed.body_offset;
+  size_t length = response.parsed.body_length;
+  const char *line_feed = memchr(body, '\n', length);
+  if (line_feed == NULL) return;
+  error_line_to(STDERR_FILENO);
+  (void)error_line_relay(line_feed + 1, length - (size_t)(line_feed + 1 - body));
+}
+
 static bool answer_docker(int argument_count, char **arguments) {
-  error_line_to_stdout(); /* as the protocol requires */
+  error_line_to(STDOUT_FILENO); /* as the protocol requires */
   const char *verb = argument_count == 2 ? arguments[1] : "";
   if (strcmp(verb, "get") != 0) {
     const char *text = docker_credential_text(verb);
@@ -219,7 +229,11 @@ static bool answer_docker(int argument_count, char **arguments) {
   write_head(DOCKER_CREDENTIAL_ROUTE, "text/plain");
   enum request_outcome outcome = REQUEST_NO_SOCKET;
   if (*socket_path != '\0') outcome = ask_daemon(socket_path, false);
-  if (outcome != REQUEST_NO_SOCKET && outcome != REQUEST_REFUSED) return deliver_or_report(outcome, socket_path);
+  if (outcome != REQUEST_NO_SOCKET && outcome != REQUEST_REFUSED) {
+    bool is_delivered = deliver_or_report(outcome, socket_path);
+    if (outcome == REQUEST_OK && !is_delivered) report_second_line();
+    return is_delivered;
+  }
   const char *program = docker_credential_alone(request.bytes + HEAD_ROOM_BYTES, request.end - HEAD_ROOM_BYTES);
   return error_line_write(SHIM_BROKER_MISSING(program));
 }

@@ -33,6 +33,15 @@ describeShim("docker-credential-ocir", (build) => {
     expect(await call("get", server.path)).toEqual(refusal(`${line}\n`));
   });
 
+  it("get writes a refusal's text for the client to stdout, and the reason to stderr", async () => {
+    const [text, reason] = [
+      "credentials not found in native keychain\n",
+      "ocir-broker: root-helper-refused: why; fix\n",
+    ];
+    await using server = await startAnswering("403 Forbidden", `${text}${reason}`);
+    expect(await call("get", server.path)).toEqual({ exitCode: 1, stdout: text, stderr: reason });
+  });
+
   test.each([
     ["get", "icn.ocir.io", "shim-broker-missing"],
     ["get", "", "shim-request-empty"],
