@@ -31,6 +31,9 @@ const EXTRA_ARGS =
   `pass them with a space, the only form that the bootstrap script reads: ${BOOTSTRAP}; ` +
   "the script runs at the first boot only, so replace the node";
 const CONNECT = "with ocir-broker installed: ocir-broker node connect; it names what the kubelet needs";
+const OWN_FILE =
+  "remove the helper from the file, and give root's tools a file of their own, which the variables DOCKER_CONFIG and " +
+  "REGISTRY_AUTH_FILE name";
 const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
@@ -310,6 +313,16 @@ export const DIAGNOSES = {
   "other-login": warning(
     "a file of the node has a login for this registry, which pulls try before our token, or if we have none",
     "remove the login from the file, and restart the kubelet",
+  ),
+  "other-helper": warning(
+    "a file that CRI-O reads names a credential helper, whose login CRI-O uses for pulls for which we have no token, such as those of " +
+      "a service account without rights",
+    OWN_FILE,
+  ),
+  "root-helper-open": problem(
+    "a file that CRI-O reads names root's credential helper, which gives the node's token (serviceAccounts.rootHelper: node), so every " +
+      "pod can pull with the node's identity",
+    OWN_FILE,
   ),
 
   "plugin-ok": ok("the plugin exists and is from this release"),

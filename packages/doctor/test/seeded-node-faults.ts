@@ -67,6 +67,9 @@ export const withProvider =
 const withLogin = (path: string): Break =>
   withFile(path, JSON.stringify({ auths: { "https://iad.ocir.io/v2/": {}, "example.com": {} } }));
 
+/** Our helper for the image's host, and another one for a host that no pull means. */
+export const HELPER = JSON.stringify({ credHelpers: { "iad.ocir.io": "ocir", "example.com": "other" } });
+
 const withHealth =
   (received: RequestListener): Break =>
   ({ root, config }) =>
@@ -99,7 +102,7 @@ export const withoutKubelet = without("/proc/4242");
 export const withoutFlags: Break = (node) => node.kubelet("--v=2");
 /** Its configuration is newer than the machine's boot. */
 export const sinceBoot = withFile("/proc/4242/stat", `4242 (kubelet) S${" 0".repeat(19)}\n`);
-const onCriO: Break = (node) =>
+export const onCriO: Break = (node) =>
   node.kubelet(...KUBELET_FLAGS, "--container-runtime-endpoint=unix:///run/crio/crio.sock");
 const withOtherPlugin = withFile("/usr/local/bin/acr", "#!/bin/sh\n", 0o755);
 
@@ -236,6 +239,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     ),
   ],
   ["other-login", "root's file, which CRI-O reads, has a login", all(onCriO, withLogin("/root/.docker/config.json"))],
+  ["other-helper", "root's file names our helper", all(onCriO, withFile("/root/.docker/config.json", HELPER))],
   ["plugin-missing", "the plugin is not there", without(PLUGIN)],
   ["plugin-not-executable", "the plugin is not executable", withMode(PLUGIN, 0o644)],
   ["plugin-not-executable", "the plugin's interpreter is not there", withText("#!/no/such/program"), ["plugin-failed"]],

@@ -6,6 +6,7 @@ import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import type { DoctorOptions } from "../src/doctor-options.ts";
 import { type BrokenNode, credentials, OUR_PROVIDER, responseScript, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
+import { HELPER, onCriO } from "./seeded-node-faults.ts";
 
 export const AUDIENCE = "https://kubernetes.default.svc";
 
@@ -106,6 +107,15 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
       node.write("/client-secret", "secret", 0o644);
       const clientSecretFile = join(node.root, "client-secret");
       return useIdentityDomain(node, { authorization: "client", clientId: "app", clientSecretFile });
+    },
+  ],
+  [
+    "root-helper-open",
+    "CRI-O can ask root's helper, which gives the node's token",
+    (node) => {
+      onCriO(node);
+      node.write("/root/.docker/config.json", HELPER);
+      return useServiceAccounts(node, { rootHelper: "node" });
     },
   ],
   ["domain-not-configured", "the domain has no URL", (node) => useIdentityDomain(node, { url: undefined })],

@@ -1,17 +1,39 @@
 /**
- * Finds logins that a pull uses beside ours. The kubelet tries those of its own files first. CRI-O uses one of root's files, or of
- * `global_auth_file`, in place of our anonymous entry, so a wrong one fails the pull of a public image.
+ * Finds logins and credential helpers that a pull uses beside ours. The kubelet tries the logins of its own files first. CRI-O looks in
+ * its own files if the kubelet passes no login, and it takes our anonymous entry for none: a wrong login there fails the pull of a
+ * public image, and a right one stands in for a service account that has no rights.
+ *
+ * Sources: pkg/credentialprovider/config.go of Kubernetes; pkg/docker/config and pkg/sysregistriesv2 of containers/image.
  */
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { matchesImage } from "@ocir-broker/kubelet-config/matching/match";
 import { pathsIn, textOf } from "@ocir-broker/node/node-files";
-import { MATCH_IMAGES } from "@ocir-broker/protocol/contract";
+import { DOCKER_CREDENTIAL_NAME, MATCH_IMAGES } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../check-context.ts";
-import { finding } from "../finding.ts";
+import { type Finding, finding } from "../finding.ts";
 
-const OF_KUBELET = "/var/lib/kubelet/config.json";
-const OF_CRIO = ["/run/containers/0/auth.json", "/root/.config/containers/auth.json", "/root/.docker/config.json"];
+/** The hosts are the keys of the whole file, as in Docker's before 2015. */
+const LEGACY_NAME = ".dockercfg";
+/** A service without HOME looks in `/`. */
+const OF_KUBELET = [
+  "/var/lib/kubelet/config.json",
+  "/.docker/config.json",
+  "/config.json",
+  `/var/lib/kubelet/${LEGACY_NAME}`,
+  `/${LEGACY_NAME}`,
+];
+const OF_CRIO = [
+  "/run/containers/0/auth.json",
+  "/root/.config/containers/auth.json",
+  "/root/.docker/config.json",
+  `/root/${LEGACY_NAME}`,
+];
 const CRIO_CONFIG = "/etc/crio/crio.conf";
+const REGISTRIES_CONFIG = "/etc/containers/registries.conf";
+/** Stands for OF_CRIO in a list of helpers. */
+const FILES = "containers-auth.json";
+
+type Files = CheckContext["files"];
 
 export const checkOtherLogins: Check = async (context) => {
   const { files, imageName } = context;
@@ -20,25 +42,72 @@ export const checkOtherLogins: Check = async (context) => {
     imageName === undefined
       ? MATCH_IMAGES.some((pattern) => matchesImage(pattern, `${host}/any`))
       : host === imageName.registryHost;
-  const paths = [OF_KUBELET, ...(runtime === "CRI-O" ? filesOfCriO(files) : [])];
-  return paths.flatMap((path) =>
-    [...new Set(hostsIn(textOf(files.readText(path))))]
+  const loginsIn = (path: string): Finding[] =>
+    hostsOf(loginsOf(path, files))
       .filter(isMeant)
-      .map((host) => finding("other-login", `${path}: ${host}`)),
-  );
+      .map((host) => finding("other-login", `${path}: ${host}`));
+  const helpersIn = (path: string): Finding[] => {
+    const { credHelpers = {}, credsStore } = dockerConfig(path, files);
+    const ofHosts = Object.entries(credHelpers).filter(([host]) => isMeant(host));
+    return [
+      ...ofHosts.map(([host, helper]) => helperFinding(`${path}: credHelpers, ${host}`, helper, context)),
+      ...(credsStore === undefined ? [] : [finding("other-helper", `${path}: credsStore, which CRI-O 1.37 ignores`)]),
+    ];
+  };
+
+  const ofKubelet = OF_KUBELET.flatMap(loginsIn);
+  if (runtime !== "CRI-O") return ofKubelet;
+  const ofFiles = filesOfCriO(files).flatMap((path) => [...loginsIn(path), ...helpersIn(path)]);
+  return [...ofKubelet, ...ofFiles, ...helpersOfRegistries(context)];
 };
 
-/** The hosts of a configuration of docker's form; none if it has another form. */
-function hostsIn(text = ""): string[] {
-  const { auths } = (parseJson(text) ?? {}) as { auths?: object };
-  return Object.keys(auths ?? {}).map((key) => key.replace(/^https?:\/\//, "").replace(/\/.*/s, ""));
+/** An image can be pulled with our helper's token by an account without rights if the configuration lets the helper give the node's. */
+function helperFinding(evidence: string, helper: unknown, { config }: CheckContext): Finding {
+  const { tokenExchange, rootHelper } = config.serviceAccounts;
+  const isOurs = `docker-credential-${helper}` === DOCKER_CREDENTIAL_NAME;
+  const isOpen = isOurs && tokenExchange !== "none" && rootHelper === "node";
+  return finding(isOpen ? "root-helper-open" : "other-helper", evidence);
 }
 
-/** `global_auth_file` in place of root's files. Files that are read later have precedence, so only the last value counts. */
-function filesOfCriO(files: CheckContext["files"]): readonly string[] {
-  const values = [CRIO_CONFIG, ...pathsIn(`${CRIO_CONFIG}.d`, files)].flatMap((path) => [
-    ...(textOf(files.readText(path)) ?? "").matchAll(/^\s*global_auth_file\s*=\s*["']([^"']*)["']/gm),
-  ]);
-  const path = values.at(-1)?.[1];
+interface DockerConfig {
+  readonly auths?: object;
+  readonly credHelpers?: object;
+  readonly credsStore?: unknown;
+}
+
+/** Empty if the file is not there or has another form. */
+function dockerConfig(path: string, files: Files): DockerConfig {
+  return (parseJson(textOf(files.readText(path)) ?? "") ?? {}) as DockerConfig;
+}
+
+function loginsOf(path: string, files: Files): object {
+  const config = dockerConfig(path, files);
+  return (path.endsWith(LEGACY_NAME) ? config : config.auths) ?? {};
+}
+
+function hostsOf(logins: object): string[] {
+  return [...new Set(Object.keys(logins).map((key) => key.replace(/^https?:\/\//, "").replace(/\/.*/s, "")))];
+}
+
+/** `global_auth_file` in place of root's files. */
+function filesOfCriO(files: Files): readonly string[] {
+  const path = lastValue(CRIO_CONFIG, /^\s*global_auth_file\s*=\s*["']([^"']*)["']/gm, files);
   return path ? [path] : OF_CRIO;
+}
+
+/** Helpers that CRI-O asks for each host. */
+function helpersOfRegistries(context: CheckContext): Finding[] {
+  const list = lastValue(REGISTRIES_CONFIG, /^\s*credential-helpers\s*=\s*\[([^\]]*)\]/gm, context.files);
+  const helpers = [...(list ?? "").matchAll(/["']([^"']+)["']/g)].map(([, name]) => name);
+  return helpers
+    .filter((helper) => helper !== FILES)
+    .map((helper) => helperFinding(`${REGISTRIES_CONFIG}: credential-helpers, ${helper}`, helper, context));
+}
+
+/** The value of a setting in a file and in the files of its folder `.d`, of which later ones have precedence. */
+function lastValue(path: string, setting: RegExp, files: Files): string | undefined {
+  const values = [path, ...pathsIn(`${path}.d`, files)].flatMap((each) => [
+    ...(textOf(files.readText(each)) ?? "").matchAll(setting),
+  ]);
+  return values.at(-1)?.[1];
 }
