@@ -83,7 +83,13 @@ it.each<[string, Settings["identity"], string[], object]>([
   ],
   [
     "the controller's own account",
-    { kind: "controller", principal: "workload", namespaces: new Set(["shop"]), namespaceSelector: undefined },
+    {
+      kind: "controller",
+      principal: "workload",
+      serviceAccount: "pulls",
+      namespaces: new Set(["shop"]),
+      namespaceSelector: undefined,
+    },
     [`${HOST}:443`],
     account("ocir-pull-secrets"),
   ],

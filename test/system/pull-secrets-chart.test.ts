@@ -4,6 +4,7 @@ import { join } from "node:path";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import type { IDeployment } from "kubernetes-models/apps/v1";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { errorsOf } from "../daemonset/kubernetes-schema.ts";
 import { type KubernetesObject, objectsIn } from "../daemonset/manifest.ts";
 import { chartNamed, optionsFor } from "./helm/chart.ts";
@@ -57,6 +58,8 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       resources: { cpu: "1", memory: "512Mi" },
       imagePullSecrets: [{ name: "mirror" }],
       extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
+      extraVolumes: [{ name: "ca", configMap: { name: "company-ca" } }],
+      extraVolumeMounts: [{ name: "ca", mountPath: "/etc/company-ca", readOnly: true }],
       ...OF_PODS,
       replicas: 3,
       podLabels: { "example.com/pod": "a" },
@@ -92,8 +95,15 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       ...OF_PODS,
       nodeSelector: { ...OF_PODS.nodeSelector, "kubernetes.io/os": "linux" },
       imagePullSecrets: [{ name: "mirror" }],
-      volumes: [{ secret: { secretName: "client" } }],
+      volumes: [
+        { name: "client-secret", secret: { secretName: "client" } },
+        { name: "ca", configMap: { name: "company-ca" } },
+      ],
     });
+    expect(container.volumeMounts).toEqual([
+      expect.objectContaining({ name: "client-secret" }),
+      { name: "ca", mountPath: "/etc/company-ca", readOnly: true },
+    ]);
     expect(container).toMatchObject({
       image: `icn.ocir.io/acme/ocir-pull-secrets@${DIGEST}`,
       imagePullPolicy: "Always",
@@ -108,6 +118,59 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       OCIR_PULL_SECRETS_CLIENT_ID: "id",
       HTTPS_PROXY: "http://proxy.example:3128",
     });
+  });
+
+  it("renames and annotates every object, and mounts a company's CA as the README does", async () => {
+    const readme = readFileSync(join(CHECKOUT, "deploy/helm/ocir-pull-secrets/README.md"), "utf8");
+    const [, example = ""] = /company's CA\*\*.*?```yaml\n(.*?)```/s.exec(readme) ?? [];
+    const ofReadme = parse(example);
+    const objects = render({
+      ...ofReadme,
+      nameOverride: "pulls",
+      commonAnnotations: { "example.com/owner": "platform" },
+      "serviceAccount.annotations": { "example.com/account": "a" },
+      identity: { type: "controller", namespaces: ["shop"] },
+      podDisruptionBudget: { maxUnavailable: 1 },
+      "networkPolicy.prometheusNamespace": "monitoring",
+      podMonitor: { enabled: true },
+      prometheusRule: { enabled: true },
+      "dashboard.enabled": true,
+    });
+    const isOfOperator = ({ apiVersion }: KubernetesObject) => apiVersion === "monitoring.coreos.com/v1";
+    expect(await errorsOf(objects.filter((object) => !isOfOperator(object)))).toEqual([]);
+    const fixed: Readonly<Record<string, unknown>> = {
+      CustomResourceDefinition: `ocirpullsecrets.${api.group}`,
+      Lease: "ocir-pull-secrets",
+    };
+    for (const { kind, metadata } of objects) {
+      expect(metadata, kind).toMatchObject({
+        name: fixed[kind] ?? expect.stringMatching(/^pulls(?:-(?:edit|view|resources|dashboard))?$/),
+        labels: { "app.kubernetes.io/name": "pulls" },
+        annotations: { "example.com/owner": "platform" },
+      });
+    }
+    const account = objects.find(({ kind }) => kind === "ServiceAccount");
+    expect(account?.metadata).toMatchObject({ annotations: { "example.com/account": "a" } });
+    const text = JSON.stringify(objects);
+    const accounts = [
+      ...text.matchAll(/"kind":"ServiceAccount","name":"([^"]+)"|system:serviceaccount:[\w-]+:([^"\\]+)/g),
+    ];
+    expect(new Set(accounts.map(([, bound, user]) => bound ?? user))).toEqual(new Set(["pulls"]));
+    const { spec, container } = podOf(objects);
+    expect(spec.serviceAccountName).toBe("pulls");
+    expect(environmentOf(objects)).toMatchObject({
+      OCIR_PULL_SECRETS_SERVICE_ACCOUNT: "pulls",
+      SSL_CERT_FILE: "/etc/company-ca/ca.crt",
+    });
+    expect(spec.volumes).toEqual(ofReadme.extraVolumes);
+    expect(container.volumeMounts).toEqual(ofReadme.extraVolumeMounts);
+    const selected = { matchLabels: { "app.kubernetes.io/name": "pulls" } };
+    for (const kind of ["Deployment", "PodDisruptionBudget", "PodMonitor"])
+      expect(
+        objects.find((object) => object.kind === kind),
+        kind,
+      ).toMatchObject({ spec: { selector: selected } });
+    expect(objects.find(({ kind }) => kind === "NetworkPolicy")).toMatchObject({ spec: { podSelector: selected } });
   });
 
   it("closes the port to all but the namespace of Prometheus, unless a value says otherwise", () => {
@@ -191,8 +254,12 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ["identity.type=controller,identity.namespaces=null", "missing property 'namespaces'"],
     ["names=null", "missing property 'names'"],
     ["identity.type=node", "/identity/type"],
-    ["identity.type=controller", "/identity/namespaces"],
-    ["identity.principal=instance", "/identity/principal"],
+    ["identity.type=controller", "identity.type=controller needs identity.namespaces or"],
+    ["identity.principal=instance", "identity.principal=instance is for identity.type=controller only"],
+    [
+      "identity.type=controller,identity.namespaces={shop},identity.domain.url=https://idcs.example.com",
+      "identity.domain.url is for identity.type=serviceAccount only",
+    ],
     [
       "identity.namespaces={shop}",
       "identity.namespaces and identity.namespaceSelector are for identity.type=controller only",
@@ -200,12 +267,30 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     ["identity.namespaceSelector.matchLabels.a=b", "are for identity.type=controller only"],
     ['identity.namespaceSelector.matchLabels.a=b"', "/identity/namespaceSelector/matchLabels/a"],
     ["identity.namespaceSelector.matchExpressions[0].operator=In", "/identity/namespaceSelector/matchExpressions/0"],
+    [
+      "identity.type=controller,identity.namespaceSelector.matchExpressions[0].operator=In,identity.namespaceSelector.matchExpressions[0].key=a",
+      "operator In of the key a needs values",
+    ],
+    [
+      "identity.type=controller,identity.namespaceSelector.matchExpressions[0].operator=Exists,identity.namespaceSelector.matchExpressions[0].key=a,identity.namespaceSelector.matchExpressions[0].values={b}",
+      "operator Exists of the key a allows no values",
+    ],
     // Otherwise it would select all namespaces.
     ["identity.namespaceSelector.matchLabels=null", "/identity/namespaceSelector/matchLabels"],
-    ["identity.domain.url=https://idcs.example.com", "/identity/domain"],
+    ["identity.domain.url=https://idcs.example.com", "identity.domain.url needs identity.domain.audience"],
     ["identity.domain.url=http://idcs.example.com", "/identity/domain/url"],
-    ["identity.domain.audience=ocir", "/identity/domain/audience"],
-    ["podMonitor.enabled=true", "/networkPolicy/prometheusNamespace"],
+    ["identity.domain.audience=ocir", "identity.domain.audience needs identity.domain.url"],
+    [
+      "podMonitor.enabled=true",
+      "podMonitor.enabled needs networkPolicy.prometheusNamespace while networkPolicy.enabled",
+    ],
+    ["resources.memory=512", "resources.memory is 512: give at least 16Mi, with a unit"],
+    ["resources.memory=15Mi", "resources.memory is 15Mi: "],
+    ["resources.memory=16M", "resources.memory is 16M: "],
+    ["resources.memory=512m", "resources.memory is 512m: "],
+    ["extraVolumes[0].emptyDir.medium=Memory", "/extraVolumes/0"],
+    ["extraVolumeMounts[0].name=ca", "/extraVolumeMounts/0"],
+    ["nameOverride=A", "/nameOverride"],
     ["extraEnv[0].name=OCIR_PULL_SECRETS_NAMES", "extraEnv has OCIR_PULL_SECRETS_NAMES: "],
     ["replicas=0", "/replicas"],
     ["topologySpreadConstraints[0].maxSkew=1", "/topologySpreadConstraints/0"],

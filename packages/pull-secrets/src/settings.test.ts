@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { parseSettings } from "./settings.ts";
 
 const WITH_NAMES = { NAMES: "ocir-pull, builder" };
-const OWN = { ...WITH_NAMES, IDENTITY: "controller", NAMESPACES: "shop,site" };
+const OWN = { ...WITH_NAMES, IDENTITY: "controller", SERVICE_ACCOUNT: "pulls", NAMESPACES: "shop,site" };
 const ACCOUNTS = { ...WITH_NAMES, IDENTITY: "serviceAccount" };
 const ONLY_CONTROLLER = "only for OCIR_PULL_SECRETS_IDENTITY=controller";
 const DOMAIN = { IDENTITY_DOMAIN: "https://idcs.example", CLIENT_ID: "client" };
@@ -23,7 +23,7 @@ it("parseSettings reads the settings of both identities", () => {
     namespace: "ocir",
   });
   const namespaces = new Set(["shop", "site"]);
-  const own = { kind: "controller", principal: "workload", namespaces };
+  const own = { kind: "controller", principal: "workload", serviceAccount: "pulls", namespaces };
   expect(parse(OWN).identity).toEqual(own);
   const selected = { ...OWN, NAMESPACES: "", NAMESPACE_SELECTOR: "team in (a)" };
   expect(parse(selected).identity).toEqual({ ...own, namespaces: new Set(), namespaceSelector: "team in (a)" });

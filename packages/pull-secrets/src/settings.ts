@@ -11,6 +11,8 @@ export interface Settings {
     | {
         readonly kind: "controller";
         readonly principal: "workload" | "instance";
+        /** The controller's own, in the pod's namespace. */
+        readonly serviceAccount: string;
         readonly namespaces: ReadonlySet<string>;
         /** Selects further namespaces by their labels, in the form of the API server's parameter `labelSelector`. */
         readonly namespaceSelector: string | undefined;
@@ -60,7 +62,8 @@ function parseIdentity(environment: NodeJS.ProcessEnv, { needed, oneOf }: PodSet
     throw new Error(
       `neither ${PREFIX}NAMESPACES nor ${PREFIX}NAMESPACE_SELECTOR is set: install the chart ocir-pull-secrets`,
     );
-  return { kind, principal, namespaces: listOf(namespaces), namespaceSelector };
+  const serviceAccount = needed(`${PREFIX}SERVICE_ACCOUNT`);
+  return { kind, principal, serviceAccount, namespaces: listOf(namespaces), namespaceSelector };
 }
 
 function parseExchange(environment: NodeJS.ProcessEnv, needed: PodSettings["needed"]): TokenExchangeSettings {

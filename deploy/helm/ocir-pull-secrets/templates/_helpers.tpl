@@ -12,11 +12,75 @@
 {{- end }}
 {{- end }}
 
+{{- define "ocir-pull-secrets.name" -}}
+{{ .Values.nameOverride | default .Chart.Name }}
+{{- end }}
+
 {{- /* Takes a list: the root, and labels of this object alone. The first of two equal keys counts. */}}
 {{- define "ocir-pull-secrets.labels" -}}
-{{- $labels := dict "app.kubernetes.io/name" "ocir-pull-secrets" -}}
+{{- $labels := dict "app.kubernetes.io/name" (include "ocir-pull-secrets.name" (first .)) -}}
 {{- range append (rest .) (first .).Values.commonLabels }}{{ $labels = merge $labels . }}{{ end -}}
 {{ toJson $labels }}
+{{- end }}
+
+{{- /* A line of an object's metadata, if it has any. Takes what ocir-pull-secrets.labels takes. */}}
+{{- define "ocir-pull-secrets.annotations" -}}
+{{- $annotations := dict -}}
+{{- range append (rest .) (first .).Values.commonAnnotations }}{{ $annotations = merge $annotations . }}{{ end -}}
+{{- with $annotations }}
+  annotations: {{ toJson . }}
+{{- end }}
+{{- end }}
+
+{{- /*
+Values that need other values. The schema would say only which value is wrong, not which one decides that.
+*/}}
+{{- define "ocir-pull-secrets.checkValues" -}}
+{{- with .Values.identity }}
+{{- if eq .type "controller" }}
+{{- if not (or .namespaces .namespaceSelector) }}
+{{- fail "identity.type=controller needs identity.namespaces or identity.namespaceSelector, which name the namespaces that get its tokens" }}
+{{- end }}
+{{- if .domain.url }}
+{{- fail "identity.domain.url is for identity.type=serviceAccount only: remove one of them" }}
+{{- end }}
+{{- else }}
+{{- if or .namespaces .namespaceSelector }}
+{{- fail "identity.namespaces and identity.namespaceSelector are for identity.type=controller only: set it, or remove them" }}
+{{- end }}
+{{- if ne .principal "workload" }}
+{{- fail (printf "identity.principal=%s is for identity.type=controller only: set it, or remove identity.principal" .principal) }}
+{{- end }}
+{{- end }}
+{{- range $key := list "audience" "clientId" "clientSecret" }}
+{{- if and $.Values.identity.domain.url (not (index $.Values.identity.domain $key)) }}
+{{- fail (printf "identity.domain.url needs identity.domain.%s" $key) }}
+{{- end }}
+{{- if and (index $.Values.identity.domain $key) (not $.Values.identity.domain.url) }}
+{{- fail (printf "identity.domain.%s needs identity.domain.url" $key) }}
+{{- end }}
+{{- end }}
+{{- range .namespaceSelector.matchExpressions }}
+{{- if and (has .operator (list "In" "NotIn")) (not .values) }}
+{{- fail (printf "identity.namespaceSelector.matchExpressions: operator %s of the key %s needs values" .operator .key) }}
+{{- end }}
+{{- if and (has .operator (list "Exists" "DoesNotExist")) .values }}
+{{- fail (printf "identity.namespaceSelector.matchExpressions: operator %s of the key %s allows no values" .operator .key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.prometheusNamespace) }}
+{{- fail "podMonitor.enabled needs networkPolicy.prometheusNamespace while networkPolicy.enabled is true, or Prometheus could not reach the pods" }}
+{{- end }}
+{{- $memory := toString .Values.resources.memory }}
+{{- if not (regexMatch "^(1[6-9]|[2-9][0-9]|[1-9][0-9]{2,})(\\.[0-9]+)?Mi$|^(1[7-9]|[2-9][0-9]|[1-9][0-9]{2,})(\\.[0-9]+)?M$|^[1-9][0-9]*(\\.[0-9]+)?Gi?$" $memory) }}
+{{- fail (printf "resources.memory is %s: give at least 16Mi, with a unit (Mi, Gi, M or G)" $memory) }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if hasPrefix "OCIR_PULL_SECRETS_" .name }}
+{{- fail (printf "extraEnv has %s: names that begin with OCIR_PULL_SECRETS_ are the chart's own" .name) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "ocir-pull-secrets.group" -}}

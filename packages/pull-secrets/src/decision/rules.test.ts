@@ -4,7 +4,11 @@ import { parseSettings } from "../settings.ts";
 import { refusalOf, rulesOf } from "./rules.ts";
 
 const POD = { POD_NAME: "pod-1", POD_NAMESPACE: "ocir", OCIR_PULL_SECRETS_NAMES: "ocir-pull" };
-const OWN = { OCIR_PULL_SECRETS_IDENTITY: "controller", OCIR_PULL_SECRETS_NAMESPACES: "shop" };
+const OWN = {
+  OCIR_PULL_SECRETS_IDENTITY: "controller",
+  OCIR_PULL_SECRETS_SERVICE_ACCOUNT: "pulls",
+  OCIR_PULL_SECRETS_NAMESPACES: "shop",
+};
 const DOMAIN = {
   OCIR_PULL_SECRETS_IDENTITY_DOMAIN: "https://idcs.example",
   OCIR_PULL_SECRETS_CLIENT_ID: "client",
@@ -16,7 +20,7 @@ const RESOURCE = { namespace: "shop", name: "ocir-pull", serviceAccountName: "pu
 it.each([
   ["the service account on OKE", { OCIR_PULL_SECRETS_IDENTITY: "serviceAccount" }, /namespace = 'shop'.*'puller'/],
   ["a service user", { OCIR_PULL_SECRETS_IDENTITY: "serviceAccount", ...DOMAIN }, /^Allow group GROUP to read repos/],
-  ["the controller's own account", OWN, /namespace = 'ocir'.*'ocir-pull-secrets'/],
+  ["the controller's own account", OWN, /namespace = 'ocir'.*'pulls'/],
   ["the node", { ...OWN, OCIR_PULL_SECRETS_PRINCIPAL: "instance" }, /^Allow dynamic-group GROUP to read repos/],
 ])("the policy names %s", (_who, environment, statement) => {
   expect(rulesOf(parseSettings({ ...POD, ...environment }), NONE_SELECTED).policyOf(RESOURCE)).toMatch(statement);

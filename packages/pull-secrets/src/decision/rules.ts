@@ -6,9 +6,6 @@ import type { Failure } from "../objects/failure.ts";
 import { type PullSecret, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { Settings } from "../settings.ts";
 
-/** The controller's, by its chart. */
-const OWN_ACCOUNT = "ocir-pull-secrets";
-
 export interface Rules {
   /** Names that service accounts may have. Resources of other names are not watched. */
   readonly names: ReadonlySet<string>;
@@ -53,7 +50,7 @@ export function refusalOf(
 function policyOf({ identity, namespace }: Pick<Settings, "identity" | "namespace">, resource: PullSecret): string {
   if (identity.kind === "controller") {
     if (identity.principal === "instance") return statementFor("dynamic-group");
-    return workloadStatement(namespace, OWN_ACCOUNT);
+    return workloadStatement(namespace, identity.serviceAccount);
   }
   // An identity domain maps the service account to a service user.
   if (identity.exchange.kind === "identity-domain") return statementFor("group");
