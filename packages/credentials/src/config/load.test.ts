@@ -246,6 +246,12 @@ serviceAccounts: { longestTokenLife: 2h, apiServer: "127.0.0.1:18080" }
     ["the environment's values for keys that the file does not have", {}, ENVIRONMENT, FROM_ENVIRONMENT],
     ["the file's values for all keys that both have", FROM_FILE, ENVIRONMENT, FROM_FILE],
     [
+      "the upper-case names of proxy variables before the others",
+      {},
+      { HTTPS_PROXY: "http://proxy:2", https_proxy: "http://proxy:1", NO_PROXY: "a", no_proxy: "b" },
+      { proxy: { https: "http://proxy:2", noProxy: "a" } },
+    ],
+    [
       "the lower-case names of proxy variables if the others are empty",
       {},
       { HTTPS_PROXY: "", https_proxy: "http://proxy:1", NO_PROXY: "", no_proxy: "b" },

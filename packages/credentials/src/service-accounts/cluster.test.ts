@@ -12,6 +12,8 @@ import { createClusterConnection } from "./cluster.ts";
 const { signal } = new AbortController();
 const simulator = await sharedSimulator({ tls: true });
 const CA = simulator.clusterCaCertificate;
+const CA_FILE = join(temporaryFolder(), "cluster-ca.crt");
+writeFileSync(CA_FILE, CA);
 const CA_DATA = { "certificate-authority-data": Buffer.from(CA).toString("base64") };
 let folder: string;
 
@@ -64,6 +66,7 @@ describe("createClusterConnection", () => {
   it.each<[string, ca: object, files: Readonly<Record<string, string>>]>([
     ["data in the kubeconfig", CA_DATA, {}],
     ["a file beside the kubeconfig", { "certificate-authority": "own.crt" }, { "own.crt": CA }],
+    ["a file elsewhere", { "certificate-authority": CA_FILE }, {}],
     ["ca.crt if the kubeconfig has none", {}, { "ca.crt": CA }],
   ])("reaches the cluster of the kubeconfig's context, with its CA from %s", async (_name, ca, files) => {
     for (const [name, text] of Object.entries(files)) write(name, text);

@@ -9,7 +9,7 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../config/schema.ts";
-import { createUpstreams, instrumented } from "./upstreams.ts";
+import { connectionLimits, createUpstreams, instrumented } from "./upstreams.ts";
 
 const simulator = await sharedSimulator({ tls: true });
 
@@ -53,6 +53,16 @@ describe("instrumented", () => {
     expect(seen).toEqual([["failed", 0]]);
   });
 });
+
+it.each([
+  ["3s", "8s", 3_000],
+  ["3s", "2s", 2_000],
+])(
+  "connectionLimits limits a connection with connectTimeout %s and timeout %s to %i ms",
+  (connectTimeout, timeout, ms) => {
+    expect(connectionLimits({ connectTimeout, timeout }, 8)).toMatchObject({ connectMs: ms });
+  },
+);
 
 it("createUpstreams trusts only the CAs of upstream.caFile", async () => {
   const folder = temporaryFolder();

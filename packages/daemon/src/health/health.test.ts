@@ -30,7 +30,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     expectsToken: () => true,
     isIdentityLost: false,
   });
-  return { clock, tokens, served, health };
+  return { clock, session, tokens, served, health };
 }
 
 it.each([
@@ -52,6 +52,15 @@ it("createHealth reports ok while an unused prefetched host fails and another ho
   tokens.push({ key: "asked", pinned: false, isAsked: true, failuresInARow: 0, ...served });
   expect(health.summary()).toMatchObject({ status: "ok", registries: { asked: { expiresInSeconds: 3_600 } } });
   expect(Object.keys(health.summary().registries)).toEqual(["asked"]);
+});
+
+it("createHealth reports degraded while the session cannot be renewed, though a token is served", () => {
+  const { health, session, tokens, served } = setUp(FETCHING);
+  tokens[0] = { ...FETCHING, ...served };
+  expect(health.summary().status).toBe("ok");
+  session.failuresInARow = 1;
+  expect(health.summary().status).toBe("degraded");
+  expect(health.isServing()).toBe(true);
 });
 
 it("createHealth reports degraded, without a remaining life, once a served token has expired", async () => {

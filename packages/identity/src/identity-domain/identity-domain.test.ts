@@ -136,6 +136,7 @@ describe("createIdentityDomain", () => {
     ["401", "domain-client-refused", () => ({ status: 401 })],
     ["403", "domain-client-refused", () => ({ status: 403 })],
     ["400 about the client", "domain-client-refused", () => ({ status: 400, text: '{"error":"invalid_client"}' })],
+    ["400 about its grant", "domain-client-refused", () => ({ status: 400, text: '{"error":"unauthorized_client"}' })],
     ["400 about the token", "domain-token-refused", () => ({ status: 400, text: '{"error":"invalid_grant"}' })],
     ["404", "domain-unknown", () => ({ status: 404 })],
     ["405", "token-exchange-refused", () => ({ status: 405 })],

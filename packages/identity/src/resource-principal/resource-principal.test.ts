@@ -60,6 +60,13 @@ describe("createResourcePrincipal", () => {
         PRIVATE_PEM_PASSPHRASE: home.write("pass", "sesame\n", 0o644),
       }),
     ],
+    [
+      "a pass phrase's file with a line of Windows",
+      (home: Home) => ({
+        PRIVATE_PEM: home.write("key", ENCRYPTED),
+        PRIVATE_PEM_PASSPHRASE: home.write("pass", "sesame\r\n"),
+      }),
+    ],
   ])("reads %s", async (_what, changes) => {
     const home = createHome();
     const principal = provider(home, changes(home));

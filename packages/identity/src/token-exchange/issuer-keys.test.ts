@@ -33,6 +33,11 @@ describe("IssuerKeys", () => {
     expect(await setUp([publish(keys.publicKey, "ec")]).isSigned(token)).toBe(true);
   });
 
+  test("finds a key after one that cannot be read", async () => {
+    const unreadable = { kid: "old", kty: "oct" };
+    expect(await setUp([unreadable, publish(issuerKeys.publicKey, "one")]).isSigned(tokenOf())).toBe(true);
+  });
+
   const foreign = generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey;
   test.each([
     ["another key", tokenOf(CLAIMS, { key: foreign })],
