@@ -99,11 +99,12 @@ describe("startDaemon", () => {
     const endpoints = Object.fromEntries([HOST, ...extraHosts].map((host) => [host, origin]));
     await start({ registries: { endpoints, extraHosts, prefetch: ["mirror.example"] } });
     for (const host of [HOST, ...extraHosts]) await tokenFor(host);
-    broker.applyConfig(configWith({ registries: { prefetch: [HOME] }, log: { level: "warn" } }));
+    const next = { prefetch: ["lhr.ocir.io"], endpoints: { [HOST]: origin, "lhr.ocir.io": origin } };
+    broker.applyConfig(configWith({ registries: next, log: { level: "warn" } }));
     expect(JSON.parse(String((await pull("mirror.example")).body))).toMatchObject({ auth: {} });
-    await until("the new host's token is there", () => broker.health.summary().registries[HOME] !== undefined);
+    await until("the new host's token is there", () => broker.health.summary().registries["lhr.ocir.io"] !== undefined);
     const { registries } = broker.health.details();
-    expect(Object.keys(registries).sort()).toEqual([HOME, HOST]);
+    expect(Object.keys(registries).sort()).toEqual([HOST, "lhr.ocir.io"]);
     expect(registries[HOST]).toMatchObject({ fetches: 1 });
     const before = lines.length;
     await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));

@@ -64,8 +64,8 @@ export const withProvider =
   (node) =>
     node.providers(OUR_PROVIDER.replace(part, changed), ...others);
 
-const withLogin = (path: string): Break =>
-  withFile(path, JSON.stringify({ auths: { "https://iad.ocir.io/v2/": {}, "example.com": {} } }));
+const withLogin = (path: string, key = "https://iad.ocir.io/v2/"): Break =>
+  withFile(path, JSON.stringify({ auths: { [key]: {}, "example.com": {} } }));
 
 /** Our helper for the image's host, and another one for a host that no pull means. */
 export const HELPER = JSON.stringify({ credHelpers: { "iad.ocir.io": "ocir", "example.com": "other" } });
@@ -227,7 +227,11 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     all(withOtherPlugin, withProvider("credential-provider-oke", "acr", OUR_PROVIDER)),
     ["other-plugin-first"],
   ],
-  ["other-login", "the kubelet has a login of its own", withLogin("/var/lib/kubelet/config.json")],
+  [
+    "other-login",
+    "the kubelet has a login of its own",
+    withLogin("/var/lib/kubelet/config.json", "http://iad.ocir.io"),
+  ],
   [
     "other-login",
     "CRI-O's global file has a login",
