@@ -240,6 +240,35 @@ it.each([
   expect(sockets.slice(0, -1).flatMap(({ destroyed }, index) => (destroyed ? [] : [index]))).toEqual(open);
 });
 
+it("createBoundedServer closes the oldest connection with an unfinished body for a body beyond the sum", async () => {
+  await start({ maxBodyBytes: 100, maxBufferedBytes: 250, places: 10 });
+  const idle = await dial();
+  const unfinished = [];
+  for (let count = 0; count < 3; count += 1) {
+    const socket = await dial();
+    unfinished.push(socket);
+    socket.write("POST / HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
+    await once(socket, "data");
+  }
+  const [first, ...others] = unfinished as [Socket, ...Socket[]];
+  await until("it is closed", () => first.destroyed);
+  expect([idle, ...others].map(({ destroyed }) => destroyed)).toEqual([false, false, false]);
+  expect(await talk(REQUEST)).toContain("hello");
+  for (const socket of others) {
+    const heard = heardOf(socket);
+    socket.write("x".repeat(100));
+    expect(await heard).toContain("hello");
+  }
+});
+
+it("createBoundedServer with places on a socket closes the oldest idle connection for a new one", async () => {
+  await start({ places: 2 });
+  const idle = [await dial(), await dial()];
+  expect(await talk(REQUEST)).toContain("hello");
+  await until("the oldest is closed", () => idle[0]?.destroyed === true);
+  expect(idle[1]?.destroyed).toBe(false);
+});
+
 describe("BoundedServer.stop", () => {
   it("accepts no more connections, and finishes requests in flight", async () => {
     const running = await start();

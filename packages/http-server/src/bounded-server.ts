@@ -22,8 +22,10 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** Concurrent connections; more are closed at once. Default: no limit. */
   readonly maxConnections?: number;
-  /** Concurrent connections on TCP: an idle one of the address with the most gives way to a new one. Default: no limit. */
+  /** Concurrent connections: an idle one of the address with the most gives way to a new one. Default: no limit. */
   readonly places?: number;
+  /** Of the bodies that arrive in pieces: the oldest connection with one gives way to a new one. Default: no limit. */
+  readonly maxBufferedBytes?: number;
   /** Without it, every accepted request is answered at once; refused ones have a limit of their own. */
   readonly limiter?: Pick<Limiter, "add" | "close">;
 }
@@ -51,17 +53,19 @@ interface Place {
   readonly socket: Socket;
   readonly address: string | undefined;
   isIdle: boolean;
+  bufferedBytes: number;
 }
 
 export function createBoundedServer(limits: ServerLimits, clock: Clock, onRequest: RequestHandler) {
   /** The oldest first. */
   const open = new Set<Place>();
+  let bufferedBytes = 0;
   const refusals = limits.limiter ?? createLimiter({ clock, ...REFUSAL_RATE });
   const server = createServer({ allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK_BYTES }, (socket) => {
     if (open.size >= (limits.places ?? Infinity)) freePlace();
-    const place: Place = { socket, address: socket.remoteAddress, isIdle: true };
+    const place: Place = { socket, address: socket.remoteAddress, isIdle: true, bufferedBytes: 0 };
     open.add(place);
-    socket.on("close", () => open.delete(place));
+    socket.on("close", () => forget(place));
     serve(place);
   });
   if (limits.maxConnections !== undefined) server.maxConnections = limits.maxConnections;
@@ -70,11 +74,28 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     let most: readonly Place[] = [];
     for (const places of Map.groupBy(open, ({ address }) => address).values())
       if (places.length > most.length) most = places;
-    const freed = most.find(({ isIdle }) => isIdle) ?? most[0];
+    free(most);
+  }
+
+  function buffer(place: Place, bytes: number): void {
+    place.bufferedBytes = bytes;
+    bufferedBytes += bytes;
+    while (bufferedBytes > (limits.maxBufferedBytes ?? Infinity))
+      free([...open].filter((other) => other.bufferedBytes > 0));
+  }
+
+  /** Frees the oldest idle place, or the oldest one. */
+  function free(places: readonly Place[]): void {
+    const freed = places.find(({ isIdle }) => isIdle) ?? places[0];
     if (freed === undefined) return;
-    open.delete(freed);
-    // Without a reset, the kernel would keep it until the client has closed it too.
-    freed.socket.resetAndDestroy();
+    forget(freed);
+    // On TCP, without a reset, the kernel would keep it until the client has closed it too.
+    if (freed.address === undefined) freed.socket.destroy();
+    else freed.socket.resetAndDestroy();
+  }
+
+  function forget(place: Place): void {
+    if (open.delete(place)) bufferedBytes -= place.bufferedBytes;
   }
 
   function serve(place: Place): void {
@@ -118,6 +139,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     socket.on("end", onEnd);
     socket.on("data", (piece: Buffer) => {
       const result = reader.read(piece);
+      if (place.bufferedBytes !== reader.bufferedBytes) buffer(place, reader.bufferedBytes);
       if (result.state === "refused") refuse(result.code);
       else if (result.state === "complete") {
         place.isIdle = false;

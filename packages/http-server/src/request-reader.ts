@@ -55,6 +55,11 @@ export class RequestReader {
     this.#maxBodyBytes = maxBodyBytes;
   }
 
+  /** Of a body that has not arrived whole. */
+  get bufferedBytes(): number {
+    return this.#body.length;
+  }
+
   /** Call it until the result is not "incomplete"; the last result is final. */
   read(piece: Buffer): ReadResult {
     return this.isHeadRead ? this.#readBody(piece) : this.#readHead(piece);

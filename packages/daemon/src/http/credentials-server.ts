@@ -20,6 +20,12 @@ export interface CredentialsServerOptions {
   readonly onServed: (response: CredentialsResponse, elapsedMs: number) => void;
 }
 
+/** A kubelet has a few dozen. Each may hold some kilobytes. */
+const PLACES = 1_024;
+
+/** A kubelet's requests arrive whole. */
+const MAX_BUFFERED_BYTES = 64 * MAX_REQUEST_BYTES;
+
 /** After the deadline, for a client that stops reading. */
 const SILENCE_SLACK_MS = 10_000;
 
@@ -34,6 +40,8 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
     requestMs: 10_000,
     silenceMs: deadlineMs + SILENCE_SLACK_MS,
     maxBodyBytes: MAX_REQUEST_BYTES,
+    places: PLACES,
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
   };
 
   const serve: RequestHandler = async ({ method, target, body }, respond) => {
