@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { OWN_DROP_IN } from "@ocir-broker/node/kubelet-unit";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
@@ -68,6 +68,18 @@ describe("installNode", () => {
     expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
     // For the configuration, which an administrator may have written.
     expect(node.snapshot().filter((line) => !line.startsWith("etc/ocir-broker "))).toEqual(node.before);
+  });
+
+  it("keeps its record through a link to another disk, and leaves the link when it is removed", async () => {
+    const node = createNode();
+    const { at } = node.context.disk;
+    fs.mkdirSync(at("/data"));
+    fs.symlinkSync("../../data", at(dirname(RECORD)));
+    expect(await install(node, archive("1"))).toMatchObject({ ok: true });
+    expect(fs.readdirSync(at("/data"))).toContain(basename(RECORD));
+    expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
+    expect(fs.readlinkSync(at(dirname(RECORD)))).toBe("../../data");
+    expect(fs.readdirSync(at("/data"))).toEqual([]);
   });
 
   it("fails if the units cannot be enabled, as when one is masked, unless only a package's files are there", async () => {

@@ -43,6 +43,8 @@ export function createDisk(root: string, change: FileSystem = fs) {
 
   const isThere = (path: string): boolean => fs.lstatSync(at(path), { throwIfNoEntry: false }) !== undefined;
 
+  const isFolder = (path: string): boolean => fs.lstatSync(at(path), { throwIfNoEntry: false })?.isDirectory() === true;
+
   function remove(path: string): void {
     if (isThere(path)) change.unlinkSync(at(path));
   }
@@ -129,9 +131,9 @@ export function createDisk(root: string, change: FileSystem = fs) {
       change.mkdirSync(at(path), { mode });
       change.chmodSync(at(path), mode);
     },
-    /** Removes an empty folder; does nothing if it has content. */
+    /** Removes an empty folder; does nothing if it has content, or if a link leads to it. */
     removeFolder(path: string): void {
-      if (isThere(path) && fs.readdirSync(at(path)).length === 0) change.rmdirSync(at(path));
+      if (isFolder(path) && fs.readdirSync(at(path)).length === 0) change.rmdirSync(at(path));
     },
     stage,
     stageCopy: (from: string, path: string): void => copy(from, path + NEW),
@@ -163,7 +165,7 @@ export function createDisk(root: string, change: FileSystem = fs) {
     },
     /** All that is in the folder and in those below it, except folders. */
     filesBelow(folder: string): string[] {
-      if (!fs.lstatSync(at(folder), { throwIfNoEntry: false })?.isDirectory()) return [];
+      if (!isFolder(folder)) return [];
       const entries = fs.readdirSync(at(folder), { recursive: true, withFileTypes: true });
       const base = at("/");
       return entries

@@ -61,6 +61,14 @@ it("withLock holds the lock in a process that Ctrl-C does not end before this on
   expect(holder.trim().split(" ")[0]).not.toBe(own);
 });
 
+it("withLock creates a lock that the next run can use, whatever the umask is", async () => {
+  const { node } = createNode();
+  const before = process.umask(0o777);
+  onTestFinished(() => void process.umask(before));
+  await withLock(node, async () => {});
+  await expect(withLock(node, async () => "again")).resolves.toBe("again");
+});
+
 it.each([
   [
     "another owner",

@@ -57,7 +57,10 @@ async function hold(path: string, how: readonly string[]): Promise<(() => Promis
 /** Any user who can open the file can hold the lock, so only root may open it. */
 function refuseOthersLock(path: string): void {
   try {
-    fs.closeSync(fs.openSync(path, "wx", 0o600));
+    const file = fs.openSync(path, "wx", 0o600);
+    // The caller's umask may forbid even root's access.
+    fs.fchmodSync(file, 0o600);
+    fs.closeSync(file);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   }
