@@ -27,6 +27,19 @@ describe("ocir-broker get", () => {
     expect(stage.simulator.requests()["registry.token"] ?? 0).toBe(0);
   });
 
+  it.each([
+    ["an error", 500, "\x1b]0;owned\x07 \u202e"],
+    ["no JSON", 200, "\x1b]0;owned\x07 \u202e"],
+    ["credentials", 200, JSON.stringify({ auth: { [HOST]: { password: "\x1b]0;owned\x07\x9b \u202e" } } })],
+  ])("prints no control character of a daemon's response: %s", async (_what, status, body) => {
+    const stage = await setStageWithoutDaemon();
+    await serveOnSocket((_request, response) => response.writeHead(status).end(body), stage.config.credentialsSocket);
+    for (const args of [[IMAGE], ["--output", "password", IMAGE]]) {
+      const { stdout, stderr } = await stage.get(args);
+      expect(stdout + stderr).toMatch(/^[^\p{Cc}\p{Cf}]+\n$/u);
+    }
+  });
+
   it("asks Oracle's services itself when the daemon's response is larger than 64 KiB", async () => {
     const stage = await setStageWithoutDaemon();
     const body = "x".repeat(64 * 1024 + 1);

@@ -7,6 +7,7 @@ import type { Config } from "@ocir-broker/credentials/config/schema";
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
+import { printable, printableJson } from "@ocir-broker/foundation/printable";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
@@ -114,10 +115,12 @@ function requestFor(image: string): Buffer {
 /** @throws {BrokerError} `registry-foreign`, `service-account-failed` if a password is wanted and there is none. */
 async function deliver({ status, body }: DaemonResponse, { output }: GetOptions): Promise<void> {
   if (status !== 200 || body.length === 0) {
-    process.stderr.write(status === 200 ? errorResponseOf(undefined).body : body);
+    process.stderr.write(
+      status === 200 ? errorResponseOf(undefined).body : `${printable(body.toString().trimEnd())}\n`,
+    );
     return;
   }
-  await writeOut(output === "json" ? `${body}\n` : `${passwordIn(body)}\n`);
+  await writeOut(`${output === "json" ? printableJson(body.toString()) : passwordIn(body)}\n`);
   process.exitCode = 0;
 }
 
@@ -126,6 +129,7 @@ function passwordIn(body: Buffer): string {
   const [first] = Object.values(auth);
   if (first === undefined) throw new BrokerError("registry-foreign", "the response has no credentials");
   if (first.password === "") throw new BrokerError("service-account-failed", "the response is anonymous");
+  if (printable(first.password) !== first.password) throw new Error("the password has control characters");
   return first.password;
 }
 
