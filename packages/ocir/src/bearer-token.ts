@@ -27,20 +27,24 @@ const JWT = /^[A-Za-z0-9_-]+=*\.(?<claims>[A-Za-z0-9_-]+=*)\.[A-Za-z0-9_-]+=*$/;
 /** The name of every principal, tenancy and group in OCI. */
 const OCID = /\bocid1\.[a-z0-9]+\./;
 
-/** OCIR's tokens live an hour; more than a day is a mistake and is limited. */
+/** OCIR's tokens live an hour; more than a day is a mistake. */
 const LONGEST_LIFE_MS = 86_400_000;
 
-const NOBODY = /^\s*(?:anonymous.*|guest|nobody|public|unauthenticated)?\s*$/i;
+/** The longest `token` of the schema AccessToken. */
+export const MAX_TOKEN_CHARACTERS = 32_768;
+
+const NOBODY = /^(?:anonymous.*|guest|nobody|public|unauthenticated)?$/i;
 
 /**
  * The lifetime is the smallest of `expires_in`, the JWT's `exp`, and `exp - iat`; one of the first two must be present. The third
  * needs no clock, so a wrong `Date` cannot lengthen it.
  *
  * @param nowMs the server's time in epoch milliseconds, to compare with `exp`
- * @returns undefined for anything but a JWT with a numeric lifetime
+ * @returns undefined for anything but a JWT with a lifetime of at most a day
  */
 export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | undefined {
   const { token = "", lifeS } = responseBody.safeParse(parseJson(body)).data ?? {};
+  if (token.length > MAX_TOKEN_CHARACTERS) return undefined;
   const claimsPart = JWT.exec(token)?.groups?.["claims"];
   if (claimsPart === undefined) return undefined;
   const claimsText = Buffer.from(claimsPart, "base64url").toString();
@@ -53,8 +57,8 @@ export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | u
     exp === undefined ? Infinity : exp * 1_000 - nowMs,
     exp === undefined || iat === undefined ? Infinity : (exp - iat) * 1_000,
   );
-  if (!Number.isFinite(lifeMs)) return undefined;
-  return { token, lifeMs: Math.min(lifeMs, LONGEST_LIFE_MS), isAnonymous: isAnonymous(sub, claimsText) };
+  if (lifeMs > LONGEST_LIFE_MS) return undefined;
+  return { token, lifeMs, isAnonymous: isAnonymous(sub, claimsText) };
 }
 
 /**
@@ -64,7 +68,7 @@ export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | u
  * detects a token that does not work, but nothing could repair the refusal of a working one.
  */
 function isAnonymous(sub: unknown, claimsText: string): boolean {
-  const subject = typeof sub === "string" ? sub : "";
+  const subject = typeof sub === "string" ? sub.trim() : "";
   if (!NOBODY.test(subject)) return false;
-  return subject.trim() !== "" || !OCID.test(claimsText);
+  return subject !== "" || !OCID.test(claimsText);
 }

@@ -9,7 +9,8 @@ import {
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { fetchBearerToken, MAX_TOKEN_CHARACTERS } from "./token-endpoint.ts";
+import { MAX_TOKEN_CHARACTERS } from "./bearer-token.ts";
+import { fetchBearerToken } from "./token-endpoint.ts";
 
 const INSTANCE = "ocid1.instance.oc1.iad.aaaaaaaaexample";
 const ENDPOINT = new URL("https://registry.test:8443");

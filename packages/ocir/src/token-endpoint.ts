@@ -26,9 +26,6 @@ export interface TokenEndpointOptions {
 
 const TOKEN_PATH = "/20180419/docker/token";
 
-/** The longest `token` of the schema AccessToken. */
-export const MAX_TOKEN_CHARACTERS = 32_768;
-
 /**
  * The token's life starts when the request is sent, on the monotonic clock, so that neither a slow response nor a wrong wall clock
  * makes it too long.
@@ -49,8 +46,7 @@ export async function fetchBearerToken(
 
   // Ignores the content type, which Oracle does not document: parsing shows if it is not a token in JSON.
   const parsed = parseTokenResponse(response.body, response.serverDateMs ?? clock.wallMs());
-  if (parsed === undefined || parsed.token.length > MAX_TOKEN_CHARACTERS)
-    throw new OcirError("registry-response-invalid", registryHost, { response });
+  if (parsed === undefined) throw new OcirError("registry-response-invalid", registryHost, { response });
   if (parsed.lifeMs <= 0) throw new OcirError("token-expired", registryHost);
   if (parsed.isAnonymous) throw new OcirError("token-anonymous", registryHost);
   return {
