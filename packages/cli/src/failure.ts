@@ -73,7 +73,7 @@ function lineOf(error: unknown): string {
 function wordsOf({ message }: CommanderError): string {
   const words = message
     .replace(/^error: /, "")
-    .replace(/( is invalid[^.]*)\. /, "$1: ")
+    .replace(/( is invalid(?: for argument '[^'.]*')?)\. /, "$1: ")
     .replace(/\.$/, "")
     .replace(/\n\(Did/, " (did");
   return printable(words);

@@ -1,5 +1,7 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
+
 import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
+import { oneLine } from "@ocir-broker/foundation/printable";
 
 export const INSTALL_ERROR_CODES = [
   "archive",
@@ -29,7 +31,7 @@ export class InstallError extends OwnError<InstallErrorCode> {
 
   /** @param reason what is wrong and what to do, for people. Line breaks are removed. */
   constructor(code: InstallErrorCode, reason: string, options?: ErrorOptions) {
-    super(code, reason.replaceAll(/\s*\n\s*/g, " "), options);
+    super(code, oneLine(reason), options);
   }
 }
 

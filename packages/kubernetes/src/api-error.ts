@@ -1,5 +1,7 @@
 /** Errors of requests to the API server. */
+
 import { STATUS_CODES } from "node:http";
+import { oneLine } from "@ocir-broker/foundation/printable";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 
 /** A response with another status than 2xx. */
@@ -56,5 +58,5 @@ export function describeRefusal(error: unknown): string {
 
 /** The body's message in one line: a policy's, or that of two conflicts, has several. */
 function messageIn(body: string): string | undefined {
-  return resultIfAny(() => String(JSON.parse(body).message).replaceAll(/\s*\n\s*/g, " "));
+  return resultIfAny(() => oneLine(String(JSON.parse(body).message)));
 }

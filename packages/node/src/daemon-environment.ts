@@ -58,7 +58,7 @@ export async function readDaemonEnvironment(
 /** The elements of a list, which are separated by blanks. systemd quotes those with special characters, and escapes them as C does. */
 function listOf(property: string, lines: readonly string[]): string[] {
   const text = lines.find((line) => line.startsWith(`${property}=`))?.slice(property.length + 1) ?? "";
-  return [...text.matchAll(/"((?:\\.|[^"\\])*)"(?= |$)|\S+/g)].map(([plain, quoted]) =>
+  return [...text.matchAll(/"((?:\\.|[^"\\])*)"|\S+/g)].map(([plain, quoted]) =>
     quoted === undefined ? plain : unescaped(quoted),
   );
 }

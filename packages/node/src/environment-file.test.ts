@@ -8,6 +8,7 @@ test.each<[string, string, Record<string, string>]>([
   ["double quotes", 'A="b \\"c\\" \\$ \\x \\\nd\nB=e"', { A: 'b "c" $ \\x d\nB=e' }],
   ["quotes that follow each other", 'A=\'b\' "c" d"e"', { A: 'bcd"e"' }],
   ["continued lines and escapes", "A=b\\\nc\\ \\d\\\\", { A: "bc d\\" }],
+  ["a backslash at the end of the file", "A=b\\", { A: "b" }],
   ["lines without an assignment", "A\n=b\n1=c\nexport D=e\nE=f", { E: "f" }],
   ["the last of two", "A=b\nA=c", { A: "c" }],
 ])("parseEnvironmentFile parses %s", (_what, text, values) => {

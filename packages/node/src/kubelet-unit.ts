@@ -130,7 +130,7 @@ export function normalized(text: string): string {
 }
 
 function withoutComments(text: string): string {
-  return text.replace(/^\s*[#;].*$/gm, "");
+  return text.replace(/^[ \t]*[#;].*$/gm, "");
 }
 
 /** A value ends at a blank or a quote; in a flag that is quoted as a whole, it may contain blanks. */

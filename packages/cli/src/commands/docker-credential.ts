@@ -5,9 +5,11 @@
  * The protocol requires an error to be one line on stdout, with exit status 1; a refusal has a second one, for people, on stderr. An invalid configuration is an error here, because a
  * person reads it.
  */
+
 import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
+import { oneLine } from "@ocir-broker/foundation/printable";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
@@ -54,6 +56,6 @@ async function answer(): Promise<Buffer | string> {
   } catch (error) {
     const line = brokerErrorLine(error);
     // The protocol wants one line.
-    return line === undefined ? errorResponseOf(error).body : `ocir-broker: ${line.replace(/\s*\n\s*/g, " ")}\n`;
+    return line === undefined ? errorResponseOf(error).body : `ocir-broker: ${oneLine(line)}\n`;
   }
 }

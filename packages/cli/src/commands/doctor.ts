@@ -109,7 +109,7 @@ async function doctorOptions(
 
 /** One line with the keys and their errors. The values are left out: `config check` shows them. */
 function configErrorIn(message: string): string {
-  const [head = "", ...errors] = message.split(/\n */).map((line) => line.replace(/ \(got .*\)$/, ""));
+  const [head = "", ...errors] = message.split(/\n */).map((line) => line.split(" (got ", 1)[0] ?? line);
   const more = errors.length > SHOWN_ERRORS ? [`${errors.length - SHOWN_ERRORS} more`] : [];
   return [head, [...errors.slice(0, SHOWN_ERRORS), ...more].join("; ")].join(" ").trimEnd();
 }

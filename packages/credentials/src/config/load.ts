@@ -135,7 +135,10 @@ function hasTooManyTokens(text: string): boolean {
 
 /** Keeps what is wrong and the place. The parser quotes the file, and so perhaps a password, after a colon and in further lines. */
 function syntaxError(error: Error, text: string): string {
-  const message = error.message.replace(/:?\n.*$/s, "").replace(/: .*?(?= at line \d+, column \d+$|$)/, "");
+  const [line = ""] = error.message.split(/:?\n/, 1);
+  const [place = ""] = / at line \d+, column \d+$/.exec(line) ?? [];
+  const [problem = ""] = line.slice(0, line.length - place.length).split(": ", 1);
+  const message = problem + place;
   const { code, pos: [from = 0] = [] } = error as Partial<YAMLParseError>;
   const key = code === "DUPLICATE_KEY" && /^[\w.-]{1,64}/.exec(text.slice(from))?.[0];
   return printable(

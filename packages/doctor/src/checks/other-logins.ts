@@ -91,13 +91,13 @@ function hostsOf(logins: object): string[] {
 
 /** `global_auth_file` in place of root's files. */
 function filesOfCriO(files: Files): readonly string[] {
-  const path = lastValue(CRIO_CONFIG, /^\s*global_auth_file\s*=\s*["']([^"']*)["']/gm, files);
+  const path = lastValue(CRIO_CONFIG, /^[ \t]*global_auth_file[ \t]*=[ \t]*["']([^"'\n]*)["']/gm, files);
   return path ? [path] : OF_CRIO;
 }
 
 /** Helpers that CRI-O asks for each host. */
 function helpersOfRegistries(context: CheckContext): Finding[] {
-  const list = lastValue(REGISTRIES_CONFIG, /^\s*credential-helpers\s*=\s*\[([^\]]*)\]/gm, context.files);
+  const list = lastValue(REGISTRIES_CONFIG, /^[ \t]*credential-helpers[ \t]*=[ \t]*\[([^\][]*)\]/gm, context.files);
   const helpers = [...(list ?? "").matchAll(/["']([^"']+)["']/g)].map(([, name]) => name);
   return helpers
     .filter((helper) => helper !== FILES)

@@ -8,8 +8,8 @@ import { pluginPath } from "./plugin.ts";
 
 const PROGRAMS = [BROKER_PROGRAM, "/usr/local/libexec/ocir-broker-launch"];
 
-/** Labels of files copied from a home or temporary directory, and of files that no policy covers. */
-const NOT_FOR_SERVICES = /:(?:\w*tmp\w*_t|\w*home\w*_t|unlabeled_t|default_t|var_t|etc_t|container_file_t):/;
+/** The types of files copied from a home or temporary directory, and of files that no policy covers. */
+const NOT_FOR_SERVICES = /tmp|home|^(?:unlabeled|default|var|etc|container_file)_t$/;
 
 export const checkSelinux: Check = async (context) => {
   const { files } = context;
@@ -17,11 +17,16 @@ export const checkSelinux: Check = async (context) => {
   if (enforce === undefined) return finding("selinux-ok", "SELinux is off");
   const mode = enforce === "1" ? "enforcing" : "permissive";
   const labels = await Promise.all([await pluginPath(context), ...PROGRAMS].map((path) => labelOf(path, context)));
-  const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(label));
+  const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(typeIn(label)));
   if (wrong === undefined) return finding("selinux-ok", mode);
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
   return finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, { fix: `restorecon -v ${wrong.path}` });
 };
+
+/** A label is `user:role:type:level`. */
+function typeIn(label: string): string {
+  return label.split(":")[2] ?? "";
+}
 
 async function labelOf(path: string, { files, runProgram }: CheckContext): Promise<{ path: string; label: string }> {
   const result = await runProgram({ path: "stat", args: ["--dereference", "--format=%C", files.locate(path)] });

@@ -3,6 +3,7 @@
  * configuration that names them, and that before the flags. Changes nothing itself.
  */
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { withoutTrailingSlashes } from "@ocir-broker/foundation/trailing-slashes";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import type { MergeOptions } from "@ocir-broker/kubelet-config/merging/merge";
@@ -25,14 +26,7 @@ import { isChange } from "../run/run-state.ts";
 import { type ActionStep, type FileStep, linkStep, type Step } from "../run/step.ts";
 import { isDisabled } from "../system/node-context.ts";
 import { serviceAccountsIn, withTokenExchange } from "./broker-config.ts";
-import {
-  assertRoots,
-  type ConnectOptions,
-  kubeletPathsOf,
-  PLUGIN_FOLDER,
-  readKubeletMinor,
-  withoutSlash,
-} from "./kubelet-paths.ts";
+import { assertRoots, type ConnectOptions, kubeletPathsOf, PLUGIN_FOLDER, readKubeletMinor } from "./kubelet-paths.ts";
 import { mergedConfig, SERVICE_ACCOUNTS_MINOR } from "./own-config.ts";
 import { configBelow } from "./pool-config.ts";
 
@@ -142,7 +136,7 @@ function readConfig(files: NodeFiles, config: string): { isDirectory: boolean; c
 /** The file of a directory that has our entry; otherwise a new file. */
 function fileIn(directory: string, files: readonly ConfigFile[]): string {
   const ours = files.find(({ text }) => text.includes(PLUGIN_NAME));
-  return ours?.path ?? `${withoutSlash(directory)}/${PLUGIN_NAME}.yaml`;
+  return ours?.path ?? `${withoutTrailingSlashes(directory)}/${PLUGIN_NAME}.yaml`;
 }
 
 function configWithOurs(path: string, existing: string | undefined, options: MergeOptions): string {

@@ -1,5 +1,6 @@
 /** The kubelet's paths and version: from options, from its process, from a bootstrap's arguments, or from its unit. */
 import { dirname } from "node:path";
+import { withoutTrailingSlashes } from "@ocir-broker/foundation/trailing-slashes";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { pathErrorOf } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, flagsIn, type Kubelet, minorOfInstalled } from "@ocir-broker/node/kubelet";
@@ -46,11 +47,10 @@ export function kubeletPathsOf(options: ConnectOptions, kubelet: Kubelet | undef
   const unit = unitFlags(readKubeletUnit(files));
   const given = (flag: keyof KubeletFlags) =>
     process?.[flag] ?? args[flag] ?? (unit[flag]?.startsWith("/") === true ? unit[flag] : DEFAULT_PATHS[flag]);
-  return { config: options.kubeletConfig ?? given("config"), binDir: withoutSlash(options.binDir ?? given("binDir")) };
-}
-
-export function withoutSlash(path: string): string {
-  return path.replace(/(?<=.)\/+$/, "");
+  return {
+    config: options.kubeletConfig ?? given("config"),
+    binDir: withoutTrailingSlashes(options.binDir ?? given("binDir")),
+  };
 }
 
 /** @throws {InstallError} `path-untrusted` if a user other than root can change the path. */

@@ -3,7 +3,8 @@
  * classes such as `[a-z]`. The kubelet's URL parsing cuts at `?` and refuses `^` and backslash.
  */
 
-const PIECE = /\*|\[(?:[^\]-](?:-[^\]-])?)+\]|[^*[]/gu;
+/** Sticky: the first malformed piece is the last that is tried. */
+const PIECE = /\*|\[(?:[^\]-](?:-[^\]-])?)+\]|[^*[]/guy;
 const RANGE = /(?<low>[^\]-])(?:-(?<high>[^\]-]))?/gu;
 
 /** `*`, or the code points that one character may have. */

@@ -42,7 +42,7 @@ export function removeItem(text: string, list: ListTree, index: number): string 
 
 /** Keeps the comments between two items in brackets. */
 function withoutComma(gap: string): string {
-  return gap.includes("#") ? gap.replace(/^(?<before>(?:[ \r\n]|#.*)*),/, "$<before>") : "";
+  return gap.includes("#") ? gap.replace(/^(?<before>(?:[ \r\n]|#.*[\r\n])*),/, "$<before>") : "";
 }
 
 function render(text: string, list: ListTree, start: number, item: Tree): string {

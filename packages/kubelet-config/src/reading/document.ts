@@ -107,7 +107,7 @@ const PLAIN_IN_BRACKETS = /^-{0,2}[\w/][\w./+=@~-]*$/;
 const SINGLE_QUOTED = /^'(?:[^'\r\n]|'')*'$/;
 /** Escapes of characters, but not of half a character. */
 const DOUBLE_QUOTED =
-  /^"(?:[^"\\\r\n]|\\(?:["\\bfnrt]|u(?!d[89a-f])[0-9a-f]{4}|U000(?!0d[89a-f])[0-9a-f]{5}|U0010[0-9a-f]{4}))*"$/i;
+  /^"(?:[^"\\\r\n]|\\(?:["\\bfnrt]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|U000(?!0[dD][89a-fA-F])[0-9a-fA-F]{5}|U0010[0-9a-fA-F]{4}))*"$/;
 /** Comments, with a space before them, and indicators, with a space behind: everything that may be between two texts. */
 const BETWEEN = /(?:[ \r\n,[\]{}]|(?<=[ \n]|^)#.*|(?<! ):(?=[ \r\n]|$)|(?<=[ \n]|^)-(?=[ \r\n]|$))*/y;
 
