@@ -1,7 +1,19 @@
-/** The cache's reports: an event for each change, and one entry per key for a status page. Never contains a value. */
+/** What the cache tells: each caller the value, an event for each change, one entry per key for a status page; both without values. */
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 
 /** miss: there was no value to serve. renewal: in the background. refresh: a caller distrusts the current value. */
 export type FetchReason = "miss" | "renewal" | "refresh";
+
+/**
+ * hit: served at once. stale: served at once, but the renewal is overdue and has failed. miss: the call started a
+ * fetch. coalesced: the call waited for a fetch that would have run without it.
+ */
+export type Outcome = "hit" | "stale" | "miss" | "coalesced";
+
+export interface CacheResult<V> {
+  readonly entry: Expiring<V>;
+  readonly outcome: Outcome;
+}
 
 export type CacheEvent =
   | { type: "fetched"; key: string; reason: FetchReason; elapsedMs: number; expiresInMs: number }

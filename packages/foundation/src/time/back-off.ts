@@ -7,7 +7,7 @@ const FIRST_CEILING_MS = 500;
 export const SHORTEST_BACK_OFF_MS = 100;
 
 /** Highest ceiling: a program notices within a minute that an upstream works again. */
-const LONGEST_BACK_OFF_MS = 60_000;
+export const LONGEST_BACK_OFF_MS = 60_000;
 
 /** Longest accepted `Retry-After`. A longer one is a mistake that would outlast half the life of a one-hour token. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
