@@ -8,7 +8,7 @@
  *
  * Never throws: a failure is a response, as for the kubelet.
  */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { JSON_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
 import { withoutDefaultPort } from "@ocir-broker/ocir/host-rules";
@@ -24,7 +24,7 @@ import { errorResponseOf } from "./error-response.ts";
 import type { AnswerCredentials, CredentialsResponse, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 
 export interface DockerCredentialsOptions extends Omit<KubeletCredentialsOptions, "access" | "pullTokens"> {
-  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+  readonly tokens: Pick<ExpiringCache<Secret>, "get">;
   readonly settings: Pick<Config["serviceAccounts"], "tokenExchange" | "rootHelper">;
   /** Whether a pull had no token for its service account: then the kubelet sends tokens, whatever `tokenExchange` says. */
   readonly hasFailedClosed?: () => boolean;

@@ -6,7 +6,7 @@
  * the anonymous entry, because an error would stop a container whose image is on the node (docs/images-on-the-node.md).
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { Outcome } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { Outcome } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type HttpResponse, JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";

@@ -2,7 +2,8 @@
  * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, or
  * after one that failed, the node's identity is used only if the configuration says so.
  */
-import type { CacheResult, RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { CacheResult } from "@ocir-broker/expiring-cache/cache-report";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
@@ -21,7 +22,7 @@ export type PullTokens = ReturnType<typeof createPullTokens>;
 export interface PullTokensOptions {
   readonly clock: Clock;
   readonly settings: Pick<Config["serviceAccounts"], "select" | "annotation" | "fallback">;
-  readonly tokens: Pick<RefreshAheadCache<Secret>, "get">;
+  readonly tokens: Pick<ExpiringCache<Secret>, "get">;
   /** Undefined if `serviceAccounts.tokenExchange` is `none`. */
   readonly serviceAccounts: Pick<ServiceAccountCache, "get"> | undefined;
 }

@@ -6,8 +6,11 @@
  * so nothing is renewed after the last one has ended.
  */
 import { hash } from "node:crypto";
-import { OnDemandCache, type OnDemandCacheOptions } from "@ocir-broker/expiring-cache/on-demand-cache";
-import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
+import { RENEW_ON_DEMAND } from "@ocir-broker/expiring-cache/cache-policy";
+import type { CacheEvent, CacheResult } from "@ocir-broker/expiring-cache/cache-report";
+import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
@@ -32,11 +35,26 @@ export interface ServiceAccountCacheOptions extends TokenWays {
   /** A registry token is kept no longer, whatever its own life. */
   readonly longestTokenLifeMs: number;
   /** The event's key is the subject, whichever of its tokens was exchanged. */
-  readonly onSession?: OnDemandCacheOptions["onEvent"];
-  readonly onToken?: OnDemandCacheOptions["onEvent"];
+  readonly onSession?: (event: CacheEvent) => void;
+  readonly onToken?: (event: CacheEvent) => void;
 }
 
-type FetchEvent = Parameters<NonNullable<OnDemandCacheOptions["onEvent"]>>[0];
+/** A pod's token, whose claims select the subject. */
+interface PodToken {
+  readonly token: Secret;
+  readonly claims: ServiceAccountClaims;
+  readonly subject: string;
+  /** Of the token, which must not be kept itself. */
+  readonly tokenHash: string;
+}
+
+/** A request for a registry token. */
+interface Pull {
+  readonly registryHost: string;
+  readonly subject: string;
+  readonly token: Secret;
+  readonly deadlineAtMs: number;
+}
 
 /** A node runs at most 256 pods; this leaves room for those that have ended. */
 const MAX_SUBJECTS = 512;
@@ -58,19 +76,60 @@ const REGISTRY_SHARE_MS = 3_000;
 /** Part of the time before it that the cluster's keys may take; afterwards Oracle judges the token. */
 const KEYS_SHARE = 1 / 3;
 
+/** Oracle refuses one token with these, such as that of a deleted pod, and not its service account. */
+const TOKEN_REFUSED: readonly string[] = [
+  "cluster-token-refused",
+  "domain-token-refused",
+  "service-account-token-expired",
+] satisfies TokenExchangeErrorCode[];
+
 export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
-  const exchanges = {
-    ...{ clock, random, maxEntries: MAX_SUBJECTS, fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS },
-    onEvent: (event: FetchEvent) => options.onSession?.({ ...event, key: String(event.key.split(" ")[0]) }),
-  };
-  const sessions = new OnDemandCache<SigningSession>(exchanges);
+  const onSession = ({ key, ...event }: CacheEvent) =>
+    options.onSession?.({ ...event, key: String(key.split(" ")[0]) });
+  /** The next caller's token may be a good one. */
+  const concernsSourceOnly = (error: unknown) => TOKEN_REFUSED.includes(codeOf(error));
+
+  const sessions = new ExpiringCache<SigningSession, Secret>({
+    policy: RENEW_ON_DEMAND,
+    fetch: (_subject, { source: token, signal }) => exchange.exchange(token, signal),
+    fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS,
+    concernsSourceOnly,
+    maxEntries: MAX_SUBJECTS,
+    clock,
+    random,
+    onEvent: onSession,
+  });
+
   /** Token exchanges that prove a token, by its subject and hash. */
-  const proofs = new OnDemandCache<SigningSession>(exchanges);
-  const tokens = new OnDemandCache<Secret>({
-    ...{ clock, random, maxEntries: MAX_TOKENS, fetchLimitMs: FETCH_LIMIT_MS },
+  const proofs = new ExpiringCache<undefined, PodToken>({
+    policy: RENEW_ON_DEMAND,
+    async fetch(_proof, { source: { token, claims, subject, tokenHash }, signal }) {
+      const session = await exchange.exchange(token, signal);
+      sessions.put(subject, session);
+      known.set(tokenHash, claims);
+      return { ...session, value: undefined };
+    },
+    fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS,
+    maxEntries: MAX_SUBJECTS,
+    clock,
+    random,
+    onEvent: onSession,
+  });
+
+  const tokens = new ExpiringCache<Secret, Pull>({
+    policy: RENEW_ON_DEMAND,
+    async fetch(_key, { source: pull, signal }) {
+      const fetched = await fetchToken(pull.registryHost, options, sessionsFor(pull), signal);
+      return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
+    },
+    fetchLimitMs: FETCH_LIMIT_MS,
+    concernsSourceOnly,
+    maxEntries: MAX_TOKENS,
+    clock,
+    random,
     ...(options.onToken && { onEvent: options.onToken }),
   });
 
@@ -81,9 +140,14 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
     return waitMs - Math.min(REGISTRY_SHARE_MS, waitMs / 3);
   }
 
-  async function sessionOf(subject: string, token: Secret, deadlineAtMs: number): Promise<Expiring<SigningSession>> {
-    const waitMs = exchangeWaitMs(deadlineAtMs);
-    return (await sessions.get(subject, (signal) => exchange.exchange(token, signal), { waitMs })).entry;
+  function sessionsFor({ subject, token, deadlineAtMs }: Pull): Sessions {
+    return {
+      live: async () => (await sessions.get(subject, { waitMs: exchangeWaitMs(deadlineAtMs) }, token)).entry,
+      async newerThan(refused) {
+        const current = sessions.peek(subject);
+        return current === refused ? sessions.refresh(subject, token) : current;
+      },
+    };
   }
 
   /** The subject of a token that is signed by the cluster or, if its keys cannot be read in time, accepted by Oracle. */
@@ -99,15 +163,8 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
     await settledWithin(checked, exchangeWaitMs(deadlineAtMs) * KEYS_SHARE, clock);
     if (known.has(tokenHash)) return subject;
     // Runs as a fetch, so that the next caller uses the result of a token exchange that was too slow for this one.
-    const prove = async (signal: AbortSignal): Promise<Expiring<SigningSession>> => {
-      const accepted = await exchange.exchange(token, signal);
-      sessions.put(subject, accepted);
-      known.set(tokenHash, claims);
-      return accepted;
-    };
-    const proof = `${subject} ${tokenHash}`;
-    const { entry } = await proofs.get(proof, prove, { waitMs: exchangeWaitMs(deadlineAtMs) });
-    proofs.reject(proof, entry);
+    const pod = { token, claims, subject, tokenHash };
+    await proofs.get(`${subject} ${tokenHash}`, { waitMs: exchangeWaitMs(deadlineAtMs) }, pod);
     return subject;
   }
 
@@ -116,27 +173,17 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
      * Ends before `deadlineAtMs` on the monotonic clock; what takes longer is finished for the next caller.
      * @throws {TokenExchangeError}, and the errors of registry and cache.
      */
-    async get(registryHost: string, token: Secret, { deadlineAtMs }: { deadlineAtMs: number }) {
+    async get(registryHost: string, token: Secret, limit: { deadlineAtMs: number }): Promise<CacheResult<Secret>> {
+      const { deadlineAtMs } = limit;
       const subject = await subjectOf(token, deadlineAtMs);
-      const fetch = async (signal: AbortSignal): Promise<Expiring<Secret>> => {
-        const live = () => sessionOf(subject, token, deadlineAtMs);
-        const ofSubject: Sessions = {
-          live,
-          newerThan(refused) {
-            sessions.reject(subject, refused);
-            return live();
-          },
-        };
-        const fetched = await fetchToken(registryHost, options, ofSubject, signal);
-        return { ...fetched, expiresAtMs: Math.min(fetched.expiresAtMs, fetched.obtainedAtMs + longestTokenLifeMs) };
-      };
       // A reload may have moved the registry host.
       const { origin } = options.registries.endpointOf(registryHost);
-      return tokens.get(`${registryHost} ${origin} ${subject}`, fetch, { waitMs: leftMs(deadlineAtMs) });
+      const pull = { registryHost, subject, token, deadlineAtMs };
+      return tokens.get(`${registryHost} ${origin} ${subject}`, { waitMs: leftMs(deadlineAtMs) }, pull);
     },
     /** Service accounts with a session. */
     get size(): number {
-      return sessions.size;
+      return sessions.entries().filter(({ state }) => state === "fresh" || state === "stale").length;
     },
     close(): void {
       closing.abort();

@@ -1,5 +1,5 @@
 /** Wires service accounts: the token exchange, the cluster's keys, the tokens, and whose token a pull gets. */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
 import type { SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
@@ -19,7 +19,7 @@ export interface ServiceAccountsOptions
   readonly config: ClusterOptions["config"] & Pick<Config, "identityDomain">;
   readonly environment: NodeJS.ProcessEnv;
   /** The node's own session, which may authorise a token exchange at an identity domain. */
-  readonly sessions: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">;
+  readonly sessions: Pick<ExpiringCache<SigningSession>, "get" | "peek">;
   readonly refreshSession: RefreshSession;
   /** To the identity domain, through the proxy if there is one. */
   readonly sendDomain: SendRequest;

@@ -1,10 +1,11 @@
 /**
  * The caches of home region, session and tokens (one for each registry host), and how each value is fetched.
  *
- * Each cache uses the one before it. RefreshAheadCache decides when to fetch or renew; this file and registry-token.ts define a fetch.
+ * Each cache uses the one before it. ExpiringCache decides when to fetch or renew; this file and registry-token.ts define a fetch.
  */
+import { RENEW_AHEAD } from "@ocir-broker/expiring-cache/cache-policy";
 import type { CacheEvent } from "@ocir-broker/expiring-cache/cache-report";
-import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
@@ -34,11 +35,11 @@ export function createCaches(
   provider: Pick<IdentityProvider, "region" | "session" | "refusedAs">,
   { config, clock, random, deadlineMs, sendTo, events }: CachesOptions,
 ) {
-  const shared = { clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
+  const shared = { policy: RENEW_AHEAD, clock, random, fetchLimitMs: Math.max(FETCH_LIMIT_MS, deadlineMs) };
   /** A token that failed with one of these is fetched again as soon as there is a session, without its back-off. */
   const sessionErrors = new WeakSet<Error>();
 
-  const homeRegion = new RefreshAheadCache<RegionInfo>({
+  const homeRegion = new ExpiringCache<RegionInfo>({
     ...shared,
     onEvent: (event) => events?.onRegion(event),
     fetch: async (_key, { signal }) => ({
@@ -50,7 +51,7 @@ export function createCaches(
   });
   const registries = createRegistries(config, homeRegion);
 
-  const sessions = new RefreshAheadCache<SigningSession>({
+  const sessions = new ExpiringCache<SigningSession>({
     ...shared,
     onEvent(event) {
       events?.onSession(event);
@@ -79,7 +80,7 @@ export function createCaches(
     return new IdentityError(provider.refusedAs, registryHost, { status: 401, cause: error });
   }
 
-  const tokens = new RefreshAheadCache<Secret>({
+  const tokens = new ExpiringCache<Secret>({
     ...shared,
     onEvent: (event) => events?.onToken(event),
     async fetch(registryHost, { signal }) {

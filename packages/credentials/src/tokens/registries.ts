@@ -4,7 +4,7 @@
  * Most names need no request to decide. A realm unknown to the SDK is learnt from the metadata service, so only a name that
  * may belong to one waits for the home region.
  */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { createHostRules, regionNameIn } from "@ocir-broker/ocir/host-rules";
@@ -33,7 +33,7 @@ const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
 export function createRegistries(
   config: Registered,
-  homeRegion: Pick<RefreshAheadCache<RegionInfo>, "get" | "peek">,
+  homeRegion: Pick<ExpiringCache<RegionInfo>, "get" | "peek">,
 ): LiveRegistries {
   let { registries } = config;
   let endpoints = endpointsOf(config);

@@ -2,7 +2,7 @@
  * Decides when to refresh a session that a caller distrusts. A registry or identity domain that answers 401 and a denied repository
  * (repository-access.ts) share each refresh, and its rate limit.
  */
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 
@@ -44,7 +44,7 @@ export function createSessionRefresh(clock: Clock, refresh: () => Promise<unknow
 
 /** The sessions of a cache. Waits at most `waitMs` for the first one; a newer one is the live or a refreshed one. */
 export function sessionsIn(
-  cache: Pick<RefreshAheadCache<SigningSession>, "get" | "peek">,
+  cache: Pick<ExpiringCache<SigningSession>, "get" | "peek">,
   refreshSession: RefreshSession,
   waitMs: number,
 ): Sessions {

@@ -71,12 +71,13 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
   }
 
   const noter = (kind: "session" | "token") => (event: CacheEvent) => {
+    if (event.type !== "fetched" && event.type !== "failed") return;
     reportFetch(event, (reason, result) => metrics.serviceAccounts.fetched(kind, reason, result));
     const isFailedRenewal = event.type === "failed" && event.reason === "renewal";
     note(`${kind} ${event.key}`, undefined, isFailedRenewal ? event.error : undefined);
     if (event.type === "failed")
       log.warn({ reason: event.reason, error: event.error }, `${kind} for a service account not fetched`);
-    else if (event.type === "fetched") log.info({ reason: event.reason }, `${kind} for a service account fetched`);
+    else log.info({ reason: event.reason }, `${kind} for a service account fetched`);
   };
 
   return {

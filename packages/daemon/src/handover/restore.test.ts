@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
-import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import { RENEW_AHEAD } from "@ocir-broker/expiring-cache/cache-policy";
+import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/identity-providers";
@@ -33,7 +34,7 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
       fetched.push(`${name} ${key}`);
       return send();
     };
-    return new RefreshAheadCache<V>({ clock, random: () => 0.5, fetch });
+    return new ExpiringCache<V>({ policy: RENEW_AHEAD, clock, random: () => 0.5, fetch });
   }
   const context = { clock, environment: {}, random: () => 0.5, sendMetadata: send, sendAuth: send };
   const provider = createIdentityProvider(

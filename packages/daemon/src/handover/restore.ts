@@ -46,15 +46,15 @@ export async function restore(
   const { handover } = to.provider;
   if (handover === undefined) return;
   if (state.region !== undefined && REALM_DOMAINS.includes(state.region.value.realmDomain))
-    homeRegion.restore(HOME_REGION, state.region);
+    homeRegion.put(HOME_REGION, state.region);
   const session = handover.decodeSession(state.session?.value);
   const hasSession = state.session !== undefined && session !== undefined;
-  if (hasSession) sessions.restore(SESSION, { ...state.session, value: session });
+  if (hasSession) sessions.put(SESSION, { ...state.session, value: session });
   const restored: string[] = [];
   for (const { registryHost, endpoint, entry } of state.tokens) {
     if (!(await isAllowedNow(registries, registryHost)) || registries.endpointOf(registryHost).href !== endpoint)
       continue;
-    tokens.restore(registryHost, entry);
+    tokens.put(registryHost, entry);
     restored.push(registryHost);
   }
   log.info(

@@ -1,10 +1,10 @@
 /** Functions of a cache's entries that health and metrics share. The times of an entry are on the monotonic clock. */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
-import type { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 
-export type ReportingCache = Pick<RefreshAheadCache<unknown>, "entries">;
+export type ReportingCache = Pick<ExpiringCache<unknown>, "entries">;
 
 /** Times of the value; undefined without one that can be served. */
 export function servableTimes({ obtainedAtMs, expiresAtMs, servableUntilMs }: CacheEntry, nowMs: number) {

@@ -1,7 +1,8 @@
 /** The source of tokens that the settings name, with its connections: through the proxy to Oracle's services, never to the cluster. */
 import type { TokenWays } from "@ocir-broker/credentials/tokens/registry-token";
 import { createSessionRefresh, SESSION, sessionsIn } from "@ocir-broker/credentials/tokens/session-refresh";
-import { RefreshAheadCache } from "@ocir-broker/expiring-cache/refresh-ahead-cache";
+import { RENEW_AHEAD } from "@ocir-broker/expiring-cache/cache-policy";
+import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import { createDirectDispatcher, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -82,7 +83,7 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
   /** One session at a time, renewed at half of its life. */
   function sessionsOf({ session }: ReturnType<typeof workload>): Sessions {
     const fetch = (_key: string, { signal }: { signal: AbortSignal }) => session(signal);
-    const sessions = new RefreshAheadCache<SigningSession>({ fetch, clock, random });
+    const sessions = new ExpiringCache<SigningSession>({ policy: RENEW_AHEAD, fetch, clock, random });
     const refresh = createSessionRefresh(clock, () => sessions.refresh(SESSION));
     return sessionsIn(sessions, refresh, SESSION_WAIT_MS);
   }

@@ -71,8 +71,8 @@ export function createAccessMetrics({ counter, registryLabel }: MetricSet) {
 export function createServiceAccountMetrics({ counter }: MetricSet) {
   const fetches = counter({
     name: "ocir_broker_service_account_fetches_total",
-    help: "Fetches for service accounts by kind (session, token), reason (miss, renewal) and result (success, failure).",
-    labels: { kind: ["session", "token"], reason: ["miss", "renewal"], result: FETCH_RESULTS },
+    help: "Fetches for service accounts by kind (session, token), reason (miss, renewal, refresh) and result (success, failure).",
+    labels: { kind: ["session", "token"], reason: FETCH_REASONS, result: FETCH_RESULTS },
   });
 
   return {

@@ -25,7 +25,7 @@ describe("createMetrics", () => {
     const counters = await samples(metrics, "_total");
     expect(counters.filter((line) => !line.endsWith(" 0"))).toEqual([]);
     // Which they are: test/monitoring/metrics.test.ts.
-    expect(counters).toHaveLength(77);
+    expect(counters).toHaveLength(81);
   });
 
   it("counts and times a request under its outcome", async () => {
