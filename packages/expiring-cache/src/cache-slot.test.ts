@@ -1,6 +1,6 @@
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { expect, test, vi } from "vitest";
-import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double-new.ts";
+import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double.ts";
 import { RENEW_AHEAD } from "./cache-policy.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 

@@ -2,7 +2,7 @@
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFetchDouble, type FetchCall, failing } from "../test/fetch-double-new.ts";
+import { createFetchDouble, type FetchCall, failing } from "../test/fetch-double.ts";
 import { RENEW_AHEAD, RENEW_ON_DEMAND } from "./cache-policy.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 import { servableUntilMs } from "./renewal-policy.ts";

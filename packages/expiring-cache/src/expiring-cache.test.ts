@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double-new.ts";
+import { createCache, FIRST_RENEWAL_AT_HALF, failing } from "../test/fetch-double.ts";
 import type { ExpiringCacheOptions } from "./expiring-cache.ts";
 
 /** On a fake clock nothing takes long: a promise that never settles fails soon. */

@@ -1,7 +1,7 @@
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, vi } from "vitest";
-import { failing } from "../test/fetch-double-new.ts";
+import { failing } from "../test/fetch-double.ts";
 import { RENEW_ON_DEMAND } from "./cache-policy.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
 

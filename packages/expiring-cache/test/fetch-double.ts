@@ -2,14 +2,15 @@
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
-import type { FetchContext } from "../src/attempt.ts";
+import { RENEW_AHEAD } from "../src/cache-policy.ts";
 import type { CacheEvent } from "../src/cache-report.ts";
-import { RefreshAheadCache, type RefreshAheadCacheOptions } from "../src/refresh-ahead-cache.ts";
+import type { FetchContext } from "../src/cache-slot.ts";
+import { ExpiringCache, type ExpiringCacheOptions } from "../src/expiring-cache.ts";
 
 /** The chance for which a value that callers waited for is renewed at half of its life, as 0.5 does for other values. */
 export const FIRST_RENEWAL_AT_HALF = 0.940_495_867_768_595_1;
 
-export interface FetchCall extends FetchContext {
+export interface FetchCall extends FetchContext<void> {
   readonly key: string;
   readonly atMs: number;
   /** Succeeds with a value obtained now, named `<key>#<number of the call>`. */
@@ -22,7 +23,7 @@ export function createFetchDouble(clock: Clock) {
     calls: [] as FetchCall[],
     /** Runs on each call as it comes in. */
     behaviour: (_call: FetchCall): void => undefined,
-    fetch(key: string, context: FetchContext): Promise<Expiring<string>> {
+    fetch(key: string, context: FetchContext<void>): Promise<Expiring<string>> {
       const { promise, resolve, reject } = Promise.withResolvers<Expiring<string>>();
       const value = `${key}#${double.calls.length + 1}`;
       const call = {
@@ -44,13 +45,20 @@ export function createFetchDouble(clock: Clock) {
 }
 
 /** A cache on a fake clock that fetches from a double. */
-export function createCache(options: Partial<RefreshAheadCacheOptions<string>> = {}) {
+export function createCache(options: Partial<ExpiringCacheOptions<string, void>> = {}) {
   const clock = createFakeClock();
   const upstream = createFetchDouble(clock);
   const events: CacheEvent[] = [];
   const onEvent = (event: CacheEvent) => void events.push(event);
   const { fetch } = upstream;
-  const cache = new RefreshAheadCache<string>({ fetch, clock, random: () => 0.5, onEvent, ...options });
+  const cache = new ExpiringCache<string>({
+    policy: RENEW_AHEAD,
+    fetch,
+    clock,
+    random: () => 0.5,
+    onEvent,
+    ...options,
+  });
   return { clock, upstream, events, cache };
 }
 

@@ -198,6 +198,18 @@ describe("createServiceAccountCache", () => {
     expect(await failed).toBe("closed");
   });
 
+  it("refuses one pod's token alone if Oracle refuses it, and uses another pod's at once, waiting or later", async () => {
+    simulator.faults({ endpoint: "cluster.tokenExchange", times: 2, status: 401 });
+    const pods = await Promise.all([issue(), issue(), issue()]);
+    const results = pods.map((token) => get(token).then(subjectOf, codeOf));
+    expect(await Promise.all(results)).toEqual(["cluster-token-refused", "cluster-token-refused", "shop/puller"]);
+    expect(asked()).toMatchObject({ exchanges: 3, tokens: 1 });
+    await now.advance(61 * 60_000);
+    simulator.faults({ endpoint: "cluster.tokenExchange", times: 1, status: 401 });
+    expect(await get(await issue()).catch(codeOf)).toBe("cluster-token-refused");
+    expect(subjectOf(await get(await issue()))).toBe("shop/puller");
+  });
+
   it("repeats the exchange once if the registry refuses the session", async () => {
     simulator.faults({ endpoint: "registry.token", times: 1, status: 401 });
     expect(subjectOf(await get(await issue()))).toBe("shop/puller");
