@@ -68,6 +68,24 @@ describe("IssuerKeys", () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
+  test("reads the keys with another pod's token a second after the API server refused one pod's", async () => {
+    const { response, clock, isSigned, send } = setUp();
+    response.status = 401;
+    const dead = tokenOf({ ...CLAIMS, sub: "system:serviceaccount:shop:dead" });
+    expect(await isSigned(dead)).toBe(false);
+    response.status = 200;
+    await clock.advance(1_000);
+    expect(await isSigned(tokenOf())).toBe(true);
+    expect(send.mock.calls.map(([{ headers }]) => headers?.["authorization"])).toEqual([
+      `Bearer ${dead.reveal()}`,
+      `Bearer ${tokenOf().reveal()}`,
+    ]);
+    await isSigned(tokenOf(CLAIMS, { header: { alg: "RS256", kid: "invented" } }));
+    await clock.advance(29_000);
+    await isSigned(tokenOf(CLAIMS, { header: { alg: "RS256", kid: "invented" } }));
+    expect(send).toHaveBeenCalledTimes(2);
+  });
+
   test("forgets a key that is no longer published", async () => {
     const { response, clock, isSigned } = setUp();
     expect(await isSigned(tokenOf())).toBe(true);

@@ -25,8 +25,11 @@ export interface IssuerKeysOptions {
 /** A key that the API server no longer publishes is trusted no longer than this. */
 const KEYS_LIFE_MS = 600_000;
 
-/** Limits the reads that tokens with invented key ids can cause. */
-const MIN_READ_INTERVAL_MS = 30_000;
+/** Limits the reads that tokens with invented key ids can cause, and those of an API server that has no keys to give. */
+const READ_INTERVAL_MS = 30_000;
+
+/** The API server refused the token with which the keys were read, such as that of a deleted pod: the next pod's token may do. */
+const REFUSED_INTERVAL_MS = 1_000;
 
 /** The algorithms that an API server signs with (`--service-account-signing-key-file`). */
 const HASHES: Readonly<Record<string, { readonly hash: string; readonly keyType: "rsa" | "ec" }>> = {
@@ -46,10 +49,12 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions) 
     keys: new Map(),
     readAtMs: -Infinity,
   };
-  let reading: { readonly startedAtMs: number; readonly done: Promise<void> } | undefined;
+  let reading = Promise.resolve();
+  let nextReadAtMs = -Infinity;
 
   async function read(token: Secret, signal: AbortSignal): Promise<void> {
     const readAtMs = clock.monotonicMs();
+    nextReadAtMs = readAtMs + READ_INTERVAL_MS;
     try {
       const url = new URL("/openid/v1/jwks", apiServer());
       const headers = {
@@ -58,6 +63,7 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions) 
       };
       const response = await send({ method: "GET", url, headers, signal });
       if (response.status === 200) known = { keys: keysIn(response.body), readAtMs };
+      if (response.status === 401) nextReadAtMs = readAtMs + REFUSED_INTERVAL_MS;
     } catch {
       // Without keys each token is exchanged by itself.
     }
@@ -70,10 +76,8 @@ export function createIssuerKeys({ clock, send, apiServer }: IssuerKeysOptions) 
   async function findKey(kid: string, token: Secret, signal: AbortSignal): Promise<KeyObject | undefined> {
     const found = keyOf(kid);
     if (found !== undefined) return found;
-    const nowMs = clock.monotonicMs();
-    if (reading === undefined || nowMs - reading.startedAtMs >= MIN_READ_INTERVAL_MS)
-      reading = { startedAtMs: nowMs, done: read(token, signal) };
-    await reading.done;
+    if (clock.monotonicMs() >= nextReadAtMs) reading = read(token, signal);
+    await reading;
     return keyOf(kid);
   }
 
