@@ -22,6 +22,7 @@ const WITH_LONG_FORM = [
   "test/system/fuzz/*.test.ts",
   "test/system/hostile-pods.test.ts",
   "test/system/kubelet-oracle.test.ts",
+  "test/system/lost-output.test.ts",
   "test/system/soak.test.ts",
 ];
 

@@ -2,6 +2,10 @@
 import type { ErrorText } from "@ocir-broker/errors/error-text";
 
 export const COMMAND_ERRORS = {
+  "output-failed": {
+    what: "it cannot be written",
+    next: "free space where it goes; only the printing stopped, not the work",
+  },
   "provider-last": {
     what: "it has no other credential provider",
     next: "first remove the file from the kubelet's flags",

@@ -43,8 +43,9 @@ export function withPath<T>(path: string, run: () => T): T {
 
 /** Writes the line and sets the exit status. */
 export function reportFailure(error: unknown): void {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
-  else {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0) process.exitCode = WRONG_USAGE;
+  } else {
     process.stderr.write(`ocir-broker: ${lineOf(error)}\n`);
     process.exitCode = error instanceof UsageError ? WRONG_USAGE : FAILED;
   }

@@ -35,6 +35,7 @@ export function addConfigCommand(program: Command): void {
     .argument(...FILE)
     .action((path: string | undefined) => {
       checkConfigFile(path);
+      process.exitCode = 0;
       process.stdout.write(`the configuration is valid: ${describeSource({ path, environment })}\n`);
       reportReaders(path);
     });

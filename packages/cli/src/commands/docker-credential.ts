@@ -35,7 +35,7 @@ async function dockerCredential(): Promise<void> {
   const body = String(await answer());
   const secondLine = body.indexOf("\n") + 1;
   process.stderr.write(body.slice(secondLine));
-  await writeOut(body.slice(0, secondLine));
+  if (!(await writeOut(body.slice(0, secondLine)))) process.exitCode = 1;
   exitNow();
 }
 

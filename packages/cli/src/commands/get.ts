@@ -120,8 +120,9 @@ async function deliver({ status, body }: DaemonResponse, { output }: GetOptions)
     );
     return;
   }
-  await writeOut(`${output === "json" ? printableJson(body.toString()) : passwordIn(body)}\n`);
-  process.exitCode = 0;
+  const text = output === "json" ? printableJson(body.toString()) : passwordIn(body);
+  if (await writeOut(`${text}
+`)) process.exitCode = 0;
 }
 
 function passwordIn(body: Buffer): string {

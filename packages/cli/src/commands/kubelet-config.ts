@@ -133,9 +133,11 @@ async function check(paths: readonly string[], options: CheckOptions): Promise<v
   const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
   for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
-  if (findings.some(({ severity }) => severity !== "warning")) process.exitCode = 1;
-  else if (kubeletMinor <= NEWEST_MINOR) process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
-  else
+  const isRefused = findings.some(({ severity }) => severity !== "warning");
+  process.exitCode = isRefused ? 1 : 0;
+  if (!isRefused && kubeletMinor <= NEWEST_MINOR)
+    process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
+  if (!isRefused && kubeletMinor > NEWEST_MINOR)
     process.stdout.write(`a kubelet 1.${NEWEST_MINOR} starts with this; the rules of later ones are not known yet\n`);
   if (image === undefined) return;
   const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
@@ -163,12 +165,13 @@ function change(path: string, { write }: WriteOption, edit: (existing: string | 
   if (error !== undefined) throw new Error(`path-untrusted: ${error}`);
   const existing = readIfThere(path);
   const text = withPath(path, () => edit(existing));
-  if (!write) process.stdout.write(text);
-  else if (text === existing) process.stdout.write(`${path} needs no change\n`);
-  else {
-    replaceFile(path, text);
-    process.stdout.write(`${path} is written; ${NEXT_STEP}\n`);
+  if (!write) {
+    process.stdout.write(text);
+    return;
   }
+  if (text !== existing) replaceFile(path, text);
+  process.exitCode = 0;
+  process.stdout.write(text === existing ? `${path} needs no change\n` : `${path} is written; ${NEXT_STEP}\n`);
 }
 
 function parseMinor(text: string): number {

@@ -66,15 +66,21 @@ export function addStatusCommand(program: Command): void {
 }
 
 async function show(options: CommandOptions): Promise<void> {
-  process.stdout.write(await read(socketOf(options), options, createSystemClock()));
+  const text = await read(socketOf(options), options, createSystemClock());
+  process.exitCode ??= 0;
+  process.stdout.write(text);
 }
 
-/** Keeps polling after a failure, because the daemon may be restarting. */
-async function watch(options: CommandOptions): Promise<never> {
+/** Until nobody reads it. Keeps polling after a failure, because the daemon may be restarting. */
+async function watch(options: CommandOptions): Promise<void> {
   const socket = socketOf(options);
   const clock = createSystemClock();
   const isTerminal = process.stdout.isTTY === true;
-  for (;;) {
+  let isRead = true;
+  process.stdout.once("error", () => {
+    isRead = false;
+  });
+  while (isRead) {
     const text = await read(socket, options, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
     if (!isTerminal) process.stdout.write(`\n${new Date(clock.wallMs()).toISOString()}\n`);
     process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);

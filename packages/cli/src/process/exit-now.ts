@@ -11,17 +11,6 @@ export function exitNow(): never {
   process.exit();
 }
 
-/** Ends the program quietly if the reader of its output is gone, as in `ocir-broker doctor | head -1`. Throws other errors. */
-export function endWithReader(streams: readonly NodeJS.WriteStream[]): void {
-  for (const stream of streams) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-      process.exitCode ??= 0;
-      exitNow();
-    });
-  }
-}
-
 export function hasPendingDnsLookup(): boolean {
   return process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap");
 }

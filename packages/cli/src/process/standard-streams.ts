@@ -11,10 +11,9 @@ export async function readRequest(): Promise<Buffer> {
   return request;
 }
 
-/** Resolves once it is written, rejects if the reader is gone. */
-export function writeOut(text: string | Buffer): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  process.stdout.once("error", reject);
-  process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)));
+/** @returns whether it could be written. */
+export function writeOut(text: string | Buffer): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  process.stdout.write(text, (error) => resolve(error == null));
   return promise;
 }
