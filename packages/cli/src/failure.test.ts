@@ -26,7 +26,14 @@ describe("a wrong command line exits with 2 and one line", () => {
   });
 
   test("but not for help", async () => {
-    expect(await runCommand("get", "--help")).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Usage:") });
+    for (const words of [
+      ["node", "connect", "--help"],
+      ["help", "node", "connect"],
+      ["node", "help", "connect"],
+    ]) {
+      const { exitCode, stdout } = await runCommand(...words);
+      expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Usage: ocir-broker node connect [options]\n")]);
+    }
   });
 });
 

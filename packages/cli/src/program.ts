@@ -5,6 +5,7 @@ import { addConfigCommand } from "./commands/config.ts";
 import { addDockerCredentialCommand } from "./commands/docker-credential.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addGetCommand } from "./commands/get.ts";
+import { addHelpCommand } from "./commands/help.ts";
 import { addKubeletConfigCommand } from "./commands/kubelet-config.ts";
 import { addNodeCommand } from "./commands/node.ts";
 import { addOffSwitchCommands } from "./commands/off-switch.ts";
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   addOffSwitchCommands(program);
   addCompletionCommand(program);
   addVersionCommand(program);
+  addHelpCommand(program);
   throwUsageErrors(program);
   return program;
 }

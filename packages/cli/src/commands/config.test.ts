@@ -84,7 +84,7 @@ describe("ocir-broker config check of an identity domain", () => {
 
 test("ocir-broker config print prints YAML without the proxy's password", async () => {
   const path = writeConfig("proxy: {https: 'user:canary@proxy:3128'}");
-  const { stdout } = await runCommand("config", "print", path);
+  const { stdout } = await runCommand("config", "print", "--config", path);
   expect(stdout).toContain('https: "[withheld]@proxy:3128"\n');
   expect(stdout).not.toContain("canary");
 });

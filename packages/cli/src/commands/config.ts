@@ -17,14 +17,14 @@ import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/ident
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Command } from "commander";
-import { describeSource } from "../config/config-source.ts";
+import { CONFIG_OPTION, type ConfigOptions, describeSource } from "../config/config-source.ts";
 import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
 const COPIED =
   "the daemon's user may not read it, so ocir-broker.service copies it for that user at each start and reload\n";
 
-const FILE = ["[file]", `default: ${DEFAULT_CONFIG_PATH}, which may be absent`] as const;
+const FILE = ["[file]", "the same as --config <file>"] as const;
 
 export function addConfigCommand(program: Command): void {
   const config = program.command("config").description("check, print or describe the configuration");
@@ -33,7 +33,8 @@ export function addConfigCommand(program: Command): void {
     .command("check")
     .description("report every error of the configuration; exit 1 if there is one")
     .argument(...FILE)
-    .action((path: string | undefined) => {
+    .option(...CONFIG_OPTION)
+    .action((file: string | undefined, { config: path = file }: ConfigOptions) => {
       checkConfigFile(path);
       process.exitCode = 0;
       process.stdout.write(`the configuration is valid: ${describeSource({ path, environment })}\n`);
@@ -44,7 +45,8 @@ export function addConfigCommand(program: Command): void {
     .command("print")
     .description("print the configuration in force, defaults and environment included")
     .argument(...FILE)
-    .action((path: string | undefined) => {
+    .option(...CONFIG_OPTION)
+    .action((file: string | undefined, { config: path = file }: ConfigOptions) => {
       process.stdout.write(printConfig(loadConfig({ path, environment }).config));
     });
 

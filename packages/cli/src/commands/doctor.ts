@@ -54,6 +54,15 @@ export function addDoctorCommand(program: Command): void {
       "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ocir-broker doctor
+  ocir-broker doctor icn.ocir.io/acme/shop/web:1.2
+  kubectl create token puller --namespace shop --audience AUDIENCE |
+    ocir-broker doctor icn.ocir.io/acme/shop/web:1.2 --service-account-token -`,
+    )
     .action(async (image: string | undefined, options: CommandOptions) => {
       using _hold = holdProcess();
       try {

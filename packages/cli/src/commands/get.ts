@@ -58,6 +58,13 @@ export function addGetCommand(program: Command): void {
         .choices(["json", "password"])
         .default("json"),
     )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ocir-broker get icn.ocir.io/acme/shop/web:1.2
+  ocir-broker get icn.ocir.io --output password | docker login icn.ocir.io --username BEARER_TOKEN --password-stdin`,
+    )
     .action(async (image: string | undefined, options: GetOptions, command: Command) => {
       if (image === undefined && process.stdin.isTTY) command.error(NO_IMAGE);
       await get(image, options, command);

@@ -88,6 +88,13 @@ export function addKubeletConfigCommand(program: Command): void {
       parseAudience,
     )
     .option("--annotation <name>", "pass this annotation on, and serve pods without a service account too")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml
+  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml --write`,
+    )
     .action(async (path: string, options: MergeCommandOptions) => {
       const merge = await mergeOptionsOf(options);
       change(path, options, (existing) => mergeProvider(existing, merge));

@@ -52,10 +52,19 @@ export function addNodeCommand(program: Command): void {
     node
       .command("connect")
       .description("add our credential provider to the kubelet's configuration, checked by the rules of its version"),
-  ).action(async (options: ConnectCommandOptions) => {
-    if (options.dryRun) return printSteps({ connect: options });
-    await runNodeCommand(options, (context, signal) => connectNode(context, signal, options));
-  });
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ocir-broker node connect --dry-run
+  ocir-broker node connect --kubelet-flags
+  ocir-broker node connect --service-accounts https://kubernetes.default.svc.cluster.local`,
+    )
+    .action(async (options: ConnectCommandOptions) => {
+      if (options.dryRun) return printSteps({ connect: options });
+      await runNodeCommand(options, (context, signal) => connectNode(context, signal, options));
+    });
 
   node
     .command("disconnect")
@@ -146,6 +155,8 @@ export function expectOwnArchive(from: string | undefined): void {
   // Compares inodes, because the path of a program in another mount namespace has no meaning here.
   const isOwn = createNodeFiles("/").isSame(program, "/proc/self/exe");
   const reason =
-    isOwn === false ? `this is another program than ${program}: run that one` : `${program} cannot be found or read`;
+    isOwn === false
+      ? `this is another program than the archive's; run, with the same options: ${program} node install --from ${from}`
+      : `${program} cannot be found or read`;
   if (isOwn !== true) throw new InstallError("archive", reason);
 }
