@@ -1,4 +1,5 @@
 /** Vitest's global set-up: one folder for all temporary files of a run, removed at its end. */
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,5 +14,7 @@ export function setup(): void {
 }
 
 export function teardown(): void {
+  // A test may leave a folder that nobody may enter.
+  execFileSync("chmod", ["-R", "u+rwX", folder]);
   rmSync(folder, { recursive: true, maxRetries: 10 });
 }

@@ -1,5 +1,5 @@
 /**
- * `npm start` on a fresh checkout: installs, builds, then hands over to demo.ts under the pinned Node.
+ * `npm start` on a fresh checkout, after ready.mjs: installs, builds, then hands over to demo.ts under the pinned Node.
  * Plain JavaScript without dependencies, since it runs before anything is installed.
  */
 import { spawnSync } from "node:child_process";
@@ -23,8 +23,6 @@ if (options.includes("--help")) {
 }
 const unknown = options.find((option) => option !== "--stay");
 if (unknown !== undefined) fail(`unknown argument ${unknown}\n${USAGE}`, 2);
-if (Number(process.versions.node.split(".")[0]) < 20)
-  fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
 if (process.platform !== "linux") fail("a Linux machine is needed: the broker and its shim are for OKE nodes");
 if (spawnSync("cc", ["--version"]).status !== 0)
   fail("no C compiler: install gcc (Debian: apt-get install gcc libc6-dev)");

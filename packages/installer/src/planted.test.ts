@@ -26,7 +26,6 @@ function hugeFile(path: string): void {
 it.each<[what: string, plant: (path: string, victim: string) => unknown]>([
   ["folder", (path) => fs.mkdirSync(path)],
   ["folder with many files", script('mkdir "$0" && cd "$0" && seq 200 | xargs touch')],
-  ["folder that nobody may enter", script('mkdir -p "$0/a/b"; chmod 0 "$0/a" "$0"')],
   ["deep folder", (path) => fs.mkdirSync(join(path, DEEP), { recursive: true })],
   ["folder with links", script('mkdir "$0" && cd "$0" && ln -s "$1" a && ln -s .. b && ln -s / c')],
   ["folder with a pipe", script('mkdir "$0" && mkfifo "$0/pipe"')],
@@ -41,7 +40,14 @@ it.each<[what: string, plant: (path: string, victim: string) => unknown]>([
   ["unreadable file", (path) => fs.writeFileSync(path, "", { mode: 0 })],
   ["huge file", hugeFile],
   ["folder under each other name", (path) => [".new", ".ocir-broker-new"].map((end) => fs.mkdirSync(path + end))],
-])("a %s in a metric's place fails no command", async (_, plant) => {
+])("a %s in a metric's place fails no command", (_, plant) => expectNoFailure(plant));
+
+// Only root can delete it.
+it.runIf(process.geteuid?.() === 0)("a folder that nobody may enter in a metric's place fails no command", () =>
+  expectNoFailure(script('mkdir -p "$0/a/b"; chmod 0 "$0/a" "$0"')),
+);
+
+async function expectNoFailure(plant: (path: string, victim: string) => unknown): Promise<void> {
   const node = createNode();
   const victim = join(node.root, "victim");
   node.write("/victim/file", "untouched");
@@ -61,4 +67,4 @@ it.each<[what: string, plant: (path: string, victim: string) => unknown]>([
   await planted(() => enable(node.context), ["ocir_broker_disabled.prom"]);
   await planted(() => removeNode(node.context, NEVER, { isUnfinished: false }), PLACES);
   expect(node.snapshot().filter((line) => !/^etc\/(ocir-broker|tmpfiles.d) /.test(line))).toEqual(before);
-});
+}
