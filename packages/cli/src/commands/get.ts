@@ -128,8 +128,7 @@ async function deliver({ status, body }: DaemonResponse, { output }: GetOptions)
     return;
   }
   const text = output === "json" ? printableJson(body.toString()) : passwordIn(body);
-  if (await writeOut(`${text}
-`)) process.exitCode = 0;
+  if (await writeOut(`${text}\n`)) process.exitCode = 0;
 }
 
 function passwordIn(body: Buffer): string {
