@@ -3,17 +3,19 @@
  * one repository, and a node whose own identity may read neither. Each test continues from the previous one's state.
  */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { V1Node } from "@kubernetes/client-node";
 import { beforeAll, expect, it } from "vitest";
 import { VERSION } from "../system/install/archives.ts";
 import { isShortRun } from "./can-run-cluster.ts";
+import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
 import { givenKubernetes } from "./given.ts";
 import { createApi, namespacePath, podManifest } from "./kubernetes-api.ts";
-import { DENIED, imageOf, NODE_NAME, PUBLISHED_KEYS, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
+import { DENIED, imageOf, NODE_NAME, PUBLISHED_KEYS, REGISTRY_HOST, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
-import { configureNode, grantAudience } from "./service-accounts.ts";
+import { configureBroker, configureNode, grantAudience } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
 
 const NAMESPACES = ["shop", "depot"] as const;
@@ -21,6 +23,10 @@ const PULLER = { serviceAccountName: "puller" };
 const ANNOTATION = "ocir-broker/identity";
 const GROUP = 10;
 const DISTURBED = 25;
+/** Where CRI-O looks for a login that the kubelet does not pass. */
+const ROOT_LOGINS = "/root/.docker/config.json";
+const HELPER = "/usr/local/bin/docker-credential-ocir";
+const UNITS = ["ocir-broker.socket", "ocir-broker.service"];
 const long = it.skipIf(isShortRun);
 /** The kubelet's message about the missing permission, without the part that depends on the pod. */
 const NO_RIGHT =
@@ -103,6 +109,42 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     if (minor >= 35) await depot.untilFailed("present-0", "not authorized");
     else await depot.untilRunning(["present-0"]);
     await depot.removeGroup("present");
+  });
+
+  it("gives an account without rights no token of the node, also if root's file names the credential helper", async () => {
+    const isCriO = containerRuntime().name === "CRI-O";
+    const ask = () => node.root.exec("sh", ["-c", `echo ${REGISTRY_HOST} | ${HELPER} get`]);
+    const refusal = {
+      exitCode: 1,
+      stdout: "credentials not found in native keychain\n",
+      stderr: expect.stringMatching(/^ocir-broker: root-helper-refused: .*\n$/),
+    };
+    await node.control("/iam", { repository: "acme/of-node", granted: true });
+    await node.root.run("mkdir", ["-p", dirname(ROOT_LOGINS)]);
+    node.root.write(ROOT_LOGINS, JSON.stringify({ credHelpers: { [REGISTRY_HOST]: "ocir" } }));
+    await start(shop, "stranger", imageOf("of-node"));
+    await shop.untilFailed("stranger-0", "not authorized");
+    expect(await ask()).toMatchObject(refusal);
+    expect(await doctorSays("other-helper")).toHaveLength(isCriO ? 1 : 0);
+
+    await node.root.run("systemctl", ["stop", ...UNITS]);
+    await start(shop, "alone", imageOf("of-node"));
+    await shop.untilFailed("alone-0", DENIED);
+    await shop.untilRunning(await start(shop, "public", imageOf("open")));
+    expect(await ask()).toMatchObject(refusal);
+    await node.root.run("systemctl", ["start", ...UNITS]);
+
+    // What the refusal prevents.
+    await configureBroker(node, { rootHelper: "node" });
+    expect(await ask()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"Username":"BEARER_TOKEN"') });
+    expect(await doctorSays("root-helper-open")).toHaveLength(isCriO ? 1 : 0);
+    await start(shop, "helped", imageOf("of-node"));
+    if (isCriO) await shop.untilRunning(["helped-0"]);
+    else await shop.untilFailed("helped-0", "not authorized");
+
+    await configureBroker(node);
+    await node.root.run("rm", [ROOT_LOGINS]);
+    for (const group of ["stranger", "alone", "public", "helped"]) await shop.removeGroup(group);
   });
 
   long("fails no pull while the daemon is killed", async () => {

@@ -14,17 +14,23 @@ const RBAC = "/apis/rbac.authorization.k8s.io/v1";
  * @param flags further ones of `kubelet-config merge`
  */
 export async function configureNode(
-  { root, restartKubelet }: KubernetesNode,
+  node: KubernetesNode,
   minor: number,
   settings: object = {},
   ...flags: readonly string[]
 ): Promise<void> {
-  const serviceAccounts = { tokenExchange: "oke", audience: ISSUER, ...settings };
-  root.write("/etc/ocir-broker/config.yaml", JSON.stringify({ serviceAccounts }));
-  await root.run("systemctl", ["restart", "ocir-broker.service"]);
+  const { root, restartKubelet } = node;
+  await configureBroker(node, settings);
   const merge = ["kubelet-config", "merge", CONFIG, "--kubelet-version", `1.${minor}`, "--service-accounts", ISSUER];
   await root.run(BROKER, [...merge, ...flags, "--write"]);
   await restartKubelet();
+}
+
+/** @param settings further ones of `serviceAccounts` */
+export async function configureBroker({ root }: KubernetesNode, settings: object = {}): Promise<void> {
+  const serviceAccounts = { tokenExchange: "oke", audience: ISSUER, ...settings };
+  root.write("/etc/ocir-broker/config.yaml", JSON.stringify({ serviceAccounts }));
+  await root.run("systemctl", ["restart", "ocir-broker.service"]);
 }
 
 /** Applies the ClusterRole and its binding that the command prints. */
