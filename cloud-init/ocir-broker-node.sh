@@ -58,7 +58,9 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
 	case $setting,$value in
 		,* | running,*) words=1 && return ;;
-		*,-- | [!k]*,--* | *,--"$(meant_by "${value#--}" | tr _ -)") problem "$1 has no value" && words=1 && return ;;
+		# Only the kubelet's arguments (k...) may begin with --, but not with a setting's name.
+		*,-- | [!k]*,--* | *,--"$(meant_by "${value#--}" | tr _ -)")
+			problem "$1 has no value" && words=1 && return ;;
 	esac
 	[ "$value" = "$(printf %s "$value" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
 	[ "$setting" != kubelet_extra_args ] || value="$kubelet_extra_args $value"
