@@ -3,6 +3,7 @@
  * 2 for a wrong command line, 1 for everything else.
  */
 import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
@@ -58,8 +59,8 @@ export function reportFailure(error: unknown): void {
  */
 export function brokerErrorLine(error: unknown): string | undefined {
   if (!(error instanceof BrokerError)) return undefined;
-  const isList = error.message.includes("\n");
-  return `${error.code}: ${error.message}${isList ? "" : `; ${ERROR_TABLE[error.code].next}`}`;
+  const isComplete = error.message.includes("\n") || (error instanceof ConfigError && error.fix !== undefined);
+  return `${error.code}: ${error.message}${isComplete ? "" : `; ${ERROR_TABLE[error.code].next}`}`;
 }
 
 function lineOf(error: unknown): string {

@@ -109,14 +109,16 @@ const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
 
 function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
-  const { path, inForce, error, errorPlaces, needRestart, changed = false } = config;
-  const but = error === null && (changed || needRestart.length > 0) ? ", but:" : "";
+  const { path, inForce, error, errorPlaces, needRestart, changed = false, warning = null } = config;
+  const but = error === null && (changed || warning !== null || needRestart.length > 0) ? ", but:" : "";
   return [
     `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${but}`,
     ...errorPlaces.map((place) => `  ${place}`),
-    ...(error === null
+    // For a file that cannot be used, the place is the whole error.
+    ...(error === null || error === "config-unreadable"
       ? []
       : [`  each error: ocir-broker config check${path === DEFAULT_CONFIG_PATH ? "" : ` ${path}`}`]),
+    ...(warning === null ? [] : [`  ${warning}`]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
     ...(changed ? ["  it has changed since it was read: systemctl reload ocir-broker"] : []),
   ]

@@ -185,9 +185,14 @@ export const DIAGNOSES = {
 
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
-    "the broker's configuration is not valid",
+    "the broker's configuration is not valid, or cannot be used",
     "ocir-broker config check names every error; fix them first: doctor uses the valid part, and defaults for the rest " +
       "(ocir-broker status shows what the daemon uses)",
+  ),
+
+  "broker-config-exposed": warning(
+    "other users can read a password in the broker's configuration",
+    "chmod 0600 /etc/ocir-broker/config.yaml",
   ),
 
   "socket-ok": ok("the credentials socket exists, and only root can use it"),

@@ -15,6 +15,10 @@ export interface DoctorOptions {
   readonly configSource: string;
   /** Why the configuration is invalid, without its values; `config` is then its valid part. */
   readonly configError?: string | undefined;
+  /** What mends a configuration that cannot be used although its text may be valid. */
+  readonly configFix?: string | undefined;
+  /** A password in the configuration that others can read, and the command that hides it. */
+  readonly configWarning?: { readonly what: string; readonly fix: string } | undefined;
   readonly image?: string | undefined;
   /** A pod's, from `parseServiceAccountToken`: doctor then examines the pull of its service account. */
   readonly serviceAccountToken?: Secret | undefined;

@@ -123,19 +123,24 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
       run(identityChecks),
       run(isNode ? PULL_CHECKS.filter(isOn) : []),
     ]);
-    const { fix } = DIAGNOSES["broker-config-invalid"];
-    const ofConfig =
-      configError === undefined
-        ? finding("broker-config-ok", options.configSource)
-        : finding("broker-config-invalid", configError, {
-            fix: isNode ? fix : fix.replace("check", `check ${options.configPath}`),
-          });
-    return withoutConsequences([...off, ofConfig, ...ofNode, ...upstream, ...ofPull], upstream);
+    return withoutConsequences([...off, ...configFindings(options), ...ofNode, ...upstream, ...ofPull], upstream);
   } finally {
     limit.cancel();
     ending.abort();
     await cloud.close();
   }
+}
+
+function configFindings({ configError, configFix, configWarning, configSource, configPath, isNode }: DoctorOptions): Finding[] {
+  const exposed =
+    configWarning === undefined
+      ? []
+      : [finding("broker-config-exposed", configWarning.what, { fix: configWarning.fix })];
+  if (configError === undefined) return [finding("broker-config-ok", configSource), ...exposed];
+  const { fix } = DIAGNOSES["broker-config-invalid"];
+  const ofNode = configFix === undefined ? fix : `${configFix}; then systemctl reload ocir-broker.service`;
+  const ofPerson = configFix ?? fix.replace("check", `check ${configPath}`);
+  return [finding("broker-config-invalid", configError, { fix: isNode ? ofNode : ofPerson }), ...exposed];
 }
 
 async function runCheck(

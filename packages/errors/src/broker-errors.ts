@@ -15,8 +15,8 @@ export const BROKER_ERRORS = {
   "config-invalid": { status: 500, what: "the configuration is not valid", next: "run ocir-broker config check" },
   "config-unreadable": {
     status: 500,
-    what: "the configuration cannot be read",
-    next: "check its path and mode (root reads only what nobody else can change)",
+    what: "the configuration cannot be read, or users other than root can change it",
+    next: "run ocir-broker config check, which names the command that mends it",
   },
   "headers-too-large": {
     status: 431,

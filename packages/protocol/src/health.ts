@@ -62,6 +62,8 @@ export interface ConfigDetails {
   readonly needRestart: readonly string[];
   /** Whether the file has changed since it was read. A daemon of an earlier release sends none. */
   readonly changed?: boolean;
+  /** A password that others can read, and the command that hides it. A daemon of an earlier release sends none. */
+  readonly warning?: string | null;
 }
 
 /**

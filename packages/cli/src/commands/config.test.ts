@@ -35,7 +35,7 @@ describe("ocir-broker config check", () => {
     chmodSync(path, 0o600);
     const { stderr, exitCode } = await runCommand("config", "check", path);
     expect(exitCode).toBe(0);
-    expect(stderr).toContain(`the daemon's user (group ocir-broker-daemon) may not read it: ${path} has mode 0600`);
+    expect(stderr).toMatch(/^ocir-broker: the daemon's user may not (?:enter|read) .*; .*\n$/);
   });
 
   test("lists every error, without the value of an unknown key", async () => {

@@ -1,4 +1,5 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
+import { isCopiedForDaemon, unreadableForDaemon } from "@ocir-broker/credentials/config/file-access";
 import {
   checkConfig,
   configInvalid,
@@ -18,7 +19,6 @@ import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, describeSource } from "../config/config-source.ts";
-import { isCopiedForDaemon, unreadableForDaemon } from "../config-readers.ts";
 import { environment } from "../process/environment.ts";
 
 const COPIED =
@@ -39,6 +39,8 @@ export function addConfigCommand(program: Command): void {
       process.exitCode = 0;
       process.stdout.write(`the configuration is valid: ${describeSource({ path, environment })}\n`);
       reportReaders(path);
+      const { warning } = loadConfig({ path, environment });
+      if (warning !== undefined) process.stderr.write(`ocir-broker: ${warning.what}; ${warning.fix}\n`);
     });
 
   config
@@ -79,7 +81,7 @@ function reportReaders(path: string | undefined): void {
   const problem = unreadableForDaemon(path ?? DEFAULT_CONFIG_PATH);
   if (problem === undefined) return;
   if (path === undefined && isCopiedForDaemon(DEFAULT_CONFIG_PATH)) process.stdout.write(COPIED);
-  else process.stderr.write(`ocir-broker: ${problem}\n`);
+  else process.stderr.write(`ocir-broker: ${problem.what}; ${problem.fix}\n`);
 }
 
 /** The key and what is wrong with it, before a pod needs it. Whether its unit passes the daemon the secret, only the daemon can know. */

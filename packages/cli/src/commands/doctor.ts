@@ -103,7 +103,7 @@ async function doctorOptions(
   const environment = ofDaemon === undefined ? ownEnvironment : { HOME: "/", ...ofDaemon };
   const source = isNode ? { path, environment } : personalSource(path);
   // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
-  const { config, configError } = loadLenientConfig(source);
+  const { config, configError, warning } = loadLenientConfig(source);
   return {
     ...{ image, version, clock, random: systemRandom, environment, isNode, root },
     // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.
@@ -112,7 +112,9 @@ async function doctorOptions(
     configSource: describeSource(source),
     config: isNode ? withUnitSockets(config, root) : { ...config, identity: { provider: identity } },
     serviceAccountToken: isNode && serviceAccountToken !== undefined ? readToken(serviceAccountToken) : undefined,
-    configError: configError === undefined ? undefined : configErrorIn(configError.message),
+    configError: configError === undefined ? undefined : configErrorIn(configError.what),
+    configFix: configError?.fix,
+    configWarning: warning,
   };
 }
 

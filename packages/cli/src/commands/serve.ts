@@ -52,9 +52,10 @@ async function serve(options: ConfigOptions): Promise<void> {
   const clock = createSystemClock();
   const source = sourceOf(options);
   const before = () => lastConfig({ environment, clock, bootMs });
-  const { config, inForce, isIdentityLost, configError } = loadLenientConfig(source, before);
+  const { config, inForce, isIdentityLost, configError, warning } = loadLenientConfig(source, before);
   const log = createLog({ level: config.log.level, environment });
   if (configError !== undefined) log.error({ error: configError, inForce }, "the configuration has errors");
+  if (warning !== undefined) log.warn(warning, "the configuration needs attention");
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
       log.fatal({ err: error }, "ending after an uncaught error");
@@ -65,7 +66,7 @@ async function serve(options: ConfigOptions): Promise<void> {
   keepFromChildren(FOR_THIS_PROCESS);
 
   const common = { environment, clock, log, pid: process.pid };
-  const configStatus = createConfigStatus(configPathOf(source), { inForce, configError });
+  const configStatus = createConfigStatus(configPathOf(source), { inForce, configError, warning });
   const { details: configDetails } = configStatus;
   const settings = { config, configDetails, isIdentityLost };
   const broker = await startDaemon({ ...common, ...settings, random: systemRandom, version });

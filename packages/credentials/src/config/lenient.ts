@@ -5,10 +5,12 @@
 import type { ConfigInForce } from "@ocir-broker/protocol/health";
 import type * as z from "zod";
 import type { ConfigError } from "../errors/config-error.ts";
+import type { FileProblem } from "./file-access.ts";
 import {
   type ConfigSource,
   checkConfig,
   configInvalid,
+  exposedPassword,
   fillIn,
   parseYaml,
   readConfigText,
@@ -28,6 +30,8 @@ export interface LenientConfig {
   readonly isIdentityLost: boolean;
   /** Undefined if the whole file is valid. */
   readonly configError: ConfigError | undefined;
+  /** A password in the file that others can read. */
+  readonly warning?: FileProblem | undefined;
 }
 
 /**
@@ -44,7 +48,8 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   }
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
   const inForce = text === undefined ? "defaults" : "all";
-  if ("config" in checked) return { ...checked, inForce, isIdentityLost: false, configError: undefined };
+  const warning = exposedPassword(source, text);
+  if ("config" in checked) return { ...checked, inForce, isIdentityLost: false, configError: undefined, warning };
   const configError = configInvalid(source, checked, text);
   const { value: written, errors: syntaxErrors } = parseYaml(text ?? "");
   const value = withDefaults(written, source.defaults);
@@ -54,7 +59,7 @@ export function loadLenientConfig(source: ConfigSource, before?: () => Config | 
   // The default of `identity.provider` is an identity, so an invalid value means none: never another one than the file's.
   const isIdentityLost = !configSchema.shape.identity.safeParse(valueAt("identity", value)).success;
   const chosen = isIdentityLost ? { ...file, identity: NO_IDENTITY } : file;
-  return { config: withEnvironment(chosen, source), inForce: "valid-part", isIdentityLost, configError };
+  return { config: withEnvironment(chosen, source), inForce: "valid-part", isIdentityLost, configError, warning };
 }
 
 function withoutFile(

@@ -354,11 +354,11 @@ describe("loadConfig", () => {
   });
 
   it.each([
-    ["absent.yaml", /: it does not exist$/],
-    ["\0", /: (?:ERR_INVALID_ARG_VALUE|it does not exist)$/],
-    ["pipe", /: it is a pipe, socket or device, not a file$/],
-    [".", /: it is a folder, not a file$/],
-    ["large.yaml", /: it is larger than 1048576 bytes$/],
+    ["absent.yaml", /: it does not exist; check the path$/],
+    ["\0", /: (?:ERR_INVALID_ARG_VALUE|it does not exist); check the path$/],
+    ["pipe", /: it is a pipe, socket or device, not a file; name a file(?: in it)?$/],
+    [".", /: it is a folder, not a file; name a file(?: in it)?$/],
+    ["large.yaml", /: it is larger than 1048576 bytes; check the path$/],
   ])("fails if a named file is missing or not a configuration, case %#", (name, what) => {
     const path = join(directory, name);
     if (name === "large.yaml") writeFileSync(path, "#".repeat(1024 * 1024 + 1));
@@ -370,7 +370,7 @@ describe("loadConfig", () => {
 
   it("reports the code of an error that no system call caused", () => {
     const path = 5 as unknown as string;
-    expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE$/);
+    expect(() => loadConfig({ path, environment: {} })).toThrow(/: ERR_INVALID_ARG_TYPE; check the path$/);
   });
 
   it("names the file and all its errors", () => {

@@ -3,6 +3,7 @@
  *
  * The file has precedence; the environment fills in keys that the file does not set.
  */
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
@@ -10,10 +11,11 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { Lexer, type YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { ConfigError } from "../errors/config-error.ts";
+import { changeableByAll, changeableByOthers, type FileProblem, isReadableByAll, whyUnusable } from "./file-access.ts";
 import { parseLocated } from "./located-yaml.ts";
 import { redactPasswords } from "./print.ts";
 import { type Config, configKeys, configSchema, environmentSchema } from "./schema.ts";
-import { type Defaults, withDefaults } from "./with-defaults.ts";
+import { type Defaults, isMapping, withDefaults } from "./with-defaults.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/ocir-broker/config.yaml";
 
@@ -33,6 +35,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** `defaults` if there is no file. */
   readonly inForce: "all" | "defaults";
+  /** A password that others can read. */
+  readonly warning: FileProblem | undefined;
 }
 
 type LineOf = (path: readonly PropertyKey[]) => number;
@@ -64,8 +68,17 @@ export interface ConfigSource {
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const text = readConfigText(source);
   const checked = checkConfig(text ?? "", source.environment, source.defaults);
-  if ("config" in checked) return { ...checked, inForce: text === undefined ? "defaults" : "all" };
-  throw configInvalid(source, checked, text);
+  if (!("config" in checked)) throw configInvalid(source, checked, text);
+  return { ...checked, inForce: text === undefined ? "defaults" : "all", warning: exposedPassword(source, text) };
+}
+
+/** @param text of the file; undefined if there is none. */
+export function exposedPassword(source: ConfigSource, text: string | undefined): FileProblem | undefined {
+  const path = pathOf(source);
+  const { value } = parseYaml(text ?? "");
+  const proxy = isMapping(value) && isMapping(value["proxy"]) ? String(value["proxy"]["https"]) : "";
+  if (redactPasswords(proxy) === proxy || !isReadableByAll(path)) return undefined;
+  return { what: "every user can read the password in proxy.https", fix: `chmod 0600 ${path}` };
 }
 
 export function pathOf({ path, defaultPath }: ConfigSource): string {
@@ -93,22 +106,47 @@ export function checkConfig(text: string, environment: NodeJS.ProcessEnv = {}, d
 }
 
 /**
+ * For root, the node's file must also be one that the daemon can read, so that all commands agree with the daemon.
+ *
  * @returns undefined if there is no file and the source names none.
- * @throws {BrokerError} `config-unreadable`
+ * @throws {ConfigError} `config-unreadable`
  */
 export function readConfigText(source: ConfigSource): string | undefined {
   const path = pathOf(source);
+  const isNodes = path === DEFAULT_CONFIG_PATH;
+  let text: string;
   try {
-    return readRegularFile(path, LIMIT).toString();
+    text = readRegularFile(path, LIMIT).toString();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" && source.path === undefined) return undefined;
-    const mayHaveCopy = code === "EACCES" && path === DEFAULT_CONFIG_PATH && source.path === undefined;
+    const mayHaveCopy = code === "EACCES" && isNodes && source.path === undefined;
     const copy = mayHaveCopy ? resultIfAny(() => readRegularFile(CONFIG_COPY_PATH, LIMIT).toString()) : undefined;
     if (copy !== undefined) return copy;
-    const problem = fileErrorOf(error)?.what ?? String(code);
-    throw new ConfigError("config-unreadable", `${path}: ${problem}`, [problem], { cause: error });
+    throw unreadable(isNodes ? whyUnusable(path) : undefined, path, error);
   }
+  const problem = problemOf(path);
+  if (problem !== undefined) throw unreadable(problem, path);
+  return text;
+}
+
+/** Why a file that this process has read is not used. */
+function problemOf(path: string): FileProblem | undefined {
+  const isRoot = process.geteuid?.() === 0;
+  // Root has already refused a path that others can change.
+  if (path !== DEFAULT_CONFIG_PATH) return isRoot ? undefined : changeableByAll(path);
+  return isRoot ? whyUnusable(path) : changeableByOthers(path);
+}
+
+function unreadable(problem: FileProblem | undefined, path: string, cause?: unknown): ConfigError {
+  if (problem !== undefined) {
+    const { what, fix } = problem;
+    return new ConfigError("config-unreadable", what, [`${what}; ${fix}`], { fix, cause });
+  }
+  const { what, next } = fileErrorOf(cause) ?? { what: codeOf(cause), next: "check the path" };
+  // A distrusted path is in the words.
+  const text = what.startsWith(path) ? what : `${path}: ${what}`;
+  return new ConfigError("config-unreadable", text, [`${what}; ${next}`], { fix: next, cause });
 }
 
 export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {

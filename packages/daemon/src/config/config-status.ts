@@ -4,6 +4,8 @@
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
 import { statSync } from "node:fs";
+import type { FileProblem } from "@ocir-broker/credentials/config/file-access";
+import type { LenientConfig } from "@ocir-broker/credentials/config/lenient";
 import type { LoadedConfig } from "@ocir-broker/credentials/config/load";
 import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
@@ -21,10 +23,7 @@ const TEXTS: Readonly<Record<ConfigInForce, string>> = {
   defaults: "the configuration has errors; the defaults are in force",
 };
 
-export function createConfigStatus(
-  path: string,
-  started: { readonly inForce: ConfigInForce; readonly configError: ConfigError | undefined },
-) {
+export function createConfigStatus(path: string, started: Pick<LenientConfig, "inForce" | "configError" | "warning">) {
   /** Compared only with itself, so the clock does not matter. Undefined if there is no file. */
   const changedAtMs = () => resultIfAny(() => statSync(path).ctimeMs);
   let readAtMs: number | undefined;
@@ -32,12 +31,14 @@ export function createConfigStatus(
     inForce: ConfigInForce,
     configError: ConfigError | undefined,
     needRestart: readonly string[],
+    problem?: FileProblem,
   ): ConfigDetails => {
     readAtMs = changedAtMs();
     const errorPlaces = (configError?.places ?? []).slice(0, MAX_PLACES);
-    return { path, inForce, error: configError?.code ?? null, errorPlaces, needRestart, changed: false };
+    const warning = problem === undefined ? null : `${problem.what}; ${problem.fix}`;
+    return { path, inForce, error: configError?.code ?? null, errorPlaces, needRestart, changed: false, warning };
   };
-  let details = detailsOf(started.inForce, started.configError, []);
+  let details = detailsOf(started.inForce, started.configError, [], started.warning);
 
   return {
     /** The same object until a reload, or a change of the file. */
@@ -52,8 +53,8 @@ export function createConfigStatus(
       if (error !== null) return TEXTS[inForce];
       return needRestart.length === 0 ? undefined : `a restart is needed for ${needRestart.join(", ")}`;
     },
-    reloaded(inForce: LoadedConfig["inForce"], needRestart: readonly string[]): void {
-      details = detailsOf(inForce, undefined, needRestart);
+    reloaded({ inForce, warning }: LoadedConfig, needRestart: readonly string[]): void {
+      details = detailsOf(inForce, undefined, needRestart, warning);
     },
     /** A reload found errors, so the previous configuration stays in force. */
     refused(error: ConfigError): void {

@@ -101,6 +101,7 @@ it("superviseBroker changes nothing at a reload with errors, and reports all unt
     errorPlaces: ["line 1: log.level", "line 1: an unknown key in log"],
     needRestart: [],
     changed: false,
+    warning: null,
   });
   writeFileSync(path, "log: {level: info}");
   reload();
@@ -118,6 +119,7 @@ it("superviseBroker reports configuration errors of the start, ten places at mos
     errorPlaces: places.slice(0, 10),
     needRestart: [],
     changed: false,
+    warning: null,
   });
   writeFileSync(path, "log: {level: info}");
   reload();

@@ -37,10 +37,11 @@ export function superviseBroker(options: SupervisionOptions) {
 
   function reload(): void {
     try {
-      const { config, inForce } = loadConfig(configSource);
-      const { live, atRestart } = broker.applyConfig(config);
+      const loaded = loadConfig(configSource);
+      const { live, atRestart } = broker.applyConfig(loaded.config);
       log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
-      status.reloaded(inForce, atRestart);
+      if (loaded.warning !== undefined) log.warn(loaded.warning, "the configuration needs attention");
+      status.reloaded(loaded, atRestart);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       log.error({ error }, "configuration not reloaded; the previous one stays in force");
