@@ -8,6 +8,6 @@ import { INSTALLED_PROGRAM } from "@ocir-broker/protocol/contract";
 /** Undefined if ocir-broker is not installed. */
 export function connectAdvice(files: NodeFiles): string | undefined {
   return files.isExecutable(INSTALLED_PROGRAM)
-    ? `${INSTALLED_PROGRAM} node connect; it names what the kubelet needs`
+    ? "ocir-broker node connect; it names what the kubelet needs"
     : undefined;
 }

@@ -257,7 +257,7 @@ export const DIAGNOSES = {
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart may lose its tokens",
-    "free space: df /run",
+    "free space: df /run; within a minute the daemon writes it again",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
   "daemon-degraded": warning("the daemon cannot get or renew a session or token", `ocir-broker status; ${JOURNAL}`),
@@ -294,7 +294,7 @@ export const DIAGNOSES = {
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
     "the credential provider configuration that the kubelet's flag names does not exist, so its next start with the flag will fail",
-    "run ocir-broker node connect before the kubelet starts again",
+    "with ocir-broker installed, run ocir-broker node connect before the kubelet starts again",
   ),
   "kubelet-config-invalid": {
     verdict: "problem",

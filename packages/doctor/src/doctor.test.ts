@@ -1,5 +1,5 @@
 /** Doctor names each seeded fault, and reports nothing that does not follow from it. */
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { serveOnPort } from "@ocir-broker/node/test/socket-server";
@@ -279,6 +279,16 @@ describe("diagnose, special cases", () => {
     const findings = await node.examine(((await breaks(node)) ?? {}) as Partial<DoctorOptions>);
     expect(findings.map(({ means }) => means)).toContain(`${what} was not checked because of ${cause}`);
     expect(namesOf(findings)).toContain(cause);
+  });
+
+  test.for<[what: string, unit: string, fix: RegExp]>([
+    ["restarts a kubelet whose unit has no flags any more", "", /no longer has the flags: systemctl daemon-reload && /],
+    ["corrects a unit that still has them", KUBELET_FLAGS.join(" "), /^correct the flags of the kubelet's unit/],
+  ])("without ocir-broker and the configuration, the advice %s", async ([_what, flags, fix], { node }) => {
+    rmSync(join(node.root, CONFIG));
+    node.write("/usr/lib/systemd/system/kubelet.service", `[Service]\nExecStart=/usr/bin/kubelet ${flags}\n`);
+    const found = (await node.examine()).find(({ name }) => name === "kubelet-config-missing");
+    expect(found?.fix).toMatch(fix);
   });
 
   test("names the proxy's host, and no service gateway, when the proxy is unreachable", async ({ node }) => {

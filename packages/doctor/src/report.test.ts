@@ -42,6 +42,11 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
     expect(renderReport([PROBLEM], PLAIN)).not.toContain("\u001b");
   });
 
+  test("wraps at 80 columns on a terminal that does not say its width", () => {
+    const render = (columns: number) => renderReport([PROBLEM, OK], { ...PLAIN, columns });
+    expect(render(0)).toBe(render(80));
+  });
+
   test("wraps at words within the terminal's width, and indents", () => {
     const lines = renderReport([PROBLEM, OK], { ...PLAIN, columns: 50 })
       .split("\n\n")[0]
@@ -59,7 +64,7 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
 test.each([
   [[OK], 0],
   [[OK, WARNING], 0],
-  [[OK, UNKNOWN], 2],
+  [[OK, UNKNOWN], 3],
   [[UNKNOWN, PROBLEM], 1],
   [[], 0],
 ] as const)("exitStatusOf returns for case %# exit status %i", (findings, status) => {

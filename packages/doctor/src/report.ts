@@ -13,12 +13,14 @@ const MARKS = {
   problem: { mark: "PROBLEM ", style: "red" },
 } as const satisfies Record<Verdict, object>;
 
+const USUAL_COLUMNS = 80;
+
 const INDENT = " ".repeat(MARKS.ok.mark.length);
 
 export interface ReportForm {
   /** Whether to use a terminal's escape sequences. */
   readonly colored: boolean;
-  /** The terminal's width. Lines are not wrapped without one. */
+  /** The terminal's width; 0 if it has not said it, as a serial console. Lines are not wrapped without a terminal. */
   readonly columns?: number | undefined;
   readonly image: string | undefined;
 }
@@ -41,10 +43,11 @@ function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: R
 
 /** Breaks at spaces. The first line starts after `indent` columns, and so do the others. */
 function wrap(text: string, indent: number, { columns = Infinity }: ReportForm): string {
+  const width = columns === 0 ? USUAL_COLUMNS : columns;
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last === undefined || indent + last.length + 1 + word.length > columns) lines.push(word);
+    if (last === undefined || indent + last.length + 1 + word.length > width) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines.join(`\n${" ".repeat(indent)}`);
@@ -59,8 +62,8 @@ function summaryOf(findings: readonly Finding[], { image }: ReportForm): string 
   return `${parts.join(", ")}.${order} codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.`;
 }
 
-/** 0: no problem. 1: a problem. 2: no problem was found, but a check could not be made. */
-export function exitStatusOf(findings: readonly Finding[]): 0 | 1 | 2 {
+/** 0: no problem. 1: a problem. 3: no problem was found, but a check could not be made. */
+export function exitStatusOf(findings: readonly Finding[]): 0 | 1 | 3 {
   if (findings.some(({ verdict }) => verdict === "problem")) return 1;
-  return findings.some(({ verdict }) => verdict === "unknown") ? 2 : 0;
+  return findings.some(({ verdict }) => verdict === "unknown") ? 3 : 0;
 }

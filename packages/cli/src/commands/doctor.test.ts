@@ -34,18 +34,21 @@ describe("ocir-broker doctor", () => {
   });
 
   test.each([
-    ["a file without a token", "service-account-token-unreadable"],
-    ["the token itself", "usage-invalid"],
-  ])("refuses %s as a service account token, exits with 2, and does not print it", async (given, code) => {
-    const { folder, args } = makeEmptyNode();
-    const token = "eyJh.secret.b";
-    writeFileSync(join(folder, "token"), token);
-    const file = given === "the token itself" ? token : join(folder, "token");
-    const run = await runCommand("doctor", ...args, "iad.ocir.io/acme/web", "--service-account-token", file);
-    expect([run.exitCode, run.stdout]).toEqual([2, ""]);
-    expect(run.stderr).toContain(code);
-    expect(run.stderr).not.toContain("secret");
-  });
+    ["a file without a token", "service-account-token-unreadable", 3],
+    ["the token itself", "usage-invalid", 2],
+  ])(
+    "refuses %s as a service account token with %s, exits with %i, and does not print it",
+    async (given, code, exit) => {
+      const { folder, args } = makeEmptyNode();
+      const token = "eyJh.secret.b";
+      writeFileSync(join(folder, "token"), token);
+      const file = given === "the token itself" ? token : join(folder, "token");
+      const run = await runCommand("doctor", ...args, "iad.ocir.io/acme/web", "--service-account-token", file);
+      expect([run.exitCode, run.stdout]).toEqual([exit, ""]);
+      expect(run.stderr).toContain(code);
+      expect(run.stderr).not.toContain("secret");
+    },
+  );
 
   test("accepts a registry that the configuration trusts", async () => {
     const { args } = makeEmptyNode({ registries: { extraHosts: ["mirror.test"] } });

@@ -1,6 +1,6 @@
 /**
- * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem;
- * 2: doctor itself failed.
+ * `ocir-broker doctor [IMAGE]`: explains why a pull fails on this node. Exit status 0: no problem; 1: a problem; 2: a wrong
+ * command line; 3: a check could not be made, or doctor itself failed.
  */
 import { readFileSync } from "node:fs";
 import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
@@ -18,10 +18,9 @@ import { readDaemonEnvironment } from "@ocir-broker/node/daemon-environment";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { type Command, Option } from "commander";
-import { commandError } from "../command-errors.ts";
 import { withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, describeSource, identityOption, personalSource } from "../config/config-source.ts";
-import { reportFailure } from "../failure.ts";
+import { reportFailure, UsageError } from "../failure.ts";
 import { environment as ownEnvironment, version } from "../process/environment.ts";
 
 /** Four times the longest token. */
@@ -38,6 +37,13 @@ interface CommandOptions {
 }
 
 const SHOWN_ERRORS = 3;
+
+const EXIT_STATUS = `
+Exit status:
+  0  no problem was found
+  1  a problem was found
+  2  the command line is wrong
+  3  no problem was found, but a check could not be made`;
 
 export function addDoctorCommand(program: Command): void {
   program
@@ -63,18 +69,19 @@ Examples:
   kubectl create token puller --namespace shop --audience AUDIENCE |
     ocir-broker doctor icn.ocir.io/acme/shop/web:1.2 --service-account-token -`,
     )
+    .addHelpText("after", EXIT_STATUS)
     .action(async (image: string | undefined, options: CommandOptions) => {
       using _hold = holdProcess();
       try {
         process.exitCode = await examine(image, options);
       } catch (error) {
         reportFailure(error);
-        process.exitCode = 2;
+        if (!(error instanceof UsageError)) process.exitCode = 3;
       }
     });
 }
 
-async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 2> {
+async function examine(image: string | undefined, options: CommandOptions): Promise<0 | 1 | 3> {
   if (options.identity === undefined && options.root === "/" && process.geteuid?.() !== 0)
     process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
   const findings = await diagnose(await doctorOptions(image, options));
@@ -85,8 +92,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
 
 function readToken(file: string): Secret {
   // Checked first, because an error of the file system would print the text as a path.
-  if (JWT.test(file))
-    throw commandError("usage-invalid", { place: "--service-account-token", detail: "it takes a file, not a token" });
+  if (JWT.test(file)) throw new UsageError("usage-invalid: --service-account-token takes a file, not a token");
   const bytes = file === "-" ? readFileSync(0) : readRegularFile(file, { maxBytes: MAX_TOKEN_FILE_BYTES });
   return parseServiceAccountToken(bytes.toString());
 }

@@ -56,6 +56,11 @@ describe("ocir-broker status", () => {
     expect(stderr).toMatch(/^ocir-broker: config-invalid: .*config\.yaml is not valid:\n .*log\.level: must be/);
   });
 
+  test("has the keys status and version in JSON while no daemon runs", async () => {
+    const { stdout, exitCode } = await runCommand("status", "--config", await daemonThat(), "--output", "json");
+    expect([exitCode, JSON.parse(stdout)]).toEqual([1, { status: "daemon-down", version: expect.any(String) }]);
+  });
+
   test.each<[string, RequestListener | undefined, RegExp]>([
     [
       "does not run",

@@ -14,7 +14,7 @@ import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { UsageError } from "../failure.ts";
-import { environment } from "../process/environment.ts";
+import { environment, version } from "../process/environment.ts";
 import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
@@ -99,12 +99,16 @@ async function read(socket: string, { output, user }: CommandOptions, clock: Clo
   const response = await askHealthSocket(socket, "/status", clock);
   if ("failure" in response) {
     const since = disabledSince();
-    if (since !== undefined) return render({ disabledSince: since }, output, () => disabledText(since));
-    if (response.failure === "EACCES") {
-      throw new Error(`socket-denied: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
+    if (since !== undefined)
+      return render({ status: "disabled", version, disabledSince: since }, output, () => disabledText(since));
+    const code =
+      response.failure === "EACCES" ? "socket-denied" : response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
+    // For programs, which read standard output.
+    if (output !== "table") process.stdout.write(render({ status: code, version }, output, () => ""));
+    if (code === "socket-denied") {
+      throw new Error(`${code}: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
-    const code = response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
     throw new Error(
       `${code}: ${socket}: ${failure} (${response.failure})${user ? NEXT_OF_USER : `${NEXT}${DIAGNOSES[code].fix}`}`,
     );

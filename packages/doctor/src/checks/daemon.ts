@@ -131,7 +131,9 @@ function healthFinding(data: Status): Finding {
     ...(data.session === null ? [] : [["session", data.session] as const]),
     ...Object.entries(data.registries),
   ].flatMap(([what, { lastFailure, failuresInARow }]) =>
-    failuresInARow > 0 ? [`${what}: ${lastFailure}, ${failuresInARow} times in a row`] : [],
+    failuresInARow > 0
+      ? [`${what}: ${lastFailure}${failuresInARow > 1 ? `, ${failuresInARow} times in a row` : ""}`]
+      : [],
   );
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,

@@ -7,11 +7,13 @@ import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubel
 import { explainMatch, matchesImage } from "@ocir-broker/kubelet-config/matching/match";
 import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import type { CredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
+import { readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
 import { isOurPlugin, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import type { Check, CheckContext } from "../../check-context.ts";
 import { connectAdvice } from "../../connect-advice.ts";
+import { DIAGNOSES } from "../../diagnoses.ts";
 import { type Finding, finding, kubeletConfigFinding } from "../../finding.ts";
-import { notCheckedByFlags } from "./kubelet-flags.ts";
+import { notCheckedByFlags, UNIT_FLAGS } from "./kubelet-flags.ts";
 
 export const checkKubeletConfig: Check = async (context) => {
   const [kubelet, provider] = await Promise.all([context.kubelet(), context.credentialProviderFiles()]);
@@ -22,7 +24,7 @@ export const checkKubeletConfig: Check = async (context) => {
   if (provider.failure !== undefined) {
     const evidence = `${provider.path}: ${provider.failure}`;
     if (provider.failure === "EACCES") return finding("needs-root", evidence);
-    return finding("kubelet-config-missing", evidence, { fix: connect });
+    return finding("kubelet-config-missing", evidence, { fix: connect ?? fixWithoutBroker(context) });
   }
   // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
@@ -40,6 +42,13 @@ export const checkKubeletConfig: Check = async (context) => {
   const isUnclear = found.some(({ severity }) => severity === "unknown");
   return [...good, ...findings, ...(isUnclear ? [] : await matchFindings(provider, kubeletMinor, context))];
 };
+
+/** After a removal, the running kubelet still has the flags, but usually its unit does not. */
+function fixWithoutBroker({ files }: CheckContext): string {
+  const { config, binDir } = unitFlags(readKubeletUnit(files));
+  const isWithoutFlags = config === undefined && binDir === undefined;
+  return isWithoutFlags ? `its unit no longer has the flags: ${DIAGNOSES["kubelet-not-restarted"].fix}` : UNIT_FLAGS;
+}
 
 async function matchFindings(
   provider: CredentialProviderFiles,

@@ -25,8 +25,8 @@ const BOOTSTRAP_UNITS = ["oke.service", "oke-init.service"];
 const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 const EXTRA_ARGS = DIAGNOSES["kubelet-extra-args-swallowed"].fix;
-const UNREADY = DIAGNOSES["kubelet-config-missing"].fix;
-const UNIT_FLAGS = "correct the flags of the kubelet's unit, which systemctl cat kubelet shows, before it starts again";
+export const UNIT_FLAGS =
+  "correct the flags of the kubelet's unit, which systemctl cat kubelet shows, before it starts again";
 
 export async function checkKubeletFlags(context: CheckContext): Promise<readonly Finding[]> {
   const kubelet = await context.kubelet();
@@ -77,7 +77,7 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     const use = paths && (await readKubeletUse(paths, context.files, context.runProgram));
     // Otherwise it would not start again, or still without them.
     const isReady = use && kubeletNeed(use).kind === "restart";
-    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNREADY })];
+    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNIT_FLAGS })];
   }
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
   const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
