@@ -257,7 +257,7 @@ export const DIAGNOSES = {
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart may lose its tokens",
-    "free space: df /run; within a minute the daemon writes it again",
+    "free space: df /run; the daemon tries again every 5 s",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
   "daemon-degraded": warning("the daemon cannot get or renew a session or token", `ocir-broker status; ${JOURNAL}`),

@@ -147,7 +147,7 @@ describe("Handover", () => {
   });
 
   it.each<[when: string, then: (handover: Handover) => Promise<void> | void]>([
-    ["30 s later", () => clock.advance(30_000)],
+    ["5 s later", () => clock.advance(5_000)],
     ["when it closes", (handover) => handover.close()],
     ["at the next change", (handover) => save(handover)],
   ])("writes a state that could not be written %s", async (_when, then) => {

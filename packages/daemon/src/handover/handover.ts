@@ -28,7 +28,8 @@ export interface HandoverOptions extends StateSource {
   readonly snapshot: () => Snapshot;
 }
 
-const RETRY_MS = 30_000;
+/** Short, so that an operator who has freed space sees the warning end. */
+const RETRY_MS = 5_000;
 
 const NO_HANDOVER: Handover = { load: () => undefined, failure: () => undefined, scheduleSave() {}, close() {} };
 

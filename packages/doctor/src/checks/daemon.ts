@@ -138,7 +138,8 @@ function healthFinding(data: Status): Finding {
   const evidence = [
     `"${data.status}", up for ${data.uptimeSeconds < 120 ? `${data.uptimeSeconds} s` : `${Math.round(data.uptimeSeconds / 60)} min`}`,
     `identity ${data.identity}`,
-    ...(failing.length === 0 ? [] : [firstOf(failing)]),
+    // While all is well, only names that no image of ours can mean have failed.
+    ...(failing.length === 0 || data.status === "ok" ? [] : [firstOf(failing)]),
   ].join("; ");
   if (data.status === "starting") return finding("daemon-starting", evidence);
   return finding(data.status === "degraded" ? "daemon-degraded" : "daemon-ok", evidence);
