@@ -51,6 +51,7 @@ const FULL: HealthDetails = {
   ...STATUS,
   serviceAccounts: 3,
   serviceAccountFailures: [{ account: "shop/puller", code: "cluster-basic", secondsAgo: 42 }],
+  denied: [{ repository: "iad.ocir.io/acme/web", secondsAgo: 180 }],
   unwritten: { metrics: "ENOENT", state: "ENOSPC" },
   config: {
     ...CONFIG,
@@ -101,7 +102,7 @@ describe("renderStatus", () => {
     const failed = { ...hostile.session, ...hostile.registries["fra.ocir.io"], nextFetchInSeconds: "\n5" };
     const text = renderStatus({ ...hostile, registries: { [HOSTILE]: failed } });
     expect(text).toMatch(/^[\x20-\x7e\n]*$/);
-    expect(text.split("\n")).toHaveLength(13);
+    expect(text.split("\n")).toHaveLength(15);
   });
 
   test("names the file in the advice unless it is the default of config check", () => {
@@ -116,6 +117,8 @@ describe("renderStatus", () => {
         "the metrics file cannot be written: ENOENT",
         "the state cannot be written, so a restart may lose tokens: ENOSPC",
         "  failed for shop/puller: cluster-basic, 42 s ago",
+        "  denied: iad.ocir.io/acme/web, 3 min ago",
+        "  to see why: ocir-broker doctor IMAGE",
         "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
         "  line 3: proxy.https",
         "  each error: ocir-broker config check",

@@ -34,7 +34,7 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
   ["LAST FAILURE", lastFailure],
 ];
 
-/** Service accounts that are listed, the latest failures first. */
+/** Service accounts, and denied repositories, that are listed, the latest first. */
 const MAX_FAILURES = 20;
 
 /** Hosts that never had a token: pods can name any number of them. */
@@ -49,7 +49,12 @@ export function renderStatus(status: HealthDetails): string {
     `region ${region ?? "not known yet"}`,
     ...serviceAccountsText(status),
   ];
-  const lines = [summary.join(", "), ...unwrittenLines(status), ...serviceAccountFailureLines(status)];
+  const lines = [
+    summary.join(", "),
+    ...unwrittenLines(status),
+    ...serviceAccountFailureLines(status),
+    ...deniedLines(status),
+  ];
   const head = `${lines.map((line) => `${printable(line)}\n`).join("")}${configText(status.config)}`;
   const hosts = Object.entries(registries);
   const served = hosts.filter(([, { lastSuccessSecondsAgo }]) => lastSuccessSecondsAgo !== null);
@@ -97,6 +102,16 @@ function serviceAccountFailureLines({ serviceAccountFailures: failures = [] }: H
   return [
     ...lines.slice(-MAX_FAILURES).reverse(),
     ...(lines.length > MAX_FAILURES ? [`  and ${lines.length - MAX_FAILURES} more`] : []),
+  ];
+}
+
+function deniedLines({ denied = [] }: HealthDetails): string[] {
+  if (denied.length === 0) return [];
+  const lines = denied.map(({ repository, secondsAgo }) => `  denied: ${repository}, ${duration(secondsAgo)} ago`);
+  return [
+    ...lines.slice(-MAX_FAILURES).reverse(),
+    ...(lines.length > MAX_FAILURES ? [`  and ${lines.length - MAX_FAILURES} more`] : []),
+    "  to see why: ocir-broker doctor IMAGE",
   ];
 }
 

@@ -59,6 +59,8 @@ describe("startDaemon", () => {
     await start();
     const useless = await tokenFor();
     await until("the denial is known", () => lines.some(({ msg }) => msg === "access denied"));
+    expect(lines).toContainEqual(expect.objectContaining({ msg: "access denied", level: "warn" }));
+    expect(broker.health.details().denied).toMatchObject([{ repository: `${HOST}/ns/app` }]);
     simulator.iam({ dynamicGroup: true });
     await until("the token is another one", async () => (await tokenFor()) !== useless);
     expect(lines).toContainEqual(expect.objectContaining({ msg: "access healed", registryHost: HOST }));

@@ -52,6 +52,7 @@ export async function startDaemon(options: DaemonOptions) {
     ...credentials,
     unwritten: () => ({ metrics: textfile?.failure() ?? null, state: handover.failure() ?? null }),
     regionId: () => credentials.homeRegion.peek(HOME_REGION)?.value.id,
+    deniedRepositories: () => credentials.access.denied(),
     identity: credentials.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });

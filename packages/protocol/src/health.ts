@@ -1,4 +1,4 @@
-/** The health socket's responses: /healthz has a summary, /status has details. No secret, no name of an image. */
+/** The health socket's responses: /healthz has a summary, /status has details. No secret; of images, only repositories that are denied. */
 
 export interface LifeSummary {
   readonly ageSeconds: number;
@@ -46,6 +46,8 @@ export interface HealthDetails extends Omit<HealthSummary, "session" | "registri
     readonly code: string;
     readonly secondsAgo: number;
   }[];
+  /** Repositories that the node's token may not read, the latest request last. A daemon of an earlier release sends none. */
+  readonly denied?: readonly { readonly repository: string; readonly secondsAgo: number }[];
 }
 
 /** ok: everything works. degraded: tokens are or were served, but something fails. starting: no token yet. */

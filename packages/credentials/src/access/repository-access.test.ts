@@ -148,6 +148,20 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(2);
   });
 
+  it("lists denied repositories for half an hour after their last request, until they work", async () => {
+    const { access, cloud, clock, request, markDenied } = setUp({ group: false });
+    await markDenied("tenancy/two");
+    await markDenied();
+    const names = () => access.denied().map(({ repository }) => repository);
+    expect(names()).toEqual([`${HOST}/tenancy/two`, `${HOST}/${REPOSITORY}`]);
+    await clock.advance(1_800_001);
+    cloud.group = true;
+    access.ask(HOST, "tenancy/two");
+    expect(names()).toEqual([`${HOST}/tenancy/two`]);
+    await request("tenancy/two");
+    expect(names()).toEqual([]);
+  });
+
   it("does not probe a denied repository in the background", async () => {
     const { access, clock, counts, markDenied } = setUp({ group: false });
     await markDenied();

@@ -40,6 +40,18 @@ const FAILED_PROBE_MS = 30_000;
 /** Background work: started 10 ms apart, and never within the request that caused it. Probes beyond the full queue are dropped. */
 const PROBES = { concurrency: 8, spacingMs: 10, maxQueued: 512 };
 
+/** A kubelet tries a failed pull again within 5 minutes, so an older request is of a pod that is gone. */
+const DENIED_SHOWN_MS = 1_800_000;
+const MAX_DENIED_SHOWN = 100;
+
+/** A repository that the node's token may not read. */
+export interface DeniedRepository {
+  /** With its registry host. */
+  readonly repository: string;
+  /** The last request, monotonic. */
+  readonly askedAtMs: number;
+}
+
 export type AccessEvent =
   | { readonly type: "denied" | "healed"; readonly registryHost: string; readonly repository: string }
   | { readonly type: "probe-failed" | "refresh-failed"; readonly registryHost: string; readonly error: unknown }
@@ -115,6 +127,16 @@ export class RepositoryAccess {
     }
     if (repository.healing !== undefined) await settledWithin(repository.healing, waitMs, this.#options.clock);
     return repository.access;
+  }
+
+  /** Those that have been requested lately, the latest last. */
+  denied(): DeniedRepository[] {
+    const sinceMs = this.#options.clock.monotonicMs() - DENIED_SHOWN_MS;
+    return [...this.#repositories.values()]
+      .filter(({ access, askedAtMs }) => access === "denied" && askedAtMs >= sinceMs)
+      .toSorted((one, other) => one.askedAtMs - other.askedAtMs)
+      .slice(-MAX_DENIED_SHOWN)
+      .map(({ registryHost, name, askedAtMs }) => ({ repository: `${registryHost}/${name}`, askedAtMs }));
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * The node's credentials as the daemon runs them: on real upstreams, with repository access, and with everything that happens in log
  * and metrics. Owns what these need to be closed; the caller decides when.
  */
-import { RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
+import { type AccessEvent, RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
 import type { Config } from "@ocir-broker/credentials/config/schema";
 import {
   createNodeCredentials,
@@ -73,6 +73,15 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions) {
   };
 }
 
+/** A denial is what an operator looks for in `journalctl -p warning`. */
+const ACCESS_LEVELS = {
+  denied: "warn",
+  healed: "info",
+  "probe-failed": "debug",
+  "refresh-failed": "info",
+  refreshed: "info",
+} as const satisfies Record<AccessEvent["type"], "debug" | "info" | "warn">;
+
 /** Probes with the live tokens of `credentials`, refreshes its caches, and reports to log and metrics. */
 function createAccess(
   { tokens, registries, refreshSession }: NodeCredentials,
@@ -95,7 +104,7 @@ function createAccess(
     onEvent(event) {
       if (event.type === "refreshed") metrics.access.refreshed(event.registryHost);
       const { type, ...facts } = event;
-      log[type === "probe-failed" ? "debug" : "info"](facts, `access ${type}`);
+      log[ACCESS_LEVELS[type]](facts, `access ${type}`);
     },
   });
 }

@@ -9,6 +9,9 @@ const FETCHING: Partial<CacheEntry> = { key: "prefetched", pinned: true, isAsked
 const FAILING = { ...FETCHING, failuresInARow: 1 };
 const REQUESTED = { ...FAILING, key: "other", pinned: false, isAsked: true };
 const NO_NAME = new UpstreamError("name-not-found", "other");
+/** As registry-token.ts marks a name that nobody expects. */
+const MISTYPED = new UpstreamError("name-not-resolved", "other", { retryable: false });
+const NO_DNS = new UpstreamError("name-not-resolved", "other");
 
 /** The health of a node whose session works. */
 function setUp(...tokens: Partial<CacheEntry>[]) {
@@ -26,6 +29,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     unwritten: () => ({ metrics: null, state: null }),
     serviceAccountCount: () => undefined,
     serviceAccountFailures: () => [],
+    deniedRepositories: () => [],
     regionId: () => undefined,
     expectsToken: () => true,
     isIdentityLost: false,
@@ -36,21 +40,33 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
 it.each([
   ["waits for the first token", [], "starting", []],
   ["waits for the prefetched token", [FETCHING], "starting", []],
-  ["is ready without the prefetched token if its fetch failed and no request waits for it", [FAILING], "ok", []],
+  [
+    "is ready but degraded if the prefetched token's fetch failed and no request waits for it",
+    [FAILING],
+    "degraded",
+    [],
+  ],
   ["is not ready while a request waits for it", [{ ...FAILING, isAsked: true }], "degraded", ["prefetched"]],
   ["is not ready if another host is requested and fails", [FAILING, REQUESTED], "degraded", ["other"]],
-  ["is ready if a requested name does not exist", [FAILING, { ...REQUESTED, lastError: NO_NAME }], "ok", []],
-] as const)("createHealth %s", (_, tokens, status, registries) => {
+  ["is ready if a requested name does not exist", [{ ...REQUESTED, lastError: NO_NAME }], "ok", []],
+  [
+    "is ready if a requested name that nobody expects is not resolved",
+    [{ ...REQUESTED, lastError: MISTYPED }],
+    "ok",
+    [],
+  ],
+  ["is not ready if another name is not resolved", [{ ...REQUESTED, lastError: NO_DNS }], "degraded", ["other"]],
+] as const)("createHealth %s", (what, tokens, status, registries) => {
   const { health } = setUp(...tokens);
-  expect(health.isServing()).toBe(status === "ok");
+  expect(health.isServing()).toBe(what.startsWith("is ready"));
   expect(health.summary().status).toBe(status);
   expect(Object.keys(health.summary().registries)).toEqual(registries);
 });
 
-it("createHealth reports ok while an unused prefetched host fails and another host works", () => {
+it("createHealth reports degraded while an unused prefetched host fails and another host works", () => {
   const { health, tokens, served } = setUp(FAILING);
   tokens.push({ key: "asked", pinned: false, isAsked: true, failuresInARow: 0, ...served });
-  expect(health.summary()).toMatchObject({ status: "ok", registries: { asked: { expiresInSeconds: 3_600 } } });
+  expect(health.summary()).toMatchObject({ status: "degraded", registries: { asked: { expiresInSeconds: 3_600 } } });
   expect(Object.keys(health.summary().registries)).toEqual(["asked"]);
 });
 

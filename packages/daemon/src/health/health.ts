@@ -1,9 +1,10 @@
 /**
  * The broker's health, readable over the health socket, as a closed list of fields.
  *
- * It contains registry hosts, ages, counts, error codes, and the names of service accounts whose pulls fail; never an OCID, a
- * repository, a token or text from upstream.
+ * It contains registry hosts, ages, counts, error codes, and the names of service accounts whose pulls fail and of denied
+ * repositories; never an OCID, a token or text from upstream.
  */
+import type { DeniedRepository } from "@ocir-broker/credentials/access/repository-access";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -27,6 +28,7 @@ export interface HealthOptions extends ReadinessOptions {
   readonly unwritten: () => HealthDetails["unwritten"];
   readonly serviceAccountCount: () => number | undefined;
   readonly serviceAccountFailures: () => readonly ServiceAccountFailure[];
+  readonly deniedRepositories: () => readonly DeniedRepository[];
 }
 
 export function createHealth(options: HealthOptions) {
@@ -81,6 +83,9 @@ export function createHealth(options: HealthOptions) {
         registries: Object.fromEntries(tokens.entries().map((entry) => [entry.key, detailsNow(entry)])),
         serviceAccounts: options.serviceAccountCount() ?? null,
         serviceAccountFailures: serviceAccountFailures(nowMs),
+        denied: options
+          .deniedRepositories()
+          .map(({ repository, askedAtMs }) => ({ repository, secondsAgo: secondsSince(askedAtMs, nowMs) })),
       };
     },
   };
@@ -170,7 +175,9 @@ function createReadiness(options: ReadinessOptions) {
     const hosts = tokens.entries().filter(isOfInterest);
     const hasFailed = (entries: CacheEntry[]) => entries.some(({ failuresInARow }) => failuresInARow > 0);
     if (!isServing()) return hasServed || hasFailed(hosts) ? "degraded" : "starting";
-    return hasFailed([...sessions.entries(), ...hosts]) ? "degraded" : "ok";
+    // The home region's host should work, also before the first pull.
+    const pinned = tokens.entries().filter((entry) => entry.pinned);
+    return hasFailed([...sessions.entries(), ...hosts, ...pinned]) ? "degraded" : "ok";
   }
 
   return { isServing, status };

@@ -1,5 +1,5 @@
 /** Functions of a cache's entries that health and metrics share. The times of an entry are on the monotonic clock. */
-import { codeOf } from "@ocir-broker/errors/describe-error";
+import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -15,10 +15,16 @@ export function servableTimes({ obtainedAtMs, expiresAtMs, servableUntilMs }: Ca
 
 /**
  * A host that has never worked matters only if it is requested: the home region's default name, in a realm without it, does no harm.
- * A name that does not exist is a mistake in an image's name, unless it is pinned.
+ * A name that cannot be resolved and that nobody expects is a mistake in an image's name.
  */
 export function isOfInterest({ pinned, isAsked, lastError, lastSuccessAtMs }: CacheEntry): boolean {
-  return lastSuccessAtMs !== undefined || (isAsked && (pinned || codeOf(lastError) !== "name-not-found"));
+  return lastSuccessAtMs !== undefined || (isAsked && (pinned || !isMistyped(lastError)));
+}
+
+/** fetchToken marks a name that nobody expects as one that needs no retry. */
+function isMistyped(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "name-not-found" || (code === "name-not-resolved" && error instanceof OwnError && !error.retryable);
 }
 
 export function unixSeconds(atMs: number, clock: Clock): number {
