@@ -22,8 +22,7 @@ const [ONE_FLAG = ""] = FLAGS;
 const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service";
 const CONNECT = "ocir-broker node connect";
 const RESTART = "systemctl daemon-reload; systemctl restart kubelet";
-const COMMAND =
-  /\b(?:ocir-broker (?:enable|node \w+)|systemctl|systemd-sysusers|systemd-tmpfiles)\b[^;,:(]*/g;
+const COMMAND = /\b(?:ocir-broker (?:enable|node \w+)|systemctl|systemd-sysusers|systemd-tmpfiles)\b[^;,:(]*/g;
 const MAX_ROUNDS = 5;
 /** Root's environment after a login. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

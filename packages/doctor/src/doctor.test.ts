@@ -409,9 +409,7 @@ describe("diagnose, special cases", () => {
     const findings = await node.examine();
     expect(problems(findings)).toEqual(["kubelet-extra-args-swallowed"]);
     const found = findings.find(({ name }) => name === "kubelet-extra-args-swallowed");
-    expect(found?.fix).toMatch(
-      /^on this node: ocir-broker node connect.*For new nodes: pass them .*replace the node$/,
-    );
+    expect(found?.fix).toMatch(/^on this node: ocir-broker node connect.*For new nodes: pass them .*replace the node$/);
   });
 
   test("accepts SELinux labels that are correct or cannot be read", async ({ node }) => {
