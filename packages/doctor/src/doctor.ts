@@ -131,7 +131,14 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
   }
 }
 
-function configFindings({ configError, configFix, configWarning, configSource, configPath, isNode }: DoctorOptions): Finding[] {
+function configFindings({
+  configError,
+  configFix,
+  configWarning,
+  configSource,
+  configPath,
+  isNode,
+}: DoctorOptions): Finding[] {
   const exposed =
     configWarning === undefined
       ? []
