@@ -23,12 +23,12 @@ export type RealRegistryStage = Awaited<ReturnType<typeof setRealRegistryStage>>
 /** For titles: why tests with these programs cannot run here; empty if they can. */
 export function lackOf(...programs: string[]): string {
   const lacking = programs.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
-  return lacking.length === 0 ? "" : ` (skipped: no ${lacking.join(", no ")} here)`;
+  return lacking.length === 0 ? "" : ` (skipped: needs ${lacking.join(", ")})`;
 }
 
 /** The same for tests that need root. */
 export function lackAsRoot(...programs: string[]): string {
-  return process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: not root)";
+  return process.getuid?.() === 0 ? lackOf(...programs) : " (skipped: needs root)";
 }
 
 /** Ended when the test ends. The node may also push here. */

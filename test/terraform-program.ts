@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const PROGRAM = ["terraform", "tofu"].find((program) => spawnSync(program, ["version"]).status === 0) ?? "";
 /** For test titles; empty if it is there. */
-export const lackOfTerraform = PROGRAM === "" ? " (skipped: neither terraform nor tofu is installed)" : "";
+export const lackOfTerraform = PROGRAM === "" ? " (skipped: needs terraform or tofu)" : "";
 
 export function runTerraform(folder: string, ...args: readonly string[]): string {
   const env = { PATH: process.env["PATH"], HOME: folder, CHECKPOINT_DISABLE: "1" };

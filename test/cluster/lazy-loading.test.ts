@@ -9,10 +9,11 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
-import { lackAsRoot, startDistribution } from "../real-registry.ts";
+import { startDistribution } from "../real-registry.ts";
 import { runProgram } from "../run-program.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { lackOfTime } from "./can-run-cluster.ts";
+import { canBootSystemd } from "../system/systemd-root/can-boot-systemd.ts";
+import { lackOfProgram, lackOfTime } from "./can-run-cluster.ts";
 import { lackOf, STARGZ } from "./consumer-programs.ts";
 import { CONTAINERD_PROGRAMS, type LazyNode, type LazyNodeOptions, startLazyNode } from "./lazy-nodes.ts";
 
@@ -24,8 +25,8 @@ const TOKEN_LIFE_MS = 60_000;
 const HELPER = "docker-credential-ocir";
 const REPOSITORY = "acme/shop/web";
 
-const lackOfPrograms = lackAsRoot("docker-registry", "unshare", "nsenter") || undefined;
-const lackOfFuse = existsSync("/dev/fuse") ? undefined : "no /dev/fuse here";
+const lackOfPrograms = canBootSystemd() ?? lackOfProgram("docker-registry", "docker-registry");
+const lackOfFuse = existsSync("/dev/fuse") ? undefined : "needs /dev/fuse";
 const lackOfBuilt = lackOf([STARGZ.path, ...CONTAINERD_PROGRAMS]);
 const lack =
   lackOfTime ??

@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 
 /** For test titles; empty if names can be hidden. The nameserver's port and the mount need root. */
 export const lackOfMounts =
-  process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0 ? "" : " (skipped: not root)";
+  process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0 ? "" : " (skipped: needs root)";
 
 /** resolv.conf cannot name a port, so each test process has its own address for port 53. */
 const ADDRESS = `127.83.${(process.pid >> 8) & 255}.${process.pid & 255}`;

@@ -6,7 +6,7 @@ const PROMTOOL = "promtool";
 export const hasPromtool = spawnSync(PROMTOOL, ["--version"]).error === undefined;
 
 /** Appended to a test's title, so that a skipped test shows the reason. */
-export const promtoolNote = hasPromtool ? "" : " (skipped: promtool is not installed)";
+export const promtoolNote = hasPromtool ? "" : " (skipped: needs promtool (prometheus))";
 
 export function promtool(args: readonly string[], input = "") {
   const { status, stdout, stderr } = spawnSync(PROMTOOL, args, { input, encoding: "utf8" });

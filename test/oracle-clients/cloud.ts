@@ -47,9 +47,9 @@ export type OracleCloud = Awaited<ReturnType<typeof startOracleCloud>>;
 
 /** For test titles: the reason why it cannot be created; empty if it can. */
 export function lackOfNamespaces(): string {
-  if (process.getuid?.() !== 0) return " (skipped: not root)";
+  if (process.getuid?.() !== 0) return " (skipped: needs root)";
   const { status } = spawnSync("unshare", ["--net", "--mount", "ip", "link", "set", "lo", "up"]);
-  return status === 0 ? "" : " (skipped: no network namespaces here)";
+  return status === 0 ? "" : " (skipped: needs network namespaces)";
 }
 
 export async function startOracleCloud() {

@@ -14,7 +14,7 @@ export const TYPESCRIPT_SDK: readonly string[] = [process.execPath, join(FOLDER,
 
 /** For test titles: the reason why they cannot run; empty if they can. */
 export function lackOfPython(): string {
-  return pythonVersion() === undefined ? " (skipped: no Python 3.11 with venv here)" : "";
+  return pythonVersion() === undefined ? " (skipped: needs Python 3.11 with venv)" : "";
 }
 
 /** `oci` and the SDK for Python. About a minute the first time. */

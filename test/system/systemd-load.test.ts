@@ -127,7 +127,7 @@ describeUnless(canBootSystemd(), "a node in use", () => {
     expect(JSON.parse(await root.run(SHIM, [], { input: REQUEST })).auth).toHaveProperty([REGISTRY_HOST]);
   });
 
-  const lackOfExporter = existsSync(EXPORTER) ? "" : " (skipped: it is not installed)";
+  const lackOfExporter = existsSync(EXPORTER) ? "" : " (skipped: needs prometheus-node-exporter)";
   it.skipIf(lackOfExporter !== "")(
     `exposes its metrics through Debian's node exporter, also after a stop${lackOfExporter}`,
     async () => {

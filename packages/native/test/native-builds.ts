@@ -11,12 +11,7 @@ const PACKAGE_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
 /** The quick variant waits a hundredth of the time between its attempts; the hasty one also has a time limit of 1.5 s. */
 type Variant = "quick" | "hasty";
 
-const SANITIZERS = lackOf(
-  "gcc",
-  "address,undefined",
-  "int main(void) { return 0; }",
-  "the C compiler has no sanitizers",
-);
+const SANITIZERS = lackOf("gcc", "address,undefined", "int main(void) { return 0; }", "needs a gcc with sanitizers");
 const BUILDS = [
   {
     ...buildOf("release"),
@@ -36,7 +31,7 @@ export const FUZZ_TARGET = buildOf(
     "clang",
     "fuzzer,address,undefined",
     "int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return data == 0 && size > 0; }",
-    "there is no clang with libFuzzer",
+    "needs a clang with libFuzzer",
   ),
 );
 

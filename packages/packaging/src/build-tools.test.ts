@@ -3,9 +3,10 @@ import { describeBuildTools } from "./build-tools.ts";
 import { missingPrograms, TARGETS } from "./target.ts";
 
 const [missing] = TARGETS.flatMap(missingPrograms);
+const lack = missing === undefined ? "" : ` (skipped: needs ${missing})`;
 
 describe("describeBuildTools", () => {
-  it.skipIf(missing !== undefined)(`has a version of each tool${missing ? ` (skipped: needs ${missing})` : ""}`, () => {
+  it.skipIf(lack !== "")(`has a version of each tool${lack}`, () => {
     const lines = describeBuildTools(TARGETS, { version: "1.2.3", epochS: 1 }).trimEnd().split("\n");
     expect(lines[0]).toContain("ocir-broker 1.2.3");
     expect(lines.slice(1).map((line) => line.split(":", 1)[0])).toEqual([
@@ -19,7 +20,7 @@ describe("describeBuildTools", () => {
     expect(lines[5]).toMatch(/^arm64 C library: glibc 2\.\d+$/);
   });
 
-  it.skipIf(missing !== undefined)("rejects another compiler under the name of the musl compiler", () => {
+  it.skipIf(lack !== "")(`rejects another compiler under the name of the musl compiler${lack}`, () => {
     const targets = TARGETS.map((target) => ({ ...target, compiler: "gcc" }));
     expect(() => describeBuildTools(targets, { version: "1.2.3", epochS: 1 })).toThrow(
       /^gcc does not use musl: install the Debian packages .*musl-tools/,

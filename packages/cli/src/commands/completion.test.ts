@@ -20,7 +20,10 @@ function linesOf(shell: string, line: string, ...args: string[]): string[] {
   return execFileSync(shell, args, { encoding: "utf8", env }).split("\n").filter(Boolean);
 }
 
-const hasShell = (name: string): boolean => spawnSync(name, ["--version"]).status === 0;
+const lackOf = (shell: string): string =>
+  spawnSync(shell, ["--version"]).status === 0 ? "" : ` (skipped: needs ${shell})`;
+const noZsh = lackOf("zsh");
+const noFish = lackOf("fish");
 
 describe("completionsFor", () => {
   test.each([
@@ -56,23 +59,23 @@ describe("COMPLETION_SCRIPTS", () => {
     expect(linesOf("bash", line, "--norc", "-c", script, "bash", "ocir-broker", ...line.split(" "))).toEqual(offered);
   });
 
-  test.runIf(hasShell("zsh")).each([
+  test.skipIf(noZsh !== "").each([
     ["config ", expect.arrayContaining([expect.stringMatching(/^check:report/)])],
     ["doctor --output ", ["text", "json"]],
     ["serve --config ", ["files"]],
-  ])("complete %j in zsh", (line, offered) => {
+  ])(`complete %j in zsh${noZsh}`, (line, offered) => {
     // Each function of zsh's completion system is replaced by one that prints its input.
     const system = ["compdef() { }", `_describe() { print -l -- "\${(@P)2}"; }`, "_files() { print files; }"];
     const script = [...system, COMPLETION_SCRIPTS.zsh, 'words=("$@") CURRENT=$#words; _ocir_broker'].join("\n");
     expect(linesOf("zsh", line, "-f", "-c", script, "zsh", "ocir-broker", ...line.split(" "))).toEqual(offered);
   });
 
-  test.runIf(hasShell("fish")).each([
+  test.skipIf(noFish !== "").each([
     ["doct", ["doctor"]],
     ["config pr", ["print"]],
     ["status --output ", ["json", "table", "yaml"]],
     ["serve --config /etc/host", expect.arrayContaining(["/etc/hosts"])],
-  ])("complete %j in fish", (line, offered) => {
+  ])(`complete %j in fish${noFish}`, (line, offered) => {
     const script = `${COMPLETION_SCRIPTS.fish}\ncomplete -C 'ocir-broker ${line}'`;
     const lines = linesOf("fish", line, "--no-config", "-c", script);
     expect(lines.map((each) => String(each.split("\t")[0]))).toEqual(offered);

@@ -79,7 +79,7 @@ describe("StateFile", () => {
     expect(read()).toEqual({ error: "state-foreign" });
   });
 
-  it.skipIf(!isRoot)(`ignores another user's file${isRoot ? "" : " (skipped: not root)"}`, () => {
+  it.skipIf(!isRoot)(`ignores another user's file${isRoot ? "" : " (skipped: needs root)"}`, () => {
     write("the state");
     fs.chownSync(path, 65_534, 65_534);
     expect(read()).toEqual({ error: "state-foreign" });

@@ -77,7 +77,7 @@ describeShim("broker_request", (build) => {
       expect(await callShim(build.quickPath, path())).toEqual(failure(code));
     });
 
-    const inUse = existsSync(DEFAULT_SOCKET) ? ", skipped: a broker runs on this machine" : "";
+    const inUse = existsSync(DEFAULT_SOCKET) ? " (skipped: needs a machine without a broker)" : "";
     test.skipIf(inUse !== "")(
       `and names the default socket if OCIR_BROKER_SOCKET is empty or not set${inUse}`,
       async () => {
@@ -89,7 +89,7 @@ describeShim("broker_request", (build) => {
     );
 
     const root = process.getuid?.() === 0;
-    const lacking = root && !hasProgram("setpriv") ? ", skipped: root without setpriv" : "";
+    const lacking = root && !hasProgram("setpriv") ? " (skipped: needs setpriv)" : "";
     test.skipIf(lacking !== "")(`when the socket is not for this user${lacking}`, async () => {
       await using server = await startRawServer({});
       chmodSync(server.path, root ? 0o600 : 0);

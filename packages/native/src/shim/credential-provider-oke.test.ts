@@ -57,7 +57,7 @@ describeShim("credential-provider-oke", (build) => {
       expect(result).toEqual(success(expect.stringMatching(text)));
     });
 
-    const noTerminal = hasProgram("script") ? "" : ", skipped: there is no script";
+    const noTerminal = hasProgram("script") ? "" : " (skipped: needs script)";
     test.skipIf(noTerminal !== "")(
       `nothing yet, and reports what it waits for, on a terminal${noTerminal}`,
       async () => {
@@ -220,13 +220,13 @@ function sending(status: string, body: string): RawServerOptions {
 describe("credential-provider-oke as it is shipped", () => {
   beforeAll(() => make("install"), 120_000);
 
-  const musl = hasProgram("musl-gcc");
-  test.skipIf(!musl)(`is at most 100 KiB${musl ? "" : ", skipped: there is no musl-gcc"}`, () => {
+  const noMusl = hasProgram("musl-gcc") ? "" : " (skipped: needs musl-gcc)";
+  test.skipIf(noMusl !== "")(`is at most 100 KiB${noMusl}`, () => {
     expect(statSync(distPath("credential-provider-oke")).size).toBeLessThanOrEqual(100 * KIB);
   });
 
-  test.skipIf(!musl)(
-    "needs at most 1.5 MiB of memory, untouched pages included, for the largest request and response",
+  test.skipIf(noMusl !== "")(
+    `needs at most 1.5 MiB of memory, untouched pages included, for the largest request and response${noMusl}`,
     async () => {
       const response = "b".repeat(64 * KIB);
       await using server = await startAnswering("200 OK", response);
