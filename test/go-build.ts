@@ -3,11 +3,44 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Cause, Lack } from "./summary/lacks.ts";
 
 export const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "ocir-broker");
 
 /** Go downloads the toolchain that a module names, if its own is older. */
 export const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "auto" };
+
+/** What Go and git print if a module proxy, a mirror or a network does not give what they ask for. */
+const NETWORK_ERROR = new RegExp(
+  [
+    "dial tcp|no such host|i/o timeout|TLS handshake timeout|connection refused|connection reset|network is unreachable",
+    "server misbehaving|proxyconnect|unable to access '|Could not resolve|toolchain not available",
+    // A status of the proxy: "reading https://…: 404 Not Found".
+    "https?://\\S+: [45]\\d\\d [A-Z]",
+  ].join("|"),
+);
+const MAX_OUTPUT_BYTES = 2 ** 26;
+
+/** Why a program could not be built. */
+export class BuildError extends Error {
+  readonly why: Cause;
+
+  constructor(why: Cause, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/** What keeps a program from being built, if anything does. @param what for the reason, as people call it */
+export function lackAfter(what: string, build: () => void): Lack[] {
+  try {
+    build();
+    return [];
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    return [{ cause: error.why, reason: `${what} is not built: ${error.message}` }];
+  }
+}
 
 interface Build {
   /** Of the program. It changes with what the program is built from. */
@@ -20,7 +53,13 @@ interface Build {
   readonly endsAtMs?: number | undefined;
 }
 
-/** Does nothing if the program is there. @throws Error if it cannot be built, or not in time */
+/** When builds must be complete, by `performance.now()`. `.ci/run` sets a limit for a whole run. */
+export function endOfBuilds(): number | undefined {
+  const limitS = process.env["OCIR_BROKER_BUILD_LIMIT_S"];
+  return limitS === undefined ? undefined : performance.now() + Number(limitS) * 1_000;
+}
+
+/** Does nothing if the program is there. @throws BuildError if it cannot be built, or not in time */
 export function buildOnce({ path, folder, args, endsAtMs }: Build): void {
   if (existsSync(path)) return;
   console.log(`building ${path} ...`);
@@ -34,15 +73,39 @@ export function buildOnce({ path, folder, args, endsAtMs }: Build): void {
   }
 }
 
-/** @throws Error if the program fails, or does not end in time */
+/**
+ * An interrupted `go build` keeps the packages that it has compiled in its cache, so that the next one goes on
+ * from there.
+ * @returns what the program printed to stdout
+ * @throws BuildError if the program fails, or does not end in time
+ */
 export function runUntil(
   endsAtMs: number | undefined,
   program: string,
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv,
-): void {
-  const timeout = endsAtMs === undefined ? {} : { timeout: Math.max(1, Math.round(endsAtMs - performance.now())) };
-  const { status, error } = spawnSync(program, args, { cwd, env, stdio: ["ignore", "ignore", "inherit"], ...timeout });
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")} failed`, { cause: error });
+): string {
+  const command = `${program} ${args[0]}`;
+  const leftMs = endsAtMs === undefined ? undefined : Math.round(endsAtMs - performance.now());
+  if (leftMs !== undefined && leftMs <= 0) throw new BuildError("time", `there was no time left for ${command}`);
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    maxBuffer: MAX_OUTPUT_BYTES,
+    timeout: leftMs,
+    killSignal: "SIGINT",
+  });
+  process.stderr.write(stderr ?? "");
+  if (status === 0) return stdout;
+  if (error !== undefined && "code" in error && error.code === "ETIMEDOUT")
+    throw new BuildError("time", `the time was over during ${command}`);
+  const said = error?.message ?? stderr.trim().split("\n").at(-1);
+  throw new BuildError(isNetworkError(stderr ?? "") ? "network" : "error", `${command} failed: ${said}`);
+}
+
+function isNetworkError(said: string): boolean {
+  return NETWORK_ERROR.test(said) && !/SECURITY ERROR|checksum mismatch/.test(said);
 }

@@ -1,5 +1,6 @@
 /** Can this machine run a Kubernetes node in namespaces? Looks only, as `canBootSystemd` does. */
 import { spawnSync } from "node:child_process";
+import { SHORT_RUN } from "../summary/lacks.ts";
 import { canBootSystemd } from "../system/systemd-root/systemd-root.ts";
 import { controlGroupMounts } from "./control-groups.ts";
 import { areBuilt } from "./programs.ts";
@@ -17,7 +18,7 @@ const NEEDED = {
 export const isShortRun = process.env["OCIR_BROKER_CLUSTER_RUN"] === "short";
 
 /** Why a short run leaves a whole file out. */
-export const lackOfTime = isShortRun ? "a short run" : undefined;
+export const lackOfTime = isShortRun ? SHORT_RUN : undefined;
 
 /** Undefined if it can, with these minor versions built; else the reason why not. */
 export function canRunCluster(minors: readonly number[]): string | undefined {

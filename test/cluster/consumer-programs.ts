@@ -2,13 +2,14 @@
  * Programs and definitions of products that read pull secrets, from their Go modules. Each is made once and kept in the user's cache
  * folder. `npm run test:cluster` makes them; a test without one is skipped.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
-import { buildOnce, CACHE, GO_ENVIRONMENT } from "../go-build.ts";
+import { BuildError, buildOnce, CACHE, GO_ENVIRONMENT, lackAfter, runUntil } from "../go-build.ts";
+import { type Lack, SHORT_RUN } from "../summary/lacks.ts";
+import { isShortRun } from "./can-run-cluster.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 const FOLDER = join(CACHE, "consumers");
@@ -26,6 +27,7 @@ export const SOURCE_CONTROLLER = programOf(
   "github.com/fluxcd/source-controller",
 );
 export const STARGZ = ownProgram("stargz", "main.go", "image.go", "serve.go");
+const NOT_IN_SHORT_RUNS = [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
 
 interface DefinitionsModule {
   /** With its version. */
@@ -79,21 +81,22 @@ export const KARPENTER_DEFINITIONS = KARPENTER.files.map((file) => placeOf(KARPE
 
 /** Undefined if all are there, else the reason why tests are skipped. */
 export function lackOf(paths: readonly string[]): string | undefined {
-  return paths.every((path) => existsSync(path)) ? undefined : "not built, which npm run test:cluster does";
+  const missing = paths.filter((path) => !existsSync(path));
+  if (missing.length === 0) return undefined;
+  const isChoice = isShortRun && missing.every((path) => NOT_IN_SHORT_RUNS.some((program) => program.path === path));
+  return isChoice ? SHORT_RUN : "not built, which npm run test:cluster does";
 }
 
-/** Makes what is missing; in a short run, only what takes less than a minute. @throws Error if something cannot be made. */
-export function buildConsumers(isShort: boolean): void {
+/** Makes what is missing; in a short run, only what takes less than a minute. @returns what could not be made */
+export function buildConsumers(isShort: boolean, endsAtMs: number | undefined): Lack[] {
   mkdirSync(FOLDER, { recursive: true });
-  for (const each of MODULES) download(each);
-  try {
-    download(KARPENTER);
-  } catch (error) {
-    // Some module proxies do not have it.
-    console.error(error);
-  }
-  const further = isShort ? [] : [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
-  for (const program of [K8SCHAIN, ...further]) buildOnce(program);
+  // Some module proxies do not have Karpenter's.
+  const modules = [...MODULES, KARPENTER];
+  const programs = isShort ? [K8SCHAIN] : [K8SCHAIN, ...NOT_IN_SHORT_RUNS];
+  return [
+    ...modules.flatMap((each) => lackAfter(each.module, () => download(each, endsAtMs))),
+    ...programs.flatMap((each) => lackAfter(basename(each.path), () => buildOnce({ ...each, endsAtMs }))),
+  ];
 }
 
 /** A program of a few lines, in a folder of its own. */
@@ -112,15 +115,15 @@ function programOf(name: string, module: string, goPackage: string) {
   };
 }
 
-function download({ module, sum, files }: DefinitionsModule): void {
+function download({ module, sum, files }: DefinitionsModule, endsAtMs: number | undefined): void {
   const missing = files.filter((file) => !existsSync(placeOf({ module }, file)));
   if (missing.length === 0) return;
   console.log(`downloading ${module} ...`);
   // The checksum database lacks some of these modules; their sums are here.
   const env = { ...GO_ENVIRONMENT, GOSUMDB: "off" };
-  const stdout = execFileSync("go", ["mod", "download", "-json", module], { cwd: tmpdir(), env });
-  const found = parseJson(String(stdout)) as { Dir: string; Sum: string };
-  if (found.Sum !== sum) throw new Error(`${module} has the sum ${found.Sum}`);
+  const stdout = runUntil(endsAtMs, "go", ["mod", "download", "-json", module], tmpdir(), env);
+  const found = parseJson(stdout) as { Dir: string; Sum: string };
+  if (found.Sum !== sum) throw new BuildError("error", `${module} has the sum ${found.Sum}`);
   for (const file of missing) copyFileSync(join(found.Dir, file), placeOf({ module }, file));
 }
 

@@ -3,8 +3,7 @@
  * repository. Its Go module cannot be used: no module proxy has it. With OCIR_BROKER_RUNTIME=containerd, it is not used.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE, runUntil } from "../go-build.ts";
 
@@ -12,6 +11,7 @@ const VERSION = "1.37.0";
 const REPOSITORY = "https://github.com/cri-o/cri-o";
 const COMMIT = "f954a17e505f8931e91004403b5f5eac71ab6085";
 const FOLDER = join(CACHE, `cri-o-${VERSION}`);
+const SOURCE = `${FOLDER}-source`;
 const PROGRAMS = ["crio", "pinns"] as const;
 /** Without the libraries for which a test has no use. */
 const TAGS = "containers_image_ostree_stub containers_image_openpgp exclude_graphdriver_btrfs btrfs_noversion seccomp";
@@ -32,31 +32,28 @@ function succeeds(program: string, ...args: string[]): boolean {
   return spawnSync(program, args).status === 0;
 }
 
-/** Builds CRI-O if it is wanted and missing. @throws Error if it cannot be built, or not within `limitMs`. */
-export function buildCriO(limitMs?: number): void {
+/** Builds CRI-O if it is wanted and missing. @throws BuildError if it cannot be built, or not in time */
+export function buildCriO(endsAtMs?: number): void {
   if (!isCriOWanted() || criOFolder() !== undefined) return;
-  const endsAtMs = limitMs && performance.now() + limitMs;
-  const work = mkdtempSync(join(tmpdir(), "cri-o-"));
   const env = { ...process.env, CGO_ENABLED: "1" };
-  const run = (program: string, args: readonly string[], cwd = work) => runUntil(endsAtMs, program, args, cwd, env);
-  try {
-    console.log(`building CRI-O ${VERSION} ...`);
+  const run = (program: string, args: readonly string[], cwd = SOURCE) => runUntil(endsAtMs, program, args, cwd, env);
+  console.log(`building CRI-O ${VERSION} ...`);
+  // Kept until the build is complete, so that one that was ended goes on.
+  const fetched = join(SOURCE, ".git/is-fetched");
+  if (!existsSync(fetched)) {
+    mkdirSync(SOURCE, { recursive: true });
     run("git", ["init", "--quiet"]);
     run("git", ["fetch", "--quiet", "--depth", "1", REPOSITORY, COMMIT]);
-    run("git", ["checkout", "--quiet", "FETCH_HEAD"]);
-    const made = join(work, "made");
-    mkdirSync(made);
-    const sources = readdirSync(join(work, "pinns/src")).filter((name) => name.endsWith(".c"));
-    run("cc", ["-std=c99", "-Os", "-static", "-o", join(made, "pinns"), ...sources], join(work, "pinns/src"));
-    const build = ["build", "-mod=vendor", "-trimpath", "-ldflags", "-s -w", "-tags", TAGS, "-o", join(made, "crio")];
-    run("go", [...build, "./cmd/crio"]);
-    mkdirSync(FOLDER, { recursive: true });
-    for (const name of PROGRAMS) {
-      // The temporary folder may be another file system.
-      run("cp", [join(made, name), join(FOLDER, `${name}.new`)]);
-      renameSync(join(FOLDER, `${name}.new`), join(FOLDER, name));
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
+    run("git", ["checkout", "--quiet", "--force", "FETCH_HEAD"]);
+    writeFileSync(fetched, "");
   }
+  const made = join(SOURCE, "made");
+  mkdirSync(made, { recursive: true });
+  const sources = readdirSync(join(SOURCE, "pinns/src")).filter((name) => name.endsWith(".c"));
+  run("cc", ["-std=c99", "-Os", "-static", "-o", join(made, "pinns"), ...sources], join(SOURCE, "pinns/src"));
+  const build = ["build", "-mod=vendor", "-trimpath", "-ldflags", "-s -w", "-tags", TAGS, "-o", join(made, "crio")];
+  run("go", [...build, "./cmd/crio"]);
+  mkdirSync(FOLDER, { recursive: true });
+  for (const name of PROGRAMS) renameSync(join(made, name), join(FOLDER, name));
+  rmSync(SOURCE, { recursive: true });
 }

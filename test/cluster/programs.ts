@@ -29,9 +29,8 @@ export function areBuilt(minor: number): boolean {
   return clusterPrograms(minor).every(({ path }) => existsSync(path));
 }
 
-/** Builds the missing ones. @throws Error if one cannot be built, or if all together take longer than `limitMs`. */
-export function buildPrograms(minor: number, limitMs?: number): void {
-  const endsAtMs = limitMs && performance.now() + limitMs;
+/** Builds the missing ones. @throws BuildError if one cannot be built, or not in time */
+export function buildPrograms(minor: number, endsAtMs?: number): void {
   for (const { path, args } of clusterPrograms(minor)) buildOnce({ path, folder: SOURCE, args, endsAtMs });
 }
 

@@ -8,6 +8,7 @@ import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { ATTACKS_ON_PORT } from "../hostile-clients.ts";
+import { ONLY_LONG } from "../summary/lacks.ts";
 import { describeUnless } from "../system/describe-unless.ts";
 import { isLongRun } from "../system/long-run.ts";
 import { NODE } from "../system/simulated-node.ts";
@@ -50,7 +51,7 @@ const WAIT_MS = 900_000;
 const POLL_MS = 1_000;
 
 const lack = canRunCluster([NEWEST_MINOR]) ?? lackOfPodNetwork();
-const skipped = isLongRun ? lack : "only in test:long";
+const skipped = isLongRun ? lack : ONLY_LONG;
 
 /** Of the page, and among them those that are removed; as many are added. */
 const TEAMS = 200;

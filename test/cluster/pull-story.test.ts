@@ -5,9 +5,8 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it } from "vitest";
 import { dropIn } from "../system/simulated-node.ts";
-import { isShortRun } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { describeCluster } from "./describe-cluster.ts";
+import { describeCluster, itUnlessShort } from "./describe-cluster.ts";
 import { disturbDuring } from "./disturbance.ts";
 import { loginSecret } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
@@ -33,7 +32,6 @@ const BURST = 100;
 const DISTURBED = 200;
 /** A node with more pods at once would be slow for reasons that are not ours. */
 const BATCH = 50;
-const long = it.skipIf(isShortRun);
 
 describeCluster("a real Kubernetes", (minor) => {
   const node = givenKubernetes({ minor });
@@ -62,12 +60,12 @@ describeCluster("a real Kubernetes", (minor) => {
     expect(requests["registry.token"]).toBeLessThanOrEqual(2);
   });
 
-  long("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
+  itUnlessShort("runs as many from a warm daemon, which asks the cloud for nothing", async () => {
     const requests = await burst("warm");
     expect([requests["auth.x509"], requests["registry.token"]]).toEqual([0, 0]);
   });
 
-  long(
+  itUnlessShort(
     `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
     async () => {
       const startedAtMs = performance.now();
@@ -97,7 +95,7 @@ describeCluster("a real Kubernetes", (minor) => {
     await pods.untilRunning(["public"]);
   });
 
-  long("leaves another registry to the kubelet", async () => {
+  itUnlessShort("leaves another registry to the kubelet", async () => {
     await node.control("/iam", { repository: "acme/elsewhere", public: true });
     const before = await durations();
     await node.api.createPod("elsewhere", imageOf("elsewhere", OTHER_HOST));
@@ -116,7 +114,7 @@ describeCluster("a real Kubernetes", (minor) => {
     expect(await pods.tries("late")).toBe(tried + 1);
   });
 
-  long(
+  itUnlessShort(
     "runs a pod at the kubelet's next try after the node has joined its dynamic group, with no restart of anything",
     async () => {
       await node.control("/iam", { dynamicGroup: false });
@@ -132,7 +130,7 @@ describeCluster("a real Kubernetes", (minor) => {
     },
   );
 
-  long("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
+  itUnlessShort("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
     const [said, onPage] = REFUSED_LOGIN[containerRuntime().name];
     node.root.write(KUBELET_FILE, WRONG_LOGIN);
     await node.restartKubelet();

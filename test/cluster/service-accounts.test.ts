@@ -7,9 +7,8 @@ import { dirname } from "node:path";
 import type { V1Node } from "@kubernetes/client-node";
 import { beforeAll, expect, it } from "vitest";
 import { VERSION } from "../system/install/archives.ts";
-import { isShortRun } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { describeCluster } from "./describe-cluster.ts";
+import { describeCluster, itUnlessShort } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
 import { givenKubernetes } from "./given.ts";
 import { createApi, namespacePath, podManifest } from "./kubernetes-api.ts";
@@ -27,7 +26,6 @@ const DISTURBED = 25;
 const ROOT_LOGINS = "/root/.docker/config.json";
 const HELPER = "/usr/local/bin/docker-credential-ocir";
 const UNITS = ["ocir-broker.socket", "ocir-broker.service"];
-const long = it.skipIf(isShortRun);
 /** The kubelet's message about the missing permission, without the part that depends on the pod. */
 const NO_RIGHT =
   /(?:Error getting|failed to get) service account token.* authorized to request tokens for .*?(?=" provider=|$)/m;
@@ -147,7 +145,7 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     for (const group of ["stranger", "alone", "public", "helped"]) await shop.removeGroup(group);
   });
 
-  long("fails no pull while the daemon is killed", async () => {
+  itUnlessShort("fails no pull while the daemon is killed", async () => {
     const groups = await inBoth((pods, own) => start(pods, "disturbed", own, PULLER, DISTURBED));
     const kills = await killDuring(
       node.root,
@@ -189,15 +187,18 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await shop.untilFailed("plain-private-0", "not authorized");
   });
 
-  long("knows a service account by tokens of the API server's next key, without another token exchange", async () => {
-    const before = await node.cloudRequests();
-    await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
-    await node.stopApiServer();
-    await node.startApiServer();
-    await shop.untilRunning(await start(shop, "rotated", imageOf("shop")));
-    expect(await shop.failures("rotated-")).toEqual([]);
-    expect((await requestsSince(before)).exchanges).toBe(0);
-  });
+  itUnlessShort(
+    "knows a service account by tokens of the API server's next key, without another token exchange",
+    async () => {
+      const before = await node.cloudRequests();
+      await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
+      await node.stopApiServer();
+      await node.startApiServer();
+      await shop.untilRunning(await start(shop, "rotated", imageOf("shop")));
+      expect(await shop.failures("rotated-")).toEqual([]);
+      expect((await requestsSince(before)).exchanges).toBe(0);
+    },
+  );
 
   function startStaticPod(name: string, repository: string): void {
     const manifest = podManifest(name, imageOf(repository)) as { metadata: object };
