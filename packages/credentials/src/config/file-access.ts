@@ -11,6 +11,8 @@ export interface FileProblem {
   readonly what: string;
   /** What mends it, a command if there is one. */
   readonly fix: string;
+  /** Other users can change the file, so that it may once have named another identity. */
+  readonly isChangeable?: true;
 }
 
 export interface AccessOptions {
@@ -76,27 +78,26 @@ export function changeableByOthers(path: string, { ownerId = 0 }: AccessOptions 
   const isOpen = ({ uid, mode }: Stats) => uid !== ownerId || (mode & WRITABLE_BY_OTHERS) !== 0;
   const open = parts.find(({ stats }) => isOpen(stats) && !(stats.isDirectory() && (stats.mode & STICKY) !== 0));
   // Such as a link that another user owns.
-  if (open === undefined) return { what: `${distrusted}, so the configuration is not used`, fix: MOVE };
+  if (open === undefined) return notUsed(distrusted, MOVE);
   const { stats } = open;
   const isFolder = stats.isDirectory();
   const why = stats.uid === ownerId ? `its mode is ${modeOf(stats)}` : "it does not belong to root";
   const named = isFolder ? open.place : "the configuration";
-  const what = `other users can change ${named} (${why}), so the configuration is not used`;
-  if (isFolder && !foldersAbove(path).includes(open.place)) return { what, fix: fileInsteadOfLink(path) ?? MOVE };
+  const what = `other users can change ${named} (${why})`;
+  if (isFolder && !foldersAbove(path).includes(open.place)) return notUsed(what, fileInsteadOfLink(path) ?? MOVE);
   const place = isFolder ? open.place : path;
   const commands = [
     ...(stats.uid === ownerId ? [] : [`chown root ${place}`]),
     ...((stats.mode & WRITABLE_BY_OTHERS) === 0 ? [] : [`chmod go-w ${place}`]),
   ];
-  return { what, fix: commands.join("; ") };
+  return notUsed(what, commands.join("; "));
 }
 
 /** For a person's own file, in whose folders a group may write: whether every user can change it. */
 export function changeableByAll(path: string): FileProblem | undefined {
   const stats = statSync(path);
   if ((stats.mode & WRITABLE_BY_ALL) === 0) return undefined;
-  const what = `other users can change the configuration (its mode is ${modeOf(stats)}), so the configuration is not used`;
-  return { what, fix: `chmod o-w ${path}` };
+  return notUsed(`other users can change the configuration (its mode is ${modeOf(stats)})`, `chmod o-w ${path}`);
 }
 
 /** Whether every user can read the file. */
@@ -117,6 +118,10 @@ export function isCopiedForDaemon(path: string, ownerId = 0): boolean {
 }
 
 const MOVE = "put the file into a folder that every user may enter and only root may change";
+
+function notUsed(what: string, fix: string): FileProblem {
+  return { what: `${what}, so the configuration is not used`, fix, isChangeable: true };
+}
 
 function closedFolder(folder: string, path: string) {
   const what = `the daemon's user may not enter ${folder}, so the daemon cannot read the configuration`;

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -90,6 +90,16 @@ describe("loadLenientConfig", () => {
     const { config, configError } = loadLenientConfig({ path, environment: { HTTPS_PROXY: "http://p:1" } });
     expect(config.proxy.https).toBe("http://p:1");
     expect(configError).toMatchObject({ code: "config-unreadable" });
+  });
+
+  it("uses no identity if others can change the file, whatever it says", () => {
+    writeFileSync(path, "log: {level: debug}");
+    chmodSync(path, 0o666);
+    expect(loadLenientConfig({ path, environment: {} })).toMatchObject({
+      config: { identity: { provider: "none" } },
+      isIdentityLost: true,
+      configError: { code: "config-unreadable" },
+    });
   });
 
   it("uses the previous configuration only if the file cannot be read or parsed", () => {

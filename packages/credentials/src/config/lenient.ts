@@ -26,7 +26,7 @@ const NO_CERTIFICATES = "/dev/null";
 export interface LenientConfig {
   readonly config: Config;
   readonly inForce: ConfigInForce;
-  /** Whether `config` has no identity only because the file, which may name one, is invalid. */
+  /** Whether `config` has no identity only because the file, which may name one, is invalid or is not used. */
   readonly isIdentityLost: boolean;
   /** Undefined if the whole file is valid. */
   readonly configError: ConfigError | undefined;
@@ -71,7 +71,8 @@ function withoutFile(
   const known = before?.();
   if (known !== undefined) return { config: known, inForce: "before", isIdentityLost: false, configError };
   const withoutComments = text.replaceAll(/^[ \t]*#.*$/gm, "");
-  const isIdentityLost = mayNameIdentity(withoutComments);
+  // What others can change may have named an identity before.
+  const isIdentityLost = configError.isChangeable || mayNameIdentity(withoutComments);
   // Trust that the file narrows must not become wider, and another identity than the file's must not be used.
   const defaults = configSchema.parse({
     ...source.defaults,

@@ -4,6 +4,7 @@ import { BrokerError } from "./broker-error.ts";
 interface ConfigErrorOptions extends ErrorOptions {
   /** What mends an unreadable file, a command if there is one; the message ends with it. */
   readonly fix?: string;
+  readonly isChangeable?: boolean | undefined;
 }
 
 export class ConfigError extends BrokerError {
@@ -13,11 +14,14 @@ export class ConfigError extends BrokerError {
   /** The message without its fix. */
   readonly what: string;
   readonly fix: string | undefined;
+  /** Other users can change the file. */
+  readonly isChangeable: boolean;
 
   constructor(code: ConfigError["code"], what: string, places: readonly string[], options: ConfigErrorOptions = {}) {
     super(code, options.fix === undefined ? what : `${what}; ${options.fix}`, options);
     this.places = places;
     this.what = what;
     this.fix = options.fix;
+    this.isChangeable = options.isChangeable ?? false;
   }
 }
