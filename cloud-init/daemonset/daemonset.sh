@@ -16,8 +16,8 @@ if [ "${1-}" = doctor ]; then
   fi
   /usr/local/bin/ocir-broker doctor
   status=$?
-  # 2: a check could not be made. With service accounts, only a pod's token shows whether the pod can pull.
-  [ $status = 2 ] || exit $status
+  # 3: a check could not be made. With service accounts, only a pod's token shows whether the pod can pull.
+  [ $status = 3 ] || exit $status
   exit 0
 fi
 

@@ -18,7 +18,8 @@ function doctor(program?: string) {
 it.each([
   [0, 0],
   [1, 1],
-  [2, 0],
+  [2, 2],
+  [3, 0],
 ])("daemonset.sh doctor ends a doctor of exit status %i with %i", (given, status) => {
   const program = `#!/bin/sh\necho "$@"\nexit ${given}\n`;
   expect(doctor(program)).toEqual({ status, stdout: "doctor\n", stderr: "" });
