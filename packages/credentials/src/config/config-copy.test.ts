@@ -1,5 +1,7 @@
+import type * as fs from "node:fs";
 import type * as foundation from "@ocir-broker/foundation/regular-file";
 import { describe, expect, it, vi } from "vitest";
+import type * as access from "./file-access.ts";
 import { loadConfig } from "./load.ts";
 
 /** Files by their paths; a path that is not here may not be read. */
@@ -13,6 +15,17 @@ vi.mock("@ocir-broker/foundation/regular-file", async (importOriginal) => ({
   },
 }));
 
+let hasCopy = false;
+
+vi.mock("node:fs", async (importOriginal) => ({ ...(await importOriginal<typeof fs>()), existsSync: () => hasCopy }));
+
+const CLOSED = "the daemon's user may not enter /etc/ocir-broker/";
+
+vi.mock("./file-access.ts", async (importOriginal) => ({
+  ...(await importOriginal<typeof access>()),
+  whyUnusable: () => ({ what: CLOSED, fix: "move it" }),
+}));
+
 const COPY = { "/run/ocir-broker/config.yaml": "log: { level: debug }" };
 
 describe("loadConfig", () => {
@@ -24,7 +37,15 @@ describe("loadConfig", () => {
   it("reports an unreadable configuration if there is no copy", () => {
     files = {};
     expect(() => loadConfig({ environment: {} })).toThrow(
-      expect.objectContaining({ code: "config-unreadable", message: expect.stringContaining("/etc/ocir-broker/") }),
+      expect.objectContaining({ code: "config-unreadable", message: `${CLOSED}; move it` }),
+    );
+  });
+
+  it("does not say to an ordinary user that the daemon cannot read a configuration of which it has a copy", () => {
+    files = {};
+    hasCopy = true;
+    expect(() => loadConfig({ environment: {} })).toThrow(
+      "/etc/ocir-broker/config.yaml: permission denied; run the command as root",
     );
   });
 

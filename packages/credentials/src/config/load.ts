@@ -3,6 +3,7 @@
  *
  * The file has precedence; the environment fills in keys that the file does not set.
  */
+import { existsSync } from "node:fs";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
@@ -123,7 +124,9 @@ export function readConfigText(source: ConfigSource): string | undefined {
     const mayHaveCopy = code === "EACCES" && isNodes && source.path === undefined;
     const copy = mayHaveCopy ? resultIfAny(() => readRegularFile(CONFIG_COPY_PATH, LIMIT).toString()) : undefined;
     if (copy !== undefined) return copy;
-    throw unreadable(isNodes ? whyUnusable(path) : undefined, path, error);
+    // What the daemon has a copy of, it uses; an ordinary user may read neither.
+    const isCopied = mayHaveCopy && existsSync(CONFIG_COPY_PATH);
+    throw unreadable(isNodes && !isCopied ? whyUnusable(path) : undefined, path, error);
   }
   const problem = problemOf(path);
   if (problem !== undefined) throw unreadable(problem, path);
