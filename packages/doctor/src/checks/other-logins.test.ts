@@ -65,6 +65,12 @@ it.each<[what: string, texts: FileTexts, onCriO: string[], onContainerd: string[
     [],
   ],
   ["nothing in files of another form", { [OF_ROOT]: "[", "/root/.dockercfg": "null" }, [], []],
+  [
+    "nothing in a file with empty keys",
+    { [OF_ROOT]: '{"auths": null, "credHelpers": null, "credsStore": ""}' },
+    [],
+    [],
+  ],
 ])("checkOtherLogins finds %s", async (_what, texts, onCriO, onContainerd) => {
   expect(await found("CRI-O", texts)).toEqual(onCriO);
   expect(await found("containerd", texts)).toEqual(onContainerd);

@@ -47,11 +47,11 @@ export const checkOtherLogins: Check = async (context) => {
       .filter(isMeant)
       .map((host) => finding("other-login", `${path}: ${host}`));
   const helpersIn = (path: string): Finding[] => {
-    const { credHelpers = {}, credsStore } = dockerConfig(path, files);
-    const ofHosts = Object.entries(credHelpers).filter(([host]) => isMeant(host));
+    const { credHelpers, credsStore } = dockerConfig(path, files);
+    const ofHosts = Object.entries(credHelpers ?? {}).filter(([host]) => isMeant(host));
     return [
       ...ofHosts.map(([host, helper]) => helperFinding(`${path}: credHelpers, ${host}`, helper, context)),
-      ...(credsStore === undefined ? [] : [finding("other-helper", `${path}: credsStore, which CRI-O 1.37 ignores`)]),
+      ...(credsStore ? [finding("other-helper", `${path}: credsStore, which CRI-O 1.37 ignores`)] : []),
     ];
   };
 
