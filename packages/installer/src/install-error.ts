@@ -1,5 +1,4 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
-
 import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 import { oneLine } from "@ocir-broker/foundation/printable";
 

@@ -1,5 +1,4 @@
 /** Errors of requests to the API server. */
-
 import { STATUS_CODES } from "node:http";
 import { oneLine } from "@ocir-broker/foundation/printable";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";

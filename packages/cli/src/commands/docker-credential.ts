@@ -2,10 +2,9 @@
  * `ocir-broker docker-credential`: serves one `get` of a docker credential helper without a daemon. The program
  * docker-credential-ocir execs it if no daemon responds, as in a container of a CI job.
  *
- * The protocol requires an error to be one line on stdout, with exit status 1; a refusal has a second one, for people, on stderr. An invalid configuration is an error here, because a
- * person reads it.
+ * The protocol requires an error to be one line on stdout, with exit status 1; a refusal has a second one, for people, on stderr. An
+ * invalid configuration is an error here, because a person reads it.
  */
-
 import { loadConfig } from "@ocir-broker/credentials/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
