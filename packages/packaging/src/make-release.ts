@@ -10,11 +10,9 @@ import { installedFiles } from "./contents/installed-tree.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
-import { makeDeb } from "./formats/deb.ts";
 import { type ChartContent, makeHelmChart } from "./formats/helm-chart.ts";
-import { makeRpm } from "./formats/rpm.ts";
+import { buildNfpm, makeLinuxPackages } from "./formats/linux-packages.ts";
 import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
-import { writeAptIndex } from "./publishing/apt-index.ts";
 import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
 import { makePullSecretsImage, type PullSecretsPrograms } from "./pull-secrets-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
@@ -44,7 +42,9 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
   put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
-  const contents = await Promise.all(TARGETS.map((target) => makePackages(target, options)));
+  onStep("nfpm");
+  const nfpm = await buildNfpm(work);
+  const contents = await Promise.all(TARGETS.map((target) => makePackages(target, nfpm, options)));
   onStep("the DaemonSet's image");
   const { manifest, digest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
   put(manifest.name, manifest.text);
@@ -60,7 +60,6 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
     const controller = await makePullSecretsImage(release, contents, places, api);
     await makeChart(options, { name: "ocir-pull-secrets", imageDigest: controller.digest, api });
   }
-  await writeAptIndex(output, release);
   put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
   return writeSums(output);
 }
@@ -74,6 +73,7 @@ function makeChart({ release, environment, output, work }: ReleaseOptions, chart
 /** One after another for a target, both targets in parallel: one processor each. */
 async function makePackages(
   target: Target,
+  nfpm: string,
   { release, output, work, onStep }: ReleaseOptions,
 ): Promise<ImageContent & PullSecretsPrograms> {
   const { debArchitecture: name } = target;
@@ -85,13 +85,11 @@ async function makePackages(
   if (typeof list !== "object") throw new Error("the bill of materials is missing");
   writeFileSync(join(output, `ocir-broker-${release.version}-linux-${name}.cdx.json`), list.text);
   onStep(`the archive for ${name}`);
-  const archive = await makeArchive(target, release, files, places);
-  onStep(`the .deb for ${name}`);
-  await makeDeb(target, release, files, places);
-  onStep(`the .rpm for ${name}`);
-  await makeRpm(target, release, files, places);
+  const { archive, tree } = await makeArchive(target, release, files, places);
+  onStep(`the .deb and the .rpm for ${name}`);
+  await makeLinuxPackages(nfpm, target, release, { tree, output });
   const metafiles = ["ocir-broker", "daemonset"].map((each) => join(programs.folder, `${each}.metafile.json`));
   const packages = bundledPackages(...metafiles);
   const bill = billOfMaterials("ocir-broker-daemonset", target, release, packages);
-  return { target, archive: join(output, archive), programs: programs.folder, nodePackage: programs.nodePackage, bill };
+  return { target, archive, programs: programs.folder, nodePackage: programs.nodePackage, bill };
 }

@@ -6,8 +6,8 @@ export const INDEX = "INDEX.txt";
 export const FILE_LIST = `\
   ocir-broker-node.sh                        the node pool's initialization script (docs/install.md)
   ocir-broker-VERSION-linux-ARCH.tar.gz      what the script installs: upload it to where nodes find it
-  ocir-broker_VERSION_ARCH.deb               package for an image, or an apt repository
-  ocir-broker-VERSION-1.ARCH.rpm             package for an image, or a dnf repository
+  ocir-broker_VERSION_ARCH.deb               package for an image of Debian or Ubuntu
+  ocir-broker-VERSION-1.ARCH.rpm             package for an image of Oracle Linux
   ocir-broker-VERSION.tgz                    Helm chart of the DaemonSet
   ocir-broker-daemonset-VERSION.oci.tar      the DaemonSet's image, for skopeo copy --all
   ocir-broker-daemonset-VERSION.yaml         the DaemonSet as a manifest, without Helm
@@ -18,15 +18,12 @@ export const FILE_LIST = `\
   ocir-broker-VERSION-linux-ARCH.cdx.json    bill of materials (CycloneDX)
   ocir-pull-secrets-VERSION-linux-ARCH.cdx.json the same of the pull-secrets controller's image
   ocir-broker-VERSION-build-tools.txt        versions of the tools that reproduce these bytes
-  Packages                                   index of the folder as an apt repository
-  Release                                    the same: checksum and date of Packages
   ${INDEX}                                  this list
   SHA256SUMS                                 checksum of each file (docs/verify.md)
 `;
 
 const ADDED_BY_SIGNING = `\
   SHA256SUMS.asc                             its signature
-  InRelease                                  signed Release, which apt requires
   ocir-broker-VERSION.tgz.prov               the chart's signature, for helm
   ocir-pull-secrets-VERSION.tgz.prov         the same of that chart
   ocir-broker-signing-key.asc                the public key of the signatures

@@ -52,11 +52,6 @@ export function homeUrl(): string {
   return /^home: (.*)$/m.exec(chart)?.[1] ?? "";
 }
 
-/** In the form that Debian and RPM sort correctly: 1.0.0~rc.1 comes before 1.0.0. */
-export function packageVersion({ version }: Pick<Release, "version">): string {
-  return version.replace("-", "~").replaceAll("-", ".");
-}
-
 function ownVersion(): string {
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
   return version;

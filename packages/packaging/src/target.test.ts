@@ -16,5 +16,5 @@ it("npm run package lists missing programs and the command that installs them", 
   const env = { PATH: "/nowhere" };
   const { status, stderr } = spawnSync(process.execPath, [main, "/nowhere/out"], { env, encoding: "utf8" });
   expect([status, stderr]).toEqual([1, expect.stringMatching(/ {2}make \(Debian packages make\)\n/)]);
-  expect(stderr).toMatch(/Install it with\n {2}sudo apt-get install .* gcc .* patchelf .* rpm tar xz-utils\n$/);
+  expect(stderr).toMatch(/Install it with\n {2}sudo apt-get install .* gcc .* golang-go .* patchelf .* tar\n$/);
 });

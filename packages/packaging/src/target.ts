@@ -48,17 +48,16 @@ interface ProgramSource {
   readonly debianPackages: string;
 }
 
-/** Programs that build packages for any target. */
+/** Programs that build packages for any target, and whose versions change the bytes. */
 export const PACKERS: readonly ProgramSource[] = [
   { program: "make", debianPackages: "make" },
   { program: "tar", debianPackages: "tar" },
   { program: "gzip", debianPackages: "gzip" },
-  // Not run: the .deb and the .rpm are compressed with its library, whose version it prints.
-  { program: "xz", debianPackages: "xz-utils" },
-  { program: "dpkg-deb", debianPackages: "dpkg" },
-  { program: "rpmbuild", debianPackages: "rpm" },
   { program: "patchelf", debianPackages: "patchelf" },
 ];
+
+/** 1.21 or newer. It downloads the version that compiles nfpm, so its own changes nothing. */
+const GO: ProgramSource = { program: "go", debianPackages: "golang-go" };
 
 /** The tools that this machine lacks for the target's packages, one line each. */
 export function missingPrograms(target: Target): string[] {
@@ -78,7 +77,7 @@ export function installCommand(missing: readonly ProgramSource[]): string | unde
 export function missingFor(target: Target): ProgramSource[] {
   const [emulator = ""] = target.emulator.split(" ");
   const builders = [target.compiler, target.strip, emulator].filter(Boolean);
-  return [...PACKERS, ...builders.map((program) => ({ program, debianPackages: target.debianPackages }))].filter(
+  return [...PACKERS, GO, ...builders.map((program) => ({ program, debianPackages: target.debianPackages }))].filter(
     ({ program }) => !isInstalled(program),
   );
 }

@@ -86,6 +86,6 @@ async function makeOne(
   const release = { version: VERSION, epochS: 1_767_225_600 };
   const nodePackage = join(CHECKOUT, `node_modules/node-linux-${process.arch}`);
   const files = installedFiles(target, release, { folder: programs, nodePackage });
-  const made = await makeArchive(target, release, files, { work: join(folder, "work"), output: folder });
-  return { folder: `/opt/checkout/dist/test-install/${name}`, sha256: sha256Of(join(folder, made)) };
+  const { archive } = await makeArchive(target, release, files, { work: join(folder, "work"), output: folder });
+  return { folder: `/opt/checkout/dist/test-install/${name}`, sha256: sha256Of(archive) };
 }

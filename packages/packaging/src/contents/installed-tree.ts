@@ -3,8 +3,7 @@
  * /usr/local, which other programs rely on, are links that `ocir-broker node install` makes (docs/decisions/0012).
  */
 import { execFileSync } from "node:child_process";
-import { hash } from "node:crypto";
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { CHECKOUT, type Release } from "../release.ts";
@@ -22,20 +21,12 @@ export interface InstalledFile {
   readonly from: string | { readonly text: string | Buffer };
 }
 
-/** Makes one package of the tree. @returns the file's name in `output`. */
-export type MakePackage = (
-  target: Target,
-  release: Release,
-  installed: readonly InstalledFile[],
-  places: { readonly work: string; readonly output: string },
-) => Promise<string>;
-
 export const FILES = join(import.meta.dirname, "../../files");
 const LIBEXEC = "/usr/libexec/ocir-broker";
-export const DOCUMENTATION = "/usr/share/doc/ocir-broker";
+const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
 /** The path on all distributions except Debian. */
-export const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
+const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 
 const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
 
@@ -82,13 +73,4 @@ export function writeTree(root: string, files: readonly InstalledFile[]): void {
     else writeFileSync(written, from.text);
     chmodSync(written, mode);
   }
-}
-
-/** In the format of `sha256sum -c` and `md5sum -c`, relative to the tree's root. */
-export function checksums(files: readonly InstalledFile[], algorithm: "sha256" | "md5"): string {
-  const lines = files.map(({ path, from }) => {
-    const content = typeof from === "string" ? readFileSync(from) : from.text;
-    return `${hash(algorithm, content)}  ${path.slice(1)}\n`;
-  });
-  return lines.join("");
 }

@@ -1,11 +1,19 @@
 /** The .tar.gz: the tree, an installer and checksums in one folder. */
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checksums, FILES, type InstalledFile, type MakePackage, writeTree } from "../contents/installed-tree.ts";
-import { CHECKOUT } from "../release.ts";
+import { FILES, type InstalledFile, writeTree } from "../contents/installed-tree.ts";
+import { CHECKOUT, type Release } from "../release.ts";
+import type { Target } from "../target.ts";
 import { makeTar } from "./tar.ts";
 
-export const makeArchive: MakePackage = async (target, release, installed, places) => {
+/** @returns the paths of the archive, in `output`, and of the tree that is in it, in `work`. */
+export async function makeArchive(
+  target: Target,
+  release: Release,
+  installed: readonly InstalledFile[],
+  { work, output }: { work: string; output: string },
+): Promise<{ archive: string; tree: string }> {
   const name = `ocir-broker-${release.version}-linux-${target.debArchitecture}`;
   const installScript = readFileSync(join(CHECKOUT, "packages/installer/install.sh"), "utf8").replaceAll(
     "MACHINE",
@@ -17,10 +25,18 @@ export const makeArchive: MakePackage = async (target, release, installed, place
     { path: "/README.txt", mode: 0o644, from: join(FILES, "README.txt") },
     { path: "/LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },
   ];
-  writeTree(join(places.work, name), [
-    ...files,
-    { path: "/SHA256SUMS", mode: 0o644, from: { text: checksums(files, "sha256") } },
-  ]);
-  await makeTar(release, places.work, name, join(places.output, `${name}.tar.gz`));
-  return `${name}.tar.gz`;
-};
+  const tree = join(work, name);
+  const archive = join(output, `${name}.tar.gz`);
+  writeTree(tree, [...files, { path: "/SHA256SUMS", mode: 0o644, from: { text: checksums(files) } }]);
+  await makeTar(release, work, name, archive);
+  return { archive, tree };
+}
+
+/** In the format of `sha256sum -c`, relative to the tree's root. */
+function checksums(files: readonly InstalledFile[]): string {
+  const lines = files.map(({ path, from }) => {
+    const content = typeof from === "string" ? readFileSync(from) : from.text;
+    return `${hash("sha256", content)}  ${path.slice(1)}\n`;
+  });
+  return lines.join("");
+}

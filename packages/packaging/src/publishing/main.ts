@@ -6,7 +6,7 @@ import { signRelease } from "./sign-release.ts";
 
 const USAGE = `usage: npm run sign -- --key FINGERPRINT [DIR]
 
-Signs each .rpm, the apt index and SHA256SUMS with an OpenPGP key whose secret part is in GNUPGHOME, and adds the public key and the
+Signs each .rpm, each chart and SHA256SUMS with an OpenPGP key whose secret part is in GNUPGHOME, and adds the public key and the
 provenance. It signs nothing if a file differs from SHA256SUMS. Needs gpg and rpmsign (Debian packages gnupg, rpm).
 
   DIR   a release of npm run package (default: dist/packages)

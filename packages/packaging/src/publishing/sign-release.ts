@@ -1,6 +1,6 @@
 /**
- * Signs a release's folder with an OpenPGP key: each .rpm, each chart, the apt index, and SHA256SUMS over everything. Consumers
- * already have gpgv, rpm, apt and helm, which verify these signatures and no others (docs/decisions/0020).
+ * Signs a release's folder with an OpenPGP key: each .rpm, each chart, and SHA256SUMS over everything. Consumers already have gpgv,
+ * rpm and helm, which verify these signatures and no others (docs/decisions/0020).
  */
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -31,7 +31,6 @@ export async function signRelease(
   }
   for (const name of readdirSync(folder).filter((each) => each.endsWith(".tgz")))
     await signChart(join(folder, name), key, sign);
-  await sign("--output", join(folder, "InRelease"), "--clear-sign", join(folder, "Release"));
   writeFileSync(join(folder, SIGNING_KEY), await gpg("--armor", "--export-options", "export-minimal", "--export", key));
   writeFileSync(join(folder, `ocir-broker-${release.version}.provenance.json`), provenance(folder, environment));
   writeSums(folder);
