@@ -7,8 +7,8 @@
  *
  * usage: node build.ts
  *        node build.ts --folder F --architecture A --node-package P --strip PROGRAM [--emulator "COMMAND"]
- * The second form is for the packages: everything is made in F, which has libatomic.so.1, from a Node without symbols, for either
- * architecture.
+ * The second form is for the packages: everything is made in F, from a Node without symbols, for either architecture. The
+ * executable loads the libatomic.so.1 of its folder.
  */
 import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
@@ -79,14 +79,14 @@ writeFileSync(
 );
 // A code cache works only in the Node that made it, with the same flags, so that Node builds. The seed makes the bytes reproducible
 // (--hash-seed does too, but V8 then refuses the cache at run time: the start takes 35 % more CPU).
-const builder = options.strip === undefined ? node : withOwnLibatomic(node, join(work, "node"));
-const [program = builder, ...args] = [...options.emulator.split(" ").filter(Boolean), builder];
+const [program = node, ...args] = [...options.emulator.split(" ").filter(Boolean), node];
 execFileSync(program, [...args, ...NODE_FLAGS, "--random-seed=1", "--build-sea", "sea-config.json"], {
   cwd: work,
   stdio: ["ignore", "ignore", "inherit"],
 });
 const executable = join(work, "ocir-broker.unfinished");
-if (options.strip !== undefined) withOwnLibatomic(executable);
+if (options.strip !== undefined)
+  execFileSync("patchelf", ["--set-rpath", "$ORIGIN", executable], { stdio: ["ignore", "inherit", "inherit"] });
 renameSync(executable, join(dist, "ocir-broker"));
 
 function pinnedNode(architecture: string): string {
@@ -107,12 +107,4 @@ function withoutSymbols(path: string, strip: string): string {
   const stripped = join(work, "node.stripped");
   execFileSync(strip, ["-o", stripped, path], { stdio: ["ignore", "inherit", "inherit"] });
   return stripped;
-}
-
-/** Makes a program load the libatomic.so.1 of its folder. Node cannot make an executable from such a Node, but it can run in one. */
-function withOwnLibatomic(path: string, output = path): string {
-  execFileSync("patchelf", ["--set-rpath", "$ORIGIN", "--output", output, path], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  return output;
 }

@@ -1,6 +1,7 @@
 /** Images for this machine's architecture, from the built programs and the tests' archive, and their way onto a node. */
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { LIBATOMIC, libraryPath } from "../../packages/packaging/src/contents/libraries.ts";
 import { type DaemonSetFiles, makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
 import { makePullSecretsImage } from "../../packages/packaging/src/pull-secrets-image.ts";
 import { TARGETS, type Target } from "../../packages/packaging/src/target.ts";
@@ -13,17 +14,18 @@ const RELEASE = { version: VERSION, epochS: 1_767_225_600 };
 
 /** Replaces the folder. */
 export async function daemonSetImage(folder: string): Promise<DaemonSetFiles> {
-  const { work, programs, target, nodePackage } = prepare(folder, "enter-node", "libatomic.so.1", "daemonset.mjs");
+  const { work, programs, target, nodePackage } = prepare(folder, "enter-node", "daemonset.mjs");
   await makeArchives();
   const archive = `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`;
   copyFileSync(join(nodePackage, "bin/node"), join(programs, "node"));
+  copyFileSync(libraryPath(target, LIBATOMIC), join(programs, LIBATOMIC));
   const content = { target, archive: join(CHECKOUT, archive), programs, bill: "{}" };
   return makeDaemonSetImage(RELEASE, [content], { work, output: folder });
 }
 
 /** Of the controller. Replaces the folder. @returns the name of the OCI layout there, and the image's digest */
 export async function pullSecretsImage(folder: string): Promise<{ image: string; digest: string }> {
-  const { work, programs, target, nodePackage } = prepare(folder, "libatomic.so.1");
+  const { work, programs, target, nodePackage } = prepare(folder);
   copyFileSync(join(nodePackage, "bin/node"), join(programs, "node.stripped"));
   return makePullSecretsImage(RELEASE, [{ target, programs, nodePackage }], { work, output: folder });
 }

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { LGPL } from "./contents/licence-texts.ts";
+import { debianPackage, debianVersion, LGPL } from "./contents/libraries.ts";
 import type { Release } from "./release.ts";
 import { PACKERS, type Target } from "./target.ts";
 
@@ -11,6 +11,7 @@ export function describeBuildTools(targets: readonly Target[], { version }: Rele
   const ofTargets = targets.flatMap((target) => [
     `${target.debArchitecture} compiler: ${target.compiler}, ${versionOf(target.compiler)}`,
     `${target.debArchitecture} C library: ${target.staticLibrary} ${libraryVersion(target)}`,
+    `${target.debArchitecture} libatomic: ${debianVersion(debianPackage(target, "libatomic1"))}`,
     `${target.debArchitecture} strip: ${target.strip}, ${versionOf(target.strip)}`,
   ]);
   const packers = PACKERS.map(({ program }) => `${program}: ${versionOf(program)}`);

@@ -7,6 +7,7 @@ import { describeBuildTools } from "./build-tools.ts";
 import { billOfMaterials } from "./contents/bill-of-materials.ts";
 import { bundledPackages } from "./contents/bundled-packages.ts";
 import { installedFiles } from "./contents/installed-tree.ts";
+import { nodeLibraries } from "./contents/libraries.ts";
 import { buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
@@ -90,6 +91,7 @@ async function makePackages(
   await makeLinuxPackages(nfpm, target, release, { tree, output });
   const metafiles = ["ocir-broker", "daemonset"].map((each) => join(programs.folder, `${each}.metafile.json`));
   const packages = bundledPackages(...metafiles);
-  const bill = billOfMaterials("ocir-broker-daemonset", target, release, packages);
+  const { components } = nodeLibraries(target);
+  const bill = billOfMaterials("ocir-broker-daemonset", target, release, components, packages);
   return { target, archive, programs: programs.folder, nodePackage: programs.nodePackage, bill };
 }

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { billOfMaterials } from "./contents/bill-of-materials.ts";
 import { bundledPackages } from "./contents/bundled-packages.ts";
 import { writeTree } from "./contents/installed-tree.ts";
+import { imageLibraries, imageLibraryFiles } from "./contents/libraries.ts";
 import { licenceTexts } from "./contents/licence-texts.ts";
-import { runtimeComponents, runtimeLibraries, runtimeLicences } from "./contents/runtime-libraries.ts";
 import { finished } from "./finished.ts";
 import { type ImageRoot, type MadeImage, makeImage } from "./formats/oci-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
@@ -13,7 +13,7 @@ import type { Target } from "./target.ts";
 
 export interface PullSecretsPrograms {
   readonly target: Target;
-  /** Folder that has `node.stripped`, which looks for libraries in the system's folders only, and `libatomic.so.1`. */
+  /** Folder that has `node.stripped`, which looks for libraries in the system's folders only. */
   readonly programs: string;
   /** The npm package whose Node this is. */
   readonly nodePackage: string;
@@ -69,12 +69,12 @@ async function makeRoot(
 ): Promise<ImageRoot> {
   const root = join(work, target.debArchitecture);
   const packages = bundledPackages(join(work, "pull-secrets.metafile.json"));
-  const bill = billOfMaterials(NAME, target, release, packages, runtimeComponents(target));
+  const libraries = imageLibraries(target);
+  const bill = billOfMaterials(NAME, target, release, libraries.components, packages);
   writeFileSync(join(output, `${NAME}-${release.version}-linux-${target.debArchitecture}.cdx.json`), bill);
-  const licences = licenceTexts(target, nodePackage, packages, runtimeLicences(target));
+  const licences = licenceTexts(nodePackage, libraries.licences, packages);
   writeTree(root, [
-    ...runtimeLibraries(target),
-    { path: "/lib/libatomic.so.1", mode: 0o755, from: join(programs, "libatomic.so.1") },
+    ...imageLibraryFiles(target),
     { path: "/node", mode: 0o755, from: join(programs, "node.stripped") },
     { path: `/${PROGRAM}`, mode: 0o644, from: join(work, PROGRAM) },
     { path: "/etc/nsswitch.conf", mode: 0o644, from: { text: NSSWITCH } },

@@ -26,7 +26,7 @@ export const TARGETS: readonly Target[] = [
     strip: "strip",
     emulator: "",
     staticLibrary: "musl",
-    debianPackages: "gcc musl-tools binutils",
+    debianPackages: "gcc libatomic1 musl-tools binutils",
   },
   {
     nodeArchitecture: "arm64",

@@ -3,6 +3,7 @@ import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { installedFiles } from "../../../packages/packaging/src/contents/installed-tree.ts";
+import { LIBATOMIC, libraryPath } from "../../../packages/packaging/src/contents/libraries.ts";
 import { STATIC_PROGRAMS } from "../../../packages/packaging/src/contents/programs.ts";
 import { makeArchive } from "../../../packages/packaging/src/formats/archive.ts";
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
@@ -14,7 +15,7 @@ import { isOld } from "../packages/built-packages.ts";
 const CHECKOUT = join(import.meta.dirname, "../../..");
 /** In the checkout, which is /opt/checkout inside the node. */
 const FOLDER = join(CHECKOUT, "dist/test-install");
-const PROGRAMS = [...STATIC_PROGRAMS, "ocir-broker", "libatomic.so.1"];
+const PROGRAMS = [...STATIC_PROGRAMS, "ocir-broker"];
 
 export const VERSION = cliPackage.version;
 
@@ -81,6 +82,7 @@ async function makeOne(
     if (text === undefined) linkSync(join(CHECKOUT, "dist", program), join(programs, program));
     else writeFileSync(join(programs, program), text);
   }
+  copyFileSync(libraryPath(target, LIBATOMIC), join(programs, LIBATOMIC));
   const metafile = "ocir-broker.metafile.json";
   copyFileSync(join(CHECKOUT, "packages/cli/build", metafile), join(programs, metafile));
   const release = { version: VERSION, epochS: 1_767_225_600 };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { TARGETS, type Target } from "../target.ts";
-import { billOfMaterials } from "./bill-of-materials.ts";
+import { billOfMaterials, libraryComponent } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled-packages.ts";
 
 const RELEASE = { version: "1.2.3", epochS: 1_790_000_000 };
@@ -20,6 +20,7 @@ describe("bundledPackages", () => {
   const metafile = join(temporaryFolder(), "metafile.json");
   writeFileSync(metafile, JSON.stringify({ outputs: { "x.cjs": { inputs } } }));
   const packages = bundledPackages(metafile);
+  const libraries = [libraryComponent("musl", "pkg:generic/musl", { license: { id: "MIT" } })];
 
   it("lists each npm package whose code is bundled, once and sorted", () => {
     expect(packages.map(({ name }) => name)).toEqual(["@pinojs/redact", "assert-plus", "systemd-notify", "undici"]);
@@ -32,11 +33,13 @@ describe("bundledPackages", () => {
   });
 
   it("yields the same bill for the same content, and another serial number for other content", () => {
-    const bill = billOfMaterials("ocir-broker", amd64, RELEASE, packages);
-    expect(billOfMaterials("ocir-broker", amd64, RELEASE, packages)).toBe(bill);
+    const bill = billOfMaterials("ocir-broker", amd64, RELEASE, libraries, packages);
+    expect(billOfMaterials("ocir-broker", amd64, RELEASE, libraries, packages)).toBe(bill);
     const { serialNumber, components, metadata } = JSON.parse(bill);
     expect(serialNumber).toMatch(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-    expect(JSON.parse(billOfMaterials("ocir-broker", arm64, RELEASE, packages)).serialNumber).not.toBe(serialNumber);
+    expect(JSON.parse(billOfMaterials("ocir-broker", arm64, RELEASE, libraries, packages)).serialNumber).not.toBe(
+      serialNumber,
+    );
     expect(metadata.timestamp).toBe("2026-09-21T14:13:20.000Z");
     expect(components.map(({ purl }: { purl: string }) => purl)).toEqual([
       "pkg:generic/node@26.10.0?arch=x64&os=linux",

@@ -9,16 +9,13 @@ import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import type { BundledPackage } from "./bundled-packages.ts";
 
-/**
- * @param name of the product
- * @param libraries default: the C library inside of the static programs.
- */
+/** @param name of the product */
 export function billOfMaterials(
   name: string,
   target: Target,
   release: Release,
+  libraries: readonly Component[],
   packages: readonly BundledPackage[],
-  libraries: readonly Component[] = [staticLibrary(target)],
 ): string {
   const purl = `pkg:generic/${name}@${release.version}?arch=${target.debArchitecture}&os=linux`;
   const components = [nodeComponent(target), ...libraries, ...packages.map(npmComponent)];
@@ -69,11 +66,6 @@ function nodeComponent({ nodeArchitecture }: Target): Component {
     // The hash of the program as published by the Node project, before symbols are removed.
     hashes: [{ alg: "SHA-256", content: checksums.sha256[nodeArchitecture] }],
   };
-}
-
-function staticLibrary({ staticLibrary: name }: Target): Component {
-  const id = { musl: "MIT", glibc: "LGPL-2.1-or-later" }[name];
-  return libraryComponent(name, `pkg:generic/${name}`, { license: { id } });
 }
 
 export function libraryComponent(name: string, purl: string, licence: object, version?: string): Component {

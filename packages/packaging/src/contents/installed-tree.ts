@@ -10,6 +10,7 @@ import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundledPackages } from "./bundled-packages.ts";
+import { LIBATOMIC, nodeLibraries } from "./libraries.ts";
 import { licenceTexts } from "./licence-texts.ts";
 import { type BuiltPrograms, STATIC_PROGRAMS } from "./programs.ts";
 
@@ -32,11 +33,12 @@ const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.
 
 export function installedFiles(target: Target, release: Release, programs: BuiltPrograms): InstalledFile[] {
   const packages = bundledPackages(join(programs.folder, "ocir-broker.metafile.json"));
+  const { components, licences } = nodeLibraries(target);
   const program = (name: string, from: string): InstalledFile => ({ path: `${LIBEXEC}/${name}`, mode: 0o755, from });
   const plain = (path: string, from: InstalledFile["from"]): InstalledFile => ({ path, mode: 0o644, from });
   return [
     ...["ocir-broker", ...STATIC_PROGRAMS].map((name) => program(name, join(programs.folder, name))),
-    plain(`${LIBEXEC}/libatomic.so.1`, join(programs.folder, "libatomic.so.1")),
+    plain(`${LIBEXEC}/${LIBATOMIC}`, join(programs.folder, LIBATOMIC)),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/system/${unit}`, join(CHECKOUT, "systemd", unit))),
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/user/${unit}`, join(CHECKOUT, "systemd/user", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
@@ -50,8 +52,12 @@ export function installedFiles(target: Target, release: Release, programs: Built
     plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
     plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
     plain(`${DOCUMENTATION}/codes.md`, join(CHECKOUT, "docs/reference/codes.md")),
-    plain(`${DOCUMENTATION}/sbom.cdx.json`, { text: billOfMaterials("ocir-broker", target, release, packages) }),
-    plain(`${DOCUMENTATION}/third-party-licences.txt`, { text: licenceTexts(target, programs.nodePackage, packages) }),
+    plain(`${DOCUMENTATION}/sbom.cdx.json`, {
+      text: billOfMaterials("ocir-broker", target, release, components, packages),
+    }),
+    plain(`${DOCUMENTATION}/third-party-licences.txt`, {
+      text: licenceTexts(programs.nodePackage, licences, packages),
+    }),
   ];
 }
 

@@ -1,8 +1,10 @@
 /** Builds the programs of one target, the C ones with the Makefile and the executable with the bundler, and runs each once. */
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { finished } from "../finished.ts";
 import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
+import { LIBATOMIC, libraryPath } from "./libraries.ts";
 import { nodePackage } from "./node-package.ts";
 
 export const STATIC_PROGRAMS = ["credential-provider-oke", "do-nothing-provider", "ocir-broker-launch"] as const;
@@ -27,13 +29,15 @@ export async function buildPrograms(target: Target, release: Release, folder: st
   const fromNpm = await nodePackage(target, join(folder, "node-from-npm"));
   const variables = [`DIST=${folder}`, `BUILD=${join(folder, "make")}`, `CC=${target.compiler}`];
   await finished("make", ["--silent", "-C", join(CHECKOUT, "packages/native"), "install", ...variables]);
+  cpSync(libraryPath(target, LIBATOMIC), join(folder, LIBATOMIC));
   await finished(process.execPath, [
     join(CHECKOUT, "packages/cli/build.ts"),
     ...["--folder", folder, "--architecture", target.nodeArchitecture, "--node-package", fromNpm],
     ...["--strip", target.strip, "--emulator", target.emulator],
   ]);
   await finished(process.execPath, [join(CHECKOUT, "packages/daemonset/build.ts"), folder]);
-  await finished("patchelf", ["--set-rpath", LIBRARIES_OF_IMAGE, join(folder, "node")]);
+  const [node, stripped] = [join(folder, "node"), join(folder, "node.stripped")];
+  await finished("patchelf", ["--set-rpath", LIBRARIES_OF_IMAGE, "--output", node, stripped]);
   await tryOut(target, release, folder);
   return { folder, nodePackage: fromNpm };
 }
