@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { LIBATOMIC, libraryPath } from "../../packages/packaging/src/contents/libraries.ts";
 import { type DaemonSetFiles, makeDaemonSetImage } from "../../packages/packaging/src/daemonset-image.ts";
 import { makePullSecretsImage } from "../../packages/packaging/src/pull-secrets-image.ts";
-import { TARGETS, type Target } from "../../packages/packaging/src/target.ts";
+import { TARGET_HERE } from "../../packages/packaging/src/target.ts";
 import { makeArchives, VERSION } from "../system/install/archives.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
@@ -19,7 +19,7 @@ export async function daemonSetImage(folder: string): Promise<DaemonSetFiles> {
   const archive = `dist/test-install/good/ocir-broker-${VERSION}-linux-${target.debArchitecture}.tar.gz`;
   copyFileSync(join(nodePackage, "bin/node"), join(programs, "node"));
   copyFileSync(libraryPath(target, LIBATOMIC), join(programs, LIBATOMIC));
-  const content = { target, archive: join(CHECKOUT, archive), programs, bill: "{}" };
+  const content = { target, archive: join(CHECKOUT, archive), programs: { folder: programs }, bill: "{}" };
   return makeDaemonSetImage(RELEASE, [content], { work, output: folder });
 }
 
@@ -27,7 +27,10 @@ export async function daemonSetImage(folder: string): Promise<DaemonSetFiles> {
 export async function pullSecretsImage(folder: string): Promise<{ image: string; digest: string }> {
   const { work, programs, target, nodePackage } = prepare(folder);
   copyFileSync(join(nodePackage, "bin/node"), join(programs, "node.stripped"));
-  return makePullSecretsImage(RELEASE, [{ target, programs, nodePackage }], { work, output: folder });
+  return makePullSecretsImage(RELEASE, [{ target, programs: { folder: programs, nodePackage } }], {
+    work,
+    output: folder,
+  });
 }
 
 /** Into the runtime, as if it had been pulled. @param file inside the node */
@@ -41,6 +44,10 @@ function prepare(folder: string, ...names: readonly string[]) {
   const [work, programs] = [join(folder, "work"), join(folder, "programs")];
   for (const path of [work, programs]) mkdirSync(path, { recursive: true });
   for (const name of names) copyFileSync(join(CHECKOUT, "dist", name), join(programs, name));
-  const target = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
-  return { work, programs, target, nodePackage: join(CHECKOUT, `node_modules/node-linux-${process.arch}`) };
+  return {
+    work,
+    programs,
+    target: TARGET_HERE,
+    nodePackage: join(CHECKOUT, `node_modules/node-linux-${process.arch}`),
+  };
 }

@@ -13,6 +13,7 @@ export const MARKS: Readonly<Record<string, readonly string[]>> = {
     "sh /opt/ocir-broker/ocir-broker-node.sh",
     "sudo sh /opt/ocir-broker/ocir-broker-node.sh",
   ],
+  "needs a throw away machine": ["npm run package", "npm run simulator", "sudo", "tar"],
   "needs a quiet machine": ["npm run bench", "npm run pictures"],
   "needs a published release": ["gh", "helm pull"],
   "for the owner": ["echo", "gh", "git", "gpg", "key=", "npm run release", "oras", "owner=", "sed -i"],

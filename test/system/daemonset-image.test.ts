@@ -58,7 +58,7 @@ async function makeImage(folder: string) {
   const contents = TARGETS.map((target) => {
     const archive = join(folder, `${target.debArchitecture}.tar.gz`);
     execFileSync("tar", ["-czf", archive, "-C", folder, "node"]);
-    return { target, archive, programs: folder, bill: "{}" };
+    return { target, archive, programs: { folder }, bill: "{}" };
   });
   const { manifest } = await makeDaemonSetImage(release, contents, { work: join(folder, "work"), output: folder });
   return manifest;

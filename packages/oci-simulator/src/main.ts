@@ -1,6 +1,7 @@
 /** `npm run simulator`: starts the simulator from the command line, prints its addresses, and stops on SIGTERM or SIGINT. */
 import { readFile, writeFile } from "node:fs/promises";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { ASHBURN } from "./metadata/instance.ts";
 import { type Simulator, startSimulator } from "./simulator.ts";
 
 const HELP = `A strict stand-in for Oracle's cloud: metadata service, auth service and container registry.
@@ -48,6 +49,9 @@ Control API (JSON):
   POST /cli-sessions   the same: the session of oci session authenticate
   POST /resource-tokens  the same: a container instance's RPST
 `;
+
+/** The instance's region, of which the daemon keeps a token and to which an installation makes its first call; and one for images. */
+const HOSTS = [`${ASHBURN.key.toLowerCase()}.ocir.io`, `${ASHBURN.id}.ocir.io`, "icn.ocir.io"];
 
 const OPTIONS = {
   metadata: { type: "string", default: "127.0.0.1:18081" },
@@ -112,13 +116,17 @@ function describe(simulator: Simulator, caFile: string | undefined): string {
   cluster   ${simulator.clusterUrl.origin}
   domain    ${simulator.domainUrl.origin}
 
-Point a broker at it:
+Point a broker at it, in its configuration, such as /etc/ocir-broker/config.yaml:
+metadata:
+  baseUrl: ${metadataUrl}
+auth:
+  endpoint: ${authUrl.origin}
+${caFile === undefined ? "" : `upstream:\n  caFile: ${caFile}\n`}registries:
+  endpoints:
+${HOSTS.map((host) => `    ${host}: ${registryUrl.origin}\n`).join("")}
+or the first two lines in its environment:
   export OCI_METADATA_BASE_URL=${metadataUrl}
   export OCI_SDK_AUTH_CLIENT_REGION_URL=${authUrl.origin}
-${caFile === undefined ? "" : `  export SSL_CERT_FILE=${caFile}\n`}  and in its configuration:
-  registries:
-    endpoints:
-      icn.ocir.io: ${registryUrl.origin}
 
 Try:
   curl -H 'Authorization: Bearer Oracle' ${metadataUrl}/instance/regionInfo

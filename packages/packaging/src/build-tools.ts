@@ -4,17 +4,19 @@ import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { debianPackage, debianVersion, LGPL } from "./contents/libraries.ts";
 import type { Release } from "./release.ts";
-import { PACKERS, type Target } from "./target.ts";
+import { TARGETS, type Target } from "./target.ts";
+
+const PACKERS = ["make", "tar", "gzip", "patchelf"];
 
 /** One line for each tool that is needed to reproduce the bytes. */
-export function describeBuildTools(targets: readonly Target[], { version }: Release): string {
-  const ofTargets = targets.flatMap((target) => [
+export function describeBuildTools({ version }: Release): string {
+  const ofTargets = TARGETS.flatMap((target) => [
     `${target.debArchitecture} compiler: ${target.compiler}, ${versionOf(target.compiler)}`,
     `${target.debArchitecture} C library: ${target.staticLibrary} ${libraryVersion(target)}`,
     `${target.debArchitecture} libatomic: ${debianVersion(debianPackage(target, "libatomic1"))}`,
-    `${target.debArchitecture} strip: ${target.strip}, ${versionOf(target.strip)}`,
+    `${target.debArchitecture} strip: ${versionOf(`${target.machine}-linux-gnu-strip`)}`,
   ]);
-  const packers = PACKERS.map(({ program }) => `${program}: ${versionOf(program)}`);
+  const packers = PACKERS.map((program) => `${program}: ${versionOf(program)}`);
   const head = `# ocir-broker ${version} was made with these; the same commit and the same tools give the same bytes.`;
   const licence = `${LGPL}: SHA-256 ${hash("sha256", readFileSync(LGPL))}`;
   return `${[head, ...ofTargets, ...packers, licence].join("\n")}\n`;
@@ -27,12 +29,11 @@ function versionOf(program: string): string {
   return line.trim();
 }
 
-function libraryVersion({ compiler, staticLibrary, debianPackages }: Target): string {
+/** @throws {Error} if another program in PATH has the compiler's name. */
+export function libraryVersion({ compiler, staticLibrary }: Pick<Target, "compiler" | "staticLibrary">): string {
   const version = staticLibrary === "musl" ? muslVersion(compiler) : glibcVersion(compiler);
   if (version !== undefined) return version;
-  throw new Error(
-    `${compiler} does not use ${staticLibrary}: install the Debian packages ${debianPackages}, and check what else in PATH has that name`,
-  );
+  throw new Error(`${compiler} does not use ${staticLibrary}: check what else in PATH has that name`);
 }
 
 /** musl's dynamic loader prints its version and exits with 1. The compiler's command line names the loader. */

@@ -13,6 +13,8 @@ it.each<[args: string[], asked: object]>([
   [["--base-url", "https://b.example/'"], { error: expect.stringMatching(/^--base-url must be/) }],
   [["--base-url", "ftp://b.example"], { error: expect.stringMatching(/^--base-url must be/) }],
   [["--base-url", "https://me:secret@b.example/"], { error: expect.stringMatching(/^--base-url must be/) }],
+  [["--for", "here", "out"], { folder: "out", isForHere: true }],
+  [["--for", "arm64"], { error: "--for can only be followed by here" }],
   [["--api-group", "pulls.example", "out"], { folder: "out", apiGroup: "pulls.example" }],
   [["--api-group", "Acme_Corp"], { error: expect.stringMatching(/^the API group must be a DNS name/) }],
   [["--base-url"], { error: expect.stringContaining("--base-url <value>' argument missing") }],
@@ -24,7 +26,7 @@ it.each<[args: string[], asked: object]>([
   [["one", "two"], { error: "more than one folder was given" }],
   [[""], { error: "the folder's name is empty" }],
 ])("parseArguments parses %j as %j", (args, asked) => {
-  expect(parseArguments(args, "dist/packages")).toEqual(asked);
+  expect(parseArguments(args, "dist/packages")).toEqual("folder" in asked ? { isForHere: false, ...asked } : asked);
 });
 
 it("warningOf names what to set for what the release lacks", () => {

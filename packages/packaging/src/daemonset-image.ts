@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeTree } from "./contents/installed-tree.ts";
+import type { BuiltPrograms } from "./contents/programs.ts";
 import { finished } from "./finished.ts";
 import { type ImageRoot, type MadeImage, makeImage } from "./formats/oci-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
@@ -19,8 +20,8 @@ export interface ImageContent {
   readonly target: Target;
   /** Path of the .tar.gz, which has one folder. */
   readonly archive: string;
-  /** Folder that has `enter-node`, `daemonset.mjs`, and for it `node` and `libatomic.so.1`, all for this target. */
-  readonly programs: string;
+  /** Its folder has `enter-node`, `daemonset.mjs`, and for it `node` and `libatomic.so.1`, all for this target. */
+  readonly programs: Pick<BuiltPrograms, "folder">;
   readonly bill: string;
 }
 
@@ -42,12 +43,13 @@ export async function makeDaemonSetImage(
 }
 
 async function makeRoot({ target, archive, programs, bill }: ImageContent, work: string): Promise<ImageRoot> {
+  const { folder } = programs;
   const root = join(work, target.debArchitecture);
   writeTree(root, [
-    { path: "/enter-node", mode: 0o755, from: join(programs, "enter-node") },
-    { path: "/ocir-broker/node", mode: 0o755, from: join(programs, "node") },
-    { path: "/ocir-broker/libatomic.so.1", mode: 0o644, from: join(programs, "libatomic.so.1") },
-    { path: "/ocir-broker/daemonset.mjs", mode: 0o644, from: join(programs, "daemonset.mjs") },
+    { path: "/enter-node", mode: 0o755, from: join(folder, "enter-node") },
+    { path: "/ocir-broker/node", mode: 0o755, from: join(folder, "node") },
+    { path: "/ocir-broker/libatomic.so.1", mode: 0o644, from: join(folder, "libatomic.so.1") },
+    { path: "/ocir-broker/daemonset.mjs", mode: 0o644, from: join(folder, "daemonset.mjs") },
     { path: "/ocir-broker/daemonset.sh", mode: 0o755, from: join(SCRIPTS, "daemonset.sh") },
   ]);
   await finished("tar", ["-xzf", archive, "-C", join(root, "ocir-broker"), "--no-same-owner"]);

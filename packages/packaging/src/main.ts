@@ -2,11 +2,10 @@
 import { rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Asked, parseArguments, USAGE, warningOf } from "./command-line.ts";
-import { makeRelease } from "./make-release.ts";
+import { makeRelease, makeTrial } from "./make-release.ts";
 import { prepareOutputFolder } from "./output-folder.ts";
 import { CHECKOUT, thisRelease } from "./release.ts";
 import { INDEX } from "./release-index.ts";
-import { installCommand, missingFor, missingPrograms, TARGETS } from "./target.ts";
 
 const DEFAULT_FOLDER = join(CHECKOUT, "dist/packages");
 const WORK = join(import.meta.dirname, "../build");
@@ -18,14 +17,7 @@ else if ("error" in asked) {
   fail(`${asked.error}\n`, 2);
 } else await main(asked);
 
-async function main({ folder, baseUrl, apiGroup }: Extract<Asked, { folder: string }>): Promise<void> {
-  const missing = new Set(TARGETS.flatMap(missingPrograms));
-  if (missing.size > 0) {
-    const lines = [...missing].map((line) => `  ${line}\n`).join("");
-    const command = installCommand(TARGETS.flatMap(missingFor));
-    fail(`it needs what is not here:\n${lines}${command === undefined ? "" : `Install it with\n  ${command}\n`}`, 1);
-    return;
-  }
+async function main({ folder, isForHere, baseUrl, apiGroup }: Extract<Asked, { folder: string }>): Promise<void> {
   process.umask(0o022);
   const output = resolve(folder);
   try {
@@ -34,13 +26,14 @@ async function main({ folder, baseUrl, apiGroup }: Extract<Asked, { folder: stri
     rmSync(WORK, { recursive: true, force: true });
     const onStep = (step: string): void =>
       void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  making ${step}\n`);
-    const given = { release, baseUrl, apiGroup, environment: process.env };
-    const made = await makeRelease({ ...given, output: unfinished, work: WORK, onStep });
+    const options = { release, baseUrl, apiGroup, environment: process.env, output: unfinished, work: WORK, onStep };
+    const made = await (isForHere ? makeTrial(options) : makeRelease(options));
     finish();
     for (const name of made) {
       const sizeMb = statSync(join(output, name)).size / 1e6;
       process.stdout.write(`${sizeMb.toFixed(1).padStart(6)} MB  ${join(output, name)}\n`);
     }
+    if (isForHere) return;
     process.stdout.write(`${join(output, INDEX)} says what each file is for\n`);
     process.stderr.write(warningOf({ baseUrl, apiGroup, docsUrl: process.env["OCIR_BROKER_DOCS_URL"] }));
   } catch (error) {

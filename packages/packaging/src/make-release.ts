@@ -8,25 +8,22 @@ import { billOfMaterials } from "./contents/bill-of-materials.ts";
 import { bundledPackages } from "./contents/bundled-packages.ts";
 import { installedFiles } from "./contents/installed-tree.ts";
 import { nodeLibraries } from "./contents/libraries.ts";
-import { buildPrograms } from "./contents/programs.ts";
+import { type BuiltPrograms, buildPrograms } from "./contents/programs.ts";
 import { type ImageContent, makeDaemonSetImage } from "./daemonset-image.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { type ChartContent, makeHelmChart } from "./formats/helm-chart.ts";
 import { buildNfpm, makeLinuxPackages } from "./formats/linux-packages.ts";
 import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
 import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
-import { makePullSecretsImage, type PullSecretsPrograms } from "./pull-secrets-image.ts";
+import { makePullSecretsImage } from "./pull-secrets-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import { INDEX, releaseIndex } from "./release-index.ts";
-import { TARGETS, type Target } from "./target.ts";
+import { TARGET_HERE, TARGETS, type Target } from "./target.ts";
 
-export interface ReleaseOptions {
+interface TrialOptions {
   readonly release: Release;
   /** The folder in which nodes find the archives. */
   readonly baseUrl: string | undefined;
-  /** Of pull secrets; without one, the release has no files of them. */
-  readonly apiGroup: string | undefined;
-  readonly environment: NodeJS.ProcessEnv;
   /** An empty folder for the files of the release. */
   readonly output: string;
   /** A folder for everything else. */
@@ -35,12 +32,18 @@ export interface ReleaseOptions {
   readonly onStep: (step: string) => void;
 }
 
+interface ReleaseOptions extends TrialOptions {
+  /** Of pull secrets; without one, the release has no files of them. */
+  readonly apiGroup: string | undefined;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
 /** @returns the names of the files in `output`. */
 export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   const { release, environment, output, work, onStep } = options;
   const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
-  put(`${prefix}-build-tools.txt`, describeBuildTools(TARGETS, release));
+  put(`${prefix}-build-tools.txt`, describeBuildTools(release));
   put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
   onStep("nfpm");
@@ -49,10 +52,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   onStep("the DaemonSet's image");
   const { manifest, digest } = await makeDaemonSetImage(release, contents, { work: join(work, "daemonset"), output });
   put(manifest.name, manifest.text);
-  const sha256 = Object.fromEntries(
-    contents.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]),
-  ) as Record<Target["debArchitecture"], string>;
-  put(NODE_SCRIPT, nodeScript({ version: release.version, baseUrl: options.baseUrl, sha256 }));
+  putScript(options, contents);
   await makeChart(options, { name: "ocir-broker", imageDigest: digest });
   if (options.apiGroup !== undefined) {
     onStep("the pull-secrets controller's image");
@@ -71,27 +71,45 @@ function makeChart({ release, environment, output, work }: ReleaseOptions, chart
   return makeHelmChart(release, content, { work: join(work, "chart", chart.name), output });
 }
 
-/** One after another for a target, both targets in parallel: one processor each. */
-async function makePackages(
-  target: Target,
-  nfpm: string,
-  { release, output, work, onStep }: ReleaseOptions,
-): Promise<ImageContent & PullSecretsPrograms> {
-  const { debArchitecture: name } = target;
-  const places = { work: join(work, name), output };
-  onStep(`the programs for ${name}`);
+/** To try an installation: the archive for this machine's architecture, and the script with its checksum. @returns their names. */
+export async function makeTrial(options: TrialOptions): Promise<string[]> {
+  putScript(options, [await makeTree(TARGET_HERE, options)]);
+  return writeSums(options.output);
+}
+
+function putScript({ release, baseUrl, output }: TrialOptions, made: readonly Made[]): void {
+  const sha256 = Object.fromEntries(made.map(({ target, archive }) => [target.debArchitecture, sha256Of(archive)]));
+  writeFileSync(join(output, NODE_SCRIPT), nodeScript({ version: release.version, baseUrl, sha256 }));
+}
+
+interface Made {
+  readonly target: Target;
+  readonly programs: BuiltPrograms;
+  /** The folder that is in the archive. */
+  readonly tree: string;
+  readonly archive: string;
+}
+
+async function makeTree(target: Target, { release, output, work, onStep }: TrialOptions): Promise<Made> {
+  const places = { work: join(work, target.debArchitecture), output };
+  onStep(`the programs for ${target.debArchitecture}`);
   const programs = await buildPrograms(target, release, join(places.work, "programs"));
+  onStep(`the archive for ${target.debArchitecture}`);
   const files = installedFiles(target, release, programs);
-  const list = files.find(({ path }) => path.endsWith("/sbom.cdx.json"))?.from;
-  if (typeof list !== "object") throw new Error("the bill of materials is missing");
-  writeFileSync(join(output, `ocir-broker-${release.version}-linux-${name}.cdx.json`), list.text);
-  onStep(`the archive for ${name}`);
-  const { archive, tree } = await makeArchive(target, release, files, places);
+  return { target, programs, ...(await makeArchive(target, release, files, places)) };
+}
+
+/** One after another for a target, both targets in parallel: one processor each. */
+async function makePackages(target: Target, nfpm: string, options: ReleaseOptions): Promise<ImageContent & Made> {
+  const { release, output, onStep } = options;
+  const { debArchitecture: name } = target;
+  const made = await makeTree(target, options);
+  const bill = `ocir-broker-${release.version}-linux-${name}.cdx.json`;
+  copyFileSync(join(made.tree, "usr/share/doc/ocir-broker/sbom.cdx.json"), join(output, bill));
   onStep(`the .deb and the .rpm for ${name}`);
-  await makeLinuxPackages(nfpm, target, release, { tree, output });
-  const metafiles = ["ocir-broker", "daemonset"].map((each) => join(programs.folder, `${each}.metafile.json`));
-  const packages = bundledPackages(...metafiles);
+  await makeLinuxPackages(nfpm, target, release, { tree: made.tree, output });
+  const metafiles = ["ocir-broker", "daemonset"].map((each) => join(made.programs.folder, `${each}.metafile.json`));
   const { components } = nodeLibraries(target);
-  const bill = billOfMaterials("ocir-broker-daemonset", target, release, components, packages);
-  return { target, archive, programs: programs.folder, nodePackage: programs.nodePackage, bill };
+  const packages = bundledPackages(...metafiles);
+  return { ...made, bill: billOfMaterials("ocir-broker-daemonset", target, release, components, packages) };
 }

@@ -12,15 +12,16 @@ export interface NodeScriptValues {
   readonly version: string;
   /** From `folderUrl`. Without it, the node needs OCIR_BROKER_SOURCES, or the archive in its image. */
   readonly baseUrl: string | undefined;
-  readonly sha256: Readonly<Record<"amd64" | "arm64", string>>;
+  /** Of each architecture that has an archive. */
+  readonly sha256: Readonly<Partial<Record<"amd64" | "arm64", string>>>;
 }
 
 export function nodeScript({ version, baseUrl, sha256 }: NodeScriptValues): string {
   const values = {
     version,
     sources: baseUrl === undefined ? "" : `'${baseUrl}'`,
-    sha256_amd64: sha256.amd64,
-    sha256_arm64: sha256.arm64,
+    sha256_amd64: sha256.amd64 ?? "",
+    sha256_arm64: sha256.arm64 ?? "",
   };
   let script = readFileSync(SOURCE, "utf8");
   for (const [name, value] of Object.entries(values)) {

@@ -3,10 +3,11 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
+import { missingTools } from "../tools.mjs";
 import type { InstalledFile } from "./contents/installed-tree.ts";
 import { makeArchive } from "./formats/archive.ts";
 import { buildNfpm, makeLinuxPackages } from "./formats/linux-packages.ts";
-import { missingPrograms, TARGETS } from "./target.ts";
+import { TARGETS } from "./target.ts";
 
 const BUILD_LIMIT_MS = 600_000;
 const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
@@ -14,7 +15,7 @@ const FILES: InstalledFile[] = [
   { path: "/usr/libexec/ocir-broker/program", mode: 0o755, from: import.meta.filename },
   { path: "/usr/share/doc/ocir-broker/examples/text", mode: 0o644, from: { text: "text\n" } },
 ];
-const [missing] = TARGETS.flatMap(missingPrograms);
+const missing = missingTools(false);
 const skipped = missing ? ` (skipped: needs ${missing})` : "";
 
 it.skipIf(missing !== undefined)(`packs a release candidate${skipped}`, { timeout: BUILD_LIMIT_MS }, async () => {

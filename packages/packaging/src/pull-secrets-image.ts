@@ -6,17 +6,16 @@ import { bundledPackages } from "./contents/bundled-packages.ts";
 import { writeTree } from "./contents/installed-tree.ts";
 import { imageLibraries, imageLibraryFiles } from "./contents/libraries.ts";
 import { licenceTexts } from "./contents/licence-texts.ts";
+import type { BuiltPrograms } from "./contents/programs.ts";
 import { finished } from "./finished.ts";
 import { type ImageRoot, type MadeImage, makeImage } from "./formats/oci-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
-export interface PullSecretsPrograms {
+interface ImageContent {
   readonly target: Target;
-  /** Folder that has `node.stripped`, which looks for libraries in the system's folders only. */
-  readonly programs: string;
-  /** The npm package whose Node this is. */
-  readonly nodePackage: string;
+  /** Its folder has `node.stripped`, which looks for libraries in the system's folders only. */
+  readonly programs: BuiltPrograms;
 }
 
 const NAME = "ocir-pull-secrets";
@@ -38,7 +37,7 @@ const NSSWITCH = "hosts: files dns\n";
 /** @param api pull-secret-api.json instead of the checkout's. */
 export async function makePullSecretsImage(
   release: Release,
-  contents: readonly PullSecretsPrograms[],
+  contents: readonly ImageContent[],
   places: { work: string; output: string },
   api?: string,
 ): Promise<MadeImage> {
@@ -64,7 +63,7 @@ export async function makePullSecretsImage(
 
 async function makeRoot(
   release: Release,
-  { target, programs, nodePackage }: PullSecretsPrograms,
+  { target, programs }: ImageContent,
   { work, output }: { work: string; output: string },
 ): Promise<ImageRoot> {
   const root = join(work, target.debArchitecture);
@@ -72,10 +71,10 @@ async function makeRoot(
   const libraries = imageLibraries(target);
   const bill = billOfMaterials(NAME, target, release, libraries.components, packages);
   writeFileSync(join(output, `${NAME}-${release.version}-linux-${target.debArchitecture}.cdx.json`), bill);
-  const licences = licenceTexts(nodePackage, libraries.licences, packages);
+  const licences = licenceTexts(programs.nodePackage, libraries.licences, packages);
   writeTree(root, [
     ...imageLibraryFiles(target),
-    { path: "/node", mode: 0o755, from: join(programs, "node.stripped") },
+    { path: "/node", mode: 0o755, from: join(programs.folder, "node.stripped") },
     { path: `/${PROGRAM}`, mode: 0o644, from: join(work, PROGRAM) },
     { path: "/etc/nsswitch.conf", mode: 0o644, from: { text: NSSWITCH } },
     { path: "/sbom.cdx.json", mode: 0o644, from: { text: bill } },

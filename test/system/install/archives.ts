@@ -8,7 +8,7 @@ import { STATIC_PROGRAMS } from "../../../packages/packaging/src/contents/progra
 import { makeArchive } from "../../../packages/packaging/src/formats/archive.ts";
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
 import { sha256Of } from "../../../packages/packaging/src/publishing/sums.ts";
-import { TARGETS, type Target } from "../../../packages/packaging/src/target.ts";
+import { TARGET_HERE as target } from "../../../packages/packaging/src/target.ts";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 import { isOld } from "../packages/built-packages.ts";
 
@@ -54,10 +54,9 @@ async function makeOrFindArchives(): Promise<Archives> {
   const made = join(FOLDER, "archives.json");
   if (!isOld(made, import.meta.filename)) return JSON.parse(readFileSync(made, "utf8")) as Archives;
   rmSync(FOLDER, { recursive: true, force: true });
-  const here = TARGETS.find(({ nodeArchitecture }) => nodeArchitecture === process.arch) as Target;
   const [good, older] = await Promise.all([
-    makeOne("good", here, {}),
-    makeOne("older", here, { "credential-provider-oke": pluginOfVersion("0.0.9") }),
+    makeOne("good", {}),
+    makeOne("older", { "credential-provider-oke": pluginOfVersion("0.0.9") }),
   ]);
   const archives = { good, older };
   writeFileSync(made, JSON.stringify(archives));
@@ -69,11 +68,7 @@ function pluginOfVersion(version: string): Buffer {
   return Buffer.from(built.replaceAll(VERSION, version), "latin1");
 }
 
-async function makeOne(
-  name: string,
-  target: Target,
-  changed: Readonly<Record<string, string | Buffer>>,
-): Promise<Archive> {
+async function makeOne(name: string, changed: Readonly<Record<string, string | Buffer>>): Promise<Archive> {
   const folder = join(FOLDER, name);
   const programs = join(folder, "programs");
   mkdirSync(programs, { recursive: true });

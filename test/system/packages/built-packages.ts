@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
-import { missingPrograms, TARGETS } from "../../../packages/packaging/src/target.ts";
+import { missingTools } from "../../../packages/packaging/tools.mjs";
 import { oneProcessAtATime } from "../one-process-at-a-time.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../../..");
@@ -13,8 +13,8 @@ export const SOURCES =
 
 /** The missing prerequisite for building packages; undefined if there is none. */
 export function cannotPackage(): string | undefined {
-  const [program] = TARGETS.flatMap(missingPrograms);
-  return program && `needs ${program}`;
+  const missing = missingTools(false);
+  return missing && `needs ${missing}`;
 }
 
 /** Of the release in the tests. */

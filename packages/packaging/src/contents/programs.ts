@@ -33,7 +33,7 @@ export async function buildPrograms(target: Target, release: Release, folder: st
   await finished(process.execPath, [
     join(CHECKOUT, "packages/cli/build.ts"),
     ...["--folder", folder, "--architecture", target.nodeArchitecture, "--node-package", fromNpm],
-    ...["--strip", target.strip, "--emulator", target.emulator],
+    ...["--strip", `${target.machine}-linux-gnu-strip`, "--emulator", target.emulator],
   ]);
   await finished(process.execPath, [join(CHECKOUT, "packages/daemonset/build.ts"), folder]);
   const [node, stripped] = [join(folder, "node"), join(folder, "node.stripped")];
