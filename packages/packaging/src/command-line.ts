@@ -2,13 +2,11 @@
 import { parseArgs } from "node:util";
 import { apiGroupOf } from "./api-group.ts";
 import { folderUrl } from "./folder-url.ts";
-import { FILE_LIST } from "./release-index.ts";
 
 export const USAGE = `usage: npm run package [-- [--for here] [--base-url URL] [--api-group NAME] [DIR]]
 
-Makes a release, for amd64 and arm64, in about 4 minutes on two processors:
+Makes a release, for amd64 and arm64, in about 4 minutes on two processors. docs/release-files.md says what each file is for.
 
-${FILE_LIST}
   --for here       only the archive for this machine's architecture, the script and SHA256SUMS: to try an installation
   --base-url URL   the address from which nodes download this release, such as a bucket's; ocir-broker-node.sh contains it
   --api-group NAME the API group of pull secrets: a domain of yours. It cannot be changed once there are resources of it. Without
