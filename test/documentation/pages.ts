@@ -51,7 +51,7 @@ const NO_PROGRAM = new Set(["sum"]);
 
 /** Prose may omit the program's name: `config print`. Node.js has the name of one of our commands. */
 const OUR_COMMAND =
-  /^(?:(?:completion|config|doctor|get|kubelet-config|serve|status|version) |node (?:connect|disconnect|install|remove|status)\b)/;
+  /^(?:(?:config|doctor|get|kubelet-config|serve|status|version) |node (?:connect|disconnect|install|remove|status)\b)/;
 
 /** The guides' command that creates a node's user data. */
 const USER_DATA = "cat >user-data.sh ";

@@ -1,6 +1,5 @@
 /** The command line as a tree; each command is a file of its own. Building it has no side effect. */
 import type { Command } from "commander";
-import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommand } from "./commands/config.ts";
 import { addDockerCredentialCommand } from "./commands/docker-credential.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
@@ -29,7 +28,6 @@ export function createProgram(): Command {
   addKubeletConfigCommand(program);
   addNodeCommand(program);
   addOffSwitchCommands(program);
-  addCompletionCommand(program);
   addVersionCommand(program);
   addHelpCommand(program);
   throwUsageErrors(program);

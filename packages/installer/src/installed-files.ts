@@ -29,12 +29,9 @@ export const FOLDERS = [
   "/usr/lib/systemd/user",
   "/usr/lib/sysusers.d",
   "/usr/lib/tmpfiles.d",
-  "/usr/share/bash-completion/completions",
-  "/usr/share/fish/vendor_completions.d",
   "/usr/share/man/man1",
-  "/usr/share/zsh/site-functions",
 ] as const;
-export const OUR_NAME = /^_?(?:ocir-broker|docker-credential-ocir)/;
+export const OUR_NAME = /^(?:ocir-broker|docker-credential-ocir)/;
 
 const BIN = dirname(BROKER_PROGRAM);
 

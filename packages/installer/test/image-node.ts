@@ -23,8 +23,8 @@ providers:
 export const CONNECT = { kubeletVersion: "1.34" };
 export const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
 /** Only an archive installs these. */
-const COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
-const NOT_PACKAGED = [MANIFEST, COMPLETION];
+const ARCHIVE_ONLY = "/usr/lib/tmpfiles.d/ocir-broker-of-archive.conf";
+const NOT_PACKAGED = [MANIFEST, ARCHIVE_ONLY];
 export const NEVER = new AbortController().signal;
 
 export type Node = ReturnType<typeof nodeAt>;
@@ -81,7 +81,7 @@ export function archive(version: string): string {
   const { root, write } = createNodeTree();
   const others = [
     "/usr/lib/systemd/system/ocir-broker.service",
-    COMPLETION,
+    ARCHIVE_ONLY,
     `/usr/share/doc/ocir-broker/new-in-${version}`,
   ];
   const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, ...others].map((path) => {

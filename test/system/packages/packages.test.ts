@@ -31,8 +31,6 @@ const LIBRARY = "libatomic.so.1";
 const INSTALLED = [
   ...[...PROGRAMS, LIBRARY].map((name) => `/usr/libexec/ocir-broker/${name}`),
   "/usr/share/man/man1/ocir-broker.1.gz",
-  "/usr/share/bash-completion/completions/ocir-broker",
-  "/usr/share/fish/vendor_completions.d/ocir-broker.fish",
   ...["system", "user"].flatMap((manager) =>
     ["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
       (unit) => `/usr/lib/systemd/${manager}/${unit}`,
@@ -44,8 +42,6 @@ const INSTALLED = [
     (name) => `/usr/share/doc/ocir-broker/${name}`,
   ),
 ];
-/** The path on all distributions except Debian. */
-const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
 
 const output = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
@@ -142,7 +138,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(folder).toMatch(new RegExp(`^ocir-broker-\\d+\\.\\d+\\.\\d+-linux-${deb}/$`));
       const files = names.filter((name) => !name.endsWith("/")).map((name) => `/${name.slice(folder.length)}`);
       const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh"];
-      expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, ...ofArchive.map((name) => `/${name}`)].sort());
+      expect(files.sort()).toEqual([...INSTALLED, ...ofArchive.map((name) => `/${name}`)].sort());
     });
 
     it("the .deb has the tree, owned by root, and what Debian requires", () => {
@@ -152,14 +148,14 @@ describeUnless(cannotPackage(), "the packages", () => {
       expect(lines.filter((line) => !/^[-d]rw[-x]r-[-x]r-[-x] root\/root /.test(line))).toEqual([]);
       const files = lines.filter((line) => line.startsWith("-")).map((line) => line.replace(/^.* \./, ""));
       const ofDebian = ["/usr/share/doc/ocir-broker/copyright", "/usr/share/lintian/overrides/ocir-broker"];
-      expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, ...ofDebian].sort());
+      expect(files.sort()).toEqual([...INSTALLED, ...ofDebian].sort());
     });
 
     it("the .rpm has the tree, owned by root, and runs on glibc 2.28", () => {
       const path = packageNamed(`.${machine}.rpm`);
       const lines = output("rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILENAMES}\\n]", path);
       const files = lines.split("\n").flatMap((line) => /^-rw[-x]r-[-x]r-[-x] root (.*)$/.exec(line)?.[1] ?? []);
-      expect(files.sort()).toEqual([...INSTALLED, ZSH_COMPLETION, "/usr/share/licenses/ocir-broker/LICENSE"].sort());
+      expect(files.sort()).toEqual([...INSTALLED, "/usr/share/licenses/ocir-broker/LICENSE"].sort());
       const needed = output("rpm", "-qp", "--requires", path).split("\n");
       expect(needed.filter((line) => /^lib/.test(line)).sort()).toEqual([
         "libc.so.6(GLIBC_2.28)(64bit)",

@@ -26,9 +26,6 @@ export const FILES = join(import.meta.dirname, "../../files");
 const LIBEXEC = "/usr/libexec/ocir-broker";
 const DOCUMENTATION = "/usr/share/doc/ocir-broker";
 
-/** The path on all distributions except Debian. */
-const ZSH_COMPLETION = "/usr/share/zsh/site-functions/_ocir-broker";
-
 const UNITS = ["ocir-broker.service", "ocir-broker.socket", "ocir-broker-health.socket"] as const;
 
 export function installedFiles(target: Target, release: Release, programs: BuiltPrograms): InstalledFile[] {
@@ -44,11 +41,8 @@ export function installedFiles(target: Target, release: Release, programs: Built
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
     plain("/usr/share/man/man1/ocir-broker.1.gz", {
-      text: gzipSync(generated("reference/man-page.ts"), { level: 9 }),
+      text: gzipSync(manPage(), { level: 9 }),
     }),
-    plain("/usr/share/bash-completion/completions/ocir-broker", completion("bash")),
-    plain(ZSH_COMPLETION, completion("zsh")),
-    plain("/usr/share/fish/vendor_completions.d/ocir-broker.fish", completion("fish")),
     plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
     plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
     plain(`${DOCUMENTATION}/codes.md`, join(CHECKOUT, "docs/reference/codes.md")),
@@ -61,14 +55,10 @@ export function installedFiles(target: Target, release: Release, programs: Built
   ];
 }
 
-function completion(shell: string): InstalledFile["from"] {
-  return { text: generated("main.ts", "completion", shell) };
-}
-
-/** The output of a program of packages/cli, run from its sources, for any target. */
-function generated(program: string, ...args: string[]): string {
-  const path = join(CHECKOUT, "packages/cli/src", program);
-  return execFileSync(process.execPath, [path, ...args], { encoding: "utf8" });
+/** The help of all commands. */
+function manPage(): string {
+  const program = join(CHECKOUT, "packages/cli/src/reference/man-page.ts");
+  return execFileSync(process.execPath, [program], { encoding: "utf8" });
 }
 
 export function writeTree(root: string, files: readonly InstalledFile[]): void {
