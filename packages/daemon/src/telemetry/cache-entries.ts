@@ -14,7 +14,7 @@ export function servableTimes({ obtainedAtMs, expiresAtMs, servableUntilMs }: Ca
 }
 
 /**
- * A host that has never worked matters only if it is requested: the home region's default name, in a realm without it, does no harm.
+ * A host that has never worked is listed, and delays readiness, only if it is requested: the home region's default name may not exist.
  * A name that cannot be resolved and that nobody expects is a mistake in an image's name.
  */
 export function isOfInterest({ pinned, isAsked, lastError, lastSuccessAtMs }: CacheEntry): boolean {
