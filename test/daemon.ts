@@ -10,6 +10,7 @@ import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");
 export const SHIM = join(import.meta.dirname, "../dist/credential-provider-oke");
+export const DOCKER_HELPER = join(import.meta.dirname, "../dist/docker-credential-ocir");
 /** As the unit starts it: with the launcher's environment. */
 export const LAUNCHED: readonly [string, string] = [join(import.meta.dirname, "../dist/ocir-broker-launch"), BROKER];
 

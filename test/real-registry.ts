@@ -8,14 +8,23 @@ import { join } from "node:path";
 import { type Simulator, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { onTestFinished } from "vitest";
-import { BROKER, type DaemonOptions, daemonConfig, SHIM, spawnServer, startDaemon, untilSaid } from "./daemon.ts";
+import {
+  BROKER,
+  type DaemonOptions,
+  DOCKER_HELPER,
+  daemonConfig,
+  SHIM,
+  spawnServer,
+  startDaemon,
+  untilSaid,
+} from "./daemon.ts";
 import { writeImageLayout } from "./image-layout.ts";
 import { runProgram } from "./run-program.ts";
 
 const PROGRAMS = [
   ["ocir-broker", BROKER],
   ["credential-provider-oke", SHIM],
-  ["docker-credential-ocir", "credential-provider-oke"],
+  ["docker-credential-ocir", DOCKER_HELPER],
 ] as const;
 
 export type RealRegistryStage = Awaited<ReturnType<typeof setRealRegistryStage>>;

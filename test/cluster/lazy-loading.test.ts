@@ -8,7 +8,7 @@ import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
-import { daemonConfig, SHIM, startDaemon } from "../daemon.ts";
+import { DOCKER_HELPER, daemonConfig, startDaemon } from "../daemon.ts";
 import { startDistribution } from "../real-registry.ts";
 import { runProgram } from "../run-program.ts";
 import { describeUnless } from "../system/describe-unless.ts";
@@ -57,7 +57,7 @@ describeUnless(lack, `the stargz snapshotter with an image of ${LAYERS} layers`,
     const daemon = await startDaemon(config);
     const programs = join(directory, "bin");
     mkdirSync(programs);
-    symlinkSync(SHIM, join(programs, HELPER));
+    symlinkSync(DOCKER_HELPER, join(programs, HELPER));
     const env = { PATH: `${programs}:${process.env["PATH"]}`, OCIR_BROKER_SOCKET: config.credentialsSocket };
     writeFileSync(join(directory, "config.json"), JSON.stringify({ credHelpers: { [host]: "ocir" } }));
     const rootEnv = { ...env, DOCKER_CONFIG: directory };

@@ -8,7 +8,7 @@ import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { BROKER, SHIM } from "../daemon.ts";
+import { BROKER, DOCKER_HELPER } from "../daemon.ts";
 
 const HOST = "icn.ocir.io";
 const FOLDERS = ["", ".oci", ".config", ".config/ocir-broker", "run", "run/ocir-broker"];
@@ -50,7 +50,7 @@ async function createPerson(userId = USER_ID) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text, { mode: 0o600 });
   for (const name of [...FOLDERS, ...Object.keys(files)]) chownSync(join(home, name), userId, userId);
   const helper = join(home, "docker-credential-ocir");
-  symlinkSync(SHIM, helper);
+  symlinkSync(DOCKER_HELPER, helper);
   const env = { HOME: home, PATH: String(process.env["PATH"]) };
   return {
     ...{ simulator, env },

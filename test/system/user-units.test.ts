@@ -20,7 +20,7 @@ const HELPER = "/usr/local/bin/docker-credential-ocir";
 const FILES: readonly InstalledFile[] = [
   ...UNITS.map((unit) => ({ from: join(CHECKOUT, "systemd/user", unit), to: `/usr/lib/systemd/user/${unit}` })),
   DAEMON,
-  { from: join(CHECKOUT, "dist/credential-provider-oke"), to: HELPER, mode: 0o755 },
+  { from: join(CHECKOUT, "dist/docker-credential-ocir"), to: HELPER, mode: 0o755 },
   { from: { text: `u person ${UID} "A person" ${HOME} /bin/sh\n` }, to: "/usr/lib/sysusers.d/person.conf" },
 ];
 

@@ -9,15 +9,16 @@ import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { startRawServer } from "../../packages/native/test/raw-socket-server.ts";
+import { DOCKER_HELPER, SHIM } from "../daemon.ts";
 import { startInProcess } from "../system/in-process-broker.ts";
 import recorded from "./recorded.json" with { type: "json" };
 
-const SHIM = join(import.meta.dirname, "../../dist/credential-provider-oke");
 const programs = temporaryFolder();
 const clock = createSystemClock();
 const simulator = await sharedSimulator({ clock });
-for (const name of ["credential-provider-oke", "credential-provider-oke-sa", "docker-credential-ocir"])
-  symlinkSync(SHIM, join(programs, name));
+symlinkSync(SHIM, join(programs, "credential-provider-oke"));
+symlinkSync(SHIM, join(programs, "credential-provider-oke-sa"));
+symlinkSync(DOCKER_HELPER, join(programs, "docker-credential-ocir"));
 
 describe.each(recorded)("$what:", ({ program, arguments: args, stdin, request, response, isCloudFaulty }) => {
   it("the daemon responds as recorded", async () => {

@@ -39,7 +39,7 @@ const BIN = dirname(BROKER_PROGRAM);
 export const COMMAND_LINKS = {
   "/usr/local/libexec/ocir-broker-launch": `${LIBEXEC}/ocir-broker-launch`,
   [BROKER_PROGRAM]: PROGRAM,
-  [`${BIN}/${DOCKER_CREDENTIAL_NAME}`]: SHIM,
+  [`${BIN}/${DOCKER_CREDENTIAL_NAME}`]: `${LIBEXEC}/${DOCKER_CREDENTIAL_NAME}`,
 } as const;
 
 /** The names that kubelets use. Our own link comes last in an installation and first in a removal. */

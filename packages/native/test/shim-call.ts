@@ -12,6 +12,11 @@ const IMAGE = "icn.ocir.io/acme/app";
 
 type ShimResult = Pick<CredentialProviderResult, "exitCode" | "stdout" | "stderr">;
 
+/** Runs the same tests on the docker credential helper of each build. */
+export function describeDockerHelper(what: string, tests: (path: string) => void): void {
+  describeBuilds(what, ({ path }) => tests(path("docker-credential-ocir")));
+}
+
 /** Runs the same tests on the shim of each build. */
 export function describeShim(
   what: string,

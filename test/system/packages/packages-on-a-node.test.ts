@@ -23,7 +23,7 @@ const PLUGIN = "/usr/local/bin/credential-provider-oke";
 const LINKS = {
   [PLUGIN]: "credential-provider-oke",
   "/usr/local/bin/credential-provider-oke-sa": "credential-provider-oke",
-  "/usr/local/bin/docker-credential-ocir": "credential-provider-oke",
+  "/usr/local/bin/docker-credential-ocir": "docker-credential-ocir",
   "/usr/local/bin/ocir-broker": "ocir-broker",
   "/usr/local/libexec/ocir-broker-launch": "ocir-broker-launch",
 };

@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -236,10 +236,21 @@ describe("credential-provider-oke as it is shipped", () => {
     },
   );
 
+  test.each(["credential-provider-oke", "docker-credential-ocir", "do-nothing-provider", "ocir-broker-launch"])(
+    "%s is position-independent, and needs no dynamic loader",
+    (name) => {
+      const told = execFileSync("readelf", ["--file-header", "--program-headers", distPath(name)], {
+        encoding: "utf8",
+      });
+      expect(told).toMatch(/Type: +DYN /);
+      expect(told).not.toContain("INTERP");
+    },
+  );
+
   test("is identical, byte for byte, when built in another folder", { timeout: 60_000 }, () => {
     const directory = temporaryFolder();
     make("--always-make", `DIST=${directory}`, "install");
-    for (const name of ["credential-provider-oke", "ocir-broker-launch"]) {
+    for (const name of ["credential-provider-oke", "docker-credential-ocir", "ocir-broker-launch"]) {
       expect(readFileSync(join(directory, name)).equals(readFileSync(distPath(name)))).toBe(true);
     }
   });
