@@ -92,8 +92,7 @@ export async function startDaemon(options: DaemonOptions) {
     await restore(loaded, credentials, log).catch((error: unknown) =>
       log.warn({ code: codeOf(error) }, "state of an earlier process ignored"),
     );
-    // Replaces the file: the configuration may have changed, and a registry host may have been left out.
-    handover.scheduleSave();
+    handover.save();
   }
 
   async function release(): Promise<void> {

@@ -31,7 +31,13 @@ export interface HandoverOptions extends StateSource {
 /** Short, so that an operator who has freed space sees the warning end. */
 const RETRY_MS = 5_000;
 
-const NO_HANDOVER: Handover = { load: () => undefined, failure: () => undefined, scheduleSave() {}, close() {} };
+const NO_HANDOVER: Handover = {
+  load: () => undefined,
+  failure: () => undefined,
+  save() {},
+  scheduleSave() {},
+  close() {},
+};
 
 export function openHandover(options: HandoverOptions): Handover {
   const { environment, log } = options;
@@ -51,23 +57,23 @@ function createHandover(file: StateFile, options: HandoverOptions) {
   let isClosed = false;
   let failingWith: string | undefined;
 
-  /** The state of an earlier process. Call once, before the first save. */
+  /** The state of an earlier process, which is removed. Call once, before the first save. */
   function load(): LoadedSnapshot | undefined {
     try {
-      const decoded = read(file, options);
-      if (decoded === undefined) return undefined;
-      if ("error" in decoded) return forget(decoded.error);
+      const payload = file.take();
+      if (payload === undefined) return undefined;
+      const decoded = decodeSnapshot(payload, momentOf(options));
+      if ("error" in decoded) return ignore(decoded.error);
       const { source, provider } = snapshot();
       const isOurs = decoded.state.source === source && decoded.state.provider === provider;
-      return isOurs ? decoded : forget("state-of-another-source");
+      return isOurs ? decoded : ignore("state-of-another-source");
     } catch (error) {
-      return forget(codeOf(error));
+      return ignore(codeOf(error));
     }
   }
 
-  function forget(code: string): undefined {
+  function ignore(code: string): undefined {
     log.warn({ code }, "state of an earlier process ignored");
-    attempt(file.remove);
   }
 
   function write(): void {
@@ -92,6 +98,11 @@ function createHandover(file: StateFile, options: HandoverOptions) {
     load,
     /** The code of the last write; undefined if it did not fail. */
     failure: () => failingWith,
+    /** Takes and writes the state now. */
+    save(): void {
+      pending?.cancel();
+      write();
+    },
     /** Call after a change: takes and writes the state on the next turn of the event loop. */
     scheduleSave(): void {
       if (isClosed || (pending !== undefined && failingWith === undefined)) return;
@@ -116,15 +127,16 @@ export function lastConfig(source: StateSource): Config | undefined {
   const path = source.environment["OCIR_BROKER_STATE_FILE"];
   if (!path) return undefined;
   return resultIfAny(() => {
-    const decoded = read(createStateFile(path), source);
-    return decoded && "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
+    const file = createStateFile(path);
+    const payload = file.take();
+    if (payload === undefined) return undefined;
+    const decoded = decodeSnapshot(payload, momentOf(source));
+    // The broker takes the same state.
+    file.write(payload);
+    return "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
   });
 }
 
-function read(file: StateFile, source: StateSource) {
-  return file.read((payload) => decodeSnapshot(payload, momentOf(source)));
-}
-
 function momentOf({ clock, bootMs }: StateSource): Moment {
-  return { monotonicMs: clock.monotonicMs(), bootMs: bootMs(), wallMs: clock.wallMs() };
+  return { monotonicMs: clock.monotonicMs(), bootMs: bootMs() };
 }

@@ -37,11 +37,7 @@ export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
  * Skips the token of a registry host that is no longer allowed, or has another endpoint now. The metadata service replaces the
  * region within an hour, and must name a realm that this release does not know.
  */
-export async function restore(
-  { state, ageMs, isAgeDoubtful }: LoadedSnapshot,
-  to: SnapshotOwners,
-  log: Log,
-): Promise<void> {
+export async function restore({ state, ageMs }: LoadedSnapshot, to: SnapshotOwners, log: Log): Promise<void> {
   const { homeRegion, sessions, tokens, registries } = to;
   const { handover } = to.provider;
   if (handover === undefined) return;
@@ -59,21 +55,11 @@ export async function restore(
   }
   log.info(
     {
-      ...{ registryHosts: restored.slice(0, MAX_LOGGED), tokens: restored.length, hasSession },
-      ...{ ageSeconds: Math.round(ageMs / 1_000), isAgeDoubtful },
+      registryHosts: restored.slice(0, MAX_LOGGED),
+      tokens: restored.length,
+      hasSession,
+      ageSeconds: Math.round(ageMs / 1_000),
     },
     "state restored",
   );
-  // After a jump of the wall clock, the values are still served while newer ones are fetched.
-  if (isAgeDoubtful) void renewAll(to, hasSession, restored);
-}
-
-async function renewAll(
-  { sessions, tokens }: SnapshotOwners,
-  hasSession: boolean,
-  hosts: readonly string[],
-): Promise<void> {
-  // The caches log a failure and retry at the next renewal.
-  if (hasSession) await sessions.refresh(SESSION).catch(() => undefined);
-  await Promise.allSettled(hosts.map((registryHost) => tokens.refresh(registryHost)));
 }

@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 const session = { token: "a.b.c", privateKey: "MII" };
 
 /** The first process is 5 s old on a machine that has been up for 1000 s. */
-const written: Moment = { monotonicMs: 5_000, bootMs: 1_000_000, wallMs: 1_767_225_600_000 };
+const written: Moment = { monotonicMs: 5_000, bootMs: 1_000_000 };
 
 const REGION = { id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" };
 
@@ -24,8 +24,8 @@ const state: Snapshot = {
 };
 
 /** Decodes in a new process, 50 ms old, `ms` after the state was written. */
-function after(ms: number, wallJumpMs = 0): Moment {
-  return { monotonicMs: 50, bootMs: written.bootMs + ms, wallMs: written.wallMs + ms + wallJumpMs };
+function after(ms: number): Moment {
+  return { monotonicMs: 50, bootMs: written.bootMs + ms };
 }
 
 const encode = (given: Snapshot, now = written) => encodeSnapshot(given, now, 1_000_000);
@@ -43,8 +43,8 @@ const altered = (fields: object): Buffer => Buffer.from(JSON.stringify({ ...ENCO
 
 describe("decodeSnapshot", () => {
   it("returns the encoded state, with lives shortened by the elapsed time and one boot clock step", () => {
-    const { state: found, ageMs, isAgeDoubtful } = decodeAt(after(60_000));
-    expect({ ageMs, isAgeDoubtful }).toEqual({ ageMs: 60_000, isAgeDoubtful: false });
+    const { state: found, ageMs } = decodeAt(after(60_000));
+    expect(ageMs).toBe(60_000);
     expect(found).toMatchObject({ source: "here", region: { value: REGION, expiresAtMs: HOUR_MS + 50 } });
     expect(found.session?.value).toEqual(session);
     expect(
@@ -76,23 +76,6 @@ describe("decodeSnapshot", () => {
     expect(decodeAt(after(3 * HOUR_MS)).state).toMatchObject({ region: { value: REGION }, tokens: [] });
   });
 
-  it.each([-HOUR_MS, HOUR_MS])(
-    "keeps lives and reports a doubtful age when the wall clock was set by %i ms",
-    (jumpMs) => {
-      const { state: found, isAgeDoubtful } = decodeAt(after(60_000, jumpMs));
-      expect(isAgeDoubtful).toBe(true);
-      expect(found.tokens).toHaveLength(2);
-    },
-  );
-
-  it("limits a session's life to an hour, a token's to a day, and starts neither in the future", () => {
-    const lives = { obtainedAtBootMs: 1e15, expiresAtBootMs: 1e15 };
-    const tokens = [{ ...ENCODED.tokens[0], ...lives }];
-    const { state: found } = decodeAt(after(0), altered({ session: { ...ENCODED.session, ...lives }, tokens }));
-    expect(found.session).toMatchObject({ obtainedAtMs: 50, expiresAtMs: 50 + HOUR_MS });
-    expect(found.tokens[0]?.entry).toMatchObject({ obtainedAtMs: 50, expiresAtMs: 50 + 24 * HOUR_MS });
-  });
-
   it("returns an empty state", () => {
     const nothing = { source: "here", provider: "user", region: undefined, session: undefined, tokens: [] };
     expect(decodeAt(after(1_000), encode(nothing)).state).toEqual(nothing);
@@ -103,20 +86,14 @@ describe("decodeSnapshot", () => {
   });
 
   it.each([
-    ["has a later version", altered({ version: 2 }), "state-version-unknown"],
-    ["names no provider", altered({ provider: undefined }), "state-not-valid"],
-    ["has no version", altered({ version: undefined }), "state-not-valid"],
-    ["is not JSON", Buffer.from('{"version":1'), "state-not-valid"],
-    ["is JSON but not an object", Buffer.from("[]"), "state-not-valid"],
-    ["has a lifetime that is not a number", altered({ session: SESSION_WITHOUT_END }), "state-not-valid"],
-    ["has an invalid token", altered({ tokens: [{ registryHost: "iad.ocir.io" }] }), "state-not-valid"],
-    ["is deep", Buffer.from(`{"version":1,"a":${"[".repeat(5_000)}${"]".repeat(5_000)}}`), "state-not-valid"],
-    ["has many objects", altered({ a: Array(2_500).fill({}) }), "state-not-valid"],
-    ["has many numbers", altered({ a: Array(5_000).fill(1) }), "state-not-valid"],
-    ["has an invalid region", altered({ region: { id: "" } }), "state-not-valid"],
-    ["has a region with a path", altered({ region: { ...ENCODED.region, key: "evil.example/" } }), "state-not-valid"],
-    ["has a token of two lines", altered({ tokens: [{ ...ENCODED.tokens[0], token: "a\nb" }] }), "state-not-valid"],
-  ])("refuses a state that %s", (_what, payload, error) => {
-    expect(decodeSnapshot(payload, after(1_000))).toEqual({ error });
+    ["has another version", altered({ version: 1 })],
+    ["names no provider", altered({ provider: undefined })],
+    ["is not complete", encode(state).subarray(0, 200)],
+    ["is JSON but not an object", Buffer.from("[]")],
+    ["has a lifetime that is not a number", altered({ session: SESSION_WITHOUT_END })],
+    ["has an invalid token", altered({ tokens: [{ registryHost: "iad.ocir.io" }] })],
+    ["has an invalid region", altered({ region: { id: "" } })],
+  ])("refuses a state that %s", (_what, payload) => {
+    expect(decodeSnapshot(payload, after(1_000))).toEqual({ error: "state-not-valid" });
   });
 });

@@ -8,7 +8,6 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { BOOT_STEP_MS } from "@ocir-broker/foundation/time/clock";
-import { MAX_BODY_BYTES } from "@ocir-broker/foundation/upstream";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import * as z from "zod";
 
@@ -33,63 +32,36 @@ interface SavedToken {
   readonly entry: Expiring<Secret>;
 }
 
-/** One moment on three clocks. */
+/** One moment on two clocks. */
 export interface Moment {
   readonly monotonicMs: number;
   /** Since boot, suspend included. */
   readonly bootMs: number;
-  readonly wallMs: number;
 }
 
-type SnapshotError = "state-of-another-boot" | "state-not-valid" | "state-version-unknown";
+type SnapshotError = "state-of-another-boot" | "state-not-valid";
 
-export type DecodedSnapshot =
-  | {
-      readonly state: Snapshot;
-      readonly ageMs: number;
-      /** Wall clock and boot clock disagree on the age: one of them was set or stopped. */
-      readonly isAgeDoubtful: boolean;
-    }
-  | { readonly error: SnapshotError };
+export type DecodedSnapshot = { readonly state: Snapshot; readonly ageMs: number } | { readonly error: SnapshotError };
 
-/** Increase it when a field changes its meaning; state of another version is ignored. */
-const VERSION = 1;
+/** Increase it when a field changes its meaning; state of another version is not valid. */
+const VERSION = 2;
 
-/** 256 tokens have about 1 600, and the configuration counts too. A wrong value can take 1 KB of the daemon's heap of 28 MB. */
-const MAX_VALUES = 5_000;
+/** The metadata service replaces a restored region within an hour. */
+const REGION_LIFE_MS = 3_600_000;
 
-/** Far more than the clocks drift apart during a restart, and less than an NTP correction at boot. */
-const DOUBT_MS = 60_000;
-
-/** Of a session, which lives 20 minutes, and the region; longer lives in a file could outlive all that replaces them. */
-const LONGEST_MS = 3_600_000;
-
-/** As of a new token. */
-const LONGEST_TOKEN_MS = 86_400_000;
-
-const text = z.string().min(1).max(512);
-const label = z.string().regex(/^[a-z0-9-]{1,63}$/);
-/** In base64url, so that no header needs an escape. */
-const token = z
-  .string()
-  .max(MAX_BODY_BYTES)
-  .regex(/^[\w.=-]*$/);
 const life = { obtainedAtBootMs: z.number(), expiresAtBootMs: z.number() };
 type Life = Record<keyof typeof life, number>;
 
 const record = z.object({
   version: z.literal(VERSION),
   bootMs: z.number(),
-  wallMs: z.number(),
   source: z.string(),
-  provider: text,
+  provider: z.string(),
   config: z.unknown().optional(),
-  region: z.object({ id: label, key: label, realmKey: label, realmDomain: text }).optional(),
+  region: z.object({ id: z.string(), key: z.string(), realmKey: z.string(), realmDomain: z.string() }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
-  tokens: z.array(z.object({ ...life, registryHost: text, endpoint: z.url().max(2_048), token })),
+  tokens: z.array(z.object({ ...life, registryHost: z.string(), endpoint: z.string(), token: z.string() })),
 });
-
-const versioned = z.object({ version: z.number() });
 
 /** Leaves out the least recently requested tokens if not all fit into `maxBytes`. */
 export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, now: Moment, maxBytes: number): Buffer {
@@ -102,7 +74,6 @@ export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, 
     ...state,
     version: VERSION,
     bootMs: now.bootMs,
-    wallMs: now.wallMs,
     region: region?.value,
     session: session && { ...lifeOf(session), session: session.value },
     tokens: [],
@@ -119,22 +90,16 @@ export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, 
 
 /** Omits expired values. The caller checks the session, and whether a host may still have a token. */
 export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
-  if (valuesIn(payload) > MAX_VALUES) return { error: "state-not-valid" };
-  const value = parseJson(payload);
-  const { data } = record.safeParse(value);
-  if (data === undefined) {
-    const version = versioned.safeParse(value).data?.version;
-    return { error: version === undefined || version === VERSION ? "state-not-valid" : "state-version-unknown" };
-  }
+  const { data } = record.safeParse(parseJson(payload));
+  if (data === undefined) return { error: "state-not-valid" };
   const ageMs = now.bootMs - data.bootMs;
   if (ageMs < 0) return { error: "state-of-another-boot" };
 
   // The boot clock may lag by one step, which would make an expiry appear one step later.
   const toMonotonicMs = now.monotonicMs - now.bootMs - BOOT_STEP_MS;
-  function entryOf<V>({ obtainedAtBootMs, expiresAtBootMs }: Life, value: V, longestMs: number) {
-    const expiresAtMs = Math.min(expiresAtBootMs + toMonotonicMs, now.monotonicMs + longestMs);
-    if (expiresAtMs <= now.monotonicMs) return undefined;
-    return { value, obtainedAtMs: Math.min(obtainedAtBootMs + toMonotonicMs, now.monotonicMs), expiresAtMs };
+  function entryOf<V>({ obtainedAtBootMs, expiresAtBootMs }: Life, value: V): Expiring<V> | undefined {
+    const [obtainedAtMs, expiresAtMs] = [obtainedAtBootMs + toMonotonicMs, expiresAtBootMs + toMonotonicMs];
+    return expiresAtMs > now.monotonicMs ? { value, obtainedAtMs, expiresAtMs } : undefined;
   }
 
   const { source, provider, config, region, session, tokens } = data;
@@ -143,19 +108,17 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
       source,
       provider,
       config,
-      region: region && entryOf({ obtainedAtBootMs: now.bootMs, expiresAtBootMs: Infinity }, region, LONGEST_MS),
-      session: session && entryOf(session, session.session, LONGEST_MS),
+      region: region && {
+        value: region,
+        obtainedAtMs: now.monotonicMs,
+        expiresAtMs: now.monotonicMs + REGION_LIFE_MS,
+      },
+      session: session && entryOf(session, session.session),
       tokens: tokens.flatMap(({ registryHost, endpoint, token, ...its }) => {
-        const entry = entryOf(its, new Secret(token), LONGEST_TOKEN_MS);
+        const entry = entryOf(its, new Secret(token));
         return entry === undefined ? [] : [{ registryHost, endpoint, entry }];
       }),
     },
     ageMs,
-    isAgeDoubtful: Math.abs(now.wallMs - data.wallMs - ageMs) > DOUBT_MS,
   };
-}
-
-/** Counts what precedes a value, `[`, `{` and `,`, also in texts. */
-function valuesIn(payload: Buffer): number {
-  return payload.reduce((count, byte) => count + Number(byte === 0x5b || byte === 0x7b || byte === 0x2c), 0);
 }
