@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -12,6 +12,8 @@ import { callShim, describeShim, failure, lineOf, startShim, success } from "../
 
 const RESPONSE = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
+/** elf.h. */
+const ET_DYN = 3;
 
 describeShim("credential-provider-oke", (build) => {
   describe("sends", () => {
@@ -239,11 +241,9 @@ describe("credential-provider-oke as it is shipped", () => {
   test.each(["credential-provider-oke", "docker-credential-ocir", "do-nothing-provider", "ocir-broker-launch"])(
     "%s is position-independent, and needs no dynamic loader",
     (name) => {
-      const told = execFileSync("readelf", ["--file-header", "--program-headers", distPath(name)], {
-        encoding: "utf8",
-      });
-      expect(told).toMatch(/Type: +DYN /);
-      expect(told).not.toContain("INTERP");
+      const program = readFileSync(distPath(name));
+      const type = program.readUInt16LE(16);
+      expect({ type, hasLoader: program.includes("/ld-") }).toEqual({ type: ET_DYN, hasLoader: false });
     },
   );
 
