@@ -132,8 +132,9 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
       const codeOfPull = async () => {
         await node.root.exec(`${PLUGIN}-sa`, [], { input });
-        return JSON.parse(await node.root.run(BROKER, ["status", "--output", "json"])).serviceAccountFailures.at(-1)
-          ?.code;
+        // Not `run`: a node that cannot resolve its own region's name is degraded, which is status 1.
+        const { stdout } = await node.root.exec(BROKER, ["status", "--output", "json"]);
+        return JSON.parse(stdout).serviceAccountFailures.at(-1)?.code;
       };
       expect(await codeOfPull()).toBe("service-account-token-unreadable");
       await node.root.run(BROKER, ["node", "disconnect"]);
