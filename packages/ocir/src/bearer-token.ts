@@ -40,7 +40,7 @@ const NOBODY = /^(?:anonymous.*|guest|nobody|public|unauthenticated)?$/i;
  * needs no clock, so a wrong `Date` cannot lengthen it.
  *
  * @param nowMs the server's time in epoch milliseconds, to compare with `exp`
- * @returns undefined for anything but a JWT with a lifetime of at most a day
+ * @returns undefined for anything but a JWT with a lifetime; also if `expires_in` or the claims state more than a day
  */
 export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | undefined {
   const { token = "", lifeS } = responseBody.safeParse(parseJson(body)).data ?? {};
@@ -52,12 +52,13 @@ export function parseTokenResponse(body: Buffer, nowMs: number): BearerToken | u
   if (!parsed.success) return undefined;
 
   const { exp, iat, sub } = parsed.data;
-  const lifeMs = Math.min(
-    lifeS === undefined ? Infinity : lifeS * 1_000,
-    exp === undefined ? Infinity : exp * 1_000 - nowMs,
-    exp === undefined || iat === undefined ? Infinity : (exp - iat) * 1_000,
-  );
-  if (lifeMs > LONGEST_LIFE_MS) return undefined;
+  const lives: number[] = [];
+  if (lifeS !== undefined) lives.push(lifeS * 1_000);
+  if (exp !== undefined) lives.push(exp * 1_000 - (iat === undefined ? nowMs : iat * 1_000));
+  // Each must be sane, also beside a shorter one.
+  if (lives.length === 0 || lives.some((life) => life > LONGEST_LIFE_MS)) return undefined;
+  if (exp !== undefined) lives.push(exp * 1_000 - nowMs);
+  const lifeMs = Math.min(...lives);
   return { token, lifeMs, isAnonymous: isAnonymous(sub, claimsText) };
 }
 
