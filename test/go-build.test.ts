@@ -25,6 +25,12 @@ it.each([
   expect(lackWith(`cat >&2 <<'END'\n${said}\nEND\nexit 1`)).toEqual({ cause, reason });
 });
 
+it("a download that reports its error on stdout, as JSON, fails because of the network", () => {
+  const said = '"Error": "reading https://proxy.example/a.info: 404 Not Found"';
+  const lack = lackWith(`printf '{\\n\\t${said}\\n}\\n'; exit 1`);
+  expect(lack).toEqual({ cause: "network", reason: expect.stringContaining(said) });
+});
+
 it("a missing program is an error", () => {
   const [lack] = lackAfter("etcd", () => runUntil(undefined, "/nowhere/go", [], "/", process.env));
   expect(lack).toEqual({ cause: "error", reason: expect.stringContaining("/nowhere/go ENOENT") });

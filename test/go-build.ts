@@ -19,6 +19,8 @@ const NETWORK_ERROR = new RegExp(
     "https?://\\S+: [45]\\d\\d [A-Z]",
   ].join("|"),
 );
+/** Never the network's, whatever else is printed. */
+const OWN_ERROR = /SECURITY ERROR|checksum mismatch/;
 const MAX_OUTPUT_BYTES = 2 ** 26;
 
 /** Why a program could not be built. */
@@ -102,10 +104,10 @@ export function runUntil(
   if (status === 0) return stdout;
   if (error !== undefined && "code" in error && error.code === "ETIMEDOUT")
     throw new BuildError("time", `the time was over during ${command}`);
-  const said = error?.message ?? stderr.trim().split("\n").at(-1);
-  throw new BuildError(isNetworkError(stderr ?? "") ? "network" : "error", `${command} failed: ${said}`);
-}
-
-function isNetworkError(said: string): boolean {
-  return NETWORK_ERROR.test(said) && !/SECURITY ERROR|checksum mismatch/.test(said);
+  // `go mod download -json` reports its errors on stdout.
+  const lines = `${stdout ?? ""}\n${stderr ?? ""}`.trim().split("\n");
+  const networkError = lines.find((line) => NETWORK_ERROR.test(line));
+  const isNetworkError = networkError !== undefined && !lines.some((line) => OWN_ERROR.test(line));
+  const said = error?.message ?? (isNetworkError ? networkError.trim() : lines.at(-1));
+  throw new BuildError(isNetworkError ? "network" : "error", `${command} failed: ${said}`);
 }
