@@ -9,7 +9,7 @@ import type { EndpointName } from "../endpoints.ts";
 import type { Fault } from "../http/faults.ts";
 import type { ReceivedRequest } from "../http/received-request.ts";
 import { type HttpResponse, htmlResponse, jsonResponse, textResponse } from "../http/response.ts";
-import { ASHBURN } from "../metadata/instance.ts";
+import { ASHBURN, INSTANCE, VNIC } from "../metadata/instance.ts";
 
 const BASE = "/opc/v2";
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
@@ -37,7 +37,7 @@ export async function answerMetadata(request: ReceivedRequest, cloud: Cloud, fau
     return refuse(403, "Forbidden", "Authorization is not Bearer Oracle");
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "Method Not Allowed", request.method);
   if (path.startsWith("/identity/")) return identityResponse(path, cloud, fault);
-  return documentResponse(path, { instance: instanceDocument(cloud) });
+  return documentResponse(path, { instance: instanceDocument(cloud), vnics: [VNIC] });
 }
 
 /** The error page of the metadata service: HTML, also for 429 (oracle-devrel/oke-credential-provider-for-ocir#4). */
@@ -73,11 +73,15 @@ function documentResponse(path: string, document: unknown): HttpResponse {
   return typeof value === "object" ? jsonResponse(200, value) : textResponse(200, String(value));
 }
 
-/** Only what clients read. */
+/** Only what clients read. Without `displayName`, `hostname`, `id` or `ociAdName`, cloud-init runs no user data. */
 function instanceDocument({ instanceMetadata }: Cloud): object {
   return {
     canonicalRegionName: ASHBURN.id,
+    displayName: INSTANCE.hostname,
+    hostname: INSTANCE.hostname,
+    id: INSTANCE.instanceId,
     metadata: { oke_init_script: Buffer.from("#!/bin/bash\n").toString("base64"), ...instanceMetadata },
+    ociAdName: ASHBURN.availabilityDomain,
     // The metadata service names its oldest regions by their keys.
     region: ASHBURN.key.toLowerCase(),
     regionInfo: {
