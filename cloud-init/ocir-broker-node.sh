@@ -328,7 +328,7 @@ main() {
 	[ "$bootstrap" != none ] || outcome='not bootstrapped by this script'
 	if [ "$reason" ]; then report "${reason%%:*}"; else rm -f $metric; fi
 	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] ||
-		error "the node was $outcome${reason:+, without ocir-broker: $reason}"
+		error "the node was $outcome${reason:+, without ocir-broker: $reason. A reboot does not try again: run this with --running}"
 	echo $status >$state/result
 	exit $status
 }

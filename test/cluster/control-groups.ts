@@ -10,7 +10,7 @@ const PREFIX = "ocir-cluster-";
 /** The controllers that a kubelet and runc need. */
 const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"] as const;
 
-const CONTROL_GROUP = `${PREFIX}${process.pid}`;
+export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
 
 /**
  * Mounts the node's part of the trees inside the node, in a separate folder, because the node's systemd uses version 2. Not the whole

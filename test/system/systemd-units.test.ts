@@ -285,7 +285,7 @@ describeUnless(canBootSystemd(), "a booting node", () => {
       "hangs in its start",
       "inactive",
       START_LIMIT_MS,
-      "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nExecPaths=/bin/sleep\n",
+      "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nExecPaths=/bin/sleep\nTimeoutStartSec=10s\n",
     ],
   ])("starts the kubelet if the broker %s", async (_how, state, heldUpMs, text) => {
     const kubelet = { from: { text: KUBELET_UNIT }, to: "/usr/lib/systemd/system/kubelet.service" };

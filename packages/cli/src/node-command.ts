@@ -16,6 +16,8 @@ export interface OutputOption {
 }
 
 const UNFINISHED = 75;
+/** Of a program that only prints something, such as `kubelet --version`: a node that boots is busy, and has read nothing from its disk yet. */
+const PRINT_LIMIT_MS = 20_000;
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 /** A signal ends the work before its next step, which rolls it back. */
@@ -58,7 +60,7 @@ export function nodeContext(): NodeContext {
     disk: createDisk("/"),
     files: createNodeFiles("/"),
     clock,
-    runProgram: createRunProgram(clock),
+    runProgram: createRunProgram(clock, PRINT_LIMIT_MS),
     version,
     metadataUrl: loadLenientConfig({ environment }).config.metadata.baseUrl,
     say,

@@ -157,7 +157,7 @@ function startStep(node: NodeRun, isLenient: boolean): ActionStep {
     kind: "action",
     name: "daemon",
     changes: "starts the daemon, or restarts it if its program or a unit has changed; its socket stays open",
-    check: "the plugin gets a response from the daemon within 30 s, which may be an error of Oracle's services",
+    check: "the plugin gets a response from the daemon within 100 s, which may be an error of Oracle's services",
     undo: "restart-daemon",
     async run() {
       if (!(await units.isWanted())) return;

@@ -674,7 +674,7 @@ it("describeSteps prints each step, and each changed file as a diff, and changes
   });
   expect(text).toContain(`+++ ${CONFIG} (new)`);
   expect(text).toMatch(/^\+.*name: credential-provider-oke$/m);
-  expect(text).toContain("   check: the plugin gets a response from the daemon within 30 s");
+  expect(text).toContain("   check: the plugin gets a response from the daemon within 100 s");
   expect(node.snapshot()).toEqual(node.before);
 });
 

@@ -11,7 +11,7 @@ export interface ProgramRun {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  /** SIGKILL after this time. Default: 3 s, for a program that only prints something. */
+  /** SIGKILL after this time. Default: that of `createRunProgram`. */
   readonly limitMs?: number;
 }
 
@@ -40,12 +40,13 @@ const SERVICE_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 };
 
+/** Of a program that only prints something, for a person who waits. */
 const LIMIT_MS = 3_000;
 
 const MAX_OUTPUT_BYTES = 256 * 1024;
 
-export function createRunProgram(clock: Clock): RunProgram {
-  return ({ path, args, env, stdin = "", limitMs = LIMIT_MS }) => {
+export function createRunProgram(clock: Clock, defaultLimitMs = LIMIT_MS): RunProgram {
+  return ({ path, args, env, stdin = "", limitMs = defaultLimitMs }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramResult>();
     const startedAtMs = clock.monotonicMs();
     const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env }, cwd: "/" });

@@ -7,10 +7,14 @@ import { checkDaemonAnswers } from "./daemon-check.ts";
 
 const RESPONSE = encodeCredentialProviderResponse("credentialprovider.kubelet.k8s.io/v1", {}).toString();
 
-/** @returns what was said. */
-async function check(result: ProgramResult): Promise<string[]> {
+const TIMEOUT = printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" });
+
+/** @param results of the calls; the last one is that of all further calls. @returns what was said */
+async function check(...results: readonly [ProgramResult, ...ProgramResult[]]): Promise<string[]> {
   const said: string[] = [];
-  await checkDaemonAnswers(nodeContextAt("/", { runProgram: async () => result, say: (line) => said.push(line) }));
+  const left = [...results];
+  const runProgram = async () => (left.length > 1 ? left.shift() : left[0]) as ProgramResult;
+  await checkDaemonAnswers(nodeContextAt("/", { runProgram, say: (line) => said.push(line) }));
   return said;
 }
 
@@ -25,8 +29,13 @@ it.each<[what: string, result: ProgramResult, reason: string]>([
   ["text that is not a response", printed("all is well"), "cannot be decoded"],
   ["no response", { silent: true }, "did not respond"],
   ["a missing plugin", { failure: "ENOENT" }, "ENOENT"],
-  ["no daemon", printed("", { exitCode: 1, stderr: "ocir-broker: shim-timeout: no answer" }), "shim-timeout"],
+  ["no daemon", TIMEOUT, "shim-timeout"],
   ["a crash", printed("", { exitCode: null, signal: "SIGSEGV" }), "SIGSEGV"],
 ])("checkDaemonAnswers refuses %s", async (_, result, reason) => {
   await expect(check(result)).rejects.toMatchObject({ code: "plugin", message: expect.stringContaining(reason) });
+});
+
+it("checkDaemonAnswers gives a slow daemon four calls", async () => {
+  await check(TIMEOUT, TIMEOUT, TIMEOUT, printed(RESPONSE));
+  await expect(check(TIMEOUT, TIMEOUT, TIMEOUT, TIMEOUT, printed(RESPONSE))).rejects.toMatchObject({ code: "plugin" });
 });

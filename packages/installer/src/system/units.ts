@@ -10,7 +10,7 @@ const HEALTH_SOCKET = "ocir-broker-health.socket";
 const ALL = [SERVICE, SOCKET, HEALTH_SOCKET];
 
 /** Longer than the unit's TimeoutStartSec= and TimeoutStopSec= together. */
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 90_000;
 
 const CALLS_MS = 1_000;
 
