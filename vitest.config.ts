@@ -33,7 +33,7 @@ export default defineConfig({
           name: "shared",
           isolate: false,
           include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...ISOLATED, "test/{system,cluster}/**", "**/node_modules/**", "**/dist/**"],
+          exclude: [...ISOLATED, "test/{system,cluster,machine}/**", "**/node_modules/**", "**/dist/**"],
         },
       },
     ],

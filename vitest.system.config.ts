@@ -70,11 +70,27 @@ const CLUSTER = [
     : []),
 ];
 
-/** What `npm run test:system`, `test:long` and `test:cluster` run: `--mode long`, `--mode cluster`, otherwise the system tests. */
+/**
+ * The tests in a virtual machine, which test/machine/main.ts builds. One at a time, because a machine takes both processors. Without KVM, a
+ * boot takes minutes.
+ */
+const machines = (name: string, ...files: readonly string[]) => [
+  { ...alone, name, include: files.map((file) => `test/machine/${file}.test.ts`), testTimeout: 7_200_000 },
+];
+
+const MACHINES = {
+  machine: machines("machine", "first-boot"),
+  "machine-long": machines("machine-long", "images", "power-cuts"),
+};
+
+/**
+ * What `npm run test:system`, `test:long`, `test:cluster` and `test:machine` run: the mode is `long`, `cluster`, `machine` or
+ * `machine-long`; otherwise these are the system tests.
+ */
 export default defineConfig(({ mode }) => ({
   test: {
     globalSetup: "test/run-folder.ts",
     reporters: process.env["CI"] ? ["default", ["json", { outputFile: `test-results/${mode}.json` }]] : ["default"],
-    projects: ({ long: LONG, cluster: CLUSTER }[mode] ?? SYSTEM).map((test) => ({ test })),
+    projects: ({ long: LONG, cluster: CLUSTER, ...MACHINES }[mode] ?? SYSTEM).map((test) => ({ test })),
   },
 }));

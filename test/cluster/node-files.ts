@@ -131,7 +131,7 @@ function makeSigningKey(): string {
 }
 
 /** The program of a test container: it waits, and needs no library. */
-function makeWaitingProgram(path: string): void {
+export function makeWaitingProgram(path: string): void {
   const source = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n";
   const compiler = spawnSync("musl-gcc", ["--version"]).status === 0 ? "musl-gcc" : "cc";
   const { status, stderr } = spawnSync(compiler, ["-static", "-Os", "-s", "-x", "c", "-o", path, "-"], {
