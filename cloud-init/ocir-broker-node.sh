@@ -58,8 +58,7 @@ read_setting() { # NAME [VALUE]; sets `words` to the number of words that it has
 	case $1 in *=*) value=${1#*=} ;; *) value=${2---} words=2 ;; esac
 	case $setting,$value in
 		,* | running,*) words=1 && return ;;
-		# Only the kubelet's arguments (k...) may begin with --, but not with a setting's name.
-		*,-- | [!k]*,--* | *,--"$(meant_by "${value#--}" | tr _ -)")
+		*,-- | [!k]*,--* | *,--"$(meant_by "${value#--}" | tr _ -)") # only the kubelet's begin with --
 			problem "$1 has no value" && words=1 && return ;;
 	esac
 	[ "$value" = "$(printf %s "$value" | tr -d '\r\n')" ] || problem "$1 has a line break (LF or CRLF)"
@@ -327,8 +326,8 @@ main() {
 	[ $status = 0 ] || has_credentials && outcome=bootstrapped || outcome='NOT bootstrapped'
 	[ "$bootstrap" != none ] || outcome='not bootstrapped by this script'
 	if [ "$reason" ]; then report "${reason%%:*}"; else rm -f $metric; fi
-	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] ||
-		error "the node was $outcome${reason:+, without ocir-broker: $reason. A reboot does not try again: run this with --running}"
+	[ -z "$reason" ] || outcome="$outcome, without ocir-broker: $reason. No reboot tries again: use --running"
+	[ "$reason$status" = 0 ] || [ "$bootstrap" = running ] || error "the node was $outcome"
 	echo $status >$state/result
 	exit $status
 }
