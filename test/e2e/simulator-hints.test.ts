@@ -27,7 +27,8 @@ it("npm run simulator prints a configuration that works for the hosts of an inst
       config,
       lines.slice(lines.indexOf("metadata:"), lines.indexOf("", lines.indexOf("metadata:"))).join("\n"),
     );
-    const env = { PATH: process.env["PATH"], HOME: folder };
+    // The node's identity, also if an ordinary user runs this test.
+    const env = { PATH: process.env["PATH"], HOME: folder, OCI_CLI_AUTH: "instance_principal" };
     for (const host of ["iad.ocir.io", "us-ashburn-1.ocir.io", "icn.ocir.io"]) {
       const get = [BROKER, "get", "--config", config, "--output", "password", `${host}/acme/shop/web`];
       expect(await runProgram(get, { env }), host).toMatch(/^ey/);
