@@ -28,7 +28,7 @@ describe("a command refuses a value that is an option", () => {
     const { exitCode, stdout, stderr } = await runCommand(...words, option, value);
     expect([exitCode, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(
-      new RegExp(`^ocir-broker: usage-invalid: option '${option} <[a-z/]+>' has no value; if ${value} is the value, `),
+      new RegExp(`^ocir-broker: usage-invalid: option '${option} <[a-z/]+>' has no value: ${value} is an option `),
     );
   });
 

@@ -18,7 +18,7 @@ export class StrictCommand extends Command {
       const value = words[index + 1];
       if (option === undefined || value === undefined) continue;
       if (value.startsWith("--") || known.includes(value))
-        this.error(`error: option '${option.flags}' has no value; if ${value} is the value, write ${word}=${value}`);
+        this.error(`error: option '${option.flags}' has no value: ${value} is an option (or write ${word}=VALUE)`);
     }
     return super.parseOptions(words);
   }

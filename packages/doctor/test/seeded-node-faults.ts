@@ -169,6 +169,16 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     },
     ["daemon-config"],
   ],
+  [
+    "broker-config-invalid",
+    "the file has errors, and the daemon has not read it yet",
+    async (node) => {
+      await withConfigStatus({ changed: true })(node);
+      const { config } = withConfig(node, { registries: { endpoints: { "iad.ocir.io": "http://127.0.0.1:1" } } });
+      return { config, configError: "/etc/ocir-broker/config.yaml is not valid" };
+    },
+    ["daemon-config"],
+  ],
   ["metrics-not-written", "the folder of the metrics is missing", withUnwritten({ metrics: "ENOENT" })],
   ["state-not-written", "/run is full", withUnwritten({ state: "ENOSPC" })],
   ["service-account-failed", "the domain does not trust the cluster", withAccountFailure("domain-token-refused", 20)],

@@ -124,7 +124,7 @@ auth:
 ${caFile === undefined ? "" : `upstream:\n  caFile: ${caFile}\n`}registries:
   endpoints:
 ${HOSTS.map((host) => `    ${host}: ${registryUrl.origin}\n`).join("")}
-or the first two lines in its environment:
+or the first two settings in its environment:
   export OCI_METADATA_BASE_URL=${metadataUrl}
   export OCI_SDK_AUTH_CLIENT_REGION_URL=${authUrl.origin}
 

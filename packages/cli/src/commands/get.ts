@@ -63,7 +63,8 @@ export function addGetCommand(program: Command): void {
       `
 Examples:
   ocir-broker get icn.ocir.io/acme/shop/web:1.2
-  ocir-broker get icn.ocir.io --output password | docker login icn.ocir.io --username BEARER_TOKEN --password-stdin`,
+  ocir-broker get icn.ocir.io/acme/shop/web --output password |
+    docker login icn.ocir.io --username BEARER_TOKEN --password-stdin`,
     )
     .action(async (image: string | undefined, options: GetOptions, command: Command) => {
       if (image === undefined && process.stdin.isTTY) command.error(NO_IMAGE);

@@ -64,10 +64,11 @@ export async function failuresOfServiceAccounts(context: CheckContext): Promise<
   return "finding" in read ? [] : serviceAccountFindings(read.data);
 }
 
-/** Whether the daemon still uses the configuration from before the invalid file. */
+/** Whether the daemon uses another configuration than the invalid file: the one before, or the one that it has read. */
 export async function usesPreviousConfig(context: CheckContext): Promise<boolean> {
   const read = await readStatus(context);
-  return "data" in read && read.data.config?.inForce === "before";
+  const config = "data" in read ? read.data.config : undefined;
+  return config?.inForce === "before" || config?.changed === true;
 }
 
 async function readStatus({

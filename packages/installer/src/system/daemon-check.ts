@@ -35,7 +35,7 @@ export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
     });
   let result = await call();
   for (let calls = 1; calls < CALLS && isTimeout(result); calls += 1) result = await call();
-  if ("silent" in result) throw new InstallError("plugin", "the plugin did not respond within 30 s");
+  if ("silent" in result) throw new InstallError("plugin", "the plugin did not respond");
   if ("failure" in result) throw new InstallError("plugin", `the plugin could not be started: ${result.failure}`);
   const { exitCode, signal, stdout, stderr } = result;
   const said = stderr.trim().slice(0, MAX_REASON);
