@@ -40,7 +40,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
     await kubeletReport(node, ({ ours }) => ours > 5);
     const { earlier } = await kubeletReport(node);
     // Files that an earlier .deb has left.
-    await node.root.run("sh", ["/opt/checkout/packages/packaging/files/deb-postrm", "purge"]);
+    await node.root.run("sh", ["/opt/checkout/packages/packaging/nfpm/postremove", "purge"]);
     await uninstall();
     expect(await node.snapshot()).toBe(before);
     expect(await kubeletReport(node, (report) => report.earlier > earlier + 5)).toMatchObject({
