@@ -139,7 +139,7 @@ async function push(
   folder: string,
 ): Promise<void> {
   const { image, registryHost } = made;
-  const password = (await runProgram([broker, "get", "--user", "--output", "password", image])).trim();
+  const password = (await runProgram([broker, "get", "--output", "password", image])).trim();
   const auth = Buffer.from(`BEARER_TOKEN:${password}`).toString("base64");
   const authFile = join(folder, "auth.json");
   writeFileSync(authFile, JSON.stringify({ auths: { [registryHost]: { auth } } }), { mode: 0o600 });
