@@ -26,6 +26,7 @@ test.each([
   ["s", undefined],
   ["--1s", undefined],
   ["1S", undefined],
+  [`${"0".repeat(63)}1s`, undefined],
 ])("parseGoDurationNs parses %j as %s", (text, durationNs) => {
   expect(parseGoDurationNs(text)).toBe(durationNs);
 });
