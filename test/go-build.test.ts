@@ -20,6 +20,7 @@ it.each([
   ["go: example.com/a@v1.0.0: reading https://proxy.example/a.info: 404 Not Found", "network"],
   ["go: download go1.27.0 for linux/amd64: toolchain not available", "network"],
   ["fatal: unable to access 'https://github.com/a/': Could not resolve host: github.com", "network"],
+  ["E: Failed getting release file http://deb.example/dists/bookworm/Release", "network"],
 ])("a build that says %j fails with the cause %s", (said, cause) => {
   const reason = expect.stringMatching(/^etcd is not built: \/.*\/go build failed: /);
   expect(lackWith(`cat >&2 <<'END'\n${said}\nEND\nexit 1`)).toEqual({ cause, reason });

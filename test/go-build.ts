@@ -10,11 +10,12 @@ export const CACHE = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cac
 /** Go downloads the toolchain that a module names, if its own is older. */
 export const GO_ENVIRONMENT = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "auto" };
 
-/** What Go and git print if a module proxy, a mirror or a network does not give what they ask for. */
+/** What Go, git and debootstrap print if a module proxy, a mirror or a network does not give what they ask for. */
 const NETWORK_ERROR = new RegExp(
   [
     "dial tcp|no such host|i/o timeout|TLS handshake timeout|connection refused|connection reset|network is unreachable",
     "server misbehaving|proxyconnect|unable to access '|Could not resolve|toolchain not available",
+    "Failed getting release file|Couldn't download",
     // A status of the proxy: "reading https://…: 404 Not Found".
     "https?://\\S+: [45]\\d\\d [A-Z]",
   ].join("|"),
@@ -87,6 +88,7 @@ export function runUntil(
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv,
+  killSignal: "SIGINT" | "SIGKILL" = "SIGINT",
 ): string {
   const command = `${program} ${args[0]}`;
   const leftMs = endsAtMs === undefined ? undefined : Math.round(endsAtMs - performance.now());
@@ -98,7 +100,7 @@ export function runUntil(
     stdio: ["ignore", "pipe", "pipe"],
     maxBuffer: MAX_OUTPUT_BYTES,
     timeout: leftMs,
-    killSignal: "SIGINT",
+    killSignal,
   });
   process.stderr.write(stderr ?? "");
   if (status === 0) return stdout;

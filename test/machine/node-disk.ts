@@ -2,7 +2,7 @@
  * The disk of a node, with the kernel that boots it: built once, and kept in the user's cache folder until something in it changes. A
  * machine never writes to it, but to a file of its own in front of it.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { BuildError, CACHE } from "../go-build.ts";
+import { CACHE, runUntil } from "../go-build.ts";
 import { digestOf, ENABLED_UNITS, NODE_FILES, type NodeFile } from "./node-files.ts";
 
 const BUILD_ROOT = join(import.meta.dirname, "build-root.sh");
@@ -32,6 +32,7 @@ export interface NodeDisk {
 }
 
 const debian = join(FOLDER, `debian-${digestOf(readFileSync(BUILD_ROOT, "utf8"))}`);
+const downloads = join(FOLDER, "downloads");
 const folder = join(FOLDER, `disk-${digestOf(debian, SIZE, ENABLED_UNITS, NODE_FILES)}`);
 
 export const NODE_DISK: NodeDisk = {
@@ -41,18 +42,20 @@ export const NODE_DISK: NodeDisk = {
   authorities: join(folder, "ca-certificates.crt"),
 };
 
-/** Builds what is missing, and removes what an earlier recipe has built. */
-export function buildNodeDisk(): void {
+/** Builds what is missing, and removes what an earlier recipe has built. @throws BuildError if it cannot be built, or not in time */
+export function buildNodeDisk(endsAtMs?: number): void {
   if (existsSync(folder)) return;
-  mkdirSync(FOLDER, { recursive: true });
+  // Packages of a build that was ended are not downloaded again.
+  mkdirSync(downloads, { recursive: true });
   for (const name of readdirSync(FOLDER)) {
-    if (join(FOLDER, name) !== debian) rmSync(join(FOLDER, name), { recursive: true });
+    if (![debian, downloads].includes(join(FOLDER, name))) rmSync(join(FOLDER, name), { recursive: true });
   }
   const unfinished = join(FOLDER, "unfinished");
   if (!existsSync(debian)) {
     console.log(`building ${debian} ...`);
-    const { status } = spawnSync("sh", [BUILD_ROOT, unfinished], { stdio: ["ignore", "ignore", "inherit"] });
-    if (status !== 0) throw new BuildError("network", `debootstrap ended with ${status}`);
+    // All of its processes and mounts end with the first one.
+    const own = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    runUntil(endsAtMs, "unshare", [...own, "sh", BUILD_ROOT, unfinished, downloads], FOLDER, process.env, "SIGKILL");
     renameSync(unfinished, debian);
   }
   console.log(`building ${folder} ...`);
@@ -68,6 +71,7 @@ export function buildNodeDisk(): void {
   copyFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), join(unfinished, "ca-certificates.crt"));
   rmSync(root, { recursive: true });
   renameSync(unfinished, folder);
+  rmSync(downloads, { recursive: true });
 }
 
 /** Into a folder of this machine. */
