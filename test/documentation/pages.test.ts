@@ -1,34 +1,18 @@
-/** Every command of every page is run by test/system/documentation.test.ts or is marked, and every link leads somewhere. */
+/** Every command of every page is run by test/system/documentation.test.ts or is one of needs.ts, and every link leads somewhere. */
 import { existsSync, globSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isExcused, MARKS } from "./marks.ts";
-import { CHECKOUT, documentedCommands, isRunnable, PAGES, readPage } from "./pages.ts";
-
-/** Errors of the pages, with their places. */
-function errorsOf(page: string): string[] {
-  return documentedCommands(page).flatMap(({ place, text: command, stage, marked }) => {
-    const others = marked.filter(({ line, mark }) => !isExcused(line, mark));
-    const isMisused =
-      others.some(({ line }) => isRunnable(line)) || (marked.length > 0 && others.length === marked.length);
-    return [
-      ...(command !== "" && stage === undefined ? [`${place}: neither run nor marked: ${command}`] : []),
-      ...(isMisused ? [`${place}: the mark is for other commands: ${others.map(({ line }) => line).join("\n")}`] : []),
-    ];
-  });
-}
+import { isStart, UNRUN } from "./needs.ts";
+import { CHECKOUT, documentedCommands, PAGES, readPage } from "./pages.ts";
 
 describe("the pages", () => {
-  it.each(PAGES)("%s: each command is run by a test or marked", (page) => {
-    expect(errorsOf(page)).toEqual([]);
-  });
-
-  it.each(PAGES)("%s: no line of text begins with a mark, which Markdown would read as HTML", (page) => {
-    expect(readPage(page)).not.toMatch(/^ *<!--[\w-]+-->./m);
+  it.each(PAGES)("%s: each command is run by a test, or needs what no test has", (page) => {
+    const others = documentedCommands(page).filter(({ text, stage }) => text !== "" && stage === undefined);
+    expect(others.map(({ place, text }) => `${place}: ${text}`)).toEqual([]);
   });
 
   it.each(PAGES)("%s: no command uses a name in /tmp that another user can create first", (page) => {
-    const lines = documentedCommands(page).flatMap(({ text, marked }) => [text, ...marked.map(({ line }) => line)]);
+    const lines = documentedCommands(page).flatMap(({ text, unrun }) => [text, ...unrun]);
     expect(lines.filter((line) => /\/tmp\//.test(line))).toEqual([]);
   });
 
@@ -46,11 +30,9 @@ describe("the pages", () => {
     expect([...stages].filter((stage) => !tests.some((text) => text.includes(`On("${stage}")`)))).toEqual([]);
   });
 
-  it("use every mark", () => {
-    const used = new Set(
-      PAGES.flatMap((page) => documentedCommands(page)).flatMap(({ marked }) => marked.map(({ mark }) => mark)),
-    );
-    expect(Object.keys(MARKS).filter((mark) => !used.has(mark))).toEqual([]);
+  it("use every row of needs.ts", () => {
+    const unrun = PAGES.flatMap((page) => documentedCommands(page)).flatMap((command) => command.unrun);
+    expect(UNRUN.filter((start) => !unrun.some((command) => isStart(start, command)))).toEqual([]);
   });
 
   it.each(PAGES)("%s: links lead to files and headings", (page) => {

@@ -1,11 +1,11 @@
 /**
  * The documentation pages and every command in them: `sh` and `console` blocks, and command lines between backticks. Each
- * command has a stage on which a test runs it, or a mark. Man pages are generated from the commands.
+ * command has a stage on which a test runs it, or stands in needs.ts. Man pages are generated from the commands.
  */
 import { globSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { isExecutable } from "../system/systemd-root/can-boot-systemd.ts";
-import { isExcused, MARKED_PROGRAMS, markAtEnd, markAtStart, markInComment } from "./marks.ts";
+import { isUnrun, UNRUN_PROGRAMS } from "./needs.ts";
 
 export const CHECKOUT = join(import.meta.dirname, "../..");
 
@@ -23,11 +23,11 @@ export type Stage = "checkout" | "clients" | "node" | "image" | "first boot" | "
 export interface DocumentedCommand {
   /** `page:line` */
   readonly place: string;
-  /** One command line, or the lines of a block to run; empty if all are marked. */
+  /** One command line, or the lines of a block to run; empty if none is run. */
   readonly text: string;
   readonly stage: Stage | undefined;
-  /** Lines that are not run, with the reason on the page. */
-  readonly marked: readonly { readonly line: string; readonly mark: string }[];
+  /** Commands that no test runs. */
+  readonly unrun: readonly string[];
 }
 
 const ON_CHECKOUT = ["cat", "node", "npm", "promtool", "sed", "tar", "turbo"];
@@ -94,20 +94,24 @@ function commandsOfBlock(page: string, text: string, fence: RegExpExecArray): Do
   const place = `${page}:${lineAt(text, fence.index)}`;
   if (language !== "sh" && language !== "console") {
     const hidden = language === "" && lines.find(isRunnable);
-    return hidden ? [{ place, text: `not tagged as sh: ${hidden}`, stage: undefined, marked: [] }] : [];
+    return hidden ? [{ place, text: `not tagged as sh: ${hidden}`, stage: undefined, unrun: [] }] : [];
   }
-  const before = text.slice(0, fence.index).trimEnd().split("\n").at(-1) ?? "";
-  const ofBlock = markAtEnd(before);
-  const marked = lines.flatMap((line) => {
-    const mark = ofBlock ?? markInComment(line);
-    return mark === undefined || line === "" ? [] : [{ line, mark }];
-  });
-  const run = ofBlock === undefined ? lines.filter((line) => markInComment(line) === undefined) : [];
+  const commands = body.startsWith(USER_DATA) ? [lines.join("\n")] : commandsIn(lines);
+  const run = commands.filter((command) => !isUnrun(command)).flatMap((command) => command.split("\n"));
   const stages = run.flatMap((line) => STAGE_OF_PROGRAM.get(programOf(line) ?? "") ?? []);
   const byProgram = stages.includes("node") ? "node" : stages[0];
   const stage = body.startsWith(USER_DATA) ? "first boot" : (STAGE_OF_PAGE.get(page) ?? byProgram);
   const isRun = run.some((line) => line !== "");
-  return [{ place, text: isRun ? run.join("\n") : "", stage: isRun ? stage : undefined, marked }];
+  const unrun = commands.filter(isUnrun);
+  return [{ place, text: isRun ? run.join("\n") : "", stage: isRun ? stage : undefined, unrun }];
+}
+
+/** A command goes on in the next line after a backslash or a pipe. */
+function commandsIn(lines: readonly string[]): string[] {
+  return lines
+    .join("\n")
+    .split(/(?<![\\|])\n/)
+    .filter((command) => command !== "");
 }
 
 function commandsOfSpan(page: string, prose: string, span: RegExpExecArray): DocumentedCommand[] {
@@ -115,18 +119,14 @@ function commandsOfSpan(page: string, prose: string, span: RegExpExecArray): Doc
   const text = OUR_COMMAND.test(written) ? `ocir-broker ${written}` : written;
   const program = programOf(text);
   if (program === undefined || !isProgram(program) || !(text.includes(" ") || WITHOUT_ARGUMENT.has(text))) return [];
-  const end = span.index + span[0].length;
-  const mark = markAtStart(prose.slice(end));
   const place = `${page}:${lineAt(prose, span.index)}`;
-  if (mark !== undefined && isExcused(text, mark)) {
-    return [{ place, text: "", stage: undefined, marked: [{ line: text, mark }] }];
-  }
-  return [{ place, text, stage: STAGE_OF_PROGRAM.get(program), marked: [] }];
+  if (isUnrun(text)) return [{ place, text: "", stage: undefined, unrun: [text] }];
+  return [{ place, text, stage: STAGE_OF_PROGRAM.get(program), unrun: [] }];
 }
 
 function isProgram(name: string): boolean {
   if (NO_PROGRAM.has(name)) return false;
-  if (STAGE_OF_PROGRAM.has(name) || MARKED_PROGRAMS.has(name)) return true;
+  if (STAGE_OF_PROGRAM.has(name) || UNRUN_PROGRAMS.has(name)) return true;
   return (
     !name.includes("/") &&
     (process.env["PATH"] ?? "").split(delimiter).some((folder) => isExecutable(join(folder, name)))

@@ -1,6 +1,6 @@
 /**
- * Runs the commands of all pages: on a worker node, in a checkout, with the clients of a registry. Commands that are not run are
- * marked on their page, which test/documentation checks.
+ * Runs the commands of all pages: on a worker node, in a checkout, with the clients of a registry. Those that are not run are in
+ * test/documentation/needs.ts.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { commandsOn, programOf, type Stage } from "../documentation/pages.ts";
