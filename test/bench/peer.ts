@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- --peer`: compares with oracle-devrel's credential provider, built from its Go module, in one run. Both run
- * unmodified on a machine of the simulated cloud, with Oracle's names, addresses and TLS. Prints the rows of the README's table.
+ * unmodified on a machine of the simulated cloud, with Oracle's names, addresses and TLS. Prints the rows of docs/comparison.md.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
