@@ -66,7 +66,7 @@ export async function startBuildKit({ root }: KubernetesNode) {
   };
 }
 
-/** The volume without subPath, as in docs/consumers/builds.md, or the file with it. */
+/** The volume without subPath, as in docs/consumers/products.md, or the file with it. */
 export function clientPod(image: string, { hasSubPath }: { readonly hasSubPath: boolean }): object {
   const hostPaths = [CLIENT, CONTEXTS, "/run/buildkit", CA_BUNDLE];
   const volumeMounts = [

@@ -23,9 +23,9 @@ const LIFE_S = 90;
 const LIMIT_MS = 2 * LIFE_S * 1_000;
 const FIRST = "1.0.0";
 const SECOND = "2.0.0";
-/** In docs/consumers/flux.md. */
+/** In docs/consumers/products.md. */
 const FLUX_ERROR = `failed to get credential: failed to get secret 'flux/${NAME}'`;
-/** In docs/consumers/builds.md. */
+/** In docs/consumers/products.md. */
 const REFUSED_BUILD = "failed to fetch oauth token: unknown: Unauthorized";
 const CHARTS = `${REGISTRY_HOST}/acme`;
 const FORMATS: Readonly<Record<string, readonly string[]>> = { flux: [], argocd: ["ArgoCD"], builds: [] };
