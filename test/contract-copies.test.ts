@@ -11,7 +11,7 @@ import {
   PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 import { expect, it } from "vitest";
-import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/credentials/src/config/load.ts";
+import { CONFIG_COPY_PATH, DEFAULT_CONFIG_PATH } from "../packages/config/src/load.ts";
 
 const LAUNCHER = "/usr/local/libexec/ocir-broker-launch";
 const COPY = `+-${LAUNCHER} --copy-config ${DEFAULT_CONFIG_PATH} ${CONFIG_COPY_PATH} ocir-broker-daemon`;

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { clusterSection, daemonSections } from "@ocir-broker/credentials/test/config";
+import { clusterSection, daemonSections } from "@ocir-broker/config/test/config";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
 
 export const BROKER = join(import.meta.dirname, "../dist/ocir-broker");

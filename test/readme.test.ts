@@ -1,7 +1,7 @@
 /** Pages that follow from the code: the reasons of dependencies, the table of the configuration, and a policy statement. */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describeConfigKeys } from "@ocir-broker/credentials/test/config-keys";
+import { describeConfigKeys } from "@ocir-broker/config/test/config-keys";
 import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { expect, it } from "vitest";
 import { isMap, isScalar, type Node, parseDocument, type Scalar, type YAMLMap } from "yaml";

@@ -2,7 +2,7 @@
  * Asks the questions on the node, with the identity of its instance. Its only argument is the image; the answers are one line.
  * Bundled and sent to the node, which has no checkout.
  */
-import { configOf } from "@ocir-broker/credentials/test/config";
+import { configOf } from "@ocir-broker/config/test/config";
 import { askAll } from "./questions.ts";
 
 const [image = ""] = process.argv.slice(-1);

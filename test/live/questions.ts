@@ -2,7 +2,7 @@
  * The questions about Oracle's services that only a tenancy can answer, asked from a node. Each has what is on public record.
  * The run compares the shapes of the answers with those of the simulator.
  */
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Config } from "@ocir-broker/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";

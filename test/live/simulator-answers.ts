@@ -1,5 +1,5 @@
 /** The simulator's answers, to compare those of a tenancy with. */
-import { configOf } from "@ocir-broker/credentials/test/config";
+import { configOf } from "@ocir-broker/config/test/config";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { ABSENT_NAMESPACE, ABSENT_REPOSITORY, type Answers, askAll, OTHER_NAMES } from "./questions.ts";
 

@@ -1,7 +1,7 @@
 /** The Helm chart with the real helm: valid objects for all values, refused values, and the manifest that comes from it. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkConfig } from "@ocir-broker/credentials/config/load";
+import { checkConfig } from "@ocir-broker/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import type { IDaemonSet } from "kubernetes-models/apps/v1";
 import type { IPod } from "kubernetes-models/v1";

@@ -1,7 +1,7 @@
 /**
  * The real broker in the test's own process, on real sockets, with the test's clock and random numbers, and its log as values.
  */
-import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { configOf, daemonSections } from "@ocir-broker/config/test/config";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import type { DaemonOptions } from "@ocir-broker/daemon/daemon";
 import type { Clock } from "@ocir-broker/foundation/time/clock";

@@ -2,8 +2,9 @@
  * Ends a failed command with one line on standard error, `ocir-broker: code: what; next`, and an exit status:
  * 2 for a wrong command line, 1 for everything else.
  */
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
-import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+
+import { ConfigError } from "@ocir-broker/config/config-error";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";

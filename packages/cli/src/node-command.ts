@@ -1,5 +1,5 @@
 /** Runs the work of a command that changes the node, as root, and prints its result. */
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
+import { loadLenientConfig } from "@ocir-broker/config/lenient";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";

@@ -2,7 +2,7 @@
  * The daemon's status for people: one line for the daemon, one for the session, one for each registry host. Prints only printable
  * text, because any program might listen on the socket. Pure.
  */
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { printable } from "@ocir-broker/foundation/printable";
 import type { ConfigDetails, HealthDetails } from "@ocir-broker/protocol/health";
 

@@ -2,10 +2,11 @@
  * The wiring that daemon, one-shot broker, doctor and tests share: an identity provider, and the caches of home region, session
  * and tokens on top of it. Owns no socket, log or metric; it reports through events.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
 import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
 import type { IdentityProviderContext } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
-import type { Config } from "./config/schema.ts";
 import { type CacheEvents, type CachesOptions, createCaches } from "./tokens/caches.ts";
 
 export type NodeCredentials = ReturnType<typeof createNodeCredentials>;

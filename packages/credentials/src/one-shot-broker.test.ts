@@ -1,10 +1,10 @@
+import { clusterSection, configOf, daemonSections } from "@ocir-broker/config/test/config";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { clusterSection, configOf, daemonSections } from "../test/config.ts";
 import { passwordIn, requestFor } from "../test/kubelet-request.ts";
 import { createOneShotBroker } from "./one-shot-broker.ts";
 

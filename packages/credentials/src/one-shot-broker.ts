@@ -5,8 +5,8 @@
  * Its responses are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.
  */
-import { durationMs } from "./config/duration.ts";
-import type { Config } from "./config/schema.ts";
+import { durationMs } from "@ocir-broker/config/duration";
+import type { Config } from "@ocir-broker/config/schema";
 import { createNodeCredentials, type NodeCredentialsOptions } from "./node-credentials.ts";
 import { createDockerCredentials } from "./pulls/docker-credentials.ts";
 import { createKubeletCredentials } from "./pulls/kubelet-credentials.ts";

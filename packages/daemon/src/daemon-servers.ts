@@ -1,6 +1,6 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Server } from "node:net";
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Config } from "@ocir-broker/config/schema";
 import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type CredentialsServerOptions, createCredentialsServer } from "./http/credentials-server.ts";

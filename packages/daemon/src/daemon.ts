@@ -1,7 +1,7 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
-import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
-import { durationMs } from "@ocir-broker/credentials/config/duration";
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { ConfigChanges } from "@ocir-broker/config/config-changes";
+import { durationMs } from "@ocir-broker/config/duration";
+import type { Config } from "@ocir-broker/config/schema";
 import { createDockerCredentials } from "@ocir-broker/credentials/pulls/docker-credentials";
 import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";

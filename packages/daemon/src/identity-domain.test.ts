@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { get } from "node:https";
 import { join } from "node:path";
-import { configOf, daemonSections } from "@ocir-broker/credentials/test/config";
+import { configOf, daemonSections } from "@ocir-broker/config/test/config";
 import { passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";

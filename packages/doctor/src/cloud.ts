@@ -2,7 +2,7 @@
  * Region, session and tokens from Oracle's services, each fetched once and shared by all checks. The code is the daemon's;
  * session and tokens are separate, so the daemon is not affected.
  */
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Config } from "@ocir-broker/config/schema";
 import { createNodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";

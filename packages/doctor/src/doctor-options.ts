@@ -1,5 +1,5 @@
 /** The input of doctor, filled in by the command line. */
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Config } from "@ocir-broker/config/schema";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";

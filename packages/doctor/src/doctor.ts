@@ -1,5 +1,5 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
-import { durationMs } from "@ocir-broker/credentials/config/duration";
+import { durationMs } from "@ocir-broker/config/duration";
 import { createNetwork } from "@ocir-broker/node/network";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";

@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { dirname, join } from "node:path";
-import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { configSchema } from "@ocir-broker/config/schema";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";

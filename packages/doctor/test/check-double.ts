@@ -1,5 +1,5 @@
 /** The context of one check, on an empty node. */
-import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { configSchema } from "@ocir-broker/config/schema";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";

@@ -3,7 +3,7 @@
  * marks, and by the copies of what was there before. A plugin's name proves nothing, because it is Oracle's.
  */
 import { basename, join } from "node:path";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isConfigName } from "@ocir-broker/kubelet-config/reading/decode";
 import { changedText, lineWithFlags, OWN_DROP_IN, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";

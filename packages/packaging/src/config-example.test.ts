@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
-import { checkConfig } from "@ocir-broker/credentials/config/load";
-import { configSchema } from "@ocir-broker/credentials/config/schema";
-import { type ConfigKey, describeConfigKeys } from "@ocir-broker/credentials/test/config-keys";
+import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { checkConfig } from "@ocir-broker/config/load";
+import { configSchema } from "@ocir-broker/config/schema";
+import { type ConfigKey, describeConfigKeys } from "@ocir-broker/config/test/config-keys";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";

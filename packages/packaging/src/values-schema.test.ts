@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { configJsonSchema } from "@ocir-broker/credentials/config/schema";
+import { configJsonSchema } from "@ocir-broker/config/schema";
 import { expect, it } from "vitest";
 import { CHECKOUT } from "./release.ts";
 

@@ -1,5 +1,5 @@
-import { checkConfig } from "@ocir-broker/credentials/config/load";
-import { printConfig } from "@ocir-broker/credentials/config/print";
+import { checkConfig } from "@ocir-broker/config/load";
+import { printConfig } from "@ocir-broker/config/print";
 
 /** A configuration is accepted, or each error is one printable line; an accepted one is accepted again as printed. */
 export function fuzz(data: Buffer): void {

@@ -9,9 +9,9 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { expect, it } from "vitest";
-import { BrokerError } from "../../../packages/credentials/src/errors/broker-error.ts";
 import { createPullTokens } from "../../../packages/credentials/src/service-accounts/pull-tokens.ts";
 import { createServiceAccountCache } from "../../../packages/credentials/src/service-accounts/service-account-cache.ts";
+import { BrokerError } from "../../../packages/errors/src/broker-error.ts";
 import { createRandom } from "../../kubelet-oracle/random.ts";
 import { isLongRun } from "../long-run.ts";
 

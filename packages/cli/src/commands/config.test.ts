@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { runCommand } from "../../test/command-run.ts";

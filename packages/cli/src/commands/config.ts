@@ -1,5 +1,5 @@
 /** `ocir-broker config check|print|schema`: shows and checks the configuration before a service depends on it. */
-import { isCopiedForDaemon, unreadableForDaemon } from "@ocir-broker/credentials/config/file-access";
+import { isCopiedForDaemon, unreadableForDaemon } from "@ocir-broker/config/file-access";
 import {
   checkConfig,
   configInvalid,
@@ -8,10 +8,10 @@ import {
   loadConfig,
   parseYaml,
   readConfigText,
-} from "@ocir-broker/credentials/config/load";
-import { printConfig } from "@ocir-broker/credentials/config/print";
-import { type Config, configJsonSchema } from "@ocir-broker/credentials/config/schema";
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+} from "@ocir-broker/config/load";
+import { printConfig } from "@ocir-broker/config/print";
+import { type Config, configJsonSchema } from "@ocir-broker/config/schema";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";

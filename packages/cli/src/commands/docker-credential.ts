@@ -5,7 +5,7 @@
  * The protocol requires an error to be one line on stdout, with exit status 1; a refusal has a second one, for people, on stderr. An
  * invalid configuration is an error here, because a person reads it.
  */
-import { loadConfig } from "@ocir-broker/credentials/config/load";
+import { loadConfig } from "@ocir-broker/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { oneLine } from "@ocir-broker/foundation/printable";

@@ -3,8 +3,8 @@
  * command line; 3: a check could not be made, or doctor itself failed.
  */
 import { readFileSync } from "node:fs";
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
-import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
+import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { pathOf as configPathOf } from "@ocir-broker/config/load";
 import { diagnose } from "@ocir-broker/doctor/doctor";
 import type { DoctorOptions } from "@ocir-broker/doctor/doctor-options";
 import { exitStatusOf, renderReport } from "@ocir-broker/doctor/report";

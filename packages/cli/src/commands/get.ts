@@ -3,10 +3,10 @@
  * daemon or, without one, Oracle's services. The identity is that of docker-credential-ocir: the node's for root, a person's own for
  * anybody else.
  */
-import type { Config } from "@ocir-broker/credentials/config/schema";
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import type { Config } from "@ocir-broker/config/schema";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { printable, printableJson } from "@ocir-broker/foundation/printable";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";

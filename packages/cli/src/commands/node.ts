@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sea from "node:sea";
-import { readConfigText } from "@ocir-broker/credentials/config/load";
+import { readConfigText } from "@ocir-broker/config/load";
 import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";

@@ -5,8 +5,8 @@
  * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
  * ends the process, because its state is unknown; the service manager starts it again.
  */
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
-import { pathOf as configPathOf } from "@ocir-broker/credentials/config/load";
+import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { pathOf as configPathOf } from "@ocir-broker/config/load";
 import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
 import { startDaemon } from "@ocir-broker/daemon/daemon";
 import { lastConfig } from "@ocir-broker/daemon/handover/handover";

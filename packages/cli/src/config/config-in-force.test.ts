@@ -1,4 +1,4 @@
-import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { configSchema } from "@ocir-broker/config/schema";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import { expect, it } from "vitest";

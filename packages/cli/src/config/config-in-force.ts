@@ -1,9 +1,9 @@
 /** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadLenientConfig } from "@ocir-broker/credentials/config/lenient";
-import type { ConfigSource } from "@ocir-broker/credentials/config/load";
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import type { ConfigSource } from "@ocir-broker/config/load";
+import type { Config } from "@ocir-broker/config/schema";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import { brokerErrorLine } from "../failure.ts";
 

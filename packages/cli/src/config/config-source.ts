@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type ConfigSource, DEFAULT_CONFIG_PATH, pathOf } from "@ocir-broker/credentials/config/load";
+import { type ConfigSource, DEFAULT_CONFIG_PATH, pathOf } from "@ocir-broker/config/load";
 import {
   hasIdentity,
   IDENTITY_PROVIDER_NAMES,

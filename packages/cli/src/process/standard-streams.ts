@@ -1,5 +1,5 @@
 /** A request from standard input, and its response to standard output. */
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { readBounded } from "@ocir-broker/foundation/upstream";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";

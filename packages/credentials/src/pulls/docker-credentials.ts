@@ -8,6 +8,9 @@
  *
  * Never throws: a failure is a response, as for the kubelet.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { JSON_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
@@ -18,8 +21,6 @@ import {
   decodeDockerCredentialRequest,
   encodeDockerCredentialResponse,
 } from "@ocir-broker/protocol/docker-credential";
-import type { Config } from "../config/schema.ts";
-import { BrokerError } from "../errors/broker-error.ts";
 import { errorResponseOf } from "./error-response.ts";
 import type { AnswerCredentials, CredentialsResponse, KubeletCredentialsOptions } from "./kubelet-credentials.ts";
 

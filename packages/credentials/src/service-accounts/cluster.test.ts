@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { configSchema } from "@ocir-broker/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it } from "vitest";
-import { configSchema } from "../config/schema.ts";
 import { createClusterConnection } from "./cluster.ts";
 
 const { signal } = new AbortController();

@@ -4,12 +4,13 @@
  *
  * Both are looked up at the first request, because the files may not exist yet when the daemon starts, and kept once found.
  */
+
+import { durationMs } from "@ocir-broker/config/duration";
+import type { Config } from "@ocir-broker/config/schema";
 import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
-import { durationMs } from "../config/duration.ts";
-import type { Config } from "../config/schema.ts";
 import { connectionLimits } from "../tokens/upstreams.ts";
 import { readKubeconfig, readText } from "./kubeconfig.ts";
 

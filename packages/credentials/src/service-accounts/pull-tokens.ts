@@ -2,13 +2,14 @@
  * Decides whose token a pull gets: the node's, or that of the pod's service account. Fails closed: without a token exchange, or
  * after one that failed, the node's identity is used only if the configuration says so.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import type { CacheResult } from "@ocir-broker/expiring-cache/cache-report";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { RequestedServiceAccount } from "@ocir-broker/protocol/request";
-import type { Config } from "../config/schema.ts";
-import { BrokerError } from "../errors/broker-error.ts";
 import type { ServiceAccountCache } from "./service-account-cache.ts";
 
 export interface PullToken extends CacheResult<Secret> {

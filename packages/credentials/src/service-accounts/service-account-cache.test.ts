@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { configSchema } from "@ocir-broker/config/schema";
+import { clusterSection } from "@ocir-broker/config/test/config";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { createDirectDispatcher } from "@ocir-broker/foundation/dispatcher";
 import { Secret } from "@ocir-broker/foundation/secret";
@@ -9,9 +11,7 @@ import type { WantedServiceAccountToken } from "@ocir-broker/oci-simulator/servi
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { clusterSection } from "../../test/config.ts";
 import { claimsOf } from "../../test/kubelet-request.ts";
-import { configSchema } from "../config/schema.ts";
 import { createRegistries, type LiveRegistries } from "../tokens/registries.ts";
 import { createServiceAccountCache } from "./service-account-cache.ts";
 import { createServiceAccounts } from "./service-accounts.ts";

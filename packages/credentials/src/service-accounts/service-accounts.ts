@@ -1,12 +1,13 @@
 /** Wires service accounts: the token exchange, the cluster's keys, the tokens, and whose token a pull gets. */
+
+import { durationMs } from "@ocir-broker/config/duration";
+import type { Config } from "@ocir-broker/config/schema";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
 import type { SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange/oke-token-exchange";
 import { createIssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
-import { durationMs } from "../config/duration.ts";
-import type { Config } from "../config/schema.ts";
 import { type RefreshSession, sessionsIn } from "../tokens/session-refresh.ts";
 import { type ClusterOptions, createClusterConnection } from "./cluster.ts";
 import { createPullTokens, type PullTokensOptions } from "./pull-tokens.ts";

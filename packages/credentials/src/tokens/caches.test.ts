@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { configSchema } from "@ocir-broker/config/schema";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
@@ -7,7 +8,6 @@ import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { configSchema } from "../config/schema.ts";
 import { createCaches } from "./caches.ts";
 import { SESSION } from "./session-refresh.ts";
 

@@ -3,6 +3,8 @@
  *
  * Each cache uses the one before it. ExpiringCache decides when to fetch or renew; this file and registry-token.ts define a fetch.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
 import { RENEW_AHEAD } from "@ocir-broker/expiring-cache/cache-policy";
 import type { CacheEvent } from "@ocir-broker/expiring-cache/cache-report";
 import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
@@ -11,7 +13,6 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import type { IdentityProvider, Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
-import type { Config } from "../config/schema.ts";
 import { createRegistries } from "./registries.ts";
 import { FETCH_LIMIT_MS, fetchToken, isUnauthorized, SLACK_MS, type TokenWays } from "./registry-token.ts";
 import { createSessionRefresh, SESSION, sessionsIn } from "./session-refresh.ts";

@@ -1,6 +1,6 @@
+import { configOf } from "@ocir-broker/config/test/config";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { expect, it, vi } from "vitest";
-import { configOf } from "../../test/config.ts";
 import { createRegistries, isAllowedNow } from "./registries.ts";
 
 const homeRegion = { get: () => Promise.reject(new Error("no region")), peek: () => undefined };

@@ -4,11 +4,12 @@
  * Most names need no request to decide. A realm unknown to the SDK is learnt from the metadata service, so only a name that
  * may belong to one waits for the home region.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
 import { createHostRules, regionNameIn } from "@ocir-broker/ocir/host-rules";
-import type { Config } from "../config/schema.ts";
 
 export interface Registries {
   /** Rejects if the home region is needed and not available within `waitMs`. */

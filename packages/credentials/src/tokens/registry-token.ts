@@ -1,4 +1,6 @@
 /** Fetches a registry token with a request that a session signs; every cache of tokens does so. */
+
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
@@ -8,7 +10,6 @@ import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-pr
 import { signRequest } from "@ocir-broker/identity/request-signer";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
-import { BrokerError } from "../errors/broker-error.ts";
 import type { Registries } from "./registries.ts";
 
 /** Time limit of a fetch, which for a token may include a session's; a longer request deadline raises it. */

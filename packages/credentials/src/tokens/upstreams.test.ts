@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
+import { configSchema } from "@ocir-broker/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
@@ -8,7 +9,6 @@ import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
-import { configSchema } from "../config/schema.ts";
 import { connectionLimits, createUpstreams, instrumented } from "./upstreams.ts";
 
 const simulator = await sharedSimulator({ tls: true });

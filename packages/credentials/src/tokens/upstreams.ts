@@ -1,4 +1,7 @@
 /** Senders for requests to upstreams: one for the metadata service, which never uses a proxy, and one for all others. */
+
+import { durationMs } from "@ocir-broker/config/duration";
+import type { Config } from "@ocir-broker/config/schema";
 import {
   type ConnectionLimits,
   createDirectDispatcher,
@@ -7,8 +10,6 @@ import {
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { createSendRequest, observed, type SendRequest } from "@ocir-broker/foundation/upstream";
-import { durationMs } from "../config/duration.ts";
-import type { Config } from "../config/schema.ts";
 
 export const UPSTREAM_RESULTS = ["2xx", "3xx", "4xx", "401", "403", "404", "429", "5xx", "failed"] as const;
 /** A response's status or its class; "failed" without a response. */

@@ -1,6 +1,6 @@
 /** Holds the configuration in force, applies the live part of a new one, and pins the registry hosts that it names. */
-import { changesBetween, reloaded } from "@ocir-broker/credentials/config/config-changes";
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import { changesBetween, reloaded } from "@ocir-broker/config/config-changes";
+import type { Config } from "@ocir-broker/config/schema";
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { hasIdentity } from "@ocir-broker/identity/identity-providers";

@@ -4,10 +4,10 @@
  * The health socket shows this, so it contains no value and no unknown key of the file.
  */
 import { statSync } from "node:fs";
-import type { FileProblem } from "@ocir-broker/credentials/config/file-access";
-import type { LenientConfig } from "@ocir-broker/credentials/config/lenient";
-import type { LoadedConfig } from "@ocir-broker/credentials/config/load";
-import type { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+import type { ConfigError } from "@ocir-broker/config/config-error";
+import type { FileProblem } from "@ocir-broker/config/file-access";
+import type { LenientConfig } from "@ocir-broker/config/lenient";
+import type { LoadedConfig } from "@ocir-broker/config/load";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
 

@@ -2,8 +2,9 @@
  * The node's credentials as the daemon runs them: on real upstreams, with repository access, and with everything that happens in log
  * and metrics. Owns what these need to be closed; the caller decides when.
  */
+
+import type { Config } from "@ocir-broker/config/schema";
 import { type AccessEvent, RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
-import type { Config } from "@ocir-broker/credentials/config/schema";
 import {
   createNodeCredentials,
   type NodeCredentials,

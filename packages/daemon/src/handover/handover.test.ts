@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { configSchema } from "@ocir-broker/config/schema";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, describe, expect, it } from "vitest";

@@ -3,7 +3,7 @@
  *
  * An error is logged once and skips the handover; the service continues.
  */
-import { type Config, configSchema } from "@ocir-broker/credentials/config/schema";
+import { type Config, configSchema } from "@ocir-broker/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";

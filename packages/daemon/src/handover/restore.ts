@@ -1,5 +1,5 @@
 /** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import type { Config } from "@ocir-broker/config/schema";
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";

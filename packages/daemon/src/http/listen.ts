@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { type BigIntStats, lstatSync, mkdtempDisposableSync, renameSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { join } from "node:path";
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 
 export type ListenAddress = { readonly path: string; readonly mode: 0o600 | 0o660 } | { readonly fd: number };

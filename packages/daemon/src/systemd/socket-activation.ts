@@ -4,7 +4,7 @@
  * They are identified by name, never by position: systemd's order is not stable, and a mistake would serve credentials on
  * the health socket.
  */
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 
 const FIRST_DESCRIPTOR = 3;
 

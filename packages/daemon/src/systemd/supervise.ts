@@ -4,10 +4,10 @@
  * A reload reads the configuration again and applies the live keys. A configuration with errors changes nothing; the errors are
  * logged, and the status line reports them until a reload succeeds.
  */
-import type { ConfigChanges } from "@ocir-broker/credentials/config/config-changes";
-import { type ConfigSource, loadConfig } from "@ocir-broker/credentials/config/load";
-import type { Config } from "@ocir-broker/credentials/config/schema";
-import { ConfigError } from "@ocir-broker/credentials/errors/config-error";
+import type { ConfigChanges } from "@ocir-broker/config/config-changes";
+import { ConfigError } from "@ocir-broker/config/config-error";
+import { type ConfigSource, loadConfig } from "@ocir-broker/config/load";
+import type { Config } from "@ocir-broker/config/schema";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { Health } from "../health/health.ts";
 import { hasFreeDescriptor } from "./free-descriptor.ts";

@@ -1,4 +1,4 @@
-import { configSchema } from "@ocir-broker/credentials/config/schema";
+import { configSchema } from "@ocir-broker/config/schema";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { expect, it } from "vitest";

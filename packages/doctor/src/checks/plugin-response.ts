@@ -2,7 +2,7 @@
  * Calls the plugin as the kubelet does, with the same input, arguments and environment, and checks its response. The output is
  * credentials or unknown text, so evidence holds only shapes, our own error codes and key names.
  */
-import { durationMs } from "@ocir-broker/credentials/config/duration";
+import { durationMs } from "@ocir-broker/config/duration";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { type Invocation, invocationIn } from "@ocir-broker/node/credential-provider-files";

@@ -1,6 +1,6 @@
 /** The broker's configuration for service accounts: the token exchange and the audience of the kubelet's tokens. Pure. */
-import { checkConfig, DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
-import type { Config } from "@ocir-broker/credentials/config/schema";
+import { checkConfig, DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
+import type { Config } from "@ocir-broker/config/schema";
 import { stringify } from "yaml";
 import { InstallError } from "../install-error.ts";
 

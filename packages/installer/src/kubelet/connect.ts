@@ -2,7 +2,7 @@
  * The steps that connect the kubelet. After each of them a kubelet starts with what its flags name: the plugins come before the
  * configuration that names them, and that before the flags. Changes nothing itself.
  */
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { withoutTrailingSlashes } from "@ocir-broker/foundation/trailing-slashes";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";

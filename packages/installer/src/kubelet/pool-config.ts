@@ -2,7 +2,7 @@
  * The configuration of a node's pool, from `node install --config`. It replaces the node's own file, which is restored when the pool's
  * is taken back or ocir-broker is removed. A copy of it as given tells it from what `connect` adds.
  */
-import { DEFAULT_CONFIG_PATH, parseYaml } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH, parseYaml } from "@ocir-broker/config/load";
 import { POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeRun } from "../node-run.ts";
 import type { ChangeKind } from "../run/change-kind.ts";

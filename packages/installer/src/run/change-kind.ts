@@ -1,6 +1,6 @@
 /** The kinds of change. The record has the kind of each, and dry run, status, rollback and removal read here how it is undone. */
 import { basename } from "node:path";
-import { DEFAULT_CONFIG_PATH } from "@ocir-broker/credentials/config/load";
+import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { isOurPlugin, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
 import { COMMAND_LINKS, PLUGIN_LINKS } from "../installed-files.ts";
 

@@ -1,4 +1,4 @@
-import { BrokerError } from "@ocir-broker/credentials/errors/broker-error";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, it, onTestFinished } from "vitest";

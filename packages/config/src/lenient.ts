@@ -4,7 +4,7 @@
  */
 import type { ConfigInForce } from "@ocir-broker/protocol/health";
 import type * as z from "zod";
-import type { ConfigError } from "../errors/config-error.ts";
+import type { ConfigError } from "./config-error.ts";
 import type { FileProblem } from "./file-access.ts";
 import {
   type ConfigSource,

@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it } from "vitest";
-import { configOf } from "../../test/config.ts";
+import { configOf } from "../test/config.ts";
 import { loadLenientConfig } from "./lenient.ts";
 
 let path: string;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { configOf } from "../../test/config.ts";
+import { configOf } from "../test/config.ts";
 import { durationMs } from "./duration.ts";
 import { checkConfig, loadConfig } from "./load.ts";
 import { printConfig } from "./print.ts";

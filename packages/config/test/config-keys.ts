@@ -1,6 +1,6 @@
 /** For tests: every key of the configuration; those that write the reference page and the example use this list. */
-import { LIVE_KEYS } from "../src/config/config-changes.ts";
-import { configJsonSchema } from "../src/config/schema.ts";
+import { LIVE_KEYS } from "../src/config-changes.ts";
+import { configJsonSchema } from "../src/schema.ts";
 
 export type ConfigKey = ReturnType<typeof describeConfigKeys>[number];
 

@@ -11,7 +11,7 @@ import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { Lexer, type YAMLParseError } from "yaml";
 import type * as z from "zod";
-import { ConfigError } from "../errors/config-error.ts";
+import { ConfigError } from "./config-error.ts";
 import { changeableByAll, changeableByOthers, type FileProblem, isReadableByAll, whyUnusable } from "./file-access.ts";
 import { parseLocated } from "./located-yaml.ts";
 import { redactPasswords } from "./print.ts";

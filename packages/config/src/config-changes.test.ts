@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { configOf } from "../../test/config.ts";
+import { configOf } from "../test/config.ts";
 import { changesBetween, reloaded } from "./config-changes.ts";
 
 it.each([

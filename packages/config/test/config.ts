@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Simulator } from "@ocir-broker/oci-simulator/simulator";
-import { checkConfig } from "../src/config/load.ts";
-import type { Config } from "../src/config/schema.ts";
+import { checkConfig } from "../src/load.ts";
+import type { Config } from "../src/schema.ts";
 
 /** The configuration of a valid text, or of valid sections. */
 export function configOf(written: string | object, environment?: NodeJS.ProcessEnv): Config {

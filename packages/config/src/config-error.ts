@@ -1,5 +1,5 @@
 /** The error for a configuration file that is invalid or unreadable. */
-import { BrokerError } from "./broker-error.ts";
+import { BrokerError } from "@ocir-broker/errors/broker-error";
 
 interface ConfigErrorOptions extends ErrorOptions {
   /** What mends an unreadable file, a command if there is one; the message ends with it. */
