@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
-import { renderStatus, STATES, STATES_PAGE } from "./status-table.ts";
+import { renderStatus } from "./status-table.ts";
 
 const FRESH: NonNullable<HealthDetails["session"]> = {
   state: "fresh",
@@ -156,11 +156,4 @@ describe("renderStatus", () => {
         `configuration /etc/ocir-broker/config.yaml: ${said}\nno session and no token yet\n`,
     );
   });
-});
-
-test("STATES are those of the page that the help names", () => {
-  const page = readFileSync(join(import.meta.dirname, "../../../docs/reference/cache-states.md"), "utf8");
-  expect(STATES_PAGE).toContain(`"${page.slice("# ".length, page.indexOf("\n"))}"`);
-  const rows = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, state]) => state);
-  expect([...new Set(rows)]).toEqual(Object.keys(STATES));
 });

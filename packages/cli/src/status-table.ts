@@ -20,9 +20,6 @@ export const STATES: Readonly<Record<Details["state"], string>> = {
   empty: "There is no value, and none is fetched until a request needs it.",
 };
 
-/** Ends the list of states in the help. */
-export const STATES_PAGE = 'The project\'s page "States of a cache entry" explains each state.';
-
 const COLUMNS: readonly (readonly [title: string, of: (details: Details) => string])[] = [
   ["STATE", ({ state }) => state],
   ["AGE", ({ ageSeconds }) => duration(ageSeconds)],

@@ -24,10 +24,7 @@ export type CacheEvent =
   /** The cache removed the key or, if a fetch is under way, only its value. */
   | { type: "dropped"; key: string; cause: "idle" | "evicted" | "withdrawn" };
 
-/**
- * fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value.
- * docs/reference/cache-states.md explains each.
- */
+/** fresh: served. stale: served, but due for renewal and the last attempt failed. In the other states there is no value. */
 type CacheEntryState = "fresh" | "stale" | "empty" | "fetching" | "backing-off";
 
 /** Times are on the monotonic clock, in milliseconds. */

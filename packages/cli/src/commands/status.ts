@@ -15,7 +15,7 @@ import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { UsageError } from "../failure.ts";
 import { environment, version } from "../process/environment.ts";
-import { renderStatus, STATES, STATES_PAGE } from "../status-table.ts";
+import { renderStatus, STATES } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
   readonly output: "table" | "json" | "yaml";
@@ -57,7 +57,7 @@ export function addStatusCommand(program: Command): void {
       "after",
       `\nSTATE:\n${Object.entries(STATES)
         .map(([state, text]) => `  ${state.padEnd(12)} ${text}`)
-        .join("\n")}\n\n${STATES_PAGE}`,
+        .join("\n")}`,
     )
     .action(async (options: CommandOptions) => {
       using _hold = holdProcess();
