@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { startConnectProxy } from "../../connect-proxy.ts";
 import { expectTables } from "../../documentation/generated-table.ts";
 import { type Place, runCell } from "./cell.ts";
-import { COMBINATIONS, type Combination, RETRY_AFTER_S } from "./combinations.ts";
+import { COMBINATIONS, type Combination } from "./combinations.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { type Row, rowKey, tablesOf } from "./table.ts";
 
