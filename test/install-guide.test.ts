@@ -1,4 +1,4 @@
-/** Checks the installer and its guides without a node: every sh can parse the script, and both languages have the same commands. */
+/** Checks the installer and its guides without a node: every sh can parse the script, and its guide in Korean has the commands of the English one. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,6 @@ import cliPackage from "../packages/cli/package.json" with { type: "json" };
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
-const GUIDES = ["docs/install.md", "docs/install.ko.md"];
 const noShellcheck = spawnSync("shellcheck", ["--version"]).status === 0 ? "" : " (skipped: needs shellcheck)";
 
 describe("ocir-broker-node.sh", () => {
@@ -44,10 +43,11 @@ it("docs/operations.md has a row for each reason of a failed installation, and n
   );
 });
 
-it("the guides have the same commands in English and in Korean", () => {
-  const [english, korean] = GUIDES.map((path) => commandsOf(read(path)));
-  expect(english?.length).toBeGreaterThan(8);
-  expect(korean).toEqual(english);
+it("the Korean guide has only commands of the English one", () => {
+  const english = commandsOf(read("docs/install.md"));
+  const korean = commandsOf(read("docs/install.ko.md"));
+  expect(korean.length).toBeGreaterThan(8);
+  expect(korean.filter((command) => !english.includes(command))).toEqual([]);
 });
 
 function read(path: string): string {
