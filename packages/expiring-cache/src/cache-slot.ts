@@ -121,7 +121,9 @@ export class CacheSlot<V, S> {
       if (!this.isBusy && nowMs >= Math.max(renewAtMs, this.#restUntilMs)) this.#start(source);
       return { entry, outcome: state === "fresh" ? "hit" : "stale" };
     }
-    if (state === "backing-off" && !this.#isWorthWaiting(nowMs, nowMs + waitMs)) throw this.#failure?.error;
+    const failure = this.#failureAt(nowMs);
+    if (state === "backing-off" && failure !== undefined && !this.#isWorthWaiting(failure, nowMs, nowMs + waitMs))
+      throw failure.error;
     const isComing = state === "fetching" || (state === "backing-off" && this.#fetchDueMs() !== NEVER);
     const entry = this.#waiters.add(source, waitMs);
     this.#plan();
@@ -134,7 +136,8 @@ export class CacheSlot<V, S> {
 
   /** Starts a fetch, or joins the one under way. During a back-off it rejects at once with the error that caused it. */
   refresh(source: S): Promise<Expiring<V>> {
-    if (this.#isBackingOff(this.#clock.monotonicMs())) return Promise.reject(this.#failure?.error);
+    const failure = this.#failureAt(this.#clock.monotonicMs());
+    if (failure !== undefined) return Promise.reject(failure.error);
     const entry = this.#waiters.addRefresh(source);
     this.#plan();
     return entry;
@@ -142,7 +145,7 @@ export class CacheSlot<V, S> {
 
   /** Takes a value from elsewhere, unless the current one lasts as long. */
   put(entry: Expiring<V>): void {
-    if (!this.#isOutlivedBy(entry)) return;
+    if (this.#cachedOutlasting(entry) !== undefined) return;
     this.#record.lastSuccessAtMs = entry.obtainedAtMs;
     this.#take(entry, renewAtMs);
     this.#plan();
@@ -151,7 +154,8 @@ export class CacheSlot<V, S> {
   /** Ends a back-off whose cause is resolved. The next fetch starts at once if one was planned or a caller waits. */
   retry(isOver: (error: unknown) => boolean): void {
     const nowMs = this.#clock.monotonicMs();
-    if (!this.#isBackingOff(nowMs) || !isOver(this.#failure?.error)) return;
+    const failure = this.#failureAt(nowMs);
+    if (failure === undefined || !isOver(failure.error)) return;
     this.#restUntilMs = nowMs;
     this.#plan();
   }
@@ -279,8 +283,9 @@ export class CacheSlot<V, S> {
     this.#restUntilMs = nowMs + REST_AFTER_SUCCESS_MS;
     this.#record.lastSuccessAtMs = nowMs;
     // Who refreshes distrusts the current value, so the new one is better even if it expires sooner.
-    if (this.#waiters.hasRefresh || this.#isOutlivedBy(entry)) this.#take(entry, isOnTime ? renewAtMs : firstRenewAtMs);
-    else this.#renewLater(nowMs);
+    const kept = this.#waiters.hasRefresh ? undefined : this.#cachedOutlasting(entry);
+    if (kept === undefined) this.#take(entry, isOnTime ? renewAtMs : firstRenewAtMs);
+    else this.#renewLater(kept, nowMs);
     const [elapsedMs, expiresInMs] = [nowMs - startedAtMs, entry.expiresAtMs - nowMs];
     this.#options.onEvent({ type: "fetched", key: this.key, reason, elapsedMs, expiresInMs });
     this.#plan();
@@ -305,8 +310,9 @@ export class CacheSlot<V, S> {
     const failures = (this.#failure?.failures ?? 0) + 1;
     const longestMs = this.#options.policy.longestBackOffMs;
     this.#restUntilMs = nowMs + backOffMs(failures, this.#options.random(), { longestMs, retryAfterMs });
-    this.#failure = { error, retryable, failures, sinceMs: this.#failure?.sinceMs ?? nowMs };
-    this.#waiters.reject(error, ({ deadlineMs }) => !this.#isWorthWaiting(nowMs, deadlineMs));
+    const failure = { error, retryable, failures, sinceMs: this.#failure?.sinceMs ?? nowMs };
+    this.#failure = failure;
+    this.#waiters.reject(error, ({ deadlineMs }) => !this.#isWorthWaiting(failure, nowMs, deadlineMs));
   }
 
   #take(entry: Expiring<V>, renewal: typeof renewAtMs): void {
@@ -323,10 +329,9 @@ export class CacheSlot<V, S> {
   }
 
   /** The upstream returned nothing better: keeps the current value and fetches again after half of the time until its end. */
-  #renewLater(nowMs: number): void {
-    if (this.#cached === undefined) return;
-    const left = { obtainedAtMs: nowMs, expiresAtMs: this.#cached.entry.expiresAtMs };
-    this.#cached = { ...this.#cached, renewAtMs: renewAtMs(left, this.#options.random()) };
+  #renewLater(cached: CachedValue<V>, nowMs: number): void {
+    const left = { obtainedAtMs: nowMs, expiresAtMs: cached.entry.expiresAtMs };
+    this.#cached = { ...cached, renewAtMs: renewAtMs(left, this.#options.random()) };
   }
 
   /** Reports it once. A value that is renewed ahead is still wanted; its key keeps its place among those with a value. */
@@ -355,21 +360,20 @@ export class CacheSlot<V, S> {
     if (this.#cached !== undefined && this.#isServable(nowMs))
       return this.#failure !== undefined && nowMs >= this.#cached.renewAtMs ? "stale" : "fresh";
     if (this.#fetching !== undefined) return "fetching";
-    return this.#isBackingOff(nowMs) ? "backing-off" : "empty";
+    return this.#failureAt(nowMs) === undefined ? "empty" : "backing-off";
   }
 
   #isServable(nowMs: number): boolean {
     return this.#cached !== undefined && nowMs < this.#cached.servableUntilMs;
   }
 
-  #isBackingOff(nowMs: number): boolean {
-    return this.#failure !== undefined && nowMs < this.#restUntilMs;
+  /** The failure whose back-off is not over. */
+  #failureAt(nowMs: number): Failure | undefined {
+    return nowMs < this.#restUntilMs ? this.#failure : undefined;
   }
 
   /** Whether a caller may hope that the fetch after the back-off succeeds before the caller's deadline. */
-  #isWorthWaiting(nowMs: number, deadlineMs: number): boolean {
-    if (this.#failure === undefined) return true;
-    const { retryable, sinceMs } = this.#failure;
+  #isWorthWaiting({ retryable, sinceMs }: Failure, nowMs: number, deadlineMs: number): boolean {
     return retryable && nowMs - sinceMs < this.#options.policy.patienceMs && this.#restUntilMs < deadlineMs;
   }
 
@@ -378,10 +382,14 @@ export class CacheSlot<V, S> {
     return this.#cached === undefined ? "miss" : "renewal";
   }
 
-  /** Compares expiry and serving time: a value fetched later has a smaller skew margin, which does not make it better. */
-  #isOutlivedBy(entry: Expiring<V>): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#cached === undefined || this.#cached.isOutdated || !this.#isServable(nowMs)) return true;
-    return entry.expiresAtMs > this.#cached.entry.expiresAtMs && servableUntilMs(entry) > this.#cached.servableUntilMs;
+  /**
+   * The current value, if `entry` is no better. Compares expiry and serving time: a value fetched later has a smaller skew margin,
+   * which does not make it better.
+   */
+  #cachedOutlasting(entry: Expiring<V>): CachedValue<V> | undefined {
+    const cached = this.#cached;
+    if (cached === undefined || cached.isOutdated || !this.#isServable(this.#clock.monotonicMs())) return undefined;
+    const isBetter = entry.expiresAtMs > cached.entry.expiresAtMs && servableUntilMs(entry) > cached.servableUntilMs;
+    return isBetter ? undefined : cached;
   }
 }
