@@ -686,6 +686,10 @@ describe("disable", () => {
     await disable(node.context);
     expect(node.through(PLUGIN)).toBe(`${DO_NOTHING_PROGRAM} 1`);
     expect(node.read(DISABLED_FILE)).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z\n$/);
+    // As after an hour.
+    node.write(DISABLED_FILE, "2026-01-01T00:00:00Z\n");
+    await disable(node.context);
+    expect(node.read(DISABLED_FILE)).toBe("2026-01-01T00:00:00Z\n");
     node.write(RECORD, record);
     expect(await install(node, archive("2"))).toMatchObject({ ok: false, code: "switched-off" });
     expect(await install(node, archive("2"), { connect: undefined })).toMatchObject({ ok: true });

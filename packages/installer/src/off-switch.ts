@@ -22,7 +22,9 @@ export function disable(node: NodeContext): Promise<NodeResult> {
   return withLock(node, async () => {
     if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
       throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
-    disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
+    // A second run completes the first one, and keeps its time.
+    if (!isDisabled(node))
+      disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
     // First: the kubelet's calls get no credentials from here on.
     for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
     await createUnits(node).mask();
