@@ -33,9 +33,12 @@ const clock = {
 const simulator = await sharedSimulator({ clock: { ...system, wallMs: clock.wallMs } });
 let serviceAccounts: ReturnType<typeof createServiceAccounts>;
 let registries: LiveRegistries;
+/** Called for each response of a registry. */
+let onResponse = async (): Promise<void> => {};
 
 beforeEach(() => {
   now = createFakeClock();
+  onResponse = async () => {};
   start();
 });
 
@@ -55,7 +58,12 @@ function start(settings: object = {}): void {
     sessions: { get: unused, peek: () => undefined },
     refreshSession: () => ({ startedAtMs: 0, done: Promise.resolve() }),
     sendDomain: send,
-    sendTo: () => send,
+    sendTo: () => async (request) => {
+      const response = await send(request);
+      await onResponse();
+      // The Date would make a clock that has moved since a wrong one.
+      return { ...response, serverDateMs: undefined };
+    },
     registries,
   });
   onTestFinished(() => started.close());
@@ -210,9 +218,16 @@ describe("createServiceAccountCache", () => {
     expect(subjectOf(await get(await issue()))).toBe("shop/puller");
   });
 
-  it("repeats the exchange once if the registry refuses the session", async () => {
+  it.each([
+    ["", 0],
+    [", which has ended meanwhile", 61 * 60_000],
+  ])("repeats the exchange once if the registry refuses the session%s", async (_what, afterMs) => {
     simulator.faults({ endpoint: "registry.token", times: 1, status: 401 });
-    expect(subjectOf(await get(await issue()))).toBe("shop/puller");
+    onResponse = async () => {
+      onResponse = async () => {};
+      await now.advance(afterMs);
+    };
+    expect(subjectOf(await get(await issue({ lifeMs: 2 * 60 * 60_000 })))).toBe("shop/puller");
     expect(asked()).toMatchObject({ exchanges: 2 });
   });
 

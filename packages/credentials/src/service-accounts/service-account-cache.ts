@@ -89,7 +89,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
   const onSession = ({ key, ...event }: CacheEvent) =>
     options.onSession?.({ ...event, key: String(key.split(" ")[0]) });
-  /** The next caller's token may be a good one. */
+  /** The next caller's token may be a good one. How often one pod's is tried again is limited by the kubelet's back-off. */
   const concernsSourceOnly = (error: unknown) => TOKEN_REFUSED.includes(codeOf(error));
 
   const sessions = new ExpiringCache<SigningSession, Secret>({
@@ -145,7 +145,8 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
       live: async () => (await sessions.get(subject, { waitMs: exchangeWaitMs(deadlineAtMs) }, token)).entry,
       async newerThan(refused) {
         const current = sessions.peek(subject);
-        return current === refused ? sessions.refresh(subject, token) : current;
+        // The refused session may have ended meanwhile.
+        return current === undefined || current === refused ? sessions.refresh(subject, token) : current;
       },
     };
   }
