@@ -84,3 +84,12 @@ test.each([
   expect(found?.name).toBe("tcp-timeout");
   expect(String(found?.fix).includes("not in us-ashburn-1")).toBe(isElsewhere);
 });
+
+test.each([
+  ["ENOTFOUND", "image-region-unknown"],
+  ["EAI_AGAIN", "dns-failed"],
+])("checkRegistryPath reports a name of no known region that DNS answers with %s as %s", async (code, name) => {
+  const network = { ...networkOf("open"), resolve: async () => Promise.reject(Object.assign(new Error(), { code })) };
+  const context = contextOf({ cloud: CLOUD, network, image: "xyz.ocir.io/acme/web" });
+  expect(await findingsOf(checkRegistryPath, context)).toMatchObject([{ name }]);
+});

@@ -44,7 +44,9 @@ async function regionFinding(
   const region = await unknownRegionIn(registryHost, context);
   if (region === undefined) return undefined;
   const isMissing =
-    path === undefined ? "error" in (await attempt(context.cloud.token(registryHost))) : path.name === "dns-failed";
+    path === undefined
+      ? "error" in (await attempt(context.cloud.token(registryHost)))
+      : path.name === "dns-failed" && path.evidence.endsWith(": ENOTFOUND");
   if (!isMissing) return undefined;
   const evidence = path?.evidence ?? `${registryHost}, through the proxy`;
   return finding("image-region-unknown", `no region ${region}: ${evidence}`);

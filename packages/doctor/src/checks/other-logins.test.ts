@@ -24,6 +24,7 @@ const OF_ROOT = "/root/.docker/config.json";
 const LOGIN = JSON.stringify({ "https://iad.ocir.io/v1/": {}, "example.com": {} });
 const LOGINS = `{"auths": ${LOGIN}}`;
 const REGISTRIES = "/etc/containers/registries.conf";
+const ROOTS_REGISTRIES = "/root/.config/containers/registries.conf";
 const OURS = JSON.stringify({ credHelpers: { "iad.ocir.io": "ocir", "example.com": "other" } });
 
 it.each<[what: string, texts: FileTexts, onCriO: string[], onContainerd: string[]]>([
@@ -61,7 +62,13 @@ it.each<[what: string, texts: FileTexts, onCriO: string[], onContainerd: string[
       [REGISTRIES]: 'credential-helpers = ["containers-auth.json"]\n',
       [`${REGISTRIES}.d/9.conf`]: 'credential-helpers = [\n  "containers-auth.json",\n  "ocir",\n]\n',
     },
-    [`other-helper ${REGISTRIES}: credential-helpers, ocir`],
+    [`other-helper ${REGISTRIES} or ${ROOTS_REGISTRIES}: credential-helpers, ocir`],
+    [],
+  ],
+  [
+    "a helper in root's own list of registries",
+    { [ROOTS_REGISTRIES]: 'credential-helpers = ["ocir"]' },
+    [`other-helper ${REGISTRIES} or ${ROOTS_REGISTRIES}: credential-helpers, ocir`],
     [],
   ],
   ["nothing in files of another form", { [OF_ROOT]: "[", "/root/.dockercfg": "null" }, [], []],

@@ -30,6 +30,8 @@ const OF_CRIO = [
 ];
 const CRIO_CONFIG = "/etc/crio/crio.conf";
 const REGISTRIES_CONFIG = "/etc/containers/registries.conf";
+/** In place of it. */
+const ROOTS_REGISTRIES_CONFIG = "/root/.config/containers/registries.conf";
 /** Stands for OF_CRIO in a list of helpers. */
 const FILES = "containers-auth.json";
 
@@ -91,23 +93,24 @@ function hostsOf(logins: object): string[] {
 
 /** `global_auth_file` in place of root's files. */
 function filesOfCriO(files: Files): readonly string[] {
-  const path = lastValue(CRIO_CONFIG, /^[ \t]*global_auth_file[ \t]*=[ \t]*["']([^"'\n]*)["']/gm, files);
+  const path = lastValue([CRIO_CONFIG], /^[ \t]*global_auth_file[ \t]*=[ \t]*["']([^"'\n]*)["']/gm, files);
   return path ? [path] : OF_CRIO;
 }
 
 /** Helpers that CRI-O asks for each host. */
 function helpersOfRegistries(context: CheckContext): Finding[] {
-  const list = lastValue(REGISTRIES_CONFIG, /^[ \t]*credential-helpers[ \t]*=[ \t]*\[([^\][]*)\]/gm, context.files);
+  const paths = [REGISTRIES_CONFIG, ROOTS_REGISTRIES_CONFIG];
+  const list = lastValue(paths, /^[ \t]*credential-helpers[ \t]*=[ \t]*\[([^\][]*)\]/gm, context.files);
   const helpers = [...(list ?? "").matchAll(/["']([^"']+)["']/g)].map(([, name]) => name);
   return helpers
     .filter((helper) => helper !== FILES)
-    .map((helper) => helperFinding(`${REGISTRIES_CONFIG}: credential-helpers, ${helper}`, helper, context));
+    .map((helper) => helperFinding(`${paths.join(" or ")}: credential-helpers, ${helper}`, helper, context));
 }
 
-/** The value of a setting in a file and in the files of its folder `.d`, of which later ones have precedence. */
-function lastValue(path: string, setting: RegExp, files: Files): string | undefined {
-  const values = [path, ...pathsIn(`${path}.d`, files)].flatMap((each) => [
-    ...(textOf(files.readText(each)) ?? "").matchAll(setting),
-  ]);
+/** The value of a setting in files and in the files of their folders `.d`, of which later ones have precedence. */
+function lastValue(paths: readonly string[], setting: RegExp, files: Files): string | undefined {
+  const values = paths
+    .flatMap((path) => [path, ...pathsIn(`${path}.d`, files)])
+    .flatMap((each) => [...(textOf(files.readText(each)) ?? "").matchAll(setting)]);
   return values.at(-1)?.[1];
 }

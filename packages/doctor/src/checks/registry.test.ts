@@ -30,7 +30,7 @@ test.for<[provider: IdentityProviderName, statement: string, membership: string]
   expect(access?.fix).toContain("where target.repo.name='shop/web'");
 });
 
-test.for<UpstreamErrorCode>(["name-not-resolved", "proxy-refused"])(
+test.for<UpstreamErrorCode>(["name-not-found", "proxy-refused"])(
   "checkRegistry blames the name of a region that does not exist for %s",
   async (code) => {
     const cloud: Partial<Cloud> = {

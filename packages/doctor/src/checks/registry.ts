@@ -54,7 +54,7 @@ function foreignFinding(registryHost: string): Finding {
 async function tokenFinding(registryHost: string, error: unknown, context: CheckContext): Promise<Finding> {
   const { cloud } = context;
   const code = codeOf(error);
-  if (/^(?:name|proxy)-/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
+  if (/^(?:name-not-found$|proxy-)/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
     return tokenNotChecked("image-region-unknown", `there is no registry at ${registryHost}`);
   if (code === "clock-skew")
     return tokenNotChecked(code, `it needs a correct clock, or ${registryHost} refuses the signature`);
