@@ -4,10 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { trustedFolder } from "../../packages/cli/test/command-run.ts";
 import { BROKER } from "../daemon.ts";
@@ -37,6 +39,17 @@ describe("a lost output", () => {
       expect(await run(words, "closed")).toEqual([0, ""]);
     },
   );
+
+  it("is the failure of `ocir-broker status`", async () => {
+    const health = await serveOnSocket((_request, response) =>
+      response.end(JSON.stringify({ status: "ok", registries: {} })),
+    );
+    const config = join(temporaryFolder(), "config.yaml");
+    writeFileSync(config, JSON.stringify({ sockets: { health } }));
+    const words = `status --output json --config ${config}`;
+    expect(await run(words, "full")).toEqual([1, FULL]);
+    expect(await run(words, "closed")).toEqual([0, ""]);
+  });
 
   it("does not change the exit status of a check", async () => {
     const path = join(import.meta.dirname, "../../packages/packaging/files/config.example.yaml");

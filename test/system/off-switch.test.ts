@@ -43,6 +43,10 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     expect(JSON.parse(await node.root.run(BROKER, ["status", "--output", "json"]))).toMatchObject({
       ...{ status: "disabled", version: expect.any(String), disabledSince: expect.any(String) },
     });
+    expect(await node.root.exec(BROKER, ["get", "us-ashburn-1.ocir.io/acme/web"])).toMatchObject({
+      stdout: expect.stringContaining("BEARER_TOKEN"),
+      stderr: expect.stringContaining("switched-off: "),
+    });
     expect(await node.root.run("cat", [METRIC])).toBe("# TYPE ocir_broker_disabled gauge\nocir_broker_disabled 1");
     // As at a boot.
     await node.root.run("rm", [METRIC]);
@@ -64,5 +68,10 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     await node.root.run(BROKER, ["disable"]);
     expect(await node.runNode("remove")).toMatchObject({ exitCode: 0 });
     expect((await sh(`ls ${PLUGIN} /etc/systemd/system/ocir-broker* ${left}`)).stdout).toBe("");
+    const [unpacked] = await node.installCommand();
+    expect(await node.root.exec(unpacked, ["status"])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/not-installed: .*install\.sh/),
+    });
   });
 });

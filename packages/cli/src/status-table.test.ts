@@ -93,6 +93,14 @@ describe("renderStatus", () => {
     expect(text).toContain("\n5 of 257 hosts without a token\n");
   });
 
+  test("names the setting for a host that nobody uses, without which the node stays degraded", () => {
+    const neverWorked = { ...WITHOUT_TOKEN, ...FAILED, lastSuccessSecondsAgo: null };
+    const advice = "if no pod pulls from fra.ocir.io, set in the configuration: registries.prefetch: []";
+    expect(renderStatus({ ...STATUS, registries: { "fra.ocir.io": neverWorked } })).toContain(advice);
+    const others = { "iad.ocir.io": { ...FRESH, ...FAILED }, "phx.ocir.io": { ...neverWorked, kept: false } };
+    expect(renderStatus({ ...STATUS, registries: others })).not.toContain("prefetch");
+  });
+
   test("removes control characters and line breaks from every field, and from a host's name", () => {
     const hostile = JSON.parse(JSON.stringify(FULL), (name, value) => {
       // No other text is shown as a time or a number in a row.
@@ -140,9 +148,10 @@ describe("renderStatus", () => {
       "the whole file is in force, but:\n  a restart is needed for proxy.https\n",
     ],
     [
-      "does not claim that the whole file is in force after it was changed",
+      "does not claim that the whole file is in force after it was changed, and checks it before a reload",
       { ...CONFIG, changed: true },
-      "the whole file is in force, but:\n  it has changed since it was read: systemctl reload ocir-broker\n",
+      "as the daemon last read it, the whole file is in force, but:\n" +
+        "  it has changed since; to use it now: ocir-broker config check && systemctl reload ocir-broker\n",
     ],
     [
       "reports that the defaults are in force when there is no file",

@@ -51,6 +51,7 @@ export function renderStatus(status: HealthDetails): string {
     ...unwrittenLines(status),
     ...serviceAccountFailureLines(status),
     ...deniedLines(status),
+    ...unusedHostLines(status),
   ];
   const head = `${lines.map((line) => `${printable(line)}\n`).join("")}${configText(status.config)}`;
   const hosts = Object.entries(registries);
@@ -92,24 +93,31 @@ function unwrittenLines({ unwritten: { metrics, state } = { metrics: null, state
 
 /** A daemon of an earlier release sends none. */
 function serviceAccountFailureLines({ serviceAccountFailures: failures = [] }: HealthDetails): string[] {
-  const lines = failures.map(
-    ({ account, code, secondsAgo }) =>
-      `  failed for ${account ?? "a service account's renewal"}: ${code}, ${duration(secondsAgo)} ago`,
+  return latestOf(
+    failures.map(
+      ({ account, code, secondsAgo }) =>
+        `  failed for ${account ?? "a service account's renewal"}: ${code}, ${duration(secondsAgo)} ago`,
+    ),
   );
-  return [
-    ...lines.slice(-MAX_FAILURES).reverse(),
-    ...(lines.length > MAX_FAILURES ? [`  and ${lines.length - MAX_FAILURES} more`] : []),
-  ];
 }
 
 function deniedLines({ denied = [] }: HealthDetails): string[] {
   if (denied.length === 0) return [];
   const lines = denied.map(({ repository, secondsAgo }) => `  denied: ${repository}, ${duration(secondsAgo)} ago`);
-  return [
-    ...lines.slice(-MAX_FAILURES).reverse(),
-    ...(lines.length > MAX_FAILURES ? [`  and ${lines.length - MAX_FAILURES} more`] : []),
-    "  to see why: ocir-broker doctor IMAGE",
-  ];
+  return [...latestOf(lines), "  to see why: ocir-broker doctor IMAGE"];
+}
+
+function latestOf(lines: readonly string[]): string[] {
+  const latest = lines.slice(-MAX_FAILURES).reverse();
+  return lines.length > MAX_FAILURES ? [...latest, `  and ${lines.length - MAX_FAILURES} more`] : latest;
+}
+
+/** Such as the own region's host on a node that pulls from another region. */
+function unusedHostLines({ status, registries }: HealthDetails): string[] {
+  if (status !== "degraded") return [];
+  return Object.entries(registries)
+    .filter(([, host]) => host.kept && host.failuresInARow > 0 && host.lastSuccessSecondsAgo === null)
+    .map(([host]) => `  if no pod pulls from ${host}, set in the configuration: registries.prefetch: []`);
 }
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
@@ -123,23 +131,23 @@ function configText(config: ConfigDetails | null): string {
   if (config === null) return "";
   const { path, inForce, error, errorPlaces, needRestart, changed = false, warning = null } = config;
   const but = error === null && (changed || warning !== null || needRestart.length > 0) ? ", but:" : "";
+  const check = `ocir-broker config check${path === DEFAULT_CONFIG_PATH ? "" : ` ${path}`}`;
   return [
     `configuration ${path}: ${headOf(config)}${IN_FORCE[inForce]}${but}`,
     ...errorPlaces.map((place) => `  ${place}`),
     // For a file that cannot be used, the place is the whole error.
-    ...(error === null || error === "config-unreadable"
-      ? []
-      : [`  each error: ocir-broker config check${path === DEFAULT_CONFIG_PATH ? "" : ` ${path}`}`]),
+    ...(error === null || error === "config-unreadable" ? [] : [`  each error: ${check}`]),
     ...(warning === null ? [] : [`  ${warning}`]),
     ...(needRestart.length === 0 ? [] : [`  a restart is needed for ${needRestart.join(", ")}`]),
-    ...(changed ? ["  it has changed since it was read: systemctl reload ocir-broker"] : []),
+    ...(changed ? [`  it has changed since; to use it now: ${check} && systemctl reload ocir-broker`] : []),
   ]
     .map((line) => `${printable(line)}\n`)
     .join("");
 }
 
-function headOf({ error, inForce }: ConfigDetails): string {
+function headOf({ error, inForce, changed = false }: ConfigDetails): string {
   if (error !== null) return `${error}, `;
+  if (changed) return "as the daemon last read it, ";
   return inForce === "defaults" ? "there is no such file, " : "";
 }
 

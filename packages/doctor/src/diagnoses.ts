@@ -219,7 +219,8 @@ export const DIAGNOSES = {
 
   "not-installed": problem(
     "ocir-broker is not installed on this node",
-    'install it with the node script (ocir-broker-node.sh --running) or the Helm chart: project page "Installing ocir-broker"',
+    "install it with the archive's install.sh, the node script (ocir-broker-node.sh --running), a package or the Helm chart: " +
+      'project page "Installing ocir-broker"',
   ),
   "unit-masked": problem(
     "units are masked, so nothing starts them",
@@ -260,7 +261,10 @@ export const DIAGNOSES = {
     "free space: df /run; the daemon tries again every 5 s",
   ),
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
-  "daemon-degraded": warning("the daemon cannot get or renew a session or token", `ocir-broker status; ${JOURNAL}`),
+  "daemon-degraded": warning(
+    "the daemon cannot get or renew a session or token",
+    `ocir-broker status; ${JOURNAL}; for the region's own registry host, if no pod pulls from it: registries.prefetch: []`,
+  ),
 
   "selinux-ok": ok("SELinux does not interfere"),
   "selinux-label": problem("a program has an SELinux label that services may not execute", RELABEL),

@@ -3,6 +3,7 @@
  * daemon or, without one, Oracle's services. The identity is that of docker-credential-ocir: the node's for root, a person's own for
  * anybody else.
  */
+import { existsSync } from "node:fs";
 import type { Config } from "@ocir-broker/config/schema";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
@@ -16,6 +17,7 @@ import {
   API_VERSIONS,
   CREDENTIALS_ROUTE,
   CREDENTIALS_SOCKET,
+  DISABLED_FILE,
   MAX_RESPONSE_BYTES,
   SHIM_CALL_MS,
 } from "@ocir-broker/protocol/contract";
@@ -41,6 +43,9 @@ interface GetOptions extends ConfigOptions {
 }
 
 const NO_IMAGE = "error: no image was given, and standard input contains no request";
+
+const SWITCHED_OFF =
+  "ocir-broker: switched-off: this token is for you; the kubelet gets none until you run: ocir-broker enable\n";
 
 /** Time limit without a daemon. A shorter `request.deadline` has precedence. */
 const LIMIT_MS = 20_000;
@@ -98,6 +103,7 @@ async function answer(request: Buffer, options: GetOptions): Promise<DaemonRespo
   const socket = daemonSocket(config, options);
   const response = socket === undefined ? undefined : await askDaemon(socket, request, clock);
   if (response !== undefined) return response;
+  if (socket === CREDENTIALS_SOCKET && existsSync(DISABLED_FILE)) process.stderr.write(SWITCHED_OFF);
   const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
   const answered = await broker.answer(request);
   return answered.outcome === "anonymous" ? errorResponseOf(answered.failure) : answered;

@@ -1,4 +1,5 @@
 /** `ocir-broker status`: shows what the daemon reports on its health socket. It holds no secret. */
+import { existsSync } from "node:fs";
 import { DIAGNOSES } from "@ocir-broker/doctor/diagnoses";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
@@ -32,6 +33,9 @@ const FAILURES: Readonly<Record<string, string>> = {
   ENOENT: "the socket does not exist",
   ECONNREFUSED: "no process listens on this socket, so the daemon does not run",
 };
+
+/** Of an archive or a package. */
+const UNITS = ["/etc/systemd/system/ocir-broker.service", "/usr/lib/systemd/system/ocir-broker.service"];
 
 const NEXT = `
   state of the units:    systemctl status ocir-broker.service ocir-broker.socket ocir-broker-health.socket
@@ -67,7 +71,6 @@ export function addStatusCommand(program: Command): void {
 
 async function show(options: CommandOptions): Promise<void> {
   const text = await read(socketOf(options), options, createSystemClock());
-  process.exitCode ??= 0;
   process.stdout.write(text);
 }
 
@@ -101,13 +104,13 @@ async function read(socket: string, { output, user }: CommandOptions, clock: Clo
     const since = disabledSince();
     if (since !== undefined)
       return render({ status: "disabled", version, disabledSince: since }, output, () => disabledText(since));
-    const code =
-      response.failure === "EACCES" ? "socket-denied" : response.failure in FAILURES ? "daemon-down" : "daemon-stuck";
+    const code = codeFor(response.failure, socket);
     // For programs, which read standard output.
     if (output !== "table") process.stdout.write(render({ status: code, version }, output, () => ""));
     if (code === "socket-denied") {
       throw new Error(`${code}: ${socket}: permission denied: run as root, or join the group ${HEALTH_GROUP}`);
     }
+    if (code === "not-installed") throw new Error(`${code}: ${DIAGNOSES[code].means}; ${DIAGNOSES[code].fix}`);
     const failure = FAILURES[response.failure] ?? "the daemon does not respond";
     throw new Error(
       `${code}: ${socket}: ${failure} (${response.failure})${user ? NEXT_OF_USER : `${NEXT}${DIAGNOSES[code].fix}`}`,
@@ -117,8 +120,15 @@ async function read(socket: string, { output, user }: CommandOptions, clock: Clo
   if (response.status !== 200 || status === undefined) throw commandError("status-invalid", { place: socket });
   // No token has been tried yet, so the daemon is not degraded.
   const isSessionFailing = status.status === "starting" && (status.session?.failuresInARow ?? 0) > 0;
-  process.exitCode = status.status === "degraded" || isSessionFailing ? 1 : 0;
+  // Otherwise it stays open: a table that cannot be written is a failure.
+  if (status.status === "degraded" || isSessionFailing) process.exitCode = 1;
   return render(status, output, () => renderStatus(status));
+}
+
+function codeFor(failure: string, socket: string) {
+  if (failure === "EACCES") return "socket-denied";
+  if (!(failure in FAILURES)) return "daemon-stuck";
+  return socket === HEALTH_SOCKET && !UNITS.some((path) => existsSync(path)) ? "not-installed" : "daemon-down";
 }
 
 function render(fields: object, output: CommandOptions["output"], table: () => string): string {
