@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { describe, expect, test } from "vitest";
 import { renderStatus } from "./status-table.ts";
