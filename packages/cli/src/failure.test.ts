@@ -13,6 +13,18 @@ describe("a wrong command line exits with 2 and one line", () => {
       "option '--output <form>' argument 'xml' is invalid: Allowed choices are text, json",
       "doctor ",
     ],
+    [
+      "a restart without flags",
+      "node disconnect --restart",
+      "option '--restart' needs --kubelet-flags",
+      "node disconnect ",
+    ],
+    [
+      "a limit that is no time",
+      "node connect --limit 0",
+      "option '--limit <seconds>' argument '0' is invalid: write a number of seconds like 100",
+      "node connect ",
+    ],
     ["an escape", "get --\u001b[2J", "unknown option '--\\u{1b}[2J'", "get "],
   ])("for %s", async (_what, command, line, help) => {
     const stderr = `ocir-broker: usage-invalid: ${line}; see ocir-broker ${help}--help\n`;

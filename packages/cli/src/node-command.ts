@@ -16,6 +16,7 @@ export interface OutputOption {
 }
 
 const UNFINISHED = 75;
+const UNFINISHED_CODES = ["unfinished", "kubelet-unseen"];
 /** Of a program that only prints something, such as `kubelet --version`: a node that boots is busy, and has read nothing from its disk yet. */
 const PRINT_LIMIT_MS = 20_000;
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
@@ -35,7 +36,7 @@ export async function runNodeCommand(
     // A package's script drops standard output.
     if (output === "text") for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
     if (!result.ok) say(`${result.code}: ${result.reason}`);
-    process.exitCode = result.ok ? 0 : result.code === "unfinished" ? UNFINISHED : 1;
+    process.exitCode = result.ok ? 0 : UNFINISHED_CODES.includes(result.code ?? "") ? UNFINISHED : 1;
   } finally {
     for (const name of SIGNALS) process.off(name, onSignal);
   }

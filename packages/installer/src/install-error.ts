@@ -10,6 +10,8 @@ export const INSTALL_ERROR_CODES = [
   "install",
   "killed",
   "kubelet-flags",
+  "kubelet-restart",
+  "kubelet-unseen",
   "kubelet-version",
   "lock",
   "not-root",

@@ -1,6 +1,6 @@
 /**
  * `ocir-broker node install|connect|disconnect|remove|status`: puts ocir-broker to use on this node, and undoes it. Exit status 1:
- * failed, and everything is as it was before; 75: install again from the archive.
+ * failed, and everything is as it was before; 75: install again from the archive, or, with `--restart`, the kubelet was not seen to run.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import type { InstallCommand } from "@ocir-broker/installer/install";
 import { InstallError } from "@ocir-broker/installer/install-error";
 import { PROGRAM } from "@ocir-broker/installer/installed-files";
 import type { ConnectOptions } from "@ocir-broker/installer/kubelet/kubelet-paths";
+import { connectAndRestart, disconnectAndRestart, LIMIT_SECONDS } from "@ocir-broker/installer/kubelet-restart";
 import {
   connectNode,
   describeSteps,
@@ -20,13 +21,19 @@ import {
 } from "@ocir-broker/installer/node-commands";
 import { describeRemoval } from "@ocir-broker/installer/remove-dry-run";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
 import { environment } from "../process/environment.ts";
 import { checkConfigFile, checkConfigText } from "./config.ts";
 
 interface ConnectCommandOptions extends OutputOption, ConnectOptions {
   readonly dryRun?: true;
+}
+
+interface RestartCommandOptions {
+  readonly kubeletFlags?: boolean | undefined;
+  readonly restart?: true;
+  readonly limit: number;
 }
 
 interface InstallCommandOptions extends ConnectCommandOptions {
@@ -48,34 +55,43 @@ export function addNodeCommand(program: Command): void {
     .option("--connect", "also connect the kubelet, as `node connect` does");
   addConnectOptions(install).action((options: InstallCommandOptions) => runInstall(options));
 
-  addConnectOptions(
-    node
-      .command("connect")
-      .description("add our credential provider to the kubelet's configuration, checked by the rules of its version"),
-  )
+  const connect = node
+    .command("connect")
+    .description("add our credential provider to the kubelet's configuration, checked by the rules of its version");
+  addRestartOptions(addConnectOptions(connect), "take the flags back if it does not run with them")
     .addHelpText(
       "after",
       `
 Examples:
   ocir-broker node connect --dry-run
-  ocir-broker node connect --kubelet-flags
+  ocir-broker node connect --kubelet-flags --restart
   ocir-broker node connect --service-accounts https://kubernetes.default.svc.cluster.local`,
     )
-    .action(async (options: ConnectCommandOptions) => {
+    .action(async (options: ConnectCommandOptions & RestartCommandOptions) => {
+      const { restart, limit: limitSeconds } = options;
+      expectFlags(connect, options);
       if (options.dryRun) return printSteps({ connect: options });
-      await runNodeCommand(options, (context, signal) => connectNode(context, signal, options));
+      await runNodeCommand(options, (context, signal) =>
+        restart ? connectAndRestart(context, options, { limitSeconds, signal }) : connectNode(context, signal, options),
+      );
     });
 
-  node
+  const disconnect = node
     .command("disconnect")
     .description("restore what `node connect` has changed")
     .option("--kubelet-flags", "only the kubelet's flags")
-    .addOption(outputOption(["text", "json"]))
-    .action((options: OutputOption & { readonly kubeletFlags?: true }) =>
-      runNodeCommand(options, (context, signal) =>
-        disconnectNode(context, signal, { isOnlyFlags: options.kubeletFlags === true }),
-      ),
-    );
+    .addOption(outputOption(["text", "json"]));
+  addRestartOptions(disconnect, "watch whether it runs without them").action(
+    (options: OutputOption & RestartCommandOptions) => {
+      const { restart, limit: limitSeconds, kubeletFlags } = options;
+      expectFlags(disconnect, options);
+      return runNodeCommand(options, (context, signal) =>
+        restart
+          ? disconnectAndRestart(context, { limitSeconds, signal })
+          : disconnectNode(context, signal, { isOnlyFlags: kubeletFlags === true }),
+      );
+    },
+  );
 
   node
     .command("remove")
@@ -103,9 +119,27 @@ function addConnectOptions(command: Command): Command {
     .option("--bin-dir <path>", "the kubelet's --image-credential-provider-bin-dir")
     .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
     .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")
-    .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit; does not restart it")
+    .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit")
     .addOption(dryRunOption("print each step, and each file as a diff against this node; change nothing"))
     .addOption(outputOption(["text", "json", "flags"]));
+}
+
+function addRestartOptions(command: Command, then: string): Command {
+  return command
+    .option(
+      "--restart",
+      `with --kubelet-flags: restart the kubelet, and ${then}; exit status 75: it was not seen to run`,
+    )
+    .option("--limit <seconds>", "how long --restart waits for the kubelet", seconds, LIMIT_SECONDS);
+}
+
+function seconds(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("write a number of seconds like 100");
+  return Number(text);
+}
+
+function expectFlags(command: Command, { restart, kubeletFlags }: RestartCommandOptions): void {
+  if (restart && !kubeletFlags) command.error("error: option '--restart' needs --kubelet-flags");
 }
 
 function outputOption(forms: readonly string[]): Option {
