@@ -12,7 +12,7 @@ import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api
 
 const CHART = join(import.meta.dirname, "../../deploy/helm/ocir-pull-secrets");
 const readChart = (file: string) => parse(readFileSync(join(CHART, file), "utf8"));
-const LIMIT_MIB = Number.parseInt(readChart("values.yaml").resources.memory, 10);
+const LIMIT_MIB = Number.parseInt(readChart("values.yaml").resources.limits.memory, 10);
 /** As many as the chart allows. */
 const NAMES: readonly string[] = Array.from(
   { length: readChart("values.schema.json").properties.names.maxItems },

@@ -164,10 +164,11 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
 
   it("runs the test on the DaemonSet's nodes, if possible on one that is installed", () => {
     const canary = { key: "canary", operator: "Exists" };
-    const objects = objectsIn(template(...optionsFor({ nodeAffinity: [canary] })));
+    const objects = objectsIn(template(...optionsFor({ nodeAffinity: [canary], nodeSelector: { pool: "general" } })));
     const daemonSet = daemonSetIn(objects).spec?.template.spec;
     const pod = objects.find(({ kind }) => kind === "Pod") as unknown as IPod;
     const { affinity, nodeSelector } = pod.spec ?? {};
+    expect(nodeSelector).toEqual({ "kubernetes.io/os": "linux", pool: "general" });
     expect(nodeSelector).toEqual(daemonSet?.nodeSelector);
     expect(affinity?.nodeAffinity).toMatchObject(daemonSet?.affinity?.nodeAffinity ?? {});
     expect(JSON.stringify(affinity)).toContain(JSON.stringify(canary));
@@ -186,7 +187,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "serviceAccountTokens.setUpNodes=true needs exactly one audience"],
     ["serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={a,b}", "audiences, which has 2"],
-    ["resources.limits.memory=512", "resources.limits.memory is 512: give at least 16Mi, with a unit"],
+    ["resources.limits.memory=512", "resources.limits.memory is 512: give at least 20Mi, with a unit"],
     ["extraEnv[0].name=OCIR_BROKER_NODE", "extraEnv has OCIR_BROKER_NODE: "],
     ["nameOverride=A b", "/nameOverride"],
     ["updateStrategy.rollingUpdate.maxSurge=1", "/updateStrategy/rollingUpdate/maxSurge"],

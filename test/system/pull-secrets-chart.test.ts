@@ -55,7 +55,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       names: ["ocir-pull", "flux-ocir"],
       "registries.extraHosts": ["us.registry.example", "mirror.example:5000"],
       "identity.domain": { url: "https://idcs.example.com", audience: "ocir", clientId: "id", clientSecret: "client" },
-      resources: { cpu: "1", memory: "512Mi" },
+      resources: { requests: { cpu: "1", memory: "512Mi" }, limits: { cpu: "2", memory: "1Gi" } },
       imagePullSecrets: [{ name: "mirror" }],
       extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
       extraVolumes: [{ name: "ca", configMap: { name: "company-ca" } }],
@@ -68,7 +68,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       // The chart's own labels cannot be replaced.
       commonLabels: { "example.com/owner": "platform", "app.kubernetes.io/name": "other" },
       "networkPolicy.prometheusNamespace": "monitoring",
-      podMonitor: { enabled: true, labels: { release: "prometheus" } },
+      podMonitor: { enabled: true, interval: "15s", labels: { release: "prometheus" } },
       prometheusRule: { enabled: true, labels: { release: "prometheus" } },
       "dashboard.enabled": true,
     });
@@ -78,7 +78,10 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     const labels = { "app.kubernetes.io/name": "ocir-pull-secrets", "example.com/owner": "platform" };
     for (const { kind, metadata } of objects) expect(metadata, kind).toMatchObject({ labels });
     const podMonitor = ofOperator.find(({ kind }) => kind === "PodMonitor");
-    expect(podMonitor).toMatchObject({ metadata: { labels: { release: "prometheus" } } });
+    expect(podMonitor).toMatchObject({
+      metadata: { labels: { release: "prometheus" } },
+      spec: { podMetricsEndpoints: [{ port: "http", interval: "15s" }] },
+    });
     const { spec, container, template, replicas } = podOf(objects);
     expect(template?.metadata).toEqual({
       labels: { ...labels, "example.com/pod": "a" },
@@ -107,7 +110,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
     expect(container).toMatchObject({
       image: `icn.ocir.io/acme/ocir-pull-secrets@${DIGEST}`,
       imagePullPolicy: "Always",
-      resources: { requests: { cpu: "1", memory: "512Mi" }, limits: { memory: "512Mi" } },
+      resources: { requests: { cpu: "1", memory: "512Mi" }, limits: { cpu: "2", memory: "1Gi" } },
     });
     expect(environmentOf(objects)).toMatchObject({
       OCIR_PULL_SECRETS_NAMES: "ocir-pull,flux-ocir",
@@ -284,10 +287,11 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-pull-secrets${lackOfHelm}`,
       "podMonitor.enabled=true",
       "podMonitor.enabled needs networkPolicy.prometheusNamespace while networkPolicy.enabled",
     ],
-    ["resources.memory=512", "resources.memory is 512: give at least 16Mi, with a unit"],
-    ["resources.memory=15Mi", "resources.memory is 15Mi: "],
-    ["resources.memory=16M", "resources.memory is 16M: "],
-    ["resources.memory=512m", "resources.memory is 512m: "],
+    ["resources.limits.memory=512", "resources.limits.memory is 512: give at least 20Mi, with a unit"],
+    ["resources.requests.memory=19Mi", "resources.requests.memory is 19Mi: "],
+    ["resources.limits.memory=512m", "resources.limits.memory is 512m: "],
+    ["resources.memory=1Gi", "/resources"],
+    ["podMonitor.interval=30", "/podMonitor/interval"],
     ["extraVolumes[0].emptyDir.medium=Memory", "/extraVolumes/0"],
     ["extraVolumeMounts[0].name=ca", "/extraVolumeMounts/0"],
     ["nameOverride=A", "/nameOverride"],

@@ -72,9 +72,10 @@ Values that need other values. The schema would say only which value is wrong, n
 {{- if and .Values.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.prometheusNamespace) }}
 {{- fail "podMonitor.enabled needs networkPolicy.prometheusNamespace while networkPolicy.enabled is true, or Prometheus could not reach the pods" }}
 {{- end }}
-{{- $memory := toString .Values.resources.memory }}
-{{- if not (regexMatch "^(1[6-9]|[2-9][0-9]|[1-9][0-9]{2,})(\\.[0-9]+)?Mi$|^(1[7-9]|[2-9][0-9]|[1-9][0-9]{2,})(\\.[0-9]+)?M$|^[1-9][0-9]*(\\.[0-9]+)?Gi?$" $memory) }}
-{{- fail (printf "resources.memory is %s: give at least 16Mi, with a unit (Mi, Gi, M or G)" $memory) }}
+{{- range $kind := list "requests" "limits" }}
+{{- with dig $kind "memory" "" $.Values.resources }}
+{{- include "ocir-broker.checkMemory" (list (printf "resources.%s.memory" $kind) .) }}
+{{- end }}
 {{- end }}
 {{- range .Values.extraEnv }}
 {{- if hasPrefix "OCIR_PULL_SECRETS_" .name }}

@@ -1,0 +1,1 @@
+../../ocir-broker/templates/_memory.tpl
