@@ -12,7 +12,7 @@ const WITH_LONG_FORM = [
   ...NEED_QUIET,
   "test/installer/lost-record.test.ts",
   "test/pull-secrets/decide.properties.test.ts",
-  "test/daemonset/rollout.properties.test.ts",
+  "packages/daemonset/src/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
   "test/system/boot.test.ts",

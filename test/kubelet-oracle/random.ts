@@ -1,5 +1,5 @@
 /** Seeded random choices. */
-import { createSeededRandom } from "../seeded-random.ts";
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 
 export type Random = ReturnType<typeof createRandom>;
 

@@ -5,10 +5,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { until } from "@ocir-broker/testkit/until";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CACHE } from "../go-build.ts";
-import { createSeededRandom } from "../seeded-random.ts";
 import { type Cloud, startCloud } from "./cloud.ts";
 import { NODE_DISK } from "./node-disk.ts";
 import { BOOTSTRAPS, digestOf } from "./node-files.ts";

@@ -6,6 +6,7 @@ import { createOkeTokenExchange } from "@ocir-broker/identity/oke-token-exchange
 import { createApiServer } from "@ocir-broker/kubernetes/api-server";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
@@ -20,7 +21,6 @@ import {
 } from "../../packages/pull-secrets/src/tokens/token-source.ts";
 import { expectAlerts } from "../monitoring/expect-alerts.ts";
 import { hasPromtool, promtoolNote } from "../monitoring/promtool.ts";
-import { createSeededRandom } from "../seeded-random.ts";
 import { type ApiServerDouble, type KubernetesJson, startApiServer, TOKEN } from "./api-server.ts";
 
 const HOST = "iad.ocir.io";

@@ -1,6 +1,7 @@
 /** Random histories of one resource (100 000 in the long run): outages, restarts, changed resources, conflicts, accounts that come and go. */
 import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { Secret } from "@ocir-broker/foundation/secret";
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { expect, it } from "vitest";
 import { type Action, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
 import {
@@ -15,7 +16,6 @@ import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
 import { CONTROLLER_SUBJECT } from "../../packages/pull-secrets/src/objects/issued-token.ts";
 import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
-import { createSeededRandom } from "../seeded-random.ts";
 import { isLongRun } from "../system/long-run.ts";
 import { rulesFor } from "./invented-tokens.ts";
 

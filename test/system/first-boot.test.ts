@@ -2,9 +2,10 @@
  * ocir-broker-node.sh at a first boot, with a stand-in for the archive's program and a real kubelet as the judge: whatever fails, and
  * wherever the kubelet's flags come from, the node is bootstrapped and its kubelet starts with what is on the disk.
  */
+
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { expect, it } from "vitest";
 import { nodeClassWith, userDataOf } from "../karpenter.ts";
-import { createSeededRandom } from "../seeded-random.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { behaviour, FAULTS } from "./first-boot/faults.ts";
 import { lackOfRooms, runInRoom, scriptOfRelease, VERSION } from "./first-boot/room.ts";

@@ -4,9 +4,9 @@
  */
 import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
-import { leftIn, type NodeProgram } from "../../packages/daemonset/src/node-program.ts";
-import { rollOut } from "../../packages/daemonset/src/rollout.ts";
-import { createSeededRandom } from "../seeded-random.ts";
+import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
+import { leftIn, type NodeProgram } from "../src/node-program.ts";
+import { rollOut } from "../src/rollout.ts";
 import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
 
 export const MINUTE_S = 60;

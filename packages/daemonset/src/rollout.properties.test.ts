@@ -1,8 +1,8 @@
 /** Days of a rollout on 20 nodes (the long run: 30 days) with stuck pods, failing kubelets, killed pods, lost records and outages. */
 import { expect, it } from "vitest";
-import { isLongRun } from "../system/long-run.ts";
-import { createSimulation, DAY_S, HOUR_S, MINUTE_S, type SimulatedNode, type Simulation } from "./simulation.ts";
+import { createSimulation, DAY_S, HOUR_S, MINUTE_S, type SimulatedNode, type Simulation } from "../test/simulation.ts";
 
+const isLongRun = process.env["OCIR_BROKER_LONG_RUN"] === "1";
 const NODES = 20;
 const DAYS = isLongRun ? 30 : 2;
 const SEEDS = isLongRun ? [1, 2, 3, 4, 5] : [1];
@@ -152,7 +152,7 @@ it.each(SEEDS)(
       metadata.annotations["ocir-broker/retry"] = "now";
     }
     await simulation.runUntil((DAYS + 3) * DAY_S);
-    if (isLongRun) console.info(JSON.stringify({ seed, ...most, events: api.events.length }));
+    if (isLongRun) process.stdout.write(`${JSON.stringify({ seed, ...most, events: api.events.length })}\n`);
     expect(broken.slice(0, 3)).toEqual([]);
     // The history has what it is about.
     expect([most.failures > 0, most.cordonS > 0, most.restarts > 1]).toEqual([true, true, true]);

@@ -2,10 +2,10 @@
 import { setImmediate } from "node:timers/promises";
 import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { NodeProgram } from "../../packages/daemonset/src/node-program.ts";
-import type { NodeState } from "../../packages/daemonset/src/node-state.ts";
-import { rollOut } from "../../packages/daemonset/src/rollout.ts";
-import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
+import { type ApiServer, createApiServer, TOKEN } from "../test/api-server.ts";
+import type { NodeProgram } from "./node-program.ts";
+import type { NodeState } from "./node-state.ts";
+import { rollOut } from "./rollout.ts";
 
 // The clock is a fake one, so a test that takes longer waits for what never happens, also on a busy machine.
 vi.setConfig({ testTimeout: 50_000 });
