@@ -40,10 +40,13 @@ it.each(["ocir-broker", "ocir-pull-secrets"])("the chart %s has the table of its
   ]);
 });
 
-it("docs/pull-secrets.md has the policy statement of the commands", () => {
-  const page = readFileSync(join(ROOT, "docs/pull-secrets.md"), "utf8");
+it.each([
+  ["pull-secrets.md", "ocir-pull"],
+  ["service-accounts.md", "puller"],
+])("docs/%s has the policy statement that doctor and a resource's status advise", (file, serviceAccount) => {
+  const page = readFileSync(join(ROOT, "docs", file), "utf8");
   const places = { cluster: "ocid1.cluster.oc1.iad.example", compartment: "images" };
-  const statement = serviceAccountPolicy({ namespace: "shop", serviceAccount: "ocir-pull", ...places });
+  const statement = serviceAccountPolicy({ namespace: "shop", serviceAccount, ...places });
   expect(page).toContain(`\n${statement}`);
 });
 

@@ -1,4 +1,5 @@
 /** The steps of docs/service-accounts.md, as an administrator takes them on a node and in its cluster. */
+import { audienceGrant } from "../audience-grant.ts";
 import { objectsIn } from "../daemonset/manifest.ts";
 import { CONFIG } from "../system/install/oke-node.ts";
 import type { KubernetesNode } from "./kubernetes-node.ts";
@@ -33,8 +34,8 @@ export async function configureBroker({ root }: KubernetesNode, settings: object
   await root.run("systemctl", ["restart", "ocir-broker.service"]);
 }
 
-/** Applies the ClusterRole and its binding that the command prints. */
-export async function grantAudience({ root, api }: KubernetesNode): Promise<void> {
-  for (const manifest of objectsIn(await root.run(BROKER, ["kubelet-config", "grants", ISSUER])))
+/** Applies the ClusterRole and its binding of the page. */
+export async function grantAudience({ api }: KubernetesNode): Promise<void> {
+  for (const manifest of objectsIn(audienceGrant(ISSUER)))
     await api.request("PUT", `${RBAC}/${manifest.kind.toLowerCase()}s/${manifest.metadata.name}`, manifest);
 }

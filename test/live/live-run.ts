@@ -2,9 +2,11 @@
  * The steps of a first run in a tenancy, and their results without names of the tenancy. A step that fails does not end the run,
  * except Terraform's; everything that Terraform made is removed at the end.
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { audienceGrant } from "../audience-grant.ts";
 import { runProgram } from "../run-program.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import { usePullSecrets } from "./pull-secrets.ts";
@@ -177,7 +179,7 @@ async function untilDenied(cluster: Cluster, image: string): Promise<{ pod: stri
 /** Switches node and kubelet to service accounts. The policy of Terraform covers `puller` only. */
 async function useServiceAccounts(cluster: Cluster, image: string): Promise<object> {
   const audience = await cluster.audience();
-  await cluster.apply(await cluster.onNode(`ocir-broker kubelet-config grants ${audience}`));
+  await cluster.apply(audienceGrant(audience));
   const config = JSON.stringify({ serviceAccounts: { tokenExchange: "oke", audience } });
   const { kubelet } = await cluster.untilNodeReady();
   const merge = `ocir-broker kubelet-config merge ${CONFIG} --kubelet-version ${kubelet} --service-accounts ${audience} --write`;

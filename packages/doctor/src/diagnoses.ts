@@ -134,11 +134,6 @@ export const DIAGNOSES = {
     "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
     "add --annotation NAME to ocir-broker kubelet-config merge --service-accounts AUDIENCE, or set serviceAccounts.select: all",
   ),
-  "audience-allowed": ok("the kubelet may request service-account tokens for the audience"),
-  "audience-forbidden": warning(
-    "the kubelet may request tokens for this audience for some service accounts at most",
-    "apply the output of `ocir-broker kubelet-config grants AUDIENCE` with kubectl, unless your RBAC allows individual service accounts",
-  ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
 
   "service-account-not-tried": unknown(

@@ -183,17 +183,6 @@ describe("diagnose", () => {
     },
   );
 
-  test.for([
-    ["with an exec plugin", { exec: { command: "/bin/true" } }, "because of kubeconfig"],
-    ["with a token, if its API server does not respond", { token: "t" }, "because of status 404"],
-  ] as const)("reports the kubelet's permission as unknown %s", async ([, user, cause], { node }) => {
-    const kubeconfig = "/etc/kubernetes/kubelet.conf";
-    const contexts = [{ name: "c", context: { user: "u", cluster: "c" } }];
-    node.write(kubeconfig, JSON.stringify({ "current-context": "c", contexts, users: [{ name: "u", user }] }));
-    const findings = await node.examine(useServiceAccounts(node, { kubeconfig }));
-    expect(findings.find(({ name }) => name === "not-checked")?.means).toContain(cause);
-  });
-
   test("checks the identity domain instead of OKE's token exchange when the node uses the domain", async ({ node }) => {
     const findings = await node.examine(useIdentityDomain(node));
     expect(namesOf(findings.filter(({ verdict }) => verdict !== "ok"))).toEqual(["service-account-not-tried"]);

@@ -6,7 +6,6 @@
  */
 import { createSecureContext } from "node:tls";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
-import type { Secret } from "./secret.ts";
 
 export interface ConnectionLimits {
   /** Time limit for TCP, for the TLS handshake and for a proxy's CONNECT, each. */
@@ -29,14 +28,6 @@ export interface UpstreamDispatcherOptions extends ConnectionLimits {
   /** PEM, one certificate each: the only trusted roots, for upstreams and for a proxy with TLS. */
   readonly caCertificates: readonly string[];
   readonly proxy?: ProxySettings | undefined;
-  readonly clientCertificate?: ClientCertificate | undefined;
-}
-
-export interface ClientCertificate {
-  /** PEM, with its chain. */
-  readonly certificate: string;
-  /** PEM. */
-  readonly key: Secret;
 }
 
 /** A proxy cannot reach this machine's own services; Go and curl have the same rule. */
@@ -53,8 +44,6 @@ export function createUpstreamDispatcher(options: UpstreamDispatcherOptions): Di
   const secureContext = createSecureContext({
     ca: [...options.caCertificates],
     allowPartialTrustChain: true,
-    cert: options.clientCertificate?.certificate,
-    key: options.clientCertificate?.key.reveal(),
   });
   // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment would decide.
   const verified = { secureContext, rejectUnauthorized: true };

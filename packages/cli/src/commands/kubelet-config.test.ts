@@ -108,6 +108,11 @@ test("kubelet-config merge --write ends with the next step, or says that nothing
   expect((await kubeletConfig("merge", path, "--write")).stdout).toBe(`${path} needs no change\n`);
 });
 
+test("kubelet-config merge refuses an audience that is an option", async () => {
+  const { stderr } = await runCommand("kubelet-config", "merge", "/nowhere", "--service-accounts=-x");
+  expect(stderr).toMatch(/'-x' is invalid: it is empty, begins with -, /);
+});
+
 describe("kubelet-config without --kubelet-version", () => {
   test.each([
     ["check", "a kubelet 1.33 starts with this\n"],

@@ -1,9 +1,10 @@
 /**
- * `ocir-broker kubelet-config check|merge|remove|grants`: checks the kubelet's credential provider configuration by
+ * `ocir-broker kubelet-config check|merge|remove`: checks the kubelet's credential provider configuration by
  * the kubelet's own rules and changes it without breaking it, for people before they restart a kubelet.
  */
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
+import { isAudience } from "@ocir-broker/kubelet-config/audience";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
@@ -19,7 +20,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommandErrorCode, commandError } from "../command-errors.ts";
 import { UsageError, withPath } from "../failure.ts";
 import { readConfigFile, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
-import { addGrantsCommand, parseAudience } from "./service-account-grants.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = [
@@ -115,8 +115,12 @@ Examples:
         return left;
       });
     });
+}
 
-  addGrantsCommand(kubeletConfig);
+function parseAudience(text: string): string {
+  if (!isAudience(text))
+    throw new InvalidArgumentError("it is empty, begins with -, or has a space, quote or backslash");
+  return text;
 }
 
 /** For tests, which have no node of their own. */

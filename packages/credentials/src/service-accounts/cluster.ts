@@ -7,7 +7,7 @@
 
 import { durationMs } from "@ocir-broker/config/duration";
 import type { Config } from "@ocir-broker/config/schema";
-import { type ClientCertificate, createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
+import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
@@ -18,8 +18,6 @@ export interface ClusterOptions {
   readonly config: Pick<Config, "serviceAccounts" | "upstream">;
   readonly clock: Clock;
   readonly files?: typeof OKE_FILES;
-  /** Default: none, because requests with a pod's token need none. */
-  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 /** Files of OKE's worker nodes. */
@@ -31,7 +29,7 @@ const TOKEN_EXCHANGE_PORT = "12250";
 /** Limits concurrent token exchanges; further ones wait for a connection. */
 const MAX_CONNECTIONS = 32;
 
-export function createClusterConnection({ config, clock, files = OKE_FILES, clientCertificate }: ClusterOptions) {
+export function createClusterConnection({ config, clock, files = OKE_FILES }: ClusterOptions) {
   let opened: ReturnType<typeof open> | undefined;
 
   function open() {
@@ -39,7 +37,6 @@ export function createClusterConnection({ config, clock, files = OKE_FILES, clie
     const dispatcher = createUpstreamDispatcher({
       ...connectionLimits(config.upstream, MAX_CONNECTIONS),
       caCertificates: [caCertificates],
-      clientCertificate,
     });
     const send = createSendRequest({ dispatcher, clock, totalMs: durationMs(config.upstream.timeout) });
     return { apiServer, endpoint, dispatcher, send };

@@ -19,25 +19,24 @@ const cluster = z.object({
 
 /** The cluster of the current context. Empty if the file cannot be read, or is not a kubeconfig. */
 export function readKubeconfig(path: string): KubeconfigCluster {
-  const { data } = cluster.safeParse(currentEntry("cluster", readText(path) ?? ""));
+  const { data } = cluster.safeParse(currentCluster(readText(path) ?? ""));
   if (data === undefined) return {};
   const { server, "certificate-authority": file, "certificate-authority-data": encoded } = data;
   if (encoded !== undefined) return { server, caCertificates: Buffer.from(encoded, "base64").toString() };
   return { server, caCertificates: file === undefined ? undefined : readText(resolve(dirname(path), file)) };
 }
 
-const entries = z.array(z.looseObject({ name: z.string() }));
-const kubeconfig = z.looseObject({
+const kubeconfig = z.object({
   "current-context": z.string(),
-  contexts: z.array(z.object({ name: z.string(), context: z.record(z.string(), z.unknown()) })),
+  contexts: z.array(z.object({ name: z.string(), context: z.object({ cluster: z.unknown() }) })),
+  clusters: z.array(z.object({ name: z.string(), cluster: z.unknown() })),
 });
 
-/** The cluster or user that a kubeconfig's current context names, unchecked. Undefined if the file has no such entry. */
-export function currentEntry(kind: "cluster" | "user", text: string): unknown {
+/** The cluster that the current context names, unchecked. Undefined if the file has no such entry. */
+function currentCluster(text: string): unknown {
   const { data } = kubeconfig.safeParse(resultIfAny(() => parse(text)));
-  const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context[kind];
-  const named = entries.safeParse(data?.[`${kind}s`]).data?.find(({ name }) => name === current);
-  return named?.[kind];
+  const current = data?.contexts.find(({ name }) => name === data["current-context"])?.context.cluster;
+  return data?.clusters.find(({ name }) => name === current)?.cluster;
 }
 
 /** Undefined if it cannot be read. */

@@ -4,11 +4,11 @@
  */
 import { DEFAULT_CONFIG_PATH } from "@ocir-broker/config/load";
 import { withoutTrailingSlashes } from "@ocir-broker/foundation/trailing-slashes";
+import { isAudience } from "@ocir-broker/kubelet-config/audience";
 import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import type { MergeOptions } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
-import { isAudience } from "@ocir-broker/kubelet-config/service-account-grants";
 import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";

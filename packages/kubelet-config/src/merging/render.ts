@@ -40,7 +40,7 @@ function jsonValue(tree: Tree): unknown {
 }
 
 /** Renders a text on one line, in quotes unless every reader takes it for a text. */
-export function renderText(text: string): string {
+function renderText(text: string): string {
   return isPlainText(text) ? text : escaped(JSON.stringify(text));
 }
 

@@ -56,6 +56,5 @@ async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, c
     ...(annotation === undefined ? [] : [`--annotation ${quoted(annotation)}`]),
     quoted(path),
   ];
-  const grant = `ocir-broker kubelet-config grants ${quoted(right)} | kubectl apply -f -`;
-  return `${words.join(" ")} && systemctl restart kubelet (and once in the cluster: ${grant})`;
+  return `${words.join(" ")} && systemctl restart kubelet`;
 }

@@ -20,7 +20,6 @@ import { notCheckedByProxy } from "../../proxy-failure.ts";
 import { quoted } from "../../quoted.ts";
 import { notCheckedByFlags } from "../kubelet/kubelet-flags.ts";
 import { audienceFinding } from "./audience.ts";
-import { audiencePermission } from "./audience-permission.ts";
 
 /** KEP-4412 is alpha in 1.33. */
 const FIRST_MINOR = 33;
@@ -46,11 +45,8 @@ export const checkServiceAccounts: Check = async (context) => {
   if (wrongAudience !== undefined) return wrongAudience;
   if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
     return finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`);
-  const [permission, reached] = await Promise.all([
-    audiencePermission(first.audience, context),
-    tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context),
-  ]);
-  return [permission, reached, context.serviceAccountToken === undefined ? notTried(first.audience) : undefined];
+  const reached = await (tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context));
+  return [reached, context.serviceAccountToken === undefined ? notTried(first.audience) : undefined];
 };
 
 /** Only a pod's token shows whether the token exchange accepts it, and what its service account may read. */
