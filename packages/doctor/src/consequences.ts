@@ -2,18 +2,11 @@
 import { type DiagnosisName, findingOfCode } from "./diagnoses.ts";
 import { type Finding, notChecked } from "./finding.ts";
 
-const NO_PATH: readonly DiagnosisName[] = [
-  "image-realm",
-  "dns-failed",
-  "tcp-refused",
-  "tcp-timeout",
-  "network-unreachable",
-];
+const NO_PATH: readonly DiagnosisName[] = ["dns-failed", "tcp-refused", "tcp-timeout", "network-unreachable"];
 
 const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>> = {
   "federation-name-not-resolved": NO_PATH,
   "federation-unreachable": NO_PATH,
-  "federation-unauthorized": ["certificate-chain"],
   "image-match-ok": ["kubelet-not-restarted"],
   "image-not-matched": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-missing": ["kubelet-config-providers-missing"],

@@ -92,17 +92,11 @@ export const DIAGNOSES = {
 
   "metadata-ok": ok("the metadata service responds"),
 
-  "clock-ok": ok("the clock is correct"),
-  "clock-drift": warning("the clock is more than a minute off", NEXT.clock),
-  "clock-unknown": unknown("no response contained a Date"),
+  "clock-ok": ok("the clock is close enough for OCI"),
 
   "identity-ok": ok("the identity's files are complete, private and match each other"),
   "identity-none": ok(IDENTITY_ERRORS["identity-none"].what),
   "certificate-ok": ok("the instance certificate is valid"),
-  "certificate-chain": warning(
-    "the intermediate certificate did not issue the instance certificate",
-    "try again in a minute, because OCI may be replacing it",
-  ),
 
   "session-ok": ok("the auth service issues a session for this instance"),
 
@@ -161,10 +155,6 @@ export const DIAGNOSES = {
     "correct the part after the registry host; a tenancy's namespace is not its name: oci os ns get",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
-  "image-realm": problem(
-    "the image is in another realm, which does not know this node's identity",
-    "use an image in a registry of the node's realm, or a pull secret of the other realm",
-  ),
   "image-region-unknown": problem(
     "there is no registry of this name, because Oracle has no such region",
     "correct the region in the image's name: oci iam region list names keys and ids",
@@ -195,21 +185,9 @@ export const DIAGNOSES = {
     "there is no credentials socket",
     "systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service",
   ),
-  "socket-not-socket": problem(
-    "the credentials socket's path is not a socket",
-    "remove it; then systemctl restart ocir-broker.socket",
-  ),
   "socket-mode": problem(
     "users other than root can get this node's tokens, or root cannot",
     "systemctl restart ocir-broker.socket ocir-broker.service; if the mode stays, systemctl revert ocir-broker.socket, then restart both",
-  ),
-  "socket-owner": problem(
-    "the credentials socket does not belong to root",
-    "systemctl stop ocir-broker.socket, find out who created the file, then start the unit",
-  ),
-  "socket-directory": problem(
-    "users other than root can replace the credentials socket",
-    "chown root:root and chmod 0755 its directory; then systemctl restart ocir-broker.socket",
   ),
 
   "not-installed": problem(
@@ -288,7 +266,6 @@ export const DIAGNOSES = {
     "the kubelet was started before its unit had the flags, or before its credential provider configuration changed",
     RESTART_KUBELET,
   ),
-  "kubelet-version-unknown": warning("the kubelet's version is unknown, so the newest rules were applied"),
 
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(

@@ -118,11 +118,7 @@ const withoutSockets = all(
 export const NODE_FAULTS: readonly SeededFault[] = [
   ["broker-config-invalid", "the broker's configuration is not valid", () => ({ configError: "c.yaml is not valid" })],
   ["socket-missing", "the credentials socket is not there", withoutSockets],
-  ["socket-not-socket", "a file stands in the socket's place", withFile(CREDENTIALS_SOCKET, "")],
   ["socket-mode", "everyone may ask for tokens", withMode(CREDENTIALS_SOCKET, 0o666)],
-  ["socket-owner", "somebody else owns the socket", () => ({ ownerId: 4_711 })],
-  ["socket-directory", "everyone may replace the socket", withMode("/run/ocir-broker", 0o777)],
-  ["socket-directory", "the group may replace the socket", withMode("/run/ocir-broker", 0o770)],
   [
     "switched-off",
     "ocir-broker disable has been run",
@@ -204,8 +200,7 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["kubelet-extra-args-swallowed", "cloud-init's script has an equals sign", withoutFlagsBut(USER_DATA, SCRIPT)],
   ["kubelet-not-restarted", "the kubelet was not restarted", withoutFlagsBut(DROP_IN, `[Service]\n${SETTING}`)],
   ["kubelet-not-restarted", "the kubelet runs since before its configuration changed", sinceBoot],
-  ["kubelet-version-unknown", "the kubelet does not tell its version", without("/usr/bin/kubelet")],
-  ["path-untrusted", "others may change the kubelet", withMode("/usr/bin/kubelet", 0o775), ["kubelet-version-unknown"]],
+  ["path-untrusted", "others may change the kubelet", withMode("/usr/bin/kubelet", 0o775)],
   ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],
   ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
   ["kubelet-config-missing", "the credential provider configuration is missing", without(CONFIG)],

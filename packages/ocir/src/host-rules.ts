@@ -38,8 +38,6 @@ export interface RegistryRegion {
 
 /** The only realm with short names. */
 const COMMERCIAL_REALM = "oc1";
-const COMMERCIAL_DOMAIN = "oraclecloud.com";
-
 /** The registry host of a region, in the form that images probably use most. */
 export function registryHostOf({ id, key, realmKey, realmDomain }: RegistryRegion): string {
   return realmKey === COMMERCIAL_REALM ? `${key}.ocir.io` : `ocir.${id}.oci.${realmDomain}`;
@@ -66,10 +64,6 @@ export function createHostRules(options: HostRuleOptions): (registryHost: string
 /** The region's id or key in a registry host of Oracle's form, whether or not there is such a region. */
 export function regionNameIn(registryHost: string): string | undefined {
   return (SHORT_FORM.exec(registryHost) ?? LONG_FORM.exec(registryHost))?.groups?.["region"];
-}
-
-export function realmDomainIn(registryHost: string): string | undefined {
-  return SHORT_FORM.test(registryHost) ? COMMERCIAL_DOMAIN : LONG_FORM.exec(registryHost)?.groups?.["realmDomain"];
 }
 
 /** Removes HTTPS's default port: `icn.ocir.io:443` is the registry `icn.ocir.io`. */

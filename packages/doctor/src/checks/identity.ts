@@ -42,15 +42,11 @@ export const checkIdentity: Check = async (context) => {
 
 /** Of the certificate as received, even if it was not accepted. */
 function certificateFinding({ cloud, clock }: CheckContext): Finding | undefined {
-  const [leaf, intermediate] = (["/identity/cert.pem", "/identity/intermediate.pem"] as const).map((path) =>
-    resultIfAny(() => new X509Certificate(receivedPem(cloud.requests, path))),
-  );
+  const leaf = resultIfAny(() => new X509Certificate(receivedPem(cloud.requests, "/identity/cert.pem")));
   if (leaf === undefined) return undefined;
   const endsInMs = leaf.validToDate.getTime() - clock.wallMs();
   const end = `it ${endsInMs > 0 ? `ends in ${minutes(endsInMs)}` : `ended ${minutes(-endsInMs)} ago`}`;
-  const isChained = intermediate === undefined || leaf.checkIssued(intermediate);
-  const evidence = `from ${minuteOf(leaf.validFromDate)} to ${minuteOf(leaf.validToDate)}: ${end}`;
-  return finding(isChained ? "certificate-ok" : "certificate-chain", evidence);
+  return finding("certificate-ok", `from ${minuteOf(leaf.validFromDate)} to ${minuteOf(leaf.validToDate)}: ${end}`);
 }
 
 function lastResponse({ cloud }: CheckContext): string {

@@ -1,6 +1,5 @@
 /** Checks DNS and TCP to the auth service and the registry, unless a proxy does both. */
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
-import { realmDomainIn } from "@ocir-broker/ocir/host-rules";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { DIAGNOSES } from "../diagnoses.ts";
@@ -27,9 +26,6 @@ export const checkRegistryPath: Check = async (context) => {
   const region = await cloud.region().catch(() => undefined);
   // Only hosts that the broker gives tokens to are probed.
   if (!(await cloud.isRegistry(registryHost))) return [];
-  const realmDomain = realmDomainIn(registryHost);
-  if (region !== undefined && realmDomain !== undefined && realmDomain !== region.realmDomain)
-    return finding("image-realm", `this node is in ${region.realmDomain}, the image in ${realmDomain}`);
   const hint = otherRegionHint(registryHost, region);
   const tried = await tryPath("the registry", cloud.endpointOf(registryHost), context, hint);
   return (await regionFinding(registryHost, tried, context)) ?? tried;

@@ -61,10 +61,11 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     // The findings about the configuration name what it lacks.
     const isOutdated = use.process?.hasRead === false && use.lack === undefined;
     const outdated = `${process} is older than ${paths.config} (its content, mode or owner)`;
-    const found = isOutdated
-      ? finding("kubelet-not-restarted", outdated, use.unitHas === "these" ? {} : { fix: fix ?? UNIT_FLAGS })
-      : finding("kubelet-ok", `${process}: ${flags}`);
-    return minor === undefined ? [found, finding("kubelet-version-unknown", process)] : [found];
+    return [
+      isOutdated
+        ? finding("kubelet-not-restarted", outdated, use.unitHas === "these" ? {} : { fix: fix ?? UNIT_FLAGS })
+        : finding("kubelet-ok", `${process}: ${flags}`),
+    ];
   }
   const half = incomplete(kubelet, process, context);
   if (half !== undefined) return [half];
