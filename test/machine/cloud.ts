@@ -8,7 +8,7 @@ import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1Node, V1Pod } from "@kubernetes/client-node";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
@@ -118,6 +118,15 @@ export async function startCloud() {
     async forgetNode(): Promise<void> {
       await call("DELETE", "/api/v1/nodes");
       await call("DELETE", `${pods}?gracePeriodSeconds=0`);
+    },
+    async untilNodeReady(): Promise<void> {
+      const isReady = async () => {
+        const { status } = await call<V1Node>("GET", `/api/v1/nodes/${NODE_NAME}`);
+        return (
+          status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false
+        );
+      };
+      await until("the node is ready", isReady, LIMIT_MS);
     },
     /** Starts a pod with the image of its name, which is private unless it begins with `oke-public-`, and waits until it runs. */
     async runPod(name: string): Promise<void> {

@@ -49,6 +49,7 @@ describe("a node with a release's ocir-broker-node.sh as its user data", () => {
     await machine.untilPrinted(CLOUD_INIT_ENDED);
     expect(await bootstraps()).toEqual([expect.stringMatching(/^bootstrap .*--image-credential-provider-config=/)]);
     await cloud.runPod("first");
+    await cloud.untilNodeReady();
   });
 
   it("pulls after a reboot, and is not bootstrapped again", async () => {

@@ -55,6 +55,9 @@ const CONTAINERD_CONFIG = `version = 3
     SystemdCgroup = true
 `;
 
+/** A node without a network for pods is not ready. Those of the tests are in the node's own. */
+const POD_NETWORK = { cniVersion: "1.0.0", name: "none", plugins: [{ type: "loopback" }] };
+
 const CONTAINERD_UNIT = `[Service]
 Type=notify
 ExecStart=/usr/bin/containerd
@@ -156,6 +159,7 @@ export const NODE_FILES: readonly NodeFile[] = [
     .filter(({ name }) => PROGRAMS.includes(name))
     .map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
   file("/etc/containerd/config.toml", CONTAINERD_CONFIG),
+  file("/etc/cni/net.d/10-none.conflist", JSON.stringify(POD_NETWORK)),
   file("/etc/systemd/system/containerd.service", CONTAINERD_UNIT),
   file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
   file("/usr/bin/oke", OKE, 0o755),
