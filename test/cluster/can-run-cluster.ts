@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { SHORT_RUN } from "../summary/lacks.ts";
 import { canBootSystemd } from "../system/systemd-root/systemd-root.ts";
-import { controlGroupMounts } from "./control-groups.ts";
+import { controlGroupVersion } from "./control-groups.ts";
 import { areBuilt } from "./programs.ts";
 
 /** Debian packages of what is not built here. */
@@ -28,7 +28,7 @@ export function canRunCluster(minors: readonly number[]): string | undefined {
     ([program, debianPackage]) => lackOfProgram(program, debianPackage) ?? [],
   );
   if (lacks.length > 0) return lacks[0];
-  if (controlGroupMounts().size === 0) return "needs control groups of version 1";
+  if (controlGroupVersion() === undefined) return "needs all controllers of control groups";
   const missing = minors.find((minor) => !areBuilt(minor));
   return missing === undefined ? undefined : `Kubernetes 1.${missing} is not built, which npm run test:cluster does`;
 }

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { V1ContainerStatus } from "@kubernetes/client-node";
 import type { InstalledFile, SystemdRoot } from "../system/systemd-root/systemd-root.ts";
+import { controlGroupVersion } from "./control-groups.ts";
 import { criOFolder } from "./cri-o.ts";
 
 export interface ContainerRuntime {
@@ -28,15 +29,16 @@ const file = (to: string, text: string, mode?: number): InstalledFile => ({
   ...(mode !== undefined && { mode }),
 });
 
-const CONTAINERD: ContainerRuntime = {
-  name: "containerd",
-  endpoint: SOCKETS.containerd,
-  command: ["containerd", "--config", "/etc/containerd/config.toml"],
-  storage: "/var/lib/containerd",
-  files: [
-    file(
-      "/etc/containerd/config.toml",
-      `version = 3
+function containerd(): ContainerRuntime {
+  return {
+    name: "containerd",
+    endpoint: SOCKETS.containerd,
+    command: ["containerd", "--config", "/etc/containerd/config.toml"],
+    storage: "/var/lib/containerd",
+    files: [
+      file(
+        "/etc/containerd/config.toml",
+        `version = 3
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "overlayfs"
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -46,16 +48,19 @@ const CONTAINERD: ContainerRuntime = {
   restrict_oom_score_adj = true
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+      SystemdCgroup = ${controlGroupVersion() === 2}
 `,
-    ),
-  ],
-  isServing: async (root) => (await root.exec("ctr", ["version"])).exitCode === 0,
-  async importImage(root, archive, repository, tag, digest) {
-    const images = ["--namespace", "k8s.io", "images"];
-    await root.run("ctr", [...images, "import", "--base-name", repository, archive]);
-    await root.run("ctr", [...images, "tag", `${repository}:${tag}`, `${repository}@${digest}`]);
-  },
-};
+      ),
+    ],
+    isServing: async (root) => (await root.exec("ctr", ["version"])).exitCode === 0,
+    async importImage(root, archive, repository, tag, digest) {
+      const images = ["--namespace", "k8s.io", "images"];
+      await root.run("ctr", [...images, "import", "--base-name", repository, archive]);
+      await root.run("ctr", [...images, "tag", `${repository}:${tag}`, `${repository}@${digest}`]);
+    },
+  };
+}
 
 const CRIO_STORAGE = "/var/lib/containers/storage";
 const CRIO_RUN = "/run/containers/storage";
@@ -139,7 +144,7 @@ function criO(folder: string): ContainerRuntime {
 /** The runtime of a test's cluster: CRI-O, or containerd if CRI-O is not wanted or cannot run here. */
 export function containerRuntime(): ContainerRuntime {
   const folder = criOFolder();
-  return folder === undefined ? CONTAINERD : criO(folder);
+  return folder === undefined ? containerd() : criO(folder);
 }
 
 /** Without the runtime's name. */
@@ -149,6 +154,6 @@ export function containerIdOf(status: V1ContainerStatus | undefined): string | u
 
 /** The containers' processes. A container's control group ends with its id; those of CRI-O's monitors do not. */
 export async function processesOf(root: SystemdRoot, ...ids: readonly string[]): Promise<string[]> {
-  const find = `grep -lsE "/(crio-)?(${ids.join("|")})(\\.scope)?$" /proc/[0-9]*/cgroup | cut -d/ -f3`;
+  const find = `grep -lsE "/(crio-|cri-containerd-)?(${ids.join("|")})(\\.scope)?$" /proc/[0-9]*/cgroup | cut -d/ -f3`;
   return (await root.exec("sh", ["-c", find])).stdout.split("\n").filter((pid) => pid !== "");
 }

@@ -1,19 +1,38 @@
 /**
- * Control groups of version 1 for the pods of a node. They do not end with their namespaces, so they are below one group in each
- * controller's tree, whose name contains the id of the test's process.
+ * Control groups for the pods of a node. With version 2, they are those of the node's systemd and end with it. Those of version 1 do not
+ * end with their namespaces, so they are below one group in each controller's tree, whose name contains the id of the test's process.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroup2Folder } from "../system/systemd-root/can-boot-systemd.ts";
 import { endCgroup } from "../system/systemd-root/end-cgroup.ts";
 
 const PREFIX = "ocir-cluster-";
-/** The controllers that a kubelet and runc need. */
+/** The controllers that a kubelet and runc need, of each version. */
 const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"] as const;
+const CONTROLLERS_2 = ["cpu", "cpuset", "io", "memory", "pids"] as const;
 
 export const CONTROL_GROUP = `${PREFIX}${process.pid}`;
 
+/** The one that has all controllers; undefined if neither has. Beside version 1, a tree of version 2 has few or none. */
+export function controlGroupVersion(): 1 | 2 | undefined {
+  if (controlGroupMounts().size > 0) return 1;
+  const controllers = join(cgroup2Folder() ?? "", "cgroup.controllers");
+  if (!existsSync(controllers)) return undefined;
+  const found = readFileSync(controllers, "utf8").trim().split(" ");
+  return CONTROLLERS_2.every((controller) => found.includes(controller)) ? 2 : undefined;
+}
+
+/** Call it before the node boots, whose systemd gets its controllers of version 2 at its start. */
+export function prepareControlGroups(): void {
+  removeControlGroups();
+  if (controlGroupVersion() !== 2) return;
+  const enabled = CONTROLLERS_2.map((controller) => `+${controller}`).join(" ");
+  writeFileSync(join(cgroup2Folder() ?? "", "cgroup.subtree_control"), enabled);
+}
+
 /**
- * Mounts the node's part of the trees inside the node, in a separate folder, because the node's systemd uses version 2. Not the whole
+ * For version 1: mounts the node's part of the trees inside the node, in a separate folder, because the node's systemd uses version 2. Not the whole
  * trees, because a starting kubelet waits 3 s for each container that its CRI-O does not know.
  */
 export const MAKE_CONTROL_GROUPS = `
@@ -27,7 +46,7 @@ for controller in ${CONTROLLERS.join(" ")}; do
 done
 `;
 
-/** The controllers' folders of this process; empty if one is missing. */
+/** The controllers' folders of version 1 for this process; empty if one is missing. */
 export function controlGroupMounts(): Map<string, string> {
   const own = new Map<string, string>();
   for (const line of readFileSync("/proc/self/cgroup", "utf8").split("\n")) {

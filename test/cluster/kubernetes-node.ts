@@ -9,7 +9,7 @@ import { makeArchives, settingsFor } from "../system/install/archives.ts";
 import { SCRIPT } from "../system/install/oke-node.ts";
 import { CONTROL_URL, control, upstreamRequests } from "../system/simulated-node.ts";
 import { bootSystemd, type InstalledFile, type SystemdRoot } from "../system/systemd-root/systemd-root.ts";
-import { removeControlGroups } from "./control-groups.ts";
+import { prepareControlGroups, removeControlGroups } from "./control-groups.ts";
 import { createApi, type KubernetesApi, untilDefaultAccount } from "./kubernetes-api.ts";
 import { NODE_NAME, nodeFiles } from "./node-files.ts";
 import { podNetworkFiles } from "./pod-network.ts";
@@ -42,7 +42,7 @@ export type KubernetesNode = ReturnType<typeof createNode>;
  *     startKubernetes({ minor: NEWEST_MINOR, apiServerFlags: ["--v=4"] })
  */
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesNode> {
-  removeControlGroups();
+  prepareControlGroups();
   const files = [
     ...(await nodeFiles(options.minor, temporaryFolder(), options.kubelet)),
     ...(options.hasPodNetwork ? podNetworkFiles() : []),

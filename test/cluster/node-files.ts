@@ -6,6 +6,7 @@ import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createTlsIdentity } from "../../packages/oci-simulator/src/http/tls-identity.ts";
 import type { InstalledFile } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
+import { controlGroupVersion } from "./control-groups.ts";
 import { ADMIN_TOKEN, API_SERVER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { clusterPrograms } from "./programs.ts";
 import { SERVICE_HOST } from "./service-address.ts";
@@ -63,7 +64,12 @@ export async function nodeFiles(minor: number, folder: string, kubelet: object =
     file("/etc/oke/oke-apiserver", new URL(API_SERVER).hostname),
     file(
       "/etc/kubernetes/kubelet-config.json",
-      JSON.stringify({ ...KUBELET_CONFIG, containerRuntimeEndpoint: `unix://${runtime.endpoint}`, ...kubelet }),
+      JSON.stringify({
+        ...KUBELET_CONFIG,
+        ...(controlGroupVersion() === 1 ? { failCgroupV1: false } : { cgroupDriver: "systemd" }),
+        containerRuntimeEndpoint: `unix://${runtime.endpoint}`,
+        ...kubelet,
+      }),
     ),
     file(`${STATIC_PODS}/.none-yet`, ""),
     file("/etc/systemd/system/kubelet.service", KUBELET_UNIT),
@@ -101,7 +107,6 @@ const KUBELET_CONFIG = {
   kind: "KubeletConfiguration",
   authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
   authorization: { mode: "AlwaysAllow" },
-  failCgroupV1: false,
   failSwapOn: false,
   makeIPTablesUtilChains: false,
   evictionHard: { "memory.available": "50Mi" },

@@ -6,7 +6,7 @@ import { until } from "@ocir-broker/testkit/until";
 import { CONTROL_URL } from "../system/simulated-node.ts";
 import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
-import { MAKE_CONTROL_GROUPS } from "./control-groups.ts";
+import { controlGroupVersion, MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { API_SERVER, BEARER, CLUSTER_CA } from "./kubernetes-api.ts";
 import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, PUBLISHED_KEYS, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
@@ -69,12 +69,13 @@ export async function startServices(root: SystemdRoot, options: ServiceOptions):
 /** What a kubelet needs, and all that it needs without a control plane. */
 export async function startRuntime(root: SystemdRoot): Promise<void> {
   const runtime = containerRuntime();
-  await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
+  const isVersion1 = controlGroupVersion() === 1;
+  if (isVersion1) await root.run("sh", ["-c", MAKE_CONTROL_GROUPS, "sh", CGROUPS]);
   await root.run("sh", ["-c", KEEP_KERNEL_SETTINGS]);
   await root.run("mkdir", ["-p", runtime.storage]);
   await root.run("mount", ["-t", "tmpfs", "none", runtime.storage]);
   await serve(root, RUNTIME_UNIT.replace("cluster-", ""), runtime.command, [
-    `BindPaths=${CGROUPS}:/sys/fs/cgroup`,
+    isVersion1 ? `BindPaths=${CGROUPS}:/sys/fs/cgroup` : "Delegate=yes",
     // The monitors of running pods ignore the signal that would end them with the runtime.
     "KillMode=mixed",
   ]);

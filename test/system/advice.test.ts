@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { canRunCluster } from "../cluster/can-run-cluster.ts";
-import { removeControlGroups } from "../cluster/control-groups.ts";
+import { prepareControlGroups, removeControlGroups } from "../cluster/control-groups.ts";
 import { loneKubeletFiles, startRuntime, untilHealthy } from "../cluster/lone-kubelet.ts";
 import { NEWEST_MINOR } from "../cluster/programs.ts";
 import { describeUnless } from "./describe-unless.ts";
@@ -91,7 +91,7 @@ describeUnless(canBootSystemd(), `on a node with a ${isReal ? "real" : "stand-in
   /** A node with an installed archive, whose kubelet runs without flags. */
   beforeAll(async () => {
     const { good } = await makeArchives();
-    removeControlGroups();
+    prepareControlGroups();
     const kubelet = isReal ? await loneKubeletFiles() : STAND_IN;
     const config = {
       from: { text: brokerConfig("iad.ocir.io", "us-ashburn-1.ocir.io") },

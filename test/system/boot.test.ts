@@ -4,7 +4,7 @@
  */
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { canRunCluster } from "../cluster/can-run-cluster.ts";
-import { removeControlGroups } from "../cluster/control-groups.ts";
+import { prepareControlGroups, removeControlGroups } from "../cluster/control-groups.ts";
 import { loneKubeletFiles, startRuntime, untilHealthy } from "../cluster/lone-kubelet.ts";
 import { KUBELET_UNIT } from "../cluster/node-files.ts";
 import { NEWEST_MINOR } from "../cluster/programs.ts";
@@ -73,7 +73,7 @@ describeUnless(canRunCluster([NEWEST_MINOR]), "the node script at a first boot, 
   let archive: Archive;
 
   beforeAll(async () => {
-    removeControlGroups();
+    prepareControlGroups();
     archive = (await makeArchives()).good;
     root = await bootSystemd({
       files: [

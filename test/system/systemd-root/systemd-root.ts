@@ -73,18 +73,15 @@ export async function bootSystemd(options: BootOptions = {}): Promise<SystemdRoo
   mkdirSync(cgroup);
   writeFileSync(join(state, "install"), installList(state, options.files ?? []));
 
-  // The shell joins the control group before unshare makes it the root of a new tree. Each program replaces the one
-  // before it, so the process that Node started is `unshare`, whose only child is process 1.
+  // The process that Node starts is `unshare`, whose only child is process 1. That one joins the control group before it makes it the root
+  // of a new tree; `unshare` does not, because systemd can give controllers to groups only if no foreign process is beside them.
   const log = fs.openSync(join(state, "log"), "a");
   const child = spawn(
-    "sh",
+    "setpriv",
     [
-      "-c",
-      'echo $$ >"$1/cgroup.procs"; shift; exec "$@"',
-      "sh",
-      cgroup,
-      ...["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--fork", "--kill-child"],
-      ...["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--propagation", "private", "--"],
+      ...["--pdeathsig", "KILL", "--", "unshare", "--fork", "--kill-child"],
+      ...["--mount", "--pid", "--uts", "--ipc", "--net", "--propagation", "private", "--"],
+      ...["sh", "-c", 'echo $$ >"$1/cgroup.procs"; shift; exec unshare --cgroup "$@"', "sh", cgroup],
       ...[join(import.meta.dirname, "enter.sh"), state, CHECKOUT, ...(options.enable ?? [])],
     ],
     { stdio: ["ignore", log, log] },
