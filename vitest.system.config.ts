@@ -51,24 +51,25 @@ const LONG = [
 ];
 
 /**
- * The tests on a real Kubernetes, which test/cluster/main.ts builds. In a whole run on CRI-O, two files run on containerd too. Two
- * clusters at a time, because most of a test waits.
+ * The tests on a real Kubernetes, which test/cluster/main.ts builds. Two clusters at a time, because most of a test waits. In a whole run,
+ * files with hundreds of pods or a kill a second run alone, and on CRI-O, two files run on containerd too.
  */
 const ON_CONTAINERD = ["test/cluster/pull-story.test.ts", "test/cluster/service-accounts.test.ts"];
-const CLUSTER = [
-  { ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 },
-  ...(process.env["OCIR_BROKER_CLUSTER_RUN"] === "whole" && criOFolder() !== undefined
-    ? [
-        {
-          ...limits,
-          name: "containerd",
-          include: ON_CONTAINERD,
-          maxWorkers: 2,
-          env: { OCIR_BROKER_RUNTIME: "containerd" },
-        },
-      ]
-    : []),
+const HEAVY = [...ON_CONTAINERD, "test/cluster/restarts.test.ts", "test/cluster/pull-secrets-scale.test.ts"];
+const SHORT_CLUSTER = { ...limits, name: "cluster", include: ["test/cluster/**/*.test.ts"], maxWorkers: 2 };
+const containerd = {
+  ...alone,
+  name: "containerd",
+  include: ON_CONTAINERD,
+  env: { OCIR_BROKER_RUNTIME: "containerd" },
+  sequence: { groupOrder: 2 },
+};
+const WHOLE_CLUSTER = [
+  { ...SHORT_CLUSTER, exclude: HEAVY, sequence: { groupOrder: 0 } },
+  { ...alone, name: "heavy", include: HEAVY, sequence: { groupOrder: 1 } },
+  ...(criOFolder() === undefined ? [] : [containerd]),
 ];
+const CLUSTER = process.env["OCIR_BROKER_CLUSTER_RUN"] === "whole" ? WHOLE_CLUSTER : [SHORT_CLUSTER];
 
 /**
  * The tests in a virtual machine, which test/machine/main.ts builds. One at a time, because a machine takes both processors. Without KVM, a

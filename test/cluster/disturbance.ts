@@ -13,10 +13,10 @@ const PAUSE_MS = 1_000;
 
 type Kind = "killed" | "stopped" | "reloaded" | "older" | "newer";
 
-/** The daemon is killed once a second meanwhile. */
+/** The daemon is killed once a second meanwhile, or as often as it has started. */
 const OTHERS: readonly Kind[] = ["reloaded", "stopped", "older", "reloaded", "newer"];
 
-/** Returns the number of each kind. The newer release is installed at the end. */
+/** Returns the number of each kind. The newer release is installed at the end, also if `work` fails. */
 export async function disturbDuring(root: SystemdRoot, work: () => Promise<unknown>): Promise<Record<Kind, number>> {
   const { good: newer, older } = await makeArchives();
   const counts: Record<Kind, number> = { killed: 0, stopped: 0, reloaded: 0, older: 0, newer: 0 };
@@ -53,15 +53,18 @@ export async function disturbDuring(root: SystemdRoot, work: () => Promise<unkno
     if (await effects[kind]()) counts[kind] += 1;
   }
   const working = work();
-  await Promise.all([
-    repeatDuring(working, () => apply("killed")),
-    repeatDuring(working, (round) => apply(OTHERS[round % OTHERS.length] as Kind)),
-  ]);
-  await install("newer");
+  try {
+    await Promise.all([
+      repeatDuring(working, () => apply("killed")),
+      repeatDuring(working, (round) => apply(OTHERS[round % OTHERS.length] as Kind)),
+    ]);
+  } finally {
+    await install("newer");
+  }
   return counts;
 }
 
-/** Sends the daemon a signal once a second until `work` is done. Returns how often. */
+/** Sends the daemon a signal once a second, or as often as it has started, until `work` is done. Returns how often. */
 export async function killDuring(
   root: SystemdRoot,
   work: Promise<unknown>,
@@ -88,7 +91,8 @@ async function repeatDuring(work: Promise<unknown>, act: (round: number) => Prom
   await work;
 }
 
-/** False if there is no daemon at the moment. */
+/** False if there is no daemon at the moment, or none that has started: a killed one has been up, however slow the machine is. */
 async function killDaemon(root: SystemdRoot, signal = "KILL"): Promise<boolean> {
+  if ((await root.property(DAEMON, "ActiveState")) !== "active") return false;
   return (await root.exec("systemctl", ["kill", `--signal=${signal}`, "--kill-who=main", DAEMON])).exitCode === 0;
 }

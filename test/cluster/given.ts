@@ -1,13 +1,16 @@
 /** Clusters for a `describe`. */
+import { beforeEach } from "vitest";
 import { given } from "../system/given.ts";
 import { type KubernetesNode, type KubernetesOptions, startKubernetes } from "./kubernetes-node.ts";
 import { type PullSecretsCluster, startPullSecretsCluster } from "./pull-secrets-cluster.ts";
 
 export function givenKubernetes(options: KubernetesOptions): KubernetesNode {
-  return given(
+  const node = given(
     () => startKubernetes(options),
-    (node) => node.stop(),
+    (started) => started.stop(),
   );
+  beforeEach(({ onTestFailed }) => onTestFailed(() => node.restore()));
+  return node;
 }
 
 export function givenPullSecrets(options: KubernetesOptions): PullSecretsCluster {

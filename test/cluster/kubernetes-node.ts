@@ -23,6 +23,7 @@ import {
   untilServing,
 } from "./services.ts";
 
+const BROKER_UNITS = ["ocir-broker.socket", "ocir-broker.service"];
 const OKE_INIT_SCRIPT = "/run/oke-init.sh";
 
 export interface KubernetesOptions extends ServiceOptions {
@@ -63,6 +64,9 @@ function createNode(root: SystemdRoot) {
   const api = createApi(root);
   const untilReady = () => untilServing(root, "kubelet", () => isReady(api));
   const cloudRequests = () => upstreamRequests(root);
+  const clearFaults = () => root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]);
+  const cordon = (unschedulable: boolean) =>
+    api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
   /** Its own shutdown waits for a minute. A stopped transient unit would be gone, a failed one stays. */
   const stopApiServer = () => root.run("systemctl", ["kill", "--signal=KILL", API_SERVER_UNIT]);
   const startApiServer = async () => {
@@ -101,12 +105,20 @@ function createNode(root: SystemdRoot) {
     },
     ...{ stopApiServer, startApiServer },
     /** Sets whether pods are scheduled on the node. */
-    async cordon(unschedulable: boolean): Promise<void> {
-      await api.request("PATCH", `/api/v1/nodes/${NODE_NAME}`, { spec: { unschedulable } });
+    cordon,
+    /** Undoes what a test that failed may have left, so that the next one has a node that works. */
+    async restore(): Promise<void> {
+      if ((await root.property(API_SERVER_UNIT, "ActiveState")) !== "active") await startApiServer();
+      // They may not be installed.
+      await root.exec("systemctl", ["unmask", "--runtime", ...BROKER_UNITS]);
+      await root.exec("systemctl", ["start", ...BROKER_UNITS]);
+      await clearFaults();
+      await control(root, "/iam", { dynamicGroup: true });
+      await cordon(false);
     },
     /** Changes the simulated tenancy. */
     control: (path: "/iam" | "/reset" | "/faults" | "/trusts", body?: object) => control(root, path, body),
-    clearFaults: () => root.run("curl", ["-sSf", "-X", "DELETE", `${CONTROL_URL}/faults`]),
+    clearFaults,
     /** Requests to the simulated cloud, by endpoint. */
     cloudRequests,
     async cloudRequestsSince(before: Readonly<Record<string, number>>): Promise<Record<string, number>> {

@@ -3,7 +3,7 @@
  * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
 import { readFileSync } from "node:fs";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it, onTestFailed, onTestFinished } from "vitest";
 import { dropIn } from "../system/simulated-node.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster, itUnlessShort } from "./describe-cluster.ts";
@@ -72,6 +72,7 @@ describeCluster("a real Kubernetes", (minor) => {
       const counts = await disturbDuring(node.root, async () => {
         for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
           const group = `disturbed-${batch}`;
+          onTestFailed(() => pods.removeGroup(group));
           await pods.untilRunning(await pods.create(group, BATCH, imageOf));
           await pods.removeGroup(group);
         }
@@ -133,6 +134,10 @@ describeCluster("a real Kubernetes", (minor) => {
   itUnlessShort("tries the login in the kubelet's file before ours, of which doctor warns", async () => {
     const [said, onPage] = REFUSED_LOGIN[containerRuntime().name];
     node.root.write(KUBELET_FILE, WRONG_LOGIN);
+    onTestFinished(async () => {
+      await node.root.run("rm", [KUBELET_FILE]);
+      await node.restartKubelet();
+    });
     await node.restartKubelet();
     await node.control("/iam", { repository: "acme/secret", granted: false });
     await node.api.createPod("first-0", imageOf("secret"));
@@ -143,14 +148,17 @@ describeCluster("a real Kubernetes", (minor) => {
     const { stdout } = await node.root.exec("/usr/local/bin/ocir-broker", ["doctor"]);
     expect(stdout).toContain(`${KUBELET_FILE}: ${REGISTRY_HOST}`);
     await pods.removeGroup("first");
-    await node.root.run("rm", [KUBELET_FILE]);
-    await node.restartKubelet();
   });
 
   it("pulls a public image while the daemon's unit cannot start, and the kubelet logs why", async () => {
     await node.control("/iam", { repository: "acme/unstarted", public: true });
     const broken = dropIn(DAEMON, "broken", "[Service]\nExecStart=\nExecStart=/bin/false\n");
     node.root.write(broken.to, broken.from.text);
+    // systemd tries to start the unit until it can.
+    onTestFinished(async () => {
+      await node.root.run("rm", [broken.to]);
+      await node.root.run("systemctl", ["daemon-reload"]);
+    });
     await node.root.run("systemctl", ["daemon-reload"]);
     // Not a stop: a call of the kubelet would cancel it.
     await node.root.run("systemctl", ["restart", "--no-block", DAEMON]);
@@ -159,9 +167,6 @@ describeCluster("a real Kubernetes", (minor) => {
     await pods.untilRunning(["unstarted"]);
     console.info(`without a daemon it ran after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     expect(await node.root.journal("kubelet.service")).toContain("ocir-broker: shim-timeout: ");
-    // systemd tries to start the unit until it can.
-    await node.root.run("rm", [broken.to]);
-    await node.root.run("systemctl", ["daemon-reload"]);
   });
 
   it("keeps running pods after a removal, and is denied the next private pull as before", async () => {
@@ -193,6 +198,7 @@ describeCluster("a real Kubernetes", (minor) => {
   /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
   async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
     await node.cordon(true);
+    onTestFailed(() => pods.removeGroup(group));
     const names = await pods.create(group, BURST, imageOf);
     await node.control("/reset");
     await before();

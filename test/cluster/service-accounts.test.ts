@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { V1Node } from "@kubernetes/client-node";
-import { beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it, onTestFailed, onTestFinished } from "vitest";
 import { VERSION } from "../system/install/archives.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { describeCluster, itUnlessShort } from "./describe-cluster.ts";
@@ -116,6 +116,10 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     };
     await node.control("/iam", { repository: "acme/of-node", granted: true });
     await node.root.run("mkdir", ["-p", dirname(ROOT_LOGINS)]);
+    onTestFinished(async () => {
+      await configureBroker(node);
+      await node.root.run("rm", ["-f", ROOT_LOGINS]);
+    });
     node.root.write(ROOT_LOGINS, JSON.stringify({ credHelpers: { [REGISTRY_HOST]: "ocir" } }));
     await start(shop, "stranger", imageOf("of-node"));
     await shop.untilFailed("stranger-0", "not authorized");
@@ -137,12 +141,11 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     if (isCriO) await shop.untilRunning(["helped-0"]);
     else await shop.untilFailed("helped-0", "not authorized");
 
-    await configureBroker(node);
-    await node.root.run("rm", [ROOT_LOGINS]);
     for (const group of ["stranger", "alone", "public", "helped"]) await shop.removeGroup(group);
   });
 
   itUnlessShort("fails no pull while the daemon is killed", async () => {
+    onTestFailed(() => inBoth((pods) => pods.removeGroup("disturbed")).then(() => undefined));
     const groups = await inBoth((pods, own) => start(pods, "disturbed", own, PULLER, DISTURBED));
     const kills = await killDuring(
       node.root,
