@@ -29,7 +29,6 @@ export const FOLDERS = [
   "/usr/lib/systemd/user",
   "/usr/lib/sysusers.d",
   "/usr/lib/tmpfiles.d",
-  "/usr/share/man/man1",
 ] as const;
 export const OUR_NAME = /^(?:ocir-broker|docker-credential-ocir)/;
 

@@ -15,7 +15,6 @@ const DOCUMENTATION = ["CHANGELOG.md", "codes.md", "examples/config.yaml", "sbom
 const FILES = [
   "/usr/lib/tmpfiles.d/ocir-broker.conf",
   "/usr/libexec/ocir-broker/program",
-  "/usr/share/man/man1/ocir-broker.1.gz",
   ...DOCUMENTATION.map((name) => `/usr/share/doc/ocir-broker/${name}`),
 ].map((path): InstalledFile => ({ path, mode: 0o644, from: { text: "text\n" } }));
 const missing = missingTools(false);

@@ -140,7 +140,7 @@ find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/loca
   /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\
   ! -type d -printf '%p %y %m %U:%G %s %l %T@ ' -exec sh -c 'if [ -L "$1" ]; then echo; else sha256sum <"$1"; fi' sh {} ';' |
   sort
-find /etc /opt/plugins /usr /var/lib -name '*.ocir-broker-*' ! -path '*/man1/*'
+find /etc /opt/plugins /usr /var/lib -name '*.ocir-broker-*'
 for state in enabled active; do systemctl is-$state ocir-broker.socket ocir-broker.service kubelet.service; done
 `;
 
@@ -148,7 +148,7 @@ const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
 rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-args /run/tries \\
-  /usr/lib/systemd/system/ocir-broker* /usr/share/man/man1/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
+  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed

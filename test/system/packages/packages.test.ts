@@ -36,7 +36,6 @@ const PROGRAMS = [
 const LIBRARY = "libatomic.so.1";
 const INSTALLED = [
   ...[...PROGRAMS, LIBRARY].map((name) => `/usr/libexec/ocir-broker/${name}`),
-  "/usr/share/man/man1/ocir-broker.1.gz",
   ...["system", "user"].flatMap((manager) =>
     ["ocir-broker-health.socket", "ocir-broker.service", "ocir-broker.socket"].map(
       (unit) => `/usr/lib/systemd/${manager}/${unit}`,

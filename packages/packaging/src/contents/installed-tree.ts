@@ -2,10 +2,8 @@
  * The files of an installed node: one list for all package formats. Files are under /usr, as distributions require; the names in
  * /usr/local, which other programs rely on, are links that `ocir-broker node install` makes (docs/decisions/0012).
  */
-import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
@@ -40,9 +38,6 @@ export function installedFiles(target: Target, release: Release, programs: Built
     ...UNITS.map((unit) => plain(`/usr/lib/systemd/user/${unit}`, join(CHECKOUT, "systemd/user", unit))),
     plain("/usr/lib/sysusers.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.sysusers.conf")),
     plain("/usr/lib/tmpfiles.d/ocir-broker.conf", join(CHECKOUT, "systemd/ocir-broker.tmpfiles.conf")),
-    plain("/usr/share/man/man1/ocir-broker.1.gz", {
-      text: gzipSync(manPage(), { level: 9 }),
-    }),
     plain(`${DOCUMENTATION}/examples/config.yaml`, join(FILES, "config.example.yaml")),
     plain(`${DOCUMENTATION}/CHANGELOG.md`, join(CHECKOUT, "CHANGELOG.md")),
     plain(`${DOCUMENTATION}/codes.md`, join(CHECKOUT, "docs/reference/codes.md")),
@@ -53,12 +48,6 @@ export function installedFiles(target: Target, release: Release, programs: Built
       text: licenceTexts(programs.nodePackage, licences, packages),
     }),
   ];
-}
-
-/** The help of all commands. */
-function manPage(): string {
-  const program = join(CHECKOUT, "packages/cli/src/reference/man-page.ts");
-  return execFileSync(process.execPath, [program], { encoding: "utf8" });
 }
 
 export function writeTree(root: string, files: readonly InstalledFile[]): void {
