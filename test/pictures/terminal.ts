@@ -23,6 +23,9 @@ const CONFIG = {
   auth: { endpoint: "http://127.0.0.1:18082" },
 };
 
+/** The stage writes its own before each run. */
+const WRITE_CONFIG = `echo '${JSON.stringify(CONFIG)}' >/etc/ocir-broker/config.yaml`;
+
 /** Longer than the time until the outage's tokens are due for renewal. */
 const LIMIT_MS = 120_000;
 
@@ -41,7 +44,7 @@ const DENIED: Picture = {
   title: `ocir-broker doctor ${IMAGE}`,
   before: change("iam", { repository: REPOSITORY, granted: false }),
   isReady: "true",
-  command: `${onTerminal(`ocir-broker doctor ${IMAGE}`)} || test $? = 1`,
+  command: `systemctl reload ocir-broker.service; ${onTerminal(`ocir-broker doctor ${IMAGE}`)} || test $? = 1`,
 };
 
 /** Tokens live two minutes, so renewals become due, and fail, within a minute and a half. */
@@ -53,14 +56,14 @@ systemctl stop simulator ocir-broker.service
 systemd-run --quiet --unit simulator-of-short-lives --working-directory=/opt/checkout \\
   ${NODE} packages/oci-simulator/src/main.ts --metadata 169.254.169.254:80 --token-life 120
 until curl -sf ${CONTROL}/requests >/dev/null; do sleep 0.1; done
-echo '${JSON.stringify(CONFIG)}' >/etc/ocir-broker/config.yaml
+${WRITE_CONFIG}
 systemctl start ocir-broker.service
 for host in ${HOSTS.join(" ")}; do
   for pull in 1 2 3; do sed "s|iad.ocir.io|$host|" request.json | credential-provider-oke >/dev/null; done
 done
 ${change("faults", { endpoint: "registry.token", status: 503, times: 1_000 })}`,
   isReady: `test $(ocir-broker status | grep -c registry-unavailable) = ${HOSTS.length}`,
-  command: `timeout 5 ${onTerminal("ocir-broker status --watch")} || test $? = 124`,
+  command: `${WRITE_CONFIG}; systemctl reload ocir-broker.service; timeout 5 ${onTerminal("ocir-broker status --watch")} || test $? = 124`,
 };
 
 /** The program believes that it writes to a terminal. */

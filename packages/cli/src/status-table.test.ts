@@ -108,7 +108,7 @@ describe("renderStatus", () => {
     const failed = { ...hostile.session, ...hostile.registries["fra.ocir.io"], nextFetchInSeconds: "\n5" };
     const text = renderStatus({ ...hostile, registries: { [HOSTILE]: failed } });
     expect(text).toMatch(/^[\x20-\x7e\n]*$/);
-    expect(text.split("\n")).toHaveLength(15);
+    expect(text.split("\n")).toHaveLength(17);
   });
 
   test("names the file in the advice unless it is the default of config check", () => {
@@ -119,7 +119,8 @@ describe("renderStatus", () => {
   test("prints the daemon's errors, its configuration, and one aligned row for the session and for each registry host", () => {
     expect(renderStatus(FULL)).toBe(
       [
-        "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1, 3 service accounts",
+        "ocir-broker 1.2.3: degraded, up 2 d 7 h, identity instance-principal, region us-ashburn-1",
+        "3 service accounts with a session",
         "the metrics file cannot be written: ENOENT",
         "the state cannot be written, so a restart may lose tokens: ENOSPC",
         "  failed for shop/puller: cluster-basic, 42 s ago",
@@ -130,10 +131,11 @@ describe("renderStatus", () => {
         "  each error: ocir-broker config check",
         "  a restart is needed for request.deadline",
         "",
-        "             STATE        AGE         ENDS IN  NEXT FETCH IN  HITS   FETCHES  FAILURES  LAST FAILURE",
-        "session      fresh        1 min       18 min   9 min          12     1        0         -",
-        "iad.ocir.io  fresh        3 h 03 min  59 s     9 min          48201  1        0         -",
-        "fra.ocir.io  backing-off  -           -        -              12     1        3         registry-throttled, 42 s ago, 3 in a row",
+        "             STATE        AGE         ENDS IN  NEXT FETCH IN  HITS   FETCHES  FAILURES",
+        "session      fresh        1 min       18 min   9 min          12     1        0",
+        "iad.ocir.io  fresh        3 h 03 min  59 s     9 min          48201  1        0",
+        "fra.ocir.io  backing-off  -           -        -              12     1        3",
+        "  last failure: registry-throttled, 42 s ago, 3 in a row",
         "",
       ].join("\n"),
     );
@@ -159,7 +161,7 @@ describe("renderStatus", () => {
   ])("%s, and that there is no session and no token yet", (_what, config, said) => {
     const fields = { status: "starting", region: null, session: null, serviceAccounts: 1 } as const;
     expect(renderStatus({ ...STATUS, ...fields, config })).toBe(
-      "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet, 1 service account\n" +
+      "ocir-broker 1.2.3: starting, up 2 d 7 h, identity instance-principal, region not known yet\n1 service account with a session\n" +
         `configuration /etc/ocir-broker/config.yaml: ${said}\nno session and no token yet\n`,
     );
   });

@@ -16,7 +16,7 @@ export const STATES: Readonly<Record<Details["state"], string>> = {
     "ENDS IN shows how long the value lasts.",
   fetching: "There is no value. A fetch is in flight, and requests wait for it.",
   "backing-off":
-    "There is no value, because the last fetch failed. NEXT FETCH IN shows when the next one starts, LAST FAILURE why it failed.",
+    "There is no value, because the last fetch failed. NEXT FETCH IN shows when the next one starts, its last failure why it failed.",
   empty: "There is no value, and none is fetched until a request needs it.",
 };
 
@@ -28,7 +28,6 @@ const COLUMNS: readonly (readonly [title: string, of: (details: Details) => stri
   ["HITS", ({ hits }) => String(hits)],
   ["FETCHES", ({ fetches }) => String(fetches)],
   ["FAILURES", ({ failures }) => String(failures)],
-  ["LAST FAILURE", lastFailure],
 ];
 
 /** Service accounts, and denied repositories, that are listed, the latest first. */
@@ -44,10 +43,10 @@ export function renderStatus(status: HealthDetails): string {
     `up ${duration(uptimeSeconds)}`,
     `identity ${status.identity}`,
     `region ${region ?? "not known yet"}`,
-    ...serviceAccountsText(status),
   ];
   const lines = [
     summary.join(", "),
+    ...serviceAccountsText(status),
     ...unwrittenLines(status),
     ...serviceAccountFailureLines(status),
     ...deniedLines(status),
@@ -68,19 +67,20 @@ export function renderStatus(status: HealthDetails): string {
     ...named.map(([name, details]) => [name, ...COLUMNS.map(([, of]) => of(details))].map(printable)),
   ];
   const widths = ["", ...COLUMNS].map((_column, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  const table = rows.map((row) =>
+  const table = rows.flatMap((row, index) => [
     row
       .map((cell, at) => cell.padEnd(widths[at] ?? 0))
       .join("  ")
       .trimEnd(),
-  );
+    ...lastFailure(named[index - 1]?.[1]),
+  ]);
   const cut = others.length > MAX_OTHERS ? `${MAX_OTHERS} of ${others.length} hosts without a token\n` : "";
   return `${head}\n${table.join("\n")}\n${cut}`;
 }
 
 function serviceAccountsText({ serviceAccounts }: HealthDetails): string[] {
   if (serviceAccounts === null) return [];
-  return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"}`];
+  return [`${serviceAccounts} service account${serviceAccounts === 1 ? "" : "s"} with a session`];
 }
 
 /** A daemon of an earlier release sends none. */
@@ -151,10 +151,12 @@ function headOf({ error, inForce, changed = false }: ConfigDetails): string {
   return inForce === "defaults" ? "there is no such file, " : "";
 }
 
-function lastFailure({ lastFailure: code, lastFailureSecondsAgo, failuresInARow }: Details): string {
-  if (code === null) return "-";
+/** On a line of its own, because a terminal may have 100 columns. */
+function lastFailure(details: Details | undefined): string[] {
+  if (details === undefined || details.lastFailure === null) return [];
+  const { lastFailure: code, lastFailureSecondsAgo, failuresInARow } = details;
   const inARow = failuresInARow > 1 ? `, ${failuresInARow} in a row` : "";
-  return `${code}, ${duration(lastFailureSecondsAgo)} ago${inARow}`;
+  return [printable(`  last failure: ${code}, ${duration(lastFailureSecondsAgo)} ago${inARow}`)];
 }
 
 /** Formats a duration with at most two units: `59 s`, `4 min`, `3 h 05 min`, `2 d 4 h`. */

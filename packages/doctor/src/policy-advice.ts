@@ -42,9 +42,9 @@ export function policyAdvice(provider: IdentityProviderName, repository: string,
   const repositoryName = repository.split("/").slice(1).join("/");
   return [
     `in the tenancy, add the policy statement \`${statement}\``,
-    ` (for this repository alone: \`${statement} where target.repo.name='${repositoryName}'\`)`,
-    `, and check that ${membership.replace(COMPARTMENT, compartment)}.`,
-    " A new policy takes a few minutes, a changed group up to an hour, a tag changed on a running instance probably up to two;",
-    " no restart on the node is needed",
-  ].join("");
+    `or, for this repository alone, \`${statement} where target.repo.name='${repositoryName}'\``,
+    `check that ${membership.replace(COMPARTMENT, compartment)}`,
+    "a new policy takes a few minutes, a changed group up to an hour, a tag changed on a running instance probably up to two",
+    "no restart on the node is needed",
+  ].join("; ");
 }

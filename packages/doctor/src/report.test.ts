@@ -42,13 +42,26 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc
     expect(renderReport([PROBLEM], PLAIN)).not.toContain("\u001b");
   });
 
+  test("prints, on a terminal, where all is well only that, and each step of a fix on a line to copy", () => {
+    const fix =
+      "add the statement `Allow group <name> to read repos in compartment <name>`; systemctl restart ocir-broker; wait";
+    const form = { ...PLAIN, columns: 60 };
+    expect(renderReport([OK, finding("policy-missing", "acme/web", { fix })], form)).toMatch(
+      /^ok {6}the daemon runs without failures\nPROBLEM policy-missing: no policy lets this identity read\n {8}the repository\n {8}seen: acme\/web\n {8}fix: {2}add the statement\n {14}Allow group <name> to read repos in compartment <name>\n {14}systemctl restart ocir-broker\n {14}wait\n/,
+    );
+    expect(renderReport([OK], { ...form, isVerbose: true })).toContain("failures (up for 5 min, ok)\n");
+  });
+
   test("wraps at 80 columns on a terminal that does not say its width", () => {
     const render = (columns: number) => renderReport([PROBLEM, OK], { ...PLAIN, columns });
     expect(render(0)).toBe(render(80));
   });
 
   test("wraps at words within the terminal's width, and indents", () => {
-    const lines = renderReport([PROBLEM, OK], { ...PLAIN, columns: 50 })
+    const lines = renderReport([finding("socket-missing", "/run/x: ENOENT", { fix: "words ".repeat(20) }), OK], {
+      ...PLAIN,
+      columns: 50,
+    })
       .split("\n\n")[0]
       ?.split("\n");
     expect(lines?.filter((line) => line.length > 50 && line.trim().includes(" "))).toEqual([]);

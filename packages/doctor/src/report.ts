@@ -23,7 +23,12 @@ export interface ReportForm {
   /** The terminal's width; 0 if it has not said it, as a serial console. Lines are not wrapped without a terminal. */
   readonly columns?: number | undefined;
   readonly image: string | undefined;
+  /** Whether a terminal shows what was seen also where all is well. */
+  readonly isVerbose?: boolean | undefined;
 }
+
+/** A command, or a policy statement in backticks: not broken, because people copy it. */
+const COPIED = /^(?:`|(?:ocir-broker|systemctl|systemd-\S+|journalctl|chmod|restorecon|kubectl)(?: |$))/;
 
 export function renderReport(findings: readonly Finding[], form: ReportForm): string {
   const sorted = findings.toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
@@ -34,11 +39,25 @@ export function renderReport(findings: readonly Finding[], form: ReportForm): st
 function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: ReportForm): string {
   const { mark, style } = MARKS[verdict];
   const head = form.colored ? styleText(style, mark, { validateStream: false }) : mark;
-  if (verdict === "ok") return `${head}${wrap(`${means} (${printable(evidence)})`, mark.length, form)}`;
-  const labelled = (label: string, text: string) =>
-    `${INDENT}${label}${wrap(printable(text), INDENT.length + label.length, form)}`;
-  const lines = [`${head}${wrap(`${name}: ${means}`, mark.length, form)}`, labelled("seen: ", evidence)];
-  return [...lines, ...(fix === undefined ? [] : [labelled("fix:  ", fix)])].join("\n");
+  if (verdict === "ok") {
+    const isBrief = form.columns !== undefined && !form.isVerbose;
+    return `${head}${wrap(isBrief ? means : `${means} (${printable(evidence)})`, mark.length, form)}`;
+  }
+  const labelled = (label: string, steps: readonly string[]) => {
+    const indent = INDENT.length + label.length;
+    const wrapped = steps.map((step) => (COPIED.test(step) ? step.replaceAll("`", "") : wrap(step, indent, form)));
+    return `${INDENT}${label}${wrapped.join(`\n${" ".repeat(indent)}`)}`;
+  };
+  return [
+    `${head}${wrap(`${name}: ${means}`, mark.length, form)}`,
+    labelled("seen: ", [printable(evidence)]),
+    ...(fix === undefined ? [] : [labelled("fix:  ", stepsIn(printable(fix), form))]),
+  ].join("\n");
+}
+
+/** On a terminal, each step stands on a line of its own. */
+function stepsIn(fix: string, { columns }: ReportForm): string[] {
+  return columns === undefined ? [fix] : fix.split(/; |\s*(`[^`]+`)(?:;|,|\.)?\s*/).filter((step) => step);
 }
 
 /** Breaks at spaces. The first line starts after `indent` columns, and so do the others. */

@@ -34,6 +34,7 @@ interface CommandOptions {
   readonly output: "text" | "json";
   readonly root: string;
   readonly serviceAccountToken?: string;
+  readonly verbose?: true;
 }
 
 const SHOWN_ERRORS = 3;
@@ -59,6 +60,7 @@ export function addDoctorCommand(program: Command): void {
       "--service-account-token <file>",
       "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
+    .option("--verbose", "on a terminal, also print what was seen where all is well")
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .addHelpText(
       "after",
@@ -86,7 +88,15 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
     process.stderr.write("ocir-broker: run doctor as root; other users may not read much of what it checks\n");
   const findings = await diagnose(await doctorOptions(image, options));
   if (options.output === "json") process.stdout.write(`${JSON.stringify({ version, findings }, undefined, 2)}\n`);
-  else process.stdout.write(renderReport(findings, { colored: isColored(), columns: process.stdout.columns, image }));
+  else
+    process.stdout.write(
+      renderReport(findings, {
+        colored: isColored(),
+        columns: process.stdout.columns,
+        image,
+        isVerbose: options.verbose,
+      }),
+    );
   return exitStatusOf(findings);
 }
 
