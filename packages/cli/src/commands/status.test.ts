@@ -33,7 +33,6 @@ describe("ocir-broker status", () => {
   test.each([
     ["table", /^ocir-broker 1\.2\.3: starting, up 3 s, identity none, region not known yet\n/],
     ["json", /^\{\n {2}"status": "starting",/],
-    ["yaml", /^status: starting\n/],
   ])("prints the status as %s", async (form, text) => {
     const config = await daemonThat(statusResponse);
     const { stdout, exitCode } = await runCommand("status", "--config", config, "--output", form);

@@ -10,7 +10,6 @@ import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import { DISABLED_FILE, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
 import { type Command, Option } from "commander";
-import { stringify } from "yaml";
 import { commandError } from "../command-errors.ts";
 import { configInForce, withUnitSockets } from "../config/config-in-force.ts";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
@@ -19,7 +18,7 @@ import { environment, version } from "../process/environment.ts";
 import { renderStatus, STATES } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
-  readonly output: "table" | "json" | "yaml";
+  readonly output: "table" | "json";
   readonly watch?: boolean;
 }
 
@@ -53,9 +52,7 @@ export function addStatusCommand(program: Command): void {
     .description("show the daemon's session, and the token of every registry host: ages, renewals, failures")
     .option(...CONFIG_OPTION)
     .option(...USER_OPTION)
-    .addOption(
-      new Option("--output <form>", "a table, or all fields").choices(["table", "json", "yaml"]).default("table"),
-    )
+    .addOption(new Option("--output <form>", "a table, or all fields").choices(["table", "json"]).default("table"))
     .option("--watch", "repeat every 2 seconds until interrupted")
     .addHelpText(
       "after",
@@ -132,8 +129,7 @@ function codeFor(failure: string, socket: string) {
 }
 
 function render(fields: object, output: CommandOptions["output"], table: () => string): string {
-  if (output === "json") return `${JSON.stringify(fields, undefined, 2)}\n`;
-  return output === "yaml" ? stringify(fields) : table();
+  return output === "json" ? `${JSON.stringify(fields, undefined, 2)}\n` : table();
 }
 
 /** The time in the file of `ocir-broker disable`; undefined if the node is not switched off. */
