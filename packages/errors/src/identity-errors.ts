@@ -10,6 +10,14 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "cli-session-expired": permanent("the CLI session has expired", "run oci session authenticate"),
   "cli-session-refused": permanent("the registry does not accept the CLI session", "run oci session authenticate"),
+  "github-permission-missing": permanent(
+    "GitHub gives this job no token",
+    "add permissions: id-token: write to the job, and run the command in the job itself, not in a container without its variables",
+  ),
+  "github-refused": permanent(
+    "GitHub's token endpoint gave no token",
+    "add permissions: id-token: write to the job, and do not change the ACTIONS_ID_TOKEN_REQUEST_ variables",
+  ),
   "identity-changed": permanent(
     "the files now name another identity than at the start",
     "restart the broker to use it",
@@ -19,6 +27,14 @@ export const FILE_IDENTITY_ERRORS = {
     `chmod 600 your own file ${FOR_DAEMON}`,
   ),
   "identity-file-unreadable": permanent("the file cannot be read", `check its path and its owner ${FOR_DAEMON}`),
+  "identity-variable-invalid": permanent(
+    "the variable is not an https URL",
+    "correct it: https://idcs-….identity.oraclecloud.com",
+  ),
+  "identity-variable-missing": permanent(
+    "the variable is not set",
+    "set it, as docs/keyless-ci.md shows for each identity",
+  ),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
   "key-fingerprint": permanent(
     "the fingerprint does not match the key",
@@ -40,6 +56,10 @@ export const FILE_IDENTITY_ERRORS = {
   "oci-config-unreadable": permanent("the file cannot be read", `check its owner and mode ${FOR_DAEMON}`),
   "oci-profile-missing": permanent("the file has no such profile", "check the profile's name, which is case-sensitive"),
   "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
+  "pod-missing": permanent(
+    "this is not a pod of a cluster",
+    "run the program in a pod, or set another identity.provider or OCI_CLI_AUTH",
+  ),
   "resource-principal-expired": permanent(
     "the platform has not renewed the resource principal's token",
     "restart the job or the container",
@@ -67,6 +87,26 @@ export const FILE_IDENTITY_ERRORS = {
   "security-token-key": permanent(
     "the security token was issued for another key",
     "set key_file to the key that oci session authenticate wrote with the token",
+  ),
+  "subject-token-expired": permanent(
+    "the token to exchange has expired",
+    "check the clock, and that the CI system or the kubelet still rewrites the file",
+  ),
+  "subject-token-invalid": permanent(
+    "the token to exchange is not a JWT",
+    "check that the file or variable has the token alone",
+  ),
+  "subject-token-missing": permanent(
+    "there is no token to exchange",
+    "set OCI_WORKLOAD_IDENTITY_TOKEN_PATH or OCI_WORKLOAD_IDENTITY_TOKEN, or run in a job of GitHub Actions",
+  ),
+  "subject-token-refused": permanent(
+    "the identity domain does not accept this token",
+    "check that the domain's trust has a rule for this subject, and its issuer, keys and audience",
+  ),
+  "subject-token-variable-expired": permanent(
+    "the token in the variable has expired, and a variable gets no new one",
+    "push within the token's life, or let the CI system write the token to a file, and name it in OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
   ),
 } as const satisfies Record<string, FetchErrorText>;
 
@@ -107,6 +147,7 @@ export const IDENTITY_ERRORS = {
   ),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage, 503),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network, 504),
+  "github-unreachable": transient("GitHub's token endpoint does not respond", NEXT.network, 504),
   "identity-none": permanent(
     "this node has no identity of its own, because identity.provider is none or invalid: only service accounts get tokens",
     "set identity.provider, or use a service account",

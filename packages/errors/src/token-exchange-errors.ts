@@ -8,7 +8,8 @@ const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
 
 const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
 
-const TRUST = "check the domain's trust: issuer, keys, audience, and the service user for this service account";
+const TRUST =
+  "check the domain's trust: issuer, keys, audience, and the rule that names a service user for this subject";
 
 /** `cluster-…` is for OKE's token exchange, `domain-…` for an identity domain's; the others are for both. */
 export const TOKEN_EXCHANGE_ERRORS = {
@@ -47,8 +48,11 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "start ocir-broker.service, or set identityDomain.clientSecretFile",
   ),
   "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
-  "domain-token-refused": permanent("the identity domain does not accept the service-account token", TRUST),
-  "domain-unknown": permanent("there is no identity domain at this address", "check identityDomain.url"),
+  "domain-token-refused": permanent("the identity domain does not accept the token", TRUST),
+  "domain-unknown": permanent(
+    "there is no identity domain at this address",
+    "check identityDomain.url or OCI_TOKEN_EXCHANGE_DOMAIN_URL",
+  ),
   "domain-unreachable": transient(
     "the identity domain does not respond",
     "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that can",

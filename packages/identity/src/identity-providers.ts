@@ -7,10 +7,15 @@ import { createInstancePrincipal } from "./instance-principal/instance-principal
 import type { ProfileSettings } from "./oci-profile/profile.ts";
 import { createResourcePrincipal } from "./resource-principal/resource-principal.ts";
 import { createUserPrincipal } from "./user-principal/user-principal.ts";
+import { createOkeWorkloadIdentity } from "./workload-identity/oke-workload-identity.ts";
+import { createWorkloadIdentityFederation } from "./workload-identity/workload-identity-federation.ts";
 
 interface Registered {
   readonly create: (settings: never, context: IdentityProviderContext) => IdentityProvider;
-  /** The value of OCI_CLI_AUTH for the same identity, if Oracle's command line has one (oci-cli, src/oci_cli/cli_root.py). */
+  /**
+   * The value of OCI_CLI_AUTH for the same identity (oci-cli, src/oci_cli/cli_root.py). Oracle's command line has none for a federated
+   * workload; the value is ours, in its form.
+   */
   readonly cliAuth?: string;
 }
 
@@ -19,6 +24,8 @@ const IDENTITY_PROVIDERS = {
   user: { create: createUserPrincipal, cliAuth: "api_key" },
   "cli-session": { create: createCliSession, cliAuth: "security_token" },
   "resource-principal": { create: createResourcePrincipal, cliAuth: "resource_principal" },
+  "workload-identity-federation": { create: createWorkloadIdentityFederation, cliAuth: "workload_identity_federation" },
+  "oke-workload-identity": { create: createOkeWorkloadIdentity, cliAuth: "oke_workload_identity" },
   none: { create: createNoIdentity },
 } as const satisfies Readonly<Record<string, Registered>>;
 

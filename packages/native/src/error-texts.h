@@ -96,7 +96,7 @@
   "shim-nothing-stored", \
   "credentials are neither stored nor erased, because the broker fetches them", \
   NULL, \
-  "pull without logging in or out; for another account, name another helper in credHelpers"
+  "no login is needed; for another account, name another helper in credHelpers"
 #define SHIM_VERB_UNKNOWN \
   "shim-verb-unknown", \
   "a docker credential helper takes exactly one verb", \

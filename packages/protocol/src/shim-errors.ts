@@ -91,7 +91,7 @@ export const SHIM_ERRORS = {
   },
   "shim-nothing-stored": {
     what: "credentials are neither stored nor erased, because the broker fetches them",
-    next: "pull without logging in or out; for another account, name another helper in credHelpers",
+    next: "no login is needed; for another account, name another helper in credHelpers",
   },
   "shim-verb-unknown": {
     what: "a docker credential helper takes exactly one verb",

@@ -19,5 +19,7 @@ export const CHECKS_BY_IDENTITY_PROVIDER: Readonly<Record<IdentityProviderName, 
   user: FILE_IDENTITY_CHECKS,
   "cli-session": FILE_IDENTITY_CHECKS,
   "resource-principal": FILE_IDENTITY_CHECKS,
+  "workload-identity-federation": FILE_IDENTITY_CHECKS,
+  "oke-workload-identity": FILE_IDENTITY_CHECKS,
   none: [["identity", async () => finding("identity-none", "identity.provider: none")]],
 };

@@ -4,6 +4,7 @@
  *
  * The secret is read for each request, so that a new one needs no restart, and never kept.
  */
+import type { Secret } from "@ocir-broker/foundation/secret";
 import { IdentityError } from "../identity-error.ts";
 import type { Sessions } from "../identity-provider.ts";
 import { readBoundedFile, readPrivateFile } from "../oci-profile/private-file.ts";
@@ -15,6 +16,8 @@ export interface IdentityDomainSettings {
   readonly clientId?: string | undefined;
   /** Default: `identity-domain-secret` of systemd's LoadCredential. */
   readonly clientSecretFile?: string | undefined;
+  /** Instead of a file. */
+  readonly clientSecret?: Secret | undefined;
 }
 
 export interface SecretOptions {
@@ -45,6 +48,7 @@ export function basicOf(options: SecretOptions): string {
 }
 
 function readSecret({ settings, environment, secretMissingAs }: SecretOptions): string {
+  if (settings.clientSecret !== undefined) return settings.clientSecret.reveal();
   if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
   const missing = new TokenExchangeError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
   const directory = environment["CREDENTIALS_DIRECTORY"];

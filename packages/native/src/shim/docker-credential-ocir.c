@@ -1,7 +1,7 @@
 /*
  * A docker credential helper, for docker and others, in their protocol: for root with the node's daemon, for another user with the
  * user's own (forward.h). Without a daemon it becomes `ocir-broker docker-credential`. It stores nothing, so only `get` needs
- * credentials. Errors go to stdout, as the protocol requires.
+ * credentials. Errors go to stdout, as the protocol requires; that nothing was stored is no error, and goes to stderr.
  */
 #include <errno.h>
 #include <signal.h>
@@ -36,12 +36,13 @@ static const char *text_of(const char *verb) {
   if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0) {
     return DOCKER_CREDENTIAL_NAME " (ocir-broker) " SHIM_VERSION "\n";
   }
-  /* Does not read stdin, which contains a secret with these two. */
+  /* `docker login` and `logout` must not fail. Their stdin, which has a secret, is not read. */
   if (strcmp(verb, "store") == 0 || strcmp(verb, "erase") == 0) {
+    error_line_to(STDERR_FILENO);
     error_line_write(SHIM_NOTHING_STORED);
-  } else {
-    error_line_write(SHIM_VERB_UNKNOWN);
+    return "";
   }
+  error_line_write(SHIM_VERB_UNKNOWN);
   return NULL;
 }
 

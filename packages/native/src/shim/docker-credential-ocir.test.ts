@@ -44,12 +44,21 @@ describeDockerHelper("docker-credential-ocir", (built) => {
   test.each([
     ["get", "icn.ocir.io", "shim-broker-missing"],
     ["get", "", "shim-request-empty"],
-    ["store", '{"ServerURL":"icn.ocir.io","Username":"u","Secret":"s"}', "shim-nothing-stored"],
-    ["erase", "icn.ocir.io", "shim-nothing-stored"],
     ["login", "", "shim-verb-unknown"],
   ])("%s with %j on stdin is refused on stdout", async (verb, stdin, code) => {
     expect(await call(verb, "/nowhere", stdin)).toEqual(refusal(expect.stringMatching(lineOf(code))));
   });
+
+  test.each([
+    ["store", '{"ServerURL":"icn.ocir.io","Username":"u","Secret":"s"}'],
+    ["erase", "icn.ocir.io"],
+  ])(
+    "%s succeeds, so that docker's login and logout do, and says on stderr that nothing is stored",
+    async (verb, stdin) => {
+      const stderr = expect.stringMatching(lineOf("shim-nothing-stored"));
+      expect(await call(verb, "/nowhere", stdin)).toEqual({ exitCode: 0, stdout: "", stderr });
+    },
+  );
 
   /** As a user who is not root, if the tests run as root; setpriv keeps the environment. */
   function callAsUser(env: Readonly<Record<string, string>>) {
