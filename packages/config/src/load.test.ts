@@ -140,8 +140,8 @@ serviceAccounts: { longestTokenLife: 2h, apiServer: "127.0.0.1:18080" }
     ],
     [
       "identity: {provider: OCI_CLI_AUTH=apikey}",
-      "line 1: identity.provider: the variable OCI_CLI_AUTH must be instance_principal, api_key, security_token or " +
-        'resource_principal (got "OCI_CLI_AUTH=apikey")',
+      "line 1: identity.provider: the variable OCI_CLI_AUTH must be instance_principal, api_key, security_token, " +
+        'resource_principal, workload_identity_federation or oke_workload_identity (got "OCI_CLI_AUTH=apikey")',
     ],
     [
       "registries: {prefetch: ['https://iad.ocir.io']}",
