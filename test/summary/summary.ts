@@ -65,13 +65,13 @@ function findingsOf(group: Group, options: Options): Finding[] {
     isRed: RED_LACKS.includes(cause) || (isRequired && cause !== "choice"),
     tests: 0,
   }));
-  const skipped = [...countBy(reasonsOf(group))].map(([reason, count]) => {
+  const skipped = [...Map.groupBy(reasonsOf(group), (reason) => reason)].map(([reason, tests]) => {
     const unused = programsIn(reason).filter(options.isInstalled);
     const isUnused = unused.length > 0 && unused.length === programsIn(reason).length;
     return {
       reason: isUnused ? `${reason}, which is installed and was not used` : reason,
       isRed: isUnused || (isRequired && !CHOICES.includes(reason)),
-      tests: count,
+      tests: tests.length,
     };
   });
   const findings = [...lacks, ...skipped, ...unexplained(group, lacks)];
@@ -126,10 +126,4 @@ function describeGroup({ name, hasTests, tests, statuses }: Group, findings: rea
   );
   const parts = [red?.length ? `RED: ${red.join("; ")}` : [], others?.length ? `not run: ${others.join("; ")}` : []];
   return [`${name}: ${what}`, ...parts.flat()].join("; ");
-}
-
-function countBy(values: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return counts;
 }
