@@ -57,7 +57,8 @@ function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: R
 
 /** On a terminal, each step stands on a line of its own. */
 function stepsIn(fix: string, { columns }: ReportForm): string[] {
-  return columns === undefined ? [fix] : fix.split(/; |\s*(`[^`]+`)(?:;|,|\.)?\s*/).filter((step) => step);
+  if (columns === undefined) return [fix];
+  return fix.split(/; |(`[^`]+`)/).flatMap((step) => step?.trim() || []);
 }
 
 /** Breaks at spaces. The first line starts after `indent` columns, and so do the others. */
