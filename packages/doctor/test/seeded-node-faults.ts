@@ -209,14 +209,14 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     "image-not-matched",
     "matchImages has a port",
     withProvider('"*.ocir.io"', '"*.ocir.io:443"'),
-    ["kubelet-config-match-image-port"],
+    ["kubelet-config-host-form-missing"],
   ],
   ["image-not-matched", "matchImages lacks the host", withProvider('"*.ocir.io"', '"fra.ocir.io"')],
   [
     "image-not-matched",
     "matchImages has a path",
     withProvider('"*.ocir.io"', '"*.ocir.io/a*"'),
-    ["kubelet-config-match-image-path-glob"],
+    ["kubelet-config-host-form-missing"],
   ],
   [
     "kubelet-config-provider-missing",
@@ -227,10 +227,9 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["kubelet-config-providers-missing", "the configuration has no provider", (node) => node.providers(" []")],
   ["kubelet-config-not-understood", "the configuration has an anchor", withProvider("name: ", "name: &ours ")],
   [
-    "kubelet-config-provider-overlap",
+    "other-plugin-first",
     "another credential provider is asked first",
     all(withOtherPlugin, withProvider("credential-provider-oke", "acr", OUR_PROVIDER)),
-    ["other-plugin-first"],
   ],
   [
     "other-login",

@@ -69,23 +69,14 @@ export const RULES = {
   "token-annotation-key-duplicate": withTokens("keep the key in one place"),
   "token-annotation-keys-forbidden": withTokens("set requireServiceAccount: true, or make the keys optional"),
   "token-cache-type-invalid": since(34, "set cacheType: Token"),
-  "match-image-scheme": { fix: "remove https://" },
-  "match-image-cut": { fix: "use * instead" },
-  "match-image-path-glob": { fix: "remove the path from the first glob on; host/ already matches every repository" },
-  "match-image-upper-case": { fix: "write the entry in lower case" },
-  "match-image-host-missing": { fix: "begin the entry with the registry host" },
-  "match-image-port": { fix: "remove the port, unless images are written with it" },
   "provider-missing": { fix: "add it, or images of OCIR are pulled without credentials" },
-  "host-form-missing": { fix: "add the missing entry to matchImages" },
+  "host-form-missing": { fix: "add the missing entry to matchImages, without a port or a path" },
   "cache-duration-positive": {
     fix: 'set defaultCacheDuration: "0s", because responses of another program of this name would be cached',
   },
   "service-account-overlap": { fix: "remove the entry from one of them" },
   "service-account-token-missing": {
     fix: "write the entry with ocir-broker kubelet-config merge --service-accounts AUDIENCE, or remove it",
-  },
-  "provider-overlap": {
-    fix: "remove the entry from the other credential provider, unless the kubelet should run both",
   },
 } as const satisfies Record<string, Rule>;
 

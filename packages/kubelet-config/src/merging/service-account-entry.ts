@@ -1,8 +1,6 @@
 /** Our second entry, for which the kubelet sends a token of the pod's service account (KEP-4412). */
 import { API_VERSION, MATCH_IMAGES, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
-import type { MapTree, Tree } from "../tree.ts";
-import { field, listOf, mapOf, text } from "./fields.ts";
 
 export interface ServiceAccountEntry {
   readonly audience: string;
@@ -22,22 +20,18 @@ const CACHE_TYPE_MINOR = 34;
  *
  * @throws {KubeletConfigError} `service-accounts-unsupported`
  */
-export function serviceAccountProvider(entry: ServiceAccountEntry, kubeletMinor: number): MapTree {
+export function serviceAccountProvider({ audience, annotation }: ServiceAccountEntry, kubeletMinor: number): object {
   if (kubeletMinor < FIRST_MINOR) throw new KubeletConfigError("service-accounts-unsupported", `1.${kubeletMinor}`);
-  return mapOf([
-    field("name", text(SERVICE_ACCOUNT_PLUGIN_NAME)),
-    field("apiVersion", text(API_VERSION)),
-    field("matchImages", listOf(MATCH_IMAGES.map(text))),
-    field("defaultCacheDuration", text("0s")),
-    field("tokenAttributes", tokenAttributes(entry, kubeletMinor)),
-  ]);
-}
-
-function tokenAttributes({ audience, annotation }: ServiceAccountEntry, kubeletMinor: number): Tree {
-  return mapOf([
-    field("serviceAccountTokenAudience", text(audience)),
-    ...(kubeletMinor < CACHE_TYPE_MINOR ? [] : [field("cacheType", text("ServiceAccount"))]),
-    field("requireServiceAccount", { type: "boolean", text: String(annotation === undefined), line: 0 }),
-    ...(annotation === undefined ? [] : [field("optionalServiceAccountAnnotationKeys", listOf([text(annotation)]))]),
-  ]);
+  return {
+    name: SERVICE_ACCOUNT_PLUGIN_NAME,
+    apiVersion: API_VERSION,
+    matchImages: MATCH_IMAGES,
+    defaultCacheDuration: "0s",
+    tokenAttributes: {
+      serviceAccountTokenAudience: audience,
+      ...(kubeletMinor >= CACHE_TYPE_MINOR && { cacheType: "ServiceAccount" }),
+      requireServiceAccount: annotation === undefined,
+      ...(annotation !== undefined && { optionalServiceAccountAnnotationKeys: [annotation] }),
+    },
+  };
 }

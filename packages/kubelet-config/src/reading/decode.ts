@@ -5,7 +5,7 @@
  */
 
 import { type Place, quote, type Report } from "../finding.ts";
-import { NOTHING, type Tree } from "../tree.ts";
+import { isTrue, NOTHING, type Tree } from "../tree.ts";
 import { parseText } from "./document.ts";
 
 export interface ConfigFile {
@@ -194,7 +194,7 @@ function createReader(kubeletMinor: number, report: Report) {
     const { value: tree, place } = field;
     if (isAbsent(field)) return { value: null, place };
     if (tree.type !== "boolean") return wrongType(field, "boolean");
-    return { value: /^(?:y|yes|true|on)$/i.test(tree.text), place };
+    return { value: isTrue(tree), place };
   }
 
   return { map, list, text, texts, boolean };

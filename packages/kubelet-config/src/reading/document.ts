@@ -2,18 +2,9 @@
  * Reads the text of a configuration file: JSON, or a subset of YAML in which this reader and the kubelet's cannot disagree. Any
  * other text is not understood, although a kubelet may read it. docs/kubelet-rules.md describes the subset.
  */
-import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseAllDocuments,
-  type YAMLSeq,
-} from "yaml";
+import { type Document, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseAllDocuments } from "yaml";
 import { typeOfPlain } from "../plain-text.ts";
-import { type Field, NOTHING, type Range, type Tree } from "../tree.ts";
+import { type Field, NOTHING, type Tree } from "../tree.ts";
 
 interface Problem {
   readonly problem: string;
@@ -70,15 +61,19 @@ function problemAt(text: string, pattern: RegExp, problem: string): Problem | un
   return at === -1 ? undefined : { problem, line: text.slice(0, at).split("\n").length };
 }
 
+/** Every text stays as it is written, and so do fields that are given twice. */
+export const YAML_AS_WRITTEN = {
+  schema: "failsafe",
+  version: "1.1",
+  uniqueKeys: false,
+  prettyErrors: false,
+} as const;
+
 function parse(text: string, isStrict: boolean): ParsedText {
   if (isDeep(text)) return { problem: "its values are nested too deeply" };
   const lines = new LineCounter();
   const [document] = parseAllDocuments(text, {
-    schema: "failsafe",
-    version: "1.1",
-    uniqueKeys: false,
-    prettyErrors: false,
-    keepSourceTokens: true,
+    ...YAML_AS_WRITTEN,
     lineCounter: lines,
   }) as Document.Parsed[];
   if (document === undefined) return { tree: NOTHING };
@@ -116,8 +111,6 @@ function readTree(document: Document.Parsed, text: string, lines: LineCounter, i
   let problem: Problem | undefined;
   /** The end of the last text that was checked. */
   let checked = 0;
-  /** The end of the last value, which may be an empty one. */
-  let last = 0;
 
   function fail(message: string, at: number): void {
     problem ??= { problem: message, line: lines.linePos(at).line };
@@ -138,10 +131,12 @@ function readTree(document: Document.Parsed, text: string, lines: LineCounter, i
     if (isMap(node)) {
       if (node.flow === true && text[start] !== "{") fail("it has a pair that is in no braces", start);
       const fields = node.items.flatMap(({ key, value }) => readPair(key, value, isInBrackets || node.flow === true));
-      if (node.flow === true) last = end;
       return { type: "map", fields, line };
     }
-    if (isSeq(node)) return readList(node, isInBrackets, line);
+    if (isSeq(node)) {
+      const items = node.items.map((item) => read(item as Node, isInBrackets || node.flow === true));
+      return { type: "list", items, line };
+    }
     if (!isScalar(node)) fail("it has an alias", start);
     else if (start !== end) {
       checkBetween(start);
@@ -151,22 +146,8 @@ function readTree(document: Document.Parsed, text: string, lines: LineCounter, i
       }
       checked = end;
     }
-    last = end;
     const value = isScalar(node) ? String(node.value) : "";
     return { type: isScalar(node) && node.type === "PLAIN" ? typeOfPlain(value) : "string", text: value, line };
-  }
-
-  function readList(node: YAMLSeq.Parsed, isInBrackets: boolean, line: number): Tree {
-    const isBlock = node.flow !== true;
-    const dashes = isBlock ? dashesOf(node) : [];
-    const items: Tree[] = [];
-    const ranges: Range[] = [];
-    for (const [index, item] of node.items.entries()) {
-      items.push(read(item as Node, isInBrackets || !isBlock));
-      ranges.push({ start: dashes[index] ?? (item as ParsedNode).range[0], end: last });
-    }
-    if (!isBlock) last = node.range[1];
-    return { type: "list", items, line, isBlock, ranges };
   }
 
   function readPair(key: Node, value: Node, isInBrackets: boolean): readonly Field[] {
@@ -185,10 +166,4 @@ function readTree(document: Document.Parsed, text: string, lines: LineCounter, i
 function formOf(type: string, isInBrackets: boolean): RegExp | undefined {
   if (type === "PLAIN") return isInBrackets ? PLAIN_IN_BRACKETS : PLAIN;
   return { QUOTE_SINGLE: SINGLE_QUOTED, QUOTE_DOUBLE: DOUBLE_QUOTED }[type];
-}
-
-/** The offsets of the dashes, which the library's nodes do not contain. */
-function dashesOf({ srcToken }: { srcToken?: unknown }): readonly (number | undefined)[] {
-  const { items } = srcToken as { items: { start: { type: string; offset: number }[] }[] };
-  return items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset);
 }
