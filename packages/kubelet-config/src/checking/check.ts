@@ -67,9 +67,9 @@ export function readProviders(
   const directory = options.directory ?? files.length !== 1;
   return filesToRead(files, directory)
     .flatMap((file) => decodeConfig(file, options.kubeletMinor, () => {}) ?? [])
-    .map(({ name, matchImages }) => ({
-      name: name.value ?? "",
-      matchImages: (matchImages.value ?? []).map(({ value }) => value),
+    .map(({ name = "", matchImages = [] }) => ({
+      name,
+      matchImages: matchImages.filter((image) => image !== undefined),
     }));
 }
 
@@ -83,10 +83,11 @@ function filesToRead(files: readonly ConfigFile[], directory: boolean): readonly
 
 function reportDuplicateNames(providers: readonly Provider[], report: Report): void {
   const seen = new Map<string, string>();
-  for (const { name } of providers) {
-    if (name.value === undefined) continue;
-    const earlier = seen.get(name.value);
-    if (earlier === undefined) seen.set(name.value, `${name.place.file} ${name.place.path}`);
-    else report("provider-name-duplicate", name.place, `${quote(name.value)} is already at ${earlier}`);
+  for (const { name, at } of providers) {
+    if (name === undefined) continue;
+    const place = at("name");
+    const earlier = seen.get(name);
+    if (earlier === undefined) seen.set(name, `${place.file} ${place.path}`);
+    else report("provider-name-duplicate", place, `${quote(name)} is already at ${earlier}`);
   }
 }

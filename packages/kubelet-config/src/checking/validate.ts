@@ -2,57 +2,57 @@
 import { API_VERSION, API_VERSIONS } from "@ocir-broker/protocol/contract";
 import { type Place, quote, type Report } from "../finding.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
-import type { Located, Provider, TokenAttributes } from "../reading/decode.ts";
+import type { Provider, TokenAttributes } from "../reading/decode.ts";
 import { parseGoDurationNs } from "../reading/duration.ts";
 
-export interface ProviderRules extends TokenRules {
+export interface ProviderRules {
+  readonly kubeletMinor: number;
   readonly hasExecutable: (name: string) => boolean;
+  /** Whether the gate KubeletServiceAccountTokenForCredentialProviders is on. */
+  readonly serviceAccountTokens: boolean;
 }
 
 export function validateProvider(provider: Provider, rules: ProviderRules, report: Report): void {
-  validateName(provider, rules, report);
-  const { apiVersion, matchImages, tokenAttributes } = provider;
-  if (apiVersion.value !== undefined && !API_VERSIONS.some((known) => known === apiVersion.value)) {
-    report("provider-api-version-invalid", apiVersion.place, `the provider's apiVersion is ${quote(apiVersion.value)}`);
+  const { at, name, apiVersion, matchImages, defaultCacheDuration, tokenAttributes } = provider;
+  if (name !== undefined) validateName(name, provider, rules, report);
+  if (apiVersion !== undefined && !API_VERSIONS.some((known) => known === apiVersion)) {
+    report("provider-api-version-invalid", at("apiVersion"), `the provider's apiVersion is ${quote(apiVersion)}`);
   }
-  if (matchImages.value?.length === 0) {
-    report("match-images-missing", matchImages.place, "the provider has no matchImages");
-  }
-  for (const { value, place } of matchImages.value ?? []) {
-    const url = parseImageUrl(value);
-    if (url === undefined) report("match-image-invalid", place, `the kubelet cannot read ${quote(value)}`);
+  if (matchImages !== undefined) validateMatchImages(matchImages, provider, report);
+  if (defaultCacheDuration !== undefined) validateDuration(defaultCacheDuration, provider, report);
+  if (tokenAttributes) validateTokenAttributes(tokenAttributes, provider, rules, report);
+}
+
+function validateName(name: string, { at }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
+  if (name === "") report("provider-name-invalid", at("name"), "the provider has no name");
+  else if (/[/ ]|^\.\.?$/.test(name))
+    report("provider-name-invalid", at("name"), `${quote(name)} is not the name of a program in the bin directory`);
+  else if (!hasExecutable(name))
+    report("provider-executable-missing", at("name"), `no executable ${quote(name)} in the bin directory`);
+}
+
+function validateMatchImages(entries: readonly (string | undefined)[], { at }: Provider, report: Report): void {
+  if (entries.length === 0) report("match-images-missing", at("matchImages"), "the provider has no matchImages");
+  for (const [index, entry] of entries.entries()) {
+    if (entry === undefined) continue;
+    const url = parseImageUrl(entry);
+    const place = at(`matchImages[${index}]`);
+    if (url === undefined) report("match-image-invalid", place, `the kubelet cannot read ${quote(entry)}`);
     else if (url.refusedByNewerGo) {
-      report("match-image-brackets", place, `${quote(value)} has a character class or a second colon in its host`);
+      report("match-image-brackets", place, `${quote(entry)} has a character class or a second colon in its host`);
     }
   }
-  validateDuration(provider, report);
-  if (tokenAttributes !== undefined) validateTokenAttributes(tokenAttributes, apiVersion.value, rules, report);
 }
 
-function validateName({ name: { value, place } }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
-  if (value === undefined) return;
-  if (value === "") report("provider-name-invalid", place, "the provider has no name");
-  else if (/[/ ]|^\.\.?$/.test(value))
-    report("provider-name-invalid", place, `${quote(value)} is not the name of a program in the bin directory`);
-  else if (!hasExecutable(value))
-    report("provider-executable-missing", place, `no executable ${quote(value)} in the bin directory`);
-}
-
-function validateDuration({ defaultCacheDuration: { value, place } }: Provider, report: Report): void {
-  if (value === undefined) return;
-  if (value === null) {
+function validateDuration(duration: string, { at }: Provider, report: Report): void {
+  const place = at("defaultCacheDuration");
+  if (duration === "") {
     report("cache-duration-missing", place, "the provider has no defaultCacheDuration");
     return;
   }
-  const durationNs = parseGoDurationNs(value);
-  if (durationNs === undefined) report("cache-duration-invalid", place, `${quote(value)} is not a valid duration`);
-  else if (durationNs < 0) report("cache-duration-negative", place, `${quote(value)} is negative`);
-}
-
-interface TokenRules {
-  readonly kubeletMinor: number;
-  /** Whether the gate KubeletServiceAccountTokenForCredentialProviders is on. */
-  readonly serviceAccountTokens: boolean;
+  const durationNs = parseGoDurationNs(duration);
+  if (durationNs === undefined) report("cache-duration-invalid", place, `${quote(duration)} is not a valid duration`);
+  else if (durationNs < 0) report("cache-duration-negative", place, `${quote(duration)} is negative`);
 }
 
 const CACHE_TYPES: readonly (string | undefined)[] = ["Token", "ServiceAccount", undefined];
@@ -61,50 +61,48 @@ const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9
 
 function validateTokenAttributes(
   attributes: TokenAttributes,
-  apiVersion: string | undefined,
-  rules: TokenRules,
+  { at, apiVersion }: Provider,
+  { serviceAccountTokens, kubeletMinor }: ProviderRules,
   report: Report,
 ): void {
-  const { place, audience, cacheType, requireServiceAccount, requiredKeys, optionalKeys } = attributes;
-  if (!rules.serviceAccountTokens) {
-    report("token-attributes-disabled", place, "the kubelet's feature gate is off");
+  const place = (field: string) => at(`tokenAttributes.${field}`);
+  const { serviceAccountTokenAudience, cacheType, requireServiceAccount } = attributes;
+  const required = attributes.requiredServiceAccountAnnotationKeys ?? [];
+  const optional = attributes.optionalServiceAccountAnnotationKeys ?? [];
+  if (!serviceAccountTokens) {
+    report("token-attributes-disabled", at("tokenAttributes"), "the kubelet's feature gate is off");
   }
   if (apiVersion !== undefined && apiVersion !== API_VERSION) {
-    report("token-attributes-api-version", place, `the provider's apiVersion is ${quote(apiVersion)}`);
+    const message = `the provider's apiVersion is ${quote(apiVersion)}`;
+    report("token-attributes-api-version", at("tokenAttributes"), message);
   }
-  if (audience.value === "") report("token-audience-missing", audience.place, "there is no audience");
-  if (requireServiceAccount.value === null) {
-    report("token-require-service-account-missing", requireServiceAccount.place, "it is neither true nor false");
+  if (serviceAccountTokenAudience === "") {
+    report("token-audience-missing", place("serviceAccountTokenAudience"), "there is no audience");
   }
-  if (requireServiceAccount.value === false && requiredKeys.length > 0) {
-    report("token-annotation-keys-forbidden", requireServiceAccount.place, "requireServiceAccount is false");
+  if (requireServiceAccount === null) {
+    report("token-require-service-account-missing", place("requireServiceAccount"), "it is neither true nor false");
   }
-  if (rules.kubeletMinor >= 34 && !CACHE_TYPES.includes(cacheType.value)) {
-    report("token-cache-type-invalid", cacheType.place, `cacheType is ${quote(String(cacheType.value))}`);
+  if (requireServiceAccount === false && required.length > 0) {
+    report("token-annotation-keys-forbidden", place("requireServiceAccount"), "requireServiceAccount is false");
   }
-  validateKeys(requiredKeys, optionalKeys, place, report);
+  if (kubeletMinor >= 34 && !CACHE_TYPES.includes(cacheType)) {
+    report("token-cache-type-invalid", place("cacheType"), `cacheType is ${quote(String(cacheType))}`);
+  }
+  validateKeys(required, (index) => place(`requiredServiceAccountAnnotationKeys[${index}]`), report);
+  validateKeys(optional, (index) => place(`optionalServiceAccountAnnotationKeys[${index}]`), report);
+  const both = optional.find((key) => key !== undefined && required.includes(key));
+  if (both !== undefined) {
+    report("token-annotation-key-duplicate", at("tokenAttributes"), `${quote(both)} is both required and optional`);
+  }
 }
 
-function validateKeys(
-  required: readonly Located<string>[],
-  optional: readonly Located<string>[],
-  attributes: Place,
-  report: Report,
-): void {
-  for (const keys of [required, optional]) {
-    const seen = new Set<string>();
-    for (const { value, place } of keys) {
-      if (!isQualifiedName(value.toLowerCase())) {
-        report("token-annotation-key-invalid", place, `${quote(value)} is not a valid annotation key`);
-      }
-      if (seen.has(value)) report("token-annotation-key-duplicate", place, `${quote(value)} is given twice`);
-      seen.add(value);
+function validateKeys(keys: readonly (string | undefined)[], at: (index: number) => Place, report: Report): void {
+  for (const [index, key] of keys.entries()) {
+    if (key === undefined) continue;
+    if (!isQualifiedName(key.toLowerCase())) {
+      report("token-annotation-key-invalid", at(index), `${quote(key)} is not a valid annotation key`);
     }
-  }
-  const requiredNames = new Set(required.map(({ value }) => value));
-  const both = optional.find(({ value }) => requiredNames.has(value));
-  if (both !== undefined) {
-    report("token-annotation-key-duplicate", attributes, `${quote(both.value)} is both required and optional`);
+    if (keys.indexOf(key) < index) report("token-annotation-key-duplicate", at(index), `${quote(key)} is given twice`);
   }
 }
 

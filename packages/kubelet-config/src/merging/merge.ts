@@ -26,7 +26,7 @@ export interface MergeOptions {
 
 /**
  * Returns the text with our credential provider in it. A provider of the same name is replaced where it stands, unless nothing
- * changes: it keeps its readable entries of matchImages and of env, except those that make a program load code (LD_*, NODE_*).
+ * changes: it keeps its readable entries of matchImages, and those of env that the plugin reads (OCIR_BROKER_*).
  *
  * No repository matches both of our entries: what the one for service accounts matches is taken from the other, which is left out
  * if nothing remains.
@@ -79,7 +79,7 @@ function nodeProvider(existing: unknown, taken: readonly string[]): object | und
     (entry) => !taken.some((other) => shareRepository(entry, other)),
   );
   if (matchImages.length === 0) return undefined;
-  const env = itemsIn(existing, "env").flatMap(harmlessEnv);
+  const env = itemsIn(existing, "env").filter(isOurVariable);
   return {
     name: PLUGIN_NAME,
     apiVersion: API_VERSION,
@@ -89,15 +89,11 @@ function nodeProvider(existing: unknown, taken: readonly string[]): object | und
   };
 }
 
-/** Environment entries that make a program of the node load code. Ours needs none. */
-const LOADS_CODE = /^(?:LD_|NODE_)/;
-
-/** A missing value is an empty one. */
-function harmlessEnv(entry: unknown): object[] {
-  const { name, value, ...unknown } = (entry ?? {}) as Record<string, unknown>;
-  if (typeof name !== "string" || name === "" || LOADS_CODE.test(name) || Object.keys(unknown).length > 0) return [];
-  if (value === undefined || value === null) return [{ name, value: "" }];
-  return typeof value === "string" ? [{ name, value }] : [];
+/** The plugin reads no other variables; some, such as LD_PRELOAD, would make it load code. */
+function isOurVariable(entry: unknown): boolean {
+  const { name, value, ...more } = (entry ?? {}) as Record<string, unknown>;
+  const areTexts = typeof name === "string" && typeof value === "string";
+  return areTexts && name.startsWith("OCIR_BROKER_") && Object.keys(more).length === 0;
 }
 
 function find(providers: readonly unknown[], name: string): unknown {

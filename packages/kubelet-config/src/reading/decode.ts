@@ -1,11 +1,12 @@
 /**
  * Decodes a file's tree to typed providers, as the codec of that kubelet minor does: strictly since 1.32. Checks kind,
  * field names and types; validate.ts checks the meaning of the values. An unreadable value is undefined and has been
- * reported.
+ * reported. A missing text or list is an empty one, as in Go.
  */
 
 import { type Place, quote, type Report } from "../finding.ts";
-import { isTrue, NOTHING, type Tree } from "../tree.ts";
+import type { FindingCode } from "../rules.ts";
+import { type Field, isTrue, NOTHING, type Tree } from "../tree.ts";
 import { parseText } from "./document.ts";
 
 export interface ConfigFile {
@@ -18,57 +19,67 @@ export function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
 }
 
-export interface Located<Value> {
-  readonly value: Value;
-  readonly place: Place;
-}
+export type Texts = readonly (string | undefined)[] | undefined;
 
 export interface TokenAttributes {
-  readonly place: Place;
-  readonly audience: Located<string | undefined>;
-  readonly cacheType: Located<string | undefined>;
+  readonly serviceAccountTokenAudience: string | undefined;
+  readonly cacheType: string | undefined;
   /** null if not given. */
-  readonly requireServiceAccount: Located<boolean | null | undefined>;
-  readonly requiredKeys: readonly Located<string>[];
-  readonly optionalKeys: readonly Located<string>[];
+  readonly requireServiceAccount: boolean | null | undefined;
+  readonly requiredServiceAccountAnnotationKeys: Texts;
+  readonly optionalServiceAccountAnnotationKeys: Texts;
 }
 
-export interface Provider {
-  readonly place: Place;
-  readonly name: Located<string | undefined>;
-  readonly apiVersion: Located<string | undefined>;
-  /** undefined if not readable as a list. */
-  readonly matchImages: Located<readonly Located<string>[] | undefined>;
+interface ProviderFields {
+  readonly name: string | undefined;
+  readonly apiVersion: string | undefined;
+  readonly matchImages: Texts;
+  readonly defaultCacheDuration: string | undefined;
   /** null if not given. */
-  readonly defaultCacheDuration: Located<string | null | undefined>;
-  readonly tokenAttributes?: TokenAttributes;
+  readonly tokenAttributes: TokenAttributes | null | undefined;
+}
+
+export interface Provider extends ProviderFields {
+  /** The place of one of its fields, such as `matchImages[0]`, or of the whole provider. */
+  readonly at: (field?: string) => Place;
 }
 
 const CONFIG_GROUP = "kubelet.config.k8s.io/";
 const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha1"];
 
-const CONFIG_FIELDS = ["kind", "apiVersion", "providers"] as const;
-const PROVIDER_FIELDS = [
-  "name",
-  "matchImages",
-  "defaultCacheDuration",
-  "apiVersion",
-  "args",
-  "env",
-  "tokenAttributes",
-] as const;
-const ENV_FIELDS = ["name", "value"] as const;
-const TOKEN_FIELDS = [
-  "serviceAccountTokenAudience",
-  "requireServiceAccount",
-  "requiredServiceAccountAnnotationKeys",
-  "optionalServiceAccountAnnotationKeys",
-  "cacheType",
-] as const;
+type Type = "string" | "boolean" | ListType | MapType;
+type ListType = readonly [item: Type];
+interface MapType {
+  readonly [field: string]: Type;
+}
+
+const CONFIG = {
+  kind: "string",
+  apiVersion: "string",
+  providers: [
+    {
+      name: "string",
+      matchImages: ["string"],
+      defaultCacheDuration: "string",
+      apiVersion: "string",
+      args: ["string"],
+      env: [{ name: "string", value: "string" }],
+      tokenAttributes: {
+        serviceAccountTokenAudience: "string",
+        requireServiceAccount: "boolean",
+        requiredServiceAccountAnnotationKeys: ["string"],
+        optionalServiceAccountAnnotationKeys: ["string"],
+        cacheType: "string",
+      },
+    },
+  ],
+} as const satisfies Type;
 /** The minors that were the first to know a field, if that is not any. */
 const FIRST_MINOR: Readonly<Record<string, number>> = { tokenAttributes: 33, cacheType: 34 };
 /** The minor whose fields the older versions of the configuration keep. */
 const OLDER_VERSIONS_MINOR = 32;
+
+type ReportAt = (code: FindingCode, path: string, message: string) => void;
 
 /** @returns undefined if the file as a whole cannot be decoded; the error has been reported */
 export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Report): Provider[] | undefined {
@@ -78,23 +89,30 @@ export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Rep
     report("not-understood", { file: file.path, ...at, path: "" }, problem);
     return undefined;
   }
-  const top = { value: parsed.tree, place: { file: file.path, line: parsed.tree.line, path: "" } };
-  const version = readConfigVersion(top, kubeletMinor, report);
+  const lines = new Map([["", parsed.tree.line]]);
+  // A missing field has its parent's line.
+  const lineOf = (path: string): number => lines.get(path) ?? lineOf(path.replace(/\.?\w+$/, ""));
+  const placeOf = (path: string): Place => ({ file: file.path, line: lineOf(path), path });
+  const reportAt: ReportAt = (code, path, message) => report(code, placeOf(path), message);
+  const version = readConfigVersion(parsed.tree, kubeletMinor, reportAt);
   if (version === undefined) return undefined;
-  const reader = createReader(version === "v1" ? kubeletMinor : Math.min(kubeletMinor, OLDER_VERSIONS_MINOR), report);
-  const { providers } = reader.map(top, CONFIG_FIELDS);
-  return reader.list(providers).value?.map((provider) => decodeProvider(provider, reader));
+  const minor = version === "v1" ? kubeletMinor : Math.min(kubeletMinor, OLDER_VERSIONS_MINOR);
+  const { providers } = decode(parsed.tree, CONFIG, "", { minor, lines, reportAt }) as {
+    providers: readonly ProviderFields[] | undefined;
+  };
+  return providers?.map((fields, index) => ({
+    ...fields,
+    at: (field) => placeOf(`providers[${index}]${field === undefined ? "" : `.${field}`}`),
+  }));
 }
 
 /** Kind and version decide which fields exist. Older kubelets accept them in any spelling. */
-function readConfigVersion({ value: tree, place }: Located<Tree>, kubeletMinor: number, report: Report) {
+function readConfigVersion(tree: Tree, kubeletMinor: number, reportAt: ReportAt): string | undefined {
   const kind = findText(tree, "kind", kubeletMinor);
   const apiVersion = findText(tree, "apiVersion", kubeletMinor);
-  if (kind !== "CredentialProviderConfig") report("kind-invalid", within(place, "kind"), got("kind", kind));
+  if (kind !== "CredentialProviderConfig") reportAt("kind-invalid", "kind", got("kind", kind));
   const version = CONFIG_VERSIONS.find((known) => apiVersion === CONFIG_GROUP + known);
-  if (version === undefined) {
-    report("api-version-invalid", within(place, "apiVersion"), got("apiVersion", apiVersion));
-  }
+  if (version === undefined) reportAt("api-version-invalid", "apiVersion", got("apiVersion", apiVersion));
   return kind === "CredentialProviderConfig" ? version : undefined;
 }
 
@@ -106,108 +124,62 @@ function findText(tree: Tree, name: string, kubeletMinor: number): string | unde
   return value?.type === "string" ? value.text : undefined;
 }
 
-function decodeProvider(provider: Located<Tree>, reader: Reader): Provider {
-  const fields = reader.map(provider, PROVIDER_FIELDS);
-  reader.texts(fields.args);
-  for (const entry of reader.list(fields.env).value ?? []) {
-    Object.values(reader.map(entry, ENV_FIELDS)).forEach(reader.text);
-  }
-  const { defaultCacheDuration: duration, tokenAttributes } = fields;
-  return {
-    place: provider.place,
-    name: reader.text(fields.name),
-    apiVersion: reader.text(fields.apiVersion),
-    matchImages: reader.texts(fields.matchImages),
-    defaultCacheDuration: isAbsent(duration) ? { ...duration, value: null } : reader.text(duration),
-    ...(isAbsent(tokenAttributes) ? {} : { tokenAttributes: decodeTokenAttributes(tokenAttributes, reader) }),
-  };
-}
-
-function decodeTokenAttributes(attributes: Located<Tree>, reader: Reader): TokenAttributes {
-  const fields = reader.map(attributes, TOKEN_FIELDS);
-  return {
-    place: attributes.place,
-    audience: reader.text(fields.serviceAccountTokenAudience),
-    cacheType: reader.text(fields.cacheType),
-    requireServiceAccount: reader.boolean(fields.requireServiceAccount),
-    requiredKeys: reader.texts(fields.requiredServiceAccountAnnotationKeys).value ?? [],
-    optionalKeys: reader.texts(fields.optionalServiceAccountAnnotationKeys).value ?? [],
-  };
-}
-
-type Reader = ReturnType<typeof createReader>;
-
-/** Treats null and a missing value as an empty one, as in Go. */
-function createReader(kubeletMinor: number, report: Report) {
-  function wrongType({ value, place }: Located<Tree>, wanted: string): { value: undefined; place: Place } {
-    report("field-type-invalid", { ...place, line: value.line }, `it is a ${value.type}, not a ${wanted}`);
-    return { value: undefined, place };
-  }
-
-  /** Reads the last of each known field. */
-  function map<Name extends string>(
-    { value: tree, place }: Located<Tree>,
-    names: readonly Name[],
-  ): Record<Name, Located<Tree>> {
-    const known = names.filter((name) => (FIRST_MINOR[name] ?? 0) <= kubeletMinor);
-    const absent = names.map((name) => [name, { value: NOTHING, place: within(place, name) }]);
-    const found: Record<Name, Located<Tree>> = Object.fromEntries(absent);
-    if (tree.type !== "map") {
-      if (tree.type !== "null") wrongType({ value: tree, place }, "map");
-      return found;
-    }
-    const seen = new Set<string>();
-    for (const { key, value, line } of tree.fields) {
-      const at = { ...within(place, /^\w+$/.test(key) ? key : quote(key)), line };
-      if (seen.has(key)) report("field-duplicate", at, `${quote(key)} is given more than once`);
-      seen.add(key);
-      const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
-      if (meant === key) found[meant] = { value, place: at };
-      else if (meant !== undefined) report("field-case", at, `${quote(key)} is spelled ${meant}`);
-      else report("field-unknown", at, `${quote(key)} is not a known field here`);
-    }
-    return found;
-  }
-
-  function list(field: Located<Tree>): Located<readonly Located<Tree>[] | undefined> {
-    const { value: tree, place } = field;
-    if (isAbsent(field)) return { value: [], place };
-    if (tree.type !== "list") return wrongType(field, "list");
-    const { file } = place;
-    const itemAt = (item: Tree, index: number) => ({ file, line: item.line, path: `${place.path}[${index}]` });
-    return { value: tree.items.map((value, index) => ({ value, place: itemAt(value, index) })), place };
-  }
-
-  function text(field: Located<Tree>): Located<string | undefined> {
-    const { value: tree, place } = field;
-    if (isAbsent(field)) return { value: "", place };
-    return tree.type === "string" ? { value: tree.text, place } : wrongType(field, "string");
-  }
-
-  function texts(field: Located<Tree>): Located<readonly Located<string>[] | undefined> {
-    const { value: items, place } = list(field);
-    const value = items?.map(text).flatMap((item) => (item.value === undefined ? [] : { ...item, value: item.value }));
-    return { value, place };
-  }
-
-  function boolean(field: Located<Tree>): Located<boolean | null | undefined> {
-    const { value: tree, place } = field;
-    if (isAbsent(field)) return { value: null, place };
-    if (tree.type !== "boolean") return wrongType(field, "boolean");
-    return { value: isTrue(tree), place };
-  }
-
-  return { map, list, text, texts, boolean };
-}
-
-function isAbsent({ value }: Located<Tree>): boolean {
-  return value.type === "null";
-}
-
-function within(place: Place, name: string): Place {
-  return { ...place, path: place.path === "" ? name : `${place.path}.${name}` };
-}
-
 function got(name: string, text: string | undefined): string {
   return text === undefined ? `there is no ${name}, or it is no text` : `${name} is ${quote(text)}`;
+}
+
+interface Decoding {
+  readonly minor: number;
+  /** By path. */
+  readonly lines: Map<string, number>;
+  readonly reportAt: ReportAt;
+}
+
+/** @returns undefined for a value of another type; null for a missing boolean or map */
+function decode(tree: Tree, type: Type, path: string, decoding: Decoding): unknown {
+  const wanted = typeof type === "string" ? type : Array.isArray(type) ? "list" : "map";
+  if (tree.type === "null") return { string: "", list: [], boolean: null, map: null }[wanted];
+  if (tree.type !== wanted) {
+    decoding.reportAt("field-type-invalid", path, `it is a ${tree.type}, not a ${wanted}`);
+    return undefined;
+  }
+  if (tree.type === "map") return decodeMap(tree.fields, type as MapType, path, decoding);
+  if (tree.type === "list") return decodeList(tree.items, type as ListType, path, decoding);
+  return tree.type === "boolean" ? isTrue(tree) : tree.text;
+}
+
+/** A map that is missing has no fields. */
+function decodeList(items: readonly Tree[], [type]: ListType, path: string, decoding: Decoding): readonly unknown[] {
+  return items.map((item, index) => {
+    const at = `${path}[${index}]`;
+    decoding.lines.set(at, item.line);
+    return (
+      decode(item, type, at, decoding) ??
+      (typeof type === "string" ? undefined : decodeMap([], type as MapType, at, decoding))
+    );
+  });
+}
+
+/** Decodes the last of each known field. */
+function decodeMap(fields: readonly Field[], type: MapType, path: string, decoding: Decoding): object {
+  const { minor, lines, reportAt } = decoding;
+  const known = Object.keys(type).filter((name) => (FIRST_MINOR[name] ?? 0) <= minor);
+  const pathOf = (name: string) => (path === "" ? name : `${path}.${name}`);
+  const found = new Map<string, Tree>();
+  const seen = new Set<string>();
+  for (const { key, value, line } of fields) {
+    const at = pathOf(/^\w+$/.test(key) ? key : quote(key));
+    lines.set(at, line);
+    if (seen.has(key)) reportAt("field-duplicate", at, `${quote(key)} is given more than once`);
+    seen.add(key);
+    const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
+    if (meant === key) found.set(key, value);
+    else if (meant !== undefined) reportAt("field-case", at, `${quote(key)} is spelled ${meant}`);
+    else reportAt("field-unknown", at, `${quote(key)} is not a known field here`);
+  }
+  const decoded = Object.entries(type).map(([name, ofField]) => [
+    name,
+    decode(found.get(name) ?? NOTHING, ofField, pathOf(name), decoding),
+  ]);
+  return Object.fromEntries(decoded);
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
-import { explainMatch, matchesImage } from "@ocir-broker/kubelet-config/matching/match";
+import { explainMatch, matchesImage, mismatchOf } from "@ocir-broker/kubelet-config/matching/match";
 import { NEWEST_MINOR, OLDEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import type { CredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
 import { readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
@@ -62,8 +62,8 @@ async function matchFindings(
   const at = run.findIndex(({ name }) => isOurPlugin(name));
   const ours = run[at];
   if (ours === undefined) {
-    const mismatches = notRun.find(({ name }) => isOurPlugin(name))?.mismatches ?? [];
-    const reasons = mismatches.map(({ pattern, detail }) => `"${pattern}": ${detail}`).join("; ");
+    const { matchImages = [] } = notRun.find(({ name }) => isOurPlugin(name)) ?? {};
+    const reasons = matchImages.map((pattern) => `"${pattern}": ${mismatchOf(pattern, repository)}`).join("; ");
     const evidence = `${repository}: ${reasons || "no entry for our credential provider"}`;
     return [finding("image-not-matched", evidence, { fix: matchFix(imageName.registryHost) })];
   }
