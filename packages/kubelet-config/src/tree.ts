@@ -8,13 +8,13 @@ export interface Field {
   readonly line: number;
 }
 
-export interface MapTree {
+interface MapTree {
   readonly type: "map";
   readonly fields: readonly Field[];
   readonly line: number;
 }
 
-export interface ListTree {
+interface ListTree {
   readonly type: "list";
   readonly items: readonly Tree[];
   readonly line: number;

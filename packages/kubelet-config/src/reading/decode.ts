@@ -19,7 +19,7 @@ export function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
 }
 
-export type Texts = readonly (string | undefined)[] | undefined;
+type Texts = readonly (string | undefined)[] | undefined;
 
 export interface TokenAttributes {
   readonly serviceAccountTokenAudience: string | undefined;
