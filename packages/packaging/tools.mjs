@@ -24,7 +24,9 @@ const FOR_ARM64_ON_X64 = {
   "aarch64-linux-gnu-strip": "gcc-aarch64-linux-gnu",
   "qemu-aarch64": "qemu-user",
 };
-const FOR_DEB_AND_RPM = { go: "golang-go" };
+/** Builds nfpm. An older Go does not download the version that linux-packages.ts names. */
+const OLDEST_GO = 21;
+const GO = `Go 1.${OLDEST_GO} or newer (https://go.dev/dl)`;
 
 /**
  * What this machine lacks, and how to get it; undefined if nothing.
@@ -37,12 +39,18 @@ export function missingTools(isForHere) {
   if (!isForHere && process.arch !== "x64")
     return "a machine with an x86-64 processor: only --for here works on others";
   const forHere = process.arch === "x64" ? FOR_X64 : FOR_ARM64_ON_ARM64;
-  const needed = { ...FOR_ANY, ...forHere, ...(isForHere ? {} : { ...FOR_ARM64_ON_X64, ...FOR_DEB_AND_RPM }) };
+  const needed = { ...FOR_ANY, ...forHere, ...(isForHere ? {} : FOR_ARM64_ON_X64) };
   const missing = Object.entries(needed).filter(([program]) => !isInstalled(program));
-  if (missing.length === 0) return undefined;
+  const lacksGo = !isForHere && !hasGo();
+  if (missing.length === 0) return lacksGo ? GO : undefined;
   const packages = [...new Set(missing.flatMap(([, names]) => names.split(" ")))].sort().join(" ");
   const programs = missing.map(([program]) => program).join(", ");
-  return `${programs}: sudo apt-get install -y --no-install-recommends ${packages}`;
+  return `${lacksGo ? `${GO}, and ` : ""}${programs}: sudo apt-get install -y --no-install-recommends ${packages}`;
+}
+
+function hasGo() {
+  const { stdout } = spawnSync("go", ["version"], { encoding: "utf8" });
+  return Number(/ go1\.(\d+)/.exec(stdout ?? "")?.[1]) >= OLDEST_GO;
 }
 
 /** @param {string} program */
