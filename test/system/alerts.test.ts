@@ -123,7 +123,7 @@ async function run({
     },
   };
   const configSource = { path: at("config.yaml", setting.config ?? "log: {level: info}\n"), environment: {} };
-  const status = createConfigStatus(configSource.path, { inForce: "all", configError: undefined });
+  const status = createConfigStatus(configSource.path, { inForce: "all", configError: undefined, warning: undefined });
   const setUp = IDENTITIES[identity] ?? IDENTITIES["user"];
   const start = async () =>
     startInProcess({

@@ -2,10 +2,21 @@
  * The configuration file of a node under a real systemd: for each way in which it can be unusable, `config check`, `status`,
  * doctor and the daemon say the same, and the command that they name mends it.
  */
+import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
+import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { given } from "./given.ts";
-import { bootSimulatedNode, brokerConfig, DAEMON, HEALTH_SOCKET, REGISTRY_HOST, SERVICE } from "./simulated-node.ts";
+import {
+  bootSimulatedNode,
+  brokerConfig,
+  DAEMON,
+  HEALTH_SOCKET,
+  IMAGE,
+  REGISTRY_HOST,
+  SERVICE,
+  SHIM,
+} from "./simulated-node.ts";
 import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const PATH = "/etc/ocir-broker/config.yaml";
@@ -140,5 +151,73 @@ describeUnless(canBootSystemd(), "the configuration file", () => {
       { name: "broker-config-ok" },
       { name: "broker-config-exposed", evidence: what, fix },
     ]);
+  });
+
+  const KEPT = "/var/lib/ocir-broker-config";
+  const pull = () => root.exec(SHIM, [], { input: credentialProviderRequest({ image: IMAGE }) });
+  const password = async () => JSON.parse((await pull()).stdout).auth[REGISTRY_HOST]?.password;
+  const restart = () => root.run("systemctl", ["restart", SERVICE]);
+  /** As at a boot: without a process, and without its handover. */
+  const boot = async () => {
+    await root.run("systemctl", ["stop", SERVICE]);
+    await root.run("systemctl", ["start", SERVICE]);
+  };
+
+  it("is the last valid one after a boot with an invalid file, and goes with the file", async () => {
+    await configure("true", PASSWORD);
+    await restart();
+    expect(await root.run("stat", ["-c", "%a %U:%G %n", KEPT])).toBe(`2770 root:ocir-broker-daemon ${KEPT}`);
+    expect(await root.run("sh", ["-c", `stat -c "%a %G %n" ${KEPT}/*`])).toBe(
+      `640 ocir-broker-daemon ${KEPT}/config-1.json`,
+    );
+    expect((await root.exec("sh", ["-c", `cat ${KEPT}/*`], { uid: 65_534 })).exitCode).not.toBe(0);
+    root.write(PATH, "identity: [");
+    await boot();
+    expect(await ofDaemon()).toMatchObject({ inForce: "before", error: "config-invalid", path: PATH });
+    expect(await password()).toMatch(/\./);
+    expect(await root.property(SERVICE, "StatusText")).toContain("has errors; the last valid one stays in force");
+    await sh(`rm ${PATH}`);
+    await restart();
+    expect(await ofDaemon()).toMatchObject({ inForce: "defaults", error: null });
+    expect(await root.run("ls", [KEPT])).toBe("");
+  });
+
+  it("is nothing at a first start with an invalid file: each pull fails at once, until a reload finds a valid one", async () => {
+    await configure("true");
+    await sh(`rm -f ${KEPT}/*`);
+    root.write(PATH, `${brokerConfig(REGISTRY_HOST)}log: {level: loud}\n`);
+    await boot();
+    expect(await pull()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("config-invalid: ") });
+    expect((await status()).stdout).toMatch(/config-invalid, no configuration is in force.*\n {2}line 4: log\.level\n/);
+    expect(await ofDoctor()).toMatchObject([{ name: "broker-config-invalid" }]);
+    expect((await root.exec("systemctl", ["reload", SERVICE])).exitCode).toBe(1);
+    await sh(`sed -i s/loud/info/ ${PATH}`);
+    expect((await root.exec("systemctl", ["reload", SERVICE])).exitCode).toBe(0);
+    await until("the next process is ready", async () => (await pull()).exitCode === 0);
+    expect(await ofDaemon()).toMatchObject({ inForce: "all", error: null });
+  });
+
+  it.each([
+    ["is full", `mount -t tmpfs -o size=4k tmpfs /var/lib; head -c 4096 /dev/zero >/var/lib/full`],
+    ["is read-only", "mount -t tmpfs -o ro tmpfs /var/lib"],
+    ["is read-only, with the folder", `mount --bind ${KEPT} ${KEPT}; mount -o remount,bind,ro ${KEPT}`],
+    [
+      "is full, with the folder",
+      `mount -t tmpfs -o size=4k,mode=2770,gid=$(getent group ocir-broker-daemon | cut -d: -f3) tmpfs ${KEPT}; head -c 4096 /dev/zero >${KEPT}/full`,
+    ],
+  ])("is in force if /var/lib %s, and the log says that it is not kept", async (_what, spoil) => {
+    await configure("true");
+    await sh(`rm -f ${KEPT}/*; systemctl stop ${SERVICE}; journalctl --rotate --vacuum-time=1s; ${spoil}`);
+    try {
+      await root.exec("systemd-tmpfiles", ["--create", "/usr/lib/tmpfiles.d/ocir-broker.conf"]);
+      expect(await password()).toMatch(/\./);
+      expect(await ofDaemon()).toMatchObject({ inForce: "all", error: null });
+      expect(await root.journal(SERVICE)).toContain("the last valid configuration was not kept");
+      root.write(PATH, "- a");
+      await boot();
+      expect(await pull()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("config-invalid: ") });
+    } finally {
+      await sh(`systemctl stop ${SERVICE}; umount /var/lib ${KEPT} || true`);
+    }
   });
 });

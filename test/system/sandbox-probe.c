@@ -48,7 +48,7 @@ static void try_read(const char *path) {
 
 int main(void) {
   static const char *const folders[] = {"/", "/etc", "/usr", "/usr/local/bin", "/opt", "/var", "/var/lib", "/root", "/home", "/run",
-                                        "/run/ocir-broker", "/dev/shm", "/proc/sys/kernel", "/sys/fs/cgroup", "/tmp", "/var/tmp", "/run/ocir-broker-metrics", "/run/ocir-broker-state"};
+                                        "/run/ocir-broker", "/dev/shm", "/proc/sys/kernel", "/sys/fs/cgroup", "/tmp", "/var/tmp", "/run/ocir-broker-metrics", "/run/ocir-broker-state", "/var/lib/ocir-broker-config"};
   for (size_t index = 0; index < sizeof folders / sizeof *folders; index++) try_write(folders[index]);
   try_read("/etc/ocir-broker/config.yaml");
   try_read("/etc/shadow");

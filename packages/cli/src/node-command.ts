@@ -1,5 +1,5 @@
 /** Runs the work of a command that changes the node, as root, and prints its result. */
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { findConfig } from "@ocir-broker/config/config-in-force";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
@@ -63,7 +63,7 @@ export function nodeContext(): NodeContext {
     clock,
     runProgram: createRunProgram(clock, PRINT_LIMIT_MS),
     version,
-    metadataUrl: loadLenientConfig({ environment }).config.metadata.baseUrl,
+    metadataUrl: findConfig({ environment }).config.metadata.baseUrl,
     say,
   };
 }

@@ -126,7 +126,7 @@ describe("renderStatus", () => {
         "  failed for shop/puller: cluster-basic, 42 s ago",
         "  denied: iad.ocir.io/acme/web, 3 min ago",
         "  to see why: ocir-broker doctor IMAGE",
-        "configuration /etc/ocir-broker/config.yaml: config-invalid, the previous configuration is in force",
+        "configuration /etc/ocir-broker/config.yaml: config-invalid, the last valid configuration is in force",
         "  line 3: proxy.https",
         "  each error: ocir-broker config check",
         "  a restart is needed for request.deadline",

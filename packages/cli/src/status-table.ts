@@ -122,9 +122,9 @@ function unusedHostLines({ status, registries }: HealthDetails): string[] {
 
 const IN_FORCE: Readonly<Record<ConfigDetails["inForce"], string>> = {
   all: "the whole file is in force",
-  "valid-part": "its valid part is in force, and defaults for the rest",
-  before: "the previous configuration is in force",
+  before: "the last valid configuration is in force",
   defaults: "the defaults are in force",
+  nothing: "no configuration is in force, so every pull fails",
 };
 
 function configText(config: ConfigDetails | null): string {

@@ -73,6 +73,14 @@ test("unreadableForDaemon returns undefined when there is no file", () => {
   expect(unreadableForDaemon("/nowhere/config.yaml", { groups: OURS })).toBeUndefined();
 });
 
+test("unreadableForDaemon knows the node's own groups and the folders that the unit hides", () => {
+  expect(unreadableForDaemon("/tmp/config.yaml")).toMatchObject({ isFolder: true });
+});
+
+test("changeableByOthers has nothing to say of a file that does not exist", () => {
+  expect(changeableByOthers("/nowhere/config.yaml", { ownerId: OWN_ID + 1 })).toBeUndefined();
+});
+
 /** Not in /tmp, whose own mode counts. */
 function trustedFile(mode: number): string {
   const folder = mkdtempSync(join("/run", "ocir-"));
@@ -119,6 +127,10 @@ test.each([
   [0o644, 0o750, false],
 ])("isReadableByAll with file mode %o in a folder of mode %o is %s", (fileMode, folderMode, expected) => {
   expect(isReadableByAll(fileWith(fileMode, folderMode))).toBe(expected);
+});
+
+test("isReadableByAll is false for a file that does not exist", () => {
+  expect(isReadableByAll("/nowhere/config.yaml")).toBe(false);
 });
 
 test.each([

@@ -74,7 +74,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
 }
 
 /** @param text of the file; undefined if there is none. */
-export function exposedPassword(source: ConfigSource, text: string | undefined): FileProblem | undefined {
+function exposedPassword(source: ConfigSource, text: string | undefined): FileProblem | undefined {
   const path = pathOf(source);
   const { value } = parseYaml(text ?? "");
   const proxy = isMapping(value) && isMapping(value["proxy"]) ? String(value["proxy"]["https"]) : "";
@@ -189,11 +189,11 @@ function syntaxError(error: Error, text: string): string {
 }
 
 /** Treats an empty variable as unset, since scripts often export it so. */
-export function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
 
-export function fillIn(config: Config, environment: z.output<typeof environmentSchema>): Config {
+function fillIn(config: Config, environment: z.output<typeof environmentSchema>): Config {
   return {
     ...config,
     metadata: { baseUrl: config.metadata.baseUrl ?? environment.OCI_METADATA_BASE_URL },

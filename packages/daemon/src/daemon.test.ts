@@ -2,13 +2,12 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { ConfigError } from "@ocir-broker/config/config-error";
 import type { Config } from "@ocir-broker/config/schema";
 import { configOf, daemonSections } from "@ocir-broker/config/test/config";
 import { claimsOf, passwordIn, requestFor } from "@ocir-broker/credentials/test/kubelet-request";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { sharedSimulator } from "@ocir-broker/oci-simulator/for-tests";
-import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
@@ -21,7 +20,6 @@ import type { DaemonOptions } from "./daemon.ts";
 
 const HOST = "icn.ocir.io";
 const HOME = "iad.ocir.io";
-const ELEVEN_ERRORS = `sockets:\n${Array.from({ length: 11 }, (_, at) => `  unknown${at}: 1\n`).join("")}`;
 
 const simulator = await sharedSimulator({ registry: ["127.0.0.1:0", "127.0.0.1:0"] });
 let folder: string;
@@ -201,40 +199,25 @@ describe("startDaemon", () => {
     expect(simulator.requests()).toMatchObject({ "metadata.regionInfo": 0, "auth.x509": 0, "registry.token": 0 });
   });
 
-  it.each([
-    ["is mistyped after eleven other errors", `${ELEVEN_ERRORS}identity: {provider: nobody}`, undefined, 503],
-    ["may be in a file that is not YAML", "identity: [", undefined, 503],
-    ["was none before it", "identity: [", { identity: { provider: "none" } }, 200],
-    ["is none and another key is mistyped", "identity: {provider: none}\nidentityDomain: {url: 1}", undefined, 200],
-  ])("is ready without an identity after an invalid file only by choice: it %s", async (_, text, before, ready) => {
-    const path = join(folder, "config.yaml");
-    writeFileSync(path, text);
-    const loaded = loadLenientConfig({ path, environment: {} }, () => before && configWith(before));
-    const {
-      isIdentityLost,
-      config: { identity },
-    } = loaded;
-    await start({ identity }, { configDetails: createConfigStatus(path, loaded).details, isIdentityLost });
-    await pull();
-    expect((await health("/readyz")).status).toBe(ready);
-    const status = ready === 200 ? "ok" : "degraded";
-    expect(JSON.parse((await health("/status")).text)).toMatchObject({ status, identity: "none" });
-  });
-
-  it("is ready without an identity that an invalid file has cost it once a valid file has none", async () => {
-    const invalid = { error: "config-invalid", errorPlaces: ["line 4: identity.provider"] } as const;
-    let details: ConfigDetails = { path: "", inForce: "valid-part", ...invalid, needRestart: [] };
-    const identity = { provider: "none" };
-    await start({ identity }, { configDetails: () => details, isIdentityLost: true });
-    const isReadyAfter = (change: Partial<ConfigDetails>) => {
-      details = { ...details, ...change };
-      return broker.health.isServing();
-    };
-    expect(isReadyAfter({ inForce: "before" })).toBe(false);
-    const valid = { inForce: "all", error: null, errorPlaces: [] } as const;
-    expect(isReadyAfter({ ...valid, needRestart: ["identity.provider"] })).toBe(false);
-    expect(isReadyAfter({ ...valid, needRestart: ["proxy.https"] })).toBe(true);
-    expect(isReadyAfter({ ...invalid, inForce: "before" })).toBe(true);
+  it("answers each call at once with the configuration's error, and asks nobody, while no configuration is in force", async () => {
+    const configError = new ConfigError("config-invalid", "config.yaml is not valid", ["line 4: log.level"]);
+    const found = { inForce: "nothing", configError, warning: undefined } as const;
+    const { details } = createConfigStatus(join(folder, "config.yaml"), found);
+    await start(
+      { identity: { provider: "none" }, registries: { prefetch: [HOST] } },
+      { configError, configDetails: details },
+    );
+    const refused = { status: 500, text: expect.stringMatching(/^ocir-broker: config-invalid: .*config check/) };
+    expect(await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`))).toMatchObject(refused);
+    expect(await overSocket("/v1/docker-credential", HOST)).toMatchObject(refused);
+    const withToken = { serviceAccountToken: jwtOf({}), serviceAccountAnnotations: {} };
+    const anonymous = await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`, withToken));
+    expect(JSON.parse(anonymous.text).auth).toEqual({ [HOST]: { username: "", password: "" } });
+    expect((await health("/readyz")).status).toBe(503);
+    const status = { status: "degraded", config: { inForce: "nothing", errorPlaces: ["line 4: log.level"] } };
+    expect(JSON.parse((await health("/status")).text)).toMatchObject(status);
+    expect((await health("/metrics")).text).toContain("ocir_broker_config_valid 0");
+    expect(Object.values(simulator.requests()).filter((count) => count > 0)).toEqual([]);
   });
 
   it("reports token ages, expiry and failures on the health socket, and metrics there and in a file", async () => {
@@ -310,14 +293,6 @@ describe("startDaemon with the state that a killed daemon left", () => {
     expect(await tokenFor("lhr.ocir.io")).toEqual(expect.any(String));
     expect(simulator.requests()).toMatchObject({ "auth.x509": 0, "registry.token": 1 });
     expect(simulator.refusals()).toEqual([]);
-  });
-
-  it("saves the configuration of a reload, though it fetches no token", async () => {
-    const path = join(stateFolder(), "state");
-    await warmed(path);
-    broker.applyConfig(configWith({ registries: { prefetch: HOSTS }, log: { level: "warn" } }));
-    await until("the state has it", () => readFileSync(path, "latin1").includes('"level":"warn"'));
-    expect(simulator.requests()["registry.token"]).toBe(HOSTS.length);
   });
 
   it("saves the token of a pull that ends while it stops", async () => {

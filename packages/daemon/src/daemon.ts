@@ -1,10 +1,11 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
 import type { ConfigChanges } from "@ocir-broker/config/config-changes";
+import type { ConfigError } from "@ocir-broker/config/config-error";
 import { durationMs } from "@ocir-broker/config/duration";
 import type { Config } from "@ocir-broker/config/schema";
 import { createDockerCredentials } from "@ocir-broker/credentials/pulls/docker-credentials";
 import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
-import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
+import { HOME_REGION, type Registries } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { bootMs } from "@ocir-broker/foundation/time/clock";
@@ -20,7 +21,9 @@ import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
 
 export interface DaemonOptions
   extends Pick<DaemonCredentialsOptions, "config" | "clock" | "random" | "log">,
-    Pick<HealthOptions, "version" | "configDetails" | "isIdentityLost"> {
+    Pick<HealthOptions, "version" | "configDetails"> {
+  /** Why no configuration is in force: each call fails with it, and nothing is asked. */
+  readonly configError?: ConfigError | undefined;
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: NodeJS.ProcessEnv;
   /** The process id that systemd passes the sockets to. */
@@ -33,7 +36,7 @@ export interface DaemonOptions
  * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
  */
 export async function startDaemon(options: DaemonOptions) {
-  const { config, clock, log, environment, version } = options;
+  const { config, configError, clock, log, environment, version } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
   const metrics = createMetrics(clock, version, hasIdentity(config.identity.provider));
@@ -46,7 +49,7 @@ export async function startDaemon(options: DaemonOptions) {
   });
   let textfile: Textfile | undefined;
   const applied = createAppliedConfig({ config, credentials, log, metrics });
-  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(credentials, applied.current) });
+  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(credentials) });
   const health = createHealth({
     ...options,
     ...credentials,
@@ -56,7 +59,8 @@ export async function startDaemon(options: DaemonOptions) {
     identity: credentials.provider.name,
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
-  const answerKubelet = createKubeletCredentials({ ...credentials, clock, deadlineMs });
+  const registries = configError === undefined ? credentials.registries : refusing(credentials.registries, configError);
+  const answerKubelet = createKubeletCredentials({ ...credentials, registries, clock, deadlineMs });
   let hasFailedClosed = false;
   const answer: AnswerCredentials = async (body) => {
     const response = await answerKubelet(body);
@@ -70,6 +74,7 @@ export async function startDaemon(options: DaemonOptions) {
     answer,
     answerDockerCredential: createDockerCredentials({
       ...credentials,
+      registries,
       clock,
       deadlineMs,
       settings: config.serviceAccounts,
@@ -136,12 +141,13 @@ export async function startDaemon(options: DaemonOptions) {
     answer,
     health,
     /** Applies the keys of a new configuration that need no restart. */
-    applyConfig(next: Config): ConfigChanges {
-      const changes = applied.apply(next);
-      handover.scheduleSave();
-      return changes;
-    },
+    applyConfig: (next: Config): ConfigChanges => applied.apply(next),
     /** Waits up to 3 s for requests in flight, then stops. May be called more than once. */
     close: () => (stopping ??= stop()),
   };
+}
+
+/** The rules ask for every host, before anything else is asked. */
+function refusing(registries: Registries, error: ConfigError): Registries {
+  return { ...registries, isAllowed: () => Promise.reject(error) };
 }

@@ -11,7 +11,7 @@ type StartOptions = Pick<DaemonOptions, "config" | "log"> & Partial<DaemonOption
 export type Daemon = Awaited<ReturnType<typeof startDaemon>>;
 
 export async function startedDaemon(options: StartOptions): Promise<Daemon> {
-  const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid, isIdentityLost: false };
+  const defaults = { environment: {}, random: () => 0.5, version: "1.2.3", pid: process.pid };
   const broker = await startDaemon({ clock: createSystemClock(), ...defaults, ...options });
   onTestFinished(() => broker.close());
   return broker;

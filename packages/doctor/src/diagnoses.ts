@@ -171,8 +171,7 @@ export const DIAGNOSES = {
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
     "the broker's configuration is not valid, or cannot be used",
-    "ocir-broker config check names every error; fix them first: doctor uses the valid part, and defaults for the rest " +
-      "(ocir-broker status shows what the daemon uses)",
+    "ocir-broker config check names every error; fix them first (ocir-broker status shows what the daemon uses)",
   ),
 
   "broker-config-exposed": warning(

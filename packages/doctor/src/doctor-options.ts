@@ -13,7 +13,7 @@ export interface DoctorOptions {
   readonly configPath: string;
   /** In words, where the configuration was read from. */
   readonly configSource: string;
-  /** Why the configuration is invalid, without its values; `config` is then its valid part. */
+  /** Why the configuration is invalid, without its values; `config` then has no identity. */
   readonly configError?: string | undefined;
   /** What mends a configuration that cannot be used although its text may be valid. */
   readonly configFix?: string | undefined;

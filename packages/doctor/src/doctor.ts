@@ -6,7 +6,7 @@ import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, findingsOf, type NamedCheck } from "./check-context.ts";
 import { CHECKS_BY_IDENTITY_PROVIDER } from "./checks/by-identity-provider.ts";
-import { checkDaemon, usesPreviousConfig } from "./checks/daemon.ts";
+import { checkDaemon } from "./checks/daemon.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
 import { checkRegistryPath } from "./checks/network-path.ts";
@@ -68,15 +68,10 @@ const PULL_CHECKS: readonly NamedCheck[] = [
   ["plugin's response", checkPluginResponse],
 ];
 
-/** Doctor can read only the file, but the daemon uses the previous configuration. */
-const PREVIOUS_CONFIG_CHECK: NamedCheck = [
+/** With an invalid file, nobody knows proxy, addresses and identity: the last valid configuration is the daemon's alone. */
+const UNCONFIGURED_CHECK: NamedCheck = [
   "configuration",
-  async () =>
-    notChecked(
-      "the network to Oracle's services",
-      "broker-config-invalid",
-      "the daemon uses the previous configuration",
-    ),
+  async () => notChecked("the network to Oracle's services", "broker-config-invalid", "it needs a valid configuration"),
 ];
 
 /** Left out on a node that is switched off or without ocir-broker, which is the cause of their findings. */
@@ -112,10 +107,10 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
     (await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)))).flat();
   try {
     // In the order of the report: causes before their consequences.
-    const isOther = isNode && configError !== undefined && (await usesPreviousConfig(context));
-    const identityChecks = isOther
-      ? [PREVIOUS_CONFIG_CHECK]
-      : [PROXY_CHECK, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS];
+    const identityChecks =
+      configError === undefined
+        ? [PROXY_CHECK, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS]
+        : [UNCONFIGURED_CHECK];
     const off = isNode ? (await run(SWITCH_CHECKS)).filter(({ verdict }) => verdict === "problem") : [];
     const isOn = ([, check]: NamedCheck) => off.length === 0 || !CHECKS_WHILE_ON.has(check);
     const [ofNode, upstream, ofPull] = await Promise.all([

@@ -18,8 +18,8 @@ export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
 export const CONFIG_FOLDER = "/etc/ocir-broker";
 /** For node-exporter. */
 export const METRICS_FOLDER = "/run/ocir-broker-metrics";
-/** Made without a record too, also by systemd-tmpfiles. */
-export const RUNTIME_FOLDERS = ["/run/ocir-broker", METRICS_FOLDER] as const;
+/** Made without a record too, also by systemd-tmpfiles. The last has the daemon's last valid configuration. */
+export const RUNTIME_FOLDERS = ["/run/ocir-broker", METRICS_FOLDER, "/var/lib/ocir-broker-config"] as const;
 
 /** Folders of ours alone. */
 export const OWN_FOLDERS = ["/usr/share/doc/ocir-broker", LIBEXEC] as const;

@@ -667,6 +667,15 @@ it.each([
   expect(node.snapshot()).toEqual(node.before);
 });
 
+it("installNode reports a configuration with errors, and goes on, if a package has unpacked the programs", async () => {
+  const wrong = () => expect.fail("line 1: it is wrong");
+  const node = await installedNode();
+  expect(await install(node, undefined, { connect: undefined, checkConfig: wrong })).toMatchObject({ code: "config" });
+  node.context.disk.remove(RECORD);
+  expect(await install(node, undefined, { connect: undefined, checkConfig: wrong })).toMatchObject({ ok: true });
+  expect(node.said.join("\n")).toMatch(/the configuration has errors: .*it is wrong/);
+});
+
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
   const text = await describeSteps(node.context, {

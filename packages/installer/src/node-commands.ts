@@ -38,7 +38,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
-    expectValid(command);
+    expectValid(node, command);
     await adoptRecognised(node);
     if (from === undefined && isFromArchive(node.record) && isWhole(node)) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
@@ -131,7 +131,7 @@ export async function describeSteps(
   { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
   const node = createNodeRun(context);
-  if (install !== undefined) expectValid(install);
+  if (install !== undefined) expectValid(node, install);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
@@ -148,15 +148,16 @@ function expectEnabled(node: NodeContext): void {
   );
 }
 
-/** A package's script alone must not fail because of the configuration. */
-function expectValid({ from, connect, given, checkConfig }: InstallCommand): void {
-  if ((from ?? connect ?? given) === undefined) return;
+/** A package, whose programs are unpacked already, reports an invalid configuration and does not fail. */
+function expectValid(node: NodeRun, { from, connect, given, checkConfig }: InstallCommand): void {
   try {
     if (given !== undefined) checkConfig(given);
     if (given === undefined || !hasSettings(given)) checkConfig();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InstallError("config", `the configuration has errors: ${reason}`, { cause: error });
+    const reason = `the configuration has errors: ${error instanceof Error ? error.message : String(error)}`;
+    const isPackage = (from ?? connect ?? given) === undefined && !isFromArchive(node.record);
+    if (!isPackage) throw new InstallError("config", reason, { cause: error });
+    node.say(reason);
   }
 }
 

@@ -34,7 +34,7 @@ static const char *const PASSED_VARIABLES[] = {
     "HOME",           "TZ",            "LISTEN_FDS",            "LISTEN_FDNAMES",
     "LISTEN_PID",     "WATCHDOG_PID",  "WATCHDOG_USEC",         "NOTIFY_SOCKET",
     "JOURNAL_STREAM", "INVOCATION_ID", "CREDENTIALS_DIRECTORY", "OCIR_BROKER_NOTIFY_FD",
-    "OCIR_BROKER_STATE_FILE"};
+    "OCIR_BROKER_STATE_FILE", "OCIR_BROKER_CONFIG_FOLDER"};
 
 /*
  * glibc: one arena for all threads, and freed memory returns to the kernel early. Saves a fifth of the private memory. With a

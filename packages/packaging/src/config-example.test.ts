@@ -2,13 +2,10 @@
  * The example that is installed with the packages is made of the schema, is a configuration, and tells the defaults as
  * they are. `npm run docs` writes it.
  */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
 import { checkConfig } from "@ocir-broker/config/load";
 import { configSchema } from "@ocir-broker/config/schema";
 import { type ConfigKey, describeConfigKeys } from "@ocir-broker/config/test/config-keys";
-import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { FILES } from "./contents/installed-tree.ts";
@@ -32,14 +29,6 @@ describe("config.example.yaml", () => {
 
   it("changes no setting as installed", () => {
     expect(checkConfig(example)).toEqual(checkConfig(""));
-  });
-
-  it("leaves the usual certificates and identity in force when it has a syntax error", () => {
-    const path = join(temporaryFolder(), "config.yaml");
-    writeFileSync(path, `${example}log: [\n`);
-    const { config, configError } = loadLenientConfig({ path, environment: {} });
-    expect(configError).toMatchObject({ code: "config-invalid" });
-    expect(config).toEqual(configSchema.parse({}));
   });
 
   it("is valid when every key is uncommented", () => {

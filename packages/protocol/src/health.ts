@@ -69,7 +69,7 @@ export interface ConfigDetails {
 }
 
 /**
- * The configuration in force: `all` of the file, its `valid-part`, or without a file the `defaults`. If the file cannot be read or
- * parsed, the configuration `before` or, without one, the `defaults`.
+ * The configuration in force: `all` of the file, or without a file the `defaults`. If the file is invalid or cannot be read, the last
+ * valid one, from `before`; without one, `nothing`: each call then fails with the file's error.
  */
-export type ConfigInForce = "all" | "valid-part" | "before" | "defaults";
+export type ConfigInForce = "all" | "before" | "defaults" | "nothing";

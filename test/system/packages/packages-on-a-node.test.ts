@@ -45,6 +45,7 @@ const LEFT_BY_NONE = [
   "/run/ocir-broker",
   "/run/ocir-broker-metrics",
   "/var/lib/ocir-broker",
+  "/var/lib/ocir-broker-config",
 ];
 const EARLIER_PLUGIN = "#!/bin/sh\necho the earlier plugin\n";
 const PACKAGES = "/opt/checkout/dist/packages";

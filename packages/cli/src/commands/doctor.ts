@@ -3,7 +3,7 @@
  * command line; 3: a check could not be made, or doctor itself failed.
  */
 import { readFileSync } from "node:fs";
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { findConfig } from "@ocir-broker/config/config-in-force";
 import { pathOf as configPathOf } from "@ocir-broker/config/load";
 import { diagnose } from "@ocir-broker/doctor/doctor";
 import type { DoctorOptions } from "@ocir-broker/doctor/doctor-options";
@@ -118,8 +118,7 @@ async function doctorOptions(
   // The home of the daemon's dynamic user.
   const environment = ofDaemon === undefined ? ownEnvironment : { HOME: "/", ...ofDaemon };
   const source = isNode ? { path, environment } : personalSource(path);
-  // Loaded as the daemon loads it, so that doctor examines the settings that the daemon uses.
-  const { config, configError, warning } = loadLenientConfig(source);
+  const { config, configError, warning } = findConfig(source);
   return {
     ...{ image, version, clock, random: systemRandom, environment, isNode, root },
     // A root other than / belongs to the user who tries doctor out, and so do the sockets below it.

@@ -4,6 +4,7 @@
  * anybody else.
  */
 import { existsSync } from "node:fs";
+import { findConfig } from "@ocir-broker/config/config-in-force";
 import type { Config } from "@ocir-broker/config/schema";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
 import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
@@ -22,7 +23,6 @@ import {
   SHIM_CALL_MS,
 } from "@ocir-broker/protocol/contract";
 import { type Command, Option } from "commander";
-import { configInForce } from "../config/config-in-force.ts";
 import {
   CONFIG_OPTION,
   type ConfigOptions,
@@ -98,21 +98,27 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
 }
 
 async function answer(request: Buffer, options: GetOptions): Promise<DaemonResponse> {
-  const config = chosenConfig(options);
+  const { identity } = options;
+  const { config, configError } = findConfig(
+    identity === undefined ? callersSource(options) : personalSource(options.config),
+  );
+  if (configError !== undefined && options.config !== undefined) throw configError;
   const clock = createSystemClock();
+  // Where the file is invalid, the daemon may still have a configuration.
   const socket = daemonSocket(config, options);
   const response = socket === undefined ? undefined : await askDaemon(socket, request, clock);
   if (response !== undefined) return response;
+  if (configError !== undefined) throw configError;
   if (socket === CREDENTIALS_SOCKET && existsSync(DISABLED_FILE)) process.stderr.write(SWITCHED_OFF);
-  const broker = createOneShotBroker({ config, environment, clock, random: systemRandom, limitMs: LIMIT_MS });
+  const broker = createOneShotBroker({
+    config: identity === undefined ? config : { ...config, identity: { provider: identity } },
+    environment,
+    clock,
+    random: systemRandom,
+    limitMs: LIMIT_MS,
+  });
   const answered = await broker.answer(request);
   return answered.outcome === "anonymous" ? errorResponseOf(answered.failure) : answered;
-}
-
-function chosenConfig(options: GetOptions): Config {
-  const { identity } = options;
-  if (identity === undefined) return configInForce(callersSource(options));
-  return { ...configInForce(personalSource(options.config)), identity: { provider: identity } };
 }
 
 /** Undefined if no daemon signs as the wanted identity: the node's daemon never signs as a person. */

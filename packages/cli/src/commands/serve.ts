@@ -1,19 +1,19 @@
 /**
  * `ocir-broker serve`: runs the daemon, from configuration to signals.
  *
- * An invalid configuration does not stop it (docs/decisions/0013-an-invalid-configuration.md).
+ * An invalid configuration does not stop it (docs/decisions/0037-the-last-valid-configuration.md).
  * SIGTERM and SIGINT shut it down gracefully; SIGHUP reloads the configuration. An uncaught error is logged and then
  * ends the process, because its state is unknown; the service manager starts it again.
  */
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { findConfig } from "@ocir-broker/config/config-in-force";
+import { createLastValidConfig } from "@ocir-broker/config/last-valid-config";
 import { pathOf as configPathOf } from "@ocir-broker/config/load";
 import { createConfigStatus } from "@ocir-broker/daemon/config/config-status";
 import { startDaemon } from "@ocir-broker/daemon/daemon";
-import { lastConfig } from "@ocir-broker/daemon/handover/handover";
 import { superviseBroker } from "@ocir-broker/daemon/systemd/supervise";
 import { createLog } from "@ocir-broker/daemon/telemetry/log";
 import { systemRandom } from "@ocir-broker/foundation/random";
-import { bootMs, createSystemClock, holdProcess, kernelMonotonicUs } from "@ocir-broker/foundation/time/clock";
+import { createSystemClock, holdProcess, kernelMonotonicUs } from "@ocir-broker/foundation/time/clock";
 import type { Command } from "commander";
 import { CONFIG_OPTION, type ConfigOptions, sourceOf, USER_OPTION } from "../config/config-source.ts";
 import { environment, keepFromChildren, version } from "../process/environment.ts";
@@ -24,6 +24,7 @@ const FOR_THIS_PROCESS = [
   "LISTEN_FDS",
   "LISTEN_FDNAMES",
   "LISTEN_PID",
+  "OCIR_BROKER_CONFIG_FOLDER",
   "OCIR_BROKER_NOTIFY_FD",
   "OCIR_BROKER_STATE_FILE",
   "WATCHDOG_PID",
@@ -51,8 +52,11 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.on("SIGHUP", () => reload());
   const clock = createSystemClock();
   const source = sourceOf(options);
-  const before = () => lastConfig({ environment, clock, bootMs });
-  const { config, inForce, isIdentityLost, configError, warning } = loadLenientConfig(source, before);
+  const lastValidConfig = createLastValidConfig(environment["OCIR_BROKER_CONFIG_FOLDER"], (code) =>
+    log.warn({ code }, "the last valid configuration was not kept"),
+  );
+  const found = findConfig(source, lastValidConfig.read);
+  const { config, inForce, configError, warning } = found;
   const log = createLog({ level: config.log.level, environment });
   if (configError !== undefined) log.error({ error: configError, inForce }, "the configuration has errors");
   if (warning !== undefined) log.warn(warning, "the configuration needs attention");
@@ -66,20 +70,35 @@ async function serve(options: ConfigOptions): Promise<void> {
   keepFromChildren(FOR_THIS_PROCESS);
 
   const common = { environment, clock, log, pid: process.pid };
-  const configStatus = createConfigStatus(configPathOf(source), { inForce, configError, warning });
-  const { details: configDetails } = configStatus;
-  const settings = { config, configDetails, isIdentityLost };
-  const broker = await startDaemon({ ...common, ...settings, random: systemRandom, version });
-  const supervision = superviseBroker({ ...common, broker, configSource: source, configStatus, kernelMonotonicUs });
-  reload = () => supervision.reload();
-  if (isReloadPending) reload();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, async () => {
-      supervision.stopping();
-      await broker.close();
-      if (hasPendingDnsLookup()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
-    });
+  const configStatus = createConfigStatus(configPathOf(source), found);
+  const broker = await startDaemon({
+    ...common,
+    config,
+    configError: inForce === "nothing" ? configError : undefined,
+    configDetails: configStatus.details,
+    random: systemRandom,
+    version,
+  });
+  const supervision = superviseBroker({
+    ...common,
+    broker,
+    configSource: source,
+    configStatus,
+    lastValidConfig,
+    kernelMonotonicUs,
+  });
+  lastValidConfig.update(found);
+  async function stop(signal: "SIGTERM" | "SIGINT"): Promise<void> {
+    supervision.stopping();
+    await broker.close();
+    if (hasPendingDnsLookup()) clock.setTimer(() => endBy(signal), LAST_LINE_MS);
   }
+  reload = () => {
+    // The service manager starts the next process.
+    if (supervision.reload() === "restart") void stop("SIGTERM");
+  };
+  if (isReloadPending) reload();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
 }
 
 function endBy(signal: "SIGTERM" | "SIGINT"): void {

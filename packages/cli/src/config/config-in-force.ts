@@ -1,7 +1,7 @@
-/** The configuration in force, loaded as the daemon loads it: the valid part of the file, and defaults for the rest. */
+/** The configuration for commands that can do without a valid one, since they only need the sockets. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadLenientConfig } from "@ocir-broker/config/lenient";
+import { findConfig } from "@ocir-broker/config/config-in-force";
 import type { ConfigSource } from "@ocir-broker/config/load";
 import type { Config } from "@ocir-broker/config/schema";
 import { CREDENTIALS_SOCKET, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
@@ -21,12 +21,12 @@ export function withUnitSockets(config: Config, root = "/"): Config {
 }
 
 /**
- * Reports errors on standard error and goes on, because the daemon does.
+ * Reports errors on standard error and goes on with the default sockets, because the daemon runs.
  *
  * @throws {BrokerError} `config-unreadable` for a file that the caller named, which is more likely a wrong path.
  */
 export function configInForce(source: ConfigSource): Config {
-  const { config, configError } = loadLenientConfig(source);
+  const { config, configError } = findConfig(source);
   if (configError?.code === "config-unreadable" && source.path !== undefined) throw configError;
   if (configError !== undefined) process.stderr.write(`ocir-broker: ${brokerErrorLine(configError)}\n`);
   return config;

@@ -5,8 +5,8 @@
  */
 import { statSync } from "node:fs";
 import type { ConfigError } from "@ocir-broker/config/config-error";
+import type { ConfigFound } from "@ocir-broker/config/config-in-force";
 import type { FileProblem } from "@ocir-broker/config/file-access";
-import type { LenientConfig } from "@ocir-broker/config/lenient";
 import type { LoadedConfig } from "@ocir-broker/config/load";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { ConfigDetails, ConfigInForce } from "@ocir-broker/protocol/health";
@@ -16,14 +16,7 @@ export type ConfigStatus = ReturnType<typeof createConfigStatus>;
 /** A file that is not a configuration may have an error on each line. */
 const MAX_PLACES = 10;
 
-const TEXTS: Readonly<Record<ConfigInForce, string>> = {
-  all: "the configuration has errors",
-  "valid-part": "the configuration has errors; its valid part and the defaults are in force",
-  before: "the configuration has errors; the previous one stays in force",
-  defaults: "the configuration has errors; the defaults are in force",
-};
-
-export function createConfigStatus(path: string, started: Pick<LenientConfig, "inForce" | "configError" | "warning">) {
+export function createConfigStatus(path: string, started: Omit<ConfigFound, "config">) {
   /** Compared only with itself, so the clock does not matter. Undefined if there is no file. */
   const changedAtMs = () => resultIfAny(() => statSync(path).ctimeMs);
   let readAtMs: number | undefined;
@@ -50,15 +43,16 @@ export function createConfigStatus(path: string, started: Pick<LenientConfig, "i
     /** For systemd's status line; undefined if the whole file is in force. */
     note(): string | undefined {
       const { inForce, error, needRestart } = details;
-      if (error !== null) return TEXTS[inForce];
+      if (error !== null && inForce === "nothing") return "the configuration has errors, so every pull fails";
+      if (error !== null) return "the configuration has errors; the last valid one stays in force";
       return needRestart.length === 0 ? undefined : `a restart is needed for ${needRestart.join(", ")}`;
     },
     reloaded({ inForce, warning }: LoadedConfig, needRestart: readonly string[]): void {
       details = detailsOf(inForce, undefined, needRestart, warning);
     },
-    /** A reload found errors, so the previous configuration stays in force. */
+    /** A reload found errors, so what is in force stays in force. */
     refused(error: ConfigError): void {
-      details = detailsOf("before", error, details.needRestart);
+      details = detailsOf(details.inForce === "nothing" ? "nothing" : "before", error, details.needRestart);
     },
   };
 }

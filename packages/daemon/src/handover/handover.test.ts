@@ -1,12 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "@ocir-broker/config/schema";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { stateFolder } from "../../test/state-folder.ts";
-import { type Handover, lastConfig, openHandover } from "./handover.ts";
+import { type Handover, openHandover } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 let path: string;
@@ -164,26 +163,5 @@ describe("Handover", () => {
     await save(handover);
     handover.close();
     expect(clock.armed()).toEqual([]);
-  });
-});
-
-describe("lastConfig", () => {
-  const config = configSchema.parse({ registries: { extraHosts: ["a.example"] } });
-
-  it.each<[what: string, written: unknown, change: () => void, bootMs: number | undefined, found: unknown]>([
-    ["returns the configuration of a state", config, () => undefined, undefined, config],
-    ["returns nothing without a state", config, () => rmSync(path), undefined, undefined],
-    ["returns nothing for a broken state", config, () => writeFileSync(path, "x"), undefined, undefined],
-    ["returns nothing for a state of another boot", config, () => undefined, 5_000, undefined],
-    ["returns nothing for a state without a configuration", undefined, () => undefined, undefined, undefined],
-    ["returns nothing for a configuration of another release", { unknown: {} }, () => undefined, undefined, undefined],
-  ])("%s", async (_what, written, change, bootMs, found) => {
-    await save(open({ snapshot: () => ({ ...state, config: written }) }));
-    change();
-    expect(lastConfig(sourceOf(path, bootMs))).toEqual(found);
-  });
-
-  it.each([undefined, "", "/nowhere/state"])("returns nothing for a state file named %j", (named) => {
-    expect(lastConfig(sourceOf(named))).toBeUndefined();
   });
 });

@@ -3,9 +3,7 @@
  *
  * An error is logged once and skips the handover; the service continues.
  */
-import { type Config, configSchema } from "@ocir-broker/config/schema";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
@@ -15,14 +13,11 @@ export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot
 
 export type Handover = ReturnType<typeof createHandover>;
 
-export interface StateSource {
+export interface HandoverOptions {
   /** OCIR_BROKER_STATE_FILE, from the unit. Without it there is no handover. */
   readonly environment: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly bootMs: () => number;
-}
-
-export interface HandoverOptions extends StateSource {
   readonly log: Log;
   /** State of another source or identity provider than this one's is ignored. */
   readonly snapshot: () => Snapshot;
@@ -119,24 +114,6 @@ function createHandover(file: StateFile, options: HandoverOptions) {
   };
 }
 
-/**
- * The configuration that an earlier process had in force. Undefined if there is no usable state.
- * Never throws: the broker reads the same state later and logs its errors.
- */
-export function lastConfig(source: StateSource): Config | undefined {
-  const path = source.environment["OCIR_BROKER_STATE_FILE"];
-  if (!path) return undefined;
-  return resultIfAny(() => {
-    const file = createStateFile(path);
-    const payload = file.take();
-    if (payload === undefined) return undefined;
-    const decoded = decodeSnapshot(payload, momentOf(source));
-    // The broker takes the same state.
-    file.write(payload);
-    return "state" in decoded ? configSchema.safeParse(decoded.state.config).data : undefined;
-  });
-}
-
-function momentOf({ clock, bootMs }: StateSource): Moment {
+function momentOf({ clock, bootMs }: HandoverOptions): Moment {
   return { monotonicMs: clock.monotonicMs(), bootMs: bootMs() };
 }

@@ -1,5 +1,4 @@
 /** Takes the caches' snapshot for the handover, and restores the part of it that may still be used. */
-import type { Config } from "@ocir-broker/config/schema";
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
@@ -13,17 +12,14 @@ const MAX_LOGGED = 5;
 
 export type SnapshotOwners = Pick<NodeCredentials, "provider" | "homeRegion" | "sessions" | "tokens" | "registries">;
 
-/** @param config the configuration in force. */
-export function snapshotOf(owners: SnapshotOwners, config: Config): Snapshot {
+export function snapshotOf(owners: SnapshotOwners): Snapshot {
   const { provider, homeRegion, sessions, tokens, registries } = owners;
   const { handover, name } = provider;
-  if (handover === undefined)
-    return { source: "", provider: name, config, region: undefined, session: undefined, tokens: [] };
+  if (handover === undefined) return { source: "", provider: name, region: undefined, session: undefined, tokens: [] };
   const session = sessions.peek(SESSION);
   return {
     source: handover.source,
     provider: name,
-    config,
     region: homeRegion.peek(HOME_REGION),
     session: session && { ...session, value: handover.encodeSession(session.value) },
     tokens: tokens.entries().flatMap(({ key: registryHost }) => {

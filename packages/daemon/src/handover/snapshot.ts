@@ -16,8 +16,6 @@ export interface Snapshot {
   readonly source: string;
   /** Name of the identity provider. State of one provider is never used with another. */
   readonly provider: string;
-  /** The configuration in force; used only if the next process cannot read its file. */
-  readonly config?: unknown;
   readonly region: Expiring<RegionInfo> | undefined;
   /** Encoded by the identity provider. */
   readonly session: Expiring<unknown> | undefined;
@@ -57,7 +55,6 @@ const record = z.object({
   bootMs: z.number(),
   source: z.string(),
   provider: z.string(),
-  config: z.unknown().optional(),
   region: z.object({ id: z.string(), key: z.string(), realmKey: z.string(), realmDomain: z.string() }).optional(),
   session: z.object({ ...life, session: z.unknown() }).optional(),
   tokens: z.array(z.object({ ...life, registryHost: z.string(), endpoint: z.string(), token: z.string() })),
@@ -102,12 +99,11 @@ export function decodeSnapshot(payload: Buffer, now: Moment): DecodedSnapshot {
     return expiresAtMs > now.monotonicMs ? { value, obtainedAtMs, expiresAtMs } : undefined;
   }
 
-  const { source, provider, config, region, session, tokens } = data;
+  const { source, provider, region, session, tokens } = data;
   return {
     state: {
       source,
       provider,
-      config,
       region: region && {
         value: region,
         obtainedAtMs: now.monotonicMs,

@@ -32,7 +32,6 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     deniedRepositories: () => [],
     regionId: () => undefined,
     expectsToken: () => true,
-    isIdentityLost: false,
   });
   return { clock, session, tokens, served, health };
 }

@@ -130,23 +130,18 @@ interface ReadinessOptions {
   readonly tokens: ReportingCache;
   /** The state of the configuration file. */
   readonly configDetails?: () => ConfigDetails;
-  /** Whether the daemon has no identity against the administrator's will: it is then not ready. */
-  readonly isIdentityLost: boolean;
   /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
   readonly expectsToken: () => boolean;
 }
 
 function createReadiness(options: ReadinessOptions) {
   const { clock, identity, sessions, tokens, configDetails, expectsToken } = options;
-  let isIdentityLost = options.isIdentityLost;
   let hasServed = false;
 
-  /** By choice: in the file at the start, or in a valid one since. */
-  function isWithoutIdentity(): boolean {
-    const { error = null, needRestart = [] } = configDetails?.() ?? {};
-    isIdentityLost &&= error !== null || needRestart.includes("identity.provider");
-    return !hasIdentity(identity) && !isIdentityLost;
-  }
+  const isUnconfigured = () => configDetails?.().inForce === "nothing";
+
+  /** By choice. */
+  const isWithoutIdentity = () => !hasIdentity(identity) && !isUnconfigured();
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
   function isServing(): boolean {
@@ -172,6 +167,7 @@ function createReadiness(options: ReadinessOptions) {
   function status(): HealthStatus {
     // Without an identity every fetch fails by design.
     if (isWithoutIdentity()) return "ok";
+    if (isUnconfigured()) return "degraded";
     const hosts = tokens.entries().filter(isOfInterest);
     const hasFailed = (entries: CacheEntry[]) => entries.some(({ failuresInARow }) => failuresInARow > 0);
     if (!isServing()) return hasServed || hasFailed(hosts) ? "degraded" : "starting";

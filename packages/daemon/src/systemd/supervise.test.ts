@@ -18,6 +18,7 @@ import { superviseBroker } from "./supervise.ts";
 let path: string;
 let manager: number;
 let inForce: Config;
+let kept: Config[];
 
 beforeEach(() => {
   const folder = temporaryFolder();
@@ -27,6 +28,7 @@ beforeEach(() => {
   manager = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   onTestFinished(() => closeSync(manager));
   inForce = loadConfig({ environment: {} }).config;
+  kept = [];
 });
 
 /** Applies every key. */
@@ -36,14 +38,24 @@ function applyConfig(config: Config) {
   return changes;
 }
 
-function start(configError?: ConfigError, apply: typeof applyConfig = applyConfig) {
+function start(
+  configError?: ConfigError,
+  apply: typeof applyConfig = applyConfig,
+  found: { readonly inForce?: "nothing" } = {},
+) {
   const { log, lines } = createRecordedLog();
-  const configStatus = createConfigStatus(path, { inForce: configError ? "valid-part" : "all", configError });
+  const configStatus = createConfigStatus(path, {
+    inForce: configError ? "before" : "all",
+    configError,
+    warning: undefined,
+    ...found,
+  });
   const health = { details: () => ({ session: null, registries: {} }) } as never;
   const environment = { OCIR_BROKER_NOTIFY_FD: String(manager), WATCHDOG_USEC: "30000000" };
   const supervision = superviseBroker({
     ...{ environment, clock: createFakeClock(), kernelMonotonicUs, log, pid: process.pid },
     ...{ broker: { health, applyConfig: apply }, configSource: { path, environment: {} }, configStatus },
+    lastValidConfig: { read: () => undefined, update: ({ config }) => kept.push(config) },
   });
   return { ...supervision, configStatus, lines };
 }
@@ -68,6 +80,7 @@ it("superviseBroker applies the file at a reload, and reports keys that need a r
   writeFileSync(path, "log: {level: debug}\nrequest: {deadline: 5s}");
   reload();
   expect(inForce.log.level).toBe("debug");
+  expect(kept).toEqual([inForce]);
   expect(lines).toMatchObject([
     { changed: ["log.level"], needRestart: ["request.deadline"], msg: "configuration reloaded" },
   ]);
@@ -91,9 +104,10 @@ it("superviseBroker changes nothing at a reload with errors, and reports all unt
   writeFileSync(path, "log: {level: loud, colour: red}");
   reload();
   expect(inForce).toBe(before);
+  expect(kept).toEqual([]);
   expect(lines).toMatchObject([{ level: "error", error: { code: "config-invalid" } }]);
   expect(lines[0]?.error?.message).toMatch(/log\.level: must be.*log\.colour: unknown key/s);
-  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has errors; the previous one stays in force\n/s);
+  expect(await heard()).toMatch(/^RELOADING=1\n.*READY=1\nSTATUS=.*has errors; the last valid one stays in force\n/s);
   expect(configStatus.details()).toEqual({
     path,
     inForce: "before",
@@ -114,7 +128,7 @@ it("superviseBroker reports configuration errors of the start, ten places at mos
   expect(configStatus.note()).toContain("has errors");
   expect(configStatus.details()).toEqual({
     path,
-    inForce: "valid-part",
+    inForce: "before",
     error: "config-invalid",
     errorPlaces: places.slice(0, 10),
     needRestart: [],
@@ -124,6 +138,18 @@ it("superviseBroker reports configuration errors of the start, ten places at mos
   writeFileSync(path, "log: {level: info}");
   reload();
   expect(configStatus.note()).toBeUndefined();
+});
+
+it("superviseBroker asks for a restart of a broker without any configuration once a reload finds a valid one", () => {
+  const { reload, configStatus } = start(new ConfigError("config-invalid", "canary", []), () => expect.fail(), {
+    inForce: "nothing",
+  });
+  expect(configStatus.note()).toContain("has errors, so every pull fails");
+  writeFileSync(path, "log: {level: loud}");
+  expect(reload()).toBe("done");
+  expect(configStatus.details()).toMatchObject({ inForce: "nothing", errorPlaces: ["line 1: log.level"] });
+  writeFileSync(path, "");
+  expect(reload()).toBe("restart");
 });
 
 it("superviseBroker changes nothing at a reload if the file is missing", () => {

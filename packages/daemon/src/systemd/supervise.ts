@@ -2,10 +2,11 @@
  * Connects the daemon to its service manager: readiness, status line, watchdog, reload (SIGHUP) and stop.
  *
  * A reload reads the configuration again and applies the live keys. A configuration with errors changes nothing; the errors are
- * logged, and the status line reports them until a reload succeeds.
+ * logged, and the status line reports them until a reload succeeds. Where no configuration is in force, a valid one needs a new process.
  */
 import type { ConfigChanges } from "@ocir-broker/config/config-changes";
 import { ConfigError } from "@ocir-broker/config/config-error";
+import type { LastValidConfig } from "@ocir-broker/config/last-valid-config";
 import { type ConfigSource, loadConfig } from "@ocir-broker/config/load";
 import type { Config } from "@ocir-broker/config/schema";
 import type { ConfigStatus } from "../config/config-status.ts";
@@ -22,11 +23,12 @@ export interface SupervisionOptions
   /** As at the start. */
   readonly configSource: ConfigSource;
   readonly configStatus: ConfigStatus;
+  readonly lastValidConfig: LastValidConfig;
 }
 
 /** Sends the readiness notification. */
 export function superviseBroker(options: SupervisionOptions) {
-  const { broker, configSource, configStatus: status, environment, log } = options;
+  const { broker, configSource, configStatus: status, lastValidConfig, environment, log } = options;
   const notifier = createNotifier({
     ...options,
     hasFreeDescriptor,
@@ -35,25 +37,33 @@ export function superviseBroker(options: SupervisionOptions) {
   });
   notifier.ready();
 
-  function reload(): void {
+  function reload(): "done" | "restart" {
     try {
       const loaded = loadConfig(configSource);
+      if (status.details().inForce === "nothing") {
+        log.info("the configuration is valid: ending, to start again with it");
+        return "restart";
+      }
       const { live, atRestart } = broker.applyConfig(loaded.config);
       log.info({ changed: live, needRestart: atRestart }, "configuration reloaded");
       if (loaded.warning !== undefined) log.warn(loaded.warning, "the configuration needs attention");
       status.reloaded(loaded, atRestart);
+      lastValidConfig.update(loaded);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       log.error({ error }, "configuration not reloaded; the previous one stays in force");
       status.refused(error);
     }
+    return "done";
   }
 
   return {
-    reload(): void {
+    /** @returns "restart" if this process has no configuration, and the next one will. */
+    reload(): "done" | "restart" {
       notifier.reloading();
-      reload();
+      const result = reload();
       notifier.ready();
+      return result;
     },
     stopping: notifier.stopping,
   };

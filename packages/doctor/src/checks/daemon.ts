@@ -26,7 +26,6 @@ const status = z.object({
       error: z.string().nullable(),
       errorPlaces: z.array(z.string()),
       needRestart: z.array(z.string()),
-      inForce: z.string().optional(),
       changed: z.boolean().optional(),
     })
     .nullable(),
@@ -62,13 +61,6 @@ export const checkDaemon: Check = async (context) => {
 export async function failuresOfServiceAccounts(context: CheckContext): Promise<Finding[]> {
   const read = await readStatus(context);
   return "finding" in read ? [] : serviceAccountFindings(read.data);
-}
-
-/** Whether the daemon uses another configuration than the invalid file: the one before, or the one that it has read. */
-export async function usesPreviousConfig(context: CheckContext): Promise<boolean> {
-  const read = await readStatus(context);
-  const config = "data" in read ? read.data.config : undefined;
-  return config?.inForce === "before" || config?.changed === true;
 }
 
 async function readStatus({
