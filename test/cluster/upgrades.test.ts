@@ -117,7 +117,7 @@ describeCluster(
       await loadImages("ocir-broker");
       await loadImages("ocir-pull-secrets");
       const ofNodes = async (which: Which) => {
-        await upgradeTo(which, "ocir-broker", "--set", "kubelet.restart=whenIdle");
+        await upgradeTo(which, "ocir-broker", "--set", "kubelet.restart=oneByOne");
         await untilRolledOut("ocir-broker", "daemonset");
       };
       const ofPullSecrets = async (which: Which) => {

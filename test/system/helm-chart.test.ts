@@ -50,7 +50,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     const values = {
       image: { repository: "registry.example:5000/acme/ocir-broker-daemonset", digest: DIGEST, pullPolicy: "Always" },
       lease: { seconds: 300 },
-      kubelet: { restart: "whenIdle" },
+      kubelet: { restart: "oneByOne" },
       mode: "remove",
       nodeAffinity: [{ key: "pool", operator: "NotIn", values: ["batch"] }],
       tolerations: [{ key: "gpu", operator: "Exists" }],
@@ -62,7 +62,6 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     expect(await errorsOf(objects.filter(({ kind }) => kind !== "PrometheusRule"))).toEqual([]);
     expect(objects.flatMap((object) => ("rules" in object ? object.rules : []))).toEqual(
       expect.arrayContaining([
-        { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
         { apiGroups: [""], resources: [AUDIENCE], verbs: ["request-serviceaccounts-token-audience"] },
       ]),
     );
@@ -71,7 +70,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
       `"image":"${values.image.repository}@${DIGEST}","imagePullPolicy":"Always"`,
       '"terminationGracePeriodSeconds":240',
       '"name":"OCIR_BROKER_LEASE_SECONDS","value":"300"',
-      '"name":"OCIR_BROKER_KUBELET_RESTART","value":"whenIdle"',
+      '"name":"OCIR_BROKER_KUBELET_RESTART","value":"oneByOne"',
       '"name":"OCIR_BROKER_MODE","value":"remove"',
       `"name":"OCIR_BROKER_SERVICE_ACCOUNTS","value":"${AUDIENCE}"`,
       JSON.stringify(values.nodeAffinity[0]),
@@ -184,6 +183,7 @@ describe.skipIf(lackOfHelm !== "")(`deploy/helm/ocir-broker${lackOfHelm}`, () =>
     ["mode=uninstall", "/mode"],
     ["lease.seconds=29", "/lease/seconds"],
     ["kubelet.reboot=never", "reboot"],
+    ["kubelet.restart=whenIdle", "oneByOne"],
     ["admissionPolicy.enabled=no", "/admissionPolicy/enabled"],
     ["serviceAccountTokens.setUpNodes=true", "serviceAccountTokens.setUpNodes=true needs exactly one audience"],
     ["serviceAccountTokens.setUpNodes=true,serviceAccountTokens.audiences={a,b}", "audiences, which has 2"],

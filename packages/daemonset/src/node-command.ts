@@ -9,19 +9,11 @@ import { text } from "node:stream/consumers";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
 
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The part of a result that a rollout uses. */
-export type Outcome = Pick<NodeResult, "flags" | "kubelet" | "left"> &
-  (
-    | { readonly ok: true }
-    | {
-        readonly ok: false;
-        readonly reason: string;
-        /** The program was ended before it printed a result, so it may have left an unfinished run. */
-        readonly isEnded?: boolean;
-      }
-  );
+export type Outcome = Pick<NodeResult, "left"> &
+  ({ readonly ok: true } | { readonly ok: false; readonly reason: string });
 
 export type CommandResult = NodeResult & Outcome;
 
@@ -39,7 +31,7 @@ export interface NodeCommandOptions {
 
 /** Never rejects. */
 export function spawnNodeCommand(options: NodeCommandOptions): Promise<CommandResult> {
-  return run(options).catch((error: unknown) => failed(error instanceof Error ? error.message : String(error), false));
+  return run(options).catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
 }
 
 async function run({ command, input = "", libraries, limitSeconds, say }: NodeCommandOptions): Promise<CommandResult> {
@@ -70,18 +62,15 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
     const tooLong = `ocir-broker ${args.slice(0, 2).join(" ")} took longer than ${limitSeconds} s and was ended`;
     // It restores everything itself after SIGTERM.
     if (isResult(result)) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
-    if (isEnded) return failed(tooLong, true);
-    const reason = lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`;
-    // Without a status somebody else has killed it, for example the kernel for want of memory.
-    return failed(reason, status === null);
+    return failed(isEnded ? tooLong : lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`);
   } finally {
     limits.forEach(clearTimeout);
     killGroup(child.pid, "SIGKILL");
   }
 }
 
-function failed(reason: string, isEnded: boolean): CommandResult {
-  return { ok: false, reason, isEnded, version: "", steps: [] };
+function failed(reason: string): CommandResult {
+  return { ok: false, reason, version: "", steps: [] };
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {

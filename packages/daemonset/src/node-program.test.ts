@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
@@ -20,6 +20,7 @@ function programIn(output: string, serviceAccounts?: string, config?: string) {
     program: createNodeProgram(
       { image, leaseSeconds: 60, serviceAccounts, config, say: (line) => said.push(line) },
       image,
+      async () => 5,
     ),
   };
 }
@@ -29,7 +30,7 @@ it.each([
   ["another build of the version", "b", "a", false],
   ["a package's files", undefined, "a", true],
   ["a build, if the image has no list", "b", undefined, true],
-])("NodeProgram.installed recognises %s", async (_what, ofNode, ofImage, isInstalled) => {
+])("NodeProgram.look recognises %s", async (_what, ofNode, ofImage, isAsWanted) => {
   const need = { kind: "nothing" };
   const status = { ok: true, version: "1.2.3", steps: [], flags: FILES, kubelet: need };
   const { program, folder, libraries } = programIn("");
@@ -42,7 +43,7 @@ it.each([
     [folder, ofImage],
   ] as const)
     if (list !== undefined) writeFileSync(join(at, "SHA256SUMS"), list);
-  expect(await program.installed()).toEqual(isInstalled ? { files: FILES, need } : undefined);
+  expect(await program.look()).toMatchObject({ isAsWanted, isThere: true, need, flags: FILES, kubeletStartMs: 5 });
 });
 
 it.each([
@@ -63,8 +64,24 @@ it.each([
   },
 );
 
-it("NodeProgram.install restores everything when the program is killed", async () => {
-  const { program, libraries, said } = programIn(`case $2 in install) kill -KILL $$ ;; esac`);
-  expect(await program.install()).toMatchObject({ ok: false, reason: expect.stringContaining("node install") });
-  expect(said.at(-1)).toBe(`${libraries}: node remove --unfinished --output json`);
+it("NodeProgram.look finds nothing on a node without ocir-broker", async () => {
+  const { program } = programIn("");
+  expect(await program.look()).toMatchObject({
+    ...{ isDisabled: false, isThere: false, isAsWanted: false, need: undefined },
+    summary: "ocir-broker is not installed",
+  });
+});
+
+it("NodeProgram restarts the kubelet with flags of these paths, and without them", async () => {
+  const { program, folder, libraries, said } = programIn("exit 1");
+  const node = join(libraries, "../usr/libexec/ocir-broker");
+  mkdirSync(node, { recursive: true });
+  cpSync(join(folder, "usr/libexec/ocir-broker/ocir-broker"), join(node, "ocir-broker"));
+  await program.connect(FILES, 20);
+  await program.disconnect(20);
+  const restart = "--kubelet-flags --restart --limit 20 --output json";
+  expect(said).toEqual([
+    `: node connect --kubelet-config /c.yaml --bin-dir /bin ${restart}`,
+    `: node disconnect ${restart}`,
+  ]);
 });

@@ -1,4 +1,4 @@
-/** What the DaemonSet's program does on the node around the container: `ocir-broker node …`, and systemctl for the kubelet. */
+/** What the DaemonSet's program does on the node around the container: `ocir-broker node …`, and what it finds there. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -7,64 +7,41 @@ import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { createNodeFiles, textOf } from "@ocir-broker/node/node-files";
 import { DISABLED_FILE, INSTALLED_PROGRAM, PLUGIN_NAME, POOL_CONFIG_FILE } from "@ocir-broker/protocol/contract";
-import type { KubeletFiles, KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
-import { type CommandResult, type Outcome, spawnNodeCommand } from "./node-command.ts";
+import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
+import type { NodeFacts } from "./decide.ts";
+import { type Outcome, PATH, spawnNodeCommand } from "./node-command.ts";
 import type { Settings } from "./settings.ts";
 
-const run = promisify(execFile);
 /** Time limit of a program that only prints something. */
 const QUICK_SECONDS = 20;
-const RELOAD_MS = 60_000;
-const RESTART_MS = 120_000;
 
 export type NodeProgram = ReturnType<typeof createNodeProgram>;
-
-export interface Installed {
-  readonly files: KubeletFiles;
-  readonly need: KubeletNeed;
-}
-
-/** For people: what is on the node after a failure. */
-export interface Left {
-  readonly version: string | undefined;
-  readonly text: string;
-}
 
 interface NodeProgramOptions extends Pick<Settings, "image" | "leaseSeconds" | "serviceAccounts" | "config"> {
   say(line: string): void;
 }
 
 /** @param root of the node's files. */
-export function createNodeProgram(options: NodeProgramOptions, root = "") {
+export function createNodeProgram(options: NodeProgramOptions, root = "", kubeletStart = readKubeletStart) {
   const { image, leaseSeconds, serviceAccounts, say } = options;
   const { folder, version } = findArchive(`${image}/ocir-broker`);
   const files = createNodeFiles(`${root}/`);
   const nodeProgram = `${root}${INSTALLED_PROGRAM}`;
-  // An installation and the restoration after it end while a pod that is being deleted may still run.
-  const limitSeconds = Math.floor(leaseSeconds / 2);
   const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
   const audience = serviceAccounts === undefined ? [] : [`--service-accounts=${serviceAccounts}`];
   const config = options.config?.trim() === "{}" ? "" : options.config;
   const given = config === undefined ? [] : ["--config", "-"];
 
-  const node = (program: string, args: readonly string[], seconds = limitSeconds) =>
+  /** By default, the command ends while a pod that is being deleted may still run. */
+  const node = (program: string, args: readonly string[], limitSeconds = Math.floor(leaseSeconds / 2)) =>
     spawnNodeCommand({
       input: config,
       command: [program, "node", ...args],
       // The loader cannot find the library beside the image's program, whose own path does not exist on the node.
       libraries: program === imageProgram ? `${image}/ocir-broker` : undefined,
-      limitSeconds: seconds,
+      limitSeconds,
       say,
     });
-
-  async function change(args: readonly string[], program = nodeProgram): Promise<CommandResult> {
-    const result = await node(program, args);
-    if (!result.ok && result.isEnded) await node(program, ["remove", "--unfinished"], Math.floor(leaseSeconds / 10));
-    return result;
-  }
-
-  const isThere = (): boolean => existsSync(nodeProgram);
-  const readStatus = () => node(nodeProgram, ["status"], QUICK_SECONDS);
 
   /** A package has no list. */
   function isAnotherBuild(): boolean {
@@ -84,47 +61,60 @@ export function createNodeProgram(options: NodeProgramOptions, root = "") {
     );
   }
 
+  const isAsWanted = ({ ok, version: found, flags }: NodeResult): boolean =>
+    ok && found === version && flags !== undefined && !isAnotherBuild() && isConfigured() && isConnected(flags);
+
   return {
     /** The image's. */
     version,
-    /** Whether an administrator has switched ocir-broker off on this node. */
-    isDisabled: (): boolean => existsSync(DISABLED_FILE),
-    /** Undefined unless the image's version is installed and the kubelet's configuration names it. */
-    async installed(): Promise<Installed | undefined> {
-      if (!isThere()) return undefined;
-      const { ok, version: found, flags, kubelet } = await readStatus();
-      if (!ok || found !== version || flags === undefined || kubelet === undefined) return undefined;
-      if (isAnotherBuild()) return undefined;
-      return isConfigured() && isConnected(flags) ? { files: flags, need: kubelet } : undefined;
+    async look(): Promise<NodeFacts> {
+      const isThere = existsSync(nodeProgram);
+      const status = isThere ? await node(nodeProgram, ["status"], QUICK_SECONDS) : undefined;
+      return {
+        isDisabled: existsSync(`${root}${DISABLED_FILE}`),
+        isThere,
+        isAsWanted: status !== undefined && isAsWanted(status),
+        need: status?.kubelet,
+        flags: status?.flags,
+        flagsIn: status?.flagsIn,
+        kubeletStartMs: await kubeletStart(),
+        version: status?.ok ? status.version : undefined,
+        summary: summaryOf(status),
+      };
     },
-    /** The result has the files of the kubelet's flags, and its need. */
     install: (): Promise<Outcome> =>
-      change(["install", "--from", folder, "--connect", ...audience, ...given], imageProgram),
-    /** Whether any version is installed. */
-    isThere,
-    remove: (): Promise<Outcome> => change(["remove"]),
-    /** Undefined if the status cannot be read, for example because the record is lost. */
-    need: async (): Promise<KubeletNeed | undefined> => (await readStatus()).kubelet,
-    addFlags: ({ config, binDir }: KubeletFiles): Promise<Outcome> =>
-      change(["connect", "--kubelet-config", config, "--bin-dir", binDir, ...audience, "--kubelet-flags"]),
-    removeFlags: (): Promise<Outcome> => change(["disconnect", "--kubelet-flags"]),
-    /** Whether a file of the kubelet's unit has flags that were added. */
-    hasAddedFlags: async (): Promise<boolean> => (await readStatus()).flagsIn !== undefined,
-    left: async (): Promise<Left> => leftIn(isThere() ? await readStatus() : undefined),
-    /** Rejects if it does not start. */
-    async restartKubelet(): Promise<void> {
-      await run("systemctl", ["daemon-reload"], { timeout: RELOAD_MS });
-      await run("systemctl", ["restart", "kubelet.service"], { timeout: RESTART_MS });
+      node(imageProgram, ["install", "--from", folder, "--connect", ...audience, ...given]),
+    remove: (): Promise<Outcome> => node(nodeProgram, ["remove"]),
+    /** Adds the flags, and restarts the kubelet. If it does not run with them within the limit, they are taken back. */
+    connect(files: KubeletFiles | undefined, limitSeconds: number): Promise<Outcome> {
+      const paths = files === undefined ? [] : ["--kubelet-config", files.config, "--bin-dir", files.binDir];
+      return node(nodeProgram, ["connect", ...paths, ...audience, ...restartWithin(limitSeconds)]);
     },
+    /** Takes the added flags back, and restarts the kubelet. */
+    disconnect: (limitSeconds: number): Promise<Outcome> =>
+      node(nodeProgram, ["disconnect", ...restartWithin(limitSeconds)]),
   };
 }
 
-/** @param result of `node status`; undefined if the program is not there. */
-export function leftIn(result: NodeResult | undefined): Left {
-  if (result === undefined) return { version: undefined, text: "ocir-broker is not installed" };
-  if (!result.ok) return { version: undefined, text: `ocir-broker node status reports: ${result.reason}` };
-  const flags = result.flagsIn === undefined ? "no flags were added" : `flags were added to ${result.flagsIn}`;
-  return { version: result.version, text: `version ${result.version} is installed, and ${flags}` };
+function restartWithin(limitSeconds: number): string[] {
+  return ["--kubelet-flags", "--restart", "--limit", String(limitSeconds)];
+}
+
+/** @throws if systemd does not respond. */
+async function readKubeletStart(): Promise<number> {
+  const args = ["show", "--value", "--property=ExecMainStartTimestamp", "kubelet.service"];
+  const env = { PATH, TZ: "UTC", LC_ALL: "C" };
+  const { stdout } = await promisify(execFile)("systemctl", args, { env, timeout: QUICK_SECONDS * 1_000 });
+  const [, day, time] = /^\S+ (\S+) (\S+) UTC$/m.exec(stdout) ?? [];
+  return day === undefined ? 0 : Date.parse(`${day}T${time}Z`);
+}
+
+/** @param status undefined if the program is not there. */
+function summaryOf(status: NodeResult | undefined): string {
+  if (status === undefined) return "ocir-broker is not installed";
+  if (!status.ok) return `ocir-broker node status reports: ${status.reason}`;
+  const flags = status.flagsIn === undefined ? "no flags were added" : `flags were added to ${status.flagsIn}`;
+  return `version ${status.version} is installed, and ${flags}`;
 }
 
 /** The unpacked archive, in a folder with the archive's name. */

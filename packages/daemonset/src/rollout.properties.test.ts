@@ -1,166 +1,178 @@
-/** Days of a rollout on 20 nodes (the long run: 30 days) with stuck pods, failing kubelets, killed pods, lost records and outages. */
+/** Days of a rollout on 20 nodes (the long run: 30 days), and of a removal, with failing kubelets, full disks, killed pods and outages. */
 import { expect, it } from "vitest";
-import { createSimulation, DAY_S, HOUR_S, MINUTE_S, type SimulatedNode, type Simulation } from "../test/simulation.ts";
+import {
+  createSimulation,
+  DAY_S,
+  type Failure,
+  HOUR_S,
+  LEASE_SECONDS,
+  MINUTE_S,
+  type SimulatedNode,
+  type Simulation,
+} from "../test/simulation.ts";
 
 const isLongRun = process.env["OCIR_BROKER_LONG_RUN"] === "1";
-const NODES = 20;
+const NODES = Array.from({ length: 20 }, (_, index) => `node-${index}`);
 const DAYS = isLongRun ? 30 : 2;
 const SEEDS = isLongRun ? [1, 2, 3, 4, 5] : [1];
-const WINDOW_S = 2 * HOUR_S;
-const LONGEST_CORDON_S = 15 * MINUTE_S;
-const MOST_RESTARTS = 4;
-const LONGEST_WAIT_S = 30 * MINUTE_S;
-const STEP_S = 5;
-const FAILURES = ["with-flags", "always", "silent", "ignores-flags"] as const;
-const STUCK = ["volume", "pull", "churn"] as const;
-const FAULTS = [...FAILURES, "install", ...STUCK, "record"] as const;
+const MOST_RESTARTS = 2;
+const FAULTS: readonly (Failure | "disk")[] = ["with-flags", "always", "silent", "ignores-flags", "disk"];
 
-/** Something that happens on average every so many days on each node, or in the cluster. */
-function repeat(simulation: Simulation, meanDays: number, happen: () => void): void {
-  const next = () => -Math.log(1 - simulation.random()) * meanDays * DAY_S;
-  const again = () => {
-    happen();
-    if (simulation.nowS() < DAYS * DAY_S) simulation.at(next(), again);
+/** A new pod, once a kubelet is there to start it. */
+function replacePod(simulation: Simulation, node: SimulatedNode): void {
+  const { at, between, startPod } = simulation;
+  const before = node.pod;
+  const start = () => {
+    if (node.pod !== before) return;
+    if (node.kubelet === "stopped") at(MINUTE_S, start);
+    else startPod(node);
   };
-  simulation.at(next(), again);
+  at(between(5, 100), start);
 }
 
-function disturb(simulation: Simulation): void {
-  const { api, nodes, random, between, at, nowS, chart } = simulation;
-  const isLate = () => nowS() > DAYS * DAY_S;
+function killPod(simulation: Simulation, node: SimulatedNode): void {
+  node.pod?.kill();
+  replacePod(simulation, node);
+}
+
+/** As the kubelet: the new one follows the end of the old one, which is killed after its time. */
+function deletePod(simulation: Simulation, node: SimulatedNode): void {
+  const { pod } = node;
+  void pod?.terminate();
+  simulation.at(LEASE_SECONDS * 0.8, () => node.pod === pod && killPod(simulation, node));
+  void pod?.ended.then(() => node.pod === pod && replacePod(simulation, node));
+}
+
+/** A changed chart, which kubelets must read or not. */
+function changeChart(simulation: Simulation): void {
+  const { chart, nodes, at, between, random } = simulation;
+  chart.revision += 1;
+  if (random() < 0.5) chart.config += 1;
   for (const node of nodes) {
-    repeat(simulation, 2, () => {
-      const kind = FAULTS[Math.floor(random() * FAULTS.length)];
-      if (isLate() || kind === undefined) return;
+    // Something else has written the file of the kubelet's unit again.
+    if (random() < 0.3 && chart.mode === "install") {
+      Object.assign(node, { hasFlags: false, changedS: simulation.nowS() });
+      simulation.startKubelet(node);
+    }
+    at(between(0, 10 * MINUTE_S), () => deletePod(simulation, node));
+  }
+}
+
+/** What happens on average every so many days on each node, or in the cluster, until the end. */
+function disturb(simulation: Simulation, endS: number): void {
+  const { api, nodes, random, between, at, nowS } = simulation;
+  const repeat = (meanDays: number, happen: () => void) => {
+    const next = () => -Math.log(1 - random()) * meanDays * DAY_S;
+    const again = () => {
+      if (nowS() > endS) return;
+      happen();
+      at(next(), again);
+    };
+    at(next(), again);
+  };
+  for (const node of nodes) {
+    repeat(0.5, () => {
+      const fault = FAULTS[Math.floor(random() * FAULTS.length)];
       node.changedS = nowS();
-      if (kind === "record") node.isRecorded = false;
-      else if (kind === "install") node.canInstall = false;
-      else if (kind === "volume" || kind === "pull" || kind === "churn") node.stuck = { since: nowS(), kind };
-      else node.failure = kind;
+      if (fault === "disk") node.isDiskFull = true;
+      else node.failure = fault;
       at(between(10 * MINUTE_S, 12 * HOUR_S), () => simulation.heal(node));
     });
-    repeat(simulation, 1, () => !isLate() && simulation.killPod(node));
-    repeat(simulation, 1, () => !isLate() && simulation.deletePod(node));
+    repeat(0.5, () => killPod(simulation, node));
+    repeat(1, () => deletePod(simulation, node));
+    repeat(3, () => {
+      api.cordon(node.name, true);
+      at(between(MINUTE_S, 12 * HOUR_S), () => api.cordon(node.name, false));
+    });
   }
-  repeat(simulation, 1, () => {
-    if (isLate() || !api.isUp) return;
+  // Just when a kubelet restarts, too.
+  repeat(0.2, () => {
+    const node = nodes.find(({ name }) =>
+      simulation.nodeOf(name).metadata.annotations?.["ocir-broker/try"]?.includes('"restart"'),
+    );
+    if (node !== undefined) killPod(simulation, node);
+  });
+  repeat(0.5, () => {
+    if (!api.isUp) return;
     api.isUp = false;
     at(between(10, 40 * MINUTE_S), () => {
       api.isUp = true;
     });
   });
-  // A chart with another version, and half of the time one that kubelets must read.
-  repeat(simulation, 0.7, () => {
-    if (isLate()) return;
-    chart.revision += 1;
-    if (random() < 0.5) chart.config += 1;
-    for (const node of nodes) at(between(0, 10 * MINUTE_S), () => simulation.deletePod(node));
-  });
+  repeat(0.7, () => simulation.chart.mode === "install" && changeChart(simulation));
 }
 
-/** A person excludes some failed nodes, and asks for other tries. */
-function attend(simulation: Simulation): void {
-  const { nodes, nodeOf, api, random, at, nowS } = simulation;
+const isFailed = ({ nodeOf, chart }: Simulation, { name }: SimulatedNode) => {
+  const { lastTry } = { lastTry: JSON.parse(nodeOf(name).metadata.annotations?.["ocir-broker/try"] ?? "{}") };
+  return lastTry.step === "failed" && lastTry.revision === String(chart.revision);
+};
+
+/** A person asks some failed nodes for another try, from time to time. */
+function attend(simulation: Simulation, endS: number): void {
+  const { nodes, nodeOf, random, at, between, nowS } = simulation;
   const look = () => {
-    for (const node of nodes) {
-      const { metadata, spec } = nodeOf(node.name);
-      if (metadata.labels?.["ocir-broker/state"] !== "failed" || spec.unschedulable) continue;
-      node.personS = nowS();
-      if (random() < 0.5) metadata.annotations["ocir-broker/retry"] = "now";
-      else {
-        api.cordon(node.name, true);
-        at(simulation.between(HOUR_S, DAY_S), () => api.cordon(node.name, false));
-      }
-    }
-    if (nowS() < DAYS * DAY_S) at(simulation.between(10 * MINUTE_S, 6 * HOUR_S), look);
+    for (const node of nodes)
+      if (isFailed(simulation, node) && !nodeOf(node.name).metadata.annotations["ocir-broker/retry"] && random() < 0.5)
+        simulation.ask(node);
+    if (nowS() < endS) at(between(10 * MINUTE_S, 6 * HOUR_S), look);
   };
   at(HOUR_S, look);
 }
 
-/** How long nodes were cordoned by us and how often restarted, without a person; how long nodes without faults have waited. */
-function observe(simulation: Simulation) {
-  const { api, nodes, nodeOf, nowS, at, breaks, chart } = simulation;
-  const most = { cordonS: 0, restarts: 0, waitS: 0, failures: 0 };
-  const cordoned = new Map(nodes.map(({ name }) => [name, [] as number[]]));
-  const waitedS = new Map<string, number>();
-  const stateOf = ({ name }: SimulatedNode) => nodeOf(name).metadata.labels?.["ocir-broker/state"];
-  const isCordonedByUs = ({ name }: SimulatedNode) => nodeOf(name).metadata.annotations?.["ocir-broker/cordoned"];
-  const since = (times: readonly number[], spanS: number, fromS = 0) =>
-    times.filter((atS) => atS > Math.max(nowS() - spanS, fromS));
-  const isComplete = (node: SimulatedNode) =>
-    stateOf(node) === "installed" &&
-    nodeOf(node.name).metadata.labels["ocir-broker/version"] === `1.0.${chart.revision}`;
-  /** Also a fault before that still counts. */
-  const isFaulty = (node: SimulatedNode) =>
-    node.failure !== undefined ||
-    !node.canInstall ||
-    node.stuck !== undefined ||
-    nowS() - node.changedS < 2 * HOUR_S ||
-    stateOf(node) === "failed" ||
-    since(node.restarts, DAY_S).length > 2;
-  const isExcluded = (node: SimulatedNode) => nodeOf(node.name).spec.unschedulable && !isCordonedByUs(node);
+function mostRestarts(nodes: readonly SimulatedNode[]): number {
+  const counts = nodes.flatMap(({ restarts }) =>
+    Object.values(Object.groupBy(restarts, (each) => each)).map((all) => all?.length ?? 0),
+  );
+  return Math.max(0, ...counts);
+}
 
-  /** A failed node stops the rollout. Without an API server, nobody can do anything. */
-  function countWait(node: SimulatedNode, isStopped: boolean): void {
-    const isWaiting =
-      node.life?.revision === chart.revision && !isComplete(node) && !isFaulty(node) && !isExcluded(node);
-    if (!isWaiting) waitedS.delete(node.name);
-    else if (api.isUp && !isStopped) waitedS.set(node.name, (waitedS.get(node.name) ?? 0) + STEP_S);
-    most.waitS = Math.max(most.waitS, waitedS.get(node.name) ?? 0);
-    if (waitedS.get(node.name) === LONGEST_WAIT_S + STEP_S) breaks(node, "was not installed in time");
+/** The causes end, and a person asks once for each failed node. */
+async function settle(simulation: Simulation): Promise<void> {
+  const { nodes, api, nowS } = simulation;
+  await simulation.runUntil(nowS() + DAY_S);
+  api.isUp = true;
+  for (const node of nodes) {
+    simulation.heal(node);
+    api.cordon(node.name, false);
+    if (isFailed(simulation, node)) simulation.ask(node);
   }
-
-  const look = () => {
-    const holder = nodes.find(({ name }) => name === api.lease.spec?.holderIdentity);
-    const isStopped = holder !== undefined && stateOf(holder) === "failed";
-    if (isStopped) most.failures += 1;
-    for (const node of nodes) {
-      countWait(node, isStopped);
-      const times = since(cordoned.get(node.name) ?? [], WINDOW_S, node.personS);
-      if (api.isUp && isCordonedByUs(node)) times.push(nowS());
-      cordoned.set(node.name, times);
-      most.cordonS = Math.max(most.cordonS, times.length * STEP_S);
-      if (times.length * STEP_S === LONGEST_CORDON_S + STEP_S) breaks(node, "was cordoned for too long");
-      const restarts = since(node.restarts, DAY_S, node.personS).length;
-      most.restarts = Math.max(most.restarts, restarts);
-      if (restarts > MOST_RESTARTS) breaks(node, "was restarted too often");
-    }
-    at(STEP_S, look);
-  };
-  at(STEP_S, look);
-  return most;
+  await simulation.runUntil(nowS() + DAY_S);
 }
 
 it.each(SEEDS)(
-  `a rollout of ${DAYS} days on ${NODES} nodes cordons and restarts little, and says what is so (seed %i)`,
+  `a rollout of ${DAYS} days on ${NODES.length} nodes restarts no kubelet too often, and ends, as does a removal (seed %i)`,
   async (seed) => {
     const simulation = createSimulation(seed, NODES);
-    const { nodes, nodeOf, api, broken, isCurrent, chart } = simulation;
+    const { nodes, nodeOf, api, broken, isCurrent, chart, nowS, runUntil } = simulation;
     for (const node of nodes) simulation.startPod(node);
-    disturb(simulation);
-    attend(simulation);
-    const most = observe(simulation);
-    for (let hour = 0; hour < DAYS * 24 && broken.length === 0; hour++) await simulation.runUntil(hour * HOUR_S);
-    // The causes end, and a person asks once for each failed node.
-    await simulation.runUntil((DAYS + 1) * DAY_S);
-    api.isUp = true;
-    for (const node of nodes) {
-      const { metadata, spec } = nodeOf(node.name);
-      if (spec.unschedulable && !metadata.annotations?.["ocir-broker/cordoned"]) api.cordon(node.name, false);
-      if (metadata.labels?.["ocir-broker/state"] !== "failed") continue;
-      node.personS = simulation.nowS();
-      metadata.annotations["ocir-broker/retry"] = "now";
+    for (const days of [DAYS, Math.ceil(DAYS / 5)]) {
+      const endS = nowS() + days * DAY_S;
+      disturb(simulation, endS);
+      attend(simulation, endS);
+      while (nowS() < endS && broken.length === 0) await runUntil(nowS() + HOUR_S);
+      await settle(simulation);
+      expect([broken.slice(0, 3), mostRestarts(nodes)]).toEqual([[], MOST_RESTARTS]);
+      const states = nodes.map((node) => [node.name, simulation.stateOf(node.name), node.installed, isCurrent(node)]);
+      if (chart.mode === "install") {
+        expect(states).toEqual(nodes.map(({ name }) => [name, "installed", `1.0.${chart.revision}`, true]));
+        // The history has what it is about.
+        expect(api.events.length).toBeGreaterThan(DAYS);
+        chart.mode = "remove";
+        changeChart(simulation);
+      } else {
+        expect(states).toEqual(nodes.map(({ name }) => [name, undefined, undefined, false]));
+        const { metadata } = nodeOf("node-0");
+        expect([metadata.labels, metadata.annotations, nodes.some(({ hasFlags }) => hasFlags)]).toEqual([
+          {},
+          {},
+          false,
+        ]);
+      }
     }
-    await simulation.runUntil((DAYS + 3) * DAY_S);
-    if (isLongRun) process.stdout.write(`${JSON.stringify({ seed, ...most, events: api.events.length })}\n`);
-    expect(broken.slice(0, 3)).toEqual([]);
-    // The history has what it is about.
-    expect([most.failures > 0, most.cordonS > 0, most.restarts > 1]).toEqual([true, true, true]);
-    const states = nodes.map((node) => [
-      ...[node.name, nodeOf(node.name).metadata.labels?.["ocir-broker/state"], node.installed, isCurrent(node)],
-      nodeOf(node.name).spec.unschedulable === true,
-    ]);
-    expect(states).toEqual(nodes.map(({ name }) => [name, "installed", `1.0.${chart.revision}`, true, false]));
+    if (isLongRun)
+      process.stdout.write(
+        `seed ${seed}: ${nodes.flatMap(({ restarts }) => restarts).length} restarts, ${api.events.length} failures\n`,
+      );
   },
   3_600_000,
 );

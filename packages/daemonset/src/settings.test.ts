@@ -19,7 +19,7 @@ const parse = (values: object) => {
 it.each([
   [{ NODE: "" }, "OCIR_BROKER_NODE is not set: apply the whole manifest"],
   [{ LEASE_SECONDS: "29" }, "OCIR_BROKER_LEASE_SECONDS is 29, but must be a whole number from 30 on"],
-  [{ KUBELET_RESTART: "now" }, "OCIR_BROKER_KUBELET_RESTART is now, but must be whenIdle or never"],
+  [{ KUBELET_RESTART: "now" }, "OCIR_BROKER_KUBELET_RESTART is now, but must be oneByOne or never"],
   [{ MODE: "uninstall" }, "OCIR_BROKER_MODE is uninstall, but must be install or remove"],
 ])("parseSettings rejects %j", (values, message) => {
   expect(() => parse(values)).toThrow(message);

@@ -11,7 +11,7 @@ export interface Settings {
   readonly image: string;
   /** How long the Lease is promised to a node; every time limit is a part of it. */
   readonly leaseSeconds: number;
-  readonly kubeletRestart: "whenIdle" | "never";
+  readonly kubeletRestart: "oneByOne" | "never";
   readonly mode: "install" | "remove";
   /** The audience that nodes are set up for; undefined leaves their settings unchanged: pods pull with the node's identity. */
   readonly serviceAccounts: string | undefined;
@@ -37,7 +37,7 @@ export function parseSettings(environment: NodeJS.ProcessEnv): Settings {
     revision: needed("OCIR_BROKER_REVISION"),
     image: needed("OCIR_BROKER_IMAGE"),
     leaseSeconds: Number(seconds),
-    kubeletRestart: oneOf("OCIR_BROKER_KUBELET_RESTART", "whenIdle", "never"),
+    kubeletRestart: oneOf("OCIR_BROKER_KUBELET_RESTART", "oneByOne", "never"),
     mode: oneOf("OCIR_BROKER_MODE", "install", "remove"),
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,
     config: environment["OCIR_BROKER_CONFIG"] || undefined,

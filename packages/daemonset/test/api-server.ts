@@ -1,8 +1,8 @@
 /**
- * The part of a Kubernetes API server that the DaemonSet's pods need, without a network: Nodes, one Lease, Events and pods, with bearer
+ * The part of a Kubernetes API server that the DaemonSet's pods need, without a network: Nodes, one Lease and Events, with bearer
  * tokens and the rights that the manifest grants. As a real one, it refuses a patch of another version than the stored one.
  */
-import { ApiError, NoResponseError, ResponseTooLargeError, statusOf } from "@ocir-broker/kubernetes/api-error";
+import { ApiError, NoResponseError, statusOf } from "@ocir-broker/kubernetes/api-error";
 import type { ApiServer as Client } from "@ocir-broker/kubernetes/api-server";
 
 // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
@@ -26,9 +26,8 @@ export const TOKEN = "token";
 const VERBS = { GET: "get", PATCH: "patch", POST: "create" };
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-export function createApiServer() {
+export function createApiServer(wallMs: () => number) {
   let version = 1_000;
-  let beats = 0;
   const store = (object: KubernetesJson): KubernetesJson => {
     version += 1;
     object.metadata.resourceVersion = String(version);
@@ -38,13 +37,6 @@ export function createApiServer() {
     nodes: new Map<string, KubernetesJson>(),
     lease: store({ kind: "Lease", metadata: { name: "ocir-broker" } }),
     events: [] as KubernetesJson[],
-    pods: [] as KubernetesJson[],
-    /** @param path of the list, with its selector. */
-    podsFor: (_path: string): KubernetesJson[] => api.pods,
-    /** Whether it still has the version of a list whose pages are read. */
-    hasOldVersions: true,
-    /** As the chart grants if its kubelets may be restarted. */
-    mayListPods: false,
     /** Verb, resource, name and status of each request. */
     requests: [] as string[],
     /** Whether it responds to `client`. */
@@ -57,27 +49,23 @@ export function createApiServer() {
     cordon: (name: string, unschedulable: boolean): void => change(api.nodes.get(name), { spec: { unschedulable } }),
     /** The node's kubelet has started and reports itself. */
     beat(name: string, ready = true): void {
-      beats += 1;
-      const lastHeartbeatTime = new Date(beats * 1_000).toISOString();
+      const lastHeartbeatTime = new Date(wallMs()).toISOString().replace(/\.\d+Z$/, "Z");
       const conditions = [{ type: "Ready", status: ready ? "True" : "Unknown", lastHeartbeatTime }];
       change(api.nodes.get(name), { status: { conditions } });
     },
     client: (token: string): Pick<Client, "send"> => ({
-      async send({ method, path, body, maxBytes = 4 * 1024 * 1024 }) {
+      async send({ method, path, body }) {
         if (!api.isUp) throw new NoResponseError(new Error("connect ECONNREFUSED"));
         const access = accessOf(method, path);
         const log = (status: number) =>
           void api.requests.push([access.verb, access.resource, access.name, status].filter(Boolean).join(" "));
         try {
           if (token !== TOKEN) throw refusal(401, "Unauthorized");
-          const isListOfPods = access.verb === "list" && access.resource === "pods";
-          if (!RIGHTS.includes(`${access.verb} ${access.resource}`) && !(isListOfPods && api.mayListPods))
+          if (!RIGHTS.includes(`${access.verb} ${access.resource}`))
             throw refusal(403, `cannot ${access.verb} resource "${access.resource}"`);
-          const result = act(access, path, JSON.parse(JSON.stringify(body ?? null)));
+          const result = act(access, JSON.parse(JSON.stringify(body ?? null)));
           log(access.verb === "create" ? 201 : 200);
-          const text = JSON.stringify(result);
-          if (text.length > maxBytes) throw new ResponseTooLargeError(maxBytes);
-          return JSON.parse(text);
+          return JSON.parse(JSON.stringify(result));
         } catch (error) {
           log(statusOf(error) ?? 500);
           throw error;
@@ -92,8 +80,7 @@ export function createApiServer() {
     return JSON.stringify(object) === before ? object : store(object);
   }
 
-  function act({ verb, resource, name = "" }: Access, path: string, body: KubernetesJson): KubernetesJson {
-    if (resource === "pods") return pageOf(api.podsFor(path), new URL(path, "http://api").searchParams);
+  function act({ verb, resource, name = "" }: Access, body: KubernetesJson): KubernetesJson {
     if (verb === "create") return api.events.push(body);
     const object = resource === "nodes" ? api.nodes.get(name) : api.lease;
     if (object === undefined) throw refusal(404, `${resource} "${name}" not found`);
@@ -105,13 +92,6 @@ export function createApiServer() {
     return change(object, body);
   }
 
-  function pageOf(pods: KubernetesJson[], query: URLSearchParams): KubernetesJson {
-    const start = Number(query.get("continue"));
-    if (start > 0 && !api.hasOldVersions) throw refusal(410, "The provided continue parameter is too old");
-    const end = start + Number(query.get("limit") ?? pods.length);
-    const metadata = end < pods.length ? { continue: String(end) } : {};
-    return { kind: "PodList", metadata, items: pods.slice(start, end) };
-  }
   return api;
 }
 

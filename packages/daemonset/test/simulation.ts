@@ -1,268 +1,305 @@
 /**
- * A month of a rollout on many nodes, on a clock that is moved: the real rollout with doubles of the API server and of `ocir-broker node`.
- * Everything that a pod writes is compared with its node at that moment.
+ * Nodes of one cluster on a clock that is moved: the real rollout with doubles of the API server, of systemd's kubelet and of
+ * `ocir-broker node`. A pod that is killed stops wherever it waits.
  */
-import type { KubeletNeed, NodeResult } from "@ocir-broker/protocol/node-result";
+import type { KubeletNeed } from "@ocir-broker/protocol/node-result";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
-import { leftIn, type NodeProgram } from "../src/node-program.ts";
+import type { NodeFacts } from "../src/decide.ts";
+import type { NodeProgram } from "../src/node-program.ts";
 import { rollOut } from "../src/rollout.ts";
 import { type ApiServer, createApiServer, TOKEN } from "./api-server.ts";
 
 export const MINUTE_S = 60;
 export const HOUR_S = 3_600;
 export const DAY_S = 86_400;
-const LEASE_SECONDS = 900;
+export const LEASE_SECONDS = 900;
 const FILES = { config: "/c.yaml", binDir: "/bin" };
 const FLAGS_FILE = "/etc/kubelet.conf";
+const HEARTBEAT_S = 120;
+const STEADY_S = 30;
+const AUTO_RESTART_S = 10;
 
 /** How a kubelet fails. */
-type Failure = "with-flags" | "always" | "silent" | "ignores-flags";
+export type Failure = "with-flags" | "always" | "silent" | "ignores-flags";
+
+interface Chart {
+  revision: number;
+  /** A change that kubelets must read. */
+  config: number;
+  mode: "install" | "remove";
+  kubeletRestart: "oneByOne" | "never";
+}
+
+export interface Pod {
+  readonly said: string[];
+  isReady: boolean;
+  /** As by the kernel, for want of memory. */
+  kill(): void;
+  /** As by the kubelet for a deleted pod. */
+  terminate(): Promise<void>;
+  readonly isOver: () => boolean;
+  readonly ended: Promise<void>;
+}
 
 export type SimulatedNode = ReturnType<typeof newNode>;
 
-/** A node without ocir-broker, and its pod's life. */
+/** A node without ocir-broker. */
 const newNode = (name: string) => ({
   name,
   installed: undefined as string | undefined,
-  isRecorded: false,
   hasFlags: false,
-  /** The change of the configuration that the files have, and that the running kubelet has read; undefined: it runs without flags. */
+  /** Flags that are not ours. */
+  hasPoolFlags: false,
+  isDisabled: false,
+  /** The change of the configuration that the files have. */
   config: 0,
+  /** What the running kubelet has read; undefined: it runs without flags. */
   kubelet: { read: undefined } as { readonly read: number | undefined } | "stopped",
+  startMs: 0,
   failure: undefined as Failure | undefined,
-  canInstall: true,
-  stuck: undefined as { readonly since: number; readonly kind: "volume" | "pull" | "churn" } | undefined,
-  restarts: [] as number[],
-  /** The last time that a person acted. */
-  personS: 0,
-  /** The last time that something else than its pod changed it. */
-  changedS: 0,
-  life: undefined as { isOver: boolean; readonly revision: number; readonly ending: AbortController } | undefined,
+  isDiskFull: false,
+  /** What the node's programs did: `install`, `connect`, `disconnect`, `remove`. */
+  steps: [] as string[],
+  /** The tries in which the kubelet was restarted. */
+  restarts: [] as string[],
+  /** Requests of a person. */
+  requests: 0,
+  changedS: -HOUR_S,
+  metric: false,
+  pod: undefined as Pod | undefined,
 });
 
 export type Simulation = ReturnType<typeof createSimulation>;
 
-export function createSimulation(seed: number, count: number) {
+export function createSimulation(seed: number, names: readonly string[]) {
   const random = createSeededRandom(seed);
-  const api: ApiServer = createApiServer();
-  api.mayListPods = true;
   const clock = createFakeClock();
+  const api: ApiServer = createApiServer(() => clock.wallMs());
   const startMs = clock.wallMs();
   const nowS = () => (clock.wallMs() - startMs) / 1_000;
+  /** Promises that were broken. */
   const broken: string[] = [];
-  const chart = { revision: 1, config: 1 };
-  const nodes = Array.from({ length: count }, (_, index) => newNode(`node-${index}`));
-  for (const { name } of nodes) api.addNode(name);
+  const chart: Chart = { revision: 1, config: 1, mode: "install", kubeletRestart: "oneByOne" };
+  const nodes = names.map(newNode);
   const nodeOf = (name: string) => api.nodes.get(name);
-  const version = () => `1.0.${chart.revision}`;
   const at = (seconds: number, wake: () => void) => void clock.setTimer(wake, seconds * 1_000);
-  const sleep = (seconds: number) => new Promise<void>((resolve) => at(seconds, resolve));
   const between = (least: number, most: number) => least + random() * (most - least);
-  const isCurrent = ({ kubelet, config }: SimulatedNode) => kubelet !== "stopped" && kubelet.read === config;
   const breaks = (node: SimulatedNode, text: string): void => {
-    broken.push(`${node.name} at ${(nowS() / DAY_S).toFixed(3)} d: ${text}`);
+    broken.push(
+      `${node.name} at ${(nowS() / DAY_S).toFixed(3)} d: ${text} ${JSON.stringify({ ...node, pod: undefined })}`,
+    );
   };
-
-  api.podsFor = (url) => {
-    const node = nodes.find(({ name }) => url.includes(`spec.nodeName%3D${name}%2C`));
-    if (node?.stuck === undefined) return [];
-    const { since, kind } = node.stuck;
-    // A new pod every ten minutes, as of a job that fails.
-    const bornS = kind === "churn" ? nowS() - (nowS() % 600) : since;
-    const reason = kind === "pull" ? "ImagePullBackOff" : "ContainerCreating";
-    return [
-      {
-        metadata: { namespace: "shop", name: `pod-${bornS}` },
-        status: {
-          startTime: new Date(startMs + bornS * 1_000).toISOString(),
-          conditions: [{ type: "PodReadyToStartContainers", status: kind === "volume" ? "False" : "True" }],
-          containerStatuses: [{ state: { waiting: { reason } } }],
-        },
-      },
-    ];
-  };
-
-  const needOfUnit = ({ hasFlags }: SimulatedNode): KubeletNeed =>
-    hasFlags
-      ? { kind: "restart", because: "flags" }
-      : { kind: "flags", why: "none", change: { file: FLAGS_FILE, line: "" } };
-
-  function statusOf(node: SimulatedNode): NodeResult & { reason: string } {
-    const found = { version: node.installed ?? "", steps: [], reason: "" };
-    if (!node.isRecorded) return { ...found, ok: false, reason: "ocir-broker is not installed on this node" };
-    const need = (): KubeletNeed => {
-      if (node.kubelet === "stopped") return { ...needOfUnit(node), isStopped: true };
-      if (node.kubelet.read === undefined) return needOfUnit(node);
-      return isCurrent(node) ? { kind: "nothing" } : { kind: "restart", because: "configuration" };
+  for (const node of nodes) {
+    api.addNode(node.name);
+    node.startMs = startMs;
+    const beat = () => {
+      if (api.isUp && node.kubelet !== "stopped" && node.failure !== "silent") api.beat(node.name);
+      at(HEARTBEAT_S, beat);
     };
-    return {
-      ...found,
-      ok: true,
-      flags: FILES,
-      ...(node.hasFlags && { flagsIn: FLAGS_FILE }),
-      kubelet: need(),
-    };
+    at(between(1, HEARTBEAT_S), beat);
   }
 
-  /** A start of the kubelet by its unit. */
-  function startKubelet(node: SimulatedNode): boolean {
-    const { failure } = node;
-    node.kubelet = "stopped";
-    const reads = node.hasFlags && failure !== "ignores-flags" ? node.config : undefined;
-    const fails = failure === "always" || (failure === "with-flags" && node.hasFlags);
-    if (fails) {
+  const isCurrent = ({ kubelet, config }: SimulatedNode) => kubelet !== "stopped" && kubelet.read === config;
+
+  function needOf(node: SimulatedNode): KubeletNeed {
+    const isInUnit = node.hasFlags || node.hasPoolFlags;
+    if (isCurrent(node)) return { kind: "nothing" };
+    if (node.kubelet !== "stopped" && node.kubelet.read !== undefined)
+      return { kind: "restart", because: "configuration" };
+    if (isInUnit) return { kind: "restart", because: "flags" };
+    return { kind: "flags", why: "none", change: { file: FLAGS_FILE, line: "" } };
+  }
+
+  /** A start of the kubelet by systemd, which repeats one that fails. */
+  function startKubelet(node: SimulatedNode): void {
+    const { failure, hasFlags, hasPoolFlags } = node;
+    const isInUnit = hasFlags || hasPoolFlags;
+    const start = clock.wallMs();
+    node.startMs = start;
+    if (failure === "always" || (failure === "with-flags" && isInUnit)) {
+      node.kubelet = "stopped";
       at(50, () => node.kubelet === "stopped" && api.beat(node.name, false));
-      return false;
+      at(AUTO_RESTART_S, () => node.startMs === start && startKubelet(node));
+      return;
     }
-    node.kubelet = { read: reads };
-    if (failure === "silent") at(50, () => node.failure === "silent" && api.beat(node.name, false));
-    else at(between(1, 15), () => node.kubelet !== "stopped" && api.beat(node.name));
-    return true;
+    node.kubelet = { read: isInUnit && failure !== "ignores-flags" ? node.config : undefined };
+    const isSame = () => node.startMs === start && node.kubelet !== "stopped" && api.isUp;
+    if (failure === "silent") at(50, () => isSame() && node.failure === "silent" && api.beat(node.name, false));
+    else at(between(1, 15), () => isSame() && api.beat(node.name));
   }
 
-  function programOn(node: SimulatedNode, image: string, config: number, wait: typeof sleep): NodeProgram {
-    const status = async () => {
-      await wait(between(0.1, 1));
-      return statusOf(node);
+  function programOn(node: SimulatedNode, revision: number, wait: (seconds: number) => Promise<void>): NodeProgram {
+    const version = `1.0.${revision}`;
+    const { config } = chart;
+    const begins = (step: string) => {
+      node.steps.push(step);
+      const { holderIdentity } = api.lease.spec ?? {};
+      if (holderIdentity !== node.name) breaks(node, `begins ${step}, and ${holderIdentity} holds the Lease`);
     };
-    const change = async (seconds: number, work: () => Awaited<ReturnType<NodeProgram["install"]>>) => {
-      await wait(between(seconds / 5, seconds));
-      return work();
+    const restart = async () => {
+      node.restarts.push(`${revision}/${node.requests}`);
+      startKubelet(node);
+      await wait(STEADY_S);
     };
-    const setFlags = (hasFlags: boolean) =>
-      change(2, () => {
-        if (!node.isRecorded) return { ok: false, reason: "it is not installed" };
-        node.hasFlags = hasFlags;
-        return { ok: true };
-      });
-    const isThere = () => node.installed !== undefined;
+    const look = (): NodeFacts => {
+      const isThere = node.installed !== undefined;
+      return {
+        isDisabled: node.isDisabled,
+        isThere,
+        isAsWanted: node.installed === version && node.config === config,
+        need: isThere ? needOf(node) : undefined,
+        flags: isThere ? FILES : undefined,
+        flagsIn: isThere && node.hasFlags ? FLAGS_FILE : undefined,
+        kubeletStartMs: Math.floor(node.startMs / 1_000) * 1_000,
+        version: node.installed,
+        summary: isThere
+          ? `version ${node.installed} is installed, and ${node.hasFlags ? `flags were added to ${FLAGS_FILE}` : "no flags were added"}`
+          : "ocir-broker is not installed",
+      };
+    };
+    const full = { ok: false, reason: "nothing can be written: ENOSPC" } as const;
     return {
-      version: image,
-      isDisabled: () => false,
-      isThere,
-      async installed() {
-        const result = await status();
-        const isWhole = isThere() && result.ok && result.version === image && node.config === config;
-        return isWhole && result.kubelet ? { files: FILES, need: result.kubelet } : undefined;
+      version,
+      async look() {
+        await wait(between(0.1, 1));
+        return look();
       },
-      install: () =>
-        change(40, () => {
-          if (!node.canInstall) return { ok: false, reason: "no space left on device" };
-          Object.assign(node, { installed: image, isRecorded: true, config });
-          return { ...statusOf(node), ok: true, flags: FILES };
-        }),
-      remove: () => Promise.reject(new Error("not here")),
-      need: async () => (await status()).kubelet,
-      addFlags: () => setFlags(true),
-      removeFlags: () => setFlags(false),
-      hasAddedFlags: async () => node.hasFlags,
-      left: async () => leftIn(isThere() ? await status() : undefined),
-      async restartKubelet() {
-        node.restarts.push(nowS());
-        const isStarted = startKubelet(node);
-        await wait(between(1, 5));
-        if (!isStarted) throw new Error("exit status 1");
+      async install() {
+        begins("install");
+        await wait(between(5, 40));
+        if (node.isDiskFull) return full;
+        Object.assign(node, { installed: version, config });
+        return { ok: true };
+      },
+      async connect(_files, limitSeconds) {
+        begins("connect");
+        await wait(between(0.5, 3));
+        const hadFlags = node.hasFlags || node.hasPoolFlags;
+        if (!hadFlags && node.isDiskFull) return full;
+        if (!hadFlags) node.hasFlags = true;
+        if (isCurrent(node)) return { ok: true };
+        await restart();
+        if (isCurrent(node)) return { ok: true };
+        await wait(limitSeconds - STEADY_S);
+        if (isCurrent(node)) return { ok: true };
+        const reason = "the kubelet was not seen to run with its flags";
+        if (hadFlags || node.isDiskFull) return { ok: false, reason: `${reason}, and they stay` };
+        node.hasFlags = false;
+        await wait(1);
+        await restart();
+        return { ok: false, reason: `${reason}: they are taken back` };
+      },
+      async disconnect(limitSeconds) {
+        begins("disconnect");
+        await wait(between(0.5, 3));
+        if (node.isDiskFull) return full;
+        const keeps = node.kubelet !== "stopped" && node.kubelet.read !== undefined && !node.hasPoolFlags;
+        const hadFlags = node.hasFlags;
+        node.hasFlags = false;
+        await wait(0.5);
+        if (!hadFlags && !keeps) return { ok: true };
+        await restart();
+        if (node.kubelet === "stopped") await wait(limitSeconds - STEADY_S);
+        return node.kubelet === "stopped" ? { ok: false, reason: "it was not seen to run" } : { ok: true };
+      },
+      async remove() {
+        begins("remove");
+        await wait(between(1, 10));
+        if (node.isDiskFull) return full;
+        node.installed = undefined;
+        return { ok: true, left: [{ path: "/etc/kubernetes/c.yaml", why: "a kubelet still names it" }] };
       },
     };
   }
 
-  /** Compares what a pod has written with its node. */
-  function check(node: SimulatedNode, { method, body }: { method: string; body?: object }): void {
-    const { labels = {}, annotations = {} } = nodeOf(node.name).metadata;
-    const state = labels["ocir-broker/state"];
+  function check(node: SimulatedNode, { method, path, body }: { method: string; path: string; body?: object }): void {
+    const { labels = {} } = nodeOf(node.name).metadata;
     const text = JSON.stringify(body ?? {});
-    const isTrue = (what: string, so: boolean) =>
-      so || breaks(node, `${what} is wrong: ${text} ${JSON.stringify(node)}`);
+    if (method !== "PATCH" || !path.includes("/nodes/")) return;
+    if (text.includes('"spec"')) breaks(node, `its spec is changed: ${text}`);
     // What others have changed since it looked is not its error.
-    if (nowS() - node.changedS < 15 * MINUTE_S) return;
-    if (method === "PATCH" && text.includes("ocir-broker/state")) {
-      if (state === "installed")
-        isTrue("installed", isCurrent(node) && labels["ocir-broker/version"] === node.installed);
-      if (state === "needs-restart" || state === "needs-flags")
-        isTrue(state, !isCurrent(node) && labels["ocir-broker/version"] === node.installed);
-      if (state === "needs-flags") isTrue(state, !node.hasFlags);
-      if (state === "failed") {
-        const isReady = nodeOf(node.name).status.conditions[0].status === "True";
-        isTrue("failed", !isCurrent(node) || !node.canInstall || !isReady);
-        isTrue("version", labels["ocir-broker/version"] === (node.isRecorded ? node.installed : undefined));
-      }
-    }
-    if (method !== "POST") return;
-    const message = String((body as { message?: string }).message);
-    const says = (part: string, so: boolean) => !message.includes(part) || isTrue(part, so);
-    says("ocir-broker is not installed. ", node.installed === undefined);
-    says(`version ${node.installed} is installed`, node.isRecorded);
-    says("no flags were added. ", !node.hasFlags);
-    says(`flags were added to ${FLAGS_FILE}. `, node.hasFlags);
-    says("the flags that were added are removed", !node.hasFlags);
-    says("has started without them", node.kubelet !== "stopped" && node.kubelet.read === undefined);
-    says("systemctl could not restart the kubelet: ", node.kubelet === "stopped");
-    says("no longer cordoned", nodeOf(node.name).spec.unschedulable !== true);
-    says("pods kept starting", node.stuck?.kind === "churn");
-    if (message.includes("The rollout has stopped")) {
-      isTrue("the label", state === "failed" && annotations["ocir-broker/reason"] !== undefined);
-      const failures = JSON.parse(annotations["ocir-broker/tries"] ?? "{}").failures ?? [];
-      isTrue("the next try", message.includes("The next try is at") === failures.length < 2);
-    }
+    if (!text.includes("ocir-broker/state") || nowS() - node.changedS < 15 * MINUTE_S) return;
+    const state = labels["ocir-broker/state"];
+    if (state === "installed" && !(isCurrent(node) && labels["ocir-broker/version"] === node.installed))
+      breaks(node, "it is not installed");
+    if ((state === "needs-restart" || state === "needs-flags") && isCurrent(node)) breaks(node, `it is not ${state}`);
   }
 
-  function startPod(node: SimulatedNode): void {
-    const life = { isOver: false, revision: chart.revision, ending: new AbortController() };
-    node.life = life;
+  function startPod(
+    node: SimulatedNode,
+    { token = TOKEN, wrap = (program: NodeProgram): NodeProgram => program } = {},
+  ): Pod {
+    const { revision, mode, kubeletRestart } = chart;
+    const ending = new AbortController();
     const never = new Promise<never>(() => {});
-    const wait = async (seconds: number) => {
-      await sleep(seconds);
-      if (life.isOver) await never;
+    let isKilled = false;
+    let isOver = false;
+    const alive = async <Value>(value: Promise<Value>): Promise<Value> => {
+      const result = await value;
+      return isKilled ? never : result;
     };
-    const client = api.client(TOKEN);
-    const sent: typeof client.send = async (request) => {
-      if (life.isOver) await never;
+    const wait = (seconds: number) => alive(new Promise<void>((resolve) => at(seconds, resolve)));
+    const client = api.client(token);
+    const send: typeof client.send = async (request) => {
+      if (isKilled) await never;
       const response = await client.send(request);
       check(node, request);
       // The response is lost.
-      if (random() < 0.000_5) throw new Error("socket hang up");
+      if (seed > 0 && random() < 0.000_5) throw new Error("socket hang up");
       return response;
     };
     const aborted = (signal: AbortSignal) =>
-      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    const said: string[] = [];
     const ended = rollOut({
       settings: {
-        ...{ node: node.name, pod: "p", namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
-        revision: String(chart.revision),
-        kubeletRestart: "whenIdle",
-        mode: "install",
+        ...{ node: node.name, pod: `pod-${node.name}`, namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
+        ...{ revision: String(revision), kubeletRestart, mode },
       },
-      api: { send: sent },
-      program: programOn(node, version(), chart.config, wait),
+      api: { send },
+      program: wrap(programOn(node, revision, wait)),
       clock,
-      deadline: () => life.ending.signal,
+      deadline: () => ending.signal,
       pause: (seconds, signals) =>
-        Promise.race([
-          wait(between(seconds / 2, seconds)),
-          ...signals.filter((signal) => !signal.aborted).map(aborted),
-        ]),
-      ending: life.ending.signal,
-      showFailed() {},
-      setReady() {},
-      say() {},
+        alive(
+          Promise.race([
+            wait(between(seconds / 2, seconds)),
+            ...signals.filter((signal) => !signal.aborted).map(aborted),
+          ]),
+        ),
+      ending: ending.signal,
+      setReady(ready) {
+        pod.isReady = ready;
+      },
+      showFailed(isFailed) {
+        node.metric = isFailed;
+      },
+      say: (text) => void said.push(text),
+    }).then(() => {
+      isOver = true;
     });
-    void ended.catch((error) => breaks(node, `its program ended: ${error}`));
-  }
-
-  /** A new pod, once a kubelet is there to start it. */
-  function replacePod(node: SimulatedNode): void {
-    const over = node.life;
-    const start = () => {
-      if (node.life !== over) return;
-      if (node.kubelet === "stopped") at(MINUTE_S, start);
-      else startPod(node);
+    const pod: Pod = {
+      said,
+      isReady: false,
+      isOver: () => isOver,
+      kill() {
+        isKilled = true;
+      },
+      terminate() {
+        ending.abort();
+        return ended;
+      },
+      ended,
     };
-    at(between(5, 100), start);
+    node.pod = pod;
+    void ended.catch((error) => breaks(node, `its program ended: ${error}`));
+    return pod;
   }
 
   return {
     api,
+    clock,
     nodes,
     chart,
     broken,
@@ -270,31 +307,30 @@ export function createSimulation(seed: number, count: number) {
     between,
     at,
     isCurrent,
-    breaks,
     startPod,
+    startKubelet,
     nodeOf,
     nowS,
-    /** As the kernel for want of memory. */
-    killPod(node: SimulatedNode): void {
-      if (node.life) node.life.isOver = true;
-      replacePod(node);
-    },
-    /** As the kubelet for a deleted pod. */
-    deletePod(node: SimulatedNode): void {
-      const { life } = node;
-      life?.ending.abort();
-      at(30, () => {
-        if (life) life.isOver = true;
-      });
-      replacePod(node);
+    stateOf: (name: string): string | undefined => nodeOf(name).metadata.labels?.["ocir-broker/state"],
+    ask(node: SimulatedNode): void {
+      node.requests += 1;
+      const { metadata } = nodeOf(node.name);
+      metadata.annotations = { ...metadata.annotations, "ocir-broker/retry": "now" };
     },
     /** The cause of its failures ends: systemd starts its kubelet. */
     heal(node: SimulatedNode): void {
-      const wasSilent = node.failure === "silent";
-      Object.assign(node, { failure: undefined, canInstall: true, stuck: undefined, changedS: nowS() });
-      if (node.kubelet === "stopped") startKubelet(node);
-      else if (wasSilent) api.beat(node.name);
+      const { failure } = node;
+      Object.assign(node, { failure: undefined, isDiskFull: false, changedS: nowS() });
+      if (failure === "ignores-flags" || node.kubelet === "stopped") startKubelet(node);
+      else if (failure === "silent") api.beat(node.name);
     },
     runUntil: (endS: number) => clock.advance((endS - nowS()) * 1_000),
+    async until(isSo: () => boolean, limitS = DAY_S): Promise<void> {
+      const endS = nowS() + limitS;
+      while (!isSo()) {
+        if (nowS() > endS) throw new Error(`it is not so after ${limitS} s: ${isSo}`);
+        await clock.advance(1_000);
+      }
+    },
   };
 }

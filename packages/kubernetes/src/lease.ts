@@ -81,6 +81,10 @@ export function createLease({ api, namespace, name, identity, leaseSeconds, cloc
         throw error;
       }
     },
+    /** Undefined if nobody has it. */
+    async holder(): Promise<string | undefined> {
+      return (await read()).spec?.holderIdentity;
+    },
     async release(): Promise<void> {
       const lease = await read();
       if (lease.spec?.holderIdentity === identity) await patch(lease, EMPTY);

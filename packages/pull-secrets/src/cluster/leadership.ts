@@ -10,7 +10,7 @@ const RENEW_LIMIT_MS = 10_000;
 const RETRY_MS = 2_000;
 
 export interface LeadershipOptions {
-  readonly lease: Lease;
+  readonly lease: Omit<Lease, "holder">;
   readonly clock: Clock;
   /** Called each time the API server has answered with the Lease, whoever holds it. */
   onLeaseRead(): void;
