@@ -115,12 +115,19 @@ const ROWS: readonly Row[] = [
     ["providers[0].apiVersion", "an apiVersion that is a list", withOurs({ apiVersion: [] })],
     ["providers[0].args[1]", "an argument that is a number", withOurs({ args: ["a", 1] })],
     ["providers[0].env", "env as a map", withOurs({ env: { A: "1" } })],
+    [MATCH_IMAGES, "matchImages of our second entry that are a text", config([{ ...sa, matchImages: "a" }])],
+    [`${MATCH_IMAGES}[0]`, "an image of our second entry that is a number", config([{ ...sa, matchImages: [1] }])],
     ["providers[0].env[0].value", "an env value that is a number", withOurs({ env: [{ name: "A", value: 1 }] })],
   ]),
   ...of("field-type-invalid", "33-37", "", [
     [TOKENS, "tokenAttributes that are a text", withOurs({ tokenAttributes: "x" })],
     [REQUIRED, "annotation keys that are a text", tokensFor(34, { requiredServiceAccountAnnotationKeys: "a" })],
     [OPTIONAL, "optional keys that are a text", tokensFor(34, { optionalServiceAccountAnnotationKeys: "a" })],
+    [
+      `${REQUIRED}[0]`,
+      "an annotation key that is a number",
+      tokensFor(34, { requiredServiceAccountAnnotationKeys: [1] }),
+    ],
     [REQUIRE, "requireServiceAccount in quotes", tokensFor(34, { requireServiceAccount: "true" })],
   ]),
   ...at(NAME, ALL, "", [

@@ -113,6 +113,7 @@ describe("mergeProvider", () => {
   - name: OCIR_BROKER_C
     value: 5
   - text
+  -
 `);
     expect(mergeProvider(existing, options)).toBe(withProvider(`${OURS}${variable.replaceAll('"', "")}`));
   });
@@ -133,6 +134,26 @@ describe("mergeProvider", () => {
     ["an empty list", `${HEAD}providers: []\n`, NEW],
   ])("adds its lines to a file with %s", (_name, existing, merged) => {
     expect(mergeProvider(existing, options)).toBe(merged);
+  });
+
+  test.each([
+    ["a tab", "\t", "\n"],
+    ["two spaces", "  ", ""],
+    ["nothing", undefined, ""],
+  ])("changes only its own bytes in JSON indented by %s, also with CRLF", (_name, indent, end) => {
+    const [ecr] = parse(ECR, { version: "1.1" }).providers;
+    const config = (...providers: object[]) =>
+      JSON.stringify(
+        { kind: "CredentialProviderConfig", providers, apiVersion: "kubelet.config.k8s.io/v1" },
+        null,
+        indent,
+      ) + end;
+    const merged = mergeProvider(config(ecr), options);
+    expect(merged).toBe(config(ecr, providerOf(NEW)));
+    expect(removeProviders(merged)).toBe(config(ecr));
+    expect(mergeProvider(merged, options)).toBe(merged);
+    const crlf = (text: string) => text.replaceAll("\n", "\r\n");
+    expect(mergeProvider(crlf(config(ecr)), options)).toBe(crlf(merged));
   });
 
   test.each([
@@ -174,6 +195,7 @@ describe("mergeProvider", () => {
       "config-refused: cache-duration-missing at providers[0].defaultCacheDuration",
     );
     expect(() => mergeProvider(`${ECR}- text\n`, options)).toThrow("config-refused: field-type-invalid");
+    expect(() => mergeProvider(`${ECR}-\n`, options)).toThrow("config-refused: provider-name-invalid");
     expect(() => mergeProvider(withProvider(OURS + OURS), options)).toThrow("config-refused: provider-name-duplicate");
     expect(() => mergeProvider(ECR, { ...options, kubeletMinor: 25 })).toThrow("kubelet-minor-unsupported");
   });
