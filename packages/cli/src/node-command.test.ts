@@ -5,7 +5,7 @@ import type { NodeResult } from "@ocir-broker/protocol/node-result";
 import { describe, expect, it, test, vi } from "vitest";
 import { runCaptured, runCommand } from "../test/command-run.ts";
 import { expectOwnArchive } from "./commands/node.ts";
-import { type OutputOption, runNodeCommand } from "./node-command.ts";
+import { type OutputOption, printDryRun, runNodeCommand } from "./node-command.ts";
 
 test.each(["disable", "enable", "node install", "node remove"])(
   "ocir-broker %s refuses a user who is not root",
@@ -111,6 +111,14 @@ kubelet: nothing to do: it has the flags, and has read /etc/c.yaml as it is
       stdout: "",
       stderr: `ocir-broker: ${code}: a reason\n`,
     });
+  });
+
+  it.each([
+    ["unfinished", 75],
+    ["connect", 1],
+  ] as const)("has the code and the status of %s in a dry run too", async (code, exitCode) => {
+    const dryRun = () => printDryRun(() => Promise.reject(new InstallError(code, "a reason")));
+    expect(await runCaptured(dryRun)).toEqual({ exitCode, stdout: "", stderr: `ocir-broker: ${code}: a reason\n` });
   });
 
   it.each(["SIGHUP", "SIGINT", "SIGTERM"] as const)("aborts the work on %s", async (name) => {

@@ -36,7 +36,7 @@ export async function runNodeCommand(
     // A package's script drops standard output.
     if (output === "text") for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
     if (!result.ok) say(`${result.code}: ${result.reason}`);
-    process.exitCode = result.ok ? 0 : UNFINISHED_CODES.includes(result.code ?? "") ? UNFINISHED : 1;
+    process.exitCode = result.ok ? 0 : exitCodeOf(result.code);
   } finally {
     for (const name of SIGNALS) process.off(name, onSignal);
   }
@@ -55,7 +55,22 @@ async function resultOf(
   }
 }
 
-export function nodeContext(): NodeContext {
+/** Prints what a command would do. An error has the code and the exit status that it has in the command. */
+export async function printDryRun(describe: (context: NodeContext) => Promise<string>): Promise<void> {
+  try {
+    process.stdout.write(await describe(nodeContext()));
+  } catch (error) {
+    const { code, message } = installErrorOf(error);
+    say(`${code}: ${message}`);
+    process.exitCode = exitCodeOf(code);
+  }
+}
+
+function exitCodeOf(code: string | undefined): number {
+  return UNFINISHED_CODES.includes(code ?? "") ? UNFINISHED : 1;
+}
+
+function nodeContext(): NodeContext {
   const clock = createSystemClock();
   return {
     disk: createDisk("/"),

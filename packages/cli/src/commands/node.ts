@@ -22,7 +22,7 @@ import {
 import { describeRemoval } from "@ocir-broker/installer/remove-dry-run";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { nodeContext, type OutputOption, runNodeCommand } from "../node-command.ts";
+import { type OutputOption, printDryRun, runNodeCommand } from "../node-command.ts";
 import { environment } from "../process/environment.ts";
 import { checkConfigFile, checkConfigText } from "./config.ts";
 
@@ -101,7 +101,7 @@ Examples:
     .addOption(outputOption(["text", "json"]))
     .action(async (options: OutputOption & { readonly unfinished?: true; readonly dryRun?: true }) => {
       const isUnfinished = options.unfinished === true;
-      if (options.dryRun) process.stdout.write(await describeRemoval(nodeContext(), isUnfinished));
+      if (options.dryRun) await printDryRun((context) => describeRemoval(context, isUnfinished));
       else await runNodeCommand(options, (context, signal) => removeNode(context, signal, { isUnfinished }));
     });
 
@@ -169,9 +169,8 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
   });
 }
 
-async function printSteps(commands: Parameters<typeof describeSteps>[1]): Promise<void> {
-  process.stdout.write(await describeSteps(nodeContext(), commands));
-}
+const printSteps = (commands: Parameters<typeof describeSteps>[1]): Promise<void> =>
+  printDryRun((context) => describeSteps(context, commands));
 
 /** @throws {InstallError} `config` */
 function givenIn(file: string | undefined): string | undefined {
