@@ -19,7 +19,13 @@ export const CONFIG_FOLDER = "/etc/ocir-broker";
 /** For node-exporter. */
 export const METRICS_FOLDER = "/run/ocir-broker-metrics";
 /** Made without a record too, also by systemd-tmpfiles. The last has the daemon's last valid configuration. */
-export const RUNTIME_FOLDERS = ["/run/ocir-broker", METRICS_FOLDER, "/var/lib/ocir-broker-config"] as const;
+export const RUNTIME_FOLDERS = [
+  "/run/ocir-broker",
+  METRICS_FOLDER,
+  // A link, which systemd leaves when it removes the folder to which it leads.
+  "/run/ocir-broker-state",
+  "/var/lib/ocir-broker-config",
+] as const;
 
 /** Folders of ours alone. */
 export const OWN_FOLDERS = ["/usr/share/doc/ocir-broker", LIBEXEC] as const;

@@ -490,6 +490,14 @@ it("removeNode leaves daemon and command as they are when a folder is read-only"
   expect(await removeNode(node.context, NEVER, ALL)).toMatchObject({ ok: true });
 });
 
+it("removeNode removes the link that systemd leaves to the folder of the daemon's state", async () => {
+  const node = await installedNode();
+  const link = node.context.disk.at("/run/ocir-broker-state");
+  fs.symlinkSync("private/ocir-broker-state", link);
+  await removeNode(node.context, NEVER, ALL);
+  expect(fs.lstatSync(link, { throwIfNoEntry: false })).toBeUndefined();
+});
+
 it("removeNode removes its command's name after all that can fail", async () => {
   const node = await installedNode();
   await removeNode(node.context, NEVER, ALL);
