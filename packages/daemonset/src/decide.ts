@@ -91,11 +91,12 @@ export function decide(facts: Facts): Action {
   const { mode, node, report } = facts;
   const lastTry = report.lastTry?.revision === facts.revision ? report.lastTry : undefined;
   if (mode === "install" && node.isDisabled) return { kind: "skip", why: DISABLED };
-  if (lastTry?.step === "restart" || lastTry?.step === "back") return withLease(continued(lastTry, facts), facts);
+  if (lastTry?.step === "restart" || lastTry?.step === "back")
+    return withLease(continued(lastTry, facts), facts, false);
   const isFailed = lastTry?.step === "failed";
   if (isComplete(facts)) {
     // Its kubelet uses ocir-broker, but the try before has failed.
-    if (isFailed && !report.isReady) return held(facts);
+    if (isFailed && !report.isReady) return withLease({ kind: "hold" }, facts, false);
     return {
       kind: "show",
       state: mode === "install" ? "installed" : "removed",
@@ -104,9 +105,9 @@ export function decide(facts: Facts): Action {
   }
   if (report.isRetryAsked) return { kind: "forget" };
   if (report.isCordoned) return { kind: "skip", why: CORDONED };
-  if (isFailed) return held(facts);
+  if (isFailed) return withLease({ kind: "hold" }, facts, false);
   const next = mode === "install" ? installing(lastTry, facts) : removing(lastTry, facts);
-  return next.kind === "show" ? next : withLease(next, facts);
+  return next.kind === "show" ? next : withLease(next, facts, true);
 }
 
 /** @returns whether flags of this try are there. */
@@ -119,14 +120,10 @@ export function isBack({ isReady, heartbeatMs }: NodeReport, { kubeletStartMs }:
   return isReady && heartbeatMs >= kubeletStartMs;
 }
 
-function withLease(action: Action, { holdsLease, isEnding, report }: Facts): Action {
-  const isUnderway = report.lastTry?.step === "restart" || report.lastTry?.step === "back";
-  if (isEnding) return { kind: "end", releases: !isUnderway };
+/** @param releases whether a pod that ends leaves the Lease to others: not with a failure, or amid a try. */
+function withLease(action: Action, { holdsLease, isEnding }: Facts, releases: boolean): Action {
+  if (isEnding) return { kind: "end", releases };
   return holdsLease ? action : { kind: "take-lease" };
-}
-
-function held({ isEnding }: Facts): Action {
-  return isEnding ? { kind: "end", releases: false } : { kind: "hold" };
 }
 
 function isComplete({ mode, node }: Facts): boolean {

@@ -96,9 +96,7 @@ export function createNodeProgram(options: NodeProgramOptions, root = "", kubele
   };
 }
 
-function restartWithin(limitSeconds: number): string[] {
-  return ["--kubelet-flags", "--restart", "--limit", String(limitSeconds)];
-}
+const restartWithin = (limitSeconds: number) => ["--kubelet-flags", "--restart", "--limit", String(limitSeconds)];
 
 /** @throws if systemd does not respond. */
 async function readKubeletStart(): Promise<number> {

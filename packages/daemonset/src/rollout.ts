@@ -34,25 +34,16 @@ const LEASE = "ocir-broker";
 const LONGEST_REASON = 500;
 
 /** Resolves when the work is complete, or after `ending`. */
-export async function rollOut(options: RolloutOptions): Promise<void> {
-  const { advance, pause } = createRollout(options);
-  for (;;) {
-    const next = await advance();
-    if (next === "end" || (next === "pause" && options.ending.aborted)) return;
-    if (next === "pause") await pause();
-  }
-}
-
-function createRollout({ settings, api, program, clock, deadline, ending, say, ...options }: RolloutOptions) {
+export async function rollOut(rollout: RolloutOptions): Promise<void> {
+  const { settings, api, program, clock, deadline, ending, say, setReady, showFailed } = rollout;
   const { node: name, namespace, leaseSeconds, mode, revision } = settings;
-  const { setReady, showFailed } = options;
   const node = createNodeObject(api, { ...settings, deadline });
   const lease = createLease({ api, namespace, name: LEASE, identity: name, leaseSeconds, clock, deadline, say });
   /** The limit of each wait for the kubelet. */
   const limitSeconds = Math.floor(leaseSeconds / 3);
   let told = "";
 
-  const pause = (...over: AbortSignal[]) => options.pause(leaseSeconds / 20, [ending, ...over]);
+  const pause = (...over: AbortSignal[]) => rollout.pause(leaseSeconds / 20, [ending, ...over]);
 
   /** @returns whether it is new. */
   function tell(text: string): boolean {
@@ -119,7 +110,7 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
       case "back":
         return renewing(action, back(action.begun, action.why));
       case "fail":
-        return renewing(action, failRestart(action.why));
+        return renewing(action, fail(action.why));
     }
   }
 
@@ -145,14 +136,14 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
 
   async function install(): Promise<void> {
     const result = await program.install();
-    if (!result.ok) return fail(result.reason);
+    if (!result.ok) return fail(result.reason, false);
     const { isAsWanted, summary } = await program.look();
-    if (!isAsWanted) await fail(`after the installation, ${summary}`);
+    if (!isAsWanted) await fail(`after the installation, ${summary}`, false);
   }
 
   async function remove(facts: Facts): Promise<Next | undefined> {
     const result = await program.remove();
-    if (!result.ok) return fail(result.reason);
+    if (!result.ok) return fail(result.reason, false);
     for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
     // The programs of a package stay.
     return show({ kind: "show", state: "removed" }, facts);
@@ -171,7 +162,7 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
     const endMs = clock.monotonicMs() + limitSeconds * 1_000;
     for (;;) {
       // Shorter, because only one node waits like this.
-      await options.pause(Math.max(1, leaseSeconds / 180), [ending]);
+      await rollout.pause(Math.max(1, leaseSeconds / 180), [ending]);
       const report = await node.report().catch(() => undefined);
       if (ending.aborted || (report !== undefined && isBack(report, facts.node))) return;
       if (clock.monotonicMs() < endMs) continue;
@@ -185,7 +176,7 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
     const left = { mode, node: await program.look() };
     await (canGoBack(begun, left)
       ? back({ ...begun, step: "back", startMs: left.node.kubeletStartMs }, why)
-      : failRestart(why));
+      : fail(why));
   }
 
   /** Takes the flags of this try back, and restarts the kubelet without them. */
@@ -195,23 +186,30 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
     const then = result.ok
       ? "the flags that were added are taken back, and the kubelet runs without them"
       : result.reason;
-    await failRestart(`${why}; then: ${then}`);
+    await fail(`${why}; then: ${then}`);
   }
 
-  async function failRestart(reason: string): Promise<void> {
-    showFailed(true);
-    await fail(reason);
-  }
-
-  async function fail(reason: string): Promise<undefined> {
+  async function fail(reason: string, isRestart = true): Promise<undefined> {
+    if (isRestart) showFailed(true);
     const { version, summary } = await program.look();
     const message =
       `${reason.slice(0, LONGEST_REASON)}. On the node, ${summary}. The rollout has stopped. Fix the cause, then try again: ` +
       `${retryCommand(name)}; or let the other nodes continue: kubectl cordon ${name}`;
     told = "";
     say(`ERROR: ${message}`, "warn");
-    await persist(() => node.mark(failureMarks(reason, version, revision)));
-    await persist(() => node.warn(message, clock.wallMs()));
+    // Tried until it succeeds, or the pod is deleted: only this pod knows the reason.
+    while (!(await isShown(reason, version, message)) && !ending.aborted) await pause();
+  }
+
+  async function isShown(reason: string, version: string | undefined, message: string): Promise<boolean> {
+    try {
+      await node.mark(failureMarks(reason, version, revision));
+      await node.warn(message, clock.wallMs());
+      return true;
+    } catch (error) {
+      tellError(error);
+      return false;
+    }
   }
 
   async function show({ state, lastTry, why }: Shown, facts: Facts): Promise<Next> {
@@ -231,18 +229,9 @@ function createRollout({ settings, api, program, clock, deadline, ending, say, .
     return "pause";
   }
 
-  /** Tries until it succeeds, or the pod is deleted: only this pod knows it. */
-  async function persist(step: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        return await step();
-      } catch (error) {
-        tellError(error);
-        if (ending.aborted) return;
-      }
-      await pause();
-    }
+  for (;;) {
+    const next = await advance();
+    if (next === "end" || (next === "pause" && ending.aborted)) return;
+    if (next === "pause") await pause();
   }
-
-  return { advance, pause };
 }
