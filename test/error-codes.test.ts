@@ -1,16 +1,16 @@
 /** docs/reference/codes.md lists the catalogue of error codes and findings, and docs/troubleshooting.md uses its names. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ERROR_TABLE } from "@ocir-broker/credentials/error-catalogue";
 import { DIAGNOSES, type Diagnosis } from "@ocir-broker/doctor/diagnoses";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
-import type { ErrorText } from "@ocir-broker/errors/error-text";
-import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
-import { PULL_SECRET_ERRORS } from "@ocir-broker/errors/pull-secret-errors";
+import type { ErrorRow } from "@ocir-broker/errors/error-row";
+import { FILE_ERRORS } from "@ocir-broker/foundation/error-codes";
 import { KUBELET_CONFIG_ERRORS } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { RULES } from "@ocir-broker/kubelet-config/rules";
-import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
+import { SHIM_ERRORS, type ShimErrorRow } from "@ocir-broker/protocol/error-codes";
 import { expect, it } from "vitest";
-import { COMMAND_ERRORS } from "../packages/cli/src/command-errors.ts";
+import { COMMAND_ERRORS } from "../packages/cli/src/error-codes.ts";
+import { PULL_SECRET_ERRORS } from "../packages/pull-secrets/src/error-codes.ts";
 import { expectTables } from "./documentation/generated-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
@@ -18,10 +18,12 @@ const DOCS = join(import.meta.dirname, "../docs");
 /** Advice of as many words stands once in codes.md: the other lines name the first one that has it. */
 const LONG_ADVICE = 10;
 
-const textOf = ({ means, fix = "" }: Diagnosis): ErrorText => ({ what: means, next: fix });
+type Text = Pick<ErrorRow, "what" | "next">;
+
+const textOf = ({ means, fix = "" }: Diagnosis): Text => ({ what: means, next: fix });
 
 /** The plugin ends `what` with a path or a number. */
-const PLUGIN = Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => [
+const PLUGIN = Object.entries<ShimErrorRow>(SHIM_ERRORS).map(([code, { what, detail, next }]) => [
   code,
   { what: detail === undefined ? what : `${what} …`, next },
 ]);
@@ -32,7 +34,7 @@ const FINDINGS = Object.entries<Diagnosis>(DIAGNOSES).flatMap(([name, row]) =>
 );
 
 /** By the program that reports them. `status` reports doctor's names for a daemon without a response. */
-const ERROR_CODES: Readonly<Record<string, Readonly<Record<string, ErrorText>>>> = {
+const ERROR_CODES: Readonly<Record<string, Readonly<Record<string, Text>>>> = {
   plugin: Object.fromEntries(PLUGIN),
   daemon: ERROR_TABLE,
   command: {

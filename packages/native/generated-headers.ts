@@ -16,14 +16,14 @@ import {
   SERVICE_ACCOUNT_PLUGIN_NAME,
   SHIM_CALL_MS,
 } from "@ocir-broker/protocol/contract";
+import { SHIM_ERRORS, type ShimErrorRow } from "@ocir-broker/protocol/error-codes";
 import { encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
-import { SHIM_ERRORS, type ShimErrorText } from "@ocir-broker/protocol/shim-errors";
 
 /** Maps the file names in src/ to their texts. */
 export function generatedHeaders(): Readonly<Record<string, string>> {
   return {
     "contract.h": header("contract.ts", NAMES),
-    "error-texts.h": header("shim-errors.ts", [ERROR_TEXTS_USE, ...errorTexts()]),
+    "error-texts.h": header("error-codes.ts", [ERROR_TEXTS_USE, ...errorTexts()]),
   };
 }
 
@@ -58,7 +58,7 @@ const ERROR_TEXTS_USE =
   "/* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */";
 
 function errorTexts(): string[] {
-  return Object.entries<ShimErrorText>(SHIM_ERRORS).map(([code, { what, detail, next }]) => {
+  return Object.entries<ShimErrorRow>(SHIM_ERRORS).map(([code, { what, detail, next }]) => {
     const name = code.toUpperCase().replaceAll("-", "_");
     const parameter = detail === undefined ? "" : `(${detail})`;
     const parts = [literal(code), literal(what), detail === undefined ? "NULL" : `(${detail})`, literal(next)];

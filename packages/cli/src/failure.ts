@@ -5,12 +5,11 @@
 
 import { ConfigError } from "@ocir-broker/config/config-error";
 import { BrokerError } from "@ocir-broker/errors/broker-error";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { type Command, CommanderError } from "commander";
-import type { CommandErrorCode } from "./command-errors.ts";
+import type { CommandErrorCode } from "./error-codes.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -61,7 +60,7 @@ export function reportFailure(error: unknown): void {
 export function brokerErrorLine(error: unknown): string | undefined {
   if (!(error instanceof BrokerError)) return undefined;
   const isComplete = error.message.includes("\n") || (error instanceof ConfigError && error.fix !== undefined);
-  return `${error.code}: ${error.message}${isComplete ? "" : `; ${ERROR_TABLE[error.code].next}`}`;
+  return `${error.code}: ${error.message}${isComplete ? "" : `; ${error.row.next}`}`;
 }
 
 function lineOf(error: unknown): string {

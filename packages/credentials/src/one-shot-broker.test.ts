@@ -37,8 +37,8 @@ describe("createOneShotBroker", () => {
   it("serves concurrent requests with one token, and requests nothing else", async () => {
     const broker = start();
     const images = Array.from({ length: 20 }, (_, index) => `${HOST}/acme/app-${index}`);
-    const responses = await Promise.all(images.map((image) => broker.answer(requestFor(image))));
-    expect(new Set(responses.map(({ status, body }) => `${status} ${body}`)).size).toBe(1);
+    const responses = await Promise.all(images.map((image) => broker.decide(requestFor(image))));
+    expect(new Set(responses.map(({ body }) => String(body))).size).toBe(1);
     expect(passwordIn(responses[0] ?? expect.unreachable(), HOST)).toMatch(/^ey/);
     const asked = Object.entries(simulator.requests()).filter(([, count]) => count > 0);
     expect(Object.fromEntries(asked)).toEqual({
@@ -53,17 +53,17 @@ describe("createOneShotBroker", () => {
   it("exchanges a pod's token like the daemon, and fails closed", async () => {
     const broker = start();
     const ask = async (serviceAccount: string) =>
-      broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken: await tokenOf(serviceAccount) }));
-    expect(await ask("puller")).toMatchObject({ status: 200, identity: "service-account" });
+      broker.decide(requestFor(`${HOST}/acme/app`, { serviceAccountToken: await tokenOf(serviceAccount) }));
+    expect(await ask("puller")).toMatchObject({ outcome: "miss", identity: "service-account" });
     simulator.clusterType("basic");
-    expect(await ask("other")).toMatchObject({ outcome: "anonymous", failure: { code: "cluster-basic" } });
+    expect(await ask("other")).toMatchObject({ outcome: "anonymous", error: { code: "cluster-basic" } });
     expect(simulator.requests()["auth.x509"]).toBe(0);
   });
 
   it("refuses root's credential helper while service accounts are on, unless the configuration lets it have the token", async () => {
     const ask = async (settings: object) => {
       const serviceAccounts = { tokenExchange: "oke", ...settings };
-      return (await start({ sections: { serviceAccounts } }).answerDockerCredential(Buffer.from(HOST))).outcome;
+      return (await start({ sections: { serviceAccounts } }).decideForDocker(Buffer.from(HOST))).outcome;
     };
     expect(await ask({})).toBe("refused");
     expect(simulator.requests()["registry.token"]).toBe(0);
@@ -79,18 +79,17 @@ describe("createOneShotBroker", () => {
     const broker = start({ limitMs, clock, sections: { request: { deadline } } });
     simulator.faults({ endpoint: "*", hang: "before-headers" });
     let response: unknown;
-    void broker.answer(requestFor(`${HOST}/acme/app`)).then((answered) => (response = answered));
+    void broker.decide(requestFor(`${HOST}/acme/app`)).then((decided) => (response = decided));
     await until("a service has the request", () => Object.values(simulator.requests()).some((count) => count > 0));
     await clock.advance(waitMs);
-    expect(response).toMatchObject({ status: 504, outcome: "error" });
+    expect(response).toMatchObject({ outcome: "error", error: { row: { kind: "transient" } } });
   });
 
   it("serves a token without a probe, even if access to the repository is not granted", async () => {
     const broker = start();
     simulator.iam({ granted: false, repository: "acme/app" });
-    for (let call = 0; call < 2; call += 1) {
-      expect(await broker.answer(requestFor(`${HOST}/acme/app`))).toMatchObject({ status: 200 });
-    }
+    for (const outcome of ["miss", "hit"])
+      expect(await broker.decide(requestFor(`${HOST}/acme/app`))).toMatchObject({ outcome });
     expect(simulator.requests()["registry.manifest"]).toBe(0);
   });
 
@@ -104,7 +103,7 @@ describe("createOneShotBroker", () => {
     };
     const broker = start({ sections, environment });
     const serviceAccountToken = await tokenOf("puller");
-    const response = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
-    expect(response).toMatchObject({ outcome: "anonymous", failure: { code: "domain-secret-without-daemon" } });
+    const response = await broker.decide(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+    expect(response).toMatchObject({ outcome: "anonymous", error: { code: "domain-secret-without-daemon" } });
   });
 });

@@ -2,7 +2,7 @@
  * Answers the one call of a command without a daemon (`ocir-broker get`, the docker credential helper), with a session and a token
  * of its own.
  *
- * Its responses are the daemon's. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
+ * It decides as the daemon does. It has no health, metrics or log, because nobody would read them; it fetches nothing ahead,
  * and probes no repository, because its tokens are seconds old.
  */
 import { durationMs } from "@ocir-broker/config/duration";
@@ -41,7 +41,7 @@ export function createOneShotBroker(options: OneShotBrokerOptions) {
   });
 
   return {
-    answer: createKubeletCredentials({
+    decide: createKubeletCredentials({
       ...credentials,
       pullTokens: serviceAccounts.pullTokens,
       clock,
@@ -49,11 +49,12 @@ export function createOneShotBroker(options: OneShotBrokerOptions) {
       access: { ask: () => "unknown", heal: () => Promise.resolve("unknown") },
     }),
     /** For a docker credential helper without a daemon. */
-    answerDockerCredential: createDockerCredentials({
+    decideForDocker: createDockerCredentials({
       ...credentials,
       clock,
       deadlineMs,
       settings: config.serviceAccounts,
+      hasFailedClosed: () => false,
     }),
     async close(): Promise<void> {
       credentials.close();

@@ -7,8 +7,8 @@ export function requestFor(image: string, more: object = {}): Buffer {
 }
 
 /** The token for a registry host. */
-export function passwordIn({ body }: { readonly body: Buffer }, registryHost: string): string {
-  return JSON.parse(body.toString()).auth[registryHost].password;
+export function passwordIn({ body }: { readonly body?: Buffer }, registryHost: string): string {
+  return JSON.parse(String(body)).auth[registryHost].password;
 }
 
 export function claimsOf(token: string): Record<string, unknown> {

@@ -1,7 +1,7 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Server } from "node:net";
 import type { Config } from "@ocir-broker/config/schema";
-import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { Decision } from "@ocir-broker/credentials/pulls/decision";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type CredentialsServerOptions, createCredentialsServer } from "./http/credentials-server.ts";
 import { createHealthServer, type HealthServerOptions } from "./http/health-server.ts";
@@ -62,14 +62,15 @@ function socketAt(fd: number | undefined, path: string, mode: 0o600 | 0o660) {
   return (server: Server) => listenOn(server, fd === undefined ? { path, mode } : { fd });
 }
 
-function logRequest(log: Log, response: CredentialsResponse, elapsedMs: number): void {
-  const { outcome, image, identity, account, failure, error } = response;
+function logRequest(log: Log, decision: Decision, elapsedMs: number): void {
+  const { outcome, body, image, identity, account, error } = decision;
   const durationMs = Math.round(elapsedMs * 1_000) / 1_000;
-  const facts = { outcome, durationMs, registryHost: image?.registryHost, repository: image?.repository, account };
-  if (outcome === "anonymous") log.warn({ ...facts, code: codeOf(failure) }, "request answered without a token");
-  else if (failure !== undefined)
-    log.warn({ ...facts, identity, code: codeOf(failure) }, "request answered with fallback");
-  else if (error === undefined) log.info({ ...facts, identity }, "request answered");
+  const { registryHost, repository } = image ?? {};
+  const facts = { outcome, durationMs, registryHost, repository, account, identity };
   // An upstream's failure has its own line, so its code is enough here.
-  else log.warn({ ...facts, code: codeOf(error) }, "request failed");
+  const failed = { ...facts, code: codeOf(error) };
+  if (error === undefined) log.info(facts, "request answered");
+  else if (body === undefined) log.warn(failed, "request failed");
+  else if (outcome === "anonymous") log.warn(failed, "request answered without a token");
+  else log.warn(failed, "request answered with fallback");
 }

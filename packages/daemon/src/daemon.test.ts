@@ -46,7 +46,7 @@ async function start(sections?: Sections, options: Partial<DaemonOptions> = {}):
   return config;
 }
 
-const pull = (registryHost = HOST) => broker.answer(requestFor(`${registryHost}/ns/app`));
+const pull = (registryHost = HOST) => broker.decide(requestFor(`${registryHost}/ns/app`));
 const tokenFor = async (registryHost = HOST) => passwordIn(await pull(registryHost), registryHost);
 const overSocket = (path: string, body: Buffer | string) => callSocket(join(folder, "credentials.sock"), path, body);
 const health = (path: string) => callSocket(join(folder, "health.sock"), path);
@@ -77,7 +77,7 @@ describe("startDaemon", () => {
   it("moves a registry host to another address at a reload, ignoring the old address's back-off", async () => {
     await start();
     simulator.faults({ endpoint: "registry.token", status: 429, retryAfter: 300, times: 1 });
-    expect(String((await pull()).body)).toMatch(/^ocir-broker: registry-throttled: /);
+    expect(await pull()).toMatchObject({ error: { code: "registry-throttled" } });
     const [, moved] = simulator.registryUrls;
     broker.applyConfig(configWith({ registries: { endpoints: { [HOST]: moved?.href } } }));
     expect(claimsOf(await tokenFor())["aud"]).toBe(moved?.host);
@@ -191,8 +191,7 @@ describe("startDaemon", () => {
 
   it("sends no request, answers pulls with an error, and is ready when the identity provider is none", async () => {
     await start({ identity: { provider: "none" }, registries: { prefetch: [HOST] } });
-    const failed = await pull();
-    expect([failed.status, String(failed.body)]).toEqual([502, expect.stringContaining("identity-none")]);
+    expect(await pull()).toMatchObject({ outcome: "error", error: { code: "identity-none" } });
     expect((await health("/readyz")).status).toBe(200);
     expect(JSON.parse((await health("/healthz")).text)).toMatchObject({ status: "ok", identity: "none" });
     expect(lines[0]).toMatchObject({ identity: "none", msg: "starting" });
@@ -207,7 +206,7 @@ describe("startDaemon", () => {
       { identity: { provider: "none" }, registries: { prefetch: [HOST] } },
       { configError, configDetails: details },
     );
-    const refused = { status: 500, text: expect.stringMatching(/^ocir-broker: config-invalid: .*config check/) };
+    const refused = { status: 503, text: expect.stringMatching(/^ocir-broker: config-invalid: .*config check/) };
     expect(await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`))).toMatchObject(refused);
     expect(await overSocket("/v1/docker-credential", HOST)).toMatchObject(refused);
     const withToken = { serviceAccountToken: jwtOf({}), serviceAccountAnnotations: {} };
@@ -382,13 +381,12 @@ describe("startDaemon with another identity provider", () => {
       const token = await tokenFor();
       expect(claimsOf(token)).toMatchObject(claims(environment));
       simulator.faults({ endpoint: "registry.token", status: 401, times: 10 });
-      const refused = await pull(HOME);
-      const body = String(refused.body);
-      expect([refused.status, body]).toEqual([502, expect.stringContaining(refusal)]);
+      const refused = await overSocket("/v1/credentials", requestFor(`${HOME}/ns/app`));
+      expect(refused).toEqual({ status: 503, text: expect.stringContaining(refusal) });
 
       const shown = await Promise.all(["/healthz", "/status", "/metrics"].map(health));
       expect(shown[1]?.text).toContain(`"identity": "${provider}"`);
-      const seen = [JSON.stringify(lines), body, ...shown.map(({ text }) => text)].join("\n");
+      const seen = [JSON.stringify(lines), refused.text, ...shown.map(({ text }) => text)].join("\n");
       const keys = Object.values(environment).flatMap((value) => value.split("\n").filter((line) => line.length > 40));
       const secrets = [...keys, ...token.split("."), "sesame"];
       expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);

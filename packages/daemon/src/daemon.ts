@@ -3,8 +3,9 @@ import type { ConfigChanges } from "@ocir-broker/config/config-changes";
 import type { ConfigError } from "@ocir-broker/config/config-error";
 import { durationMs } from "@ocir-broker/config/duration";
 import type { Config } from "@ocir-broker/config/schema";
+import type { Decide } from "@ocir-broker/credentials/pulls/decision";
 import { createDockerCredentials } from "@ocir-broker/credentials/pulls/docker-credentials";
-import { type AnswerCredentials, createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet-credentials";
 import { HOME_REGION, type Registries } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { codeOf } from "@ocir-broker/errors/describe-error";
@@ -60,19 +61,19 @@ export async function startDaemon(options: DaemonOptions) {
     expectsToken: () => applied.current.registries.prefetch?.length !== 0,
   });
   const registries = configError === undefined ? credentials.registries : refusing(credentials.registries, configError);
-  const answerKubelet = createKubeletCredentials({ ...credentials, registries, clock, deadlineMs });
+  const decideForKubelet = createKubeletCredentials({ ...credentials, registries, clock, deadlineMs });
   let hasFailedClosed = false;
-  const answer: AnswerCredentials = async (body) => {
-    const response = await answerKubelet(body);
-    credentials.onPull(response);
-    if (response.outcome === "anonymous") hasFailedClosed = true;
-    return response;
+  const decide: Decide = async (body) => {
+    const decision = await decideForKubelet(body);
+    credentials.onPull(decision);
+    if (decision.outcome === "anonymous") hasFailedClosed = true;
+    return decision;
   };
   const servers = createDaemonServers({
     ...options,
     deadlineMs,
-    answer,
-    answerDockerCredential: createDockerCredentials({
+    decide,
+    decideForDocker: createDockerCredentials({
       ...credentials,
       registries,
       clock,
@@ -137,8 +138,8 @@ export async function startDaemon(options: DaemonOptions) {
     log.info("stopped");
   }
   return {
-    /** Answers a request body as the credentials socket does. */
-    answer,
+    /** For a body on the credentials socket. */
+    decide,
     health,
     /** Applies the keys of a new configuration that need no restart. */
     applyConfig: (next: Config): ConfigChanges => applied.apply(next),

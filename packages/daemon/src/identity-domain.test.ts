@@ -63,7 +63,7 @@ async function start(provider: string, identityDomain: object): Promise<void> {
 async function pull(serviceAccount: string) {
   const wanted = { namespace: "shop", serviceAccount, audience: AUDIENCE };
   const serviceAccountToken = await simulator.serviceAccountToken(wanted);
-  const response = await broker.answer(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
+  const response = await broker.decide(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
   responses.push({ ...response, body: String(response.body) });
   return response;
 }
@@ -113,7 +113,7 @@ it("startDaemon without an instance serves each service account its own token, a
 it("startDaemon uses the node's session if there is no secret, and refreshes it once if it is refused", async () => {
   trust({});
   await start("instance-principal", {});
-  expect(await pull("puller-1")).toMatchObject({ status: 200, identity: "service-account" });
+  expect(await pull("puller-1")).toMatchObject({ outcome: "miss", identity: "service-account" });
   expect(failures()).toEqual([]);
   expect(await pull("unknown")).toMatchObject({ outcome: "anonymous" });
   expect(failures()).toEqual([
@@ -122,7 +122,7 @@ it("startDaemon uses the node's session if there is no secret, and refreshes it 
 
   simulator.faults({ endpoint: "domain.token", times: 1, status: 401 });
   const before = simulator.requests()["auth.x509"];
-  expect(await pull("puller-2")).toMatchObject({ status: 200 });
+  expect(await pull("puller-2")).toMatchObject({ outcome: "miss" });
   expect(simulator.requests()["auth.x509"]).toBe(before + 1);
 
   simulator.iam({ dynamicGroup: false });

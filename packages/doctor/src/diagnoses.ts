@@ -2,15 +2,14 @@
  * Every finding that doctor can report: its verdict, what it means and how to fix it. The names are stable;
  * docs/reference/codes.md lists them. These texts are fixed: anything seen on the node is evidence.
  */
-import { CACHE_ERRORS } from "@ocir-broker/errors/cache-errors";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
-import { type ErrorText, NEXT } from "@ocir-broker/errors/error-text";
-import { FILE_ERRORS } from "@ocir-broker/errors/file-errors";
-import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
-import { OCIR_ERRORS } from "@ocir-broker/errors/ocir-errors";
-import { TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/errors/token-exchange-errors";
-import { UPSTREAM_ERRORS } from "@ocir-broker/errors/upstream-errors";
+
+import { BROKER_ERRORS } from "@ocir-broker/errors/error-codes";
+import { type ErrorRow, NEXT } from "@ocir-broker/errors/error-row";
+import { CACHE_ERRORS } from "@ocir-broker/expiring-cache/error-codes";
+import { FILE_ERRORS, UPSTREAM_ERRORS } from "@ocir-broker/foundation/error-codes";
+import { IDENTITY_ERRORS, TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/identity/error-codes";
 import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
+import { OCIR_ERRORS } from "@ocir-broker/ocir/error-codes";
 import { BROKER_PROGRAM, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 
 /** `unknown`: the check could not be made. */
@@ -68,13 +67,13 @@ function problem(means: string, fix: string): Problem {
   return { verdict: "problem", means, fix };
 }
 
-function problemOf({ what, next }: ErrorText): Problem {
+function problemOf({ what, next }: ErrorRow): Problem {
   return problem(what, next);
 }
 
 /** A finding that is an error code has that code's name, meaning and advice. */
 function problemsOfCodes(): Readonly<Record<FoundCode, Problem>> {
-  const found = Object.entries<ErrorText>(CODES).filter(([code]) => !isOutOfTime(code));
+  const found = Object.entries<ErrorRow>(CODES).filter(([code]) => !isOutOfTime(code));
   return Object.fromEntries(found.map(([code, text]) => [code, problemOf(text)])) as Record<FoundCode, Problem>;
 }
 
@@ -110,7 +109,7 @@ export const DIAGNOSES = {
 
   "token-ok": ok("the registry issues a token"),
 
-  "service-accounts-off": problemOf(ERROR_TABLE["service-accounts-off"]),
+  "service-accounts-off": problemOf(BROKER_ERRORS["service-accounts-off"]),
   "service-accounts-unused": problem(
     "the broker exchanges service-account tokens, but the kubelet sends none",
     "add the entry with --service-accounts: ocir-broker kubelet-config merge --help",
@@ -119,7 +118,7 @@ export const DIAGNOSES = {
     "this kubelet does not support service-account tokens for credential providers",
     "use Kubernetes 1.34 or newer, or set serviceAccounts.tokenExchange: none",
   ),
-  "service-account-failed": problemOf(ERROR_TABLE["service-account-failed"]),
+  "service-account-failed": problemOf(BROKER_ERRORS["service-account-failed"]),
   "service-account-audience": problem(
     "the kubelet requests service-account tokens for an audience that is not accepted",
     "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience equal; for OKE, use the API server's own",

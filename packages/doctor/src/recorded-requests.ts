@@ -2,7 +2,7 @@
  * Records the requests to metadata service, auth service and registry with their responses, in memory while doctor runs, as
  * evidence for findings.
  */
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { requestIdIn } from "@ocir-broker/foundation/fetch-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { observed, type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";

@@ -1,25 +1,43 @@
 /**
- * Reduces an error to a closed list of fields that may be logged, so no message needs redaction.
+ * Our errors, and what of an error may be shown. A client gets one line; the log gets a closed list of fields, so that no message
+ * needs redaction.
  *
  * Messages of our own errors contain no secrets. Any other error keeps only name and code, since its message may quote a
  * header, a body or a key.
  */
+import { type ErrorRow, INTERNAL } from "./error-row.ts";
 
 /** The base of our errors' classes. The message contains no secret. */
 export abstract class OwnError<Code extends string> extends Error {
   readonly code: Code;
+  readonly row: ErrorRow;
   /** False if the same request would fail the same way until something is changed. */
   readonly retryable: boolean;
+  /** The setting, file or rule that is meant: one printable line without a value. */
+  readonly subject: string | undefined;
 
-  constructor(code: Code, message: string, { retryable = false, ...options }: OwnErrorOptions = {}) {
+  constructor(code: Code, row: ErrorRow, message: string, options: OwnErrorOptions = {}) {
     super(message, options);
     this.code = code;
-    this.retryable = retryable;
+    this.row = row;
+    this.retryable = options.retryable ?? row.kind === "transient";
+    this.subject = options.subject;
   }
 }
 
-interface OwnErrorOptions extends ErrorOptions {
-  readonly retryable?: boolean;
+export interface OwnErrorOptions extends ErrorOptions {
+  readonly retryable?: boolean | undefined;
+  readonly subject?: string | undefined;
+}
+
+/** As the shim passes it on to the kubelet's log: one printable ASCII line with a stable code. An error that is not ours is internal. */
+export function errorLineOf(error: unknown): string {
+  if (!(error instanceof OwnError)) return errorLine("internal", INTERNAL);
+  return errorLine(error.code, error.row, error.subject);
+}
+
+export function errorLine(code: string, { what, next }: ErrorRow, subject?: string): string {
+  return `ocir-broker: ${code}: ${subject === undefined ? what : `${what}: ${subject}`}; ${next}\n`;
 }
 
 const MAX_CAUSES = 4;

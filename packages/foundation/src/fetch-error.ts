@@ -1,6 +1,6 @@
 /** The base class for errors of fetches: a code of the package's table, with its text and its hint about retries. */
 import { OwnError } from "@ocir-broker/errors/describe-error";
-import type { FetchErrorText } from "@ocir-broker/errors/error-text";
+import type { ErrorRow } from "@ocir-broker/errors/error-row";
 import { retryAfterMsOf } from "./retry-after.ts";
 import type { UpstreamResponse } from "./upstream.ts";
 
@@ -10,29 +10,23 @@ export interface FetchErrorOptions {
   /** The response's HTTP status, if it is not from `response`. */
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
-  /** For people: more detail, in our own words. */
-  readonly reason?: string | undefined;
-  /** A further detail for the message only. */
-  readonly detail?: string | undefined;
+  /** For people: what exactly is wrong, in our own words. */
+  readonly subject?: string | undefined;
   readonly cause?: unknown;
 }
 
 export class FetchError<Code extends string> extends OwnError<Code> {
   /** The wait that the server demands (`Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  readonly reason: string | undefined;
 
   /** @param place a host, or another place. No secret, because the message contains it. */
-  constructor(code: Code, { what, retryable }: FetchErrorText, place: string, options: FetchErrorOptions = {}) {
-    const { response, reason, detail } = options;
+  constructor(code: Code, row: ErrorRow, place: string, options: FetchErrorOptions = {}) {
+    const { response, subject } = options;
     const { status = response?.status, retryAfterMs = response && waitIn(response) } = options;
-    const facts = [reason, status && `status ${status}`, detail, response && requestIdIn(response)].filter(Boolean);
-    super(code, `${place}: ${code}: ${what}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`, {
-      retryable,
-      ...("cause" in options && { cause: options.cause }),
-    });
+    const facts = [subject, status && `status ${status}`, response && requestIdIn(response)].filter(Boolean);
+    const inBrackets = facts.length > 0 ? ` (${facts.join(", ")})` : "";
+    super(code, row, `${place}: ${code}: ${row.what}${inBrackets}`, options);
     this.retryAfterMs = retryAfterMs;
-    this.reason = reason;
   }
 }
 

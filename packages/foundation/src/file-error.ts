@@ -1,6 +1,6 @@
 /** Failures of file operations in words: a stable code, what happened, and what to do next. */
-import type { ErrorText } from "@ocir-broker/errors/error-text";
-import { FILE_ERRORS, type FileErrorCode } from "@ocir-broker/errors/file-errors";
+import type { ErrorRow } from "@ocir-broker/errors/error-row";
+import { FILE_ERRORS, type FileErrorCode } from "./error-codes.ts";
 import { RefusedFileError } from "./regular-file.ts";
 
 const CODES: Readonly<Record<string, FileErrorCode>> = {
@@ -14,7 +14,7 @@ const CODES: Readonly<Record<string, FileErrorCode>> = {
 };
 
 /** @returns undefined for anything but a failed system call or a refused file. */
-export function fileErrorOf(error: unknown): (ErrorText & { readonly code: FileErrorCode }) | undefined {
+export function fileErrorOf(error: unknown): (ErrorRow & { readonly code: FileErrorCode }) | undefined {
   if (error instanceof RefusedFileError) return { code: error.code, ...FILE_ERRORS[error.code], what: error.message };
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
   const errno = String(error.code);

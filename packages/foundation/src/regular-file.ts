@@ -6,7 +6,7 @@
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
-import type { FileErrorCode } from "@ocir-broker/errors/file-errors";
+import type { FileErrorCode } from "./error-codes.ts";
 import { absolutePathOf, distrustOf } from "./trusted-path.ts";
 
 export interface ReadOptions {

@@ -6,9 +6,9 @@
  * own file does.
  */
 import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
-import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
 import { type Dispatcher, errors, request } from "undici";
 import { proxyHostOf } from "./dispatcher.ts";
+import { UPSTREAM_ERRORS, type UpstreamErrorCode } from "./error-codes.ts";
 import type { Clock } from "./time/clock.ts";
 
 /** The message has the code and the host, never sent or received text. */
@@ -16,7 +16,7 @@ export class UpstreamError extends OwnError<UpstreamErrorCode> {
   override readonly name = "UpstreamError";
 
   constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions & { readonly retryable?: boolean }) {
-    super(code, `${host}: ${code}`, { retryable: UPSTREAM_ERRORS[code].retryable, ...options });
+    super(code, UPSTREAM_ERRORS[code], `${host}: ${code}`, options);
   }
 }
 

@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import { errorResponse } from "./error-response.ts";
+import { refusalOf } from "./error-response.ts";
 import { encodeResponse, type HttpResponse } from "./http-response.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
@@ -116,9 +116,8 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
 
     function refuse(code: ReaderRefusal | "request-incomplete"): void {
       enqueue(() => {
-        if (code !== "body-too-large") respond(errorResponse(code));
-        else if (!socket.destroyed)
-          socket.end(encodeResponse(errorResponse(code), reader.method)).setTimeout(LINGER_MS);
+        if (code !== "body-too-large") respond(refusalOf(code));
+        else if (!socket.destroyed) socket.end(encodeResponse(refusalOf(code), reader.method)).setTimeout(LINGER_MS);
       }, refusals);
     }
 

@@ -1,6 +1,7 @@
 /** Events for a caller to count or log: closed values and numbers, no sent or received text. */
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
+import type { IdentityErrorCode } from "./error-codes.ts";
 
 export type IdentityEvent =
   /** One request; `outcome` is the response's status, or the reason why there was no complete response. */

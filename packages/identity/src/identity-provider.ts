@@ -4,12 +4,12 @@
  * An identity provider fetches sessions and knows its home region. It stores and renews no session; the cache does.
  */
 import type { KeyObject } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
+import type { IdentityErrorCode } from "./error-codes.ts";
 import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 

@@ -3,9 +3,9 @@
  * test calls this with its set-up, and names the features that it lacks.
  */
 import { inspect } from "node:util";
-import { IDENTITY_ERRORS, type IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { describe, expect, it } from "vitest";
+import { IDENTITY_ERRORS, type IdentityErrorCode } from "../src/error-codes.ts";
 import { IdentityError } from "../src/identity-error.ts";
 import type { IdentityProvider } from "../src/identity-provider.ts";
 
@@ -89,7 +89,7 @@ export function describeProvider<Options>(name: string, conformance: Conformance
 
     it("reports a permanent error if a registry refuses a new session", async () => {
       expect((await start()).provider.refusedAs).toBe(refusedAs);
-      if (refusedAs !== undefined) expect(IDENTITY_ERRORS[refusedAs].retryable).toBe(false);
+      if (refusedAs !== undefined) expect(IDENTITY_ERRORS[refusedAs].kind).toBe("permanent");
     });
 
     for (const [what, code, options, more] of refused)

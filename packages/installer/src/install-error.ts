@@ -1,5 +1,5 @@
 /** Why a node command failed. Each code is a row in docs/operations.md. */
-import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import { oneLine } from "@ocir-broker/foundation/printable";
 
 export const INSTALL_ERROR_CODES = [
@@ -27,12 +27,14 @@ export const INSTALL_ERROR_CODES = [
 
 export type InstallErrorCode = (typeof INSTALL_ERROR_CODES)[number];
 
-export class InstallError extends OwnError<InstallErrorCode> {
+export class InstallError extends Error {
   override readonly name = "InstallError";
+  readonly code: InstallErrorCode;
 
   /** @param reason what is wrong and what to do, for people. Line breaks are removed. */
   constructor(code: InstallErrorCode, reason: string, options?: ErrorOptions) {
-    super(code, oneLine(reason), options);
+    super(oneLine(reason), options);
+    this.code = code;
   }
 }
 

@@ -1,4 +1,4 @@
-/* Generated from packages/protocol/src/shim-errors.ts by `npm run docs`. */
+/* Generated from packages/protocol/src/error-codes.ts by `npm run docs`. */
 #pragma once
 
 /* Each is the arguments of error_line_write: code, what happened, detail, what to do next. */

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SHIM_ERRORS } from "@ocir-broker/protocol/shim-errors";
+import { SHIM_ERRORS } from "@ocir-broker/protocol/error-codes";
 import { describe, expect, it } from "vitest";
 import { generatedHeaders } from "../generated-headers.ts";
 

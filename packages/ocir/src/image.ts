@@ -47,7 +47,7 @@ const REPOSITORY_ONLY = new RegExp(`^${REPOSITORY}$`);
 export function parseImage(image: string): ImageName {
   const [, host, port, repository] = (image.length <= MAX_IMAGE_LENGTH && IMAGE.exec(image)) || [];
   if (host === undefined || repository === undefined || !isHost(host, port) || !isRepository(repository)) {
-    throw new OcirError("image-invalid", "image", { reason: imageErrorOf(image) });
+    throw new OcirError("image-invalid", "image", { subject: imageErrorOf(image) });
   }
   const spelledHost = port === undefined ? host : `${host}:${port}`;
   return { registryHost: withoutDefaultPort(spelledHost.toLowerCase()), spelledHost, repository };

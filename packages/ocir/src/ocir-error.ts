@@ -2,8 +2,9 @@
  * The package's one error. Its message has the host, the code, a text from this file and an HTTP status; never a token, a
  * header, a body or an image's name.
  */
-import { OCIR_ERRORS, type OcirErrorCode } from "@ocir-broker/errors/ocir-errors";
+
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
+import { OCIR_ERRORS, type OcirErrorCode } from "./error-codes.ts";
 
 export class OcirError extends FetchError<OcirErrorCode> {
   override readonly name = "OcirError";

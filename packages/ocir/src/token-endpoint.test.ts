@@ -128,7 +128,7 @@ describe("fetchBearerToken", () => {
     answer("", { status: 401, serverDateMs: clock.wallMs() - aheadMs });
     const error = await failure();
     expect(error).toMatchObject({ code: "clock-skew", retryable: true });
-    expect(String(error)).toContain(`(status 401, ${words})`);
+    expect(String(error)).toContain(`(${words}, status 401)`);
   });
 
   test.each([

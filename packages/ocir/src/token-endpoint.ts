@@ -71,7 +71,7 @@ function refusalOf(registryHost: string, response: UpstreamResponse, wallMs: num
   const { status, serverDateMs } = response;
   if (status === 401) {
     return serverDateMs !== undefined && isSkewed(serverDateMs, wallMs)
-      ? new OcirError("clock-skew", registryHost, { response, detail: describeSkew(wallMs - serverDateMs) })
+      ? new OcirError("clock-skew", registryHost, { response, subject: describeSkew(wallMs - serverDateMs) })
       : new OcirError("registry-unauthorized", registryHost, { response });
   }
   if (status === 400) return new OcirError("registry-refused", registryHost, { response });

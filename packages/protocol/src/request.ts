@@ -5,7 +5,7 @@
  * (KEP-4412); the package ocir checks the image, and the cluster's token exchange the token.
  */
 import { Secret } from "@ocir-broker/foundation/secret";
-import { API_VERSIONS, type ApiVersion, MAX_REQUEST_BYTES } from "./contract.ts";
+import { API_VERSIONS, type ApiVersion } from "./contract.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 export interface CredentialProviderRequest {
@@ -48,7 +48,6 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
  * @throws {ProtocolError} `request-…`, `api-version-unsupported`, `service-account-token-invalid`
  */
 export function decodeCredentialProviderRequest(body: Buffer): CredentialProviderRequest {
-  if (body.length > MAX_REQUEST_BYTES) throw new ProtocolError("request-too-large");
   const parsed = parseJson(body);
   if (!isEnvelope(parsed)) throw new ProtocolError("request-invalid");
   const { apiVersion, image, serviceAccountToken: token, serviceAccountAnnotations: annotations } = parsed;

@@ -51,7 +51,7 @@ it("refuses a body, a second request, another method, and metrics that cannot be
   expect(await ask("GET /healthz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
   expect(await ask("POST /healthz HTTP/1.1\r\n\r\n")).toMatch(/^HTTP\/1.1 405 /);
   expect(await ask("GET /metrics HTTP/1.1\r\n\r\n")).toMatch(
-    /^HTTP\/1.1 500 .*\r\n\r\nocir-broker: internal: (?!.*canary)/s,
+    /^HTTP\/1.1 503 .*\r\n\r\nocir-broker: internal: (?!.*canary)/s,
   );
 });
 

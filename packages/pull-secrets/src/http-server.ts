@@ -7,7 +7,7 @@
 import type { Server } from "node:net";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createBoundedServer } from "@ocir-broker/http-server/bounded-server";
-import { errorResponse } from "@ocir-broker/http-server/error-response";
+import { errorResponseOf, refusalOf } from "@ocir-broker/http-server/error-response";
 import { type HttpResponse, METRICS_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
 import { remembered } from "@ocir-broker/http-server/remembered";
 
@@ -38,9 +38,9 @@ export async function startHttpServer(port: number, { clock, started, render }: 
   ]);
   const server = createBoundedServer(LIMITS, clock, ({ method, target }, respond) => {
     const route = routes.get(target);
-    if (route === undefined) respond(errorResponse("not-found"));
-    else if (method !== "GET") respond({ ...errorResponse("method-not-allowed"), allow: "GET" });
-    else route().then(respond, () => respond(errorResponse("internal")));
+    if (route === undefined) respond(refusalOf("not-found"));
+    else if (method !== "GET") respond({ ...refusalOf("method-not-allowed"), allow: "GET" });
+    else route().then(respond, () => respond(errorResponseOf(undefined)));
   });
   return new Promise((resolve, reject) => {
     void server.listen(async (unbound) => {

@@ -12,7 +12,6 @@ import {
 import { printConfig } from "@ocir-broker/config/print";
 import { type Config, configJsonSchema } from "@ocir-broker/config/schema";
 import { BrokerError } from "@ocir-broker/errors/broker-error";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { readTrustedCertificates } from "@ocir-broker/foundation/trusted-certificates";
 import { checkDomainSettings } from "@ocir-broker/identity/identity-domain/identity-domain";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
@@ -94,7 +93,7 @@ function domainProblem({ identity, serviceAccounts, identityDomain }: Config): s
     return undefined;
   } catch (error) {
     if (!(error instanceof TokenExchangeError || error instanceof IdentityError)) throw error;
-    const line = `${error.message}; ${ERROR_TABLE[error.code].next}`;
+    const line = `${error.message}; ${error.row.next}`;
     const isUncertain = error.code === "domain-secret-missing" && identityDomain.clientSecretFile === undefined;
     if (!isUncertain) return line;
     process.stderr.write(`ocir-broker: unless the unit passes it: ${line}\n`);

@@ -7,10 +7,11 @@
  */
 import { loadConfig } from "@ocir-broker/config/load";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
+import { errorLineOf } from "@ocir-broker/errors/describe-error";
 import { oneLine } from "@ocir-broker/foundation/printable";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { CREDENTIALS_NOT_FOUND } from "@ocir-broker/protocol/docker-credential";
 import type { Command } from "commander";
 import { callersSource } from "../config/config-source.ts";
 import { brokerErrorLine } from "../failure.ts";
@@ -31,14 +32,11 @@ export function addDockerCredentialCommand(program: Command): void {
 async function dockerCredential(): Promise<void> {
   process.exitCode = 1;
   holdProcess();
-  const body = String(await answer());
-  const secondLine = body.indexOf("\n") + 1;
-  process.stderr.write(body.slice(secondLine));
-  if (!(await writeOut(body.slice(0, secondLine)))) process.exitCode = 1;
+  if (!(await writeOut(await output()))) process.exitCode = 1;
   exitNow();
 }
 
-async function answer(): Promise<Buffer | string> {
+async function output(): Promise<Buffer | string> {
   try {
     const request = await readRequest();
     const { config } = loadConfig(callersSource());
@@ -49,12 +47,15 @@ async function answer(): Promise<Buffer | string> {
       random: systemRandom,
       limitMs: LIMIT_MS,
     });
-    const { status, body } = await broker.answerDockerCredential(request);
-    if (status === 200) process.exitCode = 0;
-    return body;
+    const decision = await broker.decideForDocker(request);
+    if (decision.outcome === "error") return errorLineOf(decision.error);
+    if (decision.outcome === "refused") process.stderr.write(errorLineOf(decision.error));
+    if (decision.body === undefined) return `${CREDENTIALS_NOT_FOUND}\n`;
+    process.exitCode = 0;
+    return decision.body;
   } catch (error) {
     const line = brokerErrorLine(error);
     // The protocol wants one line.
-    return line === undefined ? errorResponseOf(error).body : `ocir-broker: ${oneLine(line)}\n`;
+    return line === undefined ? errorLineOf(error) : `ocir-broker: ${oneLine(line)}\n`;
   }
 }

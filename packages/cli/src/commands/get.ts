@@ -7,8 +7,8 @@ import { existsSync } from "node:fs";
 import { findConfig } from "@ocir-broker/config/config-in-force";
 import type { Config } from "@ocir-broker/config/schema";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
-import { errorResponseOf } from "@ocir-broker/credentials/pulls/error-response";
 import { BrokerError } from "@ocir-broker/errors/broker-error";
+import { errorLineOf } from "@ocir-broker/errors/describe-error";
 import { printable, printableJson } from "@ocir-broker/foundation/printable";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
@@ -82,22 +82,32 @@ async function get(image: string | undefined, options: GetOptions, command: Comm
   process.exitCode = 1;
   holdProcess();
   process.once("uncaughtException", (error) => {
-    process.stderr.write(errorResponseOf(error).body);
+    process.stderr.write(errorLineOf(error));
     exitNow();
   });
   try {
     const request = image === undefined ? await readRequest() : requestFor(image);
     // A person forgot the image: the kubelet never sends an empty request.
     if (request.length === 0) command.error(NO_IMAGE);
-    await deliver(await answer(request, options), options);
+    const response = await respond(request, options);
+    if (response.body === undefined) process.stderr.write(response.line ?? errorLineOf(response.error));
+    else if (await writeOut(`${outputOf(response.body, options)}\n`)) process.exitCode = 0;
   } catch (error) {
     if (error instanceof UsageError || error instanceof BrokerError) reportFailure(error);
-    else process.stderr.write(errorResponseOf(error).body);
+    else process.stderr.write(errorLineOf(error));
   }
   exitNow();
 }
 
-async function answer(request: Buffer, options: GetOptions): Promise<DaemonResponse> {
+interface Response {
+  /** A CredentialProviderResponse; undefined for an error. */
+  readonly body?: Buffer;
+  /** A daemon's error. */
+  readonly line?: string;
+  readonly error?: unknown;
+}
+
+async function respond(request: Buffer, options: GetOptions): Promise<Response> {
   const { identity } = options;
   const { config, configError } = findConfig(
     identity === undefined ? callersSource(options) : personalSource(options.config),
@@ -117,8 +127,8 @@ async function answer(request: Buffer, options: GetOptions): Promise<DaemonRespo
     random: systemRandom,
     limitMs: LIMIT_MS,
   });
-  const answered = await broker.answer(request);
-  return answered.outcome === "anonymous" ? errorResponseOf(answered.failure) : answered;
+  const decision = await broker.decide(request);
+  return decision.outcome === "anonymous" ? { error: decision.error } : decision;
 }
 
 /** Undefined if no daemon signs as the wanted identity: the node's daemon never signs as a person. */
@@ -133,15 +143,8 @@ function requestFor(image: string): Buffer {
 }
 
 /** @throws {BrokerError} `registry-foreign`, `service-account-failed` if a password is wanted and there is none. */
-async function deliver({ status, body }: DaemonResponse, { output }: GetOptions): Promise<void> {
-  if (status !== 200 || body.length === 0) {
-    process.stderr.write(
-      status === 200 ? errorResponseOf(undefined).body : `${printable(body.toString().trimEnd())}\n`,
-    );
-    return;
-  }
-  const text = output === "json" ? printableJson(body.toString()) : passwordIn(body);
-  if (await writeOut(`${text}\n`)) process.exitCode = 0;
+function outputOf(body: Buffer, { output }: GetOptions): string {
+  return output === "json" ? printableJson(body.toString()) : passwordIn(body);
 }
 
 function passwordIn(body: Buffer): string {
@@ -153,21 +156,20 @@ function passwordIn(body: Buffer): string {
   return first.password;
 }
 
-interface DaemonResponse {
-  readonly status: number;
-  readonly body: Buffer;
-}
-
 /**
  * @returns undefined if no daemon gave a whole response of at most 64 KiB.
  * @throws {BrokerError} `socket-denied` if this user may not connect.
  */
-async function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<DaemonResponse | undefined> {
+async function askDaemon(socketPath: string, body: Buffer, clock: Clock): Promise<Response | undefined> {
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
   const limits = { maxBytes: MAX_RESPONSE_BYTES, limitMs: SHIM_CALL_MS };
   const request = { socketPath, path: CREDENTIALS_ROUTE, method: "POST", headers, body, ...limits };
   const response = await askSocket(request, clock);
-  if (!("failure" in response)) return response;
+  if (!("failure" in response)) {
+    const { status, body } = response;
+    if (status !== 200) return { line: `${printable(body.toString().trimEnd())}\n` };
+    return body.length > 0 ? { body } : {};
+  }
   if (response.failure !== "EACCES") return undefined;
   throw new BrokerError("socket-denied", `${socketPath}: this user may not connect`);
 }

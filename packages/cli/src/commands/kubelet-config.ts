@@ -17,7 +17,7 @@ import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type CommandErrorCode, commandError } from "../command-errors.ts";
+import { type CommandErrorCode, commandError } from "../error-codes.ts";
 import { UsageError, withPath } from "../failure.ts";
 import { readConfigFile, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
 

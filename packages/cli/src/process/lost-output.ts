@@ -2,7 +2,7 @@
  * A closed pipe or a full disk of the output ends the printing, not the work, and the exit status is that of the work: an
  * installation whose output is cut by `head -1` goes on to its end.
  */
-import { commandError } from "../command-errors.ts";
+import { commandError } from "../error-codes.ts";
 
 /** A full disk gets one line on standard error. Nothing is said of a closed pipe: its reader has seen enough. */
 export function outliveOutput(): void {

@@ -1,13 +1,12 @@
 /** A request from standard input, and its response to standard output. */
-import { BrokerError } from "@ocir-broker/errors/broker-error";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
 import { readBounded } from "@ocir-broker/foundation/upstream";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
+import { ProtocolError } from "@ocir-broker/protocol/protocol-error";
 
-/** @throws {BrokerError} `body-too-large` */
+/** @throws {ProtocolError} `request-too-large` */
 export async function readRequest(): Promise<Buffer> {
   const request = await readBounded(process.stdin, MAX_REQUEST_BYTES);
-  if (request === undefined) throw new BrokerError("body-too-large", `stdin: ${ERROR_TABLE["body-too-large"].what}`);
+  if (request === undefined) throw new ProtocolError("request-too-large");
   return request;
 }
 

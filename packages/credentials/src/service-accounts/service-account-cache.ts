@@ -7,13 +7,13 @@
  */
 import { hash } from "node:crypto";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import { RENEW_ON_DEMAND } from "@ocir-broker/expiring-cache/cache-policy";
 import type { CacheEvent, CacheResult } from "@ocir-broker/expiring-cache/cache-report";
 import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
+import type { TokenExchangeErrorCode } from "@ocir-broker/identity/error-codes";
 import type { Sessions, SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
 import type { IssuerKeys } from "@ocir-broker/identity/token-exchange/issuer-keys";
 import {

@@ -1,7 +1,7 @@
 /** Turns the events of the node's credentials into log lines and metrics, and notifies the handover when its state has changed. */
 
 import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
-import type { CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { Decision } from "@ocir-broker/credentials/pulls/decision";
 import { upstreamResult } from "@ocir-broker/credentials/tokens/upstreams";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -83,8 +83,10 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
   return {
     onSession: noter("session"),
     onToken: noter("token"),
-    onPull({ account, failure }: Pick<CredentialsResponse, "account" | "failure">): void {
-      if (account !== undefined || failure !== undefined) note(`pull ${account}`, account, failure);
+    /** Of a service account. */
+    onPull({ account, outcome, error }: Decision): void {
+      if (outcome !== "error" && (account !== undefined || error !== undefined))
+        note(`pull ${account}`, account, error);
     },
     failures: () => [...failures.values()],
   };

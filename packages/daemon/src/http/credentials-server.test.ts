@@ -2,7 +2,6 @@ import { connect, Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { JSON_TYPE } from "@ocir-broker/http-server/http-response";
 import { MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished, vi } from "vitest";
@@ -14,14 +13,14 @@ async function send(method: string, path: string, body = "") {
   const socketPath = join(temporaryFolder(), "credentials.sock");
   const passedOn: [route: string, bytes: number][] = [];
   let served = 0;
-  const answerAs = (route: string) => async (bytes: Buffer) => {
+  const decideAs = (route: string) => async (bytes: Buffer) => {
     passedOn.push([route, bytes.length]);
-    return { status: 200, contentType: JSON_TYPE, body: Buffer.from("{}"), outcome: "hit" as const };
+    return { body: Buffer.from("{}"), outcome: "hit" as const };
   };
   const server = createCredentialsServer({
     clock: createSystemClock(),
-    answer: answerAs("kubelet"),
-    answerDockerCredential: answerAs("docker"),
+    decide: decideAs("kubelet"),
+    decideForDocker: decideAs("docker"),
     deadlineMs: 1_000,
     onServed: () => {
       served += 1;

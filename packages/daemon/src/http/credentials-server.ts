@@ -5,19 +5,20 @@
  * for either.
  */
 
-import type { AnswerCredentials, CredentialsResponse } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import type { Decide, Decision } from "@ocir-broker/credentials/pulls/decision";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
-import { errorResponse } from "@ocir-broker/http-server/error-response";
+import { refusalOf } from "@ocir-broker/http-server/error-response";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
+import { responseTo } from "./decision-response.ts";
 
 export interface CredentialsServerOptions {
   readonly clock: Clock;
-  readonly answer: AnswerCredentials;
-  readonly answerDockerCredential: AnswerCredentials;
+  readonly decide: Decide;
+  readonly decideForDocker: Decide;
   /** Time limit of a response. */
   readonly deadlineMs: number;
-  readonly onServed: (response: CredentialsResponse, elapsedMs: number) => void;
+  readonly onServed: (decision: Decision, elapsedMs: number) => void;
 }
 
 /** A kubelet has a few dozen. Each may hold some kilobytes. */
@@ -32,8 +33,8 @@ const SILENCE_SLACK_MS = 10_000;
 export function createCredentialsServer(options: CredentialsServerOptions): BoundedServer {
   const { clock, onServed, deadlineMs } = options;
   const routes = new Map([
-    [CREDENTIALS_ROUTE, options.answer],
-    [DOCKER_CREDENTIAL_ROUTE, options.answerDockerCredential],
+    [CREDENTIALS_ROUTE, options.decide],
+    [DOCKER_CREDENTIAL_ROUTE, options.decideForDocker],
   ]);
   const limits = {
     headersMs: 5_000,
@@ -45,13 +46,13 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
   };
 
   const serve: RequestHandler = async ({ method, target, body }, respond) => {
-    const answer = routes.get(target);
-    if (answer === undefined) return respond(errorResponse("not-found"));
-    if (method !== "POST") return respond({ ...errorResponse("method-not-allowed"), allow: "POST" });
+    const decide = routes.get(target);
+    if (decide === undefined) return respond(refusalOf("not-found"));
+    if (method !== "POST") return respond({ ...refusalOf("method-not-allowed"), allow: "POST" });
     const startedAtMs = clock.monotonicMs();
-    const result = await answer(body);
-    respond(result);
-    onServed(result, clock.monotonicMs() - startedAtMs);
+    const decision = await decide(body);
+    respond(responseTo(decision));
+    onServed(decision, clock.monotonicMs() - startedAtMs);
   };
 
   return createBoundedServer(limits, clock, serve);

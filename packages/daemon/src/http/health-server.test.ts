@@ -59,7 +59,7 @@ it("createHealthServer renders a body once a second, and reports an error if it 
   const asked = ["/metrics", "/metrics?x=1", "/metrics"].map(bodyOf);
   expect(await Promise.all(asked)).toEqual(Array(3).fill("rendered 1\n"));
   await clock.advance(1_000);
-  expect(await ask("/metrics")).toMatch(/^HTTP\/1.1 500 [\s\S]*ocir-broker: internal: /);
+  expect(await ask("/metrics")).toMatch(/^HTTP\/1.1 503 [\s\S]*ocir-broker: internal: /);
   expect(failures).toEqual(["unknown"]);
   await clock.advance(1_000);
   expect(await ask("/metrics")).toMatch(

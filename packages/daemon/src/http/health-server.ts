@@ -10,7 +10,7 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
-import { errorResponse } from "@ocir-broker/http-server/error-response";
+import { errorResponseOf, refusalOf } from "@ocir-broker/http-server/error-response";
 import { type HttpResponse, jsonResponse, METRICS_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
 import { remembered } from "@ocir-broker/http-server/remembered";
 import type { Health } from "../health/health.ts";
@@ -65,14 +65,14 @@ export function createHealthServer({ clock, health, renderMetrics, onFailed }: H
 
   const serve: RequestHandler = async ({ method, target }, respond) => {
     const render = routes.get(target.split("?", 1)[0] ?? "");
-    if (render === undefined) return respond(errorResponse("not-found"));
+    if (render === undefined) return respond(refusalOf("not-found"));
     if (method !== "GET" && method !== "HEAD")
-      return respond({ ...errorResponse("method-not-allowed"), allow: "GET, HEAD" });
+      return respond({ ...refusalOf("method-not-allowed"), allow: "GET, HEAD" });
     try {
       respond(await render());
     } catch (error) {
       onFailed(codeOf(error));
-      respond(errorResponse("internal"));
+      respond(errorResponseOf(error));
     }
   };
 

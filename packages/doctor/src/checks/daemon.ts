@@ -1,7 +1,7 @@
 /** Reads from the daemon's health socket whether it runs, which release it is, and what fails. */
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { ERROR_TABLE } from "@ocir-broker/errors/catalogue";
+import { ERROR_TABLE } from "@ocir-broker/credentials/error-catalogue";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";

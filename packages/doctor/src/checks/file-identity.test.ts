@@ -1,4 +1,4 @@
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import type { IdentityErrorCode } from "@ocir-broker/identity/error-codes";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { expect, it } from "vitest";
 import type { CheckContext } from "../check-context.ts";

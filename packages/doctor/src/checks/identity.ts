@@ -1,8 +1,8 @@
 /** Checks the identity: the certificate of a node and the session issued for it, or the files of another identity. */
 import { X509Certificate } from "node:crypto";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import { IDENTITY_ERRORS } from "@ocir-broker/errors/identity-errors";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import { IDENTITY_ERRORS } from "@ocir-broker/identity/error-codes";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
@@ -67,6 +67,6 @@ export const checkFileIdentity: Check = async ({ cloud, config }) => {
   const session = await attempt(cloud.session());
   if ("value" in session) return finding("identity-ok", `identity.provider: ${config.identity.provider}`);
   const { error } = session;
-  const place = error instanceof IdentityError ? error.place : undefined;
+  const place = error instanceof IdentityError ? error.subject : undefined;
   return finding(findingOfCode(codeOf(error)) ?? "check-failed", place ?? codeOf(error));
 };

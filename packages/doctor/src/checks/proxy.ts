@@ -1,5 +1,5 @@
 /** Checks the proxy, if a service is reached through one: its name, its port, and whether it connects to Oracle's services. */
-import { NEXT } from "@ocir-broker/errors/error-text";
+import { NEXT } from "@ocir-broker/errors/error-row";
 import { parseProxyUrl } from "@ocir-broker/foundation/dispatcher";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
 import { attempt } from "../attempt.ts";

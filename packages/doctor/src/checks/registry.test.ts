@@ -1,4 +1,4 @@
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";

@@ -30,7 +30,7 @@ function start(change?: (home: Home) => void): Started {
 }
 
 const TOKEN = ".oci/sessions/ME/token";
-const AT_TOKEN = { place: expect.stringContaining("[ME] security_token_file") };
+const AT_TOKEN = { subject: expect.stringContaining("[ME] security_token_file") };
 const withToken =
   (claims: object, mode?: number) =>
   (home: Home): unknown =>

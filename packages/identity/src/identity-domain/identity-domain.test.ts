@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { chownSync } from "node:fs";
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { UpstreamError, type UpstreamRequest } from "@ocir-broker/foundation/upstream";
 import { describe, expect, test } from "vitest";

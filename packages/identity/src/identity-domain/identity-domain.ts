@@ -5,13 +5,14 @@
  *
  * Never retries, because the cache has the back-off.
  */
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
+
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
+import type { TokenExchangeErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession, TokenExchange } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";

@@ -5,12 +5,12 @@
  * reads the certificate again, and the cache has the back-off. It never changes an existing session.
  */
 import type { KeyObject, X509Certificate } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
 import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";

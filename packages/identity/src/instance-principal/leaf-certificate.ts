@@ -6,10 +6,10 @@
  * never prints its content.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed, LARGEST_SKEW_MS } from "@ocir-broker/foundation/time/clock-skew";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { MetadataResponse, MetadataService } from "./metadata-service.ts";
 

@@ -1,4 +1,4 @@
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";

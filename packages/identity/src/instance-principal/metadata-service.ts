@@ -5,12 +5,13 @@
  * returns a body only with status 200, without interpreting it. It sends only `Authorization: Bearer Oracle`, and never uses a
  * proxy, because the service refuses requests with a `Forwarded` header.
  */
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+
 import type { Random } from "@ocir-broker/foundation/random";
 import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import { pause, runLimited } from "./pause.ts";
 import { type ReportedOptions, reported } from "./reported.ts";

@@ -2,9 +2,10 @@
  * Finds the instance's region. The metadata service's regionInfo is complete, also for a region or realm newer than any table;
  * oci-common's table is only used if the service has no regionInfo.
  */
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import * as z from "zod";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { RegionInfo } from "../region-info.ts";
 import type { MetadataService } from "./metadata-service.ts";

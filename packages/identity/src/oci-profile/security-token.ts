@@ -3,8 +3,8 @@
  * verify the signature, because only OCI has its key; the registry verifies it.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
 import { Secret } from "@ocir-broker/foundation/secret";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import type { ReadSession } from "../file-identity.ts";
 import { IdentityError } from "../identity-error.ts";
 import { readSessionClaims, TOKEN_PREFIX } from "../instance-principal/session-token.ts";

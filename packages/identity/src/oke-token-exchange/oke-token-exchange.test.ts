@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
-import type { UpstreamErrorCode } from "@ocir-broker/errors/upstream-errors";
+import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { describe, expect, test } from "vitest";

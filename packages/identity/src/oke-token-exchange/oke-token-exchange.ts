@@ -5,12 +5,12 @@
  * Never retries, because the cache has the back-off. TLS to the cluster's authority alone, and no proxy: `send` must ensure both.
  */
 import { randomUUID } from "node:crypto";
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
+import type { TokenExchangeErrorCode } from "../error-codes.ts";
 import type { SigningSession, TokenExchange } from "../identity-provider.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";

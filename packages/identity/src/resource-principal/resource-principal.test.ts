@@ -26,7 +26,7 @@ function piped(home: Home): object {
   return { RPST: `${home.path}/rpst` };
 }
 
-const at = (name: string) => ({ place: PREFIX + name });
+const at = (name: string) => ({ subject: PREFIX + name });
 
 describeProvider("createResourcePrincipal", {
   start,

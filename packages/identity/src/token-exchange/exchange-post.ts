@@ -1,11 +1,12 @@
 /** Sends the POST of a token exchange, and meanwhile loads the SDK that signs requests with the new session. */
-import type { TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
+
 import {
   type SendRequest,
   UpstreamError,
   type UpstreamRequest,
   type UpstreamResponse,
 } from "@ocir-broker/foundation/upstream";
+import type { TokenExchangeErrorCode } from "../error-codes.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** Codes of failures without a response. */

@@ -2,8 +2,9 @@
  * Errors of the token exchange, which turns a pod's service-account token into a session. The message has a host or the name of
  * the part that failed, a code and a text from this package; never a token, a claim or text from upstream.
  */
-import { TOKEN_EXCHANGE_ERRORS, type TokenExchangeErrorCode } from "@ocir-broker/errors/token-exchange-errors";
+
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
+import { TOKEN_EXCHANGE_ERRORS, type TokenExchangeErrorCode } from "../error-codes.ts";
 
 export class TokenExchangeError extends FetchError<TokenExchangeErrorCode> {
   override readonly name = "TokenExchangeError";

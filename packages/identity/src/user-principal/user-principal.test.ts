@@ -59,7 +59,7 @@ function start({ config, key, mode, profile, pipe }: HomeOptions = { config: WOR
 const inWorking = (text: string | RegExp, other: string) => `[DEFAULT]\n${COMPLETE.replace(text, other)}`;
 const KEY_IN_FILE = inWorking(/key_file.*/, "key_content=x");
 const WRONG_PASS_PHRASE = `${WORKING}pass_phrase=sesame\n`;
-const at = (place: string) => ({ place: expect.stringContaining(place) });
+const at = (place: string) => ({ subject: expect.stringContaining(place) });
 
 describeProvider("createUserPrincipal", {
   start,
@@ -180,7 +180,7 @@ describe("createUserPrincipal", () => {
 
   it("names the file in the home of the node's daemon, which is /", async () => {
     const session = createUserPrincipal({ user: {} }, createHome().context({ HOME: "/" })).session(SIGNAL);
-    await expect(session).rejects.toMatchObject({ place: expect.stringMatching(/^\/\.oci\/config, /) });
+    await expect(session).rejects.toMatchObject({ subject: expect.stringMatching(/^\/\.oci\/config, /) });
   });
 
   it("takes the region of the OCI CLI's variable before that of the SDKs'", async () => {
@@ -191,7 +191,7 @@ describe("createUserPrincipal", () => {
   it("names no file of the working directory if HOME is empty", async () => {
     const settings = { configFile: "~/none/config" };
     const session = createUserPrincipal({ user: settings }, createHome().context({ HOME: "" })).session(SIGNAL);
-    await expect(session).rejects.toMatchObject({ place: join(homedir(), "none/config") });
+    await expect(session).rejects.toMatchObject({ subject: join(homedir(), "none/config") });
   });
 
   it("reads the files again, accepts a new key and refuses another user", async () => {

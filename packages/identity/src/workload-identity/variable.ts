@@ -1,5 +1,5 @@
 /** Variables that a platform or a person sets for an identity. */
-import type { IdentityErrorCode } from "@ocir-broker/errors/identity-errors";
+import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 
 /** @throws {IdentityError} `missing` if the variable is not set or empty. */

@@ -80,7 +80,7 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       .filter((name) => name !== "OCI_REGION")
       .map(
         (name) =>
-          [`no ${name}`, "identity-variable-missing", () => ({ variables: { [name]: "" } }), { place: name }] as const,
+          [`no ${name}`, "identity-variable-missing", () => ({ variables: { [name]: "" } }), { subject: name }] as const,
       ),
     [
       "a domain without https",
@@ -108,7 +108,7 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       "a job without the permission",
       "github-permission-missing",
       () => ({ variables: { GITHUB_ACTIONS: "true" } }),
-      { place: "ACTIONS_ID_TOKEN_REQUEST_URL" },
+      { subject: "ACTIONS_ID_TOKEN_REQUEST_URL" },
     ],
     ["a refusal of GitHub", "github-refused", () => ({ variables: ON_GITHUB, github: () => ({ status: 403 }) })],
     ["a page of GitHub", "github-refused", () => ({ variables: ON_GITHUB, github: () => ({ text: "<html>" }) })],
@@ -116,7 +116,7 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       "a token that no rule matches",
       "subject-token-refused",
       () => ({ domain: () => ({ status: 400, text: '{"error":"invalid_grant"}' }) }),
-      { place: `subject ${SUBJECT}, audience oci` },
+      { subject: `subject ${SUBJECT}, audience oci` },
     ],
   ],
   failing: [
@@ -168,7 +168,7 @@ describe("createWorkloadIdentityFederation", () => {
       variables: { OCI_WORKLOAD_IDENTITY_TOKEN: subject(home, { sub: "a\u001b[2J", aud: undefined }) },
       domain: () => ({ status: 400 }),
     }));
-    await expect(provider.session(SIGNAL)).rejects.toMatchObject({ place: "subject a\\u{1b}[2J, audience none" });
+    await expect(provider.session(SIGNAL)).rejects.toMatchObject({ subject: "subject a\\u{1b}[2J, audience none" });
   });
 
   it("leaves another error of the domain as it is", async () => {

@@ -1,5 +1,5 @@
 /** The controller's writes to the API server: the Secret, the status, Events, and requests for service-account tokens. */
-import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
+
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { Secret } from "@ocir-broker/foundation/secret";
@@ -8,6 +8,7 @@ import { ApiError } from "@ocir-broker/kubernetes/api-error";
 import type { ApiRequest, ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type EventFields, newEvent } from "@ocir-broker/kubernetes/event";
 import * as z from "zod";
+import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "../error-codes.ts";
 import { API_VERSION, KIND, MANAGER, PLURAL, type PullSecret, type PullSecretStatus } from "../objects/pull-secret.ts";
 import { type SecretContent, secretManifest } from "../objects/secret-content.ts";
 

@@ -1,6 +1,6 @@
-import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
-import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/credentials/error-catalogue";
 import { expect, it } from "vitest";
+import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "../error-codes.ts";
 import { describeFailure, reasonOf } from "./failure.ts";
 
 it("reasonOf makes a reason that Kubernetes accepts of each code, and of no two the same", () => {

@@ -1,7 +1,7 @@
 /** Why a resource has no fresh token: a code of the catalogue, and the texts that a condition and its reason make of it. */
-import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/errors/catalogue";
-import type { ErrorText } from "@ocir-broker/errors/error-text";
-import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "@ocir-broker/errors/pull-secret-errors";
+import { ERROR_TABLE, type ErrorCode } from "@ocir-broker/credentials/error-catalogue";
+import type { ErrorRow } from "@ocir-broker/errors/error-row";
+import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "../error-codes.ts";
 
 type FailureCode = ErrorCode | PullSecretErrorCode;
 
@@ -11,7 +11,7 @@ export interface Failure {
   readonly place: string;
 }
 
-const TEXTS: Readonly<Record<FailureCode, ErrorText>> = { ...ERROR_TABLE, ...PULL_SECRET_ERRORS };
+const TEXTS: Readonly<Record<FailureCode, ErrorRow>> = { ...ERROR_TABLE, ...PULL_SECRET_ERRORS };
 
 /** The chart mounts no file for a CA. */
 const CA = "avoid TLS inspection, or set SSL_CERT_FILE in the chart's value extraEnv to a file of your own image";

@@ -42,8 +42,8 @@ describe("createMetrics", () => {
 
   it("counts a failure that was answered with the anonymous entry by its code", async () => {
     const metrics = setUp();
-    for (const failure of [new BrokerError("annotation-unknown", "x"), new Error("made up")])
-      metrics.requests.served({ outcome: "anonymous", failure }, 1);
+    for (const error of [new BrokerError("annotation-unknown", "x"), new Error("made up")])
+      metrics.requests.served({ outcome: "anonymous", error }, 1);
     expect(await samples(metrics, "anonymous_responses_total")).toEqual([
       'ocir_broker_anonymous_responses_total{code="annotation-unknown"} 1',
       'ocir_broker_anonymous_responses_total{code="internal"} 1',

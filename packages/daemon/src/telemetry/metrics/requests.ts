@@ -1,8 +1,7 @@
 /** Requests for credentials, and those to upstreams: results and durations. */
-import { type CredentialsResponse, REQUEST_OUTCOMES } from "@ocir-broker/credentials/pulls/kubelet-credentials";
+import { type Decision, REQUEST_OUTCOMES } from "@ocir-broker/credentials/pulls/decision";
 import { UPSTREAM_RESULTS, type UpstreamResult } from "@ocir-broker/credentials/tokens/upstreams";
-import { errorRowOf } from "@ocir-broker/errors/catalogue";
-import { codeOf } from "@ocir-broker/errors/describe-error";
+import { OwnError } from "@ocir-broker/errors/describe-error";
 import { HOST, type MetricSet } from "./metric-set.ts";
 
 /** A hit takes tens of microseconds, a cold response up to the deadline of 15 s. */
@@ -30,9 +29,9 @@ export function createRequestMetrics({ counter, histogram }: MetricSet) {
   });
 
   return {
-    served({ outcome, failure }: Pick<CredentialsResponse, "outcome" | "failure">, elapsedMs: number): void {
+    served({ outcome, error }: Decision, elapsedMs: number): void {
       requests.inc({ outcome });
-      if (outcome === "anonymous") anonymous.inc({ code: errorRowOf(codeOf(failure)).code });
+      if (outcome === "anonymous") anonymous.inc({ code: error instanceof OwnError ? error.code : "internal" });
       seconds.observe({ outcome }, elapsedMs / 1_000);
     },
   };

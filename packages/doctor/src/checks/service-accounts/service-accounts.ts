@@ -103,8 +103,8 @@ async function domainFinding({ config, environment, clock, cloud, signal }: Chec
   if (byProxy !== undefined) return byProxy;
   if (error instanceof TokenExchangeError)
     return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
-  const secretFinding = error instanceof IdentityError && error.place !== undefined && findingOfCode(error.code);
+  const secretFinding = error instanceof IdentityError && error.subject !== undefined && findingOfCode(error.code);
   if (config.identityDomain.authorization === "client" && secretFinding)
-    return finding(secretFinding, String(error.place));
+    return finding(secretFinding, String(error.subject));
   return notChecked("the identity domain", causeOf(error), "it needs the session of this node");
 }

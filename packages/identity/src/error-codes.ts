@@ -1,5 +1,5 @@
-/** Errors of an identity provider: metadata service, federation, files. */
-import { ABORTED, CLOCK_SKEW, type FetchErrorText, NEXT, permanent, transient } from "./error-text.ts";
+/** The codes of the identity providers (metadata service, federation, files) and of the token exchange. */
+import { ABORTED, CLOCK_SKEW, type ErrorRow, NEXT, permanent, transient } from "@ocir-broker/errors/error-row";
 
 const FOR_DAEMON = "(for the node's daemon, outside of /home and /root: chown root:ocir-broker-daemon, chmod 640)";
 
@@ -29,7 +29,7 @@ export const FILE_IDENTITY_ERRORS = {
   "identity-file-unreadable": permanent("the file cannot be read", `check its path and its owner ${FOR_DAEMON}`),
   "identity-variable-invalid": permanent(
     "the variable is not an https URL",
-    "correct it: https://idcs-….identity.oraclecloud.com",
+    "correct it: https://idcs-ID.identity.oraclecloud.com",
   ),
   "identity-variable-missing": permanent(
     "the variable is not set",
@@ -108,7 +108,7 @@ export const FILE_IDENTITY_ERRORS = {
     "the token in the variable has expired, and a variable gets no new one",
     "push within the token's life, or let the CI system write the token to a file, and name it in OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
   ),
-} as const satisfies Record<string, FetchErrorText>;
+} as const satisfies Record<string, ErrorRow>;
 
 export const IDENTITY_ERRORS = {
   ...FILE_IDENTITY_ERRORS,
@@ -124,30 +124,25 @@ export const IDENTITY_ERRORS = {
   "certificate-mismatch": transient(
     "the instance certificate and its key do not match",
     "try again in a minute, because OCI may be replacing it, and if this persists, reboot the instance",
-    503,
   ),
   "clock-skew": CLOCK_SKEW,
   "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
   "federation-name-not-resolved": transient("the auth service's name could not be resolved", NEXT.dns),
   "federation-proxy-refused": transient("the proxy refused to connect to the auth service", NEXT.proxySettings),
-  "federation-proxy-unreachable": transient(
-    "the auth service cannot be reached through the proxy",
-    NEXT.proxyAddress,
-    504,
-  ),
+  "federation-proxy-unreachable": transient("the auth service cannot be reached through the proxy", NEXT.proxyAddress),
   "federation-refused": permanent(
     "the auth service refused this instance",
     "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
   ),
-  "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait, 503),
+  "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
   "federation-unauthorized": transient(
     "the auth service does not accept the instance certificate",
     "check the clock, then try again in a few minutes, because OCI may be replacing the certificate",
   ),
-  "federation-unavailable": transient("the auth service returned a server error", NEXT.outage, 503),
-  "federation-unreachable": transient("the auth service does not respond", NEXT.network, 504),
-  "github-unreachable": transient("GitHub's token endpoint does not respond", NEXT.network, 504),
+  "federation-unavailable": transient("the auth service returned a server error", NEXT.outage),
+  "federation-unreachable": transient("the auth service does not respond", NEXT.network),
+  "github-unreachable": transient("GitHub's token endpoint does not respond", NEXT.network),
   "identity-none": permanent(
     "this node has no identity of its own, because identity.provider is none or invalid: only service accounts get tokens",
     "set identity.provider, or use a service account",
@@ -155,7 +150,6 @@ export const IDENTITY_ERRORS = {
   "identity-not-ready": transient(
     "the instance has no certificate yet",
     "wait: OCI issues it within minutes of the first boot, and the broker retries",
-    503,
   ),
   "metadata-invalid": transient("the metadata service's response is invalid", NEXT.changingProxy),
   "metadata-not-found": transient(
@@ -169,21 +163,91 @@ export const IDENTITY_ERRORS = {
   "metadata-throttled": transient(
     "the metadata service rate-limits requests",
     "find the client that sends so many requests (ss -tnp dst 169.254.169.254): the broker sends at most five a second",
-    503,
   ),
-  "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage, 503),
+  "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage),
   "metadata-unreachable": transient(
     "the metadata service does not respond",
     "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
-    504,
   ),
   "region-unknown": permanent(
     "this release does not know the region that the metadata service names",
     "check that this is an OCI instance, or install a newer release of ocir-broker if its region is new",
   ),
-  "sdk-failed": transient("the request could not be signed", NEXT.reinstall, 500),
+  "sdk-failed": transient("the request could not be signed", NEXT.reinstall),
   "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
   "token-key-mismatch": transient("the auth service issued the session for another key", NEXT.wait),
-} as const satisfies Record<string, FetchErrorText>;
+} as const satisfies Record<string, ErrorRow>;
 
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
+
+/** By the kubelet, because the broker fetches nothing for a service account without a pull, or by the controller. */
+const RETRIED = "no action needed: it is retried";
+
+const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
+
+const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
+
+const TRUST =
+  "check the domain's trust: issuer, keys, audience, and the rule that names a service user for this subject";
+
+/** `cluster-…` is for OKE's token exchange, `domain-…` for an identity domain's; the others are for both. */
+export const TOKEN_EXCHANGE_ERRORS = {
+  "cluster-basic": permanent(
+    "the cluster refused to exchange a service-account token",
+    "check that the cluster is an enhanced cluster, and that a policy admits the node",
+  ),
+  "cluster-tls": transient(
+    "the cluster's certificate is not trusted",
+    "check serviceAccounts.caFile, then systemctl restart ocir-broker",
+  ),
+  "cluster-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
+  "cluster-unknown": transient(
+    "the cluster's address or certificate authority is not known",
+    "set serviceAccounts.apiServer and serviceAccounts.caFile",
+  ),
+  "cluster-unreachable": transient(
+    "the cluster's token exchange does not respond",
+    "allow TCP 12250 from the nodes to the cluster's API endpoint",
+  ),
+  "domain-client-refused": permanent(
+    "the identity domain does not accept the client, or the node, that requests the token exchange",
+    "check client id, client secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
+  ),
+  "domain-not-configured": permanent(
+    "the configuration of the identity domain is incomplete",
+    "set identityDomain.url and, with authorization: client, clientId",
+  ),
+  "domain-secret-missing": permanent(
+    "no client secret was found",
+    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
+  ),
+  "domain-secret-without-daemon": permanent(
+    "only the daemon gets the client secret from systemd, and no daemon responds",
+    "start ocir-broker.service, or set identityDomain.clientSecretFile",
+  ),
+  "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
+  "domain-token-refused": permanent("the identity domain does not accept the token", TRUST),
+  "domain-unknown": permanent(
+    "there is no identity domain at this address",
+    "check identityDomain.url or OCI_TOKEN_EXCHANGE_DOMAIN_URL",
+  ),
+  "domain-unreachable": transient(
+    "the identity domain does not respond",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that can",
+  ),
+  "service-account-token-audience": permanent(
+    "the service-account token's audience is not serviceAccounts.audience",
+    "use the same audience in the kubelet's entry",
+  ),
+  "service-account-token-expired": permanent("the service-account token has expired or expires too soon", NEXT.clock),
+  "service-account-token-unreadable": permanent(
+    "the service-account token lacks Kubernetes' claims",
+    NEXT.kubeletConfig,
+  ),
+  "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
+  "token-exchange-refused": permanent("the token exchange refused the request", ADDRESS),
+  "token-exchange-throttled": transient("the token exchange rate-limits requests", RETRIED),
+  "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED),
+} as const satisfies Record<string, ErrorRow>;
+
+export type TokenExchangeErrorCode = keyof typeof TOKEN_EXCHANGE_ERRORS;

@@ -1,5 +1,5 @@
-/** Errors of the controller of pull secrets. A condition of an OCIRPullSecret has the code in camel case as its reason. */
-import { type FetchErrorText, permanent, transient } from "./error-text.ts";
+/** The controller's own codes. A condition of an OCIRPullSecret has the code in camel case as its reason. */
+import { type ErrorRow, permanent, transient } from "@ocir-broker/errors/error-row";
 
 const NAMES = "add it to names in the values of the chart ocir-pull-secrets";
 
@@ -31,6 +31,6 @@ export const PULL_SECRET_ERRORS = {
     "remove spec.serviceAccountName",
   ),
   "token-request-refused": permanent("the API server refuses to issue a token for the service account", NAMES),
-} as const satisfies Record<string, FetchErrorText>;
+} as const satisfies Record<string, ErrorRow>;
 
 export type PullSecretErrorCode = keyof typeof PULL_SECRET_ERRORS;

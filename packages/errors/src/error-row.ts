@@ -1,29 +1,25 @@
 /**
- * The row of an error code: its texts for people, and the daemon's HTTP status. Each table declares the codes of one error
- * class or topic, and catalogue.ts joins those of requests. The texts contain nothing from an image, a body or an upstream.
+ * The one form of a row for an error code. Each package has the rows of its codes in its `error-codes.ts`. The texts contain nothing
+ * from an image, a request or an upstream.
  */
 
-export interface ErrorText {
+export interface ErrorRow {
+  /** A client's: the request is wrong or refused. The others are ours; the same request may succeed later if it is transient. */
+  readonly kind: "client" | "permanent" | "transient";
   readonly what: string;
   readonly next: string;
 }
 
-export interface RequestErrorText extends ErrorText {
-  /** 403: the request is refused. Another 4xx: it is wrong. 502: an upstream's response is unusable. 503: try again. 504: no response in time. */
-  readonly status: 400 | 403 | 404 | 405 | 408 | 413 | 431 | 500 | 502 | 503 | 504;
+export function clientError(what: string, next: string): ErrorRow {
+  return { kind: "client", what, next };
 }
 
-export interface FetchErrorText extends RequestErrorText {
-  /** False if the same request would fail the same way until something is changed. */
-  readonly retryable: boolean;
+export function permanent(what: string, next: string): ErrorRow {
+  return { kind: "permanent", what, next };
 }
 
-export function transient(what: string, next: string, status: FetchErrorText["status"] = 502): FetchErrorText {
-  return { status, retryable: true, what, next };
-}
-
-export function permanent(what: string, next: string, status: FetchErrorText["status"] = 502): FetchErrorText {
-  return { status, retryable: false, what, next };
+export function transient(what: string, next: string): ErrorRow {
+  return { kind: "transient", what, next };
 }
 
 /** Advice that several codes share. */
@@ -51,4 +47,7 @@ export const CLOCK_SKEW = transient(
   NEXT.clock,
 );
 
-export const ABORTED = transient("the broker gave up waiting", NEXT.wait, 503);
+export const ABORTED = transient("the broker gave up waiting", NEXT.wait);
+
+/** Of any error that is not ours. */
+export const INTERNAL = permanent("the broker has an internal error", NEXT.journal);
