@@ -80,7 +80,12 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       .filter((name) => name !== "OCI_REGION")
       .map(
         (name) =>
-          [`no ${name}`, "identity-variable-missing", () => ({ variables: { [name]: "" } }), { subject: name }] as const,
+          [
+            `no ${name}`,
+            "identity-variable-missing",
+            () => ({ variables: { [name]: "" } }),
+            { subject: name },
+          ] as const,
       ),
     [
       "a domain without https",
