@@ -89,7 +89,7 @@ describe("ocir-broker get", () => {
   it.each<[what: string, args: string[], stdin: string, exitCode: number, code: string]>([
     ["another's registry", ["--output", "password", "registry.k8s.io/pause"], "", 1, "registry-foreign"],
     ["a file that is not there", ["--config", "/nowhere.yaml", IMAGE], "", 1, "config-unreadable"],
-    ["a request on stdin that is too large", [], "x".repeat(256 * 1024 + 1), 1, "body-too-large"],
+    ["a request on stdin that is too large", [], "x".repeat(256 * 1024 + 1), 1, "request-too-large"],
     [
       "a person who forgot the image",
       [],
