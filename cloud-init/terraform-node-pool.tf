@@ -1,5 +1,6 @@
 # A managed node pool whose nodes install ocir-broker at their first boot. Merge it into your own pool: settings that do not concern
-# ocir-broker are omitted. It needs only the oci provider, and the ocir-broker-node.sh of a release in this folder.
+# ocir-broker are omitted. It needs only the oci provider. Copy it elsewhere, together with dist/packages/ocir-broker-node.sh of a release:
+# the script of the same name in cloud-init/ has no checksums.
 variable "ocir_broker" {
   type = object({
     sources            = optional(string, "") # bucket URLs or folders, separated by spaces. Default: the address of the release
