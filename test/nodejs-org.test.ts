@@ -62,7 +62,10 @@ describe.skipIf(lack !== "")(`.ci/release-node${lack}`, () => {
       "stops it if the checksums were changed after the signature",
       ({ files }) => {
         const sums = readFileSync(join(files, SUMS), "utf8");
-        writeFileSync(join(files, SUMS), sums.replace(/^./, (digit) => (digit === "0" ? "1" : "0")));
+        writeFileSync(
+          join(files, SUMS),
+          sums.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+        );
       },
       /is not signed with a release key/,
     ],
