@@ -11,6 +11,8 @@ test.each([
   ["*d.ocir.io", "i*.ocir.io", true],
   ["*.ocir.io", "ocir.*.oci.*.*", true],
   ["iad.ocir.io", "us-phoenix-1.ocir.io", true],
+  ["iad.ocir.io", "fra.ocir.io", false],
+  ["us-ashburn-1.ocir.io", "ocir.us-phoenix-1.oci.oraclecloud.com", false],
   ["ocir.*.*", LONG_NAME, true],
   ["IAD.ocir.io", LONG_NAME, true],
   ["i[a-z]d.ocir.io", LONG_NAME, true],
