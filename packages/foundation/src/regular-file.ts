@@ -19,6 +19,8 @@ export interface ReadOptions {
    * the folder must be root's, and neither folder nor file may be a link.
    */
   readonly isSystemdCredential?: boolean;
+  /** For a file that the platform mounts into a pod or job, or that the caller's own variable names: its folders may be anybody's. */
+  readonly acceptsAnyPath?: boolean;
 }
 
 export class RefusedFileError extends Error {
@@ -41,8 +43,8 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /** @throws {RefusedFileError} or the system's error */
 export function readRegularFile(path: string, options: ReadOptions = {}): Buffer {
-  const { maxBytes = MAX_BYTES, check, isSystemdCredential = false } = options;
-  refuseUntrusted(path, isSystemdCredential);
+  const { maxBytes = MAX_BYTES, check, isSystemdCredential = false, acceptsAnyPath = false } = options;
+  if (!acceptsAnyPath) refuseUntrusted(path, isSystemdCredential);
   const file = openSync(path, isSystemdCredential ? FLAGS | constants.O_NOFOLLOW : FLAGS);
   try {
     const stats = fstatSync(file);

@@ -142,9 +142,12 @@ export const IDENTITY_ERRORS = {
   ),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network),
-  "github-unreachable": transient("GitHub's token endpoint does not respond", NEXT.network),
+  "github-unreachable": transient(
+    "GitHub's token endpoint does not respond",
+    "try again; if it persists, allow TCP 443 from the runner to this host, or set proxy.https to a proxy that can",
+  ),
   "identity-none": permanent(
-    "this node has no identity of its own, because identity.provider is none or invalid: only service accounts get tokens",
+    "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
     "set identity.provider, or use a service account",
   ),
   "identity-not-ready": transient(

@@ -1,4 +1,6 @@
 import { createPublicKey } from "node:crypto";
+import { chmodSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { jwtOf, podClaims } from "@ocir-broker/testkit/jwt";
 import { describe, expect, it, vi } from "vitest";
 import { createHome, type Home, SIGNAL, startedIn } from "../../test/home.ts";
@@ -19,7 +21,13 @@ function setUp(change: (home: Home) => Change = () => ({})) {
   const home = createHome();
   home.write("ca.crt", "AUTHORITY");
   const { variables = {}, token = tokenOf(home) } = change(home);
-  if (token !== "") home.write("token", token);
+  // As the kubelet mounts it: links, in a folder that everybody may change.
+  if (token !== "") {
+    home.write("..1/token", token);
+    symlinkSync("..1", join(home.path, "..data"));
+    symlinkSync("..data/token", join(home.path, "token"));
+  }
+  chmodSync(home.path, 0o1777);
   const send = createSend(
     (podKey) => {
       const issued = JSON.stringify({ token: `ST$${jwtOf(sessionClaims(podKey))}` });
@@ -67,7 +75,7 @@ describe("createOkeWorkloadIdentity", () => {
   it("reads the token again at each exchange, and trusts the pod's authority alone", async () => {
     const { home, provider, send, connect } = setUp();
     await provider.session(SIGNAL);
-    home.write("token", tokenOf(home, 7_200_000));
+    home.write("..1/token", tokenOf(home, 7_200_000));
     await provider.session(SIGNAL);
     const sent = send.mock.calls.map(([{ url, headers }]) => [url.href, headers["authorization"]]);
     const url = "https://10.96.0.1:12250/resourcePrincipalSessionTokens";

@@ -36,10 +36,15 @@ export function createOkeWorkloadIdentity(
 ): IdentityProvider {
   function read(path: string, place: string): string {
     try {
-      return readBoundedFile(path);
+      return readBoundedFile(path, { acceptsAnyPath: true });
     } catch (error) {
       throw new IdentityError("identity-file-unreadable", place, { cause: error });
     }
+  }
+
+  function readAuthority(): string {
+    const path = environment[CERTIFICATE];
+    return path ? read(path, CERTIFICATE) : read(`${folder}/ca.crt`, `${folder}/ca.crt`);
   }
 
   function endpoint(): URL {
@@ -51,7 +56,7 @@ export function createOkeWorkloadIdentity(
     region: async () => regionNamed(variableIn(environment, REGION, "identity-variable-missing"), REGION),
     async session(signal) {
       const token = parseServiceAccountToken(read(`${folder}/token`, `${folder}/token`));
-      const { send, close } = connect(read(environment[CERTIFICATE] || `${folder}/ca.crt`, CERTIFICATE), clock);
+      const { send, close } = connect(readAuthority(), clock);
       try {
         const session = await createOkeTokenExchange({ clock, send, endpoint }).exchange(token, signal);
         const tokenLeftMs = readServiceAccountClaims(token).expiresAtWallMs - clock.wallMs();

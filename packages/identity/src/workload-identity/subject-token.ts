@@ -69,7 +69,7 @@ async function find(environment: NodeJS.ProcessEnv, send: SendRequest, signal: A
 
 function read(path: string): string {
   try {
-    return readBoundedFile(path);
+    return readBoundedFile(path, { acceptsAnyPath: true });
   } catch (error) {
     throw new IdentityError("identity-file-unreadable", PATH, { cause: error });
   }
@@ -96,6 +96,8 @@ async function requestFromGitHub(
     if (!(error instanceof UpstreamError)) throw error;
     throw new IdentityError("github-unreachable", url.host, { cause: error });
   });
+  if (response.status === 429 || response.status >= 500)
+    throw new IdentityError("github-unreachable", url.host, { response });
   if (response.status !== 200) throw new IdentityError("github-refused", url.host, { response });
   const { data } = githubResponse.safeParse(parseJson(response.body));
   if (data === undefined) throw new IdentityError("github-refused", url.host, { response });

@@ -125,6 +125,7 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
     ],
   ],
   failing: [
+    ["an outage of GitHub", "github-unreachable", () => ({ variables: ON_GITHUB, github: () => ({ status: 503 }) })],
     [
       "a silent endpoint of GitHub",
       "github-unreachable",
