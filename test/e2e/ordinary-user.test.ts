@@ -100,6 +100,7 @@ const GET_ROWS: [
   ["a user", USER_ID, false, [], {}],
   ["a user who names the file", USER_ID, true, [], {}],
   ["a user who names the identity", USER_ID, false, ["--identity", "user"], AS_NODE],
+  ["a user with an identity that we do not have", USER_ID, false, ["--identity", "user"], { OCI_CLI_AUTH: "other" }],
   ["root with --user", 0, false, ["--user"], {}],
   ["root who names the identity", 0, false, ["--identity", "user"], AS_NODE],
   ["root with OCI_CLI_AUTH", 0, true, [], { OCI_CLI_AUTH: "api_key" }],

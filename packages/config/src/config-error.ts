@@ -4,7 +4,6 @@ import { BrokerError } from "@ocir-broker/errors/broker-error";
 interface ConfigErrorOptions extends ErrorOptions {
   /** What mends an unreadable file, a command if there is one; the message ends with it. */
   readonly fix?: string;
-  readonly isChangeable?: boolean | undefined;
 }
 
 export class ConfigError extends BrokerError {
@@ -14,14 +13,11 @@ export class ConfigError extends BrokerError {
   /** The message without its fix. */
   readonly what: string;
   readonly fix: string | undefined;
-  /** Other users can change the file. */
-  readonly isChangeable: boolean;
 
   constructor(code: ConfigError["code"], what: string, places: readonly string[], options: ConfigErrorOptions = {}) {
     super(code, options.fix === undefined ? what : `${what}; ${options.fix}`, options);
     this.places = places;
     this.what = what;
     this.fix = options.fix;
-    this.isChangeable = options.isChangeable ?? false;
   }
 }

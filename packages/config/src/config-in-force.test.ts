@@ -35,6 +35,12 @@ function startWith(text: string, environment: NodeJS.ProcessEnv = {}) {
   return start(path, environment);
 }
 
+it("findConfig reports defaults that variables have made invalid", () => {
+  const defaults = { sockets: { credentials: "run/relative.sock" } };
+  const found = findConfig({ defaultPath: path, environment: {}, defaults });
+  expect(found).toMatchObject({ inForce: "nothing", configError: { code: "config-invalid" } });
+});
+
 /** Without the keys that have no value. */
 const asKept = (text: string, environment?: NodeJS.ProcessEnv) =>
   JSON.parse(JSON.stringify(configOf(text, environment)));

@@ -42,5 +42,7 @@ export function findConfig(
 
 /** Names the sockets, the log's level and time limits. Nothing else of it is used, because nobody gets credentials. */
 function withoutIdentity({ defaults }: ConfigSource): Config {
-  return configSchema.parse({ ...defaults, identity: { provider: "none" } });
+  const identity = { provider: "none" };
+  // The defaults, which variables name, may be what is invalid.
+  return configSchema.safeParse({ ...defaults, identity }).data ?? configSchema.parse({ identity });
 }

@@ -103,7 +103,6 @@ test.runIf(OWN_ID === 0)("whyUnusable names what others can change, once, with t
   expect(whyUnusable(path, own)).toEqual({
     what: "other users can change the configuration (its mode is 0666), so the configuration is not used",
     fix: `chmod go-w ${path}`,
-    isChangeable: true,
   });
   chmodSync(path, 0o600);
   expect(whyUnusable(path, own)).toBeUndefined();
@@ -111,7 +110,6 @@ test.runIf(OWN_ID === 0)("whyUnusable names what others can change, once, with t
   expect(whyUnusable(path, own)).toEqual({
     what: `other users can change ${folder} (its mode is 0777), so the configuration is not used`,
     fix: `chmod go-w ${folder}`,
-    isChangeable: true,
   });
 });
 

@@ -11,8 +11,6 @@ export interface FileProblem {
   readonly what: string;
   /** What mends it, a command if there is one. */
   readonly fix: string;
-  /** Other users can change the file, so that it may once have named another identity. */
-  readonly isChangeable?: true;
 }
 
 export interface AccessOptions {
@@ -120,7 +118,7 @@ export function isCopiedForDaemon(path: string, ownerId = 0): boolean {
 const MOVE = "put the file into a folder that every user may enter and only root may change";
 
 function notUsed(what: string, fix: string): FileProblem {
-  return { what: `${what}, so the configuration is not used`, fix, isChangeable: true };
+  return { what: `${what}, so the configuration is not used`, fix };
 }
 
 function closedFolder(folder: string, path: string) {

@@ -143,14 +143,13 @@ function problemOf(path: string): FileProblem | undefined {
 
 function unreadable(problem: FileProblem | undefined, path: string, cause?: unknown): ConfigError {
   if (problem !== undefined) {
-    const { what, fix, isChangeable } = problem;
-    return new ConfigError("config-unreadable", what, [`${what}; ${fix}`], { fix, isChangeable, cause });
+    const { what, fix } = problem;
+    return new ConfigError("config-unreadable", what, [`${what}; ${fix}`], { fix, cause });
   }
   const { what, next } = fileErrorOf(cause) ?? { what: codeOf(cause), next: "check the path" };
   // A distrusted path is in the words.
   const text = what.startsWith(path) ? what : `${path}: ${what}`;
-  const isChangeable = codeOf(cause) === "path-untrusted";
-  return new ConfigError("config-unreadable", text, [`${what}; ${next}`], { fix: next, isChangeable, cause });
+  return new ConfigError("config-unreadable", text, [`${what}; ${next}`], { fix: next, cause });
 }
 
 export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {

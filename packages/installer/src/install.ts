@@ -129,7 +129,7 @@ function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo, isLenien
   return {
     kind: "action",
     name: "system",
-    changes: `creates the groups and the folders in /run, reloads systemd${isFirst ? ", enables the units" : ""}`,
+    changes: `creates the groups and the folders in /run and /var/lib, reloads systemd${isFirst ? ", enables the units" : ""}`,
     check: "systemd-sysusers succeeds",
     undo,
     async run() {
@@ -142,7 +142,7 @@ function prepareStep(node: NodeRun, isFirst: boolean, undo: ActionUndo, isLenien
           "systemd-sysusers cannot create the groups: see systemd-sysusers ocir-broker.conf",
         );
       if (!(await isDone("systemd-tmpfiles", ["--create", "/usr/lib/tmpfiles.d/ocir-broker.conf"])))
-        say("systemd-tmpfiles failed: metrics may be missing");
+        say("systemd-tmpfiles failed: metrics may be missing, and the last valid configuration may not be kept");
       if (!disk.isThere(CONFIG_FOLDER)) disk.makeFolder(CONFIG_FOLDER);
       await units.reload();
       if (isFirst && !(await units.enable()) && !isLenient)

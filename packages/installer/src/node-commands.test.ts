@@ -684,6 +684,14 @@ it("installNode reports a configuration with errors, and goes on, if a package h
   expect(node.said.join("\n")).toMatch(/the configuration has errors: .*it is wrong/);
 });
 
+it("installNode reports it also if a package has replaced an archive's programs", async () => {
+  const node = createPackageNode("dpkg");
+  await install(node, archive("1"));
+  const checkConfig = () => expect.fail("line 1: it is wrong");
+  expect(await install(node, undefined, { connect: undefined, checkConfig })).toMatchObject({ ok: true });
+  expect(node.said.join("\n")).toContain("it is wrong");
+});
+
 it("describeSteps prints each step, and each changed file as a diff, and changes nothing", async () => {
   const node = createNode();
   const text = await describeSteps(node.context, {

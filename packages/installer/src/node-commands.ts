@@ -4,7 +4,7 @@ import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
 import { dryRun } from "./dry-run.ts";
-import { type InstallCommand, installSteps, isWhole, leaveToPackage } from "./install.ts";
+import { type InstallCommand, installSteps, isWhole, leaveToPackage, packageOwner } from "./install.ts";
 import { InstallError, installErrorOf } from "./install-error.ts";
 import { METRICS_FOLDER, PROGRAM } from "./installed-files.ts";
 import { connection } from "./kubelet/connect.ts";
@@ -38,7 +38,7 @@ export function installNode(context: NodeContext, signal: AbortSignal, command: 
     if (from === undefined && rolledBack.includes(PROGRAM))
       throw new InstallError("unfinished", "an installation was interrupted: run it again from the archive");
     if (connect !== undefined) expectEnabled(node);
-    expectValid(node, command);
+    await expectValid(node, command);
     await adoptRecognised(node);
     if (from === undefined && isFromArchive(node.record) && isWhole(node)) await leaveToPackage(node);
     await applySteps(node, await installSteps(node, command));
@@ -131,7 +131,7 @@ export async function describeSteps(
   { install, connect = install?.connect }: { readonly install?: InstallCommand; readonly connect?: ConnectOptions },
 ): Promise<string> {
   const node = createNodeRun(context);
-  if (install !== undefined) expectValid(node, install);
+  if (install !== undefined) await expectValid(node, install);
   const steps = [
     ...(install === undefined ? [] : await installSteps(node, install)),
     ...(connect === undefined ? [] : (await connection(node, connect)).steps),
@@ -149,13 +149,15 @@ function expectEnabled(node: NodeContext): void {
 }
 
 /** A package, whose programs are unpacked already, reports an invalid configuration and does not fail. */
-function expectValid(node: NodeRun, { from, connect, given, checkConfig }: InstallCommand): void {
+async function expectValid(node: NodeRun, { from, connect, given, checkConfig }: InstallCommand): Promise<void> {
   try {
     if (given !== undefined) checkConfig(given);
     if (given === undefined || !hasSettings(given)) checkConfig();
   } catch (error) {
     const reason = `the configuration has errors: ${error instanceof Error ? error.message : String(error)}`;
-    const isPackage = (from ?? connect ?? given) === undefined && !isFromArchive(node.record);
+    const isPackage =
+      (from ?? connect ?? given) === undefined &&
+      (!isFromArchive(node.record) || (await packageOwner(node)) !== undefined);
     if (!isPackage) throw new InstallError("config", reason, { cause: error });
     node.say(reason);
   }

@@ -117,7 +117,7 @@ async function doctorOptions(
   const ofDaemon = isNode ? await readDaemonEnvironment(createNodeFiles(root), createRunProgram(clock)) : undefined;
   // The home of the daemon's dynamic user.
   const environment = ofDaemon === undefined ? ownEnvironment : { HOME: "/", ...ofDaemon };
-  const source = isNode ? { path, environment } : personalSource(path);
+  const source = isNode ? { path, environment } : personalSource(path, identity);
   const { config, configError, warning } = findConfig(source);
   return {
     ...{ image, version, clock, random: systemRandom, environment, isNode, root },

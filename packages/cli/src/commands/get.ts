@@ -110,7 +110,7 @@ interface Response {
 async function respond(request: Buffer, options: GetOptions): Promise<Response> {
   const { identity } = options;
   const { config, configError } = findConfig(
-    identity === undefined ? callersSource(options) : personalSource(options.config),
+    identity === undefined ? callersSource(options) : personalSource(options.config, identity),
   );
   if (configError !== undefined && options.config !== undefined) throw configError;
   const clock = createSystemClock();

@@ -48,8 +48,8 @@ export function describeSource(source: ConfigSource): string {
     : `read from ${path}`;
 }
 
-/** @param path the file given; without it `~/.config/ocir-broker/config.yaml`, which may be absent. */
-export function personalSource(path?: string): ConfigSource {
+/** @param path the file given; without it `~/.config/ocir-broker/config.yaml`, which may be absent. @param identity replaces OCI_CLI_AUTH. */
+export function personalSource(path?: string, identity?: string): ConfigSource {
   const { HOME = "/", XDG_CONFIG_HOME, XDG_RUNTIME_DIR } = environment;
   const runtime = XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, "ocir-broker") : undefined;
   return {
@@ -57,7 +57,9 @@ export function personalSource(path?: string): ConfigSource {
     environment,
     defaultPath: join(XDG_CONFIG_HOME || join(HOME, ".config"), "ocir-broker/config.yaml"),
     defaults: {
-      ...identityOf(environment["OCI_CLI_AUTH"] || DEFAULT_AUTH),
+      ...(identity === undefined
+        ? identityOf(environment["OCI_CLI_AUTH"] || DEFAULT_AUTH)
+        : { identity: { provider: identity } }),
       // It gives the user's own token, and CRI-O never asks it.
       serviceAccounts: { rootHelper: "node" },
       ...(runtime === undefined

@@ -126,6 +126,12 @@ describe("createKubeletCredentials", () => {
     const answered = (Object.keys(ERROR_TABLE) as ErrorCode[]).filter((code) => !(code in NEVER_ANSWERED));
     const undecodable = Object.entries(NEVER_ANSWERED).filter(([, request]) => typeof request !== "string");
 
+    it("returns an error for an address in brackets, which can be no key of a response", async () => {
+      const { decide } = setUp(() => Promise.reject(failing("config-invalid")));
+      const error = { code: "config-invalid" };
+      expect(await decide(requestFor("[::1]:5000/ns/app", POD))).toMatchObject({ outcome: "error", error });
+    });
+
     it.each(answered)(
       "answers %s with the anonymous entry of the image's host, and names the account",
       async (code) => {

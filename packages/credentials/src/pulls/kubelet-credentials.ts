@@ -5,7 +5,6 @@
  * A failure for a service account is decided with the anonymous entry, because an error would stop a container whose image is on the
  * node (docs/images-on-the-node.md).
  */
-import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Outcome } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
@@ -69,8 +68,8 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): De
       image = parseImage(request.image);
       return await decide(request, image);
     } catch (error) {
-      const hasKey = codeOf(error) !== "registry-host-invalid";
-      if (request?.serviceAccount === undefined || image === undefined || !hasKey)
+      // An address in brackets can be no key of a response.
+      if (request?.serviceAccount === undefined || image === undefined || image.spelledHost.startsWith("["))
         return { outcome: "error", error, image };
       return {
         outcome: "anonymous",

@@ -51,7 +51,8 @@ export function superviseBroker(options: SupervisionOptions) {
       lastValidConfig.update(loaded);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      log.error({ error }, "configuration not reloaded; the previous one stays in force");
+      const stays = status.details().inForce === "nothing" ? "none is in force" : "the previous one stays in force";
+      log.error({ error }, `configuration not reloaded; ${stays}`);
       status.refused(error);
     }
     return "done";

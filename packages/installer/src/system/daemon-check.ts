@@ -16,7 +16,7 @@ const REGION_LIMIT_MS = 3_000;
 const MAX_REASON = 600;
 
 /** Errors of Oracle's services do not fail the check, because the daemon retries them. */
-const CLOUD_ERROR = /^ocir-broker: (?!shim-)[a-z][a-z-]*: /;
+const CLOUD_ERROR = /^ocir-broker: (?!shim-|config-)[a-z][a-z-]*: /;
 
 /** @throws {InstallError} `plugin` if no daemon responds to any of four calls, or if a kubelet could not decode the response. */
 export async function checkDaemonAnswers(node: NodeContext): Promise<void> {
