@@ -120,8 +120,10 @@ test.each<Row>([
   ["removes them with the rest with never", ADDED, {}, { ...REMOVE, mayRestart: false }, { kind: "remove" }],
   ["waits for the node without flags", LATER, tried("restart"), REMOVE, { kind: "watch" }],
   ["removes then", LATER, { ...tried("restart"), heartbeatMs: START_MS + 9_000 }, REMOVE, { kind: "remove" }],
+  ["removes if others have the flags' file", ADDED, tried("restart", { isOff: true }), REMOVE, { kind: "remove" }],
   ["has no way back in a removal", { ...ADDED, ...LATER }, tried("restart"), REMOVE, { kind: "fail" }],
   ["shows what is removed", LOST, {}, REMOVE, { kind: "show", state: "removed" }],
+  ["shows it after a try", { ...LOST, ...LATER }, tried("restart"), REMOVE, { kind: "show", state: "removed" }],
 ])("decide %s", (_, node, report, facts, action) => {
   expect(decide({ ...FACTS, ...facts, node: { ...NODE, ...node }, report: { ...REPORT, ...report } })).toMatchObject(
     action,

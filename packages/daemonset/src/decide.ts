@@ -37,6 +37,8 @@ export interface Try {
   readonly startMs?: number;
   /** The flags are of an earlier try: this one does not take them back. */
   readonly hadFlags?: boolean;
+  /** A removal's step has ended, also where it found nothing of ours to take away. */
+  readonly isOff?: boolean;
 }
 
 /** What the Node says. */
@@ -91,7 +93,8 @@ export function decide(facts: Facts): Action {
   const { mode, node, report } = facts;
   const lastTry = report.lastTry?.revision === facts.revision ? report.lastTry : undefined;
   if (mode === "install" && node.isDisabled) return { kind: "skip", why: DISABLED };
-  if (lastTry?.step === "restart" || lastTry?.step === "back")
+  const isRemoved = mode === "remove" && !node.isThere;
+  if (!isRemoved && (lastTry?.step === "restart" || lastTry?.step === "back"))
     return withLease(continued(lastTry, facts), facts, false);
   const isFailed = lastTry?.step === "failed";
   if (isComplete(facts)) {
@@ -161,7 +164,7 @@ function continued(begun: Try, facts: Facts): Action {
   const isRestarted = node.kubeletStartMs !== begun.startMs;
   if (begun.step === "back")
     return isRestarted ? { kind: "fail", why: INTERRUPTED } : { kind: "back", begun, why: INTERRUPTED };
-  const isAsPlanned = mode === "install" ? isUsed(node) : isRestarted && node.flagsIn === undefined;
+  const isAsPlanned = mode === "install" ? isUsed(node) : begun.isOff || (isRestarted && node.flagsIn === undefined);
   if (isAsPlanned && !isBack(report, node)) return { kind: "watch", begun };
   if (isAsPlanned)
     return mode === "install"

@@ -296,6 +296,20 @@ describe("a removal", () => {
     expect(a.pod?.said).toContain("/etc/kubernetes/c.yaml stays: a kubelet still names it");
   });
 
+  it("does not wait for flags in a file that others have written since", async () => {
+    simulation.startPod(a, {
+      wrap: (program) => ({
+        ...program,
+        async disconnect() {
+          a.steps.push("disconnect");
+          return { ok: true };
+        },
+      }),
+    });
+    await until(() => a.pod?.isOver() === true);
+    expect([a.steps, simulation.stateOf("a"), holder()]).toEqual([["disconnect", "remove"], undefined, undefined]);
+  });
+
   it("ends once if the programs of a package stay", async () => {
     simulation.startPod(a, {
       wrap: (program) => ({

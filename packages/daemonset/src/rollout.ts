@@ -155,6 +155,7 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
       ? program.connect(facts.node.flags, limitSeconds)
       : program.disconnect(limitSeconds));
     if (!result.ok) await revert(begun, result.reason);
+    else if (mode === "remove") await node.mark(tryMarks({ ...begun, isOff: true }));
   }
 
   /** Waits until the node is Ready. An API server that does not respond is not the kubelet's failure. */
