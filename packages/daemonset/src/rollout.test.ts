@@ -165,6 +165,22 @@ describe("a rollout", () => {
     await until(() => isInstalled(a) && isInstalled(b));
   });
 
+  it("renews a Lease that it has before it begins, because another node may be about to take it", async () => {
+    simulation.api.lease.spec = { holderIdentity: "a" };
+    let renewed: unknown;
+    simulation.startPod(a, {
+      wrap: (program) => ({
+        ...program,
+        install() {
+          renewed = simulation.api.lease.spec.renewTime;
+          return program.install();
+        },
+      }),
+    });
+    await until(() => isInstalled(a));
+    expect(renewed).toBeDefined();
+  });
+
   it("reports what an installation has not achieved", async () => {
     simulation.startPod(a, { wrap: (program) => ({ ...program, install: async () => ({ ok: true }) }) });
     await failed(a);
@@ -237,6 +253,19 @@ describe("a restart of the kubelet", () => {
     await pass(2 * LEASE_SECONDS);
     simulation.api.isUp = true;
     await until(() => isInstalled(a));
+    expect([a.restarts, simulation.api.events]).toEqual([["1/0"], []]);
+  });
+
+  it("gives a kubelet the whole time again after the API server has not responded", async () => {
+    a.failure = "silent";
+    start(a);
+    await says(a, "holds the Lease: watch");
+    await pass(MINUTE_S);
+    simulation.api.isUp = false;
+    a.failure = undefined;
+    await pass(LEASE_SECONDS / 3 - MINUTE_S - 2);
+    simulation.api.isUp = true;
+    await until(() => isInstalled(a) || simulation.api.events.length > 0);
     expect([a.restarts, simulation.api.events]).toEqual([["1/0"], []]);
   });
 

@@ -100,17 +100,17 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
         tell("a person has requested another try");
         return "look again";
       case "install":
-        return renewing(action, install());
+        return renewing(action, install);
       case "remove":
-        return renewing(action, remove(facts));
+        return renewing(action, () => remove(facts));
       case "restart":
-        return renewing(action, restart(action.begun, facts));
+        return renewing(action, () => restart(action.begun, facts));
       case "watch":
-        return renewing(action, watch(action.begun, facts));
+        return renewing(action, () => watch(action.begun, facts));
       case "back":
-        return renewing(action, back(action.begun, action.why));
+        return renewing(action, () => back(action.begun, action.why));
       case "fail":
-        return renewing(action, fail(action.why));
+        return renewing(action, () => fail(action.why));
     }
   }
 
@@ -121,11 +121,15 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
     return "pause";
   }
 
-  /** Renews the Lease until the work has ended: with another state of the node, or with a failure that the Node shows. */
-  async function renewing({ kind }: Action, work: Promise<unknown>): Promise<Next> {
+  /**
+   * Renews the Lease until the work has ended: with another state of the node, or with a failure that the Node shows. Renews it first,
+   * because after a long silence of the API server another node may be about to take it.
+   */
+  async function renewing({ kind }: Action, begin: () => Promise<unknown>): Promise<Next> {
+    if ((await lease.take()).kind !== "ours") return "pause";
     tell(`holds the Lease: ${kind}`);
     const over = new AbortController();
-    const ended = work.finally(() => over.abort());
+    const ended = begin().finally(() => over.abort());
     while (!over.signal.aborted) {
       await Promise.race([ended, pause(over.signal)]);
       // A failure of the API server does not end the work.
@@ -158,16 +162,15 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
     else if (mode === "remove") await node.mark(tryMarks({ ...begun, isOff: true }));
   }
 
-  /** Waits until the node is Ready. An API server that does not respond is not the kubelet's failure. */
+  /** Waits until the node is Ready. An API server that does not respond is not the kubelet's failure: it gets the whole time again. */
   async function watch(begun: Try, facts: Facts): Promise<void> {
     const endMs = clock.monotonicMs() + limitSeconds * 1_000;
     for (;;) {
       // Shorter, because only one node waits like this.
       await rollout.pause(Math.max(1, leaseSeconds / 180), [ending]);
       const report = await node.report().catch(() => undefined);
-      if (ending.aborted || (report !== undefined && isBack(report, facts.node))) return;
+      if (ending.aborted || report === undefined || isBack(report, facts.node)) return;
       if (clock.monotonicMs() < endMs) continue;
-      if (report === undefined) return;
       const after = `within ${limitSeconds} s after the restart of its kubelet`;
       return revert(begun, `the node did not report itself as Ready ${after}`);
     }
