@@ -65,6 +65,7 @@ test.each<Row>([
   ["restarts for flags", {}, {}, {}, { kind: "restart", begun: { hadFlags: false, startMs: START_MS } }],
   ["restarts for the configuration", CONFIGURATION, {}, {}, { kind: "restart" }],
   ["restarts for flags of an earlier try, which stay", EARLIER, {}, {}, { kind: "restart", begun: { hadFlags: true } }],
+  ["restarts for flags that the unit has lost, which are its own", ADDED, {}, {}, { begun: { hadFlags: false } }],
   ["restarts nothing with never", {}, {}, { mayRestart: false }, { kind: "show", state: "needs-flags" }],
   ["shows what a person must do", { need: { kind: "by-hand", why: "none" } }, {}, {}, { state: "needs-flags" }],
   ["restarts once for each template", CONFIGURATION, tried("done"), {}, { state: "needs-restart", why: USED }],

@@ -154,8 +154,10 @@ function removing(lastTry: Try | undefined, { mayRestart, node, revision }: Fact
   return { kind: "remove" };
 }
 
-function begin(revision: string, { kubeletStartMs, flagsIn }: NodeFacts): Try {
-  return { revision, step: "restart", startMs: kubeletStartMs, hadFlags: flagsIn !== undefined };
+function begin(revision: string, { kubeletStartMs, flagsIn, need }: NodeFacts): Try {
+  // If the unit has lost flags that were added, this try adds them.
+  const hadFlags = flagsIn !== undefined && need?.kind !== "flags";
+  return { revision, step: "restart", startMs: kubeletStartMs, hadFlags };
 }
 
 /** A try whose end the Node does not show: its pod has just made the step, or was killed. */
