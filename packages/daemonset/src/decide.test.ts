@@ -39,6 +39,7 @@ const LATER = { kubeletStartMs: START_MS + 9_000 };
 const tried = (step: Try["step"], more: Partial<Try> = {}): Partial<NodeReport> => ({
   lastTry: { revision: "1", step, startMs: START_MS, hadFlags: false, ...more },
 });
+const UNREADY = { ...tried("failed"), isReady: false };
 const LOST = { isThere: false, isAsWanted: false, need: undefined, flags: undefined };
 const CORDON = { isCordoned: true };
 const REMOVE = { mode: "remove" } as const;
@@ -81,8 +82,16 @@ test.each<Row>([
     { releases: false },
   ],
   ["goes on when a failed node is cordoned", {}, { ...tried("failed"), ...CORDON }, {}, { kind: "skip" }],
-  ["goes on when a failed node is repaired", NOTHING, tried("failed"), {}, { state: "installed", lastTry: undefined }],
-  ["but not before it is Ready", NOTHING, { ...tried("failed"), isReady: false }, {}, { kind: "hold" }],
+  [
+    "goes on when a failed node is repaired, whose try is used",
+    NOTHING,
+    tried("failed"),
+    {},
+    { state: "installed", lastTry: { revision: "1", step: "done" } },
+  ],
+  ["but not before it is Ready", NOTHING, UNREADY, {}, { kind: "hold" }],
+  ["or it is cordoned", NOTHING, { ...UNREADY, ...CORDON }, {}, { kind: "skip", why: CORDONED }],
+  ["or a person requests it", NOTHING, { ...UNREADY, isRetryAsked: true }, {}, { kind: "forget" }],
   ["tries a failed node again for a person", {}, { ...tried("failed"), isRetryAsked: true }, {}, { kind: "forget" }],
   ["tries a failed node again for another template", {}, tried("failed", { revision: "0" }), {}, { kind: "restart" }],
   ["repeats a restart that was not made", {}, tried("restart"), {}, { kind: "restart", begun: { hadFlags: false } }],

@@ -97,14 +97,11 @@ export function decide(facts: Facts): Action {
   if (!isRemoved && (lastTry?.step === "restart" || lastTry?.step === "back"))
     return withLease(continued(lastTry, facts), facts, false);
   const isFailed = lastTry?.step === "failed";
-  if (isComplete(facts)) {
-    // Its kubelet uses ocir-broker, but the try before has failed.
-    if (isFailed && !report.isReady) return withLease({ kind: "hold" }, facts, false);
-    return {
-      kind: "show",
-      state: mode === "install" ? "installed" : "removed",
-      lastTry: isFailed ? undefined : lastTry,
-    };
+  // Otherwise its kubelet may use ocir-broker, but has failed in this try.
+  if (isComplete(facts) && !(isFailed && !report.isReady)) {
+    const state = mode === "install" ? "installed" : "removed";
+    // A failure that is repaired has used the try.
+    return { kind: "show", state, lastTry: isFailed ? { revision: facts.revision, step: "done" } : lastTry };
   }
   if (report.isRetryAsked) return { kind: "forget" };
   if (report.isCordoned) return { kind: "skip", why: CORDONED };
