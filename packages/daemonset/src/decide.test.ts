@@ -99,6 +99,27 @@ test.each<Row>([
   ["continues a restart on a cordoned node", {}, { ...tried("restart"), ...CORDON }, {}, { kind: "restart" }],
   ["waits for the node after a restart", { ...NOTHING, ...LATER }, tried("restart"), {}, { kind: "watch" }],
   [
+    "waits for it with another template too",
+    { ...NOTHING, ...LATER },
+    tried("restart", { revision: "0" }),
+    {},
+    { kind: "watch", begun: { revision: "1", hadFlags: false } },
+  ],
+  [
+    "but installs that first",
+    { ...NOTHING, ...LATER, isAsWanted: false },
+    tried("restart", { revision: "0" }),
+    {},
+    { kind: "install" },
+  ],
+  [
+    "and takes no flags back with never",
+    { ...NOTHING, ...LATER },
+    tried("restart", { revision: "0" }),
+    { mayRestart: false },
+    { kind: "watch", begun: { hadFlags: true } },
+  ],
+  [
     "does not take an old heartbeat for the new kubelet's",
     { ...NOTHING, ...LATER },
     { ...tried("restart"), heartbeatMs: START_MS + 8_000 },

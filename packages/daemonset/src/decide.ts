@@ -96,6 +96,8 @@ export function decide(facts: Facts): Action {
   const isRemoved = mode === "remove" && !node.isThere;
   if (!isRemoved && (lastTry?.step === "restart" || lastTry?.step === "back"))
     return withLease(continued(lastTry, facts), facts, false);
+  const earlier = earlierTry(facts);
+  if (earlier !== undefined) return withLease({ kind: "watch", begun: earlier }, facts, false);
   const isFailed = lastTry?.step === "failed";
   // Otherwise its kubelet may use ocir-broker, but has failed in this try.
   if (isComplete(facts) && !(isFailed && !report.isReady)) {
@@ -108,6 +110,14 @@ export function decide(facts: Facts): Action {
   if (isFailed) return withLease({ kind: "hold" }, facts, false);
   const next = mode === "install" ? installing(lastTry, facts) : removing(lastTry, facts);
   return next.kind === "show" ? next : withLease(next, facts, true);
+}
+
+/** A try of an earlier template whose node is not Ready yet. Once this template is installed, it is watched to its end, as one of it. */
+function earlierTry(facts: Facts): Try | undefined {
+  const { mode, mayRestart, revision, node, report } = facts;
+  const { lastTry } = report;
+  if (mode === "remove" || lastTry?.step !== "restart" || !isComplete(facts) || isBack(report, node)) return undefined;
+  return { ...lastTry, revision, hadFlags: lastTry.hadFlags === true || !mayRestart };
 }
 
 /** @returns whether flags of this try are there. */
