@@ -133,6 +133,13 @@ test.each<Row>([
     {},
     { kind: "show", state: "installed", lastTry: { revision: "1", step: "done" } },
   ],
+  [
+    "blames no kubelet for a status that cannot be read",
+    { ...LOST, ...LATER },
+    tried("restart"),
+    {},
+    { kind: "install" },
+  ],
   ["goes back if a pod was killed", { ...EARLIER, ...LATER }, tried("restart"), {}, { kind: "back" }],
   [
     "leaves flags of an earlier try",
@@ -144,6 +151,7 @@ test.each<Row>([
   ["fails if all was taken back", LATER, tried("restart"), {}, { kind: "fail" }],
   ["keeps the Lease of a begun try", LATER, tried("restart"), { isEnding: true }, { kind: "end", releases: false }],
   ["repeats a way back that was not made", { ...EARLIER, ...ADDED }, tried("back"), {}, { kind: "back" }],
+  ["goes back if only systemd has restarted it", { ...EARLIER, ...LATER }, tried("back"), {}, { kind: "back" }],
   ["fails after the way back", LATER, tried("back"), {}, { kind: "fail" }],
   ["removes", {}, {}, REMOVE, { kind: "remove" }],
   ["removes from a node that is switched off", { isDisabled: true }, {}, REMOVE, { kind: "remove" }],
@@ -152,7 +160,13 @@ test.each<Row>([
   ["waits for the node without flags", LATER, tried("restart"), REMOVE, { kind: "watch" }],
   ["removes then", LATER, { ...tried("restart"), heartbeatMs: START_MS + 9_000 }, REMOVE, { kind: "remove" }],
   ["removes if others have the flags' file", ADDED, tried("restart", { isOff: true }), REMOVE, { kind: "remove" }],
-  ["has no way back in a removal", { ...ADDED, ...LATER }, tried("restart"), REMOVE, { kind: "fail" }],
+  [
+    "takes the flags away if only systemd has restarted it",
+    { ...ADDED, ...LATER },
+    tried("restart"),
+    REMOVE,
+    { kind: "restart" },
+  ],
   ["shows what is removed", LOST, {}, REMOVE, { kind: "show", state: "removed" }],
   ["shows it after a try", { ...LOST, ...LATER }, tried("restart"), REMOVE, { kind: "show", state: "removed" }],
 ])("decide %s", (_, node, report, facts, action) => {

@@ -172,13 +172,18 @@ function continued(begun: Try, facts: Facts): Action {
   const { mode, node, report } = facts;
   const isRestarted = node.kubeletStartMs !== begun.startMs;
   if (begun.step === "back")
-    return isRestarted ? { kind: "fail", why: INTERRUPTED } : { kind: "back", begun, why: INTERRUPTED };
+    // Systemd itself restarts a kubelet that crashes. As long as the flags are there, it was not this step.
+    return isRestarted && node.flagsIn === undefined
+      ? { kind: "fail", why: INTERRUPTED }
+      : { kind: "back", begun, why: INTERRUPTED };
+  // What is there cannot be read: an installation repairs it, or says why not.
+  if (mode === "install" && node.need === undefined) return { kind: "install" };
   const isAsPlanned = mode === "install" ? isUsed(node) : begun.isOff || (isRestarted && node.flagsIn === undefined);
   if (isAsPlanned && !isBack(report, node)) return { kind: "watch", begun };
   if (isAsPlanned)
     return mode === "install"
       ? { kind: "show", state: "installed", lastTry: { revision: begun.revision, step: "done" } }
       : { kind: "remove" };
-  if (!isRestarted) return { kind: "restart", begun };
+  if (!isRestarted || mode === "remove") return { kind: "restart", begun };
   return canGoBack(begun, facts) ? { kind: "back", begun, why: INTERRUPTED } : { kind: "fail", why: INTERRUPTED };
 }
