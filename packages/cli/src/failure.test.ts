@@ -20,9 +20,9 @@ describe("a wrong command line exits with 2 and one line", () => {
       "node disconnect ",
     ],
     [
-      "a limit that is no time",
-      "node connect --limit 0",
-      "option '--limit <seconds>' argument '0' is invalid: write a number of seconds like 100",
+      "a limit in which no kubelet starts",
+      "node connect --limit 9",
+      "option '--limit <seconds>' argument '9' is invalid: write a number of seconds from 10 on, like 100",
       "node connect ",
     ],
     ["an escape", "get --\u001b[2J", "unknown option '--\\u{1b}[2J'", "get "],

@@ -85,6 +85,7 @@ describe("restartWithFlags", () => {
     ["runs for 30 s", ADDED, {}, 100, { code: "ok", done: RESTART, seconds: 32 }],
     ["starts late", ADDED, { startsAfter: 60 }, 100, { code: "ok", done: RESTART, seconds: 90 }],
     ["runs for a share of a short limit", ADDED, {}, 20, { code: "ok", done: RESTART, seconds: 8 }],
+    ["runs, with the shortest limit", ADDED, {}, 10, { code: "ok", done: RESTART, seconds: 6 }],
     ["needs no restart", { ...ADDED, kubelet: { kind: "nothing" } }, {}, 100, { code: "ok", done: [], seconds: 0 }],
     ["had the flags, and runs", PRESENT, {}, 100, { code: "ok", done: RESTART }],
     ["crashes each time", ADDED, { runsFor: 20 }, 100, { code: "kubelet-restart", done: TAKEN_BACK, seconds: 100 }],

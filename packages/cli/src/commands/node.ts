@@ -133,8 +133,9 @@ function addRestartOptions(command: Command, then: string): Command {
     .option("--limit <seconds>", "how long --restart waits for the kubelet", seconds, LIMIT_SECONDS);
 }
 
+/** At least 10: it looks every 2 seconds, and twice at a kubelet that runs. */
 function seconds(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("write a number of seconds like 100");
+  if (!/^[1-9]\d{1,4}$/.test(text)) throw new InvalidArgumentError("write a number of seconds from 10 on, like 100");
   return Number(text);
 }
 
