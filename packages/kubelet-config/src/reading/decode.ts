@@ -91,7 +91,7 @@ export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Rep
   }
   const lines = new Map([["", parsed.tree.line]]);
   // A missing field has its parent's line.
-  const lineOf = (path: string): number => lines.get(path) ?? lineOf(path.replace(/\.?\w+$/, ""));
+  const lineOf = (path: string): number => lines.get(path) ?? lineOf(path.slice(0, Math.max(0, path.lastIndexOf("."))));
   const placeOf = (path: string): Place => ({ file: file.path, line: lineOf(path), path });
   const reportAt: ReportAt = (code, path, message) => report(code, placeOf(path), message);
   const version = readConfigVersion(parsed.tree, kubeletMinor, reportAt);
