@@ -144,7 +144,7 @@ export const IDENTITY_ERRORS = {
   "federation-unreachable": transient("the auth service does not respond", NEXT.network),
   "github-unreachable": transient(
     "GitHub's token endpoint does not respond",
-    "try again; if it persists, allow TCP 443 from the runner to this host, or set proxy.https to a proxy that can",
+    "try again, and if it persists, allow TCP 443 from the runner to this host, or set proxy.https to a proxy that can",
   ),
   "identity-none": permanent(
     "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
