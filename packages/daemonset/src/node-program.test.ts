@@ -67,7 +67,10 @@ it.each([
 it("NodeProgram.look finds nothing on a node without ocir-broker", async () => {
   const { program } = programIn("");
   expect(await program.look()).toMatchObject({
-    ...{ isDisabled: false, isThere: false, isAsWanted: false, need: undefined },
+    isDisabled: false,
+    isThere: false,
+    isAsWanted: false,
+    need: undefined,
     summary: "ocir-broker is not installed",
   });
 });

@@ -106,7 +106,9 @@ describe("a rollout", () => {
       expect(annotationsOf(a)["ocir-broker/reason"]).toBe("nothing can be written: ENOSPC");
       expect(simulation.api.events).toMatchObject([
         {
-          ...{ metadata: { namespace: "default" }, type: "Warning", reason: "OcirBrokerFailed" },
+          metadata: { namespace: "default" },
+          type: "Warning",
+          reason: "OcirBrokerFailed",
           involvedObject: { kind: "Node", name: "a", uid: "uid-a" },
           message: expect.stringMatching(
             /^nothing can .* annotate node a ocir-broker\/retry=now; .* kubectl cordon a$/,

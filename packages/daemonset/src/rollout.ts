@@ -61,7 +61,9 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
   async function advance(): Promise<Next> {
     try {
       const facts: Facts = {
-        ...{ mode, revision, mayRestart: settings.kubeletRestart === "oneByOne" },
+        mode,
+        revision,
+        mayRestart: settings.kubeletRestart === "oneByOne",
         node: await program.look(),
         report: await node.report(),
         holdsLease: (await lease.holder()) === name,

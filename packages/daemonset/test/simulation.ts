@@ -254,8 +254,13 @@ export function createSimulation(seed: number, names: readonly string[]) {
     const said: string[] = [];
     const ended = rollOut({
       settings: {
-        ...{ node: node.name, pod: `pod-${node.name}`, namespace: "ocir-broker", leaseSeconds: LEASE_SECONDS },
-        ...{ revision: String(revision), kubeletRestart, mode },
+        node: node.name,
+        pod: `pod-${node.name}`,
+        namespace: "ocir-broker",
+        leaseSeconds: LEASE_SECONDS,
+        revision: String(revision),
+        kubeletRestart,
+        mode,
       },
       api: { send },
       program: wrap(programOn(node, revision, wait)),

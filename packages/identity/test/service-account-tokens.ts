@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { Secret } from "@ocir-broker/foundation/secret";
 import type { UpstreamRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 
 export const issuerKeys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
@@ -48,3 +48,14 @@ export const sessionClaims = (key?: KeyObject) => ({
   tenant: "ocid1.tenancy",
   ...(key && { jwk: JSON.stringify(key.export({ format: "jwk" })) }),
 });
+
+/** What an identity provider returns that exchanges a token for a session with {@link sessionClaims}, in the region of Ashburn. */
+export const EXCHANGED = {
+  parts: {
+    keyId: expect.stringMatching(/^ST\$/),
+    tenancyId: "ocid1.tenancy",
+    privateKeyPem: expect.any(String),
+    lifeMs: expect.any(Number),
+  },
+  regionKey: "iad",
+};
