@@ -20,6 +20,20 @@ export function readBoundedFile(path: string, options: ReadOptions = {}): string
 }
 
 /**
+ * Reads a file that the platform mounts, or that a variable of the caller names, whoever may change its folders.
+ *
+ * @param place for errors: the setting or path that names it.
+ * @throws {IdentityError} `identity-file-unreadable`
+ */
+export function readMountedFile(path: string, place: string): string {
+  try {
+    return readBoundedFile(path, { acceptsAnyPath: true });
+  } catch (error) {
+    throw new IdentityError("identity-file-unreadable", place, { cause: error });
+  }
+}
+
+/**
  * Accepts a file of this user without access for others, and a file that root owns and lets its group read. `LoadCredential` and an
  * administrator's `chgrp` make such files.
  *

@@ -9,9 +9,8 @@ import { isIPv6 } from "node:net";
 import { createUpstreamDispatcher } from "@ocir-broker/foundation/dispatcher";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createSendRequest, type SendRequest } from "@ocir-broker/foundation/upstream";
-import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext } from "../identity-provider.ts";
-import { readBoundedFile } from "../oci-profile/private-file.ts";
+import { readMountedFile } from "../oci-profile/private-file.ts";
 import { regionNamed } from "../oci-profile/profile-region.ts";
 import { createOkeTokenExchange } from "../oke-token-exchange/oke-token-exchange.ts";
 import { parseServiceAccountToken, readServiceAccountClaims } from "../token-exchange/service-account-token.ts";
@@ -34,17 +33,9 @@ export function createOkeWorkloadIdentity(
   { clock, environment }: IdentityProviderContext,
   { folder = SERVICE_ACCOUNT, connect = connectToCluster } = {},
 ): IdentityProvider {
-  function read(path: string, place: string): string {
-    try {
-      return readBoundedFile(path, { acceptsAnyPath: true });
-    } catch (error) {
-      throw new IdentityError("identity-file-unreadable", place, { cause: error });
-    }
-  }
-
   function readAuthority(): string {
     const path = environment[CERTIFICATE];
-    return path ? read(path, CERTIFICATE) : read(`${folder}/ca.crt`, `${folder}/ca.crt`);
+    return path ? readMountedFile(path, CERTIFICATE) : readMountedFile(`${folder}/ca.crt`, `${folder}/ca.crt`);
   }
 
   function endpoint(): URL {
@@ -55,7 +46,7 @@ export function createOkeWorkloadIdentity(
   return {
     region: async () => regionNamed(variableIn(environment, REGION, "identity-variable-missing"), REGION),
     async session(signal) {
-      const token = parseServiceAccountToken(read(`${folder}/token`, `${folder}/token`));
+      const token = parseServiceAccountToken(readMountedFile(`${folder}/token`, `${folder}/token`));
       const { send, close } = connect(readAuthority(), clock);
       try {
         const session = await createOkeTokenExchange({ clock, send, endpoint }).exchange(token, signal);

@@ -14,7 +14,7 @@ import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstrea
 import * as z from "zod";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProviderContext } from "../identity-provider.ts";
-import { readBoundedFile } from "../oci-profile/private-file.ts";
+import { readMountedFile } from "../oci-profile/private-file.ts";
 import { variableIn } from "./variable.ts";
 
 const PATH = "OCI_WORKLOAD_IDENTITY_TOKEN_PATH";
@@ -59,20 +59,12 @@ export function describeSubject(token: Secret): string {
 
 async function find(environment: NodeJS.ProcessEnv, send: SendRequest, signal: AbortSignal) {
   const { [PATH]: path, [TOKEN]: token, [GITHUB_URL]: url } = environment;
-  if (path) return { place: PATH, text: read(path) };
+  if (path) return { place: PATH, text: readMountedFile(path, PATH) };
   if (token) return { place: TOKEN, text: token };
   if (url) return { place: GITHUB_URL, text: await requestFromGitHub(url, environment, send, signal) };
   // A job on GitHub without the permission `id-token: write` does not have the two variables.
   if (environment["GITHUB_ACTIONS"] === "true") throw new IdentityError("github-permission-missing", GITHUB_URL);
   throw new IdentityError("subject-token-missing", PATH);
-}
-
-function read(path: string): string {
-  try {
-    return readBoundedFile(path, { acceptsAnyPath: true });
-  } catch (error) {
-    throw new IdentityError("identity-file-unreadable", PATH, { cause: error });
-  }
 }
 
 /** The runner's own network: its URL is https and has a query already. */
