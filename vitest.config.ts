@@ -32,7 +32,7 @@ export default defineConfig({
         test: {
           name: "shared",
           isolate: false,
-          include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["packages/*/{src,test}/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...ISOLATED, "test/{system,cluster,machine}/**", "**/node_modules/**", "**/dist/**"],
         },
       },

@@ -11,7 +11,7 @@ const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-l
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
   "test/installer/lost-record.test.ts",
-  "test/pull-secrets/decide.properties.test.ts",
+  "packages/pull-secrets/test/decide.properties.test.ts",
   "packages/daemonset/src/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { createTlsIdentity } from "../../packages/oci-simulator/src/http/tls-identity.ts";
+import { createTlsIdentity } from "../oci-simulator/src/http/tls-identity.ts";
 import type { InstalledFile } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { controlGroupVersion } from "./control-groups.ts";

@@ -136,7 +136,7 @@ async function startSimulator(root: SystemdRoot, options: ServiceOptions): Promi
   };
   const command = [
     "/opt/checkout/node_modules/.bin/node",
-    "/opt/checkout/packages/oci-simulator/src/main.ts",
+    "/opt/checkout/test/oci-simulator/src/main.ts",
     ...Object.entries(listen).flatMap(([service, address]) => [`--${service}`, address]),
     ...["--registry", "127.0.0.4:443", "--tls", "--ca-file", SIMULATOR_CA, "--program", "/opt/wait"],
     ...["--cluster-ca-file", EXCHANGE_CA, "--service-account-issuer", ISSUER_FILE],

@@ -9,7 +9,7 @@ import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
 import { runProgram } from "../run-program.ts";
 
-const SIMULATOR = join(import.meta.dirname, "../../packages/oci-simulator/src/main.ts");
+const SIMULATOR = join(import.meta.dirname, "../oci-simulator/src/main.ts");
 const SERVICES = ["metadata", "auth", "registry", "control", "cluster", "domain"];
 
 it("npm run simulator prints a configuration that works for the hosts of an installed node", async () => {

@@ -23,7 +23,7 @@ export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceacc
 const DOMAIN_HOST = "idcs-0123456789abcdef.identity.oraclecloud.com";
 export const DOMAIN_URL = `https://${DOMAIN_HOST}`;
 
-const SIMULATOR = join(import.meta.dirname, "../../packages/oci-simulator/src/main.ts");
+const SIMULATOR = join(import.meta.dirname, "../oci-simulator/src/main.ts");
 const CONTROL = "127.0.0.1:18083";
 const STORAGE = "127.0.0.1:5000";
 const HOSTS = `127.0.0.1 localhost

@@ -54,7 +54,7 @@ const OUTAGE: Picture = {
   before: `
 systemctl stop simulator ocir-broker.service
 systemd-run --quiet --unit simulator-of-short-lives --working-directory=/opt/checkout \\
-  ${NODE} packages/oci-simulator/src/main.ts --metadata 169.254.169.254:80 --token-life 120
+  ${NODE} test/oci-simulator/src/main.ts --metadata 169.254.169.254:80 --token-life 120
 until curl -sf ${CONTROL}/requests >/dev/null; do sleep 0.1; done
 ${WRITE_CONFIG}
 systemctl start ocir-broker.service

@@ -31,7 +31,7 @@ it.each(
     (attack === "slow heads" ? ["127.0.0.1"] : ["127.0.0.1", "127.0.0.2"]).map((address) => [attack, address] as const),
   ),
 )("%s, probes from %s: each gets a response, and the memory is bounded", async (attack, localAddress) => {
-  const served = start(...NODE_FLAGS, join(import.meta.dirname, "../pull-secrets/served-port.ts"));
+  const served = start(...NODE_FLAGS, join(import.meta.dirname, "served-port.ts"));
   const [port] = await untilSaid(served, /^\d+(?=\n)/);
   const peakMib = () =>
     Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${served.pid}/status`, "utf8"))?.[1]) / 1_024;

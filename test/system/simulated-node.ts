@@ -112,7 +112,7 @@ export async function bootSimulatedNode(): Promise<SystemdRoot> {
 export async function startSimulator(root: SystemdRoot, ...flags: readonly string[]): Promise<void> {
   await root.run("systemd-run", [
     ...["--quiet", "--collect", "--unit", "simulator", "--working-directory=/opt/checkout", NODE],
-    ...["packages/oci-simulator/src/main.ts", ...flags],
+    ...["test/oci-simulator/src/main.ts", ...flags],
   ]);
   const isUp = async () => (await root.exec("curl", ["-sSf", `${CONTROL_URL}/requests`])).exitCode === 0;
   await until("the simulator answers", isUp);

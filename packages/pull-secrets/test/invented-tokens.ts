@@ -1,7 +1,7 @@
 /** For a controller without Oracle: rules that allow everything, and invented tokens that live an hour. */
 import { Secret } from "@ocir-broker/foundation/secret";
-import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import type { TokenSource } from "../../packages/pull-secrets/src/tokens/token-source.ts";
+import type { Rules } from "../src/decision/rules.ts";
+import type { TokenSource } from "../src/tokens/token-source.ts";
 
 export const LIFE_MS = 3_600_000;
 

@@ -9,18 +9,17 @@ import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock
 import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
-import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
-import { runController } from "../../packages/pull-secrets/src/controller.ts";
-import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
-import { type PullSecret, TOKENS_ANNOTATION } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
-import {
-  createControllerSource,
-  createServiceAccountSource,
-} from "../../packages/pull-secrets/src/tokens/token-source.ts";
-import { expectAlerts } from "../monitoring/expect-alerts.ts";
-import { hasPromtool, promtoolNote } from "../monitoring/promtool.ts";
+// @boundaries-ignore the alerts are the repository's, not the package's
+import { expectAlerts } from "../../../test/monitoring/expect-alerts.ts";
+// @boundaries-ignore see above
+import { hasPromtool, promtoolNote } from "../../../test/monitoring/promtool.ts";
+import { createPullSecretCluster } from "../src/cluster/cluster.ts";
+import { watchCluster } from "../src/cluster/watched-cluster.ts";
+import { runController } from "../src/controller.ts";
+import type { Rules } from "../src/decision/rules.ts";
+import { createMetrics } from "../src/metrics.ts";
+import { type PullSecret, TOKENS_ANNOTATION } from "../src/objects/pull-secret.ts";
+import { createControllerSource, createServiceAccountSource } from "../src/tokens/token-source.ts";
 import { type ApiServerDouble, type KubernetesJson, startApiServer, TOKEN } from "./api-server.ts";
 
 const HOST = "iad.ocir.io";

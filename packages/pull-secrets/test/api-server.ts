@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
-import { API_VERSION, MANAGER } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
+import { API_VERSION, MANAGER } from "../src/objects/pull-secret.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes
 export type KubernetesJson = any;

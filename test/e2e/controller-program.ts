@@ -9,8 +9,8 @@ import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster
 import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
-import { TOKEN } from "./api-server.ts";
-import { inventedTokens, rulesFor } from "./invented-tokens.ts";
+import { TOKEN } from "../../packages/pull-secrets/test/api-server.ts";
+import { inventedTokens, rulesFor } from "../../packages/pull-secrets/test/invented-tokens.ts";
 
 const [URL_TEXT = "", ...NAMES] = process.argv.slice(2);
 

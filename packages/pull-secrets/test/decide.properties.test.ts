@@ -3,7 +3,7 @@ import { renewAtMs } from "@ocir-broker/expiring-cache/renewal-policy";
 import { Secret } from "@ocir-broker/foundation/secret";
 import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
 import { expect, it } from "vitest";
-import { type Action, decide } from "../../packages/pull-secrets/src/decision/decide.ts";
+import { type Action, decide } from "../src/decision/decide.ts";
 import {
   type Attempt,
   type GateName,
@@ -11,15 +11,14 @@ import {
   type Progress,
   progressAfter,
   progressFor,
-} from "../../packages/pull-secrets/src/decision/progress.ts";
-import type { Rules } from "../../packages/pull-secrets/src/decision/rules.ts";
-import { CONTROLLER_SUBJECT } from "../../packages/pull-secrets/src/objects/issued-token.ts";
-import { type PullSecret, serviceAccountOf } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
-import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
-import { isLongRun } from "../system/long-run.ts";
+} from "../src/decision/progress.ts";
+import type { Rules } from "../src/decision/rules.ts";
+import { CONTROLLER_SUBJECT } from "../src/objects/issued-token.ts";
+import { type PullSecret, serviceAccountOf } from "../src/objects/pull-secret.ts";
+import type { KnownSecret, SecretContent } from "../src/objects/secret-content.ts";
 import { rulesFor } from "./invented-tokens.ts";
 
-const HISTORIES = isLongRun ? 100_000 : 10_000;
+const HISTORIES = process.env["OCIR_BROKER_LONG_RUN"] === "1" ? 100_000 : 10_000;
 const EVENTS = 12;
 const FORMAT_LISTS: readonly PullSecret["formats"][] = [[], ["CDI"], ["CDI", "ArgoCD"]];
 const START_MS = 1_767_225_600_000;

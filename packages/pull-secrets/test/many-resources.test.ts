@@ -2,11 +2,11 @@
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
-import { PullSecretError } from "../../packages/pull-secrets/src/cluster/cluster.ts";
-import { type ControllerOptions, runController } from "../../packages/pull-secrets/src/controller.ts";
-import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
-import type { PullSecret, PullSecretStatus } from "../../packages/pull-secrets/src/objects/pull-secret.ts";
-import type { KnownSecret, SecretContent } from "../../packages/pull-secrets/src/objects/secret-content.ts";
+import { PullSecretError } from "../src/cluster/cluster.ts";
+import { type ControllerOptions, runController } from "../src/controller.ts";
+import { createMetrics } from "../src/metrics.ts";
+import type { PullSecret, PullSecretStatus } from "../src/objects/pull-secret.ts";
+import type { KnownSecret, SecretContent } from "../src/objects/secret-content.ts";
 import { type Fetched, inventedTokens, LIFE_MS, rulesFor } from "./invented-tokens.ts";
 
 const HOST = "iad.ocir.io";

@@ -8,7 +8,11 @@ import { until } from "@ocir-broker/testkit/until";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { parse } from "yaml";
 import { ENVIRONMENT, NODE_FLAGS } from "../../packages/packaging/src/pull-secrets-image.ts";
-import { type ApiServerDouble, type KubernetesJson, startApiServer } from "./api-server.ts";
+import {
+  type ApiServerDouble,
+  type KubernetesJson,
+  startApiServer,
+} from "../../packages/pull-secrets/test/api-server.ts";
 
 const CHART = join(import.meta.dirname, "../../deploy/helm/ocir-pull-secrets");
 const readChart = (file: string) => parse(readFileSync(join(CHART, file), "utf8"));
