@@ -33,12 +33,10 @@ export interface Try {
   readonly revision: string;
   /** `restart`: with the change; `back`: without the flags again; then `done` or `failed`. */
   readonly step: "restart" | "back" | "done" | "failed";
-  /** The kubelet's start before the step. Once there is another one, the step has restarted it. */
+  /** The kubelet's start before the try. Once there is another one, it has been restarted. */
   readonly startMs?: number;
   /** The flags are of an earlier try: this one does not take them back. */
   readonly hadFlags?: boolean;
-  /** A removal's step has ended, also where it found nothing of ours to take away. */
-  readonly isOff?: boolean;
 }
 
 /** What the Node says. */
@@ -59,19 +57,17 @@ export interface Facts {
   readonly node: NodeFacts;
   readonly report: NodeReport;
   readonly holdsLease: boolean;
-  /** The pod is being deleted: nothing new begins. */
-  readonly isEnding: boolean;
 }
 
 export type Action =
   /** The node is not worked on; other nodes continue. */
   | { readonly kind: "skip"; readonly why: string }
-  | { readonly kind: "show"; readonly state: NodeState; readonly lastTry?: Try | undefined; readonly why?: string }
+  | { readonly kind: "show"; readonly state: NodeState; readonly isTried: boolean; readonly why?: string }
   /** It has failed, and keeps the Lease until a person acts. */
   | { readonly kind: "hold" }
-  | { readonly kind: "end"; readonly releases: boolean }
   | { readonly kind: "take-lease" | "forget" | "install" | "remove" }
-  | { readonly kind: "restart" | "watch"; readonly begun: Try }
+  /** It changes and restarts the kubelet, and waits for the node. Repeated after an interruption, it does only what is left to do. */
+  | { readonly kind: "restart"; readonly begun: Try }
   | { readonly kind: "back"; readonly begun: Try; readonly why: string }
   | { readonly kind: "fail"; readonly why: string };
 
@@ -89,56 +85,47 @@ const STATE_OF_NEED: Readonly<Record<KubeletNeed["kind"], NodeState>> = {
   connect: "needs-flags",
 };
 
+/** The work itself needs the Lease. */
 export function decide(facts: Facts): Action {
-  const { mode, node, report } = facts;
-  const lastTry = report.lastTry?.revision === facts.revision ? report.lastTry : undefined;
-  if (mode === "install" && node.isDisabled) return { kind: "skip", why: DISABLED };
-  const isRemoved = mode === "remove" && !node.isThere;
-  if (!isRemoved && (lastTry?.step === "restart" || lastTry?.step === "back"))
-    return withLease(continued(lastTry, facts), facts, false);
-  const earlier = earlierTry(facts);
-  if (earlier !== undefined) return withLease({ kind: "watch", begun: earlier }, facts, false);
+  const action = nextAction(facts);
+  const isFree = action.kind === "skip" || action.kind === "show" || action.kind === "forget";
+  return isFree || facts.holdsLease ? action : { kind: "take-lease" };
+}
+
+function nextAction(facts: Facts): Action {
+  const { mode, revision, node, report } = facts;
+  const lastTry = report.lastTry?.revision === revision ? report.lastTry : undefined;
   const isFailed = lastTry?.step === "failed";
-  // Otherwise its kubelet may use ocir-broker, but has failed in this try.
-  if (isComplete(facts) && !(isFailed && !report.isReady)) {
-    const state = mode === "install" ? "installed" : "removed";
-    // A failure that is repaired has used the try.
-    return { kind: "show", state, lastTry: isFailed ? { revision: facts.revision, step: "done" } : lastTry };
+  const isRemoved = mode === "remove" && !node.isThere;
+  const isInstalled = mode === "install" && node.isAsWanted && isUsed(node);
+  if (mode === "install" && node.isDisabled) return { kind: "skip", why: DISABLED };
+  if (!isRemoved && isOpen(lastTry)) return continued(lastTry, facts);
+  if (isInstalled && facts.mayRestart && report.lastTry?.step === "restart" && !isBack(report, node)) {
+    // The chart was changed while a try waited for the node: it is now one of this chart.
+    return { kind: "restart", begun: { ...report.lastTry, revision } };
   }
+  // A kubelet that has failed in this try may use ocir-broker all the same.
+  if ((isRemoved || isInstalled) && !(isFailed && !report.isReady))
+    return { kind: "show", state: isRemoved ? "removed" : "installed", isTried: lastTry !== undefined };
   if (report.isRetryAsked) return { kind: "forget" };
   if (report.isCordoned) return { kind: "skip", why: CORDONED };
-  if (isFailed) return withLease({ kind: "hold" }, facts, false);
-  const next = mode === "install" ? installing(lastTry, facts) : removing(lastTry, facts);
-  return next.kind === "show" ? next : withLease(next, facts, true);
+  if (isFailed) return { kind: "hold" };
+  return mode === "install" ? installing(lastTry, facts) : removing(lastTry, facts);
 }
 
-/** A try of an earlier template whose node is not Ready yet. Once this template is installed, it is watched to its end, as one of it. */
-function earlierTry(facts: Facts): Try | undefined {
-  const { mode, mayRestart, revision, node, report } = facts;
-  const { lastTry } = report;
-  if (mode === "remove" || lastTry?.step !== "restart" || !isComplete(facts) || isBack(report, node)) return undefined;
-  return { ...lastTry, revision, hadFlags: lastTry.hadFlags === true || !mayRestart };
+/** Whether its end is not known. */
+export function isOpen(lastTry: Try | undefined): lastTry is Try {
+  return lastTry?.step === "restart" || lastTry?.step === "back";
 }
 
-/** @returns whether flags of this try are there. */
-export function canGoBack({ hadFlags }: Try, { mode, node }: Pick<Facts, "mode" | "node">): boolean {
-  return mode === "install" && hadFlags !== true && node.flagsIn !== undefined;
+/** Whether flags of this try are there. */
+export function canGoBack({ hadFlags }: Try, mode: Facts["mode"], { flagsIn }: NodeFacts): boolean {
+  return mode === "install" && hadFlags !== true && flagsIn !== undefined;
 }
 
 /** Whether the kubelet has reported itself as Ready since its start. */
 export function isBack({ isReady, heartbeatMs }: NodeReport, { kubeletStartMs }: NodeFacts): boolean {
   return isReady && heartbeatMs >= kubeletStartMs;
-}
-
-/** @param releases whether a pod that ends leaves the Lease to others: not with a failure, or amid a try. */
-function withLease(action: Action, { holdsLease, isEnding }: Facts, releases: boolean): Action {
-  if (isEnding) return { kind: "end", releases };
-  return holdsLease ? action : { kind: "take-lease" };
-}
-
-function isComplete({ mode, node }: Facts): boolean {
-  if (mode === "remove") return !node.isThere;
-  return node.isAsWanted && isUsed(node);
 }
 
 function isUsed({ need }: NodeFacts): boolean {
@@ -148,10 +135,9 @@ function isUsed({ need }: NodeFacts): boolean {
 function installing(lastTry: Try | undefined, { mayRestart, node, revision }: Facts): Action {
   const { need } = node;
   if (need === undefined || !node.isAsWanted) return { kind: "install" };
-  const state = STATE_OF_NEED[need.kind];
-  if (!mayRestart || (need.kind !== "flags" && need.kind !== "restart")) return { kind: "show", state, lastTry };
-  if (lastTry !== undefined) return { kind: "show", state, lastTry, why: USED };
-  return { kind: "restart", begun: begin(revision, node) };
+  const shown = { kind: "show", state: STATE_OF_NEED[need.kind], isTried: lastTry !== undefined } as const;
+  if (!mayRestart || (need.kind !== "flags" && need.kind !== "restart")) return shown;
+  return lastTry === undefined ? { kind: "restart", begun: begin(revision, node) } : { ...shown, why: USED };
 }
 
 /** Takes the added flags away first, so that nothing has to stay for the kubelet. */
@@ -167,23 +153,14 @@ function begin(revision: string, { kubeletStartMs, flagsIn, need }: NodeFacts): 
   return { revision, step: "restart", startMs: kubeletStartMs, hadFlags };
 }
 
-/** A try whose end the Node does not show: its pod has just made the step, or was killed. */
+/** A try whose end the Node does not show, because its pod was killed or the API server did not respond. */
 function continued(begun: Try, facts: Facts): Action {
-  const { mode, node, report } = facts;
-  const isRestarted = node.kubeletStartMs !== begun.startMs;
-  if (begun.step === "back")
-    // Systemd itself restarts a kubelet that crashes. As long as the flags are there, it was not this step.
-    return isRestarted && node.flagsIn === undefined
-      ? { kind: "fail", why: INTERRUPTED }
-      : { kind: "back", begun, why: INTERRUPTED };
+  const { mode, node } = facts;
+  if (begun.step === "back") return { kind: "back", begun, why: INTERRUPTED };
   // What is there cannot be read: an installation repairs it, or says why not.
   if (mode === "install" && node.need === undefined) return { kind: "install" };
-  const isAsPlanned = mode === "install" ? isUsed(node) : begun.isOff || (isRestarted && node.flagsIn === undefined);
-  if (isAsPlanned && !isBack(report, node)) return { kind: "watch", begun };
-  if (isAsPlanned)
-    return mode === "install"
-      ? { kind: "show", state: "installed", lastTry: { revision: begun.revision, step: "done" } }
-      : { kind: "remove" };
-  if (!isRestarted || mode === "remove") return { kind: "restart", begun };
-  return canGoBack(begun, facts) ? { kind: "back", begun, why: INTERRUPTED } : { kind: "fail", why: INTERRUPTED };
+  if (mode === "remove" || isUsed(node) || node.kubeletStartMs === begun.startMs) return { kind: "restart", begun };
+  if (canGoBack(begun, mode, node)) return { kind: "back", begun: { ...begun, step: "back" }, why: INTERRUPTED };
+  // Without its flags, it may have been restarted twice already: a person decides about another time.
+  return { kind: "fail", why: INTERRUPTED };
 }

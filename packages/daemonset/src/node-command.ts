@@ -38,7 +38,7 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
   const [program, ...args] = command;
   const child = spawn(program, [...args, "--output", "json"], {
     detached: true,
-    env: { PATH, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) },
+    env: { PATH, LD_LIBRARY_PATH: libraries },
     stdio: "pipe",
   });
   if (child.pid === undefined) throw (await once(child, "error"))[0];
@@ -58,10 +58,10 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
   const limits = [setTimeout(end("SIGTERM"), limitSeconds * 1_000), setTimeout(end("SIGKILL"), limitSeconds * 1_100)];
   try {
     const [status] = await once(child, "close");
-    const result = parseJson(await output);
+    const result = parseJson(await output) as CommandResult | undefined;
     const tooLong = `ocir-broker ${args.slice(0, 2).join(" ")} took longer than ${limitSeconds} s and was ended`;
     // It restores everything itself after SIGTERM.
-    if (isResult(result)) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
+    if (result !== undefined) return isEnded && !result.ok ? { ...result, reason: tooLong } : result;
     return failed(isEnded ? tooLong : lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`);
   } finally {
     limits.forEach(clearTimeout);
@@ -79,8 +79,4 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   } catch {
     // Nothing of it runs any more.
   }
-}
-
-function isResult(value: unknown): value is CommandResult {
-  return typeof value === "object" && value !== null && "ok" in value && (value.ok === true || "reason" in value);
 }

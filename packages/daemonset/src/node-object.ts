@@ -24,7 +24,6 @@ interface Marks {
 
 interface NodeJson {
   readonly metadata?: {
-    readonly uid?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
@@ -47,17 +46,16 @@ interface NodeObjectOptions {
 
 export function createNodeObject(api: Pick<ApiServer, "send">, { node: name, pod, deadline }: NodeObjectOptions) {
   const path = `/api/v1/nodes/${name}`;
-  const read = async () => (await api.send({ method: "GET", path, signal: deadline() })) as NodeJson;
   return {
     async report(): Promise<NodeReport> {
-      return reportOf(await read());
+      return reportOf((await api.send({ method: "GET", path, signal: deadline() })) as NodeJson);
     },
     async mark(metadata: Marks): Promise<void> {
       await api.send({ method: "PATCH", path, body: { metadata }, signal: deadline() });
     },
     async warn(message: string, wallMs: number): Promise<void> {
-      const uid = (await read()).metadata?.uid ?? name;
-      const object = { apiVersion: "v1", kind: "Node", name, uid };
+      // `kubectl describe node` also looks for the name as the UID, as kubelets write it.
+      const object = { apiVersion: "v1", kind: "Node", name, uid: name };
       const event = { namespace: EVENT_NAMESPACE, object, reason: FAILED, message, pod, host: name, wallMs };
       const body = newEvent({ ...event, type: "Warning" });
       const events = `/api/v1/namespaces/${EVENT_NAMESPACE}/events`;
@@ -72,10 +70,11 @@ export function tryMarks(lastTry: Try): Marks {
 
 export const FORGOTTEN: Marks = { annotations: { [RETRY]: null, [TRY]: null } };
 
-/** @param why the node waits. */
-export function stateMarks(state: NodeState, version: string, lastTry: Try | undefined, why?: string): Marks {
+/** @param triedRevision whose try is used. @param why the node waits. */
+export function stateMarks(state: NodeState, version: string, triedRevision: string | undefined, why?: string): Marks {
   const isRemoved = state === "removed";
   const isComplete = isRemoved || state === "installed";
+  const lastTry: Try | undefined = triedRevision === undefined ? undefined : { revision: triedRevision, step: "done" };
   return {
     labels: { [STATE_LABEL]: isRemoved ? null : state, [VERSION_LABEL]: isRemoved ? null : version },
     annotations: {

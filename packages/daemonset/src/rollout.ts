@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { describeRefusal, isConflict } from "@ocir-broker/kubernetes/api-error";
 import { createLease, type LeaseOptions } from "@ocir-broker/kubernetes/lease";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
-import { type Action, canGoBack, decide, type Facts, isBack, type Try } from "./decide.ts";
+import { type Action, canGoBack, decide, type Facts, isBack, isOpen, type NodeFacts, type Try } from "./decide.ts";
 import { createNodeObject, FORGOTTEN, failureMarks, retryCommand, stateMarks, tryMarks } from "./node-object.ts";
 import type { NodeProgram } from "./node-program.ts";
 import type { Settings } from "./settings.ts";
@@ -45,12 +45,10 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
 
   const pause = (...over: AbortSignal[]) => rollout.pause(leaseSeconds / 20, [ending, ...over]);
 
-  /** @returns whether it is new. */
-  function tell(text: string): boolean {
-    const isNew = text !== told;
-    if (isNew) say(text);
+  /** Says nothing twice in a row. */
+  function tell(text: string, ...details: readonly string[]): void {
+    if (text !== told) for (const line of [text, ...details]) say(line);
     told = text;
-    return isNew;
   }
 
   /** Another program's change of the same object is no news. */
@@ -67,7 +65,6 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
         node: await program.look(),
         report: await node.report(),
         holdsLease: (await lease.holder()) === name,
-        isEnding: ending.aborted,
       };
       return await perform(decide(facts), facts);
     } catch (error) {
@@ -77,58 +74,57 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
   }
 
   async function perform(action: Action, facts: Facts): Promise<Next> {
-    const { holdsLease } = facts;
     switch (action.kind) {
       case "show":
         return show(action, facts);
       case "skip":
         tell(`skipped: ${action.why}`);
         setReady(true);
-        if (holdsLease) await lease.release();
+        await lease.release();
         return "pause";
-      case "end":
-        if (holdsLease && action.releases) await lease.release();
-        return "end";
-      case "hold":
-        setReady(false);
-        tell(`failed: ${retryCommand(name)}`);
-        await lease.take();
-        return "pause";
-      case "take-lease":
-        setReady(false);
-        return takeLease();
       case "forget":
         await node.mark(FORGOTTEN);
         tell("a person has requested another try");
         return "look again";
+      case "hold":
+        tell(`failed: ${retryCommand(name)}`);
+        await takeLease();
+        return "pause";
+      case "take-lease":
+        if (ending.aborted) return "end";
+        return (await takeLease()) ? "look again" : "pause";
       case "install":
-        return renewing(action, install);
+        return renewing(action, facts, install);
       case "remove":
-        return renewing(action, () => remove(facts));
+        return renewing(action, facts, () => remove(facts));
       case "restart":
-        return renewing(action, () => restart(action.begun, facts));
-      case "watch":
-        return renewing(action, () => watch(action.begun, facts));
+        return renewing(action, facts, () => restart(action.begun, facts));
       case "back":
-        return renewing(action, () => back(action.begun, action.why));
+        return renewing(action, facts, () => back(action.begun, action.why));
       case "fail":
-        return renewing(action, () => fail(action.why));
+        return renewing(action, facts, () => fail(action.why));
     }
   }
 
-  async function takeLease(): Promise<Next> {
+  /** @returns whether this node has it. */
+  async function takeLease(): Promise<boolean> {
+    setReady(false);
     const taken = await lease.take();
-    if (taken.kind === "ours") return "look again";
     if (taken.kind === "waiting") tell(`waiting: ${taken.holder} holds the Lease`);
-    return "pause";
+    return taken.kind === "ours";
   }
 
   /**
    * Renews the Lease until the work has ended: with another state of the node, or with a failure that the Node shows. Renews it first,
    * because after a long silence of the API server another node may be about to take it.
    */
-  async function renewing({ kind }: Action, begin: () => Promise<unknown>): Promise<Next> {
-    if ((await lease.take()).kind !== "ours") return "pause";
+  async function renewing({ kind }: Action, { report }: Facts, begin: () => Promise<Next>): Promise<Next> {
+    if (ending.aborted) {
+      // No other node begins amid a try.
+      if (!isOpen(report.lastTry)) await lease.release();
+      return "end";
+    }
+    if (!(await takeLease())) return "pause";
     tell(`holds the Lease: ${kind}`);
     const over = new AbortController();
     const ended = begin().finally(() => over.abort());
@@ -137,65 +133,62 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
       // A failure of the API server does not end the work.
       if (!over.signal.aborted) await lease.take().catch(() => undefined);
     }
-    return (await ended) === "end" ? "end" : "look again";
+    return ended;
   }
 
-  async function install(): Promise<void> {
+  async function install(): Promise<Next> {
     const result = await program.install();
     if (!result.ok) return fail(result.reason, false);
     const { isAsWanted, summary } = await program.look();
-    if (!isAsWanted) await fail(`after the installation, ${summary}`, false);
+    return isAsWanted ? "look again" : fail(`after the installation, ${summary}`, false);
   }
 
-  async function remove(facts: Facts): Promise<Next | undefined> {
+  async function remove(facts: Facts): Promise<Next> {
     const result = await program.remove();
     if (!result.ok) return fail(result.reason, false);
     for (const { path, why } of result.left ?? []) say(`${path} stays: ${why}`);
     // The programs of a package stay.
-    return show({ kind: "show", state: "removed" }, facts);
+    return show({ kind: "show", state: "removed", isTried: true }, facts);
   }
 
-  async function restart(begun: Try, facts: Facts): Promise<void> {
+  async function restart(begun: Try, facts: Facts): Promise<Next> {
     await node.mark(tryMarks(begun));
     const result = await (mode === "install"
       ? program.connect(facts.node.flags, limitSeconds)
       : program.disconnect(limitSeconds));
-    if (!result.ok) await revert(begun, result.reason);
-    else if (mode === "remove") await node.mark(tryMarks({ ...begun, isOff: true }));
-  }
-
-  /** Waits until the node is Ready. An API server that does not respond is not the kubelet's failure: it gets the whole time again. */
-  async function watch(begun: Try, facts: Facts): Promise<void> {
-    const endMs = clock.monotonicMs() + limitSeconds * 1_000;
-    for (;;) {
-      // Shorter, because only one node waits like this.
-      await rollout.pause(Math.max(1, leaseSeconds / 180), [ending]);
-      const report = await node.report().catch(() => undefined);
-      if (ending.aborted || report === undefined || isBack(report, facts.node)) return;
-      if (clock.monotonicMs() < endMs) continue;
-      const after = `within ${limitSeconds} s after the restart of its kubelet`;
-      return revert(begun, `the node did not report itself as Ready ${after}`);
+    const found = await program.look();
+    if (result.ok && (await isReadyInTime(found))) {
+      await node.mark(tryMarks({ revision, step: "done" }));
+      return "look again";
     }
+    const why = result.ok
+      ? `the node did not report itself as Ready within ${limitSeconds} s after the restart of its kubelet`
+      : result.reason;
+    return canGoBack(begun, mode, found) ? back({ ...begun, step: "back" }, why) : fail(why);
   }
 
-  async function revert(begun: Try, why: string): Promise<void> {
-    const left = { mode, node: await program.look() };
-    await (canGoBack(begun, left)
-      ? back({ ...begun, step: "back", startMs: left.node.kubeletStartMs }, why)
-      : fail(why));
+  /** Waits for the node. @throws if the API server does not respond: then the whole wait is repeated */
+  async function isReadyInTime(found: NodeFacts): Promise<boolean> {
+    const endMs = clock.monotonicMs() + limitSeconds * 1_000;
+    while (clock.monotonicMs() < endMs) {
+      // Shorter, because only one node waits like this.
+      await rollout.pause(Math.max(1, leaseSeconds / 180), []);
+      if (isBack(await node.report(), found)) return true;
+    }
+    return false;
   }
 
   /** Takes the flags of this try back, and restarts the kubelet without them. */
-  async function back(begun: Try, why: string): Promise<void> {
+  async function back(begun: Try, why: string): Promise<Next> {
     await node.mark(tryMarks(begun));
     const result = await program.disconnect(limitSeconds);
     const then = result.ok
       ? "the flags that were added are taken back, and the kubelet runs without them"
       : result.reason;
-    await fail(`${why}; then: ${then}`);
+    return fail(`${why}; then: ${then}`);
   }
 
-  async function fail(reason: string, isRestart = true): Promise<undefined> {
+  async function fail(reason: string, isRestart = true): Promise<Next> {
     if (isRestart) showFailed(true);
     const { version, summary } = await program.look();
     const message =
@@ -205,6 +198,7 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
     say(`ERROR: ${message}`, "warn");
     // Tried until it succeeds, or the pod is deleted: only this pod knows the reason.
     while (!(await isShown(reason, version, message)) && !ending.aborted) await pause();
+    return "look again";
   }
 
   async function isShown(reason: string, version: string | undefined, message: string): Promise<boolean> {
@@ -218,18 +212,18 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
     }
   }
 
-  async function show({ state, lastTry, why }: Shown, facts: Facts): Promise<Next> {
+  async function show({ state, isTried, why }: Shown, facts: Facts): Promise<Next> {
+    await node.mark(stateMarks(state, program.version, isTried ? revision : undefined, why));
+    await lease.release();
     const isComplete = state === "installed" || state === "removed";
-    await node.mark(stateMarks(state, program.version, lastTry, why));
-    if (facts.holdsLease) await lease.release();
     setReady(isComplete);
-    const isNew = tell(`${state}: version ${program.version}${why === undefined ? "" : `; ${why}`}`);
+    const { need, flags } = facts.node;
+    const advice = isComplete || need === undefined || flags === undefined ? [] : kubeletAdvice(need, flags);
+    tell(`${state}: version ${program.version}${why === undefined ? "" : `; ${why}`}`, ...advice);
     if (isComplete) {
       showFailed(false);
       return "end";
     }
-    const { need, flags } = facts.node;
-    if (isNew && need !== undefined && flags !== undefined) for (const line of kubeletAdvice(need, flags)) say(line);
     // A thousand nodes that wait for a person must not ask the API server all the time.
     while (why === undefined && !ending.aborted && isDeepStrictEqual(await program.look(), facts.node)) await pause();
     return "pause";
