@@ -93,11 +93,11 @@ describe("startDaemon", () => {
     expect(await tokenFor()).toBe(token);
   });
 
-  it("applies a reload: drops a removed host, prefetches a new one, and sets the log level", async () => {
+  it("applies a reload: drops a removed host, prefetches only the new ones, and sets the log level", async () => {
     const { origin } = simulator.registryUrl;
     const extraHosts = ["mirror.example", "other.example"];
     const endpoints = Object.fromEntries([HOST, ...extraHosts].map((host) => [host, origin]));
-    await start({ registries: { endpoints, extraHosts, prefetch: ["mirror.example"] } });
+    await start({ registries: { endpoints, extraHosts, prefetch: ["mirror.example", HOST] } });
     for (const host of [HOST, ...extraHosts]) await tokenFor(host);
     const next = { prefetch: ["lhr.ocir.io"], endpoints: { [HOST]: origin, "lhr.ocir.io": origin } };
     broker.applyConfig(configWith({ registries: next, log: { level: "warn" } }));
@@ -105,7 +105,7 @@ describe("startDaemon", () => {
     await until("the new host's token is there", () => broker.health.summary().registries["lhr.ocir.io"] !== undefined);
     const { registries } = broker.health.details();
     expect(Object.keys(registries).sort()).toEqual([HOST, "lhr.ocir.io"]);
-    expect(registries[HOST]).toMatchObject({ fetches: 1 });
+    expect(registries[HOST]).toMatchObject({ fetches: 1, kept: false });
     const before = lines.length;
     await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`));
     expect(lines).toHaveLength(before);

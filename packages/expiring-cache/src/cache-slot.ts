@@ -176,6 +176,11 @@ export class CacheSlot<V, S> {
     this.#plan();
   }
 
+  unpin(): void {
+    this.#isPinned = false;
+    this.#plan();
+  }
+
   /** Drops the value; a fetch under way continues. */
   empty(): void {
     this.#cached = undefined;

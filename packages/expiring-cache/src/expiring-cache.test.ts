@@ -164,6 +164,21 @@ test("pin keeps a key that is already in use, with or without a value", async ()
   ]);
 });
 
+test("unpin gives a key the life of one that was never pinned, with or without a value", async () => {
+  const { clock, upstream, cache } = setUp();
+  upstream.behaviour = ({ key, succeed, fail }) => (key === HOST ? succeed(HOUR) : fail(failing("not there")));
+  for (const key of [HOST, "failing"]) cache.pin(key);
+  await clock.advance(HOUR);
+  for (const key of [HOST, "failing", "unknown"]) cache.unpin(key);
+  const fetches = upstream.calls.filter(({ key }) => key === "failing").length;
+  await clock.advance(0);
+  expect(cache.entries()).toMatchObject([{ key: HOST, pinned: false, state: "fresh" }]);
+  await clock.advance(72 * HOUR);
+  expect(upstream.calls.filter(({ key }) => key === "failing")).toHaveLength(fetches);
+  expect(cache.entries()).toEqual([]);
+  expect(clock.armed()).toEqual([]);
+});
+
 test("restore restores a value with its original times, including the renewal", async () => {
   const { clock, upstream, events, cache, ask, settled } = setUp();
   const nowMs = clock.monotonicMs();

@@ -125,6 +125,16 @@ export class ExpiringCache<V, S = void> {
     slot.pin();
   }
 
+  /** Keeps a pinned key only as long as any other. */
+  unpin(key: string): void {
+    const slot = this.#pinned.get(key);
+    if (slot === undefined) return;
+    this.#pinned.delete(key);
+    if (slot.peek() === undefined) this.#cold.set(key, slot);
+    else this.#valued.set(key, slot);
+    slot.unpin();
+  }
+
   /** Returns the value that `get` would serve now, without side effects. */
   peek(key: string): Expiring<V> | undefined {
     return this.#find(key)?.peek();

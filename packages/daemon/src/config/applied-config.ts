@@ -20,13 +20,14 @@ export function createAppliedConfig({ config, credentials, log, metrics }: Appli
   let current = config;
 
   /**
-   * Pins the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
+   * Pins only the hosts to prefetch: those that the configuration names, by default the home region's; none without an identity.
    * Call again once the home region is known.
    */
   function pinHosts(): void {
     if (!hasIdentity(provider.name)) return;
     const home = homeRegion.peek(HOME_REGION);
     const registryHosts = current.registries.prefetch ?? (home === undefined ? [] : [registryHostOf(home.value)]);
+    for (const { key, pinned } of tokens.entries()) if (pinned && !registryHosts.includes(key)) tokens.unpin(key);
     for (const registryHost of registryHosts) {
       metrics.nameRegistry(registryHost);
       tokens.pin(registryHost);
