@@ -7,6 +7,7 @@ import {
   CREDENTIALS_SOCKET,
   HEALTH_GROUP,
   HEALTH_SOCKET,
+  INSTALLED_PROGRAM,
   MATCH_IMAGES,
   PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
@@ -32,6 +33,7 @@ const COPIES: readonly (readonly [file: string, lines: readonly string[]])[] = [
   [
     "cloud-init/ocir-broker-node.sh",
     [
+      `program=${INSTALLED_PROGRAM}`,
       `plugin=${PLUGIN_NAME}`,
       `    apiVersion: ${API_VERSION}`,
       `    matchImages: [${MATCH_IMAGES.map((pattern) => `'${pattern}'`).join(", ")}]`,

@@ -1,10 +1,14 @@
 /** Checks the installer and its guides without a node: every sh can parse the script, and its guide in Korean has the commands of the English one. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { INSTALL_ERROR_CODES } from "@ocir-broker/installer/install-error";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it } from "vitest";
 import cliPackage from "../packages/cli/package.json" with { type: "json" };
+import { nodeScript } from "../packages/packaging/src/node-script.ts";
+import { commandsOn } from "./documentation/pages.ts";
+import { nodeClassWith } from "./karpenter.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..");
 const SCRIPT = join(CHECKOUT, "cloud-init/ocir-broker-node.sh");
@@ -18,6 +22,27 @@ describe("ocir-broker-node.sh", () => {
       expect(spawnSync("shellcheck", files, { cwd: CHECKOUT, encoding: "utf8" }).stdout).toBe("");
     },
   );
+
+  it("leaves room in a node's metadata, also with the longest settings of the guides and as Karpenter's node class", () => {
+    const [long, name] = [
+      "https://objectstorage.eu-frankfurt-1.oraclecloud.com/p/".padEnd(250, "x"),
+      "ocir-broker-node.sh",
+    ];
+    const script = nodeScript({
+      version: "10.10.10",
+      baseUrl: long,
+      sha256: { amd64: "a".repeat(64), arm64: "b".repeat(64) },
+    });
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, name), script);
+    const env = { PATH: "/usr/bin:/bin", source: long, kubelet_extra_args: "--node-labels=a=b".padEnd(500, "x") };
+    const sizes = commandsOn("first boot").map(({ text }) => {
+      execFileSync("sh", ["-ec", text], { cwd: folder, env });
+      return readFileSync(join(folder, "user-data.sh")).toString("base64").length;
+    });
+    expect(sizes).toHaveLength(2);
+    expect(Math.max(...sizes, nodeClassWith(script).spec.preBootstrapInitScript.length)).toBeLessThan(24_000);
+  });
 
   it("has the version that it installs", () => {
     const text = readFileSync(SCRIPT, "utf8");

@@ -8,7 +8,10 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   "a cluster": ["helm ", "kubectl "],
   "an OKE node": [
     ...["chronyc ", "cloud-init ", "dnf ", "oke "],
-    ...["sh /opt/ocir-broker/ocir-broker-node.sh ", "sudo sh /opt/ocir-broker/ocir-broker-node.sh "],
+    ...[
+      "sh /opt/ocir-broker/ocir-broker-node.sh ",
+      "sudo OCIR_BROKER_BOOTSTRAP=running sh /opt/ocir-broker/ocir-broker-node.sh",
+    ],
   ],
   "a throw away machine": ["npm run package -- --for here ", "sudo "],
   "a quiet machine": ["npm run bench ", "npm run pictures "],

@@ -74,7 +74,7 @@ describe("a node joins without ocir-broker, and says why on its console,", () =>
     cloud.setUserData(SCRIPT.replace(from, to));
     await boot(code, newDisk());
     await machine.untilPrinted(CLOUD_INIT_ENDED);
-    expect(machine.printed()).toContain(`ERROR: the node was bootstrapped, without ocir-broker: ${code}: `);
+    expect(machine.printed()).toContain(`ERROR: this node gets no ocir-broker: ${code}: `);
     await cloud.runPod(`oke-public-${code}`);
     expect(await bootstraps()).toEqual(["bootstrap"]);
     await machine.cutPower();

@@ -79,7 +79,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   upgrade: {
     behind: INSTALLED,
     untilReady: untilKubeletRuns,
-    change: (machine) => machine.run("sh", UPGRADE, "--running"),
+    change: (machine) => machine.run("env", "OCIR_BROKER_BOOTSTRAP=running", "sh", UPGRADE),
   },
   removal: {
     behind: INSTALLED,

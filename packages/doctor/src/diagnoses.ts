@@ -190,7 +190,7 @@ export const DIAGNOSES = {
 
   "not-installed": problem(
     "ocir-broker is not installed on this node",
-    "install it with the archive's install.sh, the node script (ocir-broker-node.sh --running), a package or the Helm chart: " +
+    "install it with the archive's install.sh, the node script (ocir-broker-node.sh), a package or the Helm chart: " +
       'project page "Installing ocir-broker"',
   ),
   "unit-masked": problem(

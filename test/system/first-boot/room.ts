@@ -6,6 +6,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { INSTALLED_PROGRAM } from "@ocir-broker/protocol/contract";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
@@ -51,8 +52,8 @@ export function scriptOfRelease(limitS?: number): string {
   const script = nodeScript({ version: VERSION, baseUrl: undefined, sha256: { amd64: sha256, arm64: sha256 } });
   return script
     .replace(`-s KILL ${limitS} `, "-s KILL 2 ")
+    .replace(`-k 60 ${limitS} `, "-k 60 2 ")
     .replace("in 1 2 4 0;", "in 0;")
-    .replace("steady=30", "steady=0")
     .replace("sleep 2 9", "sleep 0.2 9");
 }
 
@@ -85,10 +86,11 @@ export async function runInRoom({
 
 function makeArchive(): string {
   const name = `ocir-broker-${VERSION}-linux-${process.arch === "x64" ? "amd64" : "arm64"}`;
-  const path = `${name}/usr/libexec/ocir-broker/ocir-broker`;
-  mkdirSync(join(folder, path, ".."), { recursive: true });
-  const standIn = readFileSync(join(import.meta.dirname, "stand-in.sh"), "utf8").replace("VERSION", VERSION);
-  writeFileSync(join(folder, path), standIn, { mode: 0o755 });
+  mkdirSync(join(folder, name));
+  const standIn = readFileSync(join(import.meta.dirname, "stand-in.sh"), "utf8")
+    .replace("VERSION", VERSION)
+    .replace("PROGRAM", INSTALLED_PROGRAM);
+  writeFileSync(join(folder, name, "install.sh"), standIn, { mode: 0o755 });
   execFileSync("tar", ["-czf", `${name}.tar.gz`, name], { cwd: folder });
   return sha256Of(join(folder, `${name}.tar.gz`));
 }

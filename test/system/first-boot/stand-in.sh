@@ -1,71 +1,70 @@
 #!/bin/sh
-# Stands for the archive's ocir-broker, with its contract: `node install` undoes nothing if it is killed, `node remove --unfinished`
-# then restores what was there. /etc/behaviour: how it fails; "killed-N": before its Nth step.
-version=VERSION record=/var/lib/ocir-broker-unfinished step=0
+# Stands for the archive's install.sh and for the installed ocir-broker, with their contract: whatever ends it, a kubelet can start, and
+# the next run completes it; SIGTERM takes back what it has done. /etc/behaviour: how it fails; "killed-N": before its Nth step.
+version=VERSION step=0
+here=PROGRAM
+flags="--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml --image-credential-provider-bin-dir=/usr/local/bin"
 behaviour=$(cat /etc/behaviour 2>/dev/null)
-here=/usr/libexec/ocir-broker/ocir-broker
 [ "$behaviour" != does-not-start ] || exec /not/there
 
 next() {
   step=$((step + 1))
   [ "$behaviour" != killed-$step ] || kill -KILL $$
-  [ "$behaviour" != hangs-$step ] || sleep 600
+  [ "$behaviour" != hangs-$step ] || { : >/run/hangs && sleep 600; }
 }
 put() { # PATH MODE: replaces it by stdin
   next
-  echo "$1" >>$record
-  [ ! -e "$1" ] || cp -a "$1" "$1.before"
-  next
+  [ -e "$1" ] || made="$1 $made"
   mkdir -p "${1%/*}"
   cat >"$1.ocir-broker-new" && chmod "$2" "$1.ocir-broker-new" && mv -f "$1.ocir-broker-new" "$1"
 }
-undo() {
-  [ -e $record ] || return 0
-  tac $record | while read -r file; do
-    rm -f "$file"
-    [ ! -e "$file.before" ] || mv "$file.before" "$file"
-  done
-  rm $record
+undo() { # CODE: TEXT
+  # shellcheck disable=SC2086 # words
+  rm -f $made
+  echo "ocir-broker: $1" >&2
+  exit 1
 }
 value() { printf '%s' "$args" | tr ' ' '\n' | sed -n "/^$1\$/{n;p;}; s/^$1=//p" | tail -n 1; }
 
-case "$1 ${2-}" in
-  "--version ")
+case "${0##*/} $*" in
+  install.sh*) from=$0 ;;
+  *" --version")
     [ "$behaviour" != hangs-at-version ] || sleep 600
     echo $version
     exit
     ;;
-  "node status")
-    tr '\0' ' ' <"/proc/$(systemctl show --property=MainPID --value kubelet)/cmdline" | grep -q 'provider-config.*bin-dir' &&
-      echo "kubelet: nothing to do"
-    exit 0
-    ;;
-  "node connect")
-    sed -i '/image-credential/!s|ARGS=|&--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml --image-credential-provider-bin-dir=/usr/local/bin|' /etc/kubelet-unit
-    grep -q image-credential /etc/kubelet-unit && exit
-    echo "ocir-broker: kubelet-flags: the kubelet's unit has no place for them" >&2
+  *" node status") exit ;;
+  *" node connect --kubelet-flags --restart")
+    before=$(cat /etc/kubelet-unit)
+    sed -i "/image-credential/!s|ARGS=|&$flags|" /etc/kubelet-unit
+    if ! grep -q image-credential /etc/kubelet-unit; then
+      echo "ocir-broker: kubelet-flags: the kubelet's unit has no place for them" >&2
+      exit 1
+    fi
+    [ "$before" != "$(cat /etc/kubelet-unit)" ] || exit 0
+    systemctl --no-block restart kubelet
+    if [ "$behaviour" = kubelet-is-unseen ]; then
+      echo "ocir-broker: kubelet-unseen: systemd has not restarted the kubelet yet" >&2
+      exit 75
+    fi
+    [ ! -e /run/kubelet-pid ] || exit 0
+    echo "$before" >/etc/kubelet-unit
+    systemctl --no-block restart kubelet
+    echo "ocir-broker: kubelet-restart: it is restarted without its flags" >&2
     exit 1
     ;;
-  "node disconnect")
-    sed -i 's|ARGS=.*"|ARGS="|' /etc/kubelet-unit
-    exit 0
-    ;;
-  "node remove")
-    undo
-    exit
-    ;;
+  *" node install "*) from='' ;;
+  *) exit 64 ;;
 esac
-from='' args=
+args='' made=''
 for word; do
   case $word in --kubelet-args=*) args=${word#*=} ;; esac
-  [ "${last-}" != --from ] || from=$word
-  last=$word
 done
 echo "ocir-broker: installing" >&2
 [ -n "$from" ] || [ "$behaviour" != incomplete ] || exit 75
-undo
+trap 'undo "killed: by a signal"' TERM
 config=$(value --image-credential-provider-config) bin_dir=$(value --image-credential-provider-bin-dir)
-[ -z "$from" ] || put $here 755 <"$from$here"
+[ -z "$from" ] || put $here 755 <"$from"
 put "${bin_dir:-/usr/local/bin}/credential-provider-oke" 755 <<PLUGIN
 #!/bin/sh
 echo $version
@@ -77,14 +76,6 @@ providers:
   - {name: credential-provider-oke, apiVersion: credentialprovider.kubelet.k8s.io/v1, matchImages: ['*.ocir.io'], defaultCacheDuration: 0s}
 CONFIG
 next
-if [ "$behaviour" = fails ]; then
-  undo
-  echo "ocir-broker: connect: the kubelet's configuration cannot be changed" >&2
-  exit 1
-fi
-while read -r file; do rm -f "$file.before"; done <$record
-rm $record
-flags=
-[ -n "$config" ] || flags="--image-credential-provider-config=/etc/kubernetes/credential-provider-config.yaml"
-[ -n "$bin_dir" ] || flags="$flags --image-credential-provider-bin-dir=/usr/local/bin"
-[ -z "$flags" ] || echo "${flags# }"
+[ "$behaviour" != fails ] || undo "connect: the kubelet's configuration cannot be changed"
+[ -n "$config" ] || printf '%s ' "${flags% *}"
+[ -n "$bin_dir" ] || echo "${flags#* }"

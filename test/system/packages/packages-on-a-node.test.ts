@@ -188,11 +188,11 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     const refused = await root.exec("sh", ["-c", ARCHIVE.install]);
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(".deb") });
     const run = (version: string) =>
-      root.exec("sh", ["-c", `sed "s/^version=.*/version=${version}/" ${NODE_SCRIPT} | sh -s -- --running`], {
-        env: { OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" },
+      root.exec("sh", ["-c", `sed "s/^version=.*/version=${version}/" ${NODE_SCRIPT} | sh`], {
+        env: { OCIR_BROKER_BOOTSTRAP: "running", OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" },
       });
     const other = await run("9.9.9");
-    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("as before: checksum: ") });
+    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("no ocir-broker: checksum: ") });
     expect([await isThere(DEFAULT_CONFIG), Object.keys(await pull())[0]]).toEqual([false, HOST]);
     const same = await run("0.1.0");
     expect(same.exitCode, same.stderr).toBe(0);
