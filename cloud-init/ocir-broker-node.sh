@@ -12,7 +12,7 @@ bootstrap= # oke, oke-install or oke-init; none: not by this script; running: in
 
 set -f
 umask 022
-program=/usr/libexec/ocir-broker/ocir-broker
+program=/usr/libexec/ocir-broker/current/ocir-broker
 work=/usr/libexec/ocir-broker-node # where the archive is unpacked
 state=/run/ocir-broker-node
 metric=/run/ocir-broker-metrics/ocir_broker_install.prom

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs ocir-broker from this folder, or upgrades to it: `sudo ./install.sh`. Its arguments are those of `ocir-broker node install`.
 here=$(cd "$(dirname "$0")" && pwd -P) || exit
-program=$here/usr/libexec/ocir-broker/ocir-broker
+program=$here/ocir-broker
 if ! said=$("$program" version 2>&1); then
   echo "ocir-broker: install: it does not run here: $said
 This archive is for Linux on MACHINE, and this is $(uname -s) on $(uname -m).

@@ -171,7 +171,7 @@ describeCluster("a real Kubernetes", (minor) => {
 
   it("keeps running pods after a removal, and is denied the next private pull as before", async () => {
     const before = await pods.containers();
-    await node.root.run("/usr/libexec/ocir-broker/ocir-broker", ["node", "remove"]);
+    await node.root.run("/usr/libexec/ocir-broker/current/ocir-broker", ["node", "remove"]);
     await node.restartKubelet();
     await node.api.createPod("after", imageOf("after"));
     await untilDenied("after");

@@ -1,7 +1,7 @@
 /**
  * A removal restores the node's state from before ocir-broker, with a real service manager: upgrades, also one whose daemon does not
  * start, crashes or does not answer, a child process that outlives its installer, Ctrl-C, mount points, spaces. Kills at each change,
- * and each state of the files: packages/installer/src/run/run.test.ts.
+ * and each state of the files: packages/installer/src/commands/commands.test.ts.
  */
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { expect, it } from "vitest";
@@ -13,7 +13,7 @@ import { CONFIG, PLUGIN, PROGRAM, SCRIPT } from "./install/oke-node.ts";
 import { EXTRA_ARGS, kubeletReport, restartKubelet, startKubelet } from "./install/running-kubelet.ts";
 import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
-const UNIT = "usr/lib/systemd/system/ocir-broker.service";
+const UNIT = "root/usr/lib/systemd/system/ocir-broker.service";
 const NEW_SUM = `sum=$(sha256sum ${UNIT}) && sed -i "\\| ${UNIT}$|s|.*|$sum|" SHA256SUMS`;
 const REQUEST = credentialProviderRequest({ image: "us-ashburn-1.ocir.io/acme/web:1" });
 
@@ -61,7 +61,7 @@ describeUnless(canBootSystemd(), "installation and removal", () => {
   ])("install files that every user can read, whatever the umask, %s", async (_how, command) => {
     const env = { ...settingsFor(node.archives.good), OCIR_BROKER_BOOTSTRAP: "running" };
     await node.root.run("sh", ["-c", `umask 077 && ${command}`], { env });
-    const ours = "/usr/libexec/ocir-broker /usr/share/doc/ocir-broker /etc/ocir-broker /etc/kubernetes";
+    const ours = "/usr/libexec/ocir-broker /etc/ocir-broker /etc/kubernetes";
     const unreadable = `find -L ${ours} /usr/lib/systemd/system /usr/local/bin ! -perm -444 -o -type d ! -perm -555`;
     expect(await node.root.run("sh", ["-c", unreadable])).toBe("");
   });
@@ -82,7 +82,7 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
       const run = node.root.exec("sh", ["-c", leader, "sh", ...command]);
       await node.root.run("sh", ["-c", "until [ -e /run/hangs ]; do sleep 0.1; done; kill -s KILL $(cat /run/leader)"]);
       await run;
-      expect(await node.runNode("remove", "--unfinished")).toMatchObject({ exitCode: 0 });
+      expect(await node.runNode("remove")).toMatchObject({ exitCode: 0 });
       await node.root.run("touch", ["/run/goes-on"]);
       expect(await node.snapshot()).toBe(before);
     } finally {
@@ -122,6 +122,30 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect([run.exitCode, run.stderr]).toEqual([1, expect.stringMatching(/^ocir-broker: connect: .*mount point/m)]);
     expect(await node.snapshot()).toBe(before);
   });
+
+  it.each(["older", "newer"])(
+    "let pulls work with the programs of the %s version alone, until the next run",
+    async (which) => {
+      const current = "/usr/libexec/ocir-broker/current";
+      const sh = (command: string) => node.root.run("sh", ["-ec", command]);
+      await node.installAndConnect();
+      const newer = await node.root.run("readlink", [current]);
+      const folder = await node.unpack(node.archives.older);
+      // As it was before the daemon kept its last valid configuration.
+      const change = `sed -i '/CONFIG_FOLDER/d; s| -/var/lib/ocir-broker-config||' ${UNIT}`;
+      await sh(`cd ${folder} && ${change} && ${NEW_SUM} && ./install.sh`);
+      const older = await node.root.run("readlink", [current]);
+      if (which === "older") await node.installByHand(node.archives.good);
+      await sh(`ln -sfnT ${which === "older" ? older : newer} ${current}
+systemctl daemon-reload && systemctl restart ocir-broker.service`);
+      const { auth } = JSON.parse(await node.root.run(PLUGIN, [], { input: REQUEST }));
+      expect(Object.keys(auth)).not.toEqual([]);
+      expect((await node.runNode("status")).stderr).toContain("unfinished");
+      await node.installByHand(node.archives.good);
+      expect(await node.runNode("status")).toMatchObject({ exitCode: 0 });
+      expect(read(`/${UNIT.replace("root/", "")}`)).toContain("CONFIG_FOLDER");
+    },
+  );
 
   it("support spaces in paths, in the printed line and in a removal", async () => {
     const config = "/etc/kubernetes/of ours/providers.yaml";

@@ -170,9 +170,12 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user or daemon",
         expect(run.exitCode, `${command.join(" ")}: ${run.stderr}`).toBe(0);
         expect(await link()).toMatch(leads);
       };
-      await expectDone([PROGRAM, "node", "install", "--connect"], /libexec\/ocir-broker\/credential-provider-oke$/);
-      await expectDone([BROKER, "disable"], /do-nothing-provider$/);
-      await expectDone([BROKER, "enable"], /libexec\/ocir-broker\/credential-provider-oke$/);
+      await expectDone(
+        [PROGRAM, "node", "install", "--connect"],
+        /libexec\/ocir-broker\/current\/credential-provider-oke$/,
+      );
+      await expectDone([BROKER, "disable"], /current\/credential-provider-oke$/);
+      await expectDone([BROKER, "enable"], /current\/credential-provider-oke$/);
       for (const command of [["status"], ["doctor"], ["node", "status"], ["node", "disconnect"], ["node", "connect"]]) {
         const { exitCode, stderr } = await amongPlanted([BROKER, ...command]);
         // 137: it did not end within its limit.

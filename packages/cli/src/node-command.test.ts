@@ -30,7 +30,6 @@ describe("runNodeCommand", () => {
     version: "1.2.3",
     steps: [
       { name: "plugin", state: "done" },
-      { name: "command", state: "unchanged" },
       { name: "/etc/d.yaml", state: "changed since" },
     ],
     flags: { config: "/etc/c.yaml", binDir: "/opt/of ours" },

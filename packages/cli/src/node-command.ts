@@ -1,9 +1,9 @@
 /** Runs the work of a command that changes the node, as root, and prints its result. */
 import { findConfig } from "@ocir-broker/config/config-in-force";
 import { createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
+import { createDisk } from "@ocir-broker/installer/disk";
 import { InstallError, installErrorOf } from "@ocir-broker/installer/install-error";
 import { missingFlags, nodeLabels } from "@ocir-broker/installer/kubelet/kubelet-args";
-import { createDisk } from "@ocir-broker/installer/run/disk";
 import { isDisabled, type NodeContext } from "@ocir-broker/installer/system/node-context";
 import { kubeletAdvice } from "@ocir-broker/node/kubelet-advice";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
@@ -93,7 +93,7 @@ function rendered(result: NodeResult, output: OutputOption["output"], kubeletArg
   if (!ok) return "";
   if (output === "flags")
     return flags === undefined ? "" : `${missingFlags(kubeletArgs, flags)} ${nodeLabels(result.version)}\n`.trimStart();
-  const changes = steps.filter(({ state }) => state !== "unchanged").map(({ name, state }) => `${state}: ${name}`);
+  const changes = steps.map(({ name, state }) => `${state}: ${name}`);
   const lines = [
     `version ${result.version}`,
     ...(isDisabled({ disk: createDisk("/") }) ? ["switched off; to switch it on: ocir-broker enable"] : []),

@@ -9,7 +9,7 @@ const FILES = { config: "/c.yaml", binDir: "/bin" };
 function programIn(output: string, serviceAccounts?: string, config?: string) {
   const image = temporaryFolder();
   const folder = join(image, "ocir-broker/ocir-broker-1.2.3-linux-amd64");
-  const program = join(folder, "usr/libexec/ocir-broker/ocir-broker");
+  const program = join(folder, "ocir-broker");
   mkdirSync(dirname(program), { recursive: true });
   writeFileSync(program, `#!/bin/sh\necho "$LD_LIBRARY_PATH: $@" >&2\n${output}\n`, { mode: 0o755 });
   const said: string[] = [];
@@ -34,7 +34,7 @@ it.each([
   const need = { kind: "nothing" };
   const status = { ok: true, version: "1.2.3", steps: [], flags: FILES, kubelet: need };
   const { program, folder, libraries } = programIn("");
-  const node = join(libraries, "../usr/libexec/ocir-broker");
+  const node = join(libraries, "../usr/libexec/ocir-broker/current");
   mkdirSync(node, { recursive: true });
   writeFileSync(join(node, "ocir-broker"), `#!/bin/sh\necho '${JSON.stringify(status)}'\n`, { mode: 0o755 });
   writeFileSync(join(libraries, "..", FILES.config), "- name: credential-provider-oke");
@@ -77,9 +77,9 @@ it("NodeProgram.look finds nothing on a node without ocir-broker", async () => {
 
 it("NodeProgram restarts the kubelet with flags of these paths, and without them", async () => {
   const { program, folder, libraries, said } = programIn("exit 1");
-  const node = join(libraries, "../usr/libexec/ocir-broker");
+  const node = join(libraries, "../usr/libexec/ocir-broker/current");
   mkdirSync(node, { recursive: true });
-  cpSync(join(folder, "usr/libexec/ocir-broker/ocir-broker"), join(node, "ocir-broker"));
+  cpSync(join(folder, "ocir-broker"), join(node, "ocir-broker"));
   await program.connect(FILES, 20);
   await program.disconnect(20);
   const restart = "--kubelet-flags --restart --limit 20 --output json";

@@ -12,6 +12,7 @@ import type { NodeFacts } from "./decide.ts";
 import { type Outcome, PATH, spawnNodeCommand } from "./node-command.ts";
 import type { Settings } from "./settings.ts";
 
+const PACKAGE_FOLDER = "/usr/libexec/ocir-broker/package";
 /** Time limit of a program that only prints something. */
 const QUICK_SECONDS = 20;
 
@@ -27,7 +28,7 @@ export function createNodeProgram(options: NodeProgramOptions, root = "", kubele
   const { folder, version } = findArchive(`${image}/ocir-broker`);
   const files = createNodeFiles(`${root}/`);
   const nodeProgram = `${root}${INSTALLED_PROGRAM}`;
-  const imageProgram = `${folder}${INSTALLED_PROGRAM}`;
+  const imageProgram = `${folder}/ocir-broker`;
   const audience = serviceAccounts === undefined ? [] : [`--service-accounts=${serviceAccounts}`];
   const config = options.config?.trim() === "{}" ? "" : options.config;
   const given = config === undefined ? [] : ["--config", "-"];
@@ -82,8 +83,16 @@ export function createNodeProgram(options: NodeProgramOptions, root = "", kubele
         summary: summaryOf(status),
       };
     },
-    install: (): Promise<Outcome> =>
-      node(imageProgram, ["install", "--from", folder, "--connect", ...audience, ...given]),
+    async install(): Promise<Outcome> {
+      const connect = ["--connect", ...audience, ...given];
+      // A package of this version is only connected; the image's archive refuses another one.
+      const isPackages =
+        existsSync(`${root}${PACKAGE_FOLDER}`) &&
+        (await node(nodeProgram, ["status"], QUICK_SECONDS)).version === version;
+      return isPackages
+        ? node(nodeProgram, ["install", ...connect])
+        : node(imageProgram, ["install", "--from", folder, ...connect]);
+    },
     remove: (): Promise<Outcome> => node(nodeProgram, ["remove"]),
     /** Adds the flags, and restarts the kubelet. If it does not run with them within the limit, they are taken back. */
     connect(files: KubeletFiles | undefined, limitSeconds: number): Promise<Outcome> {

@@ -160,7 +160,7 @@ describe("diagnose", () => {
       expect(found?.fix?.includes(merge)).toBe(entry !== AUDIENCE);
       expect(found?.fix?.includes(`set serviceAccounts.audience: ${AUDIENCE} `)).toBe(settings.audience !== AUDIENCE);
       expect(JSON.stringify(findings)).not.toContain("signature");
-      node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
+      node.write("/usr/libexec/ocir-broker/current/ocir-broker", "", 0o755);
       const installed = await node.examine(useServiceAccounts(node, settings, [provider]));
       expect(installed.find(({ name }) => name === "service-account-audience")?.fix).toBe(
         `the right audience is ${AUDIENCE}: ocir-broker node connect --service-accounts ${AUDIENCE} && systemctl restart kubelet`,
@@ -366,7 +366,7 @@ describe("diagnose, special cases", () => {
     ],
     ["kubelet-config-provider-missing", withProvider("credential-provider-oke", "kubelet")],
   ])("points from %s to the installed command", async ([name, breaks], { node }) => {
-    node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
+    node.write("/usr/libexec/ocir-broker/current/ocir-broker", "", 0o755);
     await breaks(node);
     const found = (await node.examine()).find((each) => each.name === name);
     expect(found?.fix).toMatch(/(?:^|[ :])ocir-broker node connect;/);
@@ -393,7 +393,7 @@ describe("diagnose, special cases", () => {
   test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
     node.kubelet("--v=2");
     node.write("/var/lib/cloud/instance/scripts/part-001", "oke-init.sh --kubelet-extra-args='--v=4'\n");
-    node.write("/usr/libexec/ocir-broker/ocir-broker", "", 0o755);
+    node.write("/usr/libexec/ocir-broker/current/ocir-broker", "", 0o755);
     const findings = await node.examine();
     expect(problems(findings)).toEqual(["kubelet-extra-args-swallowed"]);
     const found = findings.find(({ name }) => name === "kubelet-extra-args-swallowed");

@@ -21,7 +21,7 @@ PROBLEM socket-missing: there is no credentials socket
         seen: /run/x: ENOENT
         fix:  systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service
 
-problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.
+problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/libexec/ocir-broker/current/doc) explains each name.
 `);
   });
 

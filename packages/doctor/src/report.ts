@@ -79,7 +79,7 @@ function summaryOf(findings: readonly Finding[], { image }: ReportForm): string 
   if (count("ok") === findings.length) return `No problems found.${unchecked}`;
   const parts = ORDER.toReversed().flatMap((verdict) => (count(verdict) > 0 ? [`${verdict}: ${count(verdict)}`] : []));
   const order = count("problem") > 1 ? " Start with the first PROBLEM: later ones may follow from it." : "";
-  return `${parts.join(", ")}.${order} codes.md (on a node in /usr/share/doc/ocir-broker) explains each name.`;
+  return `${parts.join(", ")}.${order} codes.md (on a node in /usr/libexec/ocir-broker/current/doc) explains each name.`;
 }
 
 /** 0: no problem. 1: a problem. 3: no problem was found, but a check could not be made. */

@@ -1,31 +1,53 @@
-/** The steps of a run in words, with a diff of each text against this node. Changes nothing. */
+/** What the commands would change of the files that are not ours, as a diff. Changes nothing. */
 import { spawnSync } from "node:child_process";
-import { ACTION_UNDO, CHANGE_KINDS } from "./run/change-kind.ts";
-import { type Disk, stateAfter } from "./run/disk.ts";
-import type { FileStep, Step } from "./run/step.ts";
+import type { Change } from "./change.ts";
+import { expectInstalled, refuseEarlierLayout } from "./commands/expectations.ts";
+import { type InstallCommand, installChanges } from "./commands/install.ts";
+import { type Disk, stateIfAny } from "./disk.ts";
+import { connection } from "./kubelet/connect.ts";
+import type { ConnectOptions } from "./kubelet/kubelet-paths.ts";
+import { restoration } from "./kubelet/restoration.ts";
+import { createNodeRun } from "./node-run.ts";
+import type { NodeContext } from "./system/node-context.ts";
 
-export function dryRun(disk: Disk, steps: readonly Step[]): string {
-  return steps.map((step, index) => `${describe(step, index + 1)}${diffOf(disk, step)}`).join("");
+const NOTHING = "no file of others would change\n";
+
+/** @throws {InstallError} */
+export async function describeInstallation(context: NodeContext, command: InstallCommand): Promise<string> {
+  const node = createNodeRun(context);
+  return describe(node.disk, await installChanges(node, command));
 }
 
-function describe(step: Step, number: number): string {
-  const { name, changes, check } = step;
-  const { undo } = step.kind === "action" ? { undo: ACTION_UNDO[step.undo] } : CHANGE_KINDS[step.change];
-  return `${number}. ${name}: ${changes}\n   check: ${check}\n   undo: ${undo}\n`;
+/** @throws {InstallError} */
+export async function describeConnection(context: NodeContext, options: ConnectOptions): Promise<string> {
+  const node = createNodeRun(context);
+  expectInstalled(node);
+  const { before, after } = await connection(node, options);
+  return describe(node.disk, [...before, ...after]);
 }
 
-function diffOf(disk: Disk, step: Step): string {
-  if (step.kind !== "file") return "";
-  const { path, content } = step;
-  const before = disk.stateOf(path);
-  if (before === stateAfter(content)) return "   unchanged\n";
-  if (content.kind !== "text") return `   ${before} -> ${stateAfter(content)}\n`;
-  return unifiedDiff(disk, path, content);
+/** @throws {InstallError} */
+export async function describeRemoval(context: NodeContext): Promise<string> {
+  const node = createNodeRun(context);
+  refuseEarlierLayout(node);
+  const { flags, configs, broker, plugins, commands } = await restoration(node, "installation");
+  return describe(node.disk, [...flags, ...configs, ...broker, ...plugins, ...commands]);
 }
 
-function unifiedDiff(disk: Disk, path: string, { text }: Extract<FileStep["content"], { kind: "text" }>): string {
+function describe(disk: Disk, changes: readonly Change[]): string {
+  return changes.map((change) => described(disk, change)).join("") || NOTHING;
+}
+
+function described(disk: Disk, { kind, path, content, why }: Change): string {
+  const before = stateIfAny(disk, path);
+  const after = disk.stateAfter(content);
+  const stays = why === undefined ? "" : `${kind}: ${path} stays: ${why}\n`;
+  if (before === after) return stays;
+  const isText = content.kind === "text" || (kind !== "plugin" && kind !== "kubelet-plugin" && kind !== "command");
+  if (!isText) return `${stays}${kind}: ${path}: ${before} -> ${after}\n`;
+  const text = content.kind === "text" ? content.text : content.kind === "copy" ? disk.read(content.from) : "";
   const labels = ["--label", path, "--label", `${path} (new)`];
   const old = disk.isThere(path) ? disk.at(path) : "/dev/null";
   const { stdout } = spawnSync("diff", ["-u", ...labels, old, "-"], { input: text, encoding: "utf8" });
-  return stdout || `   writes:\n${text}`;
+  return `${stays}${kind}: ${path}\n${stdout || String(text)}`;
 }

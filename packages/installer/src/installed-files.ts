@@ -1,4 +1,4 @@
-/** The names of ocir-broker's files on a node. The files are in /usr; the names in /usr/local, which others rely on, are links. */
+/** The names of ocir-broker's files on a node. Its own are in one folder; the names in /usr/local, which others rely on, are links. */
 import { dirname } from "node:path";
 import {
   BROKER_PROGRAM,
@@ -8,43 +8,37 @@ import {
   SERVICE_ACCOUNT_PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 
-export const PROGRAM = INSTALLED_PROGRAM;
-export const LIBEXEC = dirname(PROGRAM);
-export const SHIM = `${LIBEXEC}/${PLUGIN_NAME}`;
-/** The list of an archive's files with their digests, by which they are recognised without a record. */
-export const MANIFEST = `${LIBEXEC}/SHA256SUMS`;
-export const DO_NOTHING_PROGRAM = `${LIBEXEC}/do-nothing-provider`;
-/** Made by the first installation, without a record. */
+/** The link to the version that is in use. */
+export const CURRENT = dirname(INSTALLED_PROGRAM);
+export const FOLDER = dirname(CURRENT);
+/** The name of a package's version. */
+export const PACKAGE = "package";
+export const PROGRAM_NAME = "ocir-broker";
+export const SHIM = `${CURRENT}/${PLUGIN_NAME}`;
+
+/** The copies of what is not ours, a list of them, and the configuration of the node's pool. Readable by root only. */
+export const STATE_FOLDER = "/var/lib/ocir-broker";
 export const CONFIG_FOLDER = "/etc/ocir-broker";
 /** For node-exporter. */
 export const METRICS_FOLDER = "/run/ocir-broker-metrics";
-/** Made without a record too, also by systemd-tmpfiles. The last has the daemon's last valid configuration. */
-export const RUNTIME_FOLDERS = [
+/** Made by systemd, for the daemon. A removal deletes them. */
+export const DAEMON_FOLDERS = [
   "/run/ocir-broker",
   METRICS_FOLDER,
-  // A link, which systemd leaves when it removes the folder to which it leads.
+  // With DynamicUser=, a folder is in `private`, and a link leads to it.
   "/run/ocir-broker-state",
+  "/run/private/ocir-broker-state",
+  // The last valid configuration.
   "/var/lib/ocir-broker-config",
 ] as const;
-
-/** Folders of ours alone. */
-export const OWN_FOLDERS = ["/usr/share/doc/ocir-broker", LIBEXEC] as const;
-/** Folders of others, in which our files have {@link OUR_NAME}. */
-export const FOLDERS = [
-  "/usr/lib/systemd/system",
-  "/usr/lib/systemd/user",
-  "/usr/lib/sysusers.d",
-  "/usr/lib/tmpfiles.d",
-] as const;
-export const OUR_NAME = /^(?:ocir-broker|docker-credential-ocir)/;
 
 const BIN = dirname(BROKER_PROGRAM);
 
 /** Links to the programs that the units and people use, and their targets. */
 export const COMMAND_LINKS = {
-  "/usr/local/libexec/ocir-broker-launch": `${LIBEXEC}/ocir-broker-launch`,
-  [BROKER_PROGRAM]: PROGRAM,
-  [`${BIN}/${DOCKER_CREDENTIAL_NAME}`]: `${LIBEXEC}/${DOCKER_CREDENTIAL_NAME}`,
+  "/usr/local/libexec/ocir-broker-launch": `${CURRENT}/ocir-broker-launch`,
+  [`${BIN}/${DOCKER_CREDENTIAL_NAME}`]: `${CURRENT}/${DOCKER_CREDENTIAL_NAME}`,
+  [BROKER_PROGRAM]: INSTALLED_PROGRAM,
 } as const;
 
 /** The names that kubelets use. Our own link comes last in an installation and first in a removal. */
@@ -54,3 +48,8 @@ export const PLUGIN_LINKS = {
 } as const;
 
 export const PLUGIN = `${BIN}/${PLUGIN_NAME}`;
+
+/** Whether a state is that of one of our links. */
+export function isOurLink(state: string | undefined): boolean {
+  return state?.startsWith(`link:${FOLDER}/`) === true;
+}

@@ -11,7 +11,7 @@ const ADDED = {
   kubelet: { kind: "restart", because: "flags" },
 } satisfies Partial<NodeResult>;
 const PRESENT: Partial<NodeResult> = {
-  steps: [{ name: "kubelet-flags", state: "unchanged" }],
+  steps: [],
   kubelet: { kind: "restart", because: "configuration" },
 };
 const RESTART = ["daemon-reload", "reset-failed", "--no-block restart"];

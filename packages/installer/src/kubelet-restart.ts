@@ -8,9 +8,9 @@ import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { isSuccess } from "@ocir-broker/node/program-run";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
+import { connectNode, disconnectNode } from "./commands/connect.ts";
 import type { InstallErrorCode } from "./install-error.ts";
 import { type ConnectOptions, readKubeletPaths } from "./kubelet/kubelet-paths.ts";
-import { connectNode, disconnectNode } from "./node-commands.ts";
 import type { NodeContext } from "./system/node-context.ts";
 
 export interface RestartOptions {

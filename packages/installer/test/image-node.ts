@@ -1,14 +1,13 @@
 /** For tests: a node without a running systemd, as in an image build, unpacked archives, and an installation. */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { createNodeTree } from "@ocir-broker/node/test/node-tree";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
-import type { InstallCommand } from "../src/install.ts";
-import { DO_NOTHING_PROGRAM, MANIFEST, PLUGIN, PROGRAM, SHIM } from "../src/installed-files.ts";
-import { installNode } from "../src/node-commands.ts";
+import { type InstallCommand, installNode } from "../src/commands/install.ts";
+import { FOLDER, PACKAGE, PLUGIN } from "../src/installed-files.ts";
 import { nodeContextAt } from "./node-context.ts";
 
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
@@ -21,17 +20,13 @@ providers:
   defaultCacheDuration: 1h
 `;
 export const CONNECT = { kubeletVersion: "1.34" };
-export const LIBRARY = join(dirname(PROGRAM), "libatomic.so.1");
-/** Only an archive installs these. */
-const ARCHIVE_ONLY = "/usr/lib/tmpfiles.d/ocir-broker-of-archive.conf";
-const NOT_PACKAGED = [MANIFEST, ARCHIVE_ONLY];
 export const NEVER = new AbortController().signal;
 
 export type Node = ReturnType<typeof nodeAt>;
 
 /** Below a temporary folder, with a kubelet's unit and another provider. `before` is its snapshot from then. */
-export function createNode({ owner = "" } = {}) {
-  const node = nodeAt(temporaryFolder(), { areEnabled: false }, owner);
+export function createNode() {
+  const node = nodeAt(temporaryFolder(), { areEnabled: false });
   node.write(CONFIG, OTHER_PROVIDER, 0o640);
   node.write("/usr/local/bin/other-provider", "", 0o755);
   node.write("/usr/lib/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n");
@@ -40,16 +35,12 @@ export function createNode({ owner = "" } = {}) {
   return { ...node, before: node.snapshot() };
 }
 
-export function nodeAt(root: string, enabled: { readonly areEnabled: boolean }, owner = "") {
+function nodeAt(root: string, enabled: { readonly areEnabled: boolean }) {
   const units = { ...enabled };
   const said: string[] = [];
-  const runProgram: RunProgram = async ({ path, args }) => {
+  const runProgram: RunProgram = async ({ args }) => {
     if (args.includes("enable") || args.includes("disable")) units.areEnabled = args.includes("enable");
-    const isYes = args.includes("is-enabled")
-      ? units.areEnabled
-      : path === owner
-        ? !NOT_PACKAGED.some((file) => args.includes(file))
-        : !["dpkg", "rpm"].includes(path);
+    const isYes = args.includes("is-enabled") ? units.areEnabled : !args.includes("is-active");
     return printed("", { exitCode: isYes ? 0 : 1 });
   };
   return {
@@ -76,25 +67,43 @@ export function snapshotOf(root: string): string[] {
     });
 }
 
+export const OWN_UNIT = "/usr/lib/systemd/system/ocir-broker.service";
+const PROGRAMS = ["ocir-broker", "credential-provider-oke", "docker-credential-ocir", "ocir-broker-launch"];
+
+/** The files of a version, with their texts. */
+function filesOf(version: string): [name: string, text: string][] {
+  const names = [...PROGRAMS, `root${OWN_UNIT}`, `root/usr/lib/tmpfiles.d/ocir-broker-${version}.conf`];
+  return names.map((name) => [name, `${name} ${version}`]);
+}
+
 /** An unpacked archive. */
 export function archive(version: string): string {
   const { root, write } = createNodeTree();
-  const others = [
-    "/usr/lib/systemd/system/ocir-broker.service",
-    ARCHIVE_ONLY,
-    `/usr/share/doc/ocir-broker/new-in-${version}`,
-  ];
-  const sums = [PROGRAM, LIBRARY, SHIM, DO_NOTHING_PROGRAM, ...others].map((path) => {
-    const text = `${path} ${version}`;
-    write(path, text, 0o755);
-    return `${createHash("sha256").update(text).digest("hex")}  ${path.slice(1)}\n`;
-  });
+  const files = filesOf(version);
+  for (const [name, text] of files) write(name, text, 0o755);
+  const sums = files.map(([name, text]) => `${createHash("sha256").update(text).digest("hex")}  ${name}\n`);
   write("SHA256SUMS", sums.join(""));
   return root;
 }
 
+/** As dpkg and rpm do, before their scripts. */
+export function unpackPackage(node: Node, version: string): void {
+  fs.rmSync(join(node.root, FOLDER, PACKAGE), { recursive: true, force: true });
+  for (const [name, text] of filesOf(version)) node.write(`${FOLDER}/${PACKAGE}/${name}`, text, 0o755);
+}
+
 export const install = (node: Node, from: string | undefined, command: Partial<InstallCommand> = {}) =>
-  installNode(node.context, NEVER, { from, connect: CONNECT, checkConfig() {}, ...command });
+  installNode({ ...node.context, version: versionOf(from) }, NEVER, {
+    from,
+    connect: CONNECT,
+    checkConfig() {},
+    ...command,
+  });
+
+/** The program of an archive has its version. */
+function versionOf(from: string | undefined): string {
+  return from === undefined ? "1" : (fs.readFileSync(join(from, "ocir-broker"), "utf8").split(" ")[1] ?? "");
+}
 
 /** A node with version 1. */
 export async function installedNode() {

@@ -1,8 +1,8 @@
 /** For tests: changes to the disk that fail, and a process that is killed before one of them. */
 import fs from "node:fs";
-import type { FileSystem } from "../src/run/disk.ts";
+import type { FileSystem } from "../src/disk.ts";
 
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /** @param before is called with the name of each change, its number from 1, and its arguments. */
 export function fileSystemThat(before: (name: string, nth: number, ...args: unknown[]) => void): FileSystem {

@@ -1,7 +1,7 @@
 /** For tests: the node below a folder, without Oracle's metadata service. */
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
-import { createDisk } from "../src/run/disk.ts";
+import { createDisk } from "../src/disk.ts";
 import type { NodeContext } from "../src/system/node-context.ts";
 
 type Given = Pick<NodeContext, "runProgram"> & Partial<Pick<NodeContext, "clock" | "say">>;

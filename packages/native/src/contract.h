@@ -10,6 +10,8 @@
 #define SERVICE_ACCOUNT_PLUGIN_NAME "credential-provider-oke-sa"
 #define DOCKER_CREDENTIAL_NAME "docker-credential-ocir"
 #define CREDENTIALS_SOCKET "/run/ocir-broker/credentials.sock"
+#define INSTALLED_PROGRAM "/usr/libexec/ocir-broker/current/ocir-broker"
+#define DISABLED_FILE "/etc/ocir-broker/disabled"
 #define CREDENTIALS_ROUTE "/v1/credentials"
 #define DOCKER_CREDENTIAL_ROUTE "/v1/docker-credential"
 #define MAX_REQUEST_BYTES 262144

@@ -89,7 +89,7 @@
   "check why the caller closes stdout or does not read it"
 #define SHIM_REQUEST_INVALID \
   "shim-request-invalid", \
-  "ocir-broker is removed, and stdin contains no CredentialProviderRequest", \
+  "ocir-broker is removed or switched off, and stdin contains no CredentialProviderRequest", \
   NULL, \
   "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker"
 #define SHIM_NOTHING_STORED \

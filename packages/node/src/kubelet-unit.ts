@@ -64,8 +64,7 @@ function readUnitFile(files: NodeFiles, path: string): UnitFile[] {
 
 /** The flags of the kubelet's next start; a KUBELET_EXTRA_ARGS that another one replaces does not count. */
 export function unitFlags(unit: KubeletUnit): KubeletFlags {
-  const text = linesInForce(unit).join("\n");
-  return { config: valuesIn(text, CONFIG_FLAG).at(-1), binDir: valuesIn(text, BIN_DIRECTORY_FLAG).at(-1) };
+  return flagsInText(linesInForce(unit).join("\n"));
 }
 
 /** A file that has one of the flags, also if it is replaced. */
@@ -114,6 +113,22 @@ export function changedText(unit: KubeletUnit, { file, at, line }: LineChange): 
     .split("\n")
     .with(at - 1, line)
     .join("\n");
+}
+
+export function flagsInText(text: string): KubeletFlags {
+  return { config: valuesIn(text, CONFIG_FLAG).at(-1), binDir: valuesIn(text, BIN_DIRECTORY_FLAG).at(-1) };
+}
+
+/** @param kept the flags that the text had before ours. */
+export function withoutFlags(text: string, kept: KubeletFlags): string {
+  const ours = [
+    ...(kept.config === undefined ? [CONFIG_FLAG] : []),
+    ...(kept.binDir === undefined ? [BIN_DIRECTORY_FLAG] : []),
+  ];
+  return ours.reduce(
+    (left, flag) => left.replaceAll(new RegExp(`(?:'${flag}=[^']*'|${flag}=[^\\s"'\\\\]+) ?`, "g"), ""),
+    text,
+  );
 }
 
 function textIn({ parts, variables }: KubeletUnit, path: string): string {

@@ -105,7 +105,7 @@ async function makePackages(target: Target, nfpm: string, options: ReleaseOption
   const { debArchitecture: name } = target;
   const made = await makeTree(target, options);
   const bill = `ocir-broker-${release.version}-linux-${name}.cdx.json`;
-  copyFileSync(join(made.tree, "usr/share/doc/ocir-broker/sbom.cdx.json"), join(output, bill));
+  copyFileSync(join(made.tree, "doc/sbom.cdx.json"), join(output, bill));
   onStep(`the .deb and the .rpm for ${name}`);
   await makeLinuxPackages(nfpm, target, release, { tree: made.tree, output });
   const metafiles = ["ocir-broker", "daemonset"].map((each) => join(made.programs.folder, `${each}.metafile.json`));

@@ -13,9 +13,9 @@ const BUILD_LIMIT_MS = 600_000;
 const RELEASE = { version: "1.2.3-rc.4", epochS: 1_790_000_000 };
 const DOCUMENTATION = ["CHANGELOG.md", "codes.md", "examples/config.yaml", "sbom.cdx.json", "third-party-licences.txt"];
 const FILES = [
-  "/usr/lib/tmpfiles.d/ocir-broker.conf",
-  "/usr/libexec/ocir-broker/program",
-  ...DOCUMENTATION.map((name) => `/usr/share/doc/ocir-broker/${name}`),
+  ...["ocir-broker", "credential-provider-oke", "docker-credential-ocir", "ocir-broker-launch", "libatomic.so.1"],
+  "root/usr/lib/tmpfiles.d/ocir-broker.conf",
+  ...DOCUMENTATION.map((name) => `doc/${name}`),
 ].map((path): InstalledFile => ({ path, mode: 0o644, from: { text: "text\n" } }));
 const missing = missingTools(false);
 const skipped = missing ? ` (skipped: needs ${missing})` : "";

@@ -40,7 +40,7 @@ export const HEALTH_GROUP = "ocir-broker-health";
 export const BROKER_PROGRAM = "/usr/local/bin/ocir-broker";
 
 /** What {@link BROKER_PROGRAM} links to. */
-export const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
+export const INSTALLED_PROGRAM = "/usr/libexec/ocir-broker/current/ocir-broker";
 
 /** Present on a node that `ocir-broker disable` has switched off; contains the time. */
 export const DISABLED_FILE = "/etc/ocir-broker/disabled";

@@ -34,8 +34,8 @@ const JOURNAL = "see why with: journalctl -u ocir-broker";
 const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
 
 /**
- * For credential-provider-oke, docker-credential-ocir and the do-nothing provider. The C programs get them from
- * packages/native/src/error-texts.h, which is generated from this file.
+ * For credential-provider-oke and docker-credential-ocir. The C programs get them from packages/native/src/error-texts.h,
+ * which is generated from this file.
  */
 export const SHIM_ERRORS = {
   "shim-request-timeout": permanent(
@@ -98,7 +98,7 @@ export const SHIM_ERRORS = {
     "check why the caller closes stdout or does not read it",
   ),
   "shim-request-invalid": permanent(
-    "ocir-broker is removed, and stdin contains no CredentialProviderRequest",
+    "ocir-broker is removed or switched off, and stdin contains no CredentialProviderRequest",
     "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker",
   ),
   "shim-nothing-stored": permanent(

@@ -21,8 +21,8 @@ export interface NodeResult {
   readonly isPackage?: true;
 }
 
-/** `undone`: changed by this run, and then rolled back; `changed since`: by somebody else. */
-type StepState = "done" | "unchanged" | "failed" | "undone" | "changed since";
+/** `changed since`: by somebody else. */
+type StepState = "done" | "changed since";
 
 export interface KubeletFiles {
   readonly config: string;

@@ -90,7 +90,7 @@ async function renew(root: SystemdRoot): Promise<void> {
   root.write(PROVIDERS_PATH, PROVIDERS);
   root.write("/etc/ocir-broker/config.yaml", CONFIG);
   // The plugin alone may be the file that a removal leaves for the kubelet.
-  const installed = await root.exec("test", ["-x", "/usr/libexec/ocir-broker/ocir-broker"]);
+  const installed = await root.exec("test", ["-x", "/usr/libexec/ocir-broker/current/ocir-broker"]);
   if (installed.exitCode !== 0) await root.run(`/opt/${ARCHIVE}/install.sh`);
   const switchedOff = await root.exec("test", ["-e", DISABLED_FILE]);
   if (switchedOff.exitCode === 0) await root.run("/usr/local/bin/ocir-broker", ["enable"]);

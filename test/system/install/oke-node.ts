@@ -11,7 +11,7 @@ import { BROKER, checkArguments, flagIn } from "./running-kubelet.ts";
 export const SCRIPT = "/opt/checkout/cloud-init/ocir-broker-node.sh";
 export const CONFIG = "/etc/kubernetes/credential-provider-config.yaml";
 export const PLUGIN = "/usr/local/bin/credential-provider-oke";
-export const PROGRAM = "/usr/libexec/ocir-broker/ocir-broker";
+export const PROGRAM = "/usr/libexec/ocir-broker/current/ocir-broker";
 export const BUCKET = "http://127.0.0.1:18090/n/tenancy/b/bucket/o/";
 /** The output of `kubelet --version`. */
 export const KUBELET_VERSION = "/etc/kubelet-version";
@@ -76,7 +76,7 @@ export async function bootNode(archives: Archives) {
   /** The command that installs the archive, unpacked, and connects the kubelet. */
   async function installCommand(): Promise<[program: string, ...args: string[]]> {
     const folder = await unpack(archives.good);
-    return [`${folder}${PROGRAM}`, "node", "install", "--from", folder, "--connect"];
+    return [`${folder}/ocir-broker`, "node", "install", "--from", folder, "--connect"];
   }
 
   /** Rejects with the program's output if it fails. */
@@ -90,8 +90,8 @@ export async function bootNode(archives: Archives) {
 
   async function snapshot(): Promise<string> {
     const { stdout } = await root.exec("sh", ["-c", SNAPSHOT]);
-    // The installer may write it again, with the same content.
-    return stdout.replace(/(installation\.json .*?)\d+\.\d{10} /g, "$1");
+    // The installer may write its own files again, with the same content.
+    return stdout.replace(/^(\S*(?:ocir-broker|copies\.json)\S* .*?)\d+\.\d{10} /gm, "$1");
   }
 
   /** The kubelet's arguments; undefined if the node was not bootstrapped. */
@@ -137,7 +137,7 @@ export type Run = Awaited<ReturnType<OkeNode["install"]>>;
  */
 const SNAPSHOT = `
 find /etc/kubernetes /etc/ocir-broker /etc/systemd/system /etc/default /usr/local/bin /usr/local/libexec /usr/libexec \\
-  /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/doc/ocir-broker /var/lib/ocir-broker /opt/plugins \\
+  /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /var/lib/ocir-broker /opt/plugins \\
   ! -type d -printf '%p %y %m %U:%G %s %l %T@ ' -exec sh -c 'if [ -L "$1" ]; then echo; else sha256sum <"$1"; fi' sh {} ';' |
   sort
 find /etc /opt/plugins /usr /var/lib -name '*.ocir-broker-*'
@@ -146,9 +146,9 @@ for state in enabled active; do systemctl is-$state ocir-broker.socket ocir-brok
 
 const CLEAN = `
 systemctl --quiet stop kubelet.service ocir-broker.socket ocir-broker.service
-rm -rf /usr/libexec/ocir-broker* /usr/share/doc/ocir-broker /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
+rm -rf /usr/libexec/ocir-broker* /usr/local/bin/* /usr/local/libexec/* /var/lib/ocir-broker* /run/ocir-broker* \\
   /etc/kubernetes /usr/bin/oke /opt/plugins /opt/ocir-broker /run/oke-init.sh /run/kubelet-args /run/tries \\
-  /usr/lib/systemd/system/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
+  /usr/lib/systemd/system/ocir-broker* /usr/lib/systemd/user/ocir-broker* /etc/systemd/system/kubelet.service* /run/kubelet-report.json \\
   /etc/systemd/system/sockets.target.wants /usr/lib/sysusers.d/ocir-broker.conf /usr/lib/tmpfiles.d/ocir-broker.conf
 systemctl daemon-reload
 systemctl reset-failed

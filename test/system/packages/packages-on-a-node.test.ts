@@ -55,7 +55,7 @@ const MAKE_NEWER_DEB = `dpkg-deb -R ${PACKAGES}/*_amd64.deb /opt/newer &&
 sed -i 's/^Version: .*/Version: 999.0.0/' /opt/newer/DEBIAN/control &&
 dpkg-deb --root-owner-group -Znone --build /opt/newer ${NEWER_DEB}`;
 /** The archive of a later release: one file differs. */
-const CHANGED = "usr/share/doc/ocir-broker/CHANGELOG.md";
+const CHANGED = "doc/CHANGELOG.md";
 const MAKE_NEWER_ARCHIVE = `cp -a /opt/unpacked /opt/newer-archive && cd /opt/newer-archive/* && echo >>${CHANGED} &&
 sum=$(sha256sum ${CHANGED}) && sed -i "\\| ${CHANGED}$|s|.*|$sum|" SHA256SUMS`;
 const DEB = {
@@ -117,7 +117,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       root.write(PLUGIN, EARLIER_PLUGIN, 0o755);
       await expectDone(way.install);
       for (const [link, name] of Object.entries(LINKS)) {
-        expect(await root.run("readlink", [link])).toBe(`/usr/libexec/ocir-broker/${name}`);
+        expect(await root.run("readlink", [link])).toBe(`/usr/libexec/ocir-broker/current/${name}`);
       }
       expect((await pull())[HOST]?.password).toMatch(/^ey/);
       expect(await root.run("systemctl", ["is-enabled", "ocir-broker.socket", "ocir-broker.service"])).toBe(
@@ -159,7 +159,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       expect((await upstreamRequests(root))["registry.token"] ?? 0).toBe(0);
     }
 
-    it("does not re-enable disabled units, and leaves a do-nothing plugin while a kubelet's unit names it", async () => {
+    it("does not re-enable disabled units, and leaves a plugin of its own while a kubelet's unit names it", async () => {
       root.write(KUBELET_CONFIG_PATH, KUBELET_CONFIG);
       const unit = "/etc/systemd/system/kubelet.service.d/10-flags.conf";
       root.write(unit, `KUBELET_EXTRA_ARGS="${KUBELET_FLAGS}"\n`);
@@ -174,7 +174,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
       await root.run("rm", [unit]);
       expect(await root.run("stat", ["-c", "%F", PLUGIN])).toBe("regular file");
       expect(await pull()).toEqual({});
-      // The next installation recognises the plugin, and the next removal deletes it, because no kubelet names it any more.
+      // The next installation knows the plugin, and the next removal deletes it, because no kubelet names it any more.
       await root.run("rm", [KUBELET_CONFIG_PATH]);
       await expectDone(way.install);
       await expectDone(way.remove);
@@ -186,7 +186,7 @@ describeUnless(cannotPackage() ?? canBootSystemd(), "on a node", () => {
     root.write("/usr/bin/kubelet", "#!/bin/sh\necho Kubernetes v1.33.1\n", 0o755);
     await expectDone(DEB.install);
     const refused = await root.exec("sh", ["-c", ARCHIVE.install]);
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(".deb") });
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("package: ") });
     const run = (version: string) =>
       root.exec("sh", ["-c", `sed "s/^version=.*/version=${version}/" ${NODE_SCRIPT} | sh`], {
         env: { OCIR_BROKER_BOOTSTRAP: "running", OCI_METADATA_BASE_URL: "http://127.0.0.1:18081/opc/v2" },

@@ -6,20 +6,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sea from "node:sea";
 import { readConfigText } from "@ocir-broker/config/load";
-import type { InstallCommand } from "@ocir-broker/installer/install";
+import { connectNode, disconnectNode } from "@ocir-broker/installer/commands/connect";
+import { type InstallCommand, installNode } from "@ocir-broker/installer/commands/install";
+import { removeNode } from "@ocir-broker/installer/commands/remove";
+import { statusOfNode } from "@ocir-broker/installer/commands/status";
+import { describeConnection, describeInstallation, describeRemoval } from "@ocir-broker/installer/dry-run";
 import { InstallError } from "@ocir-broker/installer/install-error";
-import { PROGRAM } from "@ocir-broker/installer/installed-files";
+import { PROGRAM_NAME } from "@ocir-broker/installer/installed-files";
 import type { ConnectOptions } from "@ocir-broker/installer/kubelet/kubelet-paths";
 import { connectAndRestart, disconnectAndRestart, LIMIT_SECONDS } from "@ocir-broker/installer/kubelet-restart";
-import {
-  connectNode,
-  describeSteps,
-  disconnectNode,
-  installNode,
-  removeNode,
-  statusOfNode,
-} from "@ocir-broker/installer/node-commands";
-import { describeRemoval } from "@ocir-broker/installer/remove-dry-run";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type OutputOption, printDryRun, runNodeCommand } from "../node-command.ts";
@@ -70,7 +65,7 @@ Examples:
     .action(async (options: ConnectCommandOptions & RestartCommandOptions) => {
       const { restart, limit: limitSeconds } = options;
       expectFlags(connect, options);
-      if (options.dryRun) return printSteps({ connect: options });
+      if (options.dryRun) return printDryRun((context) => describeConnection(context, options));
       await runNodeCommand(options, (context, signal) =>
         restart ? connectAndRestart(context, options, { limitSeconds, signal }) : connectNode(context, signal, options),
       );
@@ -96,13 +91,11 @@ Examples:
   node
     .command("remove")
     .description("remove ocir-broker, and restore what was there before")
-    .option("--unfinished", "only roll back a run that was interrupted")
-    .addOption(dryRunOption("print what happens to each file; change nothing"))
+    .addOption(dryRunOption("print the files that are not ours as a diff; change nothing"))
     .addOption(outputOption(["text", "json"]))
-    .action(async (options: OutputOption & { readonly unfinished?: true; readonly dryRun?: true }) => {
-      const isUnfinished = options.unfinished === true;
-      if (options.dryRun) await printDryRun((context) => describeRemoval(context, isUnfinished));
-      else await runNodeCommand(options, (context, signal) => removeNode(context, signal, { isUnfinished }));
+    .action(async (options: OutputOption & { readonly dryRun?: true }) => {
+      if (options.dryRun) await printDryRun(describeRemoval);
+      else await runNodeCommand(options, removeNode);
     });
 
   node
@@ -120,7 +113,7 @@ function addConnectOptions(command: Command): Command {
     .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
     .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")
     .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit")
-    .addOption(dryRunOption("print each step, and each file as a diff against this node; change nothing"))
+    .addOption(dryRunOption("print the files that are not ours as a diff; change nothing"))
     .addOption(outputOption(["text", "json", "flags"]));
 }
 
@@ -163,15 +156,12 @@ async function runInstall(options: InstallCommandOptions): Promise<void> {
         ? checkConfigFile(undefined)
         : checkConfigText(given, config === "-" ? "the given one" : config),
   });
-  if (dryRun) return printSteps({ install: command() });
+  if (dryRun) return printDryRun((context) => describeInstallation(context, command()));
   await runNodeCommand(options, (context, signal) => {
     expectOwnArchive(from);
     return installNode(context, signal, command());
   });
 }
-
-const printSteps = (commands: Parameters<typeof describeSteps>[1]): Promise<void> =>
-  printDryRun((context) => describeSteps(context, commands));
 
 /** @throws {InstallError} `config` */
 function givenIn(file: string | undefined): string | undefined {
@@ -185,7 +175,7 @@ function givenIn(file: string | undefined): string | undefined {
 /** @throws {InstallError} unless this program is the archive's own, because the recorded version is this program's. */
 export function expectOwnArchive(from: string | undefined): void {
   if (from === undefined || !sea.isSea()) return;
-  const program = join(from, PROGRAM);
+  const program = join(from, PROGRAM_NAME);
   // Compares inodes, because the path of a program in another mount namespace has no meaning here.
   const isOwn = createNodeFiles("/").isSame(program, "/proc/self/exe");
   const reason =

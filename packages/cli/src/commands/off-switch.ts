@@ -1,5 +1,5 @@
 /** `ocir-broker disable` and `enable`: the off switch of one node. */
-import { disable, enable } from "@ocir-broker/installer/off-switch";
+import { disable, enable } from "@ocir-broker/installer/commands/off-switch";
 import type { Command } from "commander";
 import { runNodeCommand } from "../node-command.ts";
 

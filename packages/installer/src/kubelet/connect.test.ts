@@ -14,16 +14,14 @@ import { printed } from "@ocir-broker/node/test/program-double";
 import { describe, expect, it } from "vitest";
 import { CONFIG, OTHER_PROVIDER, snapshotOf } from "../../test/image-node.ts";
 import { nodeContextAt } from "../../test/node-context.ts";
-import { PLUGIN_LINKS } from "../installed-files.ts";
+import { applyConnection, restoreConnection, restoreFlags } from "../commands/connect.ts";
+import { LIST } from "../copies.ts";
+import { CURRENT, PLUGIN_LINKS } from "../installed-files.ts";
 import { createNodeRun } from "../node-run.ts";
-import { adoptRecognised } from "../recognise.ts";
-import { changedPaths, RECORD } from "../run/record.ts";
-import { applySteps, commit } from "../run/run.ts";
-import { save } from "../run/run-state.ts";
 import { serviceAccountsIn } from "./broker-config.ts";
 import { connection } from "./connect.ts";
-import { type RestoredFlags, restoreConnection, restoreFlags } from "./disconnect.ts";
 import type { ConnectOptions } from "./kubelet-paths.ts";
+import { restoration } from "./restoration.ts";
 
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const EXTRA_ARGS = "/etc/systemd/system/kubelet.service.d/extra-args.conf";
@@ -76,14 +74,12 @@ it.each<[what: string, flagsIn: string | undefined, options: ConnectOptions, arr
     const before = node.snapshot();
     await node.connect({ kubeletFlags: true, ...options });
     expect(node.named().config).toContain("credential-provider-oke");
-    expect(changedPaths(node.record(), "kubelet-flags")).toEqual(flagsIn === undefined ? [] : [flagsIn]);
-    const { needsPlugin, left, ...done } = await node.disconnect();
-    expect(done).toEqual({ had: flagsIn !== undefined, areRestored: true, isRestored: true });
-    expect([node.errorsAfterSteps, node.systemd.reloads]).toEqual([[], flagsIn === undefined ? 0 : 1]);
+    expect(node.flagFiles()).toEqual(flagsIn === undefined ? [] : [flagsIn]);
+    const left = await node.disconnect();
+    expect(node.errorsAfterSteps).toEqual([]);
     const isNamedBefore = before.includes(OUR_FLAGS) && !before.includes("other-provider");
-    expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(isNamedBefore);
     if (isNamedBefore) expect(node.named().config).toContain("credential-provider-oke");
-    else expect([node.snapshot(), node.record().files, left]).toEqual([before, {}, []]);
+    else expect([node.snapshot(), left]).toEqual([before, []]);
   },
 );
 
@@ -91,12 +87,11 @@ describe("connection", () => {
   it("keeps broker and kubelet at one audience when the audience changes", async () => {
     const node = createNode();
     const first = await node.connect({ serviceAccounts: "first" });
-    expect(first.map(({ name }) => name)).toEqual(["broker-configuration", "restart-daemon", "kubelet-configuration"]);
+    expect(first.map(({ name }) => name)).toEqual(["broker-configuration", "kubelet-configuration"]);
     const seen = await node.connect({ serviceAccounts: "second" });
     expect(seen.map(({ name }) => name)).toEqual([
       "audience",
-      "broker-configuration-any-audience",
-      "restart-daemon",
+      "broker-configuration",
       "kubelet-configuration",
       "broker-configuration",
     ]);
@@ -158,8 +153,9 @@ describe("connection", () => {
   it("writes to the target of a link, also of one that leads nowhere yet", async () => {
     const node = createNode();
     node.linkConfigFolder();
-    const [step] = await node.steps({});
-    expect(step).toMatchObject({ path: "/opt/providers/credential-provider-config.yaml" });
+    expect(await node.steps({})).toContainEqual(
+      expect.objectContaining({ path: "/opt/providers/credential-provider-config.yaml" }),
+    );
   });
 
   it.each<[what: string, options: ConnectOptions, arrange: (node: Node) => void, refusal: RegExp]>([
@@ -196,13 +192,6 @@ describe("connection", () => {
     expect(await node.steps(options).catch(({ code, message }) => `${code}: ${message}`)).toMatch(refusal);
   });
 
-  it("uses the version of a kubelet that is installed, if none runs and no unit has the flags", async () => {
-    const node = createNode();
-    node.write("/usr/bin/kubelet", "", 0o755);
-    const steps = await node.steps({ kubeletVersion: undefined });
-    expect(steps.at(-1)?.check).toContain("a kubelet 1.33 starts with it");
-  });
-
   it.each<[from: string, options: ConnectOptions, process: string | undefined, config: string]>([
     ["the option", { kubeletConfig: "/a.yaml", kubeletArgs: FLAGS("/b.yaml", "/b") }, undefined, "/a.yaml"],
     ["the running kubelet", { kubeletArgs: FLAGS("/b.yaml", "/b") }, FLAGS("/c.yaml", "/c"), "/c.yaml"],
@@ -213,31 +202,30 @@ describe("connection", () => {
     node.setArgs(FLAGS("/unit.yaml", "/unit"));
     if (process !== undefined) node.runKubelet(process);
     const steps = await node.steps(options);
-    expect(steps.find(({ name }) => name === "kubelet-configuration")).toMatchObject({ path: config });
+    expect(steps.find(({ kind }) => kind === "kubelet-configuration")).toMatchObject({ path: config });
   });
 });
 
-describe("restoreConnection", () => {
+describe("restoration", () => {
   it("takes the configuration from a running kubelet that has its flags from us, and leaves it to another one", async () => {
-    const connected = async () => {
-      const node = createNode();
-      await node.connect({ kubeletFlags: true });
-      node.runKubelet(OUR_FLAGS);
-      return node;
-    };
-    expect((await (await connected()).disconnect()).left).toEqual([]);
-    const another = await connected();
-    expect((await another.disconnect({ had: false, areRestored: true })).left).toEqual([CONFIG]);
+    const node = createNode();
+    await node.connect({ kubeletFlags: true });
+    node.runKubelet(OUR_FLAGS);
+    expect(await node.disconnect()).toEqual([]);
+    const another = createNode();
+    await another.connect({});
+    another.runKubelet(OUR_FLAGS);
+    expect(await another.disconnect()).toEqual([CONFIG]);
     expect(another.read(CONFIG)).toContain("credential-provider-oke");
   });
 
-  it("leaves the configuration to a running kubelet that has our flags if the record is lost", async () => {
+  it("leaves the configuration to a running kubelet that has our flags if the list is lost", async () => {
     const node = createNode();
     node.remove(EXTRA_ARGS);
     await node.connect({ kubeletFlags: true });
     node.runKubelet(OUR_FLAGS);
-    rmSync(join(node.root, RECORD));
-    expect(await node.disconnect()).toMatchObject({ areRestored: true, left: [CONFIG] });
+    rmSync(join(node.root, LIST));
+    expect(await node.disconnect()).toEqual([CONFIG]);
     expect(node.read(OWN_DROP_IN)).toBeUndefined();
   });
 
@@ -246,7 +234,7 @@ describe("restoreConnection", () => {
     const before = node.snapshot();
     await node.connect({ kubeletFlags: true });
     node.systemd.reads = false;
-    expect(await node.disconnect()).toMatchObject({ areRestored: false, left: [CONFIG] });
+    await expect(node.disconnect()).rejects.toMatchObject({ code: "restore" });
     expect(node.read(CONFIG)).toContain("credential-provider-oke");
     node.systemd.reads = true;
     await node.disconnect();
@@ -259,27 +247,17 @@ describe("restoreConnection", () => {
     mkdirSync(join(node.root, folder), { recursive: true });
     node.setArgs(FLAGS(folder, "/usr/local/bin"));
     await node.connect({});
-    expect((await node.disconnect()).left).toEqual([`${folder}/credential-provider-oke.yaml`]);
+    expect(await node.disconnect()).toEqual([`${folder}/credential-provider-oke.yaml`]);
     expect([node.kubeletErrors(), node.named().config]).toEqual([[], expect.stringContaining("providers")]);
   });
 
-  it("leaves nothing to a running kubelet that names nothing, although another configuration has our plugin", async () => {
-    const node = createNode();
-    await node.connect({ kubeletConfig: "/etc/kubernetes/typo.yaml", binDir: "/typo" });
-    node.write(CONFIG, String(node.read("/etc/kubernetes/typo.yaml")));
-    expect((await node.disconnect()).needsPlugin("/typo/credential-provider-oke")).toBe(false);
-    node.runKubelet("--v=4");
-    expect((await node.disconnect()).needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(false);
-  });
-
-  it("leaves flags and configuration when somebody else has changed the file with the flags", async () => {
+  it("takes our flags out of a file that somebody else has changed since", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true });
     node.setArgs(`--v=2 ${OUR_FLAGS}`);
-    const theirs = node.snapshot();
-    const { left, needsPlugin } = await node.disconnect();
-    expect([left, node.snapshot()]).toEqual([[EXTRA_ARGS, CONFIG], theirs]);
-    expect(needsPlugin("/usr/local/bin/credential-provider-oke")).toBe(true);
+    expect(await node.disconnect()).toEqual([]);
+    expect(node.read(EXTRA_ARGS)).toContain('"KUBELET_EXTRA_ARGS=--v=2 "');
+    expect(node.read(CONFIG)).toBeUndefined();
   });
 
   it("leaves the node's credential provider in a configuration for service accounts that a kubelet names", async () => {
@@ -302,6 +280,7 @@ function createNode() {
   const files = createNodeFiles(root);
   mkdirSync(join(root, "/usr/local/bin"), { recursive: true });
   for (const [path, target] of Object.entries(PLUGIN_LINKS)) symlinkSync(target, join(root, path));
+  tree.write(`${CURRENT}/credential-provider-oke`, "", 0o755);
   const setArgs = (args: string) => tree.write(EXTRA_ARGS, `[Service]\nEnvironment="KUBELET_EXTRA_ARGS=${args}"\n`);
   setArgs("--v=4");
   const unit = `[Service]\nEnvironmentFile=-${DEFAULTS}\nExecStart=/usr/bin/kubelet $KUBELET_EXTRA_ARGS\n`;
@@ -360,8 +339,10 @@ function createNode() {
         },
       }),
     );
-  const steps = async (options: ConnectOptions, node = newRun()) =>
-    (await connection(node, { kubeletVersion: "1.34", ...options })).steps;
+  async function steps(options: ConnectOptions) {
+    const { before, after } = await connection(newRun(), { kubeletVersion: "1.34", ...options });
+    return [...before, ...after];
+  }
 
   return {
     ...tree,
@@ -376,26 +357,23 @@ function createNode() {
     named,
     called,
     systemd,
-    record: () => newRun().record,
+    flagFiles: () => newRun().copies.paths("kubelet-flags"),
     errorsAfterSteps,
     kubeletErrors,
     steps,
     /** @returns the audiences after each step that has changed something. */
     async connect(options: ConnectOptions) {
-      const node = newRun();
       seen.length = 0;
-      await applySteps(node, await steps(options, node));
-      commit(node, "1.2.3");
+      await applyConnection(newRun(), { kubeletVersion: "1.34", ...options });
       return [...seen];
     },
-    /** @param flags of a kubelet that has them from elsewhere; default: they are restored. */
-    async disconnect(flags?: RestoredFlags) {
+    /** @returns the files that stay. */
+    async disconnect() {
       const node = newRun();
-      if (!node.isRecorded) await adoptRecognised(node);
-      const restored = flags ?? (await restoreFlags(node));
-      const disconnection = await restoreConnection(node, restored);
-      save(node, node.record);
-      return { ...restored, ...disconnection, left: node.left.map(({ path }) => path) };
+      const restored = await restoration(node, "connect");
+      await restoreFlags(node, restored);
+      await restoreConnection(node, restored);
+      return node.left.map(({ path }) => path);
     },
     /** Without folders and our record. */
     snapshot: () =>

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { until } from "@ocir-broker/testkit/until";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { createDisk } from "../run/disk.ts";
+import { createDisk } from "../disk.ts";
 import { withLock } from "./lock.ts";
 
 const isFree = (path: string): boolean => spawnSync("flock", ["-n", path, "true"]).status === 0;
@@ -44,7 +44,7 @@ it("withLock waits for another installer, and says so", async () => {
 it("withLock leaves the lock free when its process is killed", async () => {
   const { root, path } = createNode();
   const script = `import { withLock } from ${JSON.stringify(join(import.meta.dirname, "lock.ts"))};
-    import { createDisk } from ${JSON.stringify(join(import.meta.dirname, "../run/disk.ts"))};
+    import { createDisk } from ${JSON.stringify(join(import.meta.dirname, "../disk.ts"))};
     const node = { disk: createDisk(${JSON.stringify(root)}), say() {} };
     await withLock(node, async () => process.kill(process.pid, "SIGKILL"));`;
   const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);

@@ -3,7 +3,7 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
-import type { Disk } from "../run/disk.ts";
+import type { Disk } from "../disk.ts";
 
 export interface NodeContext {
   readonly disk: Disk;

@@ -6,7 +6,10 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { createImpatientClock } from "@ocir-broker/testkit/impatient-clock";
 import { expect, it } from "vitest";
 import { nodeContextAt } from "../../test/node-context.ts";
-import { PROGRAM } from "../installed-files.ts";
+import { CURRENT } from "../installed-files.ts";
+
+const PROGRAM = `${CURRENT}/ocir-broker`;
+
 import { createUnits } from "./units.ts";
 
 const FAILED = printed("", { exitCode: 1 });

@@ -1,7 +1,8 @@
 /** The units of ocir-broker: enabled, started, stopped, masked. In an image build no systemd runs, and only links are made. */
+import { basename, join } from "node:path";
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { isSuccess } from "@ocir-broker/node/program-run";
-import { PROGRAM } from "../installed-files.ts";
+import { CURRENT } from "../installed-files.ts";
 import { isDisabled, type NodeContext } from "./node-context.ts";
 
 const SERVICE = "ocir-broker.service";
@@ -45,7 +46,10 @@ export function createUnits(node: NodeContext) {
   /** An upgrade replaces the program's file, and a running process keeps the old one. */
   async function runsInstalledProgram(): Promise<boolean> {
     const pid = (await systemctl("show", "--value", "--property=MainPID", SERVICE))?.trim();
-    return pid !== undefined && pid !== "0" && files.isSame(`/proc/${pid}/exe`, PROGRAM) === true;
+    if (pid === undefined || pid === "0") return false;
+    const exe = files.readLink(`/proc/${pid}/exe`);
+    // Of a file that was replaced, the name ends with " (deleted)".
+    return "value" in exe && files.isSame(`/proc/${pid}/exe`, join(CURRENT, basename(exe.value))) === true;
   }
 
   /** systemd starts the service again and again, and the result is that of the last start that has ended. */

@@ -1,15 +1,13 @@
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { leaveStaleSocket, startBlockedServer } from "@ocir-broker/testkit/deaf-sockets";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, test } from "vitest";
 import { hasProgram } from "../../test/native-builds.ts";
 import { httpResponse, type RawServerOptions, startAnswering, startRawServer } from "../../test/raw-socket-server.ts";
-import { callShim, describeShim, descriptorsOf, failure, lineOf, startShim, success } from "../../test/shim-call.ts";
+import { callShim, describeShim, descriptorsOf, failure, startShim, success } from "../../test/shim-call.ts";
 
-const DEFAULT_SOCKET = "/run/ocir-broker/credentials.sock";
 const RESPONSE = '{"kind":"CredentialProviderResponse"}';
 const KIB = 1024;
 
@@ -76,17 +74,6 @@ describeShim("broker_request", (build) => {
     ])("when %s", async (_what, path, code) => {
       expect(await callShim(build.quickPath, path())).toEqual(failure(code));
     });
-
-    const inUse = existsSync(DEFAULT_SOCKET) ? " (skipped: needs a machine without a broker)" : "";
-    test.skipIf(inUse !== "")(
-      `and names the default socket if OCIR_BROKER_SOCKET is empty or not set${inUse}`,
-      async () => {
-        const unset = await callCredentialProvider({ path: build.quickPath, image: "icn.ocir.io/acme/app" });
-        expect(unset.stderr).toMatch(lineOf("shim-socket-missing"));
-        expect(unset.stderr).toContain(DEFAULT_SOCKET);
-        expect((await callShim(build.quickPath, "")).stderr).toBe(unset.stderr);
-      },
-    );
 
     const root = process.getuid?.() === 0;
     const lacking = root && !hasProgram("setpriv") ? " (skipped: needs setpriv)" : "";

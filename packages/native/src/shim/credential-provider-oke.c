@@ -12,6 +12,7 @@
 #include "../error-texts.h"
 #include "../posix.h"
 #include "forward.h"
+#include "without-installation.h"
 
 #define VERSION_LINE PLUGIN_NAME " " SHIM_VERSION "\n"
 
@@ -42,6 +43,10 @@ static bool respond_alone(enum request_outcome outcome, const char *socket_path)
   return forward_write_stdout(ANONYMOUS_RESPONSE, sizeof ANONYMOUS_RESPONSE - 1) || error_line_write(SHIM_OUTPUT_FAILED);
 }
 
+static bool is_absent(enum request_outcome outcome) {
+  return outcome == REQUEST_NO_SOCKET || outcome == REQUEST_REFUSED;
+}
+
 /*
  * Arguments are ignored, except a single --version or --help, because a kubelet's configuration may still have those of Oracle's
  * provider, which had the same name.
@@ -55,7 +60,9 @@ static bool run(int argument_count, char **arguments) {
   const char *awaited =
       "a CredentialProviderRequest in JSON, as the kubelet sends; for one image use: ocir-broker get IMAGE";
   if (!forward_read_stdin(awaited)) return false;
-  enum request_outcome outcome = forward_request(socket_path, HEAD, true);
+  enum request_outcome outcome = forward_request(socket_path, HEAD, false);
+  if (is_absent(outcome) && !is_without_installation(socket_path)) outcome = forward_request(socket_path, HEAD, true);
+  if (is_absent(outcome) && is_without_installation(socket_path)) return respond_without_installation(arguments[0]);
   bool is_alone = is_named(arguments[0], SERVICE_ACCOUNT_PLUGIN_NAME) && !forward_is_response(outcome);
   return is_alone ? respond_alone(outcome, socket_path) : forward_deliver(outcome, socket_path);
 }

@@ -238,7 +238,7 @@ describe("credential-provider-oke as it is shipped", () => {
     },
   );
 
-  test.each(["credential-provider-oke", "docker-credential-ocir", "do-nothing-provider", "ocir-broker-launch"])(
+  test.each(["credential-provider-oke", "docker-credential-ocir", "ocir-broker-launch"])(
     "%s is position-independent, and needs no dynamic loader",
     (name) => {
       const program = readFileSync(distPath(name));

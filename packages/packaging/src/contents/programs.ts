@@ -7,12 +7,7 @@ import type { Target } from "../target.ts";
 import { LIBATOMIC, libraryPath } from "./libraries.ts";
 import { nodePackage } from "./node-package.ts";
 
-export const STATIC_PROGRAMS = [
-  "credential-provider-oke",
-  "docker-credential-ocir",
-  "do-nothing-provider",
-  "ocir-broker-launch",
-] as const;
+export const STATIC_PROGRAMS = ["credential-provider-oke", "docker-credential-ocir", "ocir-broker-launch"] as const;
 
 /**
  * In the DaemonSet's image, Node starts in the node's mount namespace, in which `$ORIGIN` has no meaning: enter-node keeps the
@@ -53,7 +48,6 @@ async function tryOut(target: Target, release: Release, folder: string): Promise
     ["ocir-broker", "version"],
     ["credential-provider-oke", "--version"],
     ["docker-credential-ocir", "--version"],
-    ["do-nothing-provider", "--version"],
     ["enter-node", "--version"],
   ] as const) {
     const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];

@@ -7,7 +7,7 @@ import { CHECKOUT, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { makeTar } from "./tar.ts";
 
-/** @returns the paths of the archive, in `output`, and of the tree that is in it, in `work`. */
+/** @returns the paths of the archive, in `output`, and of the folder that is in it, in `work`. */
 export async function makeArchive(
   target: Target,
   release: Release,
@@ -21,13 +21,13 @@ export async function makeArchive(
   );
   const files: InstalledFile[] = [
     ...installed,
-    { path: "/install.sh", mode: 0o755, from: { text: installScript } },
-    { path: "/README.txt", mode: 0o644, from: join(FILES, "README.txt") },
-    { path: "/LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },
+    { path: "install.sh", mode: 0o755, from: { text: installScript } },
+    { path: "README.txt", mode: 0o644, from: join(FILES, "README.txt") },
+    { path: "LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },
   ];
   const tree = join(work, name);
   const archive = join(output, `${name}.tar.gz`);
-  writeTree(tree, [...files, { path: "/SHA256SUMS", mode: 0o644, from: { text: checksums(files) } }]);
+  writeTree(tree, [...files, { path: "SHA256SUMS", mode: 0o644, from: { text: checksums(files) } }]);
   await makeTar(release, work, name, archive);
   return { archive, tree };
 }
@@ -36,7 +36,7 @@ export async function makeArchive(
 function checksums(files: readonly InstalledFile[]): string {
   const lines = files.map(({ path, from }) => {
     const content = typeof from === "string" ? readFileSync(from) : from.text;
-    return `${hash("sha256", content)}  ${path.slice(1)}\n`;
+    return `${hash("sha256", content)}  ${path}\n`;
   });
   return lines.join("");
 }

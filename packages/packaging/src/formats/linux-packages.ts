@@ -17,7 +17,7 @@ export async function buildNfpm(folder: string): Promise<string> {
   return program;
 }
 
-/** @param tree has the folder `usr` of an installed node. Writes both packages into `output`. */
+/** @param tree the folder of the archive. Writes both packages into `output`. */
 export async function makeLinuxPackages(
   nfpm: string,
   target: Target,

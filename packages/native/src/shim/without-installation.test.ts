@@ -1,16 +1,16 @@
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, test } from "vitest";
-import { describeBuilds } from "../test/native-builds.ts";
-import { callShim, failure, success } from "../test/shim-call.ts";
+import { callShim, describeShim, failure } from "../../test/shim-call.ts";
 
 const VERSIONS = ["v1", "v1beta1", "v1alpha1"].map((version) => `credentialprovider.kubelet.k8s.io/${version}`);
 const V1 = VERSIONS[0];
 
-describeBuilds("do-nothing-provider", (build) => {
-  const path = build.path("do-nothing-provider");
-  const call = (stdin: string | Buffer, ...args: string[]) => callShim(path, "", { stdin, args });
+describeShim("credential-provider-oke without an installation", ({ path }) => {
+  // With the default socket, because only that is ocir-broker's own.
+  const call = (stdin: string | Buffer) => callShim(path, "", { stdin });
 
   test.each(VERSIONS)("returns no credentials and a cache duration of 0 for a request in %s", async (apiVersion) => {
     const stdin = `${JSON.stringify({ kind: "CredentialProviderRequest", apiVersion, image: "icn.ocir.io/acme/app" })}\n`;
@@ -23,6 +23,11 @@ describeBuilds("do-nothing-provider", (build) => {
       cacheDuration: "0s",
       auth: {},
     });
+  });
+
+  test("uses the default socket if OCIR_BROKER_SOCKET is not set", async () => {
+    const { stdout } = await callCredentialProvider({ path, image: "icn.ocir.io/acme/app" });
+    expect(JSON.parse(stdout)).toMatchObject({ auth: {} });
   });
 
   test("permits anonymous pulls of Oracle's hosts under the name for service accounts", async () => {
@@ -45,20 +50,13 @@ describeBuilds("do-nothing-provider", (build) => {
   });
 
   test.each([
-    ["nothing", ""],
     ["another group", '{"apiVersion":"v1"}'],
     ["a longer version", `{"apiVersion":"${V1}beta9"}`],
     ["a version that is cut off", `{"apiVersion":"${V1}`],
     ["a number", '{"apiVersion":1}'],
     ["no version", '{"kind":"CredentialProviderRequest"}'],
     ["a NUL byte", Buffer.from(`\0{"apiVersion":"${V1}"}`)],
-    ["too much", `{"apiVersion":"${V1}"}`.padEnd(256 * 1024 + 1, " ")],
   ])("fails with one line when stdin holds %s", async (_what, stdin) => {
     expect(await call(stdin)).toEqual(failure("shim-request-invalid"));
-  });
-
-  test("prints its name and version for --version", async () => {
-    const version = expect.stringMatching(/^ocir-broker do-nothing provider \d+\.\d+\.\d+\n$/);
-    expect(await call("", "--version")).toEqual(success(version));
   });
 });

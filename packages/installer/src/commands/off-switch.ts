@@ -2,12 +2,13 @@
 import { isSuccess } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
-import { InstallError, installErrorOf } from "./install-error.ts";
-import { DO_NOTHING_PROGRAM, LIBEXEC, METRICS_FOLDER, PLUGIN, PLUGIN_LINKS } from "./installed-files.ts";
-import type { NodeRun } from "./node-run.ts";
-import { withLock } from "./system/lock.ts";
-import { isDisabled, type NodeContext } from "./system/node-context.ts";
-import { createUnits } from "./system/units.ts";
+import { type Content, stateIfAny } from "../disk.ts";
+import { InstallError, installErrorOf } from "../install-error.ts";
+import { isOurLink, METRICS_FOLDER, PLUGIN } from "../installed-files.ts";
+import type { NodeRun } from "../node-run.ts";
+import { withLock } from "../system/lock.ts";
+import { isDisabled, type NodeContext } from "../system/node-context.ts";
+import { createUnits } from "../system/units.ts";
 
 /** Writes the metric at each boot. */
 const METRIC_CONFIG = "/etc/tmpfiles.d/ocir-broker-disabled.conf";
@@ -16,21 +17,19 @@ const DAEMON_METRIC = `${METRICS_FOLDER}/ocir_broker.prom`;
 /** tmpfiles.d expands the \n. */
 const METRIC_LINE = `f+ ${METRIC} 0644 root root - # TYPE ocir_broker_disabled gauge\\nocir_broker_disabled 1\\n\n`;
 
-/** Does not read the record of the installation, so that it works if that is damaged. @throws {InstallError} */
+/** Does not read the list of what was there before, so that it works if that is damaged. @throws {InstallError} */
 export function disable(node: NodeContext): Promise<NodeResult> {
   const { disk, clock, runProgram, say } = node;
   return withLock(node, async () => {
-    if (!disk.isThere(PLUGIN) || !disk.stateOf(PLUGIN).startsWith(`link:${LIBEXEC}/`))
+    if (!isOurLink(stateIfAny(disk, PLUGIN)))
       throw new InstallError("install", `${PLUGIN} is not ocir-broker's, so there is nothing to switch off`);
-    // A second run completes the first one, and keeps its time.
+    // First: once the sockets are gone, the plugin looks for it. A second run completes the first one, and keeps its time.
     if (!isDisabled(node))
-      disk.save(DISABLED_FILE, `${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`, 0o644);
-    // First: the kubelet's calls get no credentials from here on.
-    for (const name of Object.keys(PLUGIN_LINKS)) disk.link(name, DO_NOTHING_PROGRAM);
+      disk.write(DISABLED_FILE, text(`${new Date(clock.wallMs()).toISOString().replace(/\.\d+/, "")}\n`));
     await createUnits(node).mask();
     for (const path of [DAEMON_METRIC, METRIC]) disk.clear(path);
     try {
-      disk.save(METRIC_CONFIG, METRIC_LINE, 0o644);
+      disk.write(METRIC_CONFIG, text(METRIC_LINE));
       const created = await runProgram({ path: "systemd-tmpfiles", args: ["--create", METRIC_CONFIG] });
       if (!isSuccess(created)) say("systemd-tmpfiles failed: the metric is missing");
     } catch (error) {
@@ -48,8 +47,6 @@ export function enable(node: NodeContext): Promise<NodeResult> {
       const units = createUnits(node);
       await units.unmask();
       await units.start();
-      // Last: the kubelet's calls go to our plugin from here on.
-      for (const [name, target] of Object.entries(PLUGIN_LINKS)) node.disk.link(name, target);
       clearFiles(node);
       node.say("switched on");
     } else node.say("ocir-broker is not switched off");
@@ -67,4 +64,8 @@ function clearFiles({ disk }: NodeContext): void {
   // The daemon's user can put anything at the metric's path.
   for (const path of [METRIC_CONFIG, METRIC]) disk.clear(path);
   disk.remove(DISABLED_FILE);
+}
+
+function text(content: string): Content {
+  return { kind: "text", text: content, mode: 0o644 };
 }
