@@ -206,6 +206,15 @@ describe("createServiceAccountCache", () => {
     expect(await failed).toBe("closed");
   });
 
+  it("asks Oracle about a refused token once a minute, however often the kubelet asks", async () => {
+    simulator.faults({ endpoint: "cluster.tokenExchange", times: 1, status: 401 });
+    const token = await issue();
+    for (let time = 0; time < 3; time += 1) expect(await get(token).catch(codeOf)).toBe("cluster-token-refused");
+    expect(asked()).toMatchObject({ exchanges: 1 });
+    await now.advance(60_000);
+    expect(subjectOf(await get(token))).toBe("shop/puller");
+  });
+
   it("refuses one pod's token alone if Oracle refuses it, and uses another pod's at once, waiting or later", async () => {
     simulator.faults({ endpoint: "cluster.tokenExchange", times: 2, status: 401 });
     const pods = await Promise.all([issue(), issue(), issue()]);

@@ -10,6 +10,7 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import { RENEW_ON_DEMAND } from "@ocir-broker/expiring-cache/cache-policy";
 import type { CacheEvent, CacheResult } from "@ocir-broker/expiring-cache/cache-report";
 import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
@@ -83,18 +84,39 @@ const TOKEN_REFUSED: readonly string[] = [
   "service-account-token-expired",
 ] satisfies TokenExchangeErrorCode[];
 
+/**
+ * How long Oracle is not asked again about a token that it has refused. The kubelet asks for credentials whenever it looks at a pod that
+ * cannot start, every 10 to 15 s, also while it delays the next pull.
+ */
+const REFUSED_MS = 60_000;
+
 export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
   const onSession = ({ key, ...event }: CacheEvent) =>
     options.onSession?.({ ...event, key: String(key.split(" ")[0]) });
-  /** The next caller's token may be a good one. How often one pod's is tried again is limited by the kubelet's back-off. */
+  /** The next caller's token may be a good one. */
   const concernsSourceOnly = (error: unknown) => TOKEN_REFUSED.includes(codeOf(error));
+  const refused = new LRUCache<string, { readonly error: unknown; readonly untilMs: number }>({
+    max: MAX_KNOWN_TOKENS,
+  });
+
+  async function exchangeToken(token: Secret, signal: AbortSignal): Promise<Expiring<SigningSession>> {
+    const tokenHash = hashOf(token);
+    const { error, untilMs } = refused.get(tokenHash) ?? { error: undefined, untilMs: 0 };
+    if (clock.monotonicMs() < untilMs) throw error;
+    try {
+      return await exchange.exchange(token, signal);
+    } catch (error) {
+      if (concernsSourceOnly(error)) refused.set(tokenHash, { error, untilMs: clock.monotonicMs() + REFUSED_MS });
+      throw error;
+    }
+  }
 
   const sessions = new ExpiringCache<SigningSession, Secret>({
     policy: RENEW_ON_DEMAND,
-    fetch: (_subject, { source: token, signal }) => exchange.exchange(token, signal),
+    fetch: (_subject, { source: token, signal }) => exchangeToken(token, signal),
     fetchLimitMs: TOKEN_EXCHANGE_LIMIT_MS,
     concernsSourceOnly,
     maxEntries: MAX_SUBJECTS,
@@ -107,7 +129,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const proofs = new ExpiringCache<undefined, PodToken>({
     policy: RENEW_ON_DEMAND,
     async fetch(_proof, { source: { token, claims, subject, tokenHash }, signal }) {
-      const session = await exchange.exchange(token, signal);
+      const session = await exchangeToken(token, signal);
       sessions.put(subject, session);
       known.set(tokenHash, claims);
       return { ...session, value: undefined };
@@ -153,7 +175,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
 
   /** The subject of a token that is signed by the cluster or, if its keys cannot be read in time, accepted by Oracle. */
   async function subjectOf(token: Secret, deadlineAtMs: number): Promise<string> {
-    const tokenHash = hash("sha256", token.reveal(), "base64url");
+    const tokenHash = hashOf(token);
     const claims = known.get(tokenHash) ?? readServiceAccountClaims(token);
     checkUsable(claims, options);
     const subject = subjectKey(claims);
@@ -194,6 +216,10 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
       known.clear();
     },
   };
+}
+
+function hashOf(token: Secret): string {
+  return hash("sha256", token.reveal(), "base64url");
 }
 
 /**
