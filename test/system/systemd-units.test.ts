@@ -29,7 +29,7 @@ import { bootSystemd, canBootSystemd, type ExecOptions, type SystemdRoot } from 
 const systemdVersion = Number(
   /^systemd (\d+)/.exec(spawnSync("systemctl", ["--version"]).stdout?.toString())?.[1] ?? 0,
 );
-/** Directives of docs/support.md that a supported systemd lacks. */
+/** Directives that a supported systemd lacks. */
 const NEWER_DIRECTIVES = [{ name: "PollLimitIntervalSec", since: 255 }];
 /** systemd 252 rates the same unit 1.3, 257 rates it 1.2: the weights have changed in between. */
 const MOST_EXPOSURE = systemdVersion < 257 ? 1.3 : 1.2;

@@ -10,7 +10,7 @@ import { COMBINATIONS, type Combination } from "./combinations.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { type Row, rowKey, tablesOf } from "./table.ts";
 
-const PAGE = join(import.meta.dirname, "expected.md");
+const PAGE = join(import.meta.dirname, "expected.txt");
 
 /** A request's 15 s and an upstream request's 8 s take half of that; a busy machine must not look like a hanging service. */
 const SPEED = 2;
@@ -49,7 +49,7 @@ async function openPlace(lane: number, isRegional: boolean): Promise<Place> {
   return { clock, simulator, config, environment: { SSL_CERT_FILE: caFile } };
 }
 
-it("expected.md has what happens for each fault at each upstream, cold and warm", async () => {
+it("expected.txt has what happens for each fault at each upstream, cold and warm", async () => {
   const rows = new Map<string, Partial<Row>>();
   const failures: string[] = [];
 
