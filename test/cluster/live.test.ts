@@ -89,7 +89,7 @@ describeCluster("the first run in a tenancy", (minor) => {
     expect([exitCode, differences], stderr).toEqual([0, []]);
     expect(Object.keys(answers)).toEqual(QUESTIONS.map(([name]) => name));
     expect(steps.map(({ name }: { name: string }) => name)).toEqual([
-      ...["terraform apply", "push", "node", "pull", "doctor", "questions", "policy taken", "policy given"],
+      ...["terraform apply", "push", "node", "pull", "doctor", "files", "questions", "policy taken", "policy given"],
       ...["pull secrets", "service accounts", "SELinux denials", "terraform destroy"],
     ]);
     expect(text).not.toMatch(/ocid1|acme|ashburn/);

@@ -85,6 +85,7 @@ export async function liveRun(options: LiveOptions) {
     await step("doctor", async () =>
       findingsOf(await cluster.onNode(`ocir-broker doctor --output json ${image} || :`)),
     );
+    await step("files", async () => (await cluster.onNode(FILES)).trim().split("\n"));
     answers = await step(
       "questions",
       async () => withoutNames(await cluster.ask(image, made.controllerImage), hidden) as Answers,
@@ -160,6 +161,12 @@ async function enforceSelinux({ onNode }: Cluster): Promise<string> {
 
 const DENIALS =
   "if command -v ausearch >/dev/null; then ausearch -m AVC -ts boot 2>/dev/null | grep -c ocir || :; else echo none; fi";
+
+/** The SELinux labels of what is installed, and the files in which OKE's bootstrap has written the kubelet's flags. */
+const FILES = `cd /usr/libexec/ocir-broker && stat --printf '%n %C\\n' . * current/* /usr/local/bin/*oke* /var/lib/ocir-broker
+systemctl show kubelet --property FragmentPath,DropInPaths,EnvironmentFiles
+grep -rl -e image-credential-provider -e KUBELET_EXTRA_ARGS /etc/systemd/system /etc/default /etc/sysconfig /etc/oke /etc/kubernetes
+:`;
 
 function findingsOf(report: string): object {
   const { findings } = JSON.parse(report) as { findings: readonly { name: string; verdict: string }[] };
