@@ -27,7 +27,7 @@ try {
 async function main(settings: Settings): Promise<void> {
   const { node, image, leaseSeconds } = settings;
   const ending = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => ending.abort());
+  process.on("SIGTERM", () => ending.abort());
   const say: Say = (text, level = "info") => void process.stdout.write(logLine(level, clock.wallMs(), text, { node }));
   const requestMs = Math.min(leaseSeconds / 10, LONGEST_REQUEST_SECONDS) * 1_000;
   await rollOut({

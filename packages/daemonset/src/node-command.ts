@@ -41,7 +41,8 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
     env: { PATH, LD_LIBRARY_PATH: libraries },
     stdio: "pipe",
   });
-  if (child.pid === undefined) throw (await once(child, "error"))[0];
+  const { pid } = child;
+  if (pid === undefined) throw (await once(child, "error"))[0];
   // It may end before it has read it.
   child.stdin.on("error", () => {}).end(input);
   let lastLine = "";
@@ -53,7 +54,7 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
   let isEnded = false;
   const end = (signal: NodeJS.Signals) => () => {
     isEnded = true;
-    killGroup(child.pid, signal);
+    killGroup(pid, signal);
   };
   const limits = [setTimeout(end("SIGTERM"), limitSeconds * 1_000), setTimeout(end("SIGKILL"), limitSeconds * 1_100)];
   try {
@@ -65,7 +66,7 @@ async function run({ command, input = "", libraries, limitSeconds, say }: NodeCo
     return failed(isEnded ? tooLong : lastLine.replace(/^ocir-broker: /, "") || `${program} ended with ${status}`);
   } finally {
     limits.forEach(clearTimeout);
-    killGroup(child.pid, "SIGKILL");
+    killGroup(pid, "SIGKILL");
   }
 }
 
@@ -73,9 +74,9 @@ function failed(reason: string): CommandResult {
   return { ok: false, reason, version: "", steps: [] };
 }
 
-function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
-    if (pid !== undefined) process.kill(-pid, signal);
+    process.kill(-pid, signal);
   } catch {
     // Nothing of it runs any more.
   }

@@ -56,10 +56,21 @@ export function createNodeObject(api: Pick<ApiServer, "send">, { node: name, pod
     async warn(message: string, wallMs: number): Promise<void> {
       // `kubectl describe node` also looks for the name as the UID, as kubelets write it.
       const object = { apiVersion: "v1", kind: "Node", name, uid: name };
-      const event = { namespace: EVENT_NAMESPACE, object, reason: FAILED, message, pod, host: name, wallMs };
-      const body = newEvent({ ...event, type: "Warning" });
-      const events = `/api/v1/namespaces/${EVENT_NAMESPACE}/events`;
-      await api.send({ method: "POST", path: events, body, signal: deadline() });
+      await api.send({
+        method: "POST",
+        path: `/api/v1/namespaces/${EVENT_NAMESPACE}/events`,
+        body: newEvent({
+          namespace: EVENT_NAMESPACE,
+          object,
+          type: "Warning",
+          reason: FAILED,
+          message,
+          pod,
+          host: name,
+          wallMs,
+        }),
+        signal: deadline(),
+      });
     },
   };
 }
@@ -101,6 +112,6 @@ function reportOf({ metadata, spec, status }: NodeJson): NodeReport {
     isReady: ready?.status === "True",
     heartbeatMs: Date.parse(ready?.lastHeartbeatTime ?? ""),
     isRetryAsked: annotations[RETRY] !== undefined,
-    lastTry: (parseJson(annotations[TRY] ?? "") ?? undefined) as Try | undefined,
+    lastTry: parseJson(annotations[TRY] ?? "") as Try | undefined,
   };
 }

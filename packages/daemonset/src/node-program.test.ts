@@ -29,7 +29,6 @@ it.each([
   ["the image's build", "a", "a", true],
   ["another build of the version", "b", "a", false],
   ["a package's files", undefined, "a", true],
-  ["a build, if the image has no list", "b", undefined, true],
 ])("NodeProgram.look recognises %s", async (_what, ofNode, ofImage, isAsWanted) => {
   const need = { kind: "nothing" };
   const status = { ok: true, version: "1.2.3", steps: [], flags: FILES, kubelet: need };
@@ -57,10 +56,28 @@ it.each([
     const result = { ok: true, version: "1.2.3", steps: [], flags: FILES };
     const output = `echo "given: $(cat)" >&2; echo '${JSON.stringify(result)}'`;
     const { program, folder, libraries, said } = programIn(output, audience, config);
-    expect(await program.install()).toEqual(result);
+    expect(await program.install(undefined)).toEqual(result);
     expect(program.version).toBe("1.2.3");
     const command = `node install --from ${folder} --connect${options} --output json`;
     expect(said).toEqual([`${libraries}: ${command}`, `given: ${given}`]);
+  },
+);
+
+it.each([
+  ["1.2.3", undefined, true],
+  ["1.2.3", "sums of an archive", false],
+  ["1.2.2", undefined, false],
+])(
+  "NodeProgram.install with version %s and %j on the node only connects a package of its version: %s",
+  async (...row) => {
+    const [found, sums, isConnectedOnly] = row;
+    const { program, folder, libraries, said } = programIn("exit 1");
+    const node = join(libraries, "../usr/libexec/ocir-broker/current");
+    cpSync(folder, node, { recursive: true });
+    if (sums !== undefined) writeFileSync(join(node, "SHA256SUMS"), sums);
+    await program.install(found);
+    const command = isConnectedOnly ? ": node install" : `${libraries}: node install --from ${folder}`;
+    expect(said).toEqual([`${command} --connect --output json`]);
   },
 );
 

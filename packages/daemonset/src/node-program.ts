@@ -12,7 +12,6 @@ import type { NodeFacts } from "./decide.ts";
 import { type Outcome, PATH, spawnNodeCommand } from "./node-command.ts";
 import type { Settings } from "./settings.ts";
 
-const PACKAGE_FOLDER = "/usr/libexec/ocir-broker/package";
 /** Time limit of a program that only prints something. */
 const QUICK_SECONDS = 20;
 
@@ -44,26 +43,23 @@ export function createNodeProgram(options: NodeProgramOptions, root = "", kubele
       say,
     });
 
-  /** A package has no list. */
-  function isAnotherBuild(): boolean {
-    const [list, ours] = [`${dirname(nodeProgram)}/SHA256SUMS`, `${folder}/SHA256SUMS`].map((path) =>
-      resultIfAny(() => readFileSync(path, "utf8")),
-    );
-    return list !== undefined && ours !== undefined && list !== ours;
-  }
+  /** The sums of an archive's files. A package has none. */
+  const sumsIn = (path: string) => resultIfAny(() => readFileSync(`${path}/SHA256SUMS`, "utf8"));
+  const isPackage = () => sumsIn(dirname(nodeProgram)) === undefined;
+  const isThisBuild = () => isPackage() || sumsIn(dirname(nodeProgram)) === sumsIn(folder);
 
   const isConfigured = () => config === undefined || (textOf(files.readText(POOL_CONFIG_FILE)) ?? "") === config;
 
   function isConnected({ config }: KubeletFiles): boolean {
     const texts = readCredentialProviderFiles(files, config).files;
-    if (!texts.some(({ text }) => text.includes(PLUGIN_NAME))) return false;
     return (
-      serviceAccounts === undefined || tokenAttributesIn(texts).some((entry) => entry.audience === serviceAccounts)
+      texts.some(({ text }) => text.includes(PLUGIN_NAME)) &&
+      (serviceAccounts === undefined || tokenAttributesIn(texts).some(({ audience }) => audience === serviceAccounts))
     );
   }
 
   const isAsWanted = ({ ok, version: found, flags }: NodeResult): boolean =>
-    ok && found === version && flags !== undefined && !isAnotherBuild() && isConfigured() && isConnected(flags);
+    ok && found === version && flags !== undefined && isThisBuild() && isConfigured() && isConnected(flags);
 
   return {
     /** The image's. */
@@ -83,13 +79,11 @@ export function createNodeProgram(options: NodeProgramOptions, root = "", kubele
         summary: summaryOf(status),
       };
     },
-    async install(): Promise<Outcome> {
+    /** @param found the version on the node. */
+    install(found: string | undefined): Promise<Outcome> {
       const connect = ["--connect", ...audience, ...given];
       // A package of this version is only connected; the image's archive refuses another one.
-      const isPackages =
-        existsSync(`${root}${PACKAGE_FOLDER}`) &&
-        (await node(nodeProgram, ["status"], QUICK_SECONDS)).version === version;
-      return isPackages
+      return found === version && isPackage()
         ? node(nodeProgram, ["install", ...connect])
         : node(imageProgram, ["install", "--from", folder, ...connect]);
     },

@@ -54,7 +54,7 @@ describe("a rollout", () => {
   });
 
   it("asks little of the API server on a node that waits for a person, until its kubelet is restarted", async () => {
-    simulation.chart.kubeletRestart = "never";
+    simulation.chart.mayRestart = false;
     start(a);
     await says(a, "needs-flags: version 1.0.1");
     expect(a.pod?.said).toContainEqual(expect.stringMatching(/^kubelet: /));
@@ -156,7 +156,7 @@ describe("a rollout", () => {
         ...program,
         async install() {
           await hang(3 * LEASE_SECONDS);
-          return program.install();
+          return program.install(undefined);
         },
       }),
     });
@@ -175,7 +175,7 @@ describe("a rollout", () => {
         ...program,
         install() {
           renewed = simulation.api.lease.spec.renewTime;
-          return program.install();
+          return program.install(undefined);
         },
       }),
     });
@@ -357,7 +357,7 @@ describe("a removal", () => {
   });
 
   it("restarts nothing with never, and includes a node that is switched off", async () => {
-    simulation.chart.kubeletRestart = "never";
+    simulation.chart.mayRestart = false;
     a.isDisabled = true;
     start(a);
     await until(() => a.pod?.isOver() === true);

@@ -36,7 +36,7 @@ const LONGEST_REASON = 500;
 /** Resolves when the work is complete, or after `ending`. */
 export async function rollOut(rollout: RolloutOptions): Promise<void> {
   const { settings, api, program, clock, deadline, ending, say, setReady, showFailed } = rollout;
-  const { node: name, namespace, leaseSeconds, mode, revision } = settings;
+  const { node: name, namespace, leaseSeconds, mode, revision, mayRestart } = settings;
   const node = createNodeObject(api, { ...settings, deadline });
   const lease = createLease({ api, namespace, name: LEASE, identity: name, leaseSeconds, clock, deadline, say });
   /** The limit of each wait for the kubelet. */
@@ -61,7 +61,7 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
       const facts: Facts = {
         mode,
         revision,
-        mayRestart: settings.kubeletRestart === "oneByOne",
+        mayRestart,
         node: await program.look(),
         report: await node.report(),
         holdsLease: (await lease.holder()) === name,
@@ -94,7 +94,7 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
         if (ending.aborted) return "end";
         return (await takeLease()) ? "look again" : "pause";
       case "install":
-        return renewing(action, facts, install);
+        return renewing(action, facts, () => install(facts));
       case "remove":
         return renewing(action, facts, () => remove(facts));
       case "restart":
@@ -136,8 +136,8 @@ export async function rollOut(rollout: RolloutOptions): Promise<void> {
     return ended;
   }
 
-  async function install(): Promise<Next> {
-    const result = await program.install();
+  async function install(facts: Facts): Promise<Next> {
+    const result = await program.install(facts.node.version);
     if (!result.ok) return fail(result.reason, false);
     const { isAsWanted, summary } = await program.look();
     return isAsWanted ? "look again" : fail(`after the installation, ${summary}`, false);

@@ -30,5 +30,5 @@ it.each([
   [{ SERVICE_ACCOUNTS: "" }, undefined],
   [{ SERVICE_ACCOUNTS: "ocir" }, "ocir"],
 ])("parseSettings reads from %j the audience %j", (values, serviceAccounts) => {
-  expect(parse(values)).toMatchObject({ leaseSeconds: 900, kubeletRestart: "never", serviceAccounts });
+  expect(parse(values)).toMatchObject({ leaseSeconds: 900, mayRestart: false, serviceAccounts });
 });

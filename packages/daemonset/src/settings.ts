@@ -25,7 +25,7 @@ export function parseSettings(environment: NodeJS.ProcessEnv) {
     image: needed("OCIR_BROKER_IMAGE"),
     /** How long the Lease is promised to a node; every time limit is a part of it. */
     leaseSeconds,
-    kubeletRestart: oneOf("OCIR_BROKER_KUBELET_RESTART", "oneByOne", "never"),
+    mayRestart: oneOf("OCIR_BROKER_KUBELET_RESTART", "oneByOne", "never") === "oneByOne",
     mode: oneOf("OCIR_BROKER_MODE", "install", "remove"),
     /** The audience that nodes are set up for; undefined leaves their settings unchanged: pods pull with the node's identity. */
     serviceAccounts: environment["OCIR_BROKER_SERVICE_ACCOUNTS"] || undefined,

@@ -28,7 +28,7 @@ interface Chart {
   /** A change that kubelets must read. */
   config: number;
   mode: "install" | "remove";
-  kubeletRestart: "oneByOne" | "never";
+  mayRestart: boolean;
 }
 
 export interface Pod {
@@ -80,7 +80,7 @@ export function createSimulation(seed: number, names: readonly string[]) {
   const nowS = () => (clock.wallMs() - startMs) / 1_000;
   /** Promises that were broken. */
   const broken: string[] = [];
-  const chart: Chart = { revision: 1, config: 1, mode: "install", kubeletRestart: "oneByOne" };
+  const chart: Chart = { revision: 1, config: 1, mode: "install", mayRestart: true };
   const nodes = names.map(newNode);
   const nodeOf = (name: string) => api.nodes.get(name);
   const at = (seconds: number, wake: () => void) => void clock.setTimer(wake, seconds * 1_000);
@@ -230,7 +230,7 @@ export function createSimulation(seed: number, names: readonly string[]) {
     node: SimulatedNode,
     { token = TOKEN, wrap = (program: NodeProgram): NodeProgram => program } = {},
   ): Pod {
-    const { revision, mode, kubeletRestart } = chart;
+    const { revision, mode, mayRestart } = chart;
     const ending = new AbortController();
     const never = new Promise<never>(() => {});
     let isKilled = false;
@@ -259,7 +259,7 @@ export function createSimulation(seed: number, names: readonly string[]) {
         namespace: "ocir-broker",
         leaseSeconds: LEASE_SECONDS,
         revision: String(revision),
-        kubeletRestart,
+        mayRestart,
         mode,
       },
       api: { send },
