@@ -15,6 +15,8 @@ const FOLDERS = ["", ".oci", ".config", ".config/ocir-broker", "run", "run/ocir-
 const isRoot = process.geteuid?.() === 0;
 /** Root becomes the user nobody. */
 const USER_ID = isRoot ? 65_534 : (process.geteuid?.() ?? 0);
+/** For chown: the group stays. Not every user has the number of their group. */
+const KEEP = -1;
 
 function runAsUser(
   command: readonly string[],
@@ -48,7 +50,7 @@ async function createPerson(userId = USER_ID) {
   };
   for (const folder of FOLDERS) mkdirSync(join(home, folder), { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text, { mode: 0o600 });
-  for (const name of [...FOLDERS, ...Object.keys(files)]) chownSync(join(home, name), userId, userId);
+  for (const name of [...FOLDERS, ...Object.keys(files)]) chownSync(join(home, name), userId, KEEP);
   const helper = join(home, "docker-credential-ocir");
   symlinkSync(DOCKER_HELPER, helper);
   const env = { HOME: home, PATH: String(process.env["PATH"]) };
@@ -122,7 +124,7 @@ describe("ocir-broker get", () => {
     const person = await createPerson();
     const socket = join(person.runtimeFolder, "ocir-broker/credentials.sock");
     await serveOnSocket((_request, response) => response.end('{"from":"daemon"}'), socket);
-    chownSync(socket, USER_ID, USER_ID);
+    chownSync(socket, USER_ID, KEEP);
     const own = { XDG_RUNTIME_DIR: person.runtimeFolder };
     expect((await person.brokerGet([], own)).stdout).toBe('{"from":"daemon"}\n');
     expect((await person.brokerGet(["--identity", "user"], own)).stdout).toContain("BEARER_TOKEN");
