@@ -26,13 +26,10 @@ const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service"
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
 const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
-const EXTRA_ARGS =
-  `pass them with a space, the only form that the bootstrap script reads: ${BOOTSTRAP}; ` +
-  "the script runs at the first boot only, so replace the node";
-const CONNECT = "with ocir-broker installed: ocir-broker node connect; it names what the kubelet needs";
+const EXTRA_ARGS = `pass them with a space: ${BOOTSTRAP}; ` + "it runs at the first boot only, so replace the node";
+const CONNECT = "ocir-broker node connect, which names what the kubelet needs";
 const OWN_FILE =
-  "remove the helper from the file, and give root's tools a file of their own, which the variables DOCKER_CONFIG and " +
-  "REGISTRY_AUTH_FILE name";
+  "remove the helper from it, and give root's tools another file (the variables DOCKER_CONFIG and REGISTRY_AUTH_FILE)";
 const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
 
 /** The codes of the packages that doctor calls. */
@@ -84,7 +81,7 @@ function isOutOfTime(code: string): boolean {
 export const DIAGNOSES = {
   ...problemsOfCodes(),
 
-  "not-checked": unknown("not checked because of another finding, which is named"),
+  "not-checked": unknown("not checked, because of the finding that is named"),
   "needs-root": unknown("permission denied", "run ocir-broker doctor as root"),
   "out-of-time": unknown("no result in time", "see the other findings, then try again"),
   "check-failed": unknown("the check itself failed", "report this line as a bug"),
@@ -112,7 +109,7 @@ export const DIAGNOSES = {
   "service-accounts-off": problemOf(BROKER_ERRORS["service-accounts-off"]),
   "service-accounts-unused": problem(
     "the broker exchanges service-account tokens, but the kubelet sends none",
-    "add the entry with --service-accounts: ocir-broker kubelet-config merge --help",
+    "ocir-broker kubelet-config merge with --service-accounts (see its --help)",
   ),
   "kubelet-too-old": problem(
     "this kubelet does not support service-account tokens for credential providers",
@@ -125,7 +122,7 @@ export const DIAGNOSES = {
   ),
   "service-account-annotation": problem(
     "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
-    "add --annotation NAME to ocir-broker kubelet-config merge --service-accounts AUDIENCE, or set serviceAccounts.select: all",
+    "ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME, or set serviceAccounts.select: all",
   ),
   "cluster-ok": ok("the cluster's token exchange can be reached"),
 
@@ -143,7 +140,7 @@ export const DIAGNOSES = {
   "policy-missing": problem(
     "no policy lets this identity read the repository",
     "add: Allow dynamic-group <name> to read repos in compartment <name>, with a rule that matches this instance; " +
-      "for a user or a CLI session: Allow group <name> to read repos in compartment <name>",
+      "for a user or a CLI session, the same with group instead of dynamic-group",
   ),
   "image-missing": problem(
     "the registry has no such image, or hides it because a policy is missing",
@@ -151,7 +148,7 @@ export const DIAGNOSES = {
   ),
   "namespace-unknown": problem(
     "no tenancy has the namespace in the image's name",
-    "correct the part after the registry host; a tenancy's namespace is not its name: oci os ns get",
+    "correct the part after the registry host; it is not the tenancy's name: oci os ns get",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-region-unknown": problem(
@@ -160,7 +157,7 @@ export const DIAGNOSES = {
   ),
   "image-look-alike": warning(
     "the registry host looks like Oracle's but is unknown: the kubelet pulls the image without the broker",
-    "if it is another name of Oracle's registry, add it to registries.extraHosts",
+    "if it is Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
     "the registry is not Oracle's, so the kubelet pulls the image without the broker. If it should be Oracle's, correct the " +
@@ -170,7 +167,7 @@ export const DIAGNOSES = {
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
     "the broker's configuration is not valid, or cannot be used",
-    "ocir-broker config check names every error; fix them first (ocir-broker status shows what the daemon uses)",
+    "ocir-broker config check names every error; ocir-broker status shows what the daemon uses",
   ),
 
   "broker-config-exposed": warning(
@@ -185,13 +182,12 @@ export const DIAGNOSES = {
   ),
   "socket-mode": problem(
     "users other than root can get this node's tokens, or root cannot",
-    "systemctl restart ocir-broker.socket ocir-broker.service; if the mode stays, systemctl revert ocir-broker.socket, then restart both",
+    "systemctl restart ocir-broker.socket ocir-broker.service; if the mode stays, do so again after systemctl revert ocir-broker.socket",
   ),
 
   "not-installed": problem(
     "ocir-broker is not installed on this node",
-    "install it with the archive's install.sh, the node script (ocir-broker-node.sh), a package or the Helm chart: " +
-      'project page "Installing ocir-broker"',
+    'install it: project page "Installing ocir-broker"',
   ),
   "unit-masked": problem(
     "units are masked, so nothing starts them",
@@ -216,7 +212,7 @@ export const DIAGNOSES = {
   ),
   "daemon-config": warning(
     "the daemon does not use all of its configuration file",
-    "ocir-broker config check names the errors and who may read the file; then systemctl reload ocir-broker.service",
+    "fix what ocir-broker config check names; systemctl reload ocir-broker.service",
   ),
   "daemon-restart-needed": warning(
     "configuration keys have changed that only a restart applies",
@@ -224,8 +220,8 @@ export const DIAGNOSES = {
   ),
   "metrics-not-written": warning(
     "the daemon cannot write its metrics file",
-    "check df /run and who may write to the directory of metrics.textfile (another than /run/ocir-broker-metrics needs " +
-      "ReadWritePaths= in a drop-in); then systemd-tmpfiles --create; systemctl daemon-reload; systemctl restart ocir-broker.service",
+    "df /run; for another folder than /run/ocir-broker-metrics, ReadWritePaths= in a drop-in; then systemd-tmpfiles --create; " +
+      "systemctl daemon-reload; systemctl restart ocir-broker.service",
   ),
   "state-not-written": warning(
     "the daemon cannot write its state, so a restart may lose its tokens",
@@ -234,7 +230,7 @@ export const DIAGNOSES = {
   "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
   "daemon-degraded": warning(
     "the daemon cannot get or renew a session or token",
-    `ocir-broker status; ${JOURNAL}; for the region's own registry host, if no pod pulls from it: registries.prefetch: []`,
+    `ocir-broker status; ${JOURNAL}; if no pod pulls from the host that fails: registries.prefetch: []`,
   ),
 
   "selinux-ok": ok("SELinux does not interfere"),
@@ -246,7 +242,7 @@ export const DIAGNOSES = {
   "kubelet-ok": ok("the kubelet runs with both flags"),
   "kubelet-not-running": problem(
     "no kubelet runs here",
-    "systemctl start kubelet; if it does not stay up: journalctl -u kubelet (a wrong credential provider configuration stops it)",
+    "systemctl start kubelet; journalctl -u kubelet (a wrong credential provider configuration stops it)",
   ),
   "kubelet-flags-missing": problem(
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
@@ -261,23 +257,21 @@ export const DIAGNOSES = {
     EXTRA_ARGS,
   ),
   "kubelet-not-restarted": problem(
-    "the kubelet was started before its unit had the flags, or before its credential provider configuration changed",
+    "the kubelet was started before it got the flags, or before its credential provider configuration changed",
     RESTART_KUBELET,
   ),
 
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
-    "the credential provider configuration that the kubelet's flag names does not exist, so its next start with the flag will fail",
-    "with ocir-broker installed, run ocir-broker node connect before the kubelet starts again",
+    "the file that the kubelet's flag names is missing, so its next start will fail",
+    "ocir-broker node connect, before the kubelet starts again",
   ),
   "kubelet-config-invalid": {
     verdict: "problem",
     means: "the kubelet will not start with this credential provider configuration",
   },
-  "kubelet-config-unclear": unknown(
-    "doctor does not understand this credential provider configuration, which the kubelet may read",
-  ),
-  "kubelet-config-lint": warning("the kubelet accepts this, but it does not have the intended effect"),
+  "kubelet-config-unclear": unknown("doctor cannot read this credential provider configuration; the kubelet may"),
+  "kubelet-config-lint": warning("the kubelet accepts this, but it does not do what was intended"),
 
   "image-match-ok": ok("the kubelet calls our credential provider for this image"),
   "image-not-matched": problem(
@@ -286,21 +280,21 @@ export const DIAGNOSES = {
   ),
   "other-plugin-first": warning(
     "the kubelet calls another credential provider before ours for this image, and waits for it",
-    "remove the entry from the other credential provider's matchImages, or put ours first, and restart the kubelet",
+    "remove the image from the other's matchImages, or put ours first, and restart the kubelet",
   ),
 
   "other-login": warning(
-    "a file of the node has a login for this registry, which pulls try before our token, or if we have none",
+    "a file on the node has a login for this registry, which pulls try before our token, or when we have none",
     "remove the login from the file, and restart the kubelet",
   ),
   "other-helper": warning(
-    "a file that CRI-O reads names a credential helper, whose login CRI-O uses for pulls for which we have no token, such as those of " +
-      "a service account without rights",
+    "a file that CRI-O reads names a credential helper, which CRI-O uses whenever we have no token, so also for a service account " +
+      "without rights",
     OWN_FILE,
   ),
   "root-helper-open": problem(
-    "a file that CRI-O reads names root's credential helper, which gives the node's token (serviceAccounts.rootHelper: node), so every " +
-      "pod can pull with the node's identity",
+    "a file that CRI-O reads names root's credential helper, so every pod can pull with the node's identity " +
+      "(serviceAccounts.rootHelper: node)",
     OWN_FILE,
   ),
 
@@ -327,11 +321,11 @@ export const DIAGNOSES = {
   ),
   "plugin-response-anonymous": problem(
     "the plugin has no credentials for this image",
-    "check the image's name; if the registry has another name, add that to registries.extraHosts",
+    "check the image's name, or name the registry in registries.extraHosts",
   ),
   "plugin-failed": problem(
     'the plugin fails; the kubelet logs "error execing credential provider plugin" and pulls anonymously',
-    `see the code in the evidence, and the other findings; ${JOURNAL}`,
+    `see the code in the evidence; ${JOURNAL}`,
   ),
   "plugin-silent": problem(
     "the plugin does not respond in time",
@@ -339,7 +333,7 @@ export const DIAGNOSES = {
   ),
   "token-outdated": problem(
     "the broker's token cannot read the image although a new one can: it is older than the grant",
-    "pull again: the broker fetches a new one within 5 min. For one at once, stop and start ocir-broker.service; a restart keeps the token",
+    "pull again: the broker fetches a new one within 5 min; or stop, then start ocir-broker.service (a restart keeps the token)",
   ),
 } as const satisfies Record<string, Diagnosis>;
 

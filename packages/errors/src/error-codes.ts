@@ -9,7 +9,7 @@ export const BROKER_ERRORS = {
   "config-invalid": permanent("the configuration is not valid", "run ocir-broker config check"),
   "config-unreadable": permanent(
     "the configuration cannot be read, or users other than root can change it",
-    "run ocir-broker config check, which names the command that mends it",
+    "run ocir-broker config check, which names the fix",
   ),
   "registry-foreign": clientError(
     "this registry is not Oracle's, so there are no credentials for it",
@@ -26,9 +26,7 @@ export const BROKER_ERRORS = {
   ),
   "service-accounts-off": clientError(
     "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
-    "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, delete the kubelet's configuration if it stays " +
-      "(or only our entries, if it has others), then run ocir-broker node connect (with --kubelet-flags if you used it " +
-      "before), and restart the kubelet",
+    'set serviceAccounts.tokenExchange, or undo the setup: project page "Access per service account"',
   ),
   "socket-denied": permanent("permission denied: this user may not connect to the broker", "run the command as root"),
   "socket-in-use": permanent("another broker is already running", "stop the other one"),

@@ -24,20 +24,20 @@ export function transient(what: string, next: string): ErrorRow {
 
 /** Advice that several codes share. */
 export const NEXT = {
-  changingProxy: "look for a proxy or firewall that changes requests, and exempt Oracle's hosts from it",
+  changingProxy: "exempt Oracle's hosts from the proxy or firewall that changes requests",
   clock: "set the clock: chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)",
-  dns: "check the node's DNS: /etc/resolv.conf should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
+  dns: "check /etc/resolv.conf: it should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
   journal: "see journalctl -u ocir-broker",
   kubeletConfig: "check the kubelet's credential provider configuration",
   network:
     "route the node's subnet to a service gateway for All <region> Services in Oracle Services Network, and allow TCP 443 out",
-  outage: "no action needed: the broker retries (Oracle's status page reports outages of the region)",
-  proxyAddress: "check proxy.https (or HTTPS_PROXY), the proxy's DNS name, and that the node can connect to it",
-  proxySettings: "check proxy.https and proxy.noProxy in the configuration, and the proxy's own rules",
-  reinstall: "reinstall ocir-broker, with all files from one release",
+  outage: "no action needed: the broker retries (outages are on Oracle's status page)",
+  proxyAddress: "check proxy.https (or HTTPS_PROXY), and that the node can connect to it",
+  proxySettings: "check proxy.https, proxy.noProxy, and the proxy's own rules",
+  reinstall: "reinstall ocir-broker",
   release: "check that the shim and the broker are from the same release",
   trust:
-    "look for a TLS-inspecting proxy, or in a dedicated region, add its CA to upstream.caFile (if set) or the system " +
+    "if a proxy inspects TLS, or in a dedicated region, add its CA to upstream.caFile if that is set, else to the system " +
     "(update-ca-trust, on Ubuntu update-ca-certificates), then systemctl restart ocir-broker",
   wait: "no action needed: the broker retries",
 } as const;

@@ -10,7 +10,7 @@ export const FILE_ERRORS = {
   "file-not-regular": permanent("it is a pipe, socket or device, not a file", "name a file"),
   "file-too-large": permanent("it is too large for such a file", "check the path"),
   "path-untrusted": permanent(
-    "a user other than root can change its path, so root neither reads nor runs it",
+    "others than root can change its path, so root does not use it",
     "make root the only owner and writer of it and of each folder above it",
   ),
   "read-only": permanent("its file system is read-only", "name a writable path"),
@@ -22,10 +22,7 @@ export const UPSTREAM_ERRORS = {
   aborted: ABORTED,
   "connection-broken": transient("a connection to Oracle's services broke", NEXT.changingProxy),
   /** Not retryable, unlike DNS without a response. */
-  "name-not-found": permanent(
-    "the name does not exist in DNS",
-    "check the registry host in the image's name, then the node's DNS",
-  ),
+  "name-not-found": permanent("the name does not exist in DNS", "check the image's registry host, then the node's DNS"),
   "name-not-resolved": transient("a name could not be resolved", NEXT.dns),
   "proxy-refused": transient("the proxy refused the connection", NEXT.proxySettings),
   "proxy-unreachable": transient("Oracle's services cannot be reached through the proxy", NEXT.proxyAddress),

@@ -6,10 +6,7 @@ export const HTTP_ERRORS = {
     "the request's body is larger than 256 KiB, or 1 KiB on the health socket",
     NEXT.kubeletConfig,
   ),
-  "headers-too-large": clientError(
-    "the request's headers are larger than 8 KiB",
-    "use a client that sends fewer headers, as the shim does",
-  ),
+  "headers-too-large": clientError("the request's headers are larger than 8 KiB", "send fewer headers"),
   "method-not-allowed": clientError("this path does not support this method", NEXT.release),
   "not-found": clientError("this path does not exist", NEXT.release),
   "request-incomplete": clientError("the request did not arrive in time", NEXT.release),

@@ -1,27 +1,24 @@
 /** The codes of the identity providers (metadata service, federation, files) and of the token exchange. */
 import { ABORTED, CLOCK_SKEW, type ErrorRow, NEXT, permanent, transient } from "@ocir-broker/errors/error-row";
 
-const FOR_DAEMON = "(for the node's daemon, outside of /home and /root: chown root:ocir-broker-daemon, chmod 640)";
+const FOR_DAEMON = "(the daemon's file: outside of /home and /root, chown root:ocir-broker-daemon, chmod 640)";
 
 export const FILE_IDENTITY_ERRORS = {
   "api-key-refused": permanent(
     "the registry does not accept the API key",
-    "check that user and tenancy are right, and that the user still has this key",
+    "check user and tenancy, and that the user still has this key",
   ),
   "cli-session-expired": permanent("the CLI session has expired", "run oci session authenticate"),
   "cli-session-refused": permanent("the registry does not accept the CLI session", "run oci session authenticate"),
   "github-permission-missing": permanent(
     "GitHub gives this job no token",
-    "add permissions: id-token: write to the job, and run the command in the job itself, not in a container without its variables",
+    "add permissions: id-token: write to the job, and pass its ACTIONS_ID_TOKEN_REQUEST_ variables into a container",
   ),
   "github-refused": permanent(
     "GitHub's token endpoint gave no token",
     "add permissions: id-token: write to the job, and do not change the ACTIONS_ID_TOKEN_REQUEST_ variables",
   ),
-  "identity-changed": permanent(
-    "the files now name another identity than at the start",
-    "restart the broker to use it",
-  ),
+  "identity-changed": permanent("the files now name another identity than at the start", "restart the broker"),
   "identity-file-permissions": permanent(
     "other users can read or change the file",
     `chmod 600 your own file ${FOR_DAEMON}`,
@@ -43,7 +40,7 @@ export const FILE_IDENTITY_ERRORS = {
   "key-invalid": permanent("the file contains no private RSA key in PEM", "name the private key, not the public one"),
   "oci-config-incomplete": permanent(
     "the value is missing",
-    "run oci setup config, or add the key to the profile (for the node's daemon, set user.configFile or cliSession.configFile)",
+    "run oci setup config, or add the key to the profile (the daemon's file: user.configFile or cliSession.configFile)",
   ),
   "oci-config-invalid": permanent(
     "the file is not a valid configuration of Oracle's command line",
@@ -86,11 +83,11 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "security-token-key": permanent(
     "the security token was issued for another key",
-    "set key_file to the key that oci session authenticate wrote with the token",
+    "set key_file to the key that oci session authenticate wrote",
   ),
   "subject-token-expired": permanent(
     "the token to exchange has expired",
-    "check the clock, and that the CI system or the kubelet still rewrites the file",
+    "check the clock, and that the CI system or kubelet still renews the file",
   ),
   "subject-token-invalid": permanent(
     "the token to exchange is not a JWT",
@@ -102,11 +99,11 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "subject-token-refused": permanent(
     "the identity domain does not accept this token",
-    "check that the domain's trust has a rule for this subject, and its issuer, keys and audience",
+    "check the domain's trust: its issuer, keys, audience, and a rule for this subject",
   ),
   "subject-token-variable-expired": permanent(
     "the token in the variable has expired, and a variable gets no new one",
-    "push within the token's life, or let the CI system write the token to a file, and name it in OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
+    "push before it expires, or let the CI system keep a token in a file: OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
   ),
 } as const satisfies Record<string, ErrorRow>;
 
@@ -115,15 +112,15 @@ export const IDENTITY_ERRORS = {
   aborted: ABORTED,
   "certificate-expired": transient(
     "the instance certificate has expired or is not valid yet",
-    "check the clock, and if this persists, reboot the instance, because OCI renews the certificate several times a day",
+    "check the clock, then reboot the instance, because OCI renews the certificate several times a day",
   ),
   "certificate-invalid": transient(
     "the instance certificate or its key cannot be used",
-    "check that nothing but OCI's metadata service responds at 169.254.169.254, then reboot the instance",
+    "check that only OCI's metadata service is at 169.254.169.254, then reboot the instance",
   ),
   "certificate-mismatch": transient(
     "the instance certificate and its key do not match",
-    "try again in a minute, because OCI may be replacing it, and if this persists, reboot the instance",
+    "try again in a minute, because OCI may be replacing it, then reboot the instance",
   ),
   "clock-skew": CLOCK_SKEW,
   "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
@@ -132,49 +129,49 @@ export const IDENTITY_ERRORS = {
   "federation-proxy-unreachable": transient("the auth service cannot be reached through the proxy", NEXT.proxyAddress),
   "federation-refused": permanent(
     "the auth service refused this instance",
-    "check that the instance is not terminated, moved, or created from an image with another instance's state, then reboot it",
+    "reboot the instance, which may have been moved or cloned with another instance's state, and recreate it if that does not help",
   ),
   "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
   "federation-unauthorized": transient(
     "the auth service does not accept the instance certificate",
-    "check the clock, then try again in a few minutes, because OCI may be replacing the certificate",
+    "check the clock, then try again in minutes: OCI may be replacing the certificate",
   ),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network),
   "github-unreachable": transient(
     "GitHub's token endpoint does not respond",
-    "try again, and if it persists, allow TCP 443 from the runner to this host, or set proxy.https to a proxy that can",
+    "try again, then allow TCP 443 from the runner to it, or set proxy.https",
   ),
   "identity-none": permanent(
-    "this node has no identity of its own, because identity.provider is none: only service accounts get tokens",
+    "identity.provider is none, so only service accounts get tokens",
     "set identity.provider, or use a service account",
   ),
   "identity-not-ready": transient(
     "the instance has no certificate yet",
-    "wait: OCI issues it within minutes of the first boot, and the broker retries",
+    "wait: OCI issues it within minutes of the first boot",
   ),
   "metadata-invalid": transient("the metadata service's response is invalid", NEXT.changingProxy),
   "metadata-not-found": transient(
     "version 2 of the metadata service is missing",
-    "use a platform image that supports /opc/v2, and check that nothing else responds at 169.254.169.254",
+    "use a platform image with /opc/v2, and check that nothing else is at 169.254.169.254",
   ),
   "metadata-refused": permanent(
-    "the metadata service refuses requests, as it does when a proxy adds Forwarded headers or removes Authorization",
-    "reach 169.254.169.254 directly from the primary VNIC, without a proxy, and check that this is an OCI instance",
+    "the metadata service refuses requests, as it does through a proxy",
+    "check that this is an OCI instance, and that it reaches 169.254.169.254 directly from its primary VNIC",
   ),
   "metadata-throttled": transient(
     "the metadata service rate-limits requests",
-    "find the client that sends so many requests (ss -tnp dst 169.254.169.254): the broker sends at most five a second",
+    "find the client that sends too many (the broker sends at most five a second): ss -tnp dst 169.254.169.254",
   ),
   "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage),
   "metadata-unreachable": transient(
     "the metadata service does not respond",
-    "check that this is an OCI instance, and that no firewall rule or network policy blocks 169.254.169.254 (iptables -S OUTPUT)",
+    "check that this is an OCI instance, and that nothing blocks 169.254.169.254: iptables -S OUTPUT",
   ),
   "region-unknown": permanent(
     "this release does not know the region that the metadata service names",
-    "check that this is an OCI instance, or install a newer release of ocir-broker if its region is new",
+    "check that this is an OCI instance, and upgrade ocir-broker if its region is new",
   ),
   "sdk-failed": transient("the request could not be signed", NEXT.reinstall),
   "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
@@ -197,7 +194,7 @@ const TRUST =
 export const TOKEN_EXCHANGE_ERRORS = {
   "cluster-basic": permanent(
     "the cluster refused to exchange a service-account token",
-    "check that the cluster is an enhanced cluster, and that a policy admits the node",
+    "use an enhanced cluster, and a policy that admits the node",
   ),
   "cluster-tls": transient(
     "the cluster's certificate is not trusted",
@@ -213,8 +210,8 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "allow TCP 12250 from the nodes to the cluster's API endpoint",
   ),
   "domain-client-refused": permanent(
-    "the identity domain does not accept the client, or the node, that requests the token exchange",
-    "check client id, client secret and the trust's oauthClients, or the policy that grants GET_RPST to the node's dynamic group",
+    "the identity domain does not accept the client, or the node, that requests the exchange",
+    "check the client's id, its secret and the trust's oauthClients, or for a node the policy that grants GET_RPST to its dynamic group",
   ),
   "domain-not-configured": permanent(
     "the configuration of the identity domain is incomplete",
@@ -222,10 +219,10 @@ export const TOKEN_EXCHANGE_ERRORS = {
   ),
   "domain-secret-missing": permanent(
     "no client secret was found",
-    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of the unit",
+    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in",
   ),
   "domain-secret-without-daemon": permanent(
-    "only the daemon gets the client secret from systemd, and no daemon responds",
+    "only the daemon gets the client secret, and no daemon responds",
     "start ocir-broker.service, or set identityDomain.clientSecretFile",
   ),
   "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
@@ -236,7 +233,7 @@ export const TOKEN_EXCHANGE_ERRORS = {
   ),
   "domain-unreachable": transient(
     "the identity domain does not respond",
-    "allow TCP 443 from the nodes to the identity domain, or set proxy.https to a proxy that can",
+    "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
   ),
   "service-account-token-audience": permanent(
     "the service-account token's audience is not serviceAccounts.audience",

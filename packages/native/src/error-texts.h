@@ -6,7 +6,7 @@
   "shim-request-timeout", \
   "stdin did not end within the time limit", \
   NULL, \
-  "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it"
+  "close stdin after the request, as a pipe from a file does"
 #define SHIM_REQUEST_UNREADABLE \
   "shim-request-unreadable", \
   "stdin cannot be read", \
@@ -21,7 +21,7 @@
   "shim-request-empty", \
   "stdin was empty", \
   NULL, \
-  "pipe in a CredentialProviderRequest, as the kubelet does, or a registry host, as docker does"
+  "pipe in a CredentialProviderRequest (kubelet) or a registry host (docker)"
 #define SHIM_SOCKET_MISSING(path) \
   "shim-socket-missing", \
   "there is no socket at", \
@@ -36,7 +36,7 @@
   "shim-socket-denied", \
   "permission denied:", \
   (path), \
-  "run it as root, as the kubelet does, or check the owner and mode of the socket"
+  "run it as root, or check the socket's owner and mode"
 #define SHIM_BROKER_MISSING(path) \
   "shim-broker-missing", \
   "no daemon responds, and this program cannot be run:", \
@@ -46,12 +46,12 @@
   "shim-socket-path-too-long", \
   "OCIR_BROKER_SOCKET has more than 107 bytes", \
   NULL, \
-  "shorten it in the kubelet's credential provider config"
+  "shorten it in the kubelet's CredentialProviderConfig"
 #define SHIM_SYSTEM_ERROR(errno_text) \
   "shim-system-error", \
   "the socket cannot be used, errno", \
   (errno_text), \
-  "look for exhausted descriptors or memory on this node"
+  "this node may be out of descriptors or memory"
 #define SHIM_CONNECTION_BROKEN \
   "shim-connection-broken", \
   "the broker closed each connection without a response", \
@@ -64,7 +64,7 @@
   "check it with: systemctl status ocir-broker.socket ocir-broker.service"
 #define SHIM_RESPONSE_INVALID(path) \
   "shim-response-invalid", \
-  "this is not a broker's response, from", \
+  "what responds is not ocir-broker:", \
   (path), \
   "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_RESPONSE_TOO_LARGE \
@@ -86,7 +86,7 @@
   "shim-output-failed", \
   "the response could not be written to stdout", \
   NULL, \
-  "check why the caller closes stdout or does not read it"
+  "check why the caller does not read it"
 #define SHIM_REQUEST_INVALID \
   "shim-request-invalid", \
   "ocir-broker is removed or switched off, and stdin contains no CredentialProviderRequest", \

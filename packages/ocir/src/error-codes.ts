@@ -6,7 +6,7 @@ export const OCIR_ERRORS = {
   "image-invalid": clientError("the image's name is invalid", "check the pod's image name"),
   "registry-forbidden": permanent(
     "the registry refused this instance",
-    "check that the host is a registry of a region that the tenancy is subscribed to",
+    "check that the tenancy is subscribed to the registry's region",
   ),
   "registry-redirected": permanent("the registry's token endpoint redirects the request", NEXT.changingProxy),
   "registry-refused": permanent("the registry refused the request", NEXT.journal),

@@ -40,7 +40,7 @@ const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
 export const SHIM_ERRORS = {
   "shim-request-timeout": permanent(
     "stdin did not end within the time limit",
-    "the kubelet sends one JSON request and closes stdin; by hand, pipe a file into it",
+    "close stdin after the request, as a pipe from a file does",
   ),
   "shim-request-unreadable": permanent("stdin cannot be read", "pipe one JSON request into it"),
   "shim-request-too-large": permanent(
@@ -49,7 +49,7 @@ export const SHIM_ERRORS = {
   ),
   "shim-request-empty": permanent(
     "stdin was empty",
-    "pipe in a CredentialProviderRequest, as the kubelet does, or a registry host, as docker does",
+    "pipe in a CredentialProviderRequest (kubelet) or a registry host (docker)",
   ),
   "shim-socket-missing": {
     ...permanent(
@@ -63,10 +63,7 @@ export const SHIM_ERRORS = {
     detail: "path",
   },
   "shim-socket-denied": {
-    ...permanent(
-      "permission denied:",
-      "run it as root, as the kubelet does, or check the owner and mode of the socket",
-    ),
+    ...permanent("permission denied:", "run it as root, or check the socket's owner and mode"),
     detail: "path",
   },
   "shim-broker-missing": {
@@ -78,15 +75,15 @@ export const SHIM_ERRORS = {
   },
   "shim-socket-path-too-long": permanent(
     "OCIR_BROKER_SOCKET has more than 107 bytes",
-    "shorten it in the kubelet's credential provider config",
+    "shorten it in the kubelet's CredentialProviderConfig",
   ),
   "shim-system-error": {
-    ...permanent("the socket cannot be used, errno", "look for exhausted descriptors or memory on this node"),
+    ...permanent("the socket cannot be used, errno", "this node may be out of descriptors or memory"),
     detail: "errno_text",
   },
   "shim-connection-broken": permanent("the broker closed each connection without a response", JOURNAL),
   "shim-timeout": permanent("the broker did not respond within the time limit", CHECK_SERVICE),
-  "shim-response-invalid": { ...permanent("this is not a broker's response, from", OTHER_DAEMON), detail: "path" },
+  "shim-response-invalid": { ...permanent("what responds is not ocir-broker:", OTHER_DAEMON), detail: "path" },
   "shim-response-too-large": permanent(
     `the response is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
     OTHER_DAEMON,
@@ -95,7 +92,7 @@ export const SHIM_ERRORS = {
   "shim-response-empty": permanent("the broker sent status 200 without a body", "check the version of the daemon"),
   "shim-output-failed": permanent(
     "the response could not be written to stdout",
-    "check why the caller closes stdout or does not read it",
+    "check why the caller does not read it",
   ),
   "shim-request-invalid": permanent(
     "ocir-broker is removed or switched off, and stdin contains no CredentialProviderRequest",

@@ -12,11 +12,11 @@ export const PULL_SECRET_ERRORS = {
   ),
   "secret-conflict": permanent(
     "another Secret has this name, or another field manager has changed this one",
-    "delete the Secret of this name, or give the resource another name that the chart allows",
+    "delete that Secret, or give the resource another name that the chart allows",
   ),
   "secret-refused": permanent(
     "the API server refuses the Secret",
-    "look for a quota, or an admission policy that refuses or changes Secrets; the controller's log has the reason",
+    "the controller's log has the reason, such as a quota or an admission policy",
   ),
   "secret-too-large": permanent(
     "the tokens do not fit into a Secret, which holds 1 MiB",
