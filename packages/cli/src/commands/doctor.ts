@@ -60,7 +60,7 @@ export function addDoctorCommand(program: Command): void {
       "--service-account-token <file>",
       "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
-    .option("--verbose", "on a terminal, also print what was seen where all is well")
+    .option("--verbose", "on a terminal, also print the evidence of checks that passed")
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .addHelpText(
       "after",

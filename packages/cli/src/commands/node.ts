@@ -91,7 +91,7 @@ Examples:
   node
     .command("remove")
     .description("remove ocir-broker, and restore what was there before")
-    .addOption(dryRunOption("print the files that are not ours as a diff; change nothing"))
+    .addOption(dryRunOption("show as a diff what would change in files that are not ours; change nothing"))
     .addOption(outputOption(["text", "json"]))
     .action(async (options: OutputOption & { readonly dryRun?: true }) => {
       if (options.dryRun) await printDryRun(describeRemoval);
@@ -113,7 +113,7 @@ function addConnectOptions(command: Command): Command {
     .option("--kubelet-version <version>", "1.33, v1.33.2, or what `kubelet --version` prints")
     .option("--service-accounts <audience>", "pods pull with their service accounts: the audience of their tokens")
     .option("--kubelet-flags", "also add the flags to a file of the kubelet's unit")
-    .addOption(dryRunOption("print the files that are not ours as a diff; change nothing"))
+    .addOption(dryRunOption("show as a diff what would change in files that are not ours; change nothing"))
     .addOption(outputOption(["text", "json", "flags"]));
 }
 
@@ -121,7 +121,7 @@ function addRestartOptions(command: Command, then: string): Command {
   return command
     .option(
       "--restart",
-      `with --kubelet-flags: restart the kubelet, and ${then}; exit status 75: it was not seen to run`,
+      `with --kubelet-flags: restart the kubelet, and ${then}; exit status 75: it is unknown whether it runs`,
     )
     .option("--limit <seconds>", "how long --restart waits for the kubelet", seconds, LIMIT_SECONDS);
 }
