@@ -14,7 +14,7 @@
 
 enum {
   PATH_LIMIT_BYTES = 256,
-  /* Limits the memory of the copy's folder. A full configuration has a hundredth of this size. */
+  /* Limits the memory of the copy's folder. The largest real configuration is a hundredth of this. */
   COPY_LIMIT_BYTES = 1024 * 1024
 };
 
