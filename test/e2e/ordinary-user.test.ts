@@ -147,7 +147,7 @@ describe("ocir-broker get", () => {
 });
 
 it.each([
-  ["nothing", 0, "identity-ok"],
+  ["nothing", 0, "session-ok"],
   ["an unsafe key", 1, "identity-file-permissions"],
 ])("doctor --identity user finds %s on a laptop", async (error, exitCode, name) => {
   const person = await createPerson();

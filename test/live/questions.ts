@@ -3,14 +3,18 @@
  * The run compares the shapes of the answers with those of the simulator.
  */
 import type { Config } from "@ocir-broker/config/schema";
+import { createNodeCredentials } from "@ocir-broker/credentials/node-credentials";
+import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
+import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
+import { createUpstreams } from "@ocir-broker/credentials/tokens/upstreams";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
+import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
 import { signRequest } from "@ocir-broker/identity/request-signer";
 import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
-import { createCloud } from "../../packages/doctor/src/cloud.ts";
 import { type Shape, shapeOf } from "./shape.ts";
 
 export type Answers = Readonly<Record<string, Shape>>;
@@ -160,20 +164,37 @@ async function createScene(config: Config, imageName: string) {
   const { registryHost, repository } = parseImage(imageName);
   const clock = createSystemClock();
   const signal = AbortSignal.timeout(LIMIT_MS);
-  const cloud = createCloud({ config, environment: process.env, clock, random: systemRandom, signal });
-  const { id, realmDomain } = await cloud.region();
+  const upstreams = createUpstreams({ config, environment: process.env, clock });
+  let authResponse: UpstreamResponse | undefined;
+  const sendAuth: SendRequest = async (request) => {
+    authResponse = await upstreams.send(request);
+    return authResponse;
+  };
+  const credentials = createNodeCredentials({
+    config,
+    environment: process.env,
+    clock,
+    random: systemRandom,
+    deadlineMs: LIMIT_MS,
+    sendMetadata: upstreams.sendMetadata,
+    sendAuth,
+    sendTo: () => upstreams.send,
+  });
+  const { value: region } = await credentials.homeRegion.refresh(HOME_REGION);
+  const { id, realmDomain } = region;
+  const session = credentials.sessions.refresh(SESSION);
   const isShort = registryHost.endsWith(".ocir.io");
   const otherHost = isShort ? `ocir.${id}.oci.${realmDomain}` : `${id}.ocir.io`;
-  const at = (path: string, host = registryHost): URL => new URL(path, cloud.endpointOf(host));
+  const at = (path: string, host = registryHost): URL => new URL(path, credentials.registries.endpointOf(host));
   const sender =
     (send: SendRequest) =>
     (url: URL, headers: Record<string, string> = {}) =>
       send({ method: "GET", url, headers, signal });
-  const get = sender(cloud.sendRegistry);
-  const getMetadata = sender(cloud.sendMetadata);
-  const [metadataUrl] = cloud.metadataBaseUrls as [URL];
-  const authUrl = await cloud.authUrl();
-  const sign = async (url: URL) => signRequest((await cloud.session()).value, { method: "GET", url }, clock.wallMs());
+  const get = sender(upstreams.send);
+  const getMetadata = sender(upstreams.sendMetadata);
+  const [metadataUrl] = metadataBaseUrlsOf(config) as [URL];
+  const authUrl = await authUrlOf(config, async () => region);
+  const sign = async (url: URL) => signRequest((await session).value, { method: "GET", url }, clock.wallMs());
   const tokenUrl = at(TOKEN_PATH);
   return {
     at,
@@ -193,17 +214,20 @@ async function createScene(config: Config, imageName: string) {
     getMetadata: (path: `/${string}`, headers: Record<string, string>) =>
       getMetadata(urlBelow(metadataUrl, path), headers),
     sendUnsigned: () =>
-      cloud.sendAuth({
+      upstreams.send({
         ...{ method: "POST", url: urlBelow(authUrl, "/v1/x509"), body: "{}", signal },
         headers: { "content-type": "application/json" },
       }),
     async sessionResponse(): Promise<UpstreamResponse | Shape> {
-      await cloud.session();
-      return cloud.requests.findLast(({ service }) => service === "auth")?.response ?? "no session";
+      await session;
+      return authResponse ?? "no session";
     },
     tokenWith: async (query: string) => get(new URL(query, tokenUrl), await sign(new URL(query, tokenUrl))),
-    token: async () => (await cloud.token(registryHost)).value.reveal(),
-    close: () => cloud.close(),
+    token: async () => (await credentials.tokens.refresh(registryHost)).value.reveal(),
+    async close(): Promise<void> {
+      credentials.close();
+      await upstreams.close();
+    },
   };
 }
 

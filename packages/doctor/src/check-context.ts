@@ -3,7 +3,6 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { type CredentialProviderFiles, readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
-import type { Network } from "@ocir-broker/node/network";
 import type { NodeFiles } from "@ocir-broker/node/node-files";
 import type { RunProgram } from "@ocir-broker/node/program-run";
 import { registryHostOf } from "@ocir-broker/ocir/host-rules";
@@ -13,7 +12,6 @@ import type { Cloud } from "./cloud.ts";
 import { findingOfCode } from "./diagnoses.ts";
 import type { DoctorOptions } from "./doctor-options.ts";
 import type { Finding } from "./finding.ts";
-import { proxyFailureIn } from "./proxy-failure.ts";
 
 export interface CheckContext
   extends Pick<
@@ -23,7 +21,6 @@ export interface CheckContext
   /** With the registry host that a short name stands for. Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
   readonly files: NodeFiles;
-  readonly network: Network;
   readonly runProgram: RunProgram;
   readonly cloud: Cloud;
   readonly signal: AbortSignal;
@@ -74,7 +71,6 @@ export async function findingsOf(check: Check, context: CheckContext): Promise<F
 
 /** The name of the finding that reports this error; its code if no finding does. */
 export function causeOf(error: unknown): string {
-  if (proxyFailureIn(error) !== undefined) return "proxy-unreachable";
   const code = codeOf(error);
   return findingOfCode(code) ?? code;
 }

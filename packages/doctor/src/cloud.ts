@@ -11,9 +11,8 @@ import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { once } from "./attempt.ts";
-import { type RecordedRequest, recorded } from "./recorded-requests.ts";
 
 export type Cloud = ReturnType<typeof createCloud>;
 
@@ -32,12 +31,15 @@ const TIME_LIMITS = { connectTimeout: "2500ms", timeout: "4s" };
 const DEADLINE_MS = 15_000;
 
 export function createCloud({ config, environment, clock, random, signal }: CloudOptions) {
-  const requests: RecordedRequest[] = [];
   const upstream = { ...config.upstream, ...TIME_LIMITS };
   const upstreams = createUpstreams({ config: { ...config, upstream }, environment, clock });
-  const sendMetadata = recorded(upstreams.sendMetadata, "metadata", clock, requests);
-  const sendAuth = recorded(upstreams.send, "auth", clock, requests);
-  const sendRegistry = recorded(upstreams.send, "registry", clock, requests);
+  /** The instance's, as last received. */
+  let certificate: Buffer | undefined;
+  const sendMetadata: SendRequest = async (request) => {
+    const response = await upstreams.sendMetadata(request);
+    if (request.url.pathname.endsWith("/identity/cert.pem")) certificate = response.body;
+    return response;
+  };
   const credentials = createNodeCredentials({
     config,
     environment,
@@ -45,8 +47,8 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     random,
     deadlineMs: DEADLINE_MS,
     sendMetadata,
-    sendAuth,
-    sendTo: () => sendRegistry,
+    sendAuth: upstreams.send,
+    sendTo: () => upstreams.send,
   });
   signal.addEventListener("abort", () => credentials.close(), { once: true });
 
@@ -67,14 +69,8 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
 
   return {
     provider: credentials.provider.name,
-    requests: requests as readonly RecordedRequest[],
-    /** All of them are checked; on a real node there is one for IPv4 and one for IPv6. */
-    metadataBaseUrls: metadataBaseUrlsOf(config),
-    sendMetadata,
-    sendAuth,
-    sendRegistry,
-    /** Not recorded: its requests may contain a client's secret. */
-    sendDomain: upstreams.send,
+    send: upstreams.send,
+    certificate: () => certificate,
     region,
     session,
     /** An image can name any host: one that the broker gives no tokens gets no request. @throws {BrokerError} `registry-foreign` */
@@ -84,7 +80,6 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
       tokens.set(registryHost, known);
       return known();
     },
-    authUrl: () => authUrlOf(config, region),
     endpointOf: credentials.registries.endpointOf,
     isRegistry,
     async close() {

@@ -2,21 +2,12 @@
 import { type DiagnosisName, findingOfCode } from "./diagnoses.ts";
 import { type Finding, notChecked } from "./finding.ts";
 
-const NO_PATH: readonly DiagnosisName[] = ["dns-failed", "tcp-refused", "tcp-timeout", "network-unreachable"];
-
 const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>> = {
-  "federation-name-not-resolved": NO_PATH,
-  "federation-unreachable": NO_PATH,
   "image-match-ok": ["kubelet-not-restarted"],
   "image-not-matched": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-missing": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-executable-missing": ["plugin-missing", "plugin-not-executable"],
   "kubelet-flags-missing": ["not-installed"],
-  "name-not-found": NO_PATH,
-  "name-not-resolved": NO_PATH,
-  refused: NO_PATH,
-  timeout: NO_PATH,
-  unreachable: NO_PATH,
   "service-accounts-unused": ["kubelet-config-missing"],
   "socket-missing": ["unit-masked"],
   "daemon-down": ["unit-masked", "socket-missing"],
@@ -26,7 +17,7 @@ const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>
 /** Findings about the daemon that follow if one of Oracle's services fails; doctor reports the cause itself. */
 const OF_DAEMON: readonly DiagnosisName[] = ["plugin-failed", "plugin-silent"];
 
-/** @param upstream those of identity, network and registry. */
+/** @param upstream those of identity and registry. */
 export function withoutConsequences(findings: readonly Finding[], upstream: readonly Finding[]): Finding[] {
   const names = new Set(findings.filter(({ verdict }) => verdict !== "ok").map(({ name }) => name));
   const upstreamCause = upstream.find(({ verdict }) => verdict === "problem")?.name;

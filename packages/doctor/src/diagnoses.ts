@@ -85,25 +85,8 @@ export const DIAGNOSES = {
   "needs-root": unknown("permission denied", "run ocir-broker doctor as root"),
   "out-of-time": unknown("no result in time", "see the other findings, then try again"),
   "check-failed": unknown("the check itself failed", "report this line as a bug"),
-
-  "metadata-ok": ok("the metadata service responds"),
-
-  "clock-ok": ok("the clock is close enough for OCI"),
-
-  "identity-ok": ok("the identity's files are complete, private and match each other"),
   "identity-none": ok(IDENTITY_ERRORS["identity-none"].what),
-  "certificate-ok": ok("the instance certificate is valid"),
-
-  "session-ok": ok("the auth service issues a session for this instance"),
-
-  "proxy-ok": ok("the proxy can be reached"),
-
-  "network-ok": ok("the service can be reached"),
-  "dns-failed": problem("the name of the service cannot be resolved", NEXT.dns),
-  "tcp-refused": problem("the service or a firewall refuses the connection", NEXT.network),
-  "tcp-timeout": problem("connections to the service time out", NEXT.network),
-  "network-unreachable": problem("there is no route to the service", NEXT.network),
-
+  "session-ok": ok("the identity gets a session"),
   "token-ok": ok("the registry issues a token"),
 
   "service-accounts-off": problemOf(BROKER_ERRORS["service-accounts-off"]),
@@ -237,7 +220,6 @@ export const DIAGNOSES = {
   "selinux-label": problem("a program has an SELinux label that services may not execute", RELABEL),
   "selinux-label-permissive": warning("if SELinux were enforcing, services could not execute a program", RELABEL),
 
-  "disk-full": problemOf(FILE_ERRORS["disk-full"]),
   "path-untrusted": problemOf(FILE_ERRORS["path-untrusted"]),
   "kubelet-ok": ok("the kubelet runs with both flags"),
   "kubelet-not-running": problem(

@@ -1,19 +1,16 @@
 /** Runs all checks in parallel within one time limit; findings are ordered causes first. */
 import { durationMs } from "@ocir-broker/config/duration";
-import { createNetwork } from "@ocir-broker/node/network";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { DISABLED_FILE } from "@ocir-broker/protocol/contract";
 import { type Check, type CheckContext, createCheckContext, findingsOf, type NamedCheck } from "./check-context.ts";
-import { CHECKS_BY_IDENTITY_PROVIDER } from "./checks/by-identity-provider.ts";
 import { checkDaemon } from "./checks/daemon.ts";
+import { checkIdentity } from "./checks/identity.ts";
 import { checkKubeletConfig } from "./checks/kubelet/kubelet-config.ts";
 import { checkKubeletFlags } from "./checks/kubelet/kubelet-flags.ts";
-import { checkRegistryPath } from "./checks/network-path.ts";
 import { checkOtherLogins } from "./checks/other-logins.ts";
 import { checkPlugin, pluginPath } from "./checks/plugin.ts";
 import { checkPluginResponse } from "./checks/plugin-response.ts";
-import { checkProxy } from "./checks/proxy.ts";
 import { checkRegistry } from "./checks/registry.ts";
 import { checkSelinux } from "./checks/selinux.ts";
 import { checkServiceAccounts } from "./checks/service-accounts/service-accounts.ts";
@@ -31,8 +28,6 @@ const NODE_CHECKS: readonly NamedCheck[] = [
   ["kubelet", checkKubeletFlags],
   ["other logins", checkOtherLogins],
 ];
-
-const PROXY_CHECK: NamedCheck = ["proxy", checkProxy];
 
 /** One finding if no file of ocir-broker is on the node. */
 const checkInstalled: Check = async (context) => {
@@ -55,8 +50,8 @@ const SWITCH_CHECKS: readonly NamedCheck[] = [
   ["off switch", checkOffSwitch],
 ];
 
-const REGISTRY_CHECKS: readonly NamedCheck[] = [
-  ["network to the registry", checkRegistryPath],
+const CLOUD_CHECKS: readonly NamedCheck[] = [
+  ["identity", checkIdentity],
   ["registry", checkRegistry],
 ];
 
@@ -96,7 +91,6 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
   const context = createCheckContext({
     ...options,
     files: createNodeFiles(options.root),
-    network: createNetwork(clock),
     runProgram: options.runProgram ?? createRunProgram(clock),
     cloud,
     signal: ending.signal,
@@ -107,15 +101,12 @@ export async function diagnose(options: DoctorOptions): Promise<readonly Finding
     (await Promise.all(checks.map(([topic, check]) => runCheck(topic, check, context, timeUp)))).flat();
   try {
     // In the order of the report: causes before their consequences.
-    const identityChecks =
-      configError === undefined
-        ? [PROXY_CHECK, ...CHECKS_BY_IDENTITY_PROVIDER[cloud.provider], ...REGISTRY_CHECKS]
-        : [UNCONFIGURED_CHECK];
+    const cloudChecks = configError === undefined ? CLOUD_CHECKS : [UNCONFIGURED_CHECK];
     const off = isNode ? (await run(SWITCH_CHECKS)).filter(({ verdict }) => verdict === "problem") : [];
     const isOn = ([, check]: NamedCheck) => off.length === 0 || !CHECKS_WHILE_ON.has(check);
     const [ofNode, upstream, ofPull] = await Promise.all([
       run(isNode ? NODE_CHECKS.filter(isOn) : []),
-      run(identityChecks),
+      run(cloudChecks),
       run(isNode ? PULL_CHECKS.filter(isOn) : []),
     ]);
     return withoutConsequences([...off, ...configFindings(options), ...ofNode, ...upstream, ...ofPull], upstream);
@@ -135,14 +126,12 @@ function configFindings({
   isNode,
 }: DoctorOptions): Finding[] {
   const exposed =
-    configWarning === undefined
-      ? []
-      : [finding("broker-config-exposed", configWarning.what, { fix: configWarning.fix })];
+    configWarning === undefined ? [] : [finding("broker-config-exposed", configWarning.what, configWarning.fix)];
   if (configError === undefined) return [finding("broker-config-ok", configSource), ...exposed];
   const { fix } = DIAGNOSES["broker-config-invalid"];
   const ofNode = configFix === undefined ? fix : `${configFix}; then systemctl reload ocir-broker.service`;
   const ofPerson = configFix ?? fix.replace("check", `check ${configPath}`);
-  return [finding("broker-config-invalid", configError, { fix: isNode ? ofNode : ofPerson }), ...exposed];
+  return [finding("broker-config-invalid", configError, isNode ? ofNode : ofPerson), ...exposed];
 }
 
 async function runCheck(

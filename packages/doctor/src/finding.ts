@@ -1,6 +1,7 @@
 /** One result of a check. It never contains a secret, an OCID or text from upstream; the rule in a fix names the compartment. */
+import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
 import type { Finding as KubeletConfigFinding } from "@ocir-broker/kubelet-config/finding";
-import { DIAGNOSES, type Diagnosis, type DiagnosisName, type Verdict } from "./diagnoses.ts";
+import { DIAGNOSES, type Diagnosis, type DiagnosisName, findingOfCode, type Verdict } from "./diagnoses.ts";
 
 export interface Finding {
   /** Stable, for scripts and for docs/reference/codes.md. */
@@ -13,18 +14,23 @@ export interface Finding {
   readonly fix?: string;
 }
 
-export interface Particulars {
-  /** Replaces the table's fix if that depends on what was seen. */
-  readonly fix?: string | undefined;
-  /** Replaces "the service" in the table's text. */
-  readonly service?: "the auth service" | "the registry";
-}
-
-export function finding(name: keyof typeof DIAGNOSES, evidence: string, { fix, service }: Particulars = {}): Finding {
+/** @param fix replaces the table's if that depends on what was seen. */
+export function finding(name: keyof typeof DIAGNOSES, evidence: string, fix?: string): Finding {
   const row: Diagnosis = DIAGNOSES[name];
   const advice = fix ?? row.fix;
-  const means = service === undefined ? row.means : row.means.replace("the service", service);
-  return { name, verdict: row.verdict, means, evidence, ...(advice === undefined ? {} : { fix: advice }) };
+  return { name, verdict: row.verdict, means: row.means, evidence, ...(advice === undefined ? {} : { fix: advice }) };
+}
+
+/** An error of Oracle's services, under its own code. */
+export function findingOfError(error: unknown): Finding {
+  return finding(findingOfCode(codeOf(error)) ?? "check-failed", evidenceOf(error));
+}
+
+/** The place, the cause, and what the response had: the rest of the message is the finding's meaning. */
+function evidenceOf(error: unknown): string {
+  if (!(error instanceof OwnError)) return codeOf(error);
+  const seen = error.message.replace(`: ${error.code}: ${error.row.what}`, "");
+  return error.cause === undefined ? seen : `${seen}: ${codeOf(error.cause)}`;
 }
 
 /**

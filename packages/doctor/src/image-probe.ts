@@ -10,7 +10,7 @@ export function probeImage(
   token: Secret,
   { registryHost, repository }: ImageName,
   { cloud, image = "", signal }: CheckContext,
-  send = cloud.sendRegistry,
+  send = cloud.send,
 ): Promise<Attempt<Access>> {
   const options = { send, endpoint: cloud.endpointOf(registryHost), reference: referenceOf(image) };
   return attempt(probeRepository(repository, token, options, signal));

@@ -2,7 +2,6 @@
 import { X509Certificate } from "node:crypto";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
-import { type RecordedRequest, receivedPem } from "./recorded-requests.ts";
 
 interface Grantee {
   /** In the form of a policy statement. */
@@ -39,9 +38,9 @@ const GRANTEES: Readonly<Record<IdentityProviderName, Grantee>> = {
   none: INSTANCES,
 };
 
-/** The OCID of the instance's compartment, from the certificate that the metadata service has sent. */
-export function compartmentIn(requests: readonly RecordedRequest[]): string | undefined {
-  const subject = resultIfAny(() => new X509Certificate(receivedPem(requests, "/identity/cert.pem")).subject) ?? "";
+/** The OCID of the instance's compartment, from its certificate in PEM. */
+export function compartmentIn(certificate: Buffer | undefined): string | undefined {
+  const subject = resultIfAny(() => new X509Certificate(certificate ?? "").subject) ?? "";
   return /=opc-compartment:([\w.:-]+)/.exec(subject)?.[1];
 }
 

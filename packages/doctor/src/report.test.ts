@@ -46,7 +46,7 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/libexec/o
     const fix =
       "add the statement `Allow group <name> to read repos in compartment <name>`; systemctl restart ocir-broker; wait";
     const form = { ...PLAIN, columns: 60 };
-    expect(renderReport([OK, finding("policy-missing", "acme/web", { fix })], form)).toMatch(
+    expect(renderReport([OK, finding("policy-missing", "acme/web", fix)], form)).toMatch(
       /^ok {6}the daemon runs without failures\nPROBLEM policy-missing: no policy lets this identity read\n {8}the repository\n {8}seen: acme\/web\n {8}fix: {2}add the statement\n {14}Allow group <name> to read repos in compartment <name>\n {14}systemctl restart ocir-broker\n {14}wait\n/,
     );
     expect(renderReport([OK], { ...form, isVerbose: true })).toContain("failures (up for 5 min, ok)\n");
@@ -58,7 +58,7 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/libexec/o
   });
 
   test("wraps at words within the terminal's width, and indents", () => {
-    const lines = renderReport([finding("socket-missing", "/run/x: ENOENT", { fix: "words ".repeat(20) }), OK], {
+    const lines = renderReport([finding("socket-missing", "/run/x: ENOENT", "words ".repeat(20)), OK], {
       ...PLAIN,
       columns: 50,
     })

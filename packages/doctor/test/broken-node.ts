@@ -144,6 +144,7 @@ export function statusResponse(changed: object): RequestListener {
     config: null,
     session: life,
     serviceAccountFailures: [],
+    unwritten: { metrics: null, state: null },
     registries: { "iad.ocir.io": life },
   };
   return (_request, response) => response.end(JSON.stringify({ ...healthy, ...changed }));

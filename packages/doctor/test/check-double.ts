@@ -6,7 +6,7 @@ import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
 import { type CheckContext, createCheckContext } from "../src/check-context.ts";
 import { type Cloud, createCloud } from "../src/cloud.ts";
 
-interface Given extends Partial<Pick<CheckContext, "network" | "image">> {
+interface Given extends Partial<Pick<CheckContext, "image">> {
   /** Replaces parts of a cloud that no request reaches. */
   readonly cloud: Partial<Cloud>;
   /** Sections of the configuration. */
@@ -20,7 +20,6 @@ export function contextOf({ cloud, sections = {}, ...given }: Given): CheckConte
   return createCheckContext({
     ...{ config, environment: {}, version: "1", clock, ownerId: 0, signal },
     files: createNodeFiles("/no/such/root"),
-    network: { resolve: async () => [], connect: async () => "open" },
     runProgram: async () => ({ failure: "ENOENT" }),
     cloud: { ...createCloud({ config, environment: {}, clock, random: systemRandom, signal }), ...cloud },
     ...given,

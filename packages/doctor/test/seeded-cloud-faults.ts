@@ -39,8 +39,7 @@ const withClockAhead =
   (ms: number): Break =>
   ({ clock }) => ({ clock: { ...clock, wallMs: () => clock.wallMs() + ms } });
 
-/** Of the first request for the region. */
-const metadata = (fault: Omit<Fault, "endpoint">): Break => upstream("metadata.regionInfo", { times: 1, ...fault });
+const metadata = (fault: Omit<Fault, "endpoint">): Break => upstream("metadata.*", fault);
 
 /** Only the auth service is behind it. */
 const behindProxy = (hostOfProxy: () => Promise<string> | string): Break =>
@@ -65,24 +64,24 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
   ["metadata-throttled", "the metadata service throttles", metadata({ status: 429 })],
   ["metadata-unavailable", "the metadata service has a fault", metadata({ status: 503 })],
   ["metadata-invalid", "a web page stands in the metadata service's place", metadata({ html: true })],
-  ["metadata-not-found", "there is only version 1 of the metadata service", upstream("metadata.*", { status: 404 })],
+  ["metadata-not-found", "there is only version 1 of the metadata service", metadata({ status: 404 })],
   ["region-unknown", "the region is one that nobody knows", withMetadataAt(() => metadataOfRegion("mars-olympus-1"))],
   ["identity-not-ready", "the instance has no certificate yet", upstream("metadata.cert", { status: 404 })],
   ["certificate-expired", "the certificate has ended", () => moveWall(13 * 60 * MINUTE_MS)],
   ["clock-skew", "this node's clock is ten minutes ahead", withClockAhead(10 * MINUTE_MS)],
   ["federation-unauthorized", "the auth service refuses the certificate", upstream("auth.x509", { status: 401 })],
-  ["dns-failed", "the auth service's name does not resolve", withAuthAt("https://auth.invalid")],
-  ["tcp-refused", "the auth service's port is closed", withAuthAt(NOWHERE)],
-  ["proxy-unreachable", "the proxy's name does not resolve", behindProxy(() => "proxy.invalid:3128")],
-  ["proxy-unreachable", "the proxy's port is closed", behindProxy(() => "127.0.0.1:1")],
-  ["proxy-unreachable", "the proxy wants a password", behindProxy(() => proxyThat(refuse))],
-  ["proxy-unreachable", "the proxy ends each connection", behindProxy(() => proxyThat(end))],
+  ["federation-name-not-resolved", "the auth service's name does not resolve", withAuthAt("https://auth.invalid")],
+  ["federation-unreachable", "the auth service's port is closed", withAuthAt(NOWHERE)],
+  ["federation-proxy-unreachable", "the proxy's name does not resolve", behindProxy(() => "proxy.invalid:3128")],
+  ["federation-proxy-unreachable", "the proxy's port is closed", behindProxy(() => "127.0.0.1:1")],
+  ["federation-proxy-refused", "the proxy wants a password", behindProxy(() => proxyThat(refuse))],
+  ["federation-proxy-unreachable", "the proxy ends each connection", behindProxy(() => proxyThat(end))],
   [
-    "dns-failed",
+    "name-not-found",
     "the registry's name does not resolve",
     configured(() => registriesAt("iad.ocir.io", "https://no.invalid")),
   ],
-  ["tcp-refused", "only the registry's port is closed", configured(() => registriesAt("iad.ocir.io", NOWHERE))],
+  ["refused", "only the registry's port is closed", configured(() => registriesAt("iad.ocir.io", NOWHERE))],
   ["image-region-unknown", "the registry host names a region that Oracle does not have", inRegionThatIsNot()],
   [
     "image-region-unknown",

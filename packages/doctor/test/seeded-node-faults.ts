@@ -1,11 +1,10 @@
 /** Seeded faults of the node: kubelet, plugin, socket, daemon, SELinux. */
-import fs, { chmodSync, symlinkSync } from "node:fs";
+import { chmodSync, symlinkSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { createRunProgram, type ProgramResult, type ProgramRun } from "@ocir-broker/node/program-run";
 import { printed } from "@ocir-broker/node/test/program-double";
 import { leaveStaleSocket } from "@ocir-broker/testkit/deaf-sockets";
-import { onTestFinished, vi } from "vitest";
 import {
   CONFIG,
   credentials,
@@ -75,16 +74,7 @@ const withHealth =
   ({ root, config }) =>
     listen(root, config.sockets.health, received);
 
-export const withoutResponse = withHealth(({ socket }) => void socket.destroy());
-
-export const withFull =
-  (folder: string, none: "bfree" | "ffree"): Break =>
-  ({ root }) => {
-    const read = fs.statfsSync;
-    const spy = vi.spyOn(fs, "statfsSync");
-    onTestFinished(() => spy.mockRestore());
-    spy.mockImplementation((path) => ({ ...read("/"), ...(path === join(root, folder) && { [none]: 0 }) }));
-  };
+const withoutResponse = withHealth(({ socket }) => void socket.destroy());
 
 const withStatus = (changed: object): Break => withHealth(statusResponse(changed));
 
@@ -145,12 +135,6 @@ export const NODE_FAULTS: readonly SeededFault[] = [
     all(without(HEALTH_SOCKET), ({ root }) => leaveStaleSocket(join(root, HEALTH_SOCKET))),
   ],
   ["daemon-stuck", "the daemon closes every connection", withoutResponse],
-  [
-    "disk-full",
-    "/run is full, so the daemon does not start",
-    all(withFull("/run/ocir-broker", "bfree"), withoutResponse),
-  ],
-  ["disk-full", "/tmp is full, so the daemon does not start", all(withFull("/tmp", "ffree"), withoutResponse)],
   ["daemon-config", "the daemon cannot read its configuration", withConfigStatus({ error: "config-unreadable" })],
   ["daemon-config", "the configuration was changed after the daemon read it", withConfigStatus({ changed: true })],
   ["daemon-restart-needed", "the daemon has not been restarted", withConfigStatus({ needRestart: ["proxy.https"] })],

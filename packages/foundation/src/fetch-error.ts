@@ -39,7 +39,7 @@ function waitIn(response: Pick<UpstreamResponse, "status" | "headers" | "serverD
 const REQUEST_ID = /^[\w/-]{1,128}$/;
 
 /** `opc-request-id …`, as Oracle's services name the header. Empty without one. */
-export function requestIdIn({ headers }: Pick<UpstreamResponse, "headers">): string {
+function requestIdIn({ headers }: Pick<UpstreamResponse, "headers">): string {
   const id = headers["opc-request-id"] ?? "";
   return REQUEST_ID.test(id) ? `opc-request-id ${id}` : "";
 }

@@ -13,7 +13,7 @@ const CLOUD: Partial<Cloud> = {
   session: async () => ({}) as Awaited<ReturnType<Cloud["session"]>>,
   token: async () => ({ value: new Secret("t"), obtainedAtMs: 0, expiresAtMs: 3_600_000 }),
   isRegistry: async () => true,
-  sendRegistry: async () => ({ status: 403, headers: {}, body: Buffer.alloc(0), sentAtMs: 0, serverDateMs: undefined }),
+  send: async () => ({ status: 403, headers: {}, body: Buffer.alloc(0), sentAtMs: 0, serverDateMs: undefined }),
 };
 
 test.for<[provider: IdentityProviderName, statement: string, membership: string]>([
@@ -39,6 +39,6 @@ test.for<UpstreamErrorCode>(["name-not-found", "proxy-refused"])(
       token: () => Promise.reject(new UpstreamError(code, "xyz.ocir.io")),
     };
     const findings = await findingsOf(checkRegistry, contextOf({ cloud, image: "xyz.ocir.io/acme/shop/web:1" }));
-    expect(JSON.stringify(findings)).toContain("there is no registry at xyz.ocir.io");
+    expect(JSON.stringify(findings)).toContain("no region xyz: xyz.ocir.io: ");
   },
 );

@@ -3,19 +3,17 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
+import { regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
 import { imageErrorOf } from "@ocir-broker/ocir/image-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
-import { DIAGNOSES, findingOfCode } from "../diagnoses.ts";
-import { type Finding, finding, notChecked } from "../finding.ts";
+import { DIAGNOSES } from "../diagnoses.ts";
+import { type Finding, finding, findingOfError, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
 import { lookAlikeOf } from "../look-alike.ts";
 import { compartmentIn, policyAdvice } from "../policy-advice.ts";
-import { notCheckedByProxy } from "../proxy-failure.ts";
-import { describeRequest } from "../recorded-requests.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
-import { unknownRegionIn } from "./unknown-region.ts";
 
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
@@ -48,22 +46,24 @@ function foreignFinding(registryHost: string): Finding {
   const meant = lookAlikeOf(registryHost);
   if (meant === undefined) return finding("image-foreign", `registry host ${registryHost}`);
   const fix = `if it should be ${meant}, correct the image's name; ${DIAGNOSES["image-look-alike"].fix}`;
-  return finding("image-look-alike", `registry host ${registryHost}`, { fix });
+  return finding("image-look-alike", `registry host ${registryHost}`, fix);
 }
 
-async function tokenFinding(registryHost: string, error: unknown, context: CheckContext): Promise<Finding> {
-  const { cloud } = context;
-  const code = codeOf(error);
-  if (/^(?:name-not-found$|proxy-)/.test(code) && (await unknownRegionIn(registryHost, context)) !== undefined)
-    return tokenNotChecked("image-region-unknown", `there is no registry at ${registryHost}`);
-  if (code === "clock-skew")
-    return tokenNotChecked(code, `it needs a correct clock, or ${registryHost} refuses the signature`);
-  const byProxy = notCheckedByProxy("the registry's token", error);
-  if (byProxy !== undefined) return byProxy;
-  const last = cloud.requests.findLast(({ service }) => service === "registry");
-  const evidence =
-    last === undefined ? `${registryHost}: ${code}` : `${registryHost}: ${code}; ${describeRequest(last)}`;
-  return finding(findingOfCode(code) ?? "check-failed", evidence);
+async function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckContext): Promise<Finding> {
+  const found = findingOfError(error);
+  // Only such a failure proves it, because this release may be older than a region.
+  if (!/^(?:name-not-found$|proxy-)/.test(found.name)) return found;
+  const region = await unknownRegionIn(registryHost, cloud);
+  return region === undefined ? found : finding("image-region-unknown", `no region ${region}: ${found.evidence}`);
+}
+
+/** @returns undefined for a region that this release knows, the node's own, and a host in another form. */
+async function unknownRegionIn(registryHost: string, cloud: CheckContext["cloud"]): Promise<string | undefined> {
+  const name = regionNameIn(registryHost);
+  const home = await cloud.region();
+  if (name === undefined || name === home.id || name === home.key) return undefined;
+  const { findRegionByName } = await import("@ocir-broker/identity/oci-sdk/oci-sdk");
+  return findRegionByName(name) === undefined ? name : undefined;
 }
 
 async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {
@@ -72,11 +72,11 @@ async function checkAccess(imageName: ImageName, token: Secret, context: CheckCo
   let status = 0;
   let reason = "";
   const send: SendRequest = async (request) => {
-    const response = await cloud.sendRegistry(request);
+    const response = await cloud.send(request);
     status = response.status;
     if (status < 400 || status === 429 || status >= 500) return response;
     // Why it refuses is in the text, which a response to HEAD has not.
-    const withText = await attempt(cloud.sendRegistry({ ...request, method: "GET" }));
+    const withText = await attempt(cloud.send({ ...request, method: "GET" }));
     if ("value" in withText) reason = withText.value.body.toString();
     return response;
   };
@@ -85,8 +85,8 @@ async function checkAccess(imageName: ImageName, token: Secret, context: CheckCo
   const evidence = `${repository}, ${referenceOf(image)}: status ${status} with a new token`;
   if (access.value === "working") return finding("access-ok", evidence);
   if (/Tenant with name \S+ not found/.test(reason)) return finding("namespace-unknown", evidence);
-  const policy = policyAdvice(cloud.provider, repository, compartmentIn(cloud.requests));
-  if (access.value === "denied") return finding("policy-missing", evidence, { fix: policy });
+  const policy = policyAdvice(cloud.provider, repository, compartmentIn(cloud.certificate()));
+  if (access.value === "denied") return finding("policy-missing", evidence, policy);
   if (status !== 404) return finding("access-unclear", evidence);
-  return finding("image-missing", evidence, { fix: `check repository and tag; if they are right: ${policy}` });
+  return finding("image-missing", evidence, `check repository and tag; if they are right: ${policy}`);
 }

@@ -24,7 +24,7 @@ export const checkKubeletConfig: Check = async (context) => {
   if (provider.failure !== undefined) {
     const evidence = `${provider.path}: ${provider.failure}`;
     if (provider.failure === "EACCES") return finding("needs-root", evidence);
-    return finding("kubelet-config-missing", evidence, { fix: connect ?? fixWithoutBroker(context) });
+    return finding("kubelet-config-missing", evidence, connect ?? fixWithoutBroker(context));
   }
   // The rules of the newest minor apply if the kubelet's version is unknown.
   const kubeletMinor = Math.max(kubelet.minor ?? NEWEST_MINOR, OLDEST_MINOR);
@@ -65,7 +65,7 @@ async function matchFindings(
     const { matchImages = [] } = notRun.find(({ name }) => isOurPlugin(name)) ?? {};
     const reasons = matchImages.map((pattern) => `"${pattern}": ${mismatchOf(pattern, repository)}`).join("; ");
     const evidence = `${repository}: ${reasons || "no entry for our credential provider"}`;
-    return [finding("image-not-matched", evidence, { fix: matchFix(imageName.registryHost) })];
+    return [finding("image-not-matched", evidence, matchFix(imageName.registryHost))];
   }
   const before = run.slice(0, at).map(({ name, matchedBy }) => `${name} (by "${matchedBy}")`);
   const matched = finding("image-match-ok", `${repository}: by "${ours.matchedBy}"`);

@@ -63,7 +63,7 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     const outdated = `${process} is older than ${paths.config} (its content, mode or owner)`;
     return [
       isOutdated
-        ? finding("kubelet-not-restarted", outdated, use.unitHas === "these" ? {} : { fix: fix ?? UNIT_FLAGS })
+        ? finding("kubelet-not-restarted", outdated, use.unitHas === "these" ? undefined : (fix ?? UNIT_FLAGS))
         : finding("kubelet-ok", `${process}: ${flags}`),
     ];
   }
@@ -78,7 +78,7 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     const use = paths && (await readKubeletUse(paths, context.files, context.runProgram));
     // Otherwise it would not start again, or still without them.
     const isReady = use && kubeletNeed(use).kind === "restart";
-    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? {} : { fix: fix ?? UNIT_FLAGS })];
+    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? undefined : (fix ?? UNIT_FLAGS))];
   }
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
   const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
@@ -86,21 +86,21 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
     const evidence = `${process} has no flags; ${script} has --kubelet-extra-args=`;
     // Every new node has the same error until the script is corrected.
     const forAll = fix && `on this node: ${fix}. For new nodes: ${EXTRA_ARGS}`;
-    return [finding("kubelet-extra-args-swallowed", evidence, { fix: forAll })];
+    return [finding("kubelet-extra-args-swallowed", evidence, forAll)];
   }
   const unit = bootstrapUnit(context);
-  if (unit === undefined) return [finding("kubelet-flags-missing", `${process}: neither flag`, { fix })];
+  if (unit === undefined) return [finding("kubelet-flags-missing", `${process}: neither flag`, fix)];
   const forNew = `use the node script, which adds the flags after ${unit} has bootstrapped the node`;
   const evidence = `${process}: neither flag; ${unit} bootstraps this node, without its user data`;
   const forAll = fix === undefined ? forNew : `on this node: ${fix}. For new nodes: ${forNew}`;
-  return [finding("kubelet-flags-missing", evidence, { fix: forAll })];
+  return [finding("kubelet-flags-missing", evidence, forAll)];
 }
 
 /** Undefined unless there is exactly one of the flags. */
 function incomplete(found: KubeletFlags | undefined, evidence: string, { files }: CheckContext): Finding | undefined {
   if ((found?.config === undefined) === (found?.binDir === undefined)) return undefined;
   const missing = found?.config === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
-  return finding("kubelet-flags-incomplete", `${evidence}: no ${missing}`, { fix: connectAdvice(files) });
+  return finding("kubelet-flags-incomplete", `${evidence}: no ${missing}`, connectAdvice(files));
 }
 
 function bootstrapUnit({ files }: CheckContext): string | undefined {

@@ -32,7 +32,7 @@ export async function audienceFinding(
       ...(isBrokerWrong ? [`set serviceAccounts.audience: ${right} and systemctl restart ocir-broker.service`] : []),
       ...(wrong === undefined ? [] : [await kubeletStep(right, wrong, context)]),
     ].join("; ");
-  return finding("service-account-audience", seen, { fix: `the right audience is ${right}: ${fix}` });
+  return finding("service-account-audience", seen, `the right audience is ${right}: ${fix}`);
 }
 
 /** Changes broker and kubelet in one step, if this node has the installer and no setting that it does not write. */

@@ -25,7 +25,7 @@ export async function serviceAccountAccess(
   if ("error" in access) return finding("access-unclear", `${evidence}: ${codeOf(access.error)}`);
   if (access.value === "working") return finding("access-ok", evidence);
   if (access.value !== "denied") return finding("access-unclear", `${evidence}: no such image`);
-  return finding("policy-missing", evidence, { fix: adviceFor(namespace, name, context) });
+  return finding("policy-missing", evidence, adviceFor(namespace, name, context));
 }
 
 /** An identity domain exchanges the token for a service user, whose group the policy names. */

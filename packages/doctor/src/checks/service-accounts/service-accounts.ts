@@ -16,7 +16,6 @@ import { attempt } from "../../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../../check-context.ts";
 import { findingOfCode } from "../../diagnoses.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
-import { notCheckedByProxy } from "../../proxy-failure.ts";
 import { quoted } from "../../quoted.ts";
 import { notCheckedByFlags } from "../kubelet/kubelet-flags.ts";
 import { audienceFinding } from "./audience.ts";
@@ -52,9 +51,11 @@ export const checkServiceAccounts: Check = async (context) => {
 /** Only a pod's token shows whether the token exchange accepts it, and what its service account may read. */
 function notTried(audience: string): Finding {
   const token = `kubectl create token SERVICE_ACCOUNT --namespace NAMESPACE --audience ${quoted(audience)}`;
-  return finding("service-account-not-tried", "no service-account token was given", {
-    fix: `${token} | ssh NODE sudo ${BROKER_PROGRAM} doctor IMAGE --service-account-token -`,
-  });
+  return finding(
+    "service-account-not-tried",
+    "no service-account token was given",
+    `${token} | ssh NODE sudo ${BROKER_PROGRAM} doctor IMAGE --service-account-token -`,
+  );
 }
 
 /** False if the kubelet may also get the node's credentials for the image, so that the node's rights are known to matter. */
@@ -92,15 +93,13 @@ const INVALID_TOKEN = new Secret("e30.e30.e30");
 
 async function domainFinding({ config, environment, clock, cloud, signal }: CheckContext): Promise<Finding> {
   const { exchange } = createIdentityDomain({
-    ...{ clock, environment, send: cloud.sendDomain, settings: config.identityDomain },
+    ...{ clock, environment, send: cloud.send, settings: config.identityDomain },
     nodeSessions: { live: cloud.session, newerThan: async () => undefined },
   });
   const asked = await attempt(exchange(INVALID_TOKEN, signal));
   const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
   if ("value" in asked) return finding("domain-unknown", `${host}: it accepted an invalid token`);
   const { error } = asked;
-  const byProxy = notCheckedByProxy("the identity domain", error);
-  if (byProxy !== undefined) return byProxy;
   if (error instanceof TokenExchangeError)
     return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
   const secretFinding = error instanceof IdentityError && error.subject !== undefined && findingOfCode(error.code);
