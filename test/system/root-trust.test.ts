@@ -98,7 +98,7 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user or daemon",
     onTestFinished(await startRewrittenDaemon(node, "HTTPS_PROXY=http://127.0.0.1:1", `${lines}\n${credential}`));
     const doctor = await asRoot(BUILT, "doctor", IMAGE, "--output", "json");
     // The proxy closes each connection.
-    expect(doctor.stdout).toContain('"proxy-unreachable"');
+    expect(doctor.stdout).toContain('"federation-proxy-unreachable"');
     expect(await user.gained()).toMatch(/^(?:the proxy was asked\n)+$/);
   });
 
