@@ -81,12 +81,13 @@ describeUnless(skipped, "identities of pull secrets on a real Kubernetes", () =>
   });
 
   it("gives each namespace the token of its own account's service user, exchanged at an identity domain", async () => {
-    const users = ["listed", "outside"].map((namespace) => [
-      `system:serviceaccount:${namespace}:${NAME}`,
-      { name: namespace, group: `pullers-of-${namespace}` },
-    ]);
+    const serviceUsers = ["listed", "outside"].map((namespace) => ({
+      rule: `sub eq system:serviceaccount:${namespace}:${NAME}`,
+      name: namespace,
+      group: `pullers-of-${namespace}`,
+    }));
     const oauthClients = { [CLIENT.id]: CLIENT.secret };
-    const trust = { audience: AUDIENCE, oauthClients, serviceUsers: Object.fromEntries(users) };
+    const trust = { audience: AUDIENCE, oauthClients, serviceUsers };
     await cluster.node.control("/trusts", trust);
     for (const namespace of ["listed", "outside"]) await grant(namespace, { group: `pullers-of-${namespace}` });
     const domain = { url: `https://${DOMAIN}`, audience: AUDIENCE, clientId: CLIENT.id, clientSecret: "domain-client" };

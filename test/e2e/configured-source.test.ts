@@ -99,7 +99,7 @@ it.each<[string, Settings["identity"], string[], object]>([
     simulator.addTrust({
       audience: AUDIENCE,
       oauthClients: { app: "s3cret" },
-      serviceUsers: { "system:serviceaccount:shop:ocir-pull": { name: "pulls", group: "pullers" } },
+      serviceUsers: [{ rule: "sub eq system:serviceaccount:shop:ocir-pull", name: "pulls", group: "pullers" }],
     });
     expect(await fetchWith(identity)).toEqual({ claims: expect.objectContaining(claims), proxied: hosts });
   },

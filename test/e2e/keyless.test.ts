@@ -57,7 +57,7 @@ async function setUp(options: SimulatorOptions = {}) {
 it("a CI job gets a token with the token of its issuer, and each mistake is named", async () => {
   const { simulator, write, get } = await setUp();
   const subject = "system:serviceaccount:ci:main";
-  const serviceUsers = { [subject]: { name: "ci", group: "pushers" } };
+  const serviceUsers = [{ rule: `sub eq ${subject}`, name: "ci", group: "pushers" }];
   simulator.addTrust({ audience: AUDIENCE, oauthClients: { app: SECRET }, serviceUsers });
   const issue = (serviceAccount: string, audience = AUDIENCE) =>
     simulator.serviceAccountToken({ namespace: "ci", serviceAccount, audience });

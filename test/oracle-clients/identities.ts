@@ -86,7 +86,8 @@ async function giveServiceAccount(cloud: OracleCloud): Promise<Identity> {
 /** A service user of the identity domain, which a pod's token is exchanged for. Without clients an instance may ask. */
 async function giveServiceUser(cloud: OracleCloud, oauthClients: Record<string, string>): Promise<Identity> {
   const [namespace, name] = SERVICE_ACCOUNT.split("/");
-  const serviceUsers = { [`system:serviceaccount:${namespace}:${name}`]: { name: "puller", group: "pullers" } };
+  const rule = `sub eq system:serviceaccount:${namespace}:${name}`;
+  const serviceUsers = [{ rule, name: "puller", group: "pullers" }];
   return {
     env: {
       DOMAIN_URL,

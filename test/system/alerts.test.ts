@@ -108,7 +108,7 @@ async function run({
   simulator.addTrust({
     audience: AUDIENCE,
     oauthClients: isClient ? { broker: "secret" } : {},
-    serviceUsers: { "system:serviceaccount:shop:puller": { name: "puller", group: "pullers" } },
+    serviceUsers: [{ rule: "sub eq system:serviceaccount:shop:puller", name: "puller", group: "pullers" }],
   });
   const textfile = at("ocir_broker.prom");
   const modes: Readonly<Record<Mode, object>> = {

@@ -42,11 +42,12 @@ function write(name: string, text: string): string {
 
 /** The service accounts puller-1 to puller-3 are the service users of a group each. */
 function trust(oauthClients: Readonly<Record<string, string>>): void {
-  const users = [1, 2, 3].map((number) => [
-    `system:serviceaccount:shop:puller-${number}`,
-    { name: `user-${number}`, group: `group-${number}` },
-  ]);
-  simulator.addTrust({ audience: AUDIENCE, oauthClients, serviceUsers: Object.fromEntries(users) });
+  const serviceUsers = [1, 2, 3].map((number) => ({
+    rule: `sub eq system:serviceaccount:shop:puller-${number}`,
+    name: `user-${number}`,
+    group: `group-${number}`,
+  }));
+  simulator.addTrust({ audience: AUDIENCE, oauthClients, serviceUsers });
 }
 
 async function start(provider: string, identityDomain: object): Promise<void> {

@@ -44,7 +44,7 @@ export function useServiceAccounts(
 /** The same with an identity domain, which the node's session may ask. */
 export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick<DoctorOptions, "config"> {
   const { config } = useServiceAccounts(node, { tokenExchange: "identity-domain", endpoint: "https://127.0.0.1:1" });
-  node.simulator.addTrust({ audience: AUDIENCE, oauthClients: {}, serviceUsers: {} });
+  node.simulator.addTrust({ audience: AUDIENCE, oauthClients: {}, serviceUsers: [] });
   // The configuration takes no http, which the simulator speaks here.
   const identityDomain = { ...config.identityDomain, url: node.simulator.domainUrl.origin, ...settings };
   return { config: { ...config, identityDomain } };

@@ -4,6 +4,7 @@ import { createApiKeys } from "./auth/api-keys.ts";
 import { createSessionTokens } from "./auth/session-tokens.ts";
 import { createPropagationTrusts } from "./domain/propagation-trusts.ts";
 import { createIam } from "./iam.ts";
+import { createJobs } from "./jobs.ts";
 import { createCertificateChain } from "./metadata/certificate-chain.ts";
 import { createImages } from "./registry/image.ts";
 import { createRegistryTokens } from "./registry/registry-tokens.ts";
@@ -38,16 +39,17 @@ const HOUR_MS = 3_600_000;
 export async function createCloud(options: CloudOptions) {
   const { clock = createSystemClock(), tokenLifeMs = HOUR_MS, sessionLifeMs = HOUR_MS / 3 } = options;
   const iam = createIam();
-  const [chain, sessions, signer, serviceAccounts] = await Promise.all([
+  const [chain, sessions, signer, serviceAccounts, jobs] = await Promise.all([
     createCertificateChain(clock, options.multiValuedSubject ?? false),
     createSessionTokens(clock, sessionLifeMs),
     createTokenSigner(clock),
     createServiceAccounts(clock, options.serviceAccountIssuer),
+    createJobs(clock),
   ]);
   return {
-    ...{ clock, iam, chain, sessions, signer, serviceAccounts },
+    ...{ clock, iam, chain, sessions, signer, serviceAccounts, jobs },
     apiKeys: createApiKeys(),
-    trusts: createPropagationTrusts(serviceAccounts),
+    trusts: createPropagationTrusts(serviceAccounts, jobs),
     tokens: createRegistryTokens(clock, tokenLifeMs, signer, iam),
     /** False for a basic cluster, which exchanges no tokens. */
     isEnhanced: true,

@@ -7,6 +7,7 @@ import { parseAs, parseJson, type ReceivedRequest } from "./http/received-reques
 import { Refusal, type RefusalRecord } from "./http/refusal.ts";
 import { type HttpResponse, jsonResponse } from "./http/response.ts";
 import { type IamChange, iamChangeSchema } from "./iam.ts";
+import type { JobToken } from "./jobs.ts";
 import type { WantedServiceAccountToken } from "./service-accounts.ts";
 
 /** Requests and refusals since the start or the last reset. */
@@ -47,6 +48,10 @@ export function createControls(cloud: Cloud, faults: FaultQueue, received: Retur
       sessions.issueResource(apiKeys.describe(publicKeyPem).publicKey, iam.groupExists()),
     /** A token as the kubelet gets it from the API server. */
     serviceAccountToken: cloud.serviceAccounts.issue,
+    /** The token of a CI system for a job, such as GitLab puts it into a variable. */
+    jobToken: cloud.jobs.issue,
+    /** What authenticates a job at GitHub's token endpoint. */
+    startJob: cloud.jobs.startJob,
     /** A trust of the identity domain, which has none at the start. */
     addTrust: trusts.add,
     /** A basic cluster exchanges no service-account tokens. Enhanced at the start. */
@@ -68,6 +73,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "POST /service-account-tokens": async (controls, body) => ({
     token: await controls.serviceAccountToken(body as WantedServiceAccountToken),
   }),
+  "POST /job-tokens": (controls, body) => ({ token: controls.jobToken(body as JobToken) }),
+  "POST /jobs": (controls, body) => ({ token: controls.startJob((body as JobToken).subject) }),
   "POST /trusts": (controls, body) => controls.addTrust(body as PropagationTrust),
   "POST /api-keys": (controls, body) => controls.addApiKey(publicKeyIn(body)),
   "POST /cli-sessions": (controls, body) => controls.cliSession(publicKeyIn(body)),

@@ -15,6 +15,8 @@ const ENDPOINT_NAMES = [
   "cluster.other",
   "domain.token",
   "domain.other",
+  "github.token",
+  "github.other",
   "registry.token",
   "registry.anonymousToken",
   "registry.basicToken",
@@ -26,7 +28,7 @@ const ENDPOINT_NAMES = [
 
 export type EndpointName = (typeof ENDPOINT_NAMES)[number];
 
-const SERVICES = ["metadata.*", "auth.*", "cluster.*", "domain.*", "registry.*"] as const;
+const SERVICES = ["metadata.*", "auth.*", "cluster.*", "domain.*", "github.*", "registry.*"] as const;
 /** An endpoint, all endpoints of a service, or all. */
 export const ENDPOINT_PATTERNS = [...ENDPOINT_NAMES, ...SERVICES, "*"] as const;
 

@@ -18,7 +18,7 @@ const iamFields = z.strictObject({
   group: z.string().optional(),
   /** Whether the policy lets the dynamic group read; evaluated at each pull. */
   granted: z.boolean().optional(),
-  /** Whether the policy also lets the dynamic group and granted service accounts push; a node's does not, by default. */
+  /** Whether the policy also lets the dynamic group, and service accounts and groups that it grants, push; not by default. */
   writable: z.boolean().optional(),
   public: z.boolean().optional(),
   /** Whether it exists; for a name without a slash, whether a tenancy has this namespace. */
@@ -100,8 +100,8 @@ export function createIam() {
     actions(name: string, claims: Claims): readonly Action[] {
       const mayPull = permission(name, claims) !== "denied";
       const isWritable = repositories.get(name)?.writable ?? now.writable;
-      const isServiceAccount = mayPull && serviceAccountOf(claims) !== undefined;
-      const mayPush = isUser(claims) || ((isMember(claims) || isServiceAccount) && isWritable);
+      const isGranted = mayPull && (serviceAccountOf(claims) ?? serviceUserGroupOf(claims)) !== undefined;
+      const mayPush = isUser(claims) || ((isMember(claims) || isGranted) && isWritable);
       return [...(mayPull ? (["pull"] as const) : []), ...(mayPush ? (["push"] as const) : [])];
     },
   };

@@ -15,8 +15,9 @@ Where to listen (host:port; port 0 takes a free one):
   --control ADDRESS    default 127.0.0.1:18083
   --cluster ADDRESS    default 127.0.0.1:18084; may be repeated; always HTTPS, with the cluster's own CA
   --domain ADDRESS     default 127.0.0.1:18085: the identity domain's /oauth2/v1/token
+  --github ADDRESS     default 127.0.0.1:18086: GitHub's endpoint for the tokens of a job, /token?api-version=2.0
 
-HTTPS for auth, identity domain and registry:
+HTTPS for auth, identity domain, GitHub and registry:
   --tls                on, with a CA of its own and a certificate for any name asked for
   --ca-file PATH       where to write the CA's certificate (with --tls)
 
@@ -43,8 +44,11 @@ Control API (JSON):
                        a node too young: {"endpoint":["metadata.cert","metadata.key"],"times":5,"status":404}
   DELETE /faults       removes all faults, and releases hanging requests
   POST /service-account-tokens  {"namespace":"shop","serviceAccount":"puller"}: a pod's token
-  POST /trusts         {"audience":"oci","oauthClients":{"id":"secret"},"serviceUsers":{
-                       "system:serviceaccount:shop:puller":{"name":"puller","group":"pullers"}}}
+  POST /job-tokens     {"subject":"repo:acme/shop:ref:refs/heads/main","audience":"oci"}: a CI system's token for a job
+  POST /jobs           {"subject":"repo:acme/shop:ref:refs/heads/main"}: ACTIONS_ID_TOKEN_REQUEST_TOKEN of a job
+  POST /trusts         {"audience":"oci","oauthClients":{"id":"secret"},"serviceUsers":[
+                       {"rule":"sub eq system:serviceaccount:shop:puller","name":"puller","group":"pullers"}]}
+                       for jobs also "issuer":"https://token.actions.githubusercontent.com"
   POST /api-keys       {"publicKey":"-----BEGIN PUBLIC KEY-----…"}: for ~/.oci/config, an administrator's
   POST /cli-sessions   the same: the session of oci session authenticate
   POST /resource-tokens  the same: a container instance's RPST
@@ -60,6 +64,7 @@ const OPTIONS = {
   control: { type: "string", default: "127.0.0.1:18083" },
   cluster: { type: "string", multiple: true, default: ["127.0.0.1:18084"] },
   domain: { type: "string", default: "127.0.0.1:18085" },
+  github: { type: "string", default: "127.0.0.1:18086" },
   "cluster-ca-file": { type: "string" },
   "service-account-issuer": { type: "string" },
   tls: { type: "boolean", default: false },
@@ -79,9 +84,9 @@ async function main(): Promise<void> {
   }
   const { "ca-file": caFile, "cluster-ca-file": clusterCaFile, "service-account-issuer": issuerFile } = values;
   if (caFile !== undefined && !values.tls) throw new TypeError("--ca-file is of use only with --tls");
-  const { metadata, auth, registry, control, cluster, domain, tls, storage, program } = values;
+  const { metadata, auth, registry, control, cluster, domain, github, tls, storage, program } = values;
   const simulator = await startSimulator({
-    ...{ metadata, auth, registry, control, cluster, domain, tls },
+    ...{ metadata, auth, registry, control, cluster, domain, github, tls },
     serviceAccountIssuer: issuerFile === undefined ? undefined : JSON.parse(await readFile(issuerFile, "utf8")),
     tokenLifeMs: parseSeconds(values["token-life"]) * 1_000,
     instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),
@@ -115,6 +120,7 @@ function describe(simulator: Simulator, caFile: string | undefined): string {
   control   ${controlUrl.origin}
   cluster   ${simulator.clusterUrl.origin}
   domain    ${simulator.domainUrl.origin}
+  github    ${simulator.githubUrl}
 
 Point a broker at it, in its configuration, such as /etc/ocir-broker/config.yaml:
 metadata:

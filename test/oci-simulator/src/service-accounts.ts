@@ -2,11 +2,12 @@
  * The service-account tokens of the simulated cluster: issues them as an API server does for the kubelet, and verifies them as
  * its token review does, with the keys that `/openid/v1/jwks` publishes. Keys and issuer may be those of a real API server.
  */
-import { createPublicKey, generateKeyPair, type KeyObject, randomUUID, type webcrypto } from "node:crypto";
+import { generateKeyPair, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { notAuthenticated, Refusal } from "./http/refusal.ts";
-import { type Claims, decodeJwt, isSigned, signJwt } from "./jwt.ts";
+import { type Claims, signJwt } from "./jwt.ts";
+import { publishedKey, type TokenIssuer, verifyIssuedToken } from "./token-issuer.ts";
 
 export interface ServiceAccountName {
   readonly namespace: string;
@@ -26,13 +27,8 @@ export interface WantedServiceAccountToken extends ServiceAccountName {
   readonly lifeMs?: number;
 }
 
-type PublishedKey = webcrypto.JsonWebKey & { readonly kid: string };
-
-export interface ServiceAccountIssuer {
-  readonly issuer: string;
+export interface ServiceAccountIssuer extends TokenIssuer {
   readonly audience: string;
-  /** A JWKS. */
-  readonly keys: { readonly keys: readonly PublishedKey[] };
 }
 
 /** Kubernetes' own default. */
@@ -45,7 +41,7 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
   const known: ServiceAccountIssuer = real ?? {
     issuer: DEFAULT_ISSUER,
     audience: DEFAULT_ISSUER,
-    keys: { keys: [publishedKey(own?.publicKey)] },
+    keys: { keys: [publishedKey(own?.publicKey, "simulated-cluster")] },
   };
   return {
     ...known,
@@ -79,29 +75,4 @@ export async function createServiceAccounts(clock: Clock, real?: ServiceAccountI
       return { namespace, serviceAccount: String(serviceaccount["name"]) };
     },
   };
-}
-
-/** Verifies a token's signature, issuer, audience and life. @throws {Refusal} NotAuthenticated */
-export function verifyIssuedToken(
-  token: string,
-  { issuer, audience, keys }: ServiceAccountIssuer,
-  wallMs: number,
-): Claims {
-  const jwt = decodeJwt(token);
-  if (jwt === undefined) throw notAuthenticated("not a JWT");
-  const key = keys.keys.find(({ kid }) => kid === jwt.header["kid"]);
-  const isVerified = key !== undefined && isSigned(jwt, createPublicKey({ key, format: "jwk" }));
-  if (!isVerified) throw notAuthenticated("the service-account token is not signed with the issuer's key");
-  const nowS = wallMs / 1_000;
-  const { iss, aud, exp, nbf } = jwt.claims;
-  if (iss !== issuer) throw notAuthenticated("the service-account token has another issuer");
-  if (![aud].flat().includes(audience)) throw notAuthenticated("the service-account token has another audience");
-  // Negated, so that a token without expiry is refused.
-  if (!(Number(exp) > nowS)) throw notAuthenticated("the service-account token has ended");
-  if (Number(nbf) > nowS) throw notAuthenticated("the service-account token is not valid yet");
-  return jwt.claims;
-}
-
-function publishedKey(publicKey: KeyObject | undefined): PublishedKey {
-  return { ...publicKey?.export({ format: "jwk" }), kid: "simulated-cluster", use: "sig", alg: "RS256" };
 }

@@ -12,6 +12,7 @@ import { INSTANCE } from "./metadata/instance.ts";
 import { answerAuth, authEndpoint } from "./services/auth-service.ts";
 import { answerCluster, clusterEndpoint } from "./services/cluster-service.ts";
 import { answerDomain, domainEndpoint, failDomain } from "./services/domain-service.ts";
+import { answerGithub, failGithub, githubEndpoint, JOB_TOKEN_PATH } from "./services/github-service.ts";
 import { answerMetadata, failMetadata, metadataEndpoint } from "./services/metadata-service.ts";
 import { answerRegistry, failRegistry, registryEndpoint } from "./services/registry.ts";
 
@@ -26,7 +27,9 @@ export interface SimulatorOptions extends CloudOptions {
   readonly cluster?: string | readonly string[];
   /** OCI's identity domain, which exchanges service-account tokens of issuers that it trusts. */
   readonly domain?: string;
-  /** HTTPS for auth, identity domain and registry, with its own CA. */
+  /** The endpoint at which a job of GitHub Actions asks for its token. */
+  readonly github?: string;
+  /** HTTPS for auth, identity domain, GitHub and registry, with its own CA. */
   readonly tls?: boolean;
   /** Delay of each response of the three services, in milliseconds. Default 0. */
   readonly latencyMs?: number;
@@ -42,6 +45,7 @@ interface Service {
 
 const METADATA: Service = { endpointOf: metadataEndpoint, answer: answerMetadata, fail: failMetadata };
 const DOMAIN: Service = { endpointOf: domainEndpoint, answer: answerDomain, fail: failDomain };
+const GITHUB: Service = { endpointOf: githubEndpoint, answer: answerGithub, fail: failGithub };
 const AUTH = cloudService(authEndpoint, answerAuth);
 const CLUSTER = cloudService(clusterEndpoint, answerCluster);
 const REGISTRY = cloudService(registryEndpoint, answerRegistry, failRegistry);
@@ -49,14 +53,14 @@ const REGISTRY = cloudService(registryEndpoint, answerRegistry, failRegistry);
 const ANY_PORT = "127.0.0.1:0";
 const ANY_PORTS = {
   ...{ metadata: ANY_PORT, auth: ANY_PORT, registry: ANY_PORT },
-  ...{ control: ANY_PORT, cluster: ANY_PORT, domain: ANY_PORT },
+  ...{ control: ANY_PORT, cluster: ANY_PORT, domain: ANY_PORT, github: ANY_PORT },
 };
 const KEPT_REFUSALS = 500;
 
 /** @throws the system's error if it cannot listen on an address, TypeError for an invalid one. */
 export async function startSimulator(options: SimulatorOptions = {}) {
   const at = { ...ANY_PORTS, ...options };
-  const addresses = [at.metadata, at.auth, at.registry, at.control, at.cluster, at.domain].flat();
+  const addresses = [at.metadata, at.auth, at.registry, at.control, at.cluster, at.domain, at.github].flat();
   const hosts = ["localhost", ...new Set(addresses.map((address) => parseAddress(address).host))];
   const cloud = await createCloud(options);
   const { clock, chain, signer } = cloud;
@@ -116,6 +120,7 @@ export async function startSimulator(options: SimulatorOptions = {}) {
     const registryUrls = await listen(at.registry, handlerOf(REGISTRY), tlsIdentity);
     const [clusterUrl] = await listen(at.cluster, handlerOf(CLUSTER), clusterTls);
     const [domainUrl] = await listen(at.domain, handlerOf(DOMAIN), tlsIdentity);
+    const [githubUrl] = await listen(at.github, handlerOf(GITHUB), tlsIdentity);
     const [controlUrl] = await listen(at.control, (request) => ({
       answer: () => answerControl(request, controls),
       fail: (status) => jsonResponse(status, {}),
@@ -134,6 +139,8 @@ export async function startSimulator(options: SimulatorOptions = {}) {
       /** The first listener of the cluster. */
       clusterUrl,
       domainUrl,
+      /** As ACTIONS_ID_TOKEN_REQUEST_URL has it: with a query. */
+      githubUrl: new URL(`${JOB_TOKEN_PATH}?api-version=2.0`, githubUrl),
       /** PEM: the cluster's own authority, which signs nothing else. */
       clusterCaCertificate: clusterTls.caCertificate,
       /** PEM, if HTTPS is on. */

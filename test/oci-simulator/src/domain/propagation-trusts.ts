@@ -1,46 +1,71 @@
 /**
- * The identity domain's propagation trust for the simulated cluster's issuer: for whom its tokens are exchanged, and the service user
- * that each subject becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation).
+ * The identity domain's propagation trusts, one for an issuer: for whom its tokens are exchanged, and the service user that each
+ * becomes (SCIM schema IdentityPropagationTrust, with allowImpersonation; "JSON Web Token to UPST exchange" on docs.oracle.com).
  */
+import * as z from "zod";
 import type { ServiceUser } from "../auth/session-tokens.ts";
+import { parseAs } from "../http/received-request.ts";
 import { notAuthenticated } from "../http/refusal.ts";
-import { type ServiceAccountIssuer, verifyIssuedToken } from "../service-accounts.ts";
+import { type Claims, decodeJwt } from "../jwt.ts";
+import { type TokenIssuer, verifyIssuedToken } from "../token-issuer.ts";
 
-export interface PropagationTrust {
-  readonly audience: string;
+/** Oracle takes `*` only with `eq`. */
+const RULE = /^\w+ (?:eq \S+|co [^\s*]+)$/;
+
+const trustSchema = z.strictObject({
+  /** Default: the simulated cluster. */
+  issuer: z.string().optional(),
+  /** Default: any. */
+  audience: z.string().optional(),
   /** Confidential applications that may ask, by id with their secret. Without any, the nodes' dynamic group may. */
-  readonly oauthClients?: Readonly<Record<string, string>>;
-  /** By the token's `sub`, such as `system:serviceaccount:shop:puller`. */
-  readonly serviceUsers: Readonly<Record<string, ServiceUser>>;
-}
+  oauthClients: z.record(z.string(), z.string()).default({}),
+  /** The first whose rule matches, such as `sub eq system:serviceaccount:shop:puller`. */
+  serviceUsers: z.array(z.strictObject({ rule: z.string().regex(RULE), name: z.string(), group: z.string() })),
+});
 
-/** The caller of a token exchange: a confidential client that the trust has, or an instance by its own session. */
-export type Asker = "client" | "instance";
+export type PropagationTrust = Readonly<z.input<typeof trustSchema>>;
 
-export function createPropagationTrusts(cluster: ServiceAccountIssuer) {
-  let trust: PropagationTrust | undefined;
+/** The caller of a token exchange: a confidential client, or an instance by its own session. */
+export type Asker = { readonly clientId: string } | "instance";
+
+/** @param issuers whose keys the domain can read; the first is the cluster */
+export function createPropagationTrusts(cluster: TokenIssuer, ...others: readonly TokenIssuer[]) {
+  const issuers = [cluster, ...others];
+  const trusts = new Map<string, z.infer<typeof trustSchema>>();
   return {
-    /** Replaces the trust: there is one for an issuer. */
+    /** Replaces the issuer's trust. @throws {Refusal} InvalidParameter */
     add(added: PropagationTrust): void {
-      trust = added;
+      const trust = parseAs(trustSchema, added);
+      trusts.set(trust.issuer ?? cluster.issuer, trust);
     },
-    clear(): void {
-      trust = undefined;
-    },
-    hasClient(clientId: string, secret: string): boolean {
-      const clients = trust?.oauthClients ?? {};
-      return Object.hasOwn(clients, clientId) && clients[clientId] === secret;
-    },
+    clear: () => trusts.clear(),
+    hasClient: (clientId: string, secret: string) =>
+      [...trusts.values()].some(
+        ({ oauthClients }) => Object.hasOwn(oauthClients, clientId) && oauthClients[clientId] === secret,
+      ),
     /** @throws {Refusal} NotAuthenticated */
     exchange(token: string, asker: Asker, wallMs: number): { readonly user: ServiceUser; readonly endsAtS: number } {
-      if (trust === undefined) throw notAuthenticated("no trust for the token's issuer");
-      const { audience, oauthClients = {}, serviceUsers } = trust;
+      const name = decodeJwt(token)?.claims["iss"];
+      const issuer = issuers.find((each) => each.issuer === name);
+      const trust = trusts.get(String(name));
+      if (issuer === undefined || trust === undefined) throw notAuthenticated("no trust for the token's issuer");
+      const { audience, oauthClients, serviceUsers } = trust;
       if (asker === "instance" && Object.keys(oauthClients).length > 0)
         throw notAuthenticated("the trust is not for an instance");
-      const { sub, exp } = verifyIssuedToken(token, { ...cluster, audience }, wallMs);
-      const user = Object.hasOwn(serviceUsers, String(sub)) ? serviceUsers[String(sub)] : undefined;
-      if (user === undefined) throw notAuthenticated("the trust has no service user for the token's subject");
-      return { user, endsAtS: Number(exp) };
+      if (asker !== "instance" && !Object.hasOwn(oauthClients, asker.clientId))
+        throw notAuthenticated("the trust is not for this client");
+      const claims = verifyIssuedToken(token, { ...issuer, audience }, wallMs);
+      const user = serviceUsers.find(({ rule }) => isMatch(rule, claims));
+      if (user === undefined) throw notAuthenticated("the trust has no service user for the token");
+      return { user, endsAtS: Number(claims["exp"]) };
     },
   };
+}
+
+function isMatch(rule: string, claims: Claims): boolean {
+  const [claim = "", operator, wanted = ""] = rule.split(" ");
+  const values = [claims[claim]].flat().map(String);
+  if (operator === "co") return values.some((value) => value.includes(wanted));
+  const pattern = new RegExp(`^${wanted.replaceAll(/[^\w*]/g, "\\$&").replaceAll("*", ".*")}$`);
+  return values.some((value) => pattern.test(value));
 }

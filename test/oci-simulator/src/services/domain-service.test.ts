@@ -10,13 +10,24 @@ const session = await createSession(simulator);
 const PULLER = { namespace: "shop", serviceAccount: "puller", audience: "oci" };
 const TRUST: PropagationTrust = {
   audience: "oci",
-  serviceUsers: { "system:serviceaccount:shop:puller": { name: "shop-puller", group: "pullers" } },
+  serviceUsers: [{ rule: "sub eq system:serviceaccount:shop:puller", name: "shop-puller", group: "pullers" }],
 };
 const CLIENTS = { ...TRUST, oauthClients: { app: "s3cret" } };
 
 const basic = (text: string): Alteration => ({
   wire: { headers: { authorization: `Basic ${Buffer.from(text).toString("base64")}` } },
 });
+
+const MAIN = "repo:acme/shop:ref:refs/heads/main";
+const FOR_JOBS: PropagationTrust = {
+  issuer: "https://token.actions.githubusercontent.com",
+  oauthClients: { app: "s3cret" },
+  serviceUsers: [
+    { rule: `sub eq ${MAIN}`, name: "main", group: "pushers" },
+    { rule: "sub eq repo:acme/*", name: "all-of-acme", group: "pullers" },
+    { rule: "aud co acme", name: "chosen-by-the-job", group: "pullers" },
+  ],
+};
 
 type Asked = Parameters<typeof ask>[0];
 
@@ -42,6 +53,37 @@ test.each<[string, Asked]>([
   expect(exp - iat).toBeLessThanOrEqual(600);
 });
 
+const userOf = (json: { token: string }) =>
+  JSON.parse(Buffer.from(String(json.token.split(".")[1]), "base64url").toString()).sub.replace(/.*\./, "");
+
+test.each<[string, string]>([
+  [MAIN, "main"],
+  ["repo:acme/other:ref:refs/heads/main", "all-of-acme"],
+  ["repo:else/shop:ref:refs/heads/main", "chosen-by-the-job"],
+])(
+  "the identity domain exchanges the token of the job %s for a session of %s, by the first rule",
+  async (subject, user) => {
+    simulator.addTrust(TRUST);
+    const token = simulator.jobToken({ subject });
+    const { json } = await ask({ trust: FOR_JOBS, form: { subject_token: token }, alteration: basic("app:s3cret") });
+    expect(userOf(json)).toBe(user);
+  },
+);
+
+test("GitHub's endpoint gives a job's own token for the audience that the job asks for, and nothing to others", async () => {
+  const audience = "https://cloud.oracle.com";
+  const url = new URL(`${simulator.githubUrl}&audience=${encodeURIComponent(audience)}`);
+  const get = (bearer: string) => fetch(url, { headers: { authorization: `Bearer ${bearer}` } });
+  const { value } = (await (await get(simulator.startJob(MAIN))).json()) as { value: string };
+  const claims = JSON.parse(Buffer.from(String(value.split(".")[1]), "base64url").toString());
+  expect(claims).toMatchObject({ sub: MAIN, aud: audience, exp: claims.iat + 300 });
+  expect((await get(value)).status).toBe(401);
+});
+
+test.each(["sub is x", "sub co a*", "sub"])("the identity domain refuses a trust with the rule %j", (rule) => {
+  expect(() => simulator.addTrust({ serviceUsers: [{ rule, name: "a", group: "b" }] })).toThrow("rule");
+});
+
 const short = generateKeyPairSync("rsa", { modulusLength: 1_024 }).publicKey;
 const tampered: Alteration = { wire: ({ body }) => ({ body: body?.replace("type=jwt", "type=jwx") }) };
 const withoutHost: Alteration = { draft: ({ covered }) => ({ covered: covered.filter((each) => each !== "host") }) };
@@ -55,8 +97,14 @@ test.each<[string, number, string, Asked]>([
   ["the instance, if the trust names clients", 400, "not for an instance", { trust: CLIENTS }],
   ["a token of another audience", 400, "another audience", { wanted: { audience: "vault" } }],
   ["a token that has ended", 400, "has ended", { wanted: { lifeMs: -1_000 } }],
+  [
+    "a token of an issuer without a trust",
+    400,
+    "no trust",
+    { form: { subject_token: simulator.jobToken({ subject: MAIN }) } },
+  ],
   ["a subject without a service user", 400, "no service user", { wanted: { serviceAccount: "other" } }],
-  ["a token that is not a JWT", 400, "not a JWT", { form: { subject_token: "a.b.c" } }],
+  ["a token that is not a JWT", 400, "no trust", { form: { subject_token: "a.b.c" } }],
   ["a short key", 400, "2048 bits", { form: { public_key: base64Der(short) } }],
   ["a key in PEM", 400, "public_key", { form: { public_key: "-----BEGIN PUBLIC KEY-----" } }],
   ["another kind of session", 400, "oci-upst", { form: { requested_token_type: "urn:oci:token-type:oci-rpst" } }],

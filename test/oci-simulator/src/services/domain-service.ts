@@ -53,7 +53,7 @@ function askerOf(request: ReceivedRequest, { trusts, sessions, clock, iam }: Clo
   if (encoded !== undefined) {
     const [clientId = "", ...secret] = Buffer.from(encoded, "base64").toString().split(":");
     if (!trusts.hasClient(clientId, secret.join(":"))) throw notAuthenticated("no such client, or another secret");
-    return "client";
+    return { clientId };
   }
   const signature = parseRequestSignature(authorization);
   if (!signature.keyId.startsWith(SESSION_PREFIX)) throw notAuthenticated("keyId is not a session token");
