@@ -26,6 +26,7 @@ const GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 const claims = z.object({
+  iss: z.string().optional(),
   exp: z.number().optional(),
   sub: z.string().optional(),
   aud: z.union([z.string(), z.array(z.string())]).optional(),
@@ -52,9 +53,9 @@ export async function readSubjectToken(
 
 /** What a trust's rule matches, for a person who compares the two. No part of it is secret. */
 export function describeSubject(token: Secret): string {
-  const { sub = "none", aud = "none" } = claims.parse(parseJwt(token.reveal()).claims);
-  const [subject, audience] = [sub, [aud].flat().join(", ")].map((text) => printable(text).slice(0, MAX_CHARACTERS));
-  return `subject ${subject}, audience ${audience}`;
+  const { iss = "none", sub = "none", aud = "none" } = claims.parse(parseJwt(token.reveal()).claims);
+  const shown = (text: string) => printable(text).slice(0, MAX_CHARACTERS);
+  return `issuer ${shown(iss)}, subject ${shown(sub)}, audience ${shown([aud].flat().join(", "))}`;
 }
 
 async function find(environment: NodeJS.ProcessEnv, send: SendRequest, signal: AbortSignal) {

@@ -113,7 +113,7 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       "a token that no rule matches",
       "subject-token-refused",
       () => ({ domain: () => ({ status: 400, text: '{"error":"invalid_grant"}' }) }),
-      { subject: `subject ${SUBJECT}, audience oci` },
+      { subject: `issuer https://ci.test, subject ${SUBJECT}, audience oci` },
     ],
   ],
   failing: [
@@ -166,7 +166,9 @@ describe("createWorkloadIdentityFederation", () => {
       variables: { OCI_WORKLOAD_IDENTITY_TOKEN: subject(home, { sub: "a\u001b[2J", aud: undefined }) },
       domain: () => ({ status: 400 }),
     }));
-    await expect(provider.session(SIGNAL)).rejects.toMatchObject({ subject: "subject a\\u{1b}[2J, audience none" });
+    await expect(provider.session(SIGNAL)).rejects.toMatchObject({
+      subject: "issuer https://ci.test, subject a\\u{1b}[2J, audience none",
+    });
   });
 
   it("leaves another error of the domain as it is", async () => {
