@@ -138,7 +138,7 @@ describeUnless(cannotPackage(), "the packages", () => {
       const [folder = ""] = names;
       expect(folder).toMatch(new RegExp(`^ocir-broker-\\d+\\.\\d+\\.\\d+-linux-${deb}/$`));
       const files = names.filter((name) => !name.endsWith("/")).map((name) => name.slice(folder.length));
-      const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "install.sh"];
+      const ofArchive = ["LICENSE", "README.txt", "SHA256SUMS", "helper.sh", "install.sh"];
       expect(files.sort()).toEqual([...VERSION, ...ofArchive].sort());
     });
 

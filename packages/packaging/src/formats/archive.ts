@@ -22,6 +22,7 @@ export async function makeArchive(
   const files: InstalledFile[] = [
     ...installed,
     { path: "install.sh", mode: 0o755, from: { text: installScript } },
+    { path: "helper.sh", mode: 0o755, from: join(FILES, "helper.sh") },
     { path: "README.txt", mode: 0o644, from: join(FILES, "README.txt") },
     { path: "LICENSE", mode: 0o644, from: join(CHECKOUT, "LICENSE") },
   ];
