@@ -3,7 +3,7 @@ import { OLDEST_MINOR } from "./rules.ts";
 
 /** @throws {KubeletConfigError} `kubelet-minor-unsupported` */
 export function assertKubeletMinor(kubeletMinor: number): void {
-  if (Number.isInteger(kubeletMinor) && kubeletMinor >= OLDEST_MINOR) return;
+  if (kubeletMinor >= OLDEST_MINOR) return;
   throw new KubeletConfigError("kubelet-minor-unsupported", `Kubernetes 1.${OLDEST_MINOR} and newer are known`);
 }
 

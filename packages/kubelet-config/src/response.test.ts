@@ -54,7 +54,7 @@ describe("decodeCredentialProviderResponse", () => {
 
   it.each([
     ["a field", '{"kind":"x",', "or one twice"],
-    ["a key of auth", '{"auth":{"a":null,"a":null},', "a key twice"],
+    ["a key of auth", '{"auth":{"a":null,"a":null},', "or one twice"],
   ])("rejects %s that is given twice", (_title, start, said) => {
     const { auth: _auth, ...others } = RESPONSE;
     const text = start + JSON.stringify(others).slice(1);

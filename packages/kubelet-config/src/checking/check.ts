@@ -43,8 +43,9 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
   const decoded = read.map((file) => decodeConfig(file, options.kubeletMinor, report));
   const providers = decoded.flatMap((ofFile) => ofFile ?? []);
   const rules = { serviceAccountTokens: options.kubeletMinor >= 34, ...options };
-  reportDuplicateNames(providers, report);
-  for (const provider of providers) validateProvider(provider, rules, report);
+  const readable = providers.filter(({ isReadable }) => isReadable);
+  reportDuplicateNames(readable, report);
+  for (const provider of readable) validateProvider(provider, rules, report);
   // An unreadable file may hold the provider, so nothing is reported as missing.
   if (decoded.every((ofFile) => ofFile !== undefined)) {
     const top = { file: read.length === 1 ? String(read[0]?.path) : "", path: "providers" };
@@ -55,26 +56,21 @@ export function checkCredentialProviderConfig(files: readonly ConfigFile[], opti
 }
 
 /**
- * Reads what `explainMatch` needs from a configuration: the readable providers, in the order of the files.
+ * Reads what `explainMatch` needs from a configuration: the providers, in the order of the files.
  *
  * @throws {KubeletConfigError} `kubelet-minor-unsupported`
  */
 export function readProviders(
   files: readonly ConfigFile[],
   options: { readonly kubeletMinor: number; readonly directory?: boolean },
-): { name: string; matchImages: string[] }[] {
+): Provider[] {
   assertKubeletMinor(options.kubeletMinor);
-  const directory = options.directory ?? files.length !== 1;
-  return filesToRead(files, directory)
-    .flatMap((file) => decodeConfig(file, options.kubeletMinor, () => {}) ?? [])
-    .map(({ name = "", matchImages = [] }) => ({
-      name,
-      matchImages: matchImages.filter((image) => image !== undefined),
-    }));
+  const read = filesToRead(files, options.directory);
+  return read.flatMap((file) => decodeConfig(file, options.kubeletMinor, () => {}) ?? []);
 }
 
 /** From a directory, the files with these endings, sorted by their bytes; a single file is read under any name. */
-function filesToRead(files: readonly ConfigFile[], directory: boolean): readonly ConfigFile[] {
+function filesToRead(files: readonly ConfigFile[], directory = files.length !== 1): readonly ConfigFile[] {
   if (!directory) return files;
   return files
     .filter(({ path }) => isConfigName(path))
@@ -84,7 +80,6 @@ function filesToRead(files: readonly ConfigFile[], directory: boolean): readonly
 function reportDuplicateNames(providers: readonly Provider[], report: Report): void {
   const seen = new Map<string, string>();
   for (const { name, at } of providers) {
-    if (name === undefined) continue;
     const place = at("name");
     const earlier = seen.get(name);
     if (earlier === undefined) seen.set(name, `${place.file} ${place.path}`);

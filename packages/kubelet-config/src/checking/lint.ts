@@ -13,15 +13,15 @@ export function lintProviders(providers: readonly Provider[], top: Place, report
   const ours = [node, tokens].filter((provider) => provider !== undefined);
   if (ours.length === 0) report("provider-missing", top, `there is no provider ${PLUGIN_NAME}`);
   else lintHostForms(ours, report);
-  for (const { at, defaultCacheDuration = "" } of ours) {
+  for (const { at, defaultCacheDuration } of ours) {
     if (Number(parseGoDurationNs(defaultCacheDuration)) > 0)
       report("cache-duration-positive", at("defaultCacheDuration"), `it is ${quote(defaultCacheDuration)}`);
   }
   if (tokens === undefined) return;
-  if (!tokens.tokenAttributes)
+  if (tokens.tokenAttributes === null)
     report("service-account-token-missing", tokens.at(), "the kubelet sends no service-account token");
-  for (const [index, image = ""] of (tokens.matchImages ?? []).entries()) {
-    const overlapping = imagesOf(node).find((other) => shareRepository(other, image));
+  for (const [index, image] of tokens.matchImages.entries()) {
+    const overlapping = node?.matchImages.find((other) => shareRepository(other, image));
     if (overlapping !== undefined)
       report(
         "service-account-overlap",
@@ -33,15 +33,11 @@ export function lintProviders(providers: readonly Provider[], top: Place, report
 
 /** Our two entries may share the forms. An entry with a port, or with a glob in its path, matches no usual image. */
 function lintHostForms(ours: readonly Provider[], report: Report): void {
-  const urls = ours.flatMap(imagesOf).flatMap((image) => parseImageUrl(image) ?? []);
+  const urls = ours.flatMap(({ matchImages }) => matchImages).flatMap((image) => parseImageUrl(image) ?? []);
   const hosts = urls.filter(({ port, path }) => port === "" && !/[*[]/.test(path)).map(({ labels }) => labels);
   for (const form of MATCH_IMAGES) {
     if (hosts.some((labels) => labelsMeet(labels, form.split(".")))) continue;
     const { at } = ours[0] as Provider;
     report("host-form-missing", at("matchImages"), `no entry matches hosts of the form ${form}`);
   }
-}
-
-function imagesOf(provider: Provider | undefined): readonly string[] {
-  return (provider?.matchImages ?? []).filter((image) => image !== undefined);
 }

@@ -13,17 +13,16 @@ export interface ProviderRules {
 }
 
 export function validateProvider(provider: Provider, rules: ProviderRules, report: Report): void {
-  const { at, name, apiVersion, matchImages, defaultCacheDuration, tokenAttributes } = provider;
-  if (name !== undefined) validateName(name, provider, rules, report);
-  if (apiVersion !== undefined && !API_VERSIONS.some((known) => known === apiVersion)) {
+  const { at, apiVersion, tokenAttributes } = provider;
+  validateName(provider, rules, report);
+  if (!API_VERSIONS.some((known) => known === apiVersion))
     report("provider-api-version-invalid", at("apiVersion"), `the provider's apiVersion is ${quote(apiVersion)}`);
-  }
-  if (matchImages !== undefined) validateMatchImages(matchImages, provider, report);
-  if (defaultCacheDuration !== undefined) validateDuration(defaultCacheDuration, provider, report);
-  if (tokenAttributes) validateTokenAttributes(tokenAttributes, provider, rules, report);
+  validateMatchImages(provider, report);
+  validateDuration(provider, report);
+  if (tokenAttributes !== null) validateTokenAttributes(tokenAttributes, provider, rules, report);
 }
 
-function validateName(name: string, { at }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
+function validateName({ at, name }: Provider, { hasExecutable }: ProviderRules, report: Report): void {
   if (name === "") report("provider-name-invalid", at("name"), "the provider has no name");
   else if (/[/ ]|^\.\.?$/.test(name))
     report("provider-name-invalid", at("name"), `${quote(name)} is not the name of a program in the bin directory`);
@@ -31,10 +30,9 @@ function validateName(name: string, { at }: Provider, { hasExecutable }: Provide
     report("provider-executable-missing", at("name"), `no executable ${quote(name)} in the bin directory`);
 }
 
-function validateMatchImages(entries: readonly (string | undefined)[], { at }: Provider, report: Report): void {
-  if (entries.length === 0) report("match-images-missing", at("matchImages"), "the provider has no matchImages");
-  for (const [index, entry] of entries.entries()) {
-    if (entry === undefined) continue;
+function validateMatchImages({ at, matchImages }: Provider, report: Report): void {
+  if (matchImages.length === 0) report("match-images-missing", at("matchImages"), "the provider has no matchImages");
+  for (const [index, entry] of matchImages.entries()) {
     const url = parseImageUrl(entry);
     const place = at(`matchImages[${index}]`);
     if (url === undefined) report("match-image-invalid", place, `the kubelet cannot read ${quote(entry)}`);
@@ -44,7 +42,7 @@ function validateMatchImages(entries: readonly (string | undefined)[], { at }: P
   }
 }
 
-function validateDuration(duration: string, { at }: Provider, report: Report): void {
+function validateDuration({ at, defaultCacheDuration: duration }: Provider, report: Report): void {
   const place = at("defaultCacheDuration");
   if (duration === "") {
     report("cache-duration-missing", place, "the provider has no defaultCacheDuration");
@@ -55,7 +53,7 @@ function validateDuration(duration: string, { at }: Provider, report: Report): v
   else if (durationNs < 0) report("cache-duration-negative", place, `${quote(duration)} is negative`);
 }
 
-const CACHE_TYPES: readonly (string | undefined)[] = ["Token", "ServiceAccount", undefined];
+const CACHE_TYPES = ["Token", "ServiceAccount"];
 const QUALIFIED_NAME = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
@@ -67,12 +65,12 @@ function validateTokenAttributes(
 ): void {
   const place = (field: string) => at(`tokenAttributes.${field}`);
   const { serviceAccountTokenAudience, cacheType, requireServiceAccount } = attributes;
-  const required = attributes.requiredServiceAccountAnnotationKeys ?? [];
-  const optional = attributes.optionalServiceAccountAnnotationKeys ?? [];
+  const required = attributes.requiredServiceAccountAnnotationKeys;
+  const optional = attributes.optionalServiceAccountAnnotationKeys;
   if (!serviceAccountTokens) {
     report("token-attributes-disabled", at("tokenAttributes"), "the kubelet's feature gate is off");
   }
-  if (apiVersion !== undefined && apiVersion !== API_VERSION) {
+  if (apiVersion !== API_VERSION) {
     const message = `the provider's apiVersion is ${quote(apiVersion)}`;
     report("token-attributes-api-version", at("tokenAttributes"), message);
   }
@@ -86,19 +84,18 @@ function validateTokenAttributes(
     report("token-annotation-keys-forbidden", place("requireServiceAccount"), "requireServiceAccount is false");
   }
   if (kubeletMinor >= 34 && !CACHE_TYPES.includes(cacheType)) {
-    report("token-cache-type-invalid", place("cacheType"), `cacheType is ${quote(String(cacheType))}`);
+    report("token-cache-type-invalid", place("cacheType"), `cacheType is ${quote(cacheType)}`);
   }
   validateKeys(required, (index) => place(`requiredServiceAccountAnnotationKeys[${index}]`), report);
   validateKeys(optional, (index) => place(`optionalServiceAccountAnnotationKeys[${index}]`), report);
-  const both = optional.find((key) => key !== undefined && required.includes(key));
+  const both = optional.find((key) => required.includes(key));
   if (both !== undefined) {
     report("token-annotation-key-duplicate", at("tokenAttributes"), `${quote(both)} is both required and optional`);
   }
 }
 
-function validateKeys(keys: readonly (string | undefined)[], at: (index: number) => Place, report: Report): void {
+function validateKeys(keys: readonly string[], at: (index: number) => Place, report: Report): void {
   for (const [index, key] of keys.entries()) {
-    if (key === undefined) continue;
     if (!isQualifiedName(key.toLowerCase())) {
       report("token-annotation-key-invalid", at(index), `${quote(key)} is not a valid annotation key`);
     }

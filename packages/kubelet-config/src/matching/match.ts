@@ -13,14 +13,6 @@ interface ProviderMatch {
   readonly matchedBy: string | undefined;
 }
 
-interface MatchExplanation {
-  /** The compared text: the image without tag and digest, and with docker.io if it names no host. */
-  readonly repository: string;
-  /** Listed in the order in which the kubelet runs them, one after the other. */
-  readonly run: readonly ProviderMatch[];
-  readonly notRun: readonly ProviderMatch[];
-}
-
 /** The first minor that runs providers in the order of the file; older ones sort them by name (Kubernetes PR 129669). */
 const FILE_ORDER_MINOR = 33;
 
@@ -46,12 +38,17 @@ export function mismatchOf(pattern: string, image: string): string | undefined {
   return target.path.startsWith(glob.path) ? undefined : `the image's path does not begin with ${quote(glob.path)}`;
 }
 
-/** `image` as in a pod: with or without host, tag and digest. `providers` in the order of their file. */
+/**
+ * `image` as in a pod: with or without host, tag and digest. `providers` in the order of their file.
+ *
+ * @returns `repository`: the compared text, which is the image without tag and digest, and with docker.io if it names no host; `run`: the
+ * providers that the kubelet runs, one after the other in this order
+ */
 export function explainMatch(
-  providers: readonly { readonly name: string; readonly matchImages: readonly string[] }[],
+  providers: readonly Pick<ProviderMatch, "name" | "matchImages">[],
   image: string,
   options: { readonly kubeletMinor: number },
-): MatchExplanation {
+) {
   const repository = repositoryOf(image);
   const inOrder = options.kubeletMinor >= FILE_ORDER_MINOR ? providers : providers.toSorted(byName);
   const matches = inOrder.map(({ name, matchImages }): ProviderMatch => {

@@ -101,6 +101,19 @@ describe("mergeProvider", () => {
     expect(mergeProvider(existing, options)).toBe(existing);
   });
 
+  test.each([
+    ["a field twice", `${OURS}  name: credential-provider-oke\n`],
+    ["a field of a variable twice", `${OURS}  env: [{name: OCIR_BROKER_B, value: a, value: b}]\n`],
+  ])("writes our own entry again that has %s", (_name, entry) => {
+    const merged = mergeProvider(withProvider(entry), options);
+    expect(merged).toContain(OURS);
+    expect(parse(merged, { version: "1.1" }).providers).toHaveLength(3);
+  });
+
+  test("refuses another entry that has a field twice", () => {
+    expect(() => mergeProvider(`${ECR}  name: ecr\n`, options)).toThrow("config-refused: field-duplicate");
+  });
+
   test("keeps the variables that the plugin reads, and no other", () => {
     const variable = `  env:
   - name: OCIR_BROKER_SOCKET

@@ -11,10 +11,10 @@ import {
   SERVICE_ACCOUNT_PLUGIN_NAME,
 } from "@ocir-broker/protocol/contract";
 import { checkCredentialProviderConfig } from "../checking/check.ts";
+import type { Finding } from "../finding.ts";
 import { KubeletConfigError } from "../kubelet-config-error.ts";
 import { parseImageUrl } from "../matching/image-url.ts";
 import { shareRepository } from "../matching/overlap.ts";
-import { assertKubeletMinor } from "../minor.ts";
 import { readEditableConfig, withProviders } from "./edit.ts";
 import { type ServiceAccountEntry, serviceAccountProvider } from "./service-account-entry.ts";
 
@@ -25,8 +25,8 @@ export interface MergeOptions {
 }
 
 /**
- * Returns the text with our credential provider in it. A provider of the same name is replaced where it stands, unless nothing
- * changes: it keeps its readable entries of matchImages, and those of env that the plugin reads (OCIR_BROKER_*).
+ * Returns the text with our credential provider in it, and the same text if that changes nothing. A provider of the same name is replaced
+ * where it stands: it keeps its readable entries of matchImages, and those of env that the plugin reads (OCIR_BROKER_*).
  *
  * No repository matches both of our entries: what the one for service accounts matches is taken from the other, which is left out
  * if nothing remains.
@@ -36,19 +36,20 @@ export interface MergeOptions {
  * `service-accounts-unsupported`
  */
 export function mergeProvider(existing: string = "", { serviceAccounts, kubeletMinor }: MergeOptions): string {
-  assertKubeletMinor(kubeletMinor);
   const config = readEditableConfig(existing);
-  let { providers } = config;
-  if (serviceAccounts !== undefined)
-    providers = withEntry(
-      providers,
-      SERVICE_ACCOUNT_PLUGIN_NAME,
-      serviceAccountProvider(serviceAccounts, kubeletMinor),
-    );
-  const taken = textsIn(find(providers, SERVICE_ACCOUNT_PLUGIN_NAME), "matchImages");
-  providers = withEntry(providers, PLUGIN_NAME, nodeProvider(find(providers, PLUGIN_NAME), taken));
-  const isSame = isDeepStrictEqual(providers, config.providers);
-  return refuseFatal(isSame ? existing : withProviders(config, providers), kubeletMinor);
+  const tokens =
+    serviceAccounts === undefined
+      ? find(config.providers, SERVICE_ACCOUNT_PLUGIN_NAME)
+      : serviceAccountProvider(serviceAccounts, kubeletMinor);
+  const node = nodeProvider(find(config.providers, PLUGIN_NAME), tokens);
+  const withTokens = withEntry(config.providers, SERVICE_ACCOUNT_PLUGIN_NAME, tokens);
+  const providers = withEntry(withTokens, PLUGIN_NAME, node);
+  // A field that an entry of ours has twice is no other value, but stops a kubelet.
+  if (isDeepStrictEqual(providers, config.providers) && fatalIn(existing, kubeletMinor) === undefined) return existing;
+  const merged = withProviders(config, providers);
+  const fatal = fatalIn(merged, kubeletMinor);
+  if (fatal === undefined) return merged;
+  throw new KubeletConfigError("config-refused", `${fatal.code} at ${fatal.path}: ${fatal.message}`);
 }
 
 /**
@@ -59,22 +60,22 @@ export function mergeProvider(existing: string = "", { serviceAccounts, kubeletM
  */
 export function removeProviders(existing: string): string | undefined {
   const config = readEditableConfig(existing);
-  const others = config.providers.filter((entry) => !isOurPlugin(nameOf(entry)));
+  const others = config.providers.filter((entry) => !isOurPlugin(String(fieldsOf(entry)["name"])));
   if (others.length === config.providers.length) return existing;
   return others.length === 0 ? undefined : withProviders(config, others);
 }
 
-/** Replaces the entry of this name unless it is equal, or appends it. Removes it if `wanted` is undefined. */
-function withEntry(providers: readonly unknown[], name: string, wanted: object | undefined): readonly unknown[] {
-  const at = providers.findIndex((entry) => nameOf(entry) === name);
+/** Replaces the entry of this name, or appends it. Removes it if `wanted` is undefined. */
+function withEntry(providers: readonly unknown[], name: string, wanted: unknown): readonly unknown[] {
+  const at = providers.indexOf(find(providers, name));
   if (wanted === undefined) return providers.filter((_entry, index) => index !== at);
-  if (at === -1) return [...providers, wanted];
-  return isDeepStrictEqual(providers[at], wanted) ? providers : providers.with(at, wanted);
+  return at === -1 ? [...providers, wanted] : providers.with(at, wanted);
 }
 
 /** Keeps of an existing entry what every kubelet accepts. */
-function nodeProvider(existing: unknown, taken: readonly string[]): object | undefined {
+function nodeProvider(existing: unknown, tokens: unknown): object | undefined {
   const usable = textsIn(existing, "matchImages").filter((entry) => parseImageUrl(entry)?.refusedByNewerGo === false);
+  const taken = textsIn(tokens, "matchImages");
   const matchImages = [...new Set([...usable, ...MATCH_IMAGES])].filter(
     (entry) => !taken.some((other) => shareRepository(entry, other)),
   );
@@ -91,18 +92,13 @@ function nodeProvider(existing: unknown, taken: readonly string[]): object | und
 
 /** The plugin reads no other variables; some, such as LD_PRELOAD, would make it load code. */
 function isOurVariable(entry: unknown): boolean {
-  const { name, value, ...more } = (entry ?? {}) as Record<string, unknown>;
+  const { name, value, ...more } = fieldsOf(entry);
   const areTexts = typeof name === "string" && typeof value === "string";
   return areTexts && name.startsWith("OCIR_BROKER_") && Object.keys(more).length === 0;
 }
 
 function find(providers: readonly unknown[], name: string): unknown {
-  return providers.find((entry) => nameOf(entry) === name);
-}
-
-function nameOf(entry: unknown): string | undefined {
-  const { name } = (entry ?? {}) as { name?: unknown };
-  return typeof name === "string" ? name : undefined;
+  return providers.find((entry) => fieldsOf(entry)["name"] === name);
 }
 
 function textsIn(entry: unknown, field: string): string[] {
@@ -110,16 +106,16 @@ function textsIn(entry: unknown, field: string): string[] {
 }
 
 function itemsIn(entry: unknown, field: string): unknown[] {
-  const value = ((entry ?? {}) as Record<string, unknown>)[field];
+  const value = fieldsOf(entry)[field];
   return Array.isArray(value) ? value : [];
 }
 
-/** Refuses a result with a fatal error elsewhere in the file, because that part is not ours to change. */
-function refuseFatal(merged: string, kubeletMinor: number): string {
+function fieldsOf(entry: unknown): Record<string, unknown> {
+  return (entry ?? {}) as Record<string, unknown>;
+}
+
+/** An error of the whole file for which a kubelet would not start, because the other parts are not ours to change. */
+function fatalIn(text: string, kubeletMinor: number): Finding | undefined {
   const options = { kubeletMinor, hasExecutable: () => true, serviceAccountTokens: true };
-  const fatal = checkCredentialProviderConfig([{ path: "", text: merged }], options).find(
-    ({ severity }) => severity !== "warning",
-  );
-  if (fatal === undefined) return merged;
-  throw new KubeletConfigError("config-refused", `${fatal.code} at ${fatal.path}: ${fatal.message}`);
+  return checkCredentialProviderConfig([{ path: "", text }], options).find(({ severity }) => severity !== "warning");
 }

@@ -1,7 +1,7 @@
 /**
  * Decodes a file's tree to typed providers, as the codec of that kubelet minor does: strictly since 1.32. Checks kind,
- * field names and types; validate.ts checks the meaning of the values. An unreadable value is undefined and has been
- * reported. A missing text or list is an empty one, as in Go.
+ * field names and types; validate.ts checks the meaning of the values. A missing text or list is an empty one, as in Go, and so is
+ * one of another type, which has been reported.
  */
 
 import { type Place, quote, type Report } from "../finding.ts";
@@ -19,27 +19,27 @@ export function isConfigName(name: string): boolean {
   return /\.(?:json|ya?ml)$/.test(name);
 }
 
-type Texts = readonly (string | undefined)[] | undefined;
-
 export interface TokenAttributes {
-  readonly serviceAccountTokenAudience: string | undefined;
-  readonly cacheType: string | undefined;
+  readonly serviceAccountTokenAudience: string;
+  readonly cacheType: string;
   /** null if not given. */
-  readonly requireServiceAccount: boolean | null | undefined;
-  readonly requiredServiceAccountAnnotationKeys: Texts;
-  readonly optionalServiceAccountAnnotationKeys: Texts;
+  readonly requireServiceAccount: boolean | null;
+  readonly requiredServiceAccountAnnotationKeys: readonly string[];
+  readonly optionalServiceAccountAnnotationKeys: readonly string[];
 }
 
 interface ProviderFields {
-  readonly name: string | undefined;
-  readonly apiVersion: string | undefined;
-  readonly matchImages: Texts;
-  readonly defaultCacheDuration: string | undefined;
+  readonly name: string;
+  readonly apiVersion: string;
+  readonly matchImages: readonly string[];
+  readonly defaultCacheDuration: string;
   /** null if not given. */
-  readonly tokenAttributes: TokenAttributes | null | undefined;
+  readonly tokenAttributes: TokenAttributes | null;
 }
 
 export interface Provider extends ProviderFields {
+  /** Whether each of its values has the type that it must have. */
+  readonly isReadable: boolean;
   /** The place of one of its fields, such as `matchImages[0]`, or of the whole provider. */
   readonly at: (field?: string) => Place;
 }
@@ -94,33 +94,35 @@ export function decodeConfig(file: ConfigFile, kubeletMinor: number, report: Rep
   const lineOf = (path: string): number => lines.get(path) ?? lineOf(path.slice(0, Math.max(0, path.lastIndexOf("."))));
   const placeOf = (path: string): Place => ({ file: file.path, line: lineOf(path), path });
   const reportAt: ReportAt = (code, path, message) => report(code, placeOf(path), message);
-  const version = readConfigVersion(parsed.tree, kubeletMinor, reportAt);
+  const version = readConfigVersion(parsed.tree, reportAt);
   if (version === undefined) return undefined;
   const minor = version === "v1" ? kubeletMinor : Math.min(kubeletMinor, OLDER_VERSIONS_MINOR);
-  const { providers } = decode(parsed.tree, CONFIG, "", { minor, lines, reportAt }) as {
-    providers: readonly ProviderFields[] | undefined;
-  };
-  return providers?.map((fields, index) => ({
-    ...fields,
-    at: (field) => placeOf(`providers[${index}]${field === undefined ? "" : `.${field}`}`),
-  }));
+  const unreadable: string[] = [];
+  const decoded = decode(parsed.tree, CONFIG, "", { minor, lines, unreadable, reportAt });
+  const { providers } = decoded as { providers: readonly ProviderFields[] };
+  if (unreadable.includes("providers")) return undefined;
+  return providers.map((fields, index) => {
+    const path = `providers[${index}]`;
+    return {
+      ...fields,
+      isReadable: !unreadable.some((other) => other.startsWith(path)),
+      at: (field) => placeOf(field === undefined ? path : `${path}.${field}`),
+    };
+  });
 }
 
-/** Kind and version decide which fields exist. Older kubelets accept them in any spelling. */
-function readConfigVersion(tree: Tree, kubeletMinor: number, reportAt: ReportAt): string | undefined {
-  const kind = findText(tree, "kind", kubeletMinor);
-  const apiVersion = findText(tree, "apiVersion", kubeletMinor);
+/** Kind and version decide which fields exist. */
+function readConfigVersion(tree: Tree, reportAt: ReportAt): string | undefined {
+  const kind = findText(tree, "kind");
+  const apiVersion = findText(tree, "apiVersion");
   if (kind !== "CredentialProviderConfig") reportAt("kind-invalid", "kind", got("kind", kind));
   const version = CONFIG_VERSIONS.find((known) => apiVersion === CONFIG_GROUP + known);
   if (version === undefined) reportAt("api-version-invalid", "apiVersion", got("apiVersion", apiVersion));
   return kind === "CredentialProviderConfig" ? version : undefined;
 }
 
-function findText(tree: Tree, name: string, kubeletMinor: number): string | undefined {
-  const fields = tree.type === "map" ? tree.fields : [];
-  const exact = fields.findLast(({ key }) => key === name);
-  const folded = fields.findLast(({ key }) => key.toLowerCase() === name.toLowerCase());
-  const value = (exact ?? (kubeletMinor < 32 ? folded : undefined))?.value;
+function findText(tree: Tree, name: string): string | undefined {
+  const value = tree.type === "map" ? tree.fields.findLast(({ key }) => key === name)?.value : undefined;
   return value?.type === "string" ? value.text : undefined;
 }
 
@@ -132,17 +134,19 @@ interface Decoding {
   readonly minor: number;
   /** By path. */
   readonly lines: Map<string, number>;
+  /** Paths of values of another type. */
+  readonly unreadable: string[];
   readonly reportAt: ReportAt;
 }
 
-/** @returns undefined for a value of another type; null for a missing boolean or map */
+/** @returns null for a missing boolean or map */
 function decode(tree: Tree, type: Type, path: string, decoding: Decoding): unknown {
   const wanted = typeof type === "string" ? type : Array.isArray(type) ? "list" : "map";
-  if (tree.type === "null") return { string: "", list: [], boolean: null, map: null }[wanted];
-  if (tree.type !== wanted) {
+  if (tree.type !== wanted && tree.type !== "null") {
+    decoding.unreadable.push(path);
     decoding.reportAt("field-type-invalid", path, `it is a ${tree.type}, not a ${wanted}`);
-    return undefined;
   }
+  if (tree.type !== wanted) return { string: "", list: [], boolean: null, map: null }[wanted];
   if (tree.type === "map") return decodeMap(tree.fields, type as MapType, path, decoding);
   if (tree.type === "list") return decodeList(tree.items, type as ListType, path, decoding);
   return tree.type === "boolean" ? isTrue(tree) : tree.text;
@@ -153,10 +157,7 @@ function decodeList(items: readonly Tree[], [type]: ListType, path: string, deco
   return items.map((item, index) => {
     const at = `${path}[${index}]`;
     decoding.lines.set(at, item.line);
-    return (
-      decode(item, type, at, decoding) ??
-      (typeof type === "string" ? undefined : decodeMap([], type as MapType, at, decoding))
-    );
+    return decode(item, type, at, decoding) ?? decodeMap([], type as MapType, at, decoding);
   });
 }
 
