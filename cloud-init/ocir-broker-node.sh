@@ -122,7 +122,6 @@ report_failure() {
 
 # ---- The installation. A function that fails sets `reason`.
 
-version_of() { timeout -s KILL 20 "$1" --version 2>/dev/null; }
 fetch() { # FOLDER or URL, which can be a secret: it is in no argument and in no log
 	case $1 in
 		/*)
@@ -143,9 +142,10 @@ fetch() { # FOLDER or URL, which can be a secret: it is in no argument and in no
 }
 unpack() {
 	case $(uname -m) in
-		x86_64) archive=ocir-broker-$version-linux-amd64.tar.gz sum=$sha256_amd64 ;;
-		*) archive=ocir-broker-$version-linux-arm64.tar.gz sum=$sha256_arm64 ;;
+		x86_64) arch=amd64 sum=$sha256_amd64 ;;
+		*) arch=arm64 sum=$sha256_arm64 ;;
 	esac
+	archive=ocir-broker-$version-linux-$arch.tar.gz
 	if [ ! "$sum" ]; then
 		fail "checksum: a checkout's script has none: use that of a release"
 		return
@@ -161,8 +161,9 @@ unpack() {
 		found=$(sha256sum <$work/archive)
 		if [ "${found%% *}" = "$sum" ]; then
 			log "verified: $archive has SHA-256 $sum"
-			if tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said; then return; fi
-			fail "disk: $(one_line "$(head -n 2 $state/said)")"
+			if ! tar -xzf $work/archive -C $work --strip-components=1 --no-same-owner 2>$state/said; then
+				fail "disk: $(one_line "$(head -n 2 $state/said)")"
+			fi
 			return
 		fi
 		fail "checksum: $archive has the wrong checksum ${found%% *}, not $sum"
@@ -196,7 +197,7 @@ install() {
 	set -- --connect --output flags "--kubelet-args=$given"
 	if [ "$config" ]; then set -- "$@" "--config=$config"; fi
 	if [ "$service_accounts" ]; then set -- "$@" "--service-accounts=$service_accounts"; fi
-	if [ "$(version_of $program)" = $version ]; then
+	if [ "$(timeout -s KILL 20 $program --version 2>/dev/null)" = $version ]; then
 		log "version $version is already installed"
 		run_program $program node install "$@"
 		if [ $result != 75 ]; then return; fi # 75: it is incomplete
@@ -230,7 +231,7 @@ providers:
 write_plugin() { # NAME CREDENTIALS; only if the configuration names it
 	if [ -e "$folder/$1" ] || ! grep -rqsF -D skip "$1" "$file"; then return; fi
 	write "$folder/$1" 755 "#!/bin/sh
-# ocir-broker do-nothing provider: a kubelet that names it needs it to start
+# Written by ocir-broker-node.sh, because a kubelet that names it needs it to start.
 echo '{\"kind\":\"CredentialProviderResponse\",\"apiVersion\":\"credentialprovider.kubelet.k8s.io/v1\",
 \"cacheKeyType\":\"Registry\",\"cacheDuration\":\"0s\",\"auth\":$2}'"
 }
@@ -241,19 +242,10 @@ write() { # PATH MODE TEXT
 	error "the kubelet needs $1, which cannot be written, or only where others than root can change it"
 }
 is_roots() { # PATH: whether each folder above it that exists is no link, belongs to root, and has no other writer
-	case $1 in
-		*/..*) return 1 ;;
-		/*) ;;
-		*) return 1 ;;
-	esac
+	case $1 in */..* | [!/]*) return 1 ;; esac
 	above=${1%/*}
 	while [ "$above" ]; do
-		if [ -e "$above" ] || [ -L "$above" ]; then
-			case $(stat -c '%u:%A' "$above") in
-				0:d????-??-?) ;;
-				*) return 1 ;;
-			esac
-		fi
+		if [ "$(find "$above" -maxdepth 0 ! '(' -type d -user root ! -perm /022 ')' 2>/dev/null)" ]; then return 1; fi
 		above=${above%/*}
 	done
 }
@@ -358,15 +350,15 @@ main() {
 	if [ ! "$bootstrap" ]; then wait_for_image; fi
 	given=$own
 	if [ "$bootstrap" != running ]; then given="$(metadata kubelet-extra-args) $own"; fi
-	given=$(one_line "$given")
 	write_metric killed
 	if [ ! "$reason" ]; then install; fi
 	if [ "$reason" ]; then
 		report_failure
 		write_missing
 	else
-		given=$(one_line "$given $(cat $state/flags)")
+		given="$given $(cat $state/flags)"
 	fi
+	given=$(one_line "$given")
 	rm -rf $work
 	case $bootstrap in
 		none) ;;

@@ -9,7 +9,6 @@
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
-import { OngoingFailure } from "../telemetry/ongoing-failure.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 export interface NotifierOptions {
@@ -53,17 +52,15 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   let isSending = false;
   let isTicking = false;
   let sentStatus: string | undefined;
-  const sending = new OngoingFailure(log, "service manager not notified");
-  const pinging = new OngoingFailure(log, "watchdog not notified: no descriptor is free");
+  let failingWith: string | undefined;
+  let isExhausted = false;
 
   function ping(): string[] {
     if (watchdogMs === Infinity) return [];
-    if (!hasFreeDescriptor()) {
-      pinging.failed("EMFILE");
-      return [];
-    }
-    pinging.ended();
-    return ["WATCHDOG=1"];
+    const wasExhausted = isExhausted;
+    isExhausted = !hasFreeDescriptor();
+    if (isExhausted && !wasExhausted) log.warn({ code: "EMFILE" }, "watchdog not notified: no descriptor is free");
+    return isExhausted ? [] : ["WATCHDOG=1"];
   }
 
   function enqueue(message: ServiceMessage, mustArrive: boolean): void {
@@ -76,10 +73,11 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
         await transport(next.message);
-        sending.ended();
+        failingWith = undefined;
       } catch (error) {
         const code = codeOf(error);
-        sending.failed(code);
+        if (code !== failingWith) log.warn({ code }, "service manager not notified");
+        failingWith = code;
         if (next.mustArrive && QUEUE_FULL.has(code)) {
           clock.setTimer(() => void send(), RETRY_MS);
           return;

@@ -8,13 +8,15 @@ import { open, rename, rm } from "node:fs/promises";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, type Timer, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import type { OngoingFailure } from "./ongoing-failure.ts";
+import type { Log } from "./log.ts";
+
+export type Textfile = ReturnType<typeof startTextfile>;
 
 export interface TextfileOptions {
   /** Its directory must exist. */
   readonly path: string;
   readonly clock: Clock;
-  readonly failure: OngoingFailure;
+  readonly log: Log;
   /** The text, including the time of rendering. */
   readonly render: () => Promise<string>;
   readonly onWritten: (result: "success" | "failure") => void;
@@ -28,31 +30,37 @@ const CLOSE_LIMIT_MS = 1_000;
 /** Readable by any user, since node-exporter is not in our group. */
 const MODE = 0o644;
 
-export function createTextfile({ path, clock, failure, render, onWritten }: TextfileOptions) {
+/** Writes the first file at once. */
+export function startTextfile({ path, clock, log, render, onWritten }: TextfileOptions) {
   let timer: Timer | undefined;
   let isClosed = false;
+  let failingWith: string | undefined;
 
   // Schedules the next write only after this one, so a hanging disk delays nothing else.
   async function write(): Promise<void> {
     try {
       await replaceFile(path, await render());
       onWritten("success");
-      failure.ended();
+      if (failingWith !== undefined) log.info({ path }, "metrics file written again");
+      failingWith = undefined;
     } catch (error) {
       onWritten("failure");
-      failure.failed(codeOf(error), { path });
+      const code = codeOf(error);
+      if (code !== failingWith) log.warn({ path, code }, "metrics file not written");
+      failingWith = code;
     }
     if (!isClosed) timer = clock.setTimer(begin, untilNextMs(INTERVAL_MS, clock.monotonicMs()));
   }
 
-  let underway: Promise<void> = Promise.resolve();
+  let underway: Promise<void>;
   function begin(): void {
     underway = write();
   }
 
+  begin();
   return {
-    /** Writes the first file at once. */
-    begin,
+    /** The code of the last write; undefined if it did not fail. */
+    failure: () => failingWith,
     /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
     async close(): Promise<void> {
       isClosed = true;
