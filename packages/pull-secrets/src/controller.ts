@@ -13,8 +13,15 @@ import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
 import { type Cluster, PullSecretError } from "./cluster/cluster.ts";
 import type { WatchedCluster } from "./cluster/watched-cluster.ts";
-import { type Action, decide, decideAfterError } from "./decision/decide.ts";
-import { type Attempt, type GateName, type Progress, progressAfter, progressFor } from "./decision/progress.ts";
+import { type Action, decide } from "./decision/decide.ts";
+import {
+  type Attempt,
+  type GateName,
+  LONGEST_BACK_OFF_MS,
+  type Progress,
+  progressAfter,
+  progressFor,
+} from "./decision/progress.ts";
 import type { Rules } from "./decision/rules.ts";
 import { ISSUED } from "./decision/status.ts";
 import { createFairQueue, type FairQueue } from "./fair-queue.ts";
@@ -159,10 +166,9 @@ class Controller {
     try {
       return decide(resource, watched.secret(key), clock.wallMs(), progress, rules);
     } catch (error) {
-      if (resource === undefined) throw error;
-      const action = decideAfterError(resource, clock.wallMs(), progress);
-      if (action.kind === "report") say(`${key}: ${describeRefusal(error)}`, "warn");
-      return action;
+      // One resource with values that nobody expected must not end the work for all others.
+      say(`${key}: ${describeRefusal(error)}`, "warn");
+      return { kind: "wait", untilMs: clock.wallMs() + LONGEST_BACK_OFF_MS };
     }
   }
 

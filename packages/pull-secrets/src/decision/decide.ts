@@ -5,9 +5,9 @@ import { FORMATS } from "../objects/format.ts";
 import { CONTROLLER_SUBJECT, type IssuedToken } from "../objects/issued-token.ts";
 import { type PullSecret, type PullSecretStatus, serviceAccountOf } from "../objects/pull-secret.ts";
 import type { KnownSecret, SecretContent } from "../objects/secret-content.ts";
-import { type GateName, LONGEST_BACK_OFF_MS, type Progress, progressFor } from "./progress.ts";
+import { type GateName, type Progress, progressFor } from "./progress.ts";
 import { type Rules, refusalOf } from "./rules.ts";
-import { statusFrom, statusOfError } from "./status.ts";
+import { statusFrom } from "./status.ts";
 
 export type Action =
   /** Do nothing until this time, unless something changes. */
@@ -71,14 +71,6 @@ export function decide(
   // A token's expiry changes the status.
   for (const { expiresAtMs } of held?.tokens.values() ?? []) times.push(expiresAtMs);
   return { kind: "wait", untilMs: Math.min(...times.filter((time) => time > nowMs), Infinity) };
-}
-
-/** Instead of `decide`, if that throws: one resource with values that nobody expected must not end the work for all others. */
-export function decideAfterError(resource: PullSecret, nowMs: number, known: Progress | undefined): Action {
-  const status = statusOfError(resource, nowMs);
-  const mayReport = progressFor(resource, known).gates.report.notBeforeMs <= nowMs;
-  if (mayReport && !isDeepStrictEqual(status, resource.status)) return { kind: "report", status };
-  return { kind: "wait", untilMs: nowMs + LONGEST_BACK_OFF_MS };
 }
 
 /** Tokens that are due soon are fetched together, so that one write to the API server is enough. */

@@ -35,13 +35,6 @@ export function statusFrom(facts: StatusFacts): PullSecretStatus | undefined {
   return statusWith(resource, ready, tokens, facts.nowMs);
 }
 
-/** The status of a resource for which no decision is possible. Uses nothing of its Secret. */
-export function statusOfError(resource: PullSecret, nowMs: number): PullSecretStatus {
-  const failure = { code: "internal", place: resource.name } as const;
-  const message = describeFailure(failure, "");
-  return statusWith(resource, { status: "False", reason: reasonOf(failure.code), message }, new Map(), nowMs);
-}
-
 function statusWith(
   resource: PullSecret,
   ready: Ready,
