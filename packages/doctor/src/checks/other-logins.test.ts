@@ -30,26 +30,11 @@ const OURS = JSON.stringify({ credHelpers: { "iad.ocir.io": "ocir", "example.com
 it.each<[what: string, texts: FileTexts, onCriO: string[], onContainerd: string[]]>([
   [
     "a login of the kubelet's",
-    { "/var/lib/kubelet/config.json": LOGINS, "/.docker/config.json": LOGINS, "/.dockercfg": LOGIN },
-    ...both(
-      "other-login /var/lib/kubelet/config.json: iad.ocir.io",
-      "other-login /.docker/config.json: iad.ocir.io",
-      "other-login /.dockercfg: iad.ocir.io",
-    ),
+    { "/var/lib/kubelet/config.json": LOGINS, "/.docker/config.json": LOGINS },
+    ...both("other-login /var/lib/kubelet/config.json: iad.ocir.io", "other-login /.docker/config.json: iad.ocir.io"),
   ],
-  [
-    "a login of root's, also in the form of an old docker",
-    { [OF_ROOT]: LOGINS, "/root/.dockercfg": LOGIN },
-    [`other-login ${OF_ROOT}: iad.ocir.io`, "other-login /root/.dockercfg: iad.ocir.io"],
-    [],
-  ],
+  ["a login of root's", { [OF_ROOT]: LOGINS }, [`other-login ${OF_ROOT}: iad.ocir.io`], []],
   ["a helper for the host", { [OF_ROOT]: OURS }, [`other-helper ${OF_ROOT}: credHelpers, iad.ocir.io`], []],
-  [
-    "a helper for all hosts",
-    { "/run/containers/0/auth.json": '{"credsStore": "pass"}' },
-    ["other-helper /run/containers/0/auth.json: credsStore, which CRI-O 1.37 ignores"],
-    [],
-  ],
   [
     "a helper only in the file that CRI-O reads in place of root's",
     { [OF_ROOT]: OURS, "/etc/crio/crio.conf.d/1.conf": 'global_auth_file = "/etc/auth.json"', "/etc/auth.json": OURS },
@@ -71,13 +56,8 @@ it.each<[what: string, texts: FileTexts, onCriO: string[], onContainerd: string[
     [`other-helper ${REGISTRIES} or ${ROOTS_REGISTRIES}: credential-helpers, ocir`],
     [],
   ],
-  ["nothing in files of another form", { [OF_ROOT]: "[", "/root/.dockercfg": "null" }, [], []],
-  [
-    "nothing in a file with empty keys",
-    { [OF_ROOT]: '{"auths": null, "credHelpers": null, "credsStore": ""}' },
-    [],
-    [],
-  ],
+  ["nothing in files of another form", { [OF_ROOT]: "[", "/run/containers/0/auth.json": "null" }, [], []],
+  ["nothing in a file with empty keys", { [OF_ROOT]: '{"auths": null, "credHelpers": null}' }, [], []],
 ])("checkOtherLogins finds %s", async (_what, texts, onCriO, onContainerd) => {
   expect(await found("CRI-O", texts)).toEqual(onCriO);
   expect(await found("containerd", texts)).toEqual(onContainerd);

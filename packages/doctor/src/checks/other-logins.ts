@@ -12,22 +12,9 @@ import { DOCKER_CREDENTIAL_NAME, MATCH_IMAGES } from "@ocir-broker/protocol/cont
 import type { Check, CheckContext } from "../check-context.ts";
 import { type Finding, finding } from "../finding.ts";
 
-/** The hosts are the keys of the whole file, as in Docker's before 2015. */
-const LEGACY_NAME = ".dockercfg";
 /** A service without HOME looks in `/`. */
-const OF_KUBELET = [
-  "/var/lib/kubelet/config.json",
-  "/.docker/config.json",
-  "/config.json",
-  `/var/lib/kubelet/${LEGACY_NAME}`,
-  `/${LEGACY_NAME}`,
-];
-const OF_CRIO = [
-  "/run/containers/0/auth.json",
-  "/root/.config/containers/auth.json",
-  "/root/.docker/config.json",
-  `/root/${LEGACY_NAME}`,
-];
+const OF_KUBELET = ["/var/lib/kubelet/config.json", "/.docker/config.json", "/config.json"];
+const OF_CRIO = ["/run/containers/0/auth.json", "/root/.config/containers/auth.json", "/root/.docker/config.json"];
 const CRIO_CONFIG = "/etc/crio/crio.conf";
 const REGISTRIES_CONFIG = "/etc/containers/registries.conf";
 /** In place of it. */
@@ -45,16 +32,12 @@ export const checkOtherLogins: Check = async (context) => {
       ? MATCH_IMAGES.some((pattern) => matchesImage(pattern, `${host}/any`))
       : host === imageName.registryHost;
   const loginsIn = (path: string): Finding[] =>
-    hostsOf(loginsOf(path, files))
+    hostsOf(dockerConfig(path, files).auths ?? {})
       .filter(isMeant)
       .map((host) => finding("other-login", `${path}: ${host}`));
   const helpersIn = (path: string): Finding[] => {
-    const { credHelpers, credsStore } = dockerConfig(path, files);
-    const ofHosts = Object.entries(credHelpers ?? {}).filter(([host]) => isMeant(host));
-    return [
-      ...ofHosts.map(([host, helper]) => helperFinding(`${path}: credHelpers, ${host}`, helper, context)),
-      ...(credsStore ? [finding("other-helper", `${path}: credsStore, which CRI-O 1.37 ignores`)] : []),
-    ];
+    const ofHosts = Object.entries(dockerConfig(path, files).credHelpers ?? {}).filter(([host]) => isMeant(host));
+    return ofHosts.map(([host, helper]) => helperFinding(`${path}: credHelpers, ${host}`, helper, context));
   };
 
   const ofKubelet = OF_KUBELET.flatMap(loginsIn);
@@ -74,17 +57,11 @@ function helperFinding(evidence: string, helper: unknown, { config }: CheckConte
 interface DockerConfig {
   readonly auths?: object;
   readonly credHelpers?: object;
-  readonly credsStore?: unknown;
 }
 
 /** Empty if the file is not there or has another form. */
 function dockerConfig(path: string, files: Files): DockerConfig {
   return (parseJson(textOf(files.readText(path)) ?? "") ?? {}) as DockerConfig;
-}
-
-function loginsOf(path: string, files: Files): object {
-  const config = dockerConfig(path, files);
-  return (path.endsWith(LEGACY_NAME) ? config : config.auths) ?? {};
 }
 
 function hostsOf(logins: object): string[] {

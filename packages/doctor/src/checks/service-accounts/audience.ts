@@ -10,10 +10,7 @@ import { type Finding, finding } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
 
 /** @param entries our entries in the kubelet's configuration, at least one. */
-export async function audienceFinding(
-  entries: readonly TokenAttributes[],
-  context: CheckContext,
-): Promise<Finding | undefined> {
+export function audienceFinding(entries: readonly TokenAttributes[], context: CheckContext): Finding | undefined {
   const { tokenExchange, audience: brokers } = context.config.serviceAccounts;
   const apiServers = tokenExchange === "oke" ? apiAudiencesOn(context.files) : [];
   const accepted = apiServers.length > 0 ? apiServers : brokers === undefined ? [] : [brokers];
@@ -26,35 +23,18 @@ export async function audienceFinding(
     `the broker's ${brokers ?? "any"}`,
     ...(apiServers.length > 0 ? [`the API server's ${apiServers.join(" and ")}`] : []),
   ].join(", ");
-  const fix =
-    connectCommand(right, entries, context) ??
-    [
-      ...(isBrokerWrong ? [`set serviceAccounts.audience: ${right} and systemctl restart ocir-broker.service`] : []),
-      ...(wrong === undefined ? [] : [await kubeletStep(right, wrong, context)]),
-    ].join("; ");
-  return finding("service-account-audience", seen, `the right audience is ${right}: ${fix}`);
+  return finding(
+    "service-account-audience",
+    seen,
+    `the right audience is ${right}: ${fixFor(right, entries, context)}`,
+  );
 }
 
-/** Changes broker and kubelet in one step, if this node has the installer and no setting that it does not write. */
-function connectCommand(
-  right: string,
-  entries: readonly TokenAttributes[],
-  { config, files }: CheckContext,
-): string | undefined {
+/** The command changes broker and kubelet in one step, but writes no annotation and no settings of an identity domain. */
+function fixFor(right: string, entries: readonly TokenAttributes[], { config, files }: CheckContext): string {
   const isWritten =
     config.serviceAccounts.tokenExchange === "oke" && entries.every((each) => each.annotationKeys.length === 0);
-  if (!isWritten || !files.isExecutable(INSTALLED_PROGRAM)) return undefined;
-  return `ocir-broker node connect --service-accounts ${quoted(right)} && systemctl restart kubelet`;
-}
-
-async function kubeletStep(right: string, { annotationKeys }: TokenAttributes, context: CheckContext): Promise<string> {
-  const path = (await context.credentialProviderFiles())?.path ?? "FILE";
-  const [annotation] = annotationKeys;
-  const words = [
-    "ocir-broker kubelet-config merge --write",
-    `--service-accounts ${quoted(right)}`,
-    ...(annotation === undefined ? [] : [`--annotation ${quoted(annotation)}`]),
-    quoted(path),
-  ];
-  return `${words.join(" ")} && systemctl restart kubelet`;
+  return isWritten && files.isExecutable(INSTALLED_PROGRAM)
+    ? `ocir-broker node connect --service-accounts ${quoted(right)} && systemctl restart kubelet`
+    : `set serviceAccounts.audience and the kubelet's serviceAccountTokenAudience to it, and restart both`;
 }

@@ -40,7 +40,7 @@ export const checkServiceAccounts: Check = async (context) => {
   const [first] = entries;
   if (first === undefined)
     return finding("service-accounts-unused", `no entry ${SERVICE_ACCOUNT_PLUGIN_NAME} with tokenAttributes`);
-  const wrongAudience = await audienceFinding(entries, context);
+  const wrongAudience = audienceFinding(entries, context);
   if (wrongAudience !== undefined) return wrongAudience;
   if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
     return finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`);
