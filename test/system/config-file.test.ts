@@ -22,6 +22,7 @@ import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 const PATH = "/etc/ocir-broker/config.yaml";
 const PASSWORD = 'proxy: {https: "user:canary@127.0.0.1:1", noProxy: "*"}';
 
+const CLOSE = `chown root /etc/ocir-broker ${PATH}; chmod go-w /etc/ocir-broker ${PATH}`;
 const NOT_USED = "so the configuration is not used";
 const NOT_ENTERED = (folder: string) =>
   `the daemon's user may not enter ${folder}, so the daemon cannot read the configuration`;
@@ -49,26 +50,26 @@ const UNUSABLE: readonly [name: string, change: string, what: string, fix: strin
   [
     "a link into a folder that others can change",
     `${linkInto("/var/lib/cm")}; chmod 0777 /var/lib/cm`,
-    `other users can change /var/lib/cm (its mode is 0777), ${NOT_USED}`,
+    `other users can change the configuration (/var/lib/cm has mode 777), ${NOT_USED}`,
     `install -m 0600 /var/lib/cm/c.yaml ${PATH}`,
   ],
   [
     "a file of mode 0666",
     `chmod 0666 ${PATH}`,
-    `other users can change the configuration (its mode is 0666), ${NOT_USED}`,
-    `chmod go-w ${PATH}`,
+    `other users can change the configuration (${PATH} has mode 666), ${NOT_USED}`,
+    CLOSE,
   ],
   [
     "another user's file",
     `chown nobody ${PATH}`,
-    `other users can change the configuration (it does not belong to root), ${NOT_USED}`,
-    `chown root ${PATH}`,
+    `other users can change the configuration (${PATH} belongs to user 65534), ${NOT_USED}`,
+    CLOSE,
   ],
   [
     "a file in a folder of mode 0777",
     "chmod 0777 /etc/ocir-broker",
-    `other users can change /etc/ocir-broker (its mode is 0777), ${NOT_USED}`,
-    "chmod go-w /etc/ocir-broker",
+    `other users can change the configuration (/etc/ocir-broker has mode 777), ${NOT_USED}`,
+    CLOSE,
   ],
 ];
 

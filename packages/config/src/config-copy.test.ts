@@ -1,5 +1,8 @@
 import type * as fs from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as foundation from "@ocir-broker/foundation/regular-file";
+import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { describe, expect, it, vi } from "vitest";
 import type * as access from "./file-access.ts";
 import { loadConfig } from "./load.ts";
@@ -20,10 +23,12 @@ let hasCopy = false;
 vi.mock("node:fs", async (importOriginal) => ({ ...(await importOriginal<typeof fs>()), existsSync: () => hasCopy }));
 
 const CLOSED = "the daemon's user may not enter /etc/ocir-broker/";
+const OPEN = "other users can change the configuration";
 
 vi.mock("./file-access.ts", async (importOriginal) => ({
   ...(await importOriginal<typeof access>()),
   whyUnusable: () => ({ what: CLOSED, fix: "move it" }),
+  changeableByOthers: () => ({ what: OPEN, fix: "close it" }),
 }));
 
 const COPY = { "/run/ocir-broker/config.yaml": "log: { level: debug }" };
@@ -47,6 +52,26 @@ describe("loadConfig", () => {
     expect(() => loadConfig({ environment: {} })).toThrow(
       "/etc/ocir-broker/config.yaml: permission denied; run the command as root",
     );
+  });
+
+  it.each([
+    [0, `${CLOSED}; move it`],
+    [1_000, `${OPEN}; close it`],
+  ])("does not use the node's file against the rules for user %i", (userId, message) => {
+    files = { "/etc/ocir-broker/config.yaml": "" };
+    vi.spyOn(process, "geteuid").mockReturnValue(userId);
+    expect(() => loadConfig({ environment: {} })).toThrow(expect.objectContaining({ message }));
+    vi.restoreAllMocks();
+  });
+
+  it("does not use a person's own file that every user can change", () => {
+    const path = join(temporaryFolder(), "config.yaml");
+    writeFileSync(path, "");
+    chmodSync(path, 0o666);
+    files = { [path]: "" };
+    vi.spyOn(process, "geteuid").mockReturnValue(1_000);
+    expect(() => loadConfig({ path, environment: {} })).toThrow(`; chmod o-w ${path}`);
+    vi.restoreAllMocks();
   });
 
   it("never reads the copy instead of a named file", () => {

@@ -77,10 +77,6 @@ test("unreadableForDaemon knows the node's own groups and the folders that the u
   expect(unreadableForDaemon("/tmp/config.yaml")).toMatchObject({ isFolder: true });
 });
 
-test("changeableByOthers has nothing to say of a file that does not exist", () => {
-  expect(changeableByOthers("/nowhere/config.yaml", { ownerId: OWN_ID + 1 })).toBeUndefined();
-});
-
 /** Not in /tmp, whose own mode counts. */
 function trustedFile(mode: number): string {
   const folder = mkdtempSync(join("/run", "ocir-"));
@@ -97,20 +93,26 @@ test.runIf(OWN_ID === 0)("whyUnusable names what others can change, once, with t
   const folder = join(path, "..");
   const own = { groups: ANOTHERS };
   expect(whyUnusable(path, own)).toBeUndefined();
-  expect(changeableByOthers(path, { ownerId: 64_242 })?.fix).toContain("chown root ");
-
-  chmodSync(path, 0o666);
-  expect(whyUnusable(path, own)).toEqual({
-    what: "other users can change the configuration (its mode is 0666), so the configuration is not used",
-    fix: `chmod go-w ${path}`,
+  const both = `${folder} ${path}`;
+  const fix = `chown root ${both}; chmod go-w ${both}`;
+  const because = (why: string) => ({
+    what: `other users can change the configuration (${why}), so the configuration is not used`,
+    fix,
   });
+  expect(changeableByOthers(path, { ownerId: 64_242 })).toEqual(because("/ belongs to user 0"));
+  chmodSync(path, 0o666);
+  expect(whyUnusable(path, own)).toEqual(because(`${path} has mode 666`));
   chmodSync(path, 0o600);
   expect(whyUnusable(path, own)).toBeUndefined();
   chmodSync(folder, 0o777);
-  expect(whyUnusable(path, own)).toEqual({
-    what: `other users can change ${folder} (its mode is 0777), so the configuration is not used`,
-    fix: `chmod go-w ${folder}`,
-  });
+  expect(whyUnusable(path, own)).toEqual(because(`${folder} has mode 777`));
+  const link = join(trustedFile(0o644), "..", "link.yaml");
+  symlinkSync(path, link);
+  expect(whyUnusable(link, own)?.fix).toBe(`install -m 0600 ${path} ${link}`);
+  chmodSync(folder, 0o700);
+  expect(whyUnusable(link, own)).toMatchObject({ isFolder: true });
+  chmodSync(folder, 0o755);
+  expect(whyUnusable(link, own)).toMatchObject({ isFolder: false, fix: `install -m 0600 ${path} ${link}` });
 });
 
 test("changeableByAll checks a person's own file", () => {
@@ -125,6 +127,14 @@ test.each([
   [0o644, 0o750, false],
 ])("isReadableByAll with file mode %o in a folder of mode %o is %s", (fileMode, folderMode, expected) => {
   expect(isReadableByAll(fileWith(fileMode, folderMode))).toBe(expected);
+});
+
+test("unreadableForDaemon returns undefined for a link to itself", () => {
+  const folder = temporaryFolder();
+  chmodSync(folder, 0o755);
+  const link = join(folder, "loop");
+  symlinkSync(link, link);
+  expect(unreadableForDaemon(link, { groups: OURS, hiddenFolders: [] })).toBeUndefined();
 });
 
 test("isReadableByAll is false for a file that does not exist", () => {

@@ -33,7 +33,6 @@ const MAY_ENTER = 1;
 
 const WRITABLE_BY_OTHERS = 0o022;
 const WRITABLE_BY_ALL = 0o002;
-const STICKY = 0o1000;
 
 /** The kernel's limit. */
 const MAX_LINKS = 40;
@@ -49,10 +48,10 @@ export function whyUnusable(path: string, options: AccessOptions = {}): FileProb
 /** What prevents the daemon's user from reading the file; undefined if nothing does or the file does not exist. */
 export function unreadableForDaemon(
   path: string,
-  { groups = readGroups(), hiddenFolders = HIDDEN_FOLDERS }: AccessOptions = {},
+  { groups, hiddenFolders = HIDDEN_FOLDERS }: AccessOptions = {},
 ): (FileProblem & { readonly isFolder: boolean }) | undefined {
-  const groupId = groupIdOf(groups);
   try {
+    const groupId = groupIdOf(groups ?? readFileSync("/etc/group", "utf8"));
     for (const { place, stats } of partsOf(path)) {
       if (stats.isDirectory()) {
         if (hiddenFolders.includes(place) || !isAllowed(stats, MAY_ENTER, groupId)) return closedFolder(place, path);
@@ -68,34 +67,19 @@ export function unreadableForDaemon(
   }
 }
 
-/** Why another user than root can change the file; undefined if none can or the file does not exist. */
+/** Why another user than root can change the file; undefined if none can. */
 export function changeableByOthers(path: string, { ownerId = 0 }: AccessOptions = {}): FileProblem | undefined {
   const distrusted = distrustOf(path, { root: "/", ownerId, acceptsStickyFolders: true });
-  const parts = resultIfAny(() => [...partsOf(path)]);
-  if (distrusted === undefined || parts === undefined) return undefined;
-  const isOpen = ({ uid, mode }: Stats) => uid !== ownerId || (mode & WRITABLE_BY_OTHERS) !== 0;
-  const open = parts.find(({ stats }) => isOpen(stats) && !(stats.isDirectory() && (stats.mode & STICKY) !== 0));
-  // Such as a link that another user owns.
-  if (open === undefined) return notUsed(distrusted, MOVE);
-  const { stats } = open;
-  const isFolder = stats.isDirectory();
-  const why = stats.uid === ownerId ? `its mode is ${modeOf(stats)}` : "it does not belong to root";
-  const named = isFolder ? open.place : "the configuration";
-  const what = `other users can change ${named} (${why})`;
-  if (isFolder && !foldersAbove(path).includes(open.place)) return notUsed(what, fileInsteadOfLink(path) ?? MOVE);
-  const place = isFolder ? open.place : path;
-  const commands = [
-    ...(stats.uid === ownerId ? [] : [`chown root ${place}`]),
-    ...((stats.mode & WRITABLE_BY_OTHERS) === 0 ? [] : [`chmod go-w ${place}`]),
-  ];
-  return notUsed(what, commands.join("; "));
+  if (distrusted === undefined) return undefined;
+  const both = `${dirname(path)} ${path}`;
+  return notUsed(distrusted, fileInsteadOfLink(path) ?? `chown root ${both}; chmod go-w ${both}`);
 }
 
 /** For a person's own file, in whose folders a group may write: whether every user can change it. */
 export function changeableByAll(path: string): FileProblem | undefined {
   const stats = statSync(path);
   if ((stats.mode & WRITABLE_BY_ALL) === 0) return undefined;
-  return notUsed(`other users can change the configuration (its mode is ${modeOf(stats)})`, `chmod o-w ${path}`);
+  return notUsed(`its mode is ${modeOf(stats)}`, `chmod o-w ${path}`);
 }
 
 /** Whether every user can read the file. */
@@ -117,8 +101,8 @@ export function isCopiedForDaemon(path: string, ownerId = 0): boolean {
 
 const MOVE = "put the file into a folder that every user may enter and only root may change";
 
-function notUsed(what: string, fix: string): FileProblem {
-  return { what: `${what}, so the configuration is not used`, fix };
+function notUsed(why: string, fix: string): FileProblem {
+  return { what: `other users can change the configuration (${why}), so the configuration is not used`, fix };
 }
 
 function closedFolder(folder: string, path: string) {
@@ -164,8 +148,4 @@ function modeOf({ mode }: Stats): string {
 function groupIdOf(groups: string): number | undefined {
   const id = new RegExp(`^${DAEMON_GROUP}:[^:]*:(\\d+):`, "m").exec(groups)?.[1];
   return id === undefined ? undefined : Number(id);
-}
-
-function readGroups(): string {
-  return resultIfAny(() => readFileSync("/etc/group", "utf8")) ?? "";
 }

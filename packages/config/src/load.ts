@@ -234,10 +234,12 @@ function placesOf(error: z.ZodError | undefined, lineOf: LineOf = () => 0): stri
 
 function unknownKey(path: readonly PropertyKey[], lineOf: LineOf): string {
   const known = configKeys();
-  const similar = similarKey(path.map(String), known);
-  const section = path.length > 1 ? String(path[0]) : undefined;
-  const others = section === undefined ? "" : `; ${section} has ${known[section]?.join(", ")}`;
-  return printable(`${locate(path, lineOf(path))}: unknown key${similar ? `, did you mean ${similar}?` : others}`);
+  const section = String(path[0]);
+  const there =
+    path.length > 1
+      ? `${section} has ${known[section]?.join(", ")}`
+      : `the sections are ${Object.keys(known).join(", ")}`;
+  return printable(`${locate(path, lineOf(path))}: unknown key; ${there}`);
 }
 
 function errorText(path: readonly PropertyKey[], problem: string, value: unknown, lineOf: LineOf): string {
@@ -255,31 +257,4 @@ function shownOf(got: unknown): string {
   if (typeof got === "object" && got !== null) return "a mapping";
   const text = redactPasswords(String(JSON.stringify(got)));
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-}
-
-const SAME_LETTERS = 3;
-
-/**
- * @param path the unknown key: `["logs"]`, or `["log", "levle"]` in an existing section.
- * @returns for a key in a section, the first key there that begins alike or contains it; for a section, the first one, or the key of
- * exactly this name in any section.
- */
-function similarKey(path: readonly string[], known: ReturnType<typeof configKeys>): string | undefined {
-  const name = String(path.at(-1));
-  const [section, ...below] = path as [string, ...string[]];
-  const neighbours = below.length > 0 ? (known[section] as readonly string[]) : Object.keys(known);
-  const near =
-    neighbours.find((key) => isAlike(key, name, "startsWith")) ??
-    neighbours.find((key) => isAlike(key, name, "includes"));
-  if (near !== undefined) return [...path.slice(0, -1), near].join(".");
-  if (below.length > 0) return undefined;
-  const home = Object.entries(known).find(([, keys]) => keys.includes(name))?.[0];
-  return home && `${home}.${name}`;
-}
-
-/** `no_proxy` is like `noProxy`, `hosts` like `extraHosts`. */
-function isAlike(key: string, name: string, how: "startsWith" | "includes"): boolean {
-  const [known, letters] = [key, name].map((word) => word.replace(/[^A-Za-z]/g, "").toLowerCase()) as [string, string];
-  if (letters.length < SAME_LETTERS) return false;
-  return how === "startsWith" ? known.startsWith(letters.slice(0, SAME_LETTERS)) : known.includes(letters);
 }
