@@ -62,6 +62,13 @@ async function setUp(options: SimulatorOptions = {}) {
       onTestFinished(() => broker.close());
       return broker;
     },
+    doctor: (variables: Variables) =>
+      callCredentialProvider({
+        path: BROKER,
+        args: ["doctor", "--config", join(folder, "config.yaml"), "--identity", "workload-identity-federation"],
+        env: { ...environment, ...variables },
+        stdin: "",
+      }),
     get: (variables: Variables, { command = [BROKER], image = `${HOST}/acme/web` } = {}) => {
       const [path = "", ...before] = command;
       return callCredentialProvider({
@@ -213,6 +220,23 @@ it("a CI job that is set up wrong says in its first line what is wrong", async (
   const { exitCode, stdout, stderr } = await stage.get({ ...settings(stage), ...inVariable(ended(stage)) });
   expect([exitCode, stdout, stderr]).toEqual([1, "", said.get("a variable that has expired")]);
 });
+
+it.each(["a rule for another branch", "another audience", "a job without the permission"])(
+  "doctor reports the same cause as the only problem: %s",
+  async (mistake) => {
+    const stage = await setUp();
+    trustGithub(stage.simulator);
+    const [, line, variables] = MISTAKES.find(([name]) => name === mistake) as Mistake;
+    const { stdout } = await stage.doctor({ ...settings(stage), ...onGithub(stage), ...variables(stage) });
+    const problems = stdout.split("\n").filter((each) => each.startsWith("PROBLEM"));
+    const [problem = "", ...others] = stdout.slice(stdout.indexOf("PROBLEM")).split("\n");
+    // As one line, like that of the other commands.
+    expect([problems.length, `: ${problem.slice("PROBLEM ".length)} ${others.join(" ")}`]).toEqual([
+      1,
+      expect.stringMatching(line),
+    ]);
+  },
+);
 
 const lackOfClients = lackOf("skopeo", "docker-registry");
 
