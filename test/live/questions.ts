@@ -8,10 +8,13 @@ import { HOME_REGION } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { createUpstreams } from "@ocir-broker/credentials/tokens/upstreams";
 import { codeOf } from "@ocir-broker/errors/describe-error";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest, UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
+import type { SigningSession } from "@ocir-broker/identity/identity-provider";
+import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
 import { signRequest } from "@ocir-broker/identity/request-signer";
 import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
@@ -44,6 +47,7 @@ const BEARER = { authorization: "Bearer Oracle" };
 const PUBLISHED = "GetAccessToken of the Container Registry API 20180419 has the statuses 200, 400, 401, 429 and 500";
 const METADATA_PAGE = "docs.oracle.com, Getting Instance Metadata";
 const UNKNOWN = "nothing";
+const MINUTE_MS = 60_000;
 
 export const QUESTIONS: readonly Question[] = [
   metadata("the region's facts", "/instance/regionInfo", BEARER, "four fields, the key in capitals"),
@@ -120,6 +124,18 @@ export const QUESTIONS: readonly Question[] = [
       return Object.fromEntries(await Promise.all(otherNames.map(challenge)));
     },
   ],
+  asJob(
+    "the life of a session",
+    "what is left of the subject token, at most 60 minutes (Oracle's page), or 60 minutes (Oracle's A-Team)",
+    async (_scene, { obtainedAtMs, expiresAtMs }) => ({
+      minutes: Math.round((expiresAtMs - obtainedAtMs) / MINUTE_MS),
+    }),
+  ),
+  asJob("a push", "202: production workflows do it, without a published log", async (scene, { value: session }) => {
+    const issued = await scene.get(scene.tokenUrl, await scene.sign(scene.tokenUrl, session));
+    const { token } = JSON.parse(issued.body.toString()) as { token: string };
+    return { issued: shapeOf(issued), uploads: (await scene.startUpload(scene.bearer(token))).status };
+  }),
 ];
 
 /** Asks from this machine, with the identity of the configuration. @param image one that the identity may pull */
@@ -194,7 +210,12 @@ async function createScene(config: Config, imageName: string) {
   const getMetadata = sender(upstreams.sendMetadata);
   const [metadataUrl] = metadataBaseUrlsOf(config) as [URL];
   const authUrl = await authUrlOf(config, async () => region);
-  const sign = async (url: URL) => signRequest((await session).value, { method: "GET", url }, clock.wallMs());
+  const sign = async (url: URL, asked?: SigningSession) =>
+    signRequest(asked ?? (await session).value, { method: "GET", url }, clock.wallMs());
+  const job = createIdentityProvider("workload-identity-federation", config, {
+    ...{ clock, environment: process.env, random: systemRandom },
+    ...{ sendAuth: upstreams.send, sendMetadata: upstreams.sendMetadata },
+  });
   const tokenUrl = at(TOKEN_PATH);
   return {
     at,
@@ -202,6 +223,10 @@ async function createScene(config: Config, imageName: string) {
     sign,
     repository,
     tokenUrl,
+    jobSession: () => job.session(signal),
+    /** The registry ends an upload that nobody continues. */
+    startUpload: (headers: Record<string, string>) =>
+      upstreams.send({ method: "POST", url: at(`/v2/${repository}/blobs/uploads/`), headers, signal }),
     image: at(`/v2/${repository}/manifests/${referenceOf(imageName)}`),
     /** A repository in the namespace of the image. */
     absent: at(`/v2/${repository.split("/")[0]}/${ABSENT_REPOSITORY}/manifests/1`),
@@ -242,6 +267,23 @@ function registry(what: string, place: Place, record: string): Question {
 function withToken(what: string, place: Place, record: string): Question {
   const ask = async (scene: Scene) => scene.get(placeIn(scene, place), scene.bearer(await scene.token()));
   return [`registry, with a token: ${what}`, record, ask];
+}
+
+/**
+ * As a CI job, if its variables are set (docs/keyless-ci.md). Ask twice: the trust's `oauthClients` are mandatory on Oracle's page, and
+ * others do without.
+ */
+function asJob(
+  what: string,
+  record: string,
+  ask: (scene: Scene, session: Expiring<SigningSession>) => Promise<Shape>,
+): Question {
+  const isJob = process.env["OCI_TOKEN_EXCHANGE_DOMAIN_URL"] !== undefined;
+  return [
+    `workload identity federation: ${what}`,
+    record,
+    async (scene) => (isJob ? ask(scene, await scene.jobSession()) : "not asked"),
+  ];
 }
 
 function placeIn(scene: Scene, place: Place): URL {
