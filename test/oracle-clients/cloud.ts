@@ -1,6 +1,6 @@
 /**
  * A machine in Oracle's cloud, as its clients see it: in its own network and mount namespaces, the simulator has the addresses,
- * names and ports of the metadata service, the auth service, OCIR, an OKE cluster and an identity domain. Clients run
+ * names and ports of the metadata service, the auth service, OCIR, an OKE cluster, an identity domain and GitHub's token endpoint. Clients run
  * unmodified, and only get a CA to trust. A real registry stores pushed images.
  */
 import { spawnSync } from "node:child_process";
@@ -22,6 +22,9 @@ export const CLUSTER_ADDRESS = "10.96.0.1:12250";
 export const SERVICE_ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 const DOMAIN_HOST = "idcs-0123456789abcdef.identity.oraclecloud.com";
 export const DOMAIN_URL = `https://${DOMAIN_HOST}`;
+const GITHUB_HOST = "pipelines.actions.githubusercontent.com";
+/** As ACTIONS_ID_TOKEN_REQUEST_URL has it. */
+export const GITHUB_URL = `https://${GITHUB_HOST}/token?api-version=2.0`;
 
 const SIMULATOR = join(import.meta.dirname, "../oci-simulator/src/main.ts");
 const CONTROL = "127.0.0.1:18083";
@@ -30,6 +33,7 @@ const HOSTS = `127.0.0.1 localhost
 127.0.0.2 auth.us-ashburn-1.oraclecloud.com
 127.0.0.3 ${REGISTRY_HOST} ${API_HOST}
 127.0.0.4 ${DOMAIN_HOST}
+127.0.0.5 ${GITHUB_HOST}
 `;
 /** Its own /run holds a pod's files. */
 const INSIDE = `set -e
@@ -66,7 +70,7 @@ export async function startOracleCloud() {
     NODE_EXTRA_CA_CERTS: caFile,
   };
 
-  async function start(line: string, command: readonly string[]): Promise<number> {
+  async function start(line: string | RegExp, command: readonly string[]): Promise<number> {
     const server = spawnServer(command, env);
     started.push(server);
     await untilSaid(server, line);
@@ -90,7 +94,7 @@ export async function startOracleCloud() {
       ...[...enter, process.execPath, SIMULATOR, "--metadata", "169.254.169.254:80", "--auth", "127.0.0.2:443"],
       ...["--registry", "127.0.0.3:443", "--control", CONTROL, "--tls", "--ca-file", caFile],
       ...["--cluster", CLUSTER_ADDRESS, "--cluster-ca-file", `${SERVICE_ACCOUNT_FOLDER}/ca.crt`],
-      ...["--domain", "127.0.0.4:443"],
+      ...["--domain", "127.0.0.4:443", "--github", "127.0.0.5:443"],
       ...["--storage", `http://${STORAGE}`],
     ]);
   } catch (error) {
@@ -114,6 +118,8 @@ export async function startOracleCloud() {
     /** Prefix of a command that runs inside. */
     enter,
     run,
+    /** Starts a server inside, until it has printed this. Ended with the cloud. */
+    serve: (line: string | RegExp, command: readonly string[]) => start(line, [...enter, ...command]),
     control,
     iam: async (change: IamChange) => void (await control("POST", "/iam", change)),
     /** Restores the initial state: IAM, counts and refusals, and no logins. */

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ApiKeySettings } from "@ocir-broker/oci-simulator/auth/api-keys";
-import { CLUSTER_ADDRESS, DOMAIN_URL, type OracleCloud, SERVICE_ACCOUNT_FOLDER } from "./cloud.ts";
+import { CLUSTER_ADDRESS, DOMAIN_URL, GITHUB_URL, type OracleCloud, SERVICE_ACCOUNT_FOLDER } from "./cloud.ts";
 
 export interface Identity {
   /** Added to a client's environment. */
@@ -25,7 +25,33 @@ export const SERVICE_ACCOUNT = "shop/puller";
 
 const AUDIENCE = "ocir";
 const CLIENT = { id: "0123456789abcdef", secret: "a-client-secret" };
+const JOB = "repo:acme/shop:ref:refs/heads/main";
+/** Of a trust. */
+const JOBS = {
+  issuer: "https://token.actions.githubusercontent.com",
+  oauthClients: { [CLIENT.id]: CLIENT.secret },
+};
+const HOUR_MS = 3_600_000;
 const REGION = { OCI_RESOURCE_PRINCIPAL_VERSION: "2.2", OCI_RESOURCE_PRINCIPAL_REGION: "us-ashburn-1" };
+
+/** What a job of GitHub Actions has in its environment, and the trust of the identity domain for it. */
+export async function giveJob({ control }: OracleCloud, group: string) {
+  const { token } = (await control("POST", "/jobs", { subject: JOB })) as { token: string };
+  const trust = {
+    ...JOBS,
+    serviceUsers: [{ rule: `sub eq ${JOB}`, name: "ci", group }],
+  };
+  await control("POST", "/trusts", trust);
+  return {
+    OCI_CLI_AUTH: "workload_identity_federation",
+    OCI_REGION: "us-ashburn-1",
+    OCI_TOKEN_EXCHANGE_DOMAIN_URL: DOMAIN_URL,
+    OCI_TOKEN_EXCHANGE_CLIENT_ID: CLIENT.id,
+    OCI_TOKEN_EXCHANGE_CLIENT_SECRET: CLIENT.secret,
+    ACTIONS_ID_TOKEN_REQUEST_URL: GITHUB_URL,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: token,
+  };
+}
 
 export async function giveIdentities(cloud: OracleCloud): Promise<Readonly<Record<IdentityName, Identity>>> {
   const user = await giveApiKey(cloud);
@@ -36,8 +62,13 @@ export async function giveIdentities(cloud: OracleCloud): Promise<Readonly<Recor
     session: { env: { OCI_CLI_PROFILE: "SESSION" }, sub: new RegExp(`^${user.user}$`) },
     resource: await giveResourcePrincipal(cloud),
     workload: await giveServiceAccount(cloud),
-    "domain-client": await giveServiceUser(cloud, { [CLIENT.id]: CLIENT.secret }),
-    "domain-instance": await giveServiceUser(cloud, {}),
+    "domain-client": await giveServiceUser(cloud, JOB, await jobToken(cloud), JOBS),
+    "domain-instance": await giveServiceUser(
+      cloud,
+      `system:serviceaccount:${SERVICE_ACCOUNT.replace("/", ":")}`,
+      await serviceAccountToken(cloud, AUDIENCE),
+      {},
+    ),
   };
 }
 
@@ -75,7 +106,7 @@ async function giveResourcePrincipal({ directory, control }: OracleCloud): Promi
 }
 
 /** As OKE gives it to a pod: Kubernetes' variables, and the token at its usual place. The cluster's CA is there already. */
-async function giveServiceAccount(cloud: OracleCloud): Promise<Identity> {
+export async function giveServiceAccount(cloud: OracleCloud): Promise<Identity> {
   const token = await serviceAccountToken(cloud);
   await cloud.run(["tee", `${SERVICE_ACCOUNT_FOLDER}/token`], { input: token });
   const [KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT_PROXYMUX] = CLUSTER_ADDRESS.split(":") as [string, string];
@@ -83,22 +114,24 @@ async function giveServiceAccount(cloud: OracleCloud): Promise<Identity> {
   return { env, sub: /^ocid1\.workload\./ };
 }
 
-/** A service user of the identity domain, which a pod's token is exchanged for. Without clients an instance may ask. */
-async function giveServiceUser(cloud: OracleCloud, oauthClients: Record<string, string>): Promise<Identity> {
-  const [namespace, name] = SERVICE_ACCOUNT.split("/");
-  const rule = `sub eq system:serviceaccount:${namespace}:${name}`;
-  const serviceUsers = [{ rule, name: "puller", group: "pullers" }];
+/** A service user of the identity domain, which a token of an issuer is exchanged for. Without clients an instance may ask. */
+async function giveServiceUser(cloud: OracleCloud, subject: string, token: string, trust: object): Promise<Identity> {
+  const serviceUsers = [{ rule: `sub eq ${subject}`, name: "puller", group: "pullers" }];
   return {
     env: {
       DOMAIN_URL,
       DOMAIN_CLIENT_ID: CLIENT.id,
       DOMAIN_CLIENT_SECRET: CLIENT.secret,
-      SUBJECT_TOKEN: await serviceAccountToken(cloud, AUDIENCE),
+      SUBJECT_TOKEN: token,
     },
     sub: /^ocid1\.user\..*\.puller$/,
-    grant: async () =>
-      void (await cloud.control("POST", "/trusts", { audience: AUDIENCE, oauthClients, serviceUsers })),
+    grant: async () => void (await cloud.control("POST", "/trusts", { audience: AUDIENCE, serviceUsers, ...trust })),
   };
+}
+
+async function jobToken({ control }: OracleCloud): Promise<string> {
+  const wanted = { subject: JOB, audience: AUDIENCE, lifeMs: HOUR_MS };
+  return ((await control("POST", "/job-tokens", wanted)) as { token: string }).token;
 }
 
 async function serviceAccountToken({ control }: OracleCloud, audience?: string): Promise<string> {
