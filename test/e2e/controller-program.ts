@@ -5,8 +5,7 @@
 import { systemRandom } from "@ocir-broker/foundation/random";
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { createApiServer } from "@ocir-broker/kubernetes/api-server";
-import { createPullSecretCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
-import { watchCluster } from "../../packages/pull-secrets/src/cluster/watched-cluster.ts";
+import { createPullSecretCluster, watchCluster } from "../../packages/pull-secrets/src/cluster/cluster.ts";
 import { runController } from "../../packages/pull-secrets/src/controller.ts";
 import { createMetrics } from "../../packages/pull-secrets/src/metrics.ts";
 import { TOKEN } from "../../packages/pull-secrets/test/api-server.ts";

@@ -11,8 +11,7 @@ import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limite
 import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { describeRefusal } from "@ocir-broker/kubernetes/api-error";
 import type { Say } from "@ocir-broker/kubernetes/log-line";
-import { type Cluster, PullSecretError } from "./cluster/cluster.ts";
-import type { WatchedCluster } from "./cluster/watched-cluster.ts";
+import { type Cluster, PullSecretError, type WatchedCluster } from "./cluster/cluster.ts";
 import { type Action, decide } from "./decision/decide.ts";
 import {
   type Attempt,

@@ -13,8 +13,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { expectAlerts } from "../../../test/monitoring/expect-alerts.ts";
 // @boundaries-ignore see above
 import { hasPromtool, promtoolNote } from "../../../test/monitoring/promtool.ts";
-import { createPullSecretCluster } from "../src/cluster/cluster.ts";
-import { watchCluster } from "../src/cluster/watched-cluster.ts";
+import { createPullSecretCluster, watchCluster } from "../src/cluster/cluster.ts";
 import { runController } from "../src/controller.ts";
 import type { Rules } from "../src/decision/rules.ts";
 import { createMetrics } from "../src/metrics.ts";

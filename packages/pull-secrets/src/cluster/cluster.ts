@@ -1,4 +1,8 @@
-/** The controller's writes to the API server: the Secret, the status, Events, and requests for service-account tokens. */
+/**
+ * The controller's part of the cluster. It watches the resources and Secrets, two watches for each name, so that objects of other names
+ * cost nothing; a replica without the Lease watches too, so that it can work at once when it gets the Lease. It writes the Secret, the
+ * status and Events, and requests service-account tokens.
+ */
 
 import { FetchError, type FetchErrorOptions } from "@ocir-broker/foundation/fetch-error";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
@@ -7,14 +11,23 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { ApiError } from "@ocir-broker/kubernetes/api-error";
 import type { ApiRequest, ApiServer } from "@ocir-broker/kubernetes/api-server";
 import { type EventFields, newEvent } from "@ocir-broker/kubernetes/event";
+import { ObjectCache, type ObjectCacheOptions } from "@ocir-broker/kubernetes/object-cache";
 import * as z from "zod";
 import { PULL_SECRET_ERRORS, type PullSecretErrorCode } from "../error-codes.ts";
-import { API_VERSION, KIND, MANAGER, PLURAL, type PullSecret, type PullSecretStatus } from "../objects/pull-secret.ts";
-import { type SecretContent, secretManifest } from "../objects/secret-content.ts";
+import {
+  API_VERSION,
+  KIND,
+  MANAGER,
+  PLURAL,
+  type PullSecret,
+  type PullSecretStatus,
+  parsePullSecret,
+} from "../objects/pull-secret.ts";
+import { type KnownSecret, readSecret, type SecretContent, secretManifest } from "../objects/secret-content.ts";
 
-export const NAMESPACES_PATH = "/api/v1/namespaces";
-export const SECRETS_PATH = "/api/v1/secrets";
-export const RESOURCES_PATH = `/apis/${API_VERSION}/${PLURAL}`;
+const NAMESPACES_PATH = "/api/v1/namespaces";
+const SECRETS_PATH = "/api/v1/secrets";
+const RESOURCES_PATH = `/apis/${API_VERSION}/${PLURAL}`;
 
 /** The shortest life that the API server grants. */
 const TOKEN_SECONDS = 600;
@@ -117,4 +130,66 @@ function applyErrorCode(status: number, { causes = [] }: Details): PullSecretErr
   // Any other 409 comes from two writers at the same moment.
   const isManaged = causes.some(({ reason }) => reason === "FieldManagerConflict");
   return status === 409 && isManaged ? "secret-conflict" : undefined;
+}
+
+/** @param key `namespace/name` of a resource, as everywhere here. */
+type Listener = (key: string) => void;
+
+export type WatchedCluster = ReturnType<typeof watchCluster>;
+
+interface WatchedClusterOptions extends Pick<ObjectCacheOptions<unknown>, "api" | "clock" | "signal" | "say"> {
+  readonly names: ReadonlySet<string>;
+  /** A label selector in the API server's form, such as `team in (a,b)`: it evaluates the selector, and sends only these namespaces. */
+  readonly namespaceSelector?: string | undefined;
+}
+
+export function watchCluster({ names, namespaceSelector, ...options }: WatchedClusterOptions) {
+  let listener: Listener | undefined;
+  const onChange: Listener = (key) => listener?.(key);
+  const shared = { ...options, onChange };
+  function watchEach<T>(path: string, parse: (object: unknown) => T | undefined) {
+    const watches = [...names].map((name) => {
+      const query = { fieldSelector: `metadata.name=${name}` };
+      return [name, new ObjectCache({ ...shared, path, query, parse })] as const;
+    });
+    return new Map(watches);
+  }
+  const resources = watchEach(RESOURCES_PATH, parsePullSecret);
+  const secrets = watchEach(SECRETS_PATH, readSecret);
+  const watchNamespaces = (labelSelector: string) =>
+    new ObjectCache({
+      ...shared,
+      path: NAMESPACES_PATH,
+      query: { labelSelector },
+      parse: (object) => ({
+        isEnding: (object as { metadata: { deletionTimestamp?: string } }).metadata.deletionTimestamp !== undefined,
+      }),
+      onChange(key) {
+        for (const name of names) onChange(`${key.slice(1)}/${name}`);
+      },
+    });
+  const selected = namespaceSelector === undefined ? undefined : watchNamespaces(namespaceSelector);
+  const namespaceOf = (namespace: string) => selected?.get(`/${namespace}`);
+  return {
+    /** Undefined if it does not exist, or if its selected namespace is being deleted, so that nothing can be created in it. */
+    resource(key: string): PullSecret | undefined {
+      const [namespace = "", name = ""] = key.split("/");
+      return namespaceOf(namespace)?.isEnding ? undefined : resources.get(name)?.get(key);
+    },
+    secret: (key: string): KnownSecret | undefined => secrets.get(key.slice(key.indexOf("/") + 1))?.get(key),
+    /** Adds the responses to writes. */
+    putResource: (name: string, object: unknown): void => resources.get(name)?.put(object),
+    putSecret: (name: string, object: unknown): void => secrets.get(name)?.put(object),
+    *allResources(): Iterable<PullSecret> {
+      for (const cache of resources.values()) yield* cache.values();
+    },
+    /** Whether `namespaceSelector` selects this namespace; false without a selector. */
+    isSelected: (namespace: string) => namespaceOf(namespace) !== undefined,
+    /** Resolves when everything is listed: without the list of namespaces, every Secret would be emptied. */
+    synced: Promise.all([selected, ...resources.values(), ...secrets.values()].map((cache) => cache?.synced)),
+    /** @param next called for each change of a resource, its Secret, or whether its namespace is selected; undefined ends the calls. */
+    notify(next: Listener | undefined): void {
+      listener = next;
+    },
+  };
 }
