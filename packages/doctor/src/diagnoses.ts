@@ -135,7 +135,7 @@ export const DIAGNOSES = {
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-region-unknown": problem(
-    "there is no registry of this name, because Oracle has no such region",
+    "Oracle has no region of this name, and so no such registry",
     "correct the region in the image's name: oci iam region list names keys and ids",
   ),
   "image-look-alike": warning(
@@ -194,7 +194,7 @@ export const DIAGNOSES = {
     "systemctl restart ocir-broker.service (it keeps its tokens)",
   ),
   "daemon-config": warning(
-    "the daemon does not use all of its configuration file",
+    "the daemon does not use the configuration file as it is now",
     "fix what ocir-broker config check names; systemctl reload ocir-broker.service",
   ),
   "daemon-restart-needed": warning(
@@ -266,12 +266,11 @@ export const DIAGNOSES = {
   ),
 
   "other-login": warning(
-    "a file on the node has a login for this registry, which pulls try before our token, or when we have none",
+    "a file has a login for this registry, which pulls try before our token, or when we have none",
     "remove the login from the file, and restart the kubelet",
   ),
   "other-helper": warning(
-    "a file that CRI-O reads names a credential helper, which CRI-O uses whenever we have no token, so also for a service account " +
-      "without rights",
+    "a file names a credential helper, which CRI-O uses whenever we have no token, also for service accounts without rights",
     OWN_FILE,
   ),
   "root-helper-open": problem(
@@ -314,7 +313,7 @@ export const DIAGNOSES = {
     `systemctl restart ocir-broker.service (it keeps its tokens); ${JOURNAL}`,
   ),
   "token-outdated": problem(
-    "the broker's token cannot read the image although a new one can: it is older than the grant",
+    "the broker's token is older than the grant, so it cannot read the image; a new one can",
     "pull again: the broker fetches a new one within 5 min; or stop, then start ocir-broker.service (a restart keeps the token)",
   ),
 } as const satisfies Record<string, Diagnosis>;

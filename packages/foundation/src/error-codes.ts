@@ -10,7 +10,7 @@ export const FILE_ERRORS = {
   "file-not-regular": permanent("it is a pipe, socket or device, not a file", "name a file"),
   "file-too-large": permanent("it is too large for such a file", "check the path"),
   "path-untrusted": permanent(
-    "others than root can change its path, so root does not use it",
+    "users other than root can change its path, so root does not use it",
     "make root the only owner and writer of it and of each folder above it",
   ),
   "read-only": permanent("its file system is read-only", "name a writable path"),

@@ -112,7 +112,7 @@ export const IDENTITY_ERRORS = {
   aborted: ABORTED,
   "certificate-expired": transient(
     "the instance certificate has expired or is not valid yet",
-    "check the clock, then reboot the instance, because OCI renews the certificate several times a day",
+    "check the clock, and reboot the instance if this lasts (OCI renews the certificate several times a day)",
   ),
   "certificate-invalid": transient(
     "the instance certificate or its key cannot be used",
@@ -120,7 +120,7 @@ export const IDENTITY_ERRORS = {
   ),
   "certificate-mismatch": transient(
     "the instance certificate and its key do not match",
-    "try again in a minute, because OCI may be replacing it, then reboot the instance",
+    "wait a minute, because OCI may be replacing it, and reboot the instance if this lasts",
   ),
   "clock-skew": CLOCK_SKEW,
   "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
@@ -129,19 +129,19 @@ export const IDENTITY_ERRORS = {
   "federation-proxy-unreachable": transient("the auth service cannot be reached through the proxy", NEXT.proxyAddress),
   "federation-refused": permanent(
     "the auth service refused this instance",
-    "reboot the instance, which may have been moved or cloned with another instance's state, and recreate it if that does not help",
+    "reboot it, because it may have been moved or cloned with another instance's state, and recreate it if that does not help",
   ),
   "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
   "federation-unauthorized": transient(
     "the auth service does not accept the instance certificate",
-    "check the clock, then try again in minutes: OCI may be replacing the certificate",
+    "check the clock, then wait some minutes, because OCI may be replacing the certificate",
   ),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network),
   "github-unreachable": transient(
     "GitHub's token endpoint does not respond",
-    "try again, then allow TCP 443 from the runner to it, or set proxy.https",
+    "try again, and if this lasts allow TCP 443 from the runner, or set proxy.https",
   ),
   "identity-none": permanent(
     "identity.provider is none, so only service accounts get tokens",
