@@ -3,7 +3,7 @@
  * unmodified on a machine of the simulated cloud, with Oracle's names, addresses and TLS. Prints the rows of docs/comparison.md.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { until } from "@ocir-broker/testkit/until";
@@ -18,8 +18,8 @@ const PACKAGE = "github.com/devrocks/credential-provider-oke/cmd";
 /** As in the example of that project, which checks each token with a request for the image's manifest. */
 const SETTINGS = { REGISTRY_TOKEN_PATH: "/20180419/docker/token", TOKEN_VALIDATION: "enabled" };
 const REPOSITORY = "acme/shop/web";
-const REQUEST = credentialProviderRequest({ image: `${REGISTRY_HOST}/${REPOSITORY}:1` });
-const LATENCY = { endpoint: "*", latencyMs: 40 };
+export const REQUEST = credentialProviderRequest({ image: `${REGISTRY_HOST}/${REPOSITORY}:1` });
+export const LATENCY = { endpoint: "*", latencyMs: 40 };
 const TIMED_CALLS = 40;
 const AT_ONCE = 100;
 const HEAL_LIMIT_MS = 120_000;
@@ -34,13 +34,9 @@ interface Response {
 type Provider = ReturnType<typeof providerOn>;
 
 export async function printPeer(): Promise<void> {
-  const lack = lackOfNamespaces() || lackOf("go", "cc", "nsenter", "ip", "curl", "docker-registry");
+  const lack = lackOfPeer();
   if (lack !== "") return console.log(`comparison with the existing credential provider${lack}`);
-  mkdirSync(join(PROGRAM, ".."), { recursive: true });
-  execFileSync("go", ["build", "-o", PROGRAM, PACKAGE], {
-    cwd: join(import.meta.dirname, "peer"),
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  buildPeer();
   const cloud = await startOracleCloud();
   try {
     await printRows(cloud);
@@ -48,6 +44,21 @@ export async function printPeer(): Promise<void> {
     await cloud.close();
     rmSync(cloud.directory, { recursive: true });
   }
+}
+
+/** Empty if the comparison can run here. */
+export function lackOfPeer(): string {
+  return lackOfNamespaces() || lackOf("go", "cc", "nsenter", "ip", "curl", "docker-registry");
+}
+
+/** From its Go module, unless the program is there: the module proxy may lack the version, but not its repository. */
+export function buildPeer(): void {
+  if (existsSync(PROGRAM)) return;
+  mkdirSync(join(PROGRAM, ".."), { recursive: true });
+  execFileSync("go", ["build", "-o", PROGRAM, PACKAGE], {
+    cwd: join(import.meta.dirname, "peer"),
+    stdio: ["ignore", "inherit", "inherit"],
+  });
 }
 
 async function printRows(cloud: OracleCloud): Promise<void> {
@@ -89,7 +100,7 @@ async function printRows(cloud: OracleCloud): Promise<void> {
   }
 }
 
-function writeConfig(cloud: OracleCloud): DaemonConfig {
+export function writeConfig(cloud: OracleCloud): DaemonConfig {
   const [credentialsSocket, healthSocket] = [join(cloud.directory, "c.sock"), join(cloud.directory, "h.sock")];
   const path = join(cloud.directory, "config.yaml");
   writeFileSync(
@@ -105,7 +116,7 @@ function writeConfig(cloud: OracleCloud): DaemonConfig {
 }
 
 /** Its lock file is in the kubelet's folder. */
-async function peerOn(cloud: OracleCloud) {
+export async function peerOn(cloud: OracleCloud) {
   await cloud.run(["sh", "-c", "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/kubelet"]);
   const settings = Object.entries({ ...SETTINGS, SSL_CERT_FILE: cloud.env["SSL_CERT_FILE"] });
   const program = join(cloud.directory, "peer");
@@ -115,7 +126,7 @@ async function peerOn(cloud: OracleCloud) {
 }
 
 /** A program as the kubelet starts it, on the machine. */
-function providerOn(cloud: OracleCloud, socket: string, program: string) {
+export function providerOn(cloud: OracleCloud, socket: string, program: string) {
   const env = { OCIR_BROKER_SOCKET: socket };
   return {
     call: async () => JSON.parse(await cloud.run([program], { env, input: REQUEST })) as Response,
@@ -141,7 +152,7 @@ async function countsOf(cloud: OracleCloud): Promise<Readonly<Record<string, num
 }
 
 /** One list for each provider; they take turns. */
-async function timedCalls(cloud: OracleCloud, rounds: number, parallel: number, providers: readonly Provider[]) {
+export async function timedCalls(cloud: OracleCloud, rounds: number, parallel: number, providers: readonly Provider[]) {
   const request = join(cloud.directory, "request.json");
   writeFileSync(request, REQUEST);
   const variants = providers.map(({ timed }) => timed);

@@ -14,7 +14,7 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   "a throw away machine": ["npm run package -- --for here ", "sudo "],
-  "a quiet machine": ["npm run bench ", "npm run pictures "],
+  "a quiet machine": ["npm run bench ", "npm run pictures ", "npm run plots "],
   "no end": ["npm run simulator  "],
   "a published release": ["gh attestation ", "helm pull "],
   "the owner": [
