@@ -19,7 +19,9 @@ const KEY_TYPES: readonly unknown[] = ["Image", "Registry", "Global"];
 export function decodeCredentialProviderResponse(text: string, wanted: string = API_VERSION): DecodedResponse {
   const parsed = isJson(text) ? parseText(text) : undefined;
   if (parsed === undefined || "problem" in parsed) return { problem: "it is not a JSON object" };
-  const { kind, apiVersion, cacheKeyType, cacheDuration, auth, ...unknown } = fieldsOf(plainValueOf(parsed.tree)) ?? {};
+  // JSON that begins with { is an object.
+  const response = plainValueOf(parsed.tree) as Readonly<Record<string, unknown>>;
+  const { kind, apiVersion, cacheKeyType, cacheDuration, auth, ...unknown } = response;
   if (hasFieldTwice(parsed.tree) || Object.keys(unknown).length > 0)
     return { problem: "it has a field that the kubelet does not know, or one twice" };
   if (kind !== "CredentialProviderResponse") return { problem: "kind is not CredentialProviderResponse" };
