@@ -69,7 +69,7 @@ describeUnless(canBootSystemd(), "the off switch", () => {
     const [unpacked] = await node.installCommand();
     expect(await node.root.exec(unpacked, ["status"])).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/not-installed: .*install\.sh/),
+      stderr: expect.stringMatching(/not-installed: .*Installing ocir-broker/),
     });
   });
 });

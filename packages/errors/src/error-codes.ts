@@ -26,7 +26,9 @@ export const BROKER_ERRORS = {
   ),
   "service-accounts-off": clientError(
     "the kubelet sends service-account tokens, but serviceAccounts.tokenExchange is none",
-    'set serviceAccounts.tokenExchange, or undo the setup: project page "Access per service account"',
+    "set serviceAccounts.tokenExchange, or run ocir-broker node disconnect, delete our entries in the kubelet's " +
+      "configuration if they stay, then run ocir-broker node connect (with --kubelet-flags if you used it before), and " +
+      "restart the kubelet",
   ),
   "socket-denied": permanent("permission denied: this user may not connect to the broker", "run the command as root"),
   "socket-in-use": permanent("another broker is already running", "stop the other one"),
