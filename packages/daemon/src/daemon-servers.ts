@@ -1,19 +1,26 @@
 /** The daemon's two servers: credentials for root, health for root and a group. Owns the order in which they open and close. */
 import type { Server } from "node:net";
 import type { Config } from "@ocir-broker/config/schema";
-import type { Decision } from "@ocir-broker/credentials/pulls/decision";
+import type { Decide, Decision } from "@ocir-broker/credentials/pulls/decision";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import { type CredentialsServerOptions, createCredentialsServer } from "./http/credentials-server.ts";
-import { createHealthServer, type HealthServerOptions } from "./http/health-server.ts";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
+import type { Health } from "./health/health.ts";
+import { createCredentialsServer } from "./http/credentials-server.ts";
+import { createHealthServer } from "./http/health-server.ts";
 import { listenOn } from "./http/listen.ts";
 import { listenFds } from "./systemd/socket-activation.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics/metrics.ts";
 
-export interface DaemonServersOptions
-  extends Omit<CredentialsServerOptions, "onServed">,
-    Omit<HealthServerOptions, "onFailed"> {
+export interface DaemonServersOptions {
+  readonly clock: Clock;
   readonly log: Log;
+  /** Time limit of a response. */
+  readonly deadlineMs: number;
+  readonly decide: Decide;
+  readonly decideForDocker: Decide;
+  readonly health: Health;
+  readonly renderMetrics: () => Promise<string>;
   readonly metrics: Pick<Metrics, "requests">;
 }
 
@@ -26,16 +33,21 @@ const STOP_GRACE_MS = 3_000;
 const HEALTH_STOP_GRACE_MS = 1_000;
 
 export function createDaemonServers(options: DaemonServersOptions) {
-  const { log, metrics } = options;
+  const { clock, log, deadlineMs, decide, decideForDocker, health, renderMetrics, metrics } = options;
   const credentials = createCredentialsServer({
-    ...options,
+    clock,
+    deadlineMs,
+    decide,
+    decideForDocker,
     onServed(served, elapsedMs) {
       metrics.requests.served(served, elapsedMs);
       logRequest(log, served, elapsedMs);
     },
   });
   const healthServer = createHealthServer({
-    ...options,
+    clock,
+    health,
+    renderMetrics,
     onFailed: (code) => log.error({ code }, "health response failed"),
   });
 

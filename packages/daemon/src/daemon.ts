@@ -1,4 +1,5 @@
 /** Wires the daemon's parts together. Owns only the order of starting and stopping. */
+import { EventEmitter } from "node:events";
 import type { ConfigChanges } from "@ocir-broker/config/config-changes";
 import type { ConfigError } from "@ocir-broker/config/config-error";
 import { durationMs } from "@ocir-broker/config/duration";
@@ -9,22 +10,32 @@ import { createKubeletCredentials } from "@ocir-broker/credentials/pulls/kubelet
 import { HOME_REGION, type Registries } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { codeOf } from "@ocir-broker/errors/describe-error";
-import { bootMs } from "@ocir-broker/foundation/time/clock";
+import type { Random } from "@ocir-broker/foundation/random";
+import { bootMs, type Clock } from "@ocir-broker/foundation/time/clock";
 import { hasIdentity } from "@ocir-broker/identity/identity-providers";
+import type { ConfigDetails } from "@ocir-broker/protocol/health";
 import { createAppliedConfig } from "./config/applied-config.ts";
-import { createDaemonCredentials, type DaemonCredentialsOptions } from "./credentials/daemon-credentials.ts";
+import type { CredentialChanges } from "./credentials/credential-events.ts";
+import { createDaemonCredentials } from "./credentials/daemon-credentials.ts";
 import { createDaemonServers } from "./daemon-servers.ts";
 import { openHandover } from "./handover/handover.ts";
 import { restore, snapshotOf } from "./handover/restore.ts";
-import { createHealth, type HealthOptions } from "./health/health.ts";
+import { createHealth } from "./health/health.ts";
+import type { Log } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics/metrics.ts";
-import { startTextfile, type Textfile } from "./telemetry/textfile-exporter.ts";
+import { OngoingFailure } from "./telemetry/ongoing-failure.ts";
+import { createTextfile } from "./telemetry/textfile-exporter.ts";
 
-export interface DaemonOptions
-  extends Pick<DaemonCredentialsOptions, "config" | "clock" | "random" | "log">,
-    Pick<HealthOptions, "version" | "configDetails"> {
+export interface DaemonOptions {
+  readonly config: Config;
   /** Why no configuration is in force: each call fails with it, and nothing is asked. */
   readonly configError?: ConfigError | undefined;
+  /** The state of the configuration file. */
+  readonly configDetails?: (() => ConfigDetails) | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly version: string;
   /** For socket activation, the handover, and the system's certificates (SSL_CERT_FILE); proxies are in the config. */
   readonly environment: NodeJS.ProcessEnv;
   /** The process id that systemd passes the sockets to. */
@@ -37,31 +48,78 @@ export interface DaemonOptions
  * @throws {BrokerError} `socket-in-use`, `socket-not-listening`
  */
 export async function startDaemon(options: DaemonOptions) {
-  const { config, configError, clock, log, environment, version } = options;
+  const { config, configError, configDetails, clock, random, log, version, environment, pid } = options;
   log.info({ version, identity: config.identity.provider }, "starting");
   const deadlineMs = durationMs(config.request.deadline);
   const metrics = createMetrics(clock, version, hasIdentity(config.identity.provider));
+  const changes: CredentialChanges = new EventEmitter();
   const credentials = createDaemonCredentials({
-    ...options,
-    deadlineMs,
+    config,
+    clock,
+    random,
+    log,
     metrics,
-    onChanged: () => handover.scheduleSave(),
-    onHomeRegion: () => applied.pinHosts(),
+    deadlineMs,
+    environment,
+    changes,
   });
-  let textfile: Textfile | undefined;
+  const { sessions, tokens, homeRegion, access } = credentials;
+
   const applied = createAppliedConfig({ config, credentials, log, metrics });
-  const handover = openHandover({ ...options, bootMs, snapshot: () => snapshotOf(credentials) });
-  const health = createHealth({
-    ...options,
-    ...credentials,
-    unwritten: () => ({ metrics: textfile?.failure() ?? null, state: handover.failure() ?? null }),
-    regionId: () => credentials.homeRegion.peek(HOME_REGION)?.value.id,
-    deniedRepositories: () => credentials.access.denied(),
-    identity: credentials.provider.name,
-    expectsToken: () => applied.current.registries.prefetch?.length !== 0,
+  changes.on("homeRegion", applied.pinHosts);
+
+  const stateFailure = new OngoingFailure(log, "state not written");
+  const handover = openHandover({
+    environment,
+    clock,
+    bootMs,
+    log,
+    failure: stateFailure,
+    snapshot: () => snapshotOf(credentials),
   });
+  changes.on("state", handover.scheduleSave);
+
+  const textfileFailure = new OngoingFailure(log, "metrics file not written");
+  const health = createHealth({
+    clock,
+    version,
+    identity: credentials.provider.name,
+    sessions,
+    tokens,
+    configDetails,
+    expectsToken: () => applied.current.registries.prefetch?.length !== 0,
+    unwritten: () => ({ metrics: textfileFailure.code ?? null, state: stateFailure.code ?? null }),
+    regionId: () => homeRegion.peek(HOME_REGION)?.value.id,
+    serviceAccountCount: credentials.serviceAccountCount,
+    serviceAccountFailures: credentials.serviceAccountFailures,
+    deniedRepositories: () => access.denied(),
+  });
+
+  function renderMetrics(): Promise<string> {
+    const isConfigValid = (health.config()?.error ?? null) === null;
+    metrics.read({ isServing: health.isServing(), isConfigValid, sessions, tokens });
+    return metrics.render();
+  }
+
+  const textfile = createTextfile({
+    path: config.metrics.textfile,
+    clock,
+    failure: textfileFailure,
+    render() {
+      metrics.textfile.rendered();
+      return renderMetrics();
+    },
+    onWritten: metrics.textfile.written,
+  });
+
   const registries = configError === undefined ? credentials.registries : refusing(credentials.registries, configError);
-  const decideForKubelet = createKubeletCredentials({ ...credentials, registries, clock, deadlineMs });
+  const decideForKubelet = createKubeletCredentials({
+    clock,
+    deadlineMs,
+    registries,
+    pullTokens: credentials.pullTokens,
+    access,
+  });
   let hasFailedClosed = false;
   const decide: Decide = async (body) => {
     const decision = await decideForKubelet(body);
@@ -69,28 +127,24 @@ export async function startDaemon(options: DaemonOptions) {
     if (decision.outcome === "anonymous") hasFailedClosed = true;
     return decision;
   };
+  const decideForDocker = createDockerCredentials({
+    clock,
+    deadlineMs,
+    registries,
+    tokens,
+    settings: config.serviceAccounts,
+    hasFailedClosed: () => hasFailedClosed,
+  });
   const servers = createDaemonServers({
-    ...options,
+    clock,
+    log,
     deadlineMs,
     decide,
-    decideForDocker: createDockerCredentials({
-      ...credentials,
-      registries,
-      clock,
-      deadlineMs,
-      settings: config.serviceAccounts,
-      hasFailedClosed: () => hasFailedClosed,
-    }),
+    decideForDocker,
     health,
     renderMetrics,
     metrics,
   });
-  function renderMetrics(): Promise<string> {
-    const { sessions, tokens } = credentials;
-    const isConfigValid = (health.config()?.error ?? null) === null;
-    metrics.read({ isServing: health.isServing(), isConfigValid, sessions, tokens });
-    return metrics.render();
-  }
 
   async function restoreState(): Promise<void> {
     const loaded = handover.load();
@@ -102,8 +156,8 @@ export async function startDaemon(options: DaemonOptions) {
   }
 
   async function release(): Promise<void> {
-    credentials.access.close();
-    await Promise.all([textfile?.close(), servers.stop()]);
+    access.close();
+    await Promise.all([textfile.close(), servers.stop()]);
     handover.close();
     await credentials.close();
     metrics.close();
@@ -111,24 +165,17 @@ export async function startDaemon(options: DaemonOptions) {
 
   try {
     await restoreState();
-    await servers.listen(config.sockets, environment, options.pid);
+    await servers.listen(config.sockets, environment, pid);
   } catch (error) {
     await release();
     throw error;
   }
   if (hasIdentity(credentials.provider.name)) {
-    credentials.sessions.pin(SESSION);
-    credentials.homeRegion.pin(HOME_REGION);
+    sessions.pin(SESSION);
+    homeRegion.pin(HOME_REGION);
   }
   applied.pinHosts();
-  textfile = startTextfile({
-    ...{ path: config.metrics.textfile, clock, log },
-    render() {
-      metrics.textfile.rendered();
-      return renderMetrics();
-    },
-    onWritten: metrics.textfile.written,
-  });
+  textfile.begin();
   log.info({ version, sockets: config.sockets }, "listening");
 
   let stopping: Promise<void> | undefined;

@@ -1,4 +1,5 @@
-/** Turns the events of the node's credentials into log lines and metrics, and notifies the handover when its state has changed. */
+/** Turns the events of the node's credentials into log lines and metrics, and tells the daemon's other parts what has changed. */
+import type { EventEmitter } from "node:events";
 
 import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
 import type { Decision } from "@ocir-broker/credentials/pulls/decision";
@@ -13,22 +14,21 @@ import type { Metrics } from "../telemetry/metrics/metrics.ts";
 export interface CredentialEventsOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Called when state that must survive a restart has changed. */
-  readonly onChanged: () => void;
-  readonly onHomeRegion: () => void;
+  readonly changes: CredentialChanges;
 }
 
-export function createCredentialEvents({
-  log,
-  metrics,
-  onChanged,
-  onHomeRegion,
-}: CredentialEventsOptions): NodeCredentialsEvents {
+export type CredentialChanges = EventEmitter<{
+  /** State that must survive a restart. */
+  state: [];
+  homeRegion: [];
+}>;
+
+export function createCredentialEvents({ log, metrics, changes }: CredentialEventsOptions): NodeCredentialsEvents {
   function noter(what: "region" | "session" | "token", report: ReportFetch) {
     const logFetch = createFetchLog(log, what);
     return (event: CacheEvent): void => {
       logFetch(event);
-      if (event.type !== "failed") onChanged();
+      if (event.type !== "failed") changes.emit("state");
       reportFetch(event, report);
     };
   }
@@ -36,7 +36,7 @@ export function createCredentialEvents({
   return {
     onIdentity: (event) => logIdentityEvent(event, log, metrics),
     onRegion: noter("region", (_reason, result) => {
-      if (result === "success") onHomeRegion();
+      if (result === "success") changes.emit("homeRegion");
     }),
     onSession: noter("session", metrics.sessions.fetched),
     onToken: noter("token", metrics.tokens.fetched),
@@ -51,8 +51,10 @@ export interface ServiceAccountFailure {
   readonly atMs: number;
 }
 
-interface ServiceAccountEventsOptions extends Pick<CredentialEventsOptions, "log" | "metrics"> {
+interface ServiceAccountEventsOptions {
   readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** As many as a node runs pods; the oldest are dropped. */

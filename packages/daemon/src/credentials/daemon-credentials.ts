@@ -5,32 +5,33 @@
 
 import type { Config } from "@ocir-broker/config/schema";
 import { type AccessEvent, RepositoryAccess } from "@ocir-broker/credentials/access/repository-access";
-import {
-  createNodeCredentials,
-  type NodeCredentials,
-  type NodeCredentialsOptions,
-} from "@ocir-broker/credentials/node-credentials";
+import { createNodeCredentials, type NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { createServiceAccounts } from "@ocir-broker/credentials/service-accounts/service-accounts";
 import { createUpstreams, instrumented } from "@ocir-broker/credentials/tokens/upstreams";
+import type { Random } from "@ocir-broker/foundation/random";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { probeRepository } from "@ocir-broker/ocir/access-probe";
-import {
-  type CredentialEventsOptions,
-  createCredentialEvents,
-  createServiceAccountEvents,
-} from "./credential-events.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics/metrics.ts";
+import { type CredentialChanges, createCredentialEvents, createServiceAccountEvents } from "./credential-events.ts";
 
-export interface DaemonCredentialsOptions
-  extends CredentialEventsOptions,
-    Pick<NodeCredentialsOptions, "clock" | "random" | "deadlineMs"> {
+export interface DaemonCredentialsOptions {
   readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How long a request may wait. */
+  readonly deadlineMs: number;
   /** For the system's certificates (SSL_CERT_FILE). */
   readonly environment: NodeJS.ProcessEnv;
+  readonly changes: CredentialChanges;
 }
 
 export function createDaemonCredentials(options: DaemonCredentialsOptions) {
-  const { clock, log, metrics } = options;
-  const upstreams = createUpstreams(options);
+  const { config, clock, random, log, metrics, deadlineMs, environment, changes } = options;
+  const upstreams = createUpstreams({ config, environment, clock });
   if (!upstreams.hasTrust) log.error("no certificate can be read from upstream.caFile, so no service is trusted");
   const sendTo = (registryHost: string) =>
     instrumented(upstreams.send, clock, (result, elapsedMs) =>
@@ -40,17 +41,28 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions) {
     instrumented(send, clock, (result, elapsedMs) => metrics.upstream.serviceAnswered(service, result, elapsedMs));
 
   const credentials = createNodeCredentials({
-    ...options,
+    config,
+    clock,
+    random,
+    environment,
+    deadlineMs,
     sendMetadata: upstreams.sendMetadata,
     sendAuth: upstreams.send,
     sendTo,
-    events: createCredentialEvents(options),
+    events: createCredentialEvents({ log, metrics, changes }),
   });
-  const serviceAccountEvents = createServiceAccountEvents(options);
+  const serviceAccountEvents = createServiceAccountEvents({ clock, log, metrics });
   const serviceAccounts = createServiceAccounts({
-    ...options,
-    ...credentials,
-    ...serviceAccountEvents,
+    config,
+    clock,
+    random,
+    environment,
+    tokens: credentials.tokens,
+    registries: credentials.registries,
+    sessions: credentials.sessions,
+    refreshSession: credentials.refreshSession,
+    onSession: serviceAccountEvents.onSession,
+    onToken: serviceAccountEvents.onToken,
     sendTo,
     sendDomain: observed(upstreams.send, "domain"),
     observe: (send) => observed(send, "cluster"),

@@ -6,6 +6,7 @@
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
+import type { OngoingFailure } from "../telemetry/ongoing-failure.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
 import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";
 
@@ -19,6 +20,8 @@ export interface HandoverOptions {
   readonly clock: Clock;
   readonly bootMs: () => number;
   readonly log: Log;
+  /** To write the state. */
+  readonly failure: OngoingFailure;
   /** State of another source or identity provider than this one's is ignored. */
   readonly snapshot: () => Snapshot;
 }
@@ -28,7 +31,6 @@ const RETRY_MS = 5_000;
 
 const NO_HANDOVER: Handover = {
   load: () => undefined,
-  failure: () => undefined,
   save() {},
   scheduleSave() {},
   close() {},
@@ -47,10 +49,9 @@ export function openHandover(options: HandoverOptions): Handover {
 }
 
 function createHandover(file: StateFile, options: HandoverOptions) {
-  const { clock, log, snapshot } = options;
+  const { clock, log, failure, snapshot } = options;
   let pending: Timer | undefined;
   let isClosed = false;
-  let failingWith: string | undefined;
 
   /** The state of an earlier process, which is removed. Call once, before the first save. */
   function load(): LoadedSnapshot | undefined {
@@ -73,26 +74,17 @@ function createHandover(file: StateFile, options: HandoverOptions) {
 
   function write(): void {
     pending = undefined;
-    attempt(() => file.write(encodeSnapshot(snapshot(), momentOf(options), MAX_STATE_BYTES)));
-    if (failingWith !== undefined && !isClosed) pending = clock.setTimer(write, RETRY_MS);
-  }
-
-  /** Logs only the first failure, and each change of its code. */
-  function attempt(work: () => void): void {
     try {
-      work();
-      failingWith = undefined;
+      file.write(encodeSnapshot(snapshot(), momentOf(options), MAX_STATE_BYTES));
+      failure.ended();
     } catch (error) {
-      const code = codeOf(error);
-      if (code !== failingWith) log.warn({ code }, "state not written");
-      failingWith = code;
+      failure.failed(codeOf(error));
+      if (!isClosed) pending = clock.setTimer(write, RETRY_MS);
     }
   }
 
   return {
     load,
-    /** The code of the last write; undefined if it did not fail. */
-    failure: () => failingWith,
     /** Takes and writes the state now. */
     save(): void {
       pending?.cancel();
@@ -100,7 +92,7 @@ function createHandover(file: StateFile, options: HandoverOptions) {
     },
     /** Call after a change: takes and writes the state on the next turn of the event loop. */
     scheduleSave(): void {
-      if (isClosed || (pending !== undefined && failingWith === undefined)) return;
+      if (isClosed || (pending !== undefined && failure.code === undefined)) return;
       pending?.cancel();
       pending = clock.setTimer(write, 0);
     },

@@ -31,6 +31,7 @@ function setUp(...tokens: Partial<CacheEntry>[]) {
     serviceAccountFailures: () => [],
     deniedRepositories: () => [],
     regionId: () => undefined,
+    configDetails: undefined,
     expectsToken: () => true,
   });
   return { clock, session, tokens, served, health };
@@ -90,4 +91,17 @@ it("createHealth reports degraded, without a remaining life, once a served token
   // The session ends too.
   await clock.advance(HOUR_MS);
   expect([health.isServing(), health.summary().status]).toEqual([false, "degraded"]);
+});
+
+it("createHealth reports degraded once everything has expired, also if nobody asked before", async () => {
+  const { clock, health, tokens, served } = setUp(FETCHING);
+  tokens[0] = { ...FETCHING, ...served };
+  await clock.advance(2 * HOUR_MS);
+  expect([health.isServing(), health.summary().status]).toEqual([false, "degraded"]);
+});
+
+it("createHealth reports degraded once a session that served without a token has expired", async () => {
+  const { clock, health } = setUp();
+  await clock.advance(2 * HOUR_MS);
+  expect(health.summary().status).toBe("degraded");
 });

@@ -22,8 +22,16 @@ import { isOfInterest, type ReportingCache, servableTimes } from "../telemetry/c
 
 export type Health = ReturnType<typeof createHealth>;
 
-export interface HealthOptions extends ReadinessOptions {
+export interface HealthOptions {
+  readonly clock: Clock;
   readonly version: string;
+  readonly identity: IdentityProviderName;
+  readonly sessions: ReportingCache;
+  readonly tokens: ReportingCache;
+  /** The state of the configuration file. */
+  readonly configDetails: (() => ConfigDetails) | undefined;
+  /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
+  readonly expectsToken: () => boolean;
   readonly regionId: () => string | undefined;
   readonly unwritten: () => HealthDetails["unwritten"];
   readonly serviceAccountCount: () => number | undefined;
@@ -123,20 +131,8 @@ function secondsSince(atMs: number, nowMs: number): number {
   return Math.round((nowMs - atMs) / 1_000);
 }
 
-interface ReadinessOptions {
-  readonly clock: Clock;
-  readonly identity: IdentityProviderName;
-  readonly sessions: ReportingCache;
-  readonly tokens: ReportingCache;
-  /** The state of the configuration file. */
-  readonly configDetails?: () => ConfigDetails;
-  /** False if no host is pinned: tokens are then fetched on demand, so a session is enough to be ready. */
-  readonly expectsToken: () => boolean;
-}
-
-function createReadiness(options: ReadinessOptions) {
+function createReadiness(options: HealthOptions) {
   const { clock, identity, sessions, tokens, configDetails, expectsToken } = options;
-  let hasServed = false;
 
   const isUnconfigured = () => configDetails?.().inForce === "nothing";
 
@@ -145,12 +141,17 @@ function createReadiness(options: ReadinessOptions) {
 
   /** Whether a credential can be served now; always true without an identity, because then nothing is fetched ahead. */
   function isServing(): boolean {
-    const isServable =
+    return (
       isWithoutIdentity() ||
       tokens.entries().some(isServableNow) ||
-      (!awaitsToken() && sessions.entries().some(isServableNow));
-    hasServed ||= isServable;
-    return isServable;
+      (!awaitsToken() && sessions.entries().some(isServableNow))
+    );
+  }
+
+  /** Whether there was a token before, or a session that has ended. */
+  function hasServed(): boolean {
+    const hasWorked = ({ lastSuccessAtMs }: CacheEntry) => lastSuccessAtMs !== undefined;
+    return tokens.entries().some(hasWorked) || sessions.entries().some((one) => hasWorked(one) && !isServableNow(one));
   }
 
   /** A failed prefetch counts only if callers wait for it; without callers, a session is enough to be ready. */
@@ -170,7 +171,7 @@ function createReadiness(options: ReadinessOptions) {
     if (isUnconfigured()) return "degraded";
     const hosts = tokens.entries().filter(isOfInterest);
     const hasFailed = (entries: CacheEntry[]) => entries.some(({ failuresInARow }) => failuresInARow > 0);
-    if (!isServing()) return hasServed || hasFailed(hosts) ? "degraded" : "starting";
+    if (!isServing()) return hasServed() || hasFailed(hosts) ? "degraded" : "starting";
     // The home region's host should work, also before the first pull.
     const pinned = tokens.entries().filter((entry) => entry.pinned);
     return hasFailed([...sessions.entries(), ...hosts, ...pinned]) ? "degraded" : "ok";

@@ -9,6 +9,7 @@
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
+import { OngoingFailure } from "../telemetry/ongoing-failure.ts";
 import type { NotifyTransport, ServiceMessage } from "./notify-transport.ts";
 
 export interface NotifierOptions {
@@ -52,15 +53,17 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
   let isSending = false;
   let isTicking = false;
   let sentStatus: string | undefined;
-  let failingWith: string | undefined;
-  let isExhausted = false;
+  const sending = new OngoingFailure(log, "service manager not notified");
+  const pinging = new OngoingFailure(log, "watchdog not notified: no descriptor is free");
 
   function ping(): string[] {
     if (watchdogMs === Infinity) return [];
-    const wasExhausted = isExhausted;
-    isExhausted = !hasFreeDescriptor();
-    if (isExhausted && !wasExhausted) log.warn({ code: "EMFILE" }, "watchdog not notified: no descriptor is free");
-    return isExhausted ? [] : ["WATCHDOG=1"];
+    if (!hasFreeDescriptor()) {
+      pinging.failed("EMFILE");
+      return [];
+    }
+    pinging.ended();
+    return ["WATCHDOG=1"];
   }
 
   function enqueue(message: ServiceMessage, mustArrive: boolean): void {
@@ -73,11 +76,10 @@ function createActiveNotifier(transport: NotifyTransport, options: NotifierOptio
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
         await transport(next.message);
-        failingWith = undefined;
+        sending.ended();
       } catch (error) {
         const code = codeOf(error);
-        if (code !== failingWith) log.warn({ code }, "service manager not notified");
-        failingWith = code;
+        sending.failed(code);
         if (next.mustArrive && QUEUE_FULL.has(code)) {
           clock.setTimer(() => void send(), RETRY_MS);
           return;

@@ -9,15 +9,23 @@ import { ConfigError } from "@ocir-broker/config/config-error";
 import type { LastValidConfig } from "@ocir-broker/config/last-valid-config";
 import { type ConfigSource, loadConfig } from "@ocir-broker/config/load";
 import type { Config } from "@ocir-broker/config/schema";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { ConfigStatus } from "../config/config-status.ts";
 import type { Health } from "../health/health.ts";
+import type { Log } from "../telemetry/log.ts";
 import { hasFreeDescriptor } from "./free-descriptor.ts";
-import { createNotifier, type NotifierOptions } from "./notifier.ts";
+import { createNotifier } from "./notifier.ts";
 import { selectTransport } from "./notify-transport.ts";
 import { statusText } from "./status-line.ts";
 
-export interface SupervisionOptions
-  extends Pick<NotifierOptions, "environment" | "pid" | "clock" | "kernelMonotonicUs" | "log"> {
+export interface SupervisionOptions {
+  /** WATCHDOG_USEC, WATCHDOG_PID and OCIR_BROKER_NOTIFY_FD. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly pid: number;
+  readonly clock: Clock;
+  /** CLOCK_MONOTONIC in microseconds. */
+  readonly kernelMonotonicUs: () => bigint;
+  readonly log: Log;
   /** Must already listen. */
   readonly broker: { readonly health: Health; applyConfig(config: Config): ConfigChanges };
   /** As at the start. */
@@ -28,11 +36,16 @@ export interface SupervisionOptions
 
 /** Sends the readiness notification. */
 export function superviseBroker(options: SupervisionOptions) {
-  const { broker, configSource, configStatus: status, lastValidConfig, environment, log } = options;
+  const { broker, configSource, configStatus: status, lastValidConfig } = options;
+  const { environment, pid, clock, kernelMonotonicUs, log } = options;
   const notifier = createNotifier({
-    ...options,
-    hasFreeDescriptor,
     transport: selectTransport(environment),
+    environment,
+    pid,
+    clock,
+    kernelMonotonicUs,
+    hasFreeDescriptor,
+    log,
     statusText: () => statusText(broker.health.details(), status.note()),
   });
   notifier.ready();

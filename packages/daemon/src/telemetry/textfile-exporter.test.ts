@@ -5,13 +5,15 @@ import { createFakeClock, type FakeClock } from "@ocir-broker/testkit/fake-clock
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createRecordedLog, type LogLine } from "../../test/recorded-log.ts";
-import { startTextfile } from "./textfile-exporter.ts";
+import { OngoingFailure } from "./ongoing-failure.ts";
+import { createTextfile } from "./textfile-exporter.ts";
 
 let directory: string;
 let path: string;
 let clock: FakeClock;
 let lines: LogLine[];
 let results: string[];
+let failure: OngoingFailure;
 
 beforeEach(() => {
   directory = temporaryFolder();
@@ -23,10 +25,15 @@ beforeEach(() => {
 function start(render: () => Promise<string> = async () => `ocir_broker_up ${clock.monotonicMs()}\n`) {
   const recorded = createRecordedLog("info");
   ({ lines } = recorded);
-  const textfile = startTextfile({
-    ...{ path, clock, log: recorded.log, render },
+  failure = new OngoingFailure(recorded.log, "metrics file not written");
+  const textfile = createTextfile({
+    path,
+    clock,
+    failure,
+    render,
     onWritten: (result) => void results.push(result),
   });
+  textfile.begin();
   onTestFinished(() => void textfile.close());
   return textfile;
 }
@@ -43,7 +50,7 @@ async function next(): Promise<void> {
   await written(count);
 }
 
-describe("startTextfile", () => {
+describe("createTextfile", () => {
   it("writes a world-readable file at once and at each multiple of 15 s, and leaves nothing else in the directory", async () => {
     const before = process.umask(0o077);
     start();
@@ -99,18 +106,18 @@ describe("startTextfile", () => {
   it("logs a missing folder once, counts each failure, and writes as soon as the folder exists", async () => {
     const away = `${directory}-away`;
     fs.renameSync(directory, away);
-    const textfile = start();
+    start();
     await written(1);
     await next();
     await next();
     expect(results).toEqual(["failure", "failure", "failure"]);
-    expect(textfile.failure()).toBe("ENOENT");
+    expect(failure.code).toBe("ENOENT");
     expect(lines).toMatchObject([{ level: "warn", code: "ENOENT", msg: "metrics file not written" }]);
     fs.renameSync(away, directory);
     await next();
     expect(fs.readFileSync(path, "utf8")).toContain("ocir_broker_up");
     expect(results.at(-1)).toBe("success");
-    expect(lines.slice(1)).toMatchObject([{ level: "info", msg: "metrics file written again" }]);
+    expect([failure.code, lines.length]).toEqual([undefined, 1]);
   });
 
   it("logs a failure with another cause", async () => {

@@ -8,15 +8,13 @@ import { open, rename, rm } from "node:fs/promises";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { type Clock, type Timer, untilNextMs } from "@ocir-broker/foundation/time/clock";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import type { Log } from "./log.ts";
-
-export type Textfile = ReturnType<typeof startTextfile>;
+import type { OngoingFailure } from "./ongoing-failure.ts";
 
 export interface TextfileOptions {
   /** Its directory must exist. */
   readonly path: string;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly failure: OngoingFailure;
   /** The text, including the time of rendering. */
   readonly render: () => Promise<string>;
   readonly onWritten: (result: "success" | "failure") => void;
@@ -30,37 +28,31 @@ const CLOSE_LIMIT_MS = 1_000;
 /** Readable by any user, since node-exporter is not in our group. */
 const MODE = 0o644;
 
-/** Writes the first file at once. */
-export function startTextfile({ path, clock, log, render, onWritten }: TextfileOptions) {
+export function createTextfile({ path, clock, failure, render, onWritten }: TextfileOptions) {
   let timer: Timer | undefined;
   let isClosed = false;
-  let failingWith: string | undefined;
 
   // Schedules the next write only after this one, so a hanging disk delays nothing else.
   async function write(): Promise<void> {
     try {
       await replaceFile(path, await render());
       onWritten("success");
-      if (failingWith !== undefined) log.info({ path }, "metrics file written again");
-      failingWith = undefined;
+      failure.ended();
     } catch (error) {
       onWritten("failure");
-      const code = codeOf(error);
-      if (code !== failingWith) log.warn({ path, code }, "metrics file not written");
-      failingWith = code;
+      failure.failed(codeOf(error), { path });
     }
     if (!isClosed) timer = clock.setTimer(begin, untilNextMs(INTERVAL_MS, clock.monotonicMs()));
   }
 
-  let underway: Promise<void>;
+  let underway: Promise<void> = Promise.resolve();
   function begin(): void {
     underway = write();
   }
 
-  begin();
   return {
-    /** The code of the last write; undefined if it did not fail. */
-    failure: () => failingWith,
+    /** Writes the first file at once. */
+    begin,
     /** Starts no further write; resolves when the current one has ended, or after 1 s if the disk hangs. */
     async close(): Promise<void> {
       isClosed = true;

@@ -26,7 +26,13 @@ export function createMetrics(clock: Clock, version: string, hasIdentity: boolea
   const eventLoop = createEventLoopMetrics(set, clock);
 
   return {
-    ...{ requests, tokens, sessions, upstream, serviceAccounts, access, textfile },
+    requests,
+    tokens,
+    sessions,
+    upstream,
+    serviceAccounts,
+    access,
+    textfile,
     nameRegistry: set.nameRegistry,
     /** Updates the gauges; call it before each `render`. */
     read(current: {
