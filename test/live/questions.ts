@@ -213,8 +213,11 @@ async function createScene(config: Config, imageName: string) {
   const sign = async (url: URL, asked?: SigningSession) =>
     signRequest(asked ?? (await session).value, { method: "GET", url }, clock.wallMs());
   const job = createIdentityProvider("workload-identity-federation", config, {
-    ...{ clock, environment: process.env, random: systemRandom },
-    ...{ sendAuth: upstreams.send, sendMetadata: upstreams.sendMetadata },
+    clock,
+    environment: process.env,
+    random: systemRandom,
+    sendAuth: upstreams.send,
+    sendMetadata: upstreams.sendMetadata,
   });
   const tokenUrl = at(TOKEN_PATH);
   return {
@@ -240,7 +243,10 @@ async function createScene(config: Config, imageName: string) {
       getMetadata(urlBelow(metadataUrl, path), headers),
     sendUnsigned: () =>
       upstreams.send({
-        ...{ method: "POST", url: urlBelow(authUrl, "/v1/x509"), body: "{}", signal },
+        method: "POST",
+        url: urlBelow(authUrl, "/v1/x509"),
+        body: "{}",
+        signal,
         headers: { "content-type": "application/json" },
       }),
     async sessionResponse(): Promise<UpstreamResponse | Shape> {

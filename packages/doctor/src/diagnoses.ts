@@ -26,7 +26,7 @@ const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service"
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
 const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
-const EXTRA_ARGS = `pass them with a space: ${BOOTSTRAP}; ` + "it runs at the first boot only, so replace the node";
+const EXTRA_ARGS = `pass them with a space: ${BOOTSTRAP}; it runs at the first boot only, so replace the node`;
 const CONNECT = "ocir-broker node connect, which names what the kubelet needs";
 const OWN_FILE =
   "remove the helper from it, and give root's tools another file (the variables DOCKER_CONFIG and REGISTRY_AUTH_FILE)";

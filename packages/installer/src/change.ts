@@ -10,6 +10,14 @@ export type ChangeKind =
   | "kubelet-flags"
   | "broker-configuration";
 
+/** What a connection of the kubelet changes. */
+export const CONNECTION_KINDS = [
+  "kubelet-plugin",
+  "kubelet-configuration",
+  "kubelet-flags",
+  "broker-configuration",
+] as const satisfies readonly ChangeKind[];
+
 export interface Change {
   readonly kind: ChangeKind;
   readonly path: string;

@@ -47,7 +47,13 @@ export async function createCloud(options: CloudOptions) {
     createJobs(clock),
   ]);
   return {
-    ...{ clock, iam, chain, sessions, signer, serviceAccounts, jobs },
+    clock,
+    iam,
+    chain,
+    sessions,
+    signer,
+    serviceAccounts,
+    jobs,
     apiKeys: createApiKeys(),
     trusts: createPropagationTrusts(serviceAccounts, jobs),
     tokens: createRegistryTokens(clock, tokenLifeMs, signer, iam),

@@ -86,7 +86,14 @@ async function main(): Promise<void> {
   if (caFile !== undefined && !values.tls) throw new TypeError("--ca-file is of use only with --tls");
   const { metadata, auth, registry, control, cluster, domain, github, tls, storage, program } = values;
   const simulator = await startSimulator({
-    ...{ metadata, auth, registry, control, cluster, domain, github, tls },
+    metadata,
+    auth,
+    registry,
+    control,
+    cluster,
+    domain,
+    github,
+    tls,
     serviceAccountIssuer: issuerFile === undefined ? undefined : JSON.parse(await readFile(issuerFile, "utf8")),
     tokenLifeMs: parseSeconds(values["token-life"]) * 1_000,
     instanceMetadata: Object.fromEntries(values["instance-metadata"].map(parseEntry)),

@@ -52,8 +52,13 @@ const REGISTRY = cloudService(registryEndpoint, answerRegistry, failRegistry);
 
 const ANY_PORT = "127.0.0.1:0";
 const ANY_PORTS = {
-  ...{ metadata: ANY_PORT, auth: ANY_PORT, registry: ANY_PORT },
-  ...{ control: ANY_PORT, cluster: ANY_PORT, domain: ANY_PORT, github: ANY_PORT },
+  metadata: ANY_PORT,
+  auth: ANY_PORT,
+  registry: ANY_PORT,
+  control: ANY_PORT,
+  cluster: ANY_PORT,
+  domain: ANY_PORT,
+  github: ANY_PORT,
 };
 const KEPT_REFUSALS = 500;
 

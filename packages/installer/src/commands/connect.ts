@@ -2,7 +2,7 @@
 import { removalAdvice } from "@ocir-broker/node/kubelet-advice";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import type { KubeletFiles, NodeResult } from "@ocir-broker/protocol/node-result";
-import type { Change } from "../change.ts";
+import { type Change, CONNECTION_KINDS } from "../change.ts";
 import { InstallError, installErrorOf } from "../install-error.ts";
 import { brokerChange, configBelow, poolConfig } from "../kubelet/broker-config.ts";
 import { connection } from "../kubelet/connect.ts";
@@ -12,18 +12,16 @@ import { type NodeRun, runOnNode } from "../node-run.ts";
 import type { NodeContext } from "../system/node-context.ts";
 import { expectInstalled } from "./expectations.ts";
 
-const CONNECTS = ["kubelet-plugin", "kubelet-configuration", "kubelet-flags", "broker-configuration"] as const;
-
 export function connectNode(context: NodeContext, signal: AbortSignal, options: ConnectOptions): Promise<NodeResult> {
   return runOnNode(context, signal, async (node) => {
-    await expectInstalled(node);
+    expectInstalled(node);
     return withNeed(node, await applyConnection(node, options));
   });
 }
 
 export async function applyConnection(node: NodeRun, options: ConnectOptions): Promise<{ flags: KubeletFiles }> {
   const { paths, before, after } = await connection(node, options);
-  const isFirst = node.copies.paths(...CONNECTS).length === 0;
+  const isFirst = node.copies.paths(...CONNECTION_KINDS).length === 0;
   try {
     await node.step();
     const isBrokerNew = before.some((each) => each.kind === "broker-configuration" && node.copies.isChange(each));

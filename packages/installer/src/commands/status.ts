@@ -1,5 +1,6 @@
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import type { NodeResult } from "@ocir-broker/protocol/node-result";
+import { CONNECTION_KINDS } from "../change.ts";
 import { InstallError } from "../install-error.ts";
 import { connection } from "../kubelet/connect.ts";
 import { readKubeletPaths } from "../kubelet/kubelet-paths.ts";
@@ -8,13 +9,11 @@ import type { NodeContext } from "../system/node-context.ts";
 import { withNeed } from "./connect.ts";
 import { expectInstalled } from "./expectations.ts";
 
-const SHOWN = ["kubelet-plugin", "kubelet-configuration", "kubelet-flags", "broker-configuration"] as const;
-
 /** Each file changed for the kubelet is a step: `done` if it is as we have written it, else `changed since`. */
 export async function statusOfNode(context: NodeContext): Promise<NodeResult> {
   const node = createNodeRun(context);
   const { copies, version } = node;
-  const steps = copies.paths(...SHOWN).map((path) => ({
+  const steps = copies.paths(...CONNECTION_KINDS).map((path) => ({
     name: path,
     state: copies.isOurs(path) ? ("done" as const) : ("changed since" as const),
   }));

@@ -36,5 +36,5 @@ function fixFor(right: string, entries: readonly TokenAttributes[], { config, fi
     config.serviceAccounts.tokenExchange === "oke" && entries.every((each) => each.annotationKeys.length === 0);
   return isWritten && files.isExecutable(INSTALLED_PROGRAM)
     ? `ocir-broker node connect --service-accounts ${quoted(right)} && systemctl restart kubelet`
-    : `set serviceAccounts.audience and the kubelet's serviceAccountTokenAudience to it, and restart both`;
+    : "set serviceAccounts.audience and the kubelet's serviceAccountTokenAudience to it, and restart both";
 }

@@ -93,7 +93,10 @@ const INVALID_TOKEN = new Secret("e30.e30.e30");
 
 async function domainFinding({ config, environment, clock, cloud, signal }: CheckContext): Promise<Finding> {
   const { exchange } = createIdentityDomain({
-    ...{ clock, environment, send: cloud.send, settings: config.identityDomain },
+    clock,
+    environment,
+    send: cloud.send,
+    settings: config.identityDomain,
     nodeSessions: { live: cloud.session, newerThan: async () => undefined },
   });
   const asked = await attempt(exchange(INVALID_TOKEN, signal));
