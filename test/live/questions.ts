@@ -198,7 +198,9 @@ async function createScene(config: Config, imageName: string) {
   });
   const { value: region } = await credentials.homeRegion.refresh(HOME_REGION);
   const { id, realmDomain } = region;
-  const session = credentials.sessions.refresh(SESSION);
+  let session: Promise<Expiring<SigningSession>> | undefined;
+  // At its first use: before it, a question sends the auth service a request of its own.
+  const nodeSession = () => (session ??= credentials.sessions.refresh(SESSION));
   const isShort = registryHost.endsWith(".ocir.io");
   const otherHost = isShort ? `ocir.${id}.oci.${realmDomain}` : `${id}.ocir.io`;
   const at = (path: string, host = registryHost): URL => new URL(path, credentials.registries.endpointOf(host));
@@ -211,7 +213,7 @@ async function createScene(config: Config, imageName: string) {
   const [metadataUrl] = metadataBaseUrlsOf(config) as [URL];
   const authUrl = await authUrlOf(config, async () => region);
   const sign = async (url: URL, asked?: SigningSession) =>
-    signRequest(asked ?? (await session).value, { method: "GET", url }, clock.wallMs());
+    signRequest(asked ?? (await nodeSession()).value, { method: "GET", url }, clock.wallMs());
   const job = createIdentityProvider("workload-identity-federation", config, {
     clock,
     environment: process.env,
@@ -250,7 +252,7 @@ async function createScene(config: Config, imageName: string) {
         headers: { "content-type": "application/json" },
       }),
     async sessionResponse(): Promise<UpstreamResponse | Shape> {
-      await session;
+      await nodeSession();
       return authResponse ?? "no session";
     },
     tokenWith: async (query: string) => get(new URL(query, tokenUrl), await sign(new URL(query, tokenUrl))),
