@@ -95,8 +95,8 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     await startKubelet(node, EARLIER_FLAGS);
     const before = await node.snapshot();
     const command = await node.installCommand();
-    // While it waits for the daemon.
-    node.root.write("/run/systemd/system/ocir-broker.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sleep 5\n");
+    // While it waits for the daemon. `+`: the unit permits no other program.
+    node.root.write("/run/systemd/system/ocir-broker.service.d/slow.conf", "[Service]\nExecStartPre=+/bin/sleep 5\n");
     try {
       const leader = 'echo $$ >/run/leader; exec "$@"';
       const run = node.root.exec("setsid", ["--wait", "sh", "-c", leader, "sh", ...command]);

@@ -27,6 +27,13 @@ describe("createRunProgram", () => {
     expect("stdout" in result ? result.stdout.length : 0).toBeLessThanOrEqual(256 * 1024);
   });
 
+  test("runs a program that Ctrl-C does not reach", async () => {
+    const args = ["-c", 'echo $$; cut -d " " -f 5 "/proc/$$/stat"'];
+    const result = await run({ ...COMMON, path: "/bin/sh", args });
+    const [pid, group] = "stdout" in result ? result.stdout.split("\n") : [];
+    expect(group).toBe(pid);
+  });
+
   test("kills a program that exceeds its time limit", async () => {
     const clock = createFakeClock();
     const result = createRunProgram(clock)({ ...COMMON, path: "/bin/sleep", args: ["60"], limitMs: 500 });

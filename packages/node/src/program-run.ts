@@ -49,7 +49,8 @@ export function createRunProgram(clock: Clock, defaultLimitMs = LIMIT_MS): RunPr
   return ({ path, args, env, stdin = "", limitMs = defaultLimitMs }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramResult>();
     const startedAtMs = clock.monotonicMs();
-    const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env }, cwd: "/" });
+    // `detached`: Ctrl-C ends only this process, which still needs its programs to undo what it has done.
+    const child = spawn(path, args, { env: { ...SERVICE_ENVIRONMENT, ...env }, cwd: "/", detached: true });
     const limit = clock.setTimer(() => {
       child.kill("SIGKILL");
       resolve({ silent: true });
