@@ -128,22 +128,13 @@ describeUnless(canBootSystemd(), "root on a node with a hostile user or daemon",
     expect(await node.snapshot()).toBe(before);
   });
 
-  it("is not blocked by a user who takes the installers' lock, and refuses a lock that a user could take", async () => {
+  it("is not blocked by a user who takes the installers' lock", async () => {
     await node.installAndConnect();
     user = await startHostileUser(node);
     const lock = "/run/ocir-broker-install.lock";
     const taken = await node.root.exec("flock", ["-n", lock, "true"], { uid: 65_534 });
     expect(taken.exitCode, taken.stderr).not.toBe(0);
     expect((await asRoot("timeout", "60", PROGRAM, "node", "disconnect")).exitCode).toBe(0);
-    await node.root.run("chmod", ["0644", lock]);
-    for (const command of ["disconnect", "remove"]) {
-      const refused = await asRoot("timeout", "60", PROGRAM, "node", command);
-      expect([refused.exitCode, refused.stderr]).toEqual([
-        1,
-        expect.stringContaining(`${lock} is not a file that belongs to root`),
-      ]);
-    }
-    await node.root.run("rm", [lock]);
   });
 
   async function plant(script: string, by: "root" | "the daemon"): Promise<void> {

@@ -5,7 +5,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
-import { codeOf } from "@ocir-broker/errors/describe-error";
 import { InstallError } from "../install-error.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -19,7 +18,7 @@ export async function withLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const path = disk.at(LOCK);
-  refuseOthersLock(path);
+  makeLock(path);
   let release = await hold(path, ["-n"]);
   if (release === undefined) {
     say("waiting for another installation on this node to end");
@@ -54,21 +53,9 @@ async function hold(path: string, how: readonly string[]): Promise<(() => Promis
   };
 }
 
-/** Any user who can open the file can hold the lock, so only root may open it. */
-function refuseOthersLock(path: string): void {
-  try {
-    const file = fs.openSync(path, "wx", 0o600);
-    // The caller's umask may forbid even root's access.
-    fs.fchmodSync(file, 0o600);
-    fs.closeSync(file);
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-  }
-  const stats = fs.lstatSync(path);
-  if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o7777) !== 0o600) {
-    throw new InstallError(
-      "lock",
-      `${path} is not a file that belongs to root with mode 0600, so others could block an installation: delete it`,
-    );
-  }
+/** Any user who can open the file can hold the lock, so only root may, also if another program has made the file. */
+function makeLock(path: string): void {
+  const file = fs.openSync(path, "a", 0o600);
+  fs.fchmodSync(file, 0o600);
+  fs.closeSync(file);
 }
