@@ -99,39 +99,6 @@ describe("connection", () => {
     expect(seen.at(-1)).toMatchObject({ broker: "second", kubelet: "second" });
   });
 
-  it("warns about an audience other than the API server's, and replaces it", async () => {
-    const node = createNode();
-    // The first two are texts that a pod's author has mounted under a token's name.
-    for (const [pod, aud] of [["a;reboot"], ["b\nocir-broker: ok"], ["api-server"]].entries()) {
-      const claims = Buffer.from(JSON.stringify({ aud })).toString("base64url");
-      const volume = `/var/lib/kubelet/pods/${pod}/volumes/kubernetes.io~projected/kube-api-access-abcde`;
-      node.write(`${volume}/..2026_11_27_10_00_00.1/token`, `e30.${claims}.signature`);
-    }
-    const warnings = async (options: ConnectOptions) =>
-      (await node.connect(options)).map(({ line }) => line).filter((line) => line.startsWith("WARNING"));
-    const warning = expect.stringMatching(
-      /audience is ocir, .* the API server's, api-server: ocir-broker node connect --service-accounts api-server$/,
-    );
-    expect(await warnings({ serviceAccounts: "ocir" })).toEqual([warning]);
-    expect(await warnings({})).toEqual([warning]);
-    expect(await warnings({ serviceAccounts: "api-server" })).toEqual([]);
-    expect(node.read(CONFIG)).not.toContain("ocir\n");
-    node.write(
-      BROKER_CONFIG,
-      "serviceAccounts: {tokenExchange: identity-domain}\nidentityDomain: {url: https://a.example}\n",
-    );
-    expect(await warnings({ serviceAccounts: "ocir" })).toEqual([]);
-  });
-
-  it("warns if no file of a node that has joined names the cluster", async () => {
-    const node = createNode();
-    node.runKubelet("--v=4");
-    const warnings = async () => (await node.connect(B)).filter(({ line }) => line.startsWith("WARNING: "));
-    expect(await warnings()).toMatchObject([{ line: expect.stringContaining("/etc/kubernetes/kubelet.conf") }]);
-    node.write("/etc/oke/oke-apiserver", "10.0.0.1\n");
-    expect(await warnings()).toEqual([]);
-  });
-
   it("changes nothing of a kubelet that is connected", async () => {
     const node = createNode();
     await node.connect({ kubeletFlags: true, serviceAccounts: "a" });

@@ -9,8 +9,7 @@ import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/check
 import { KubeletConfigError } from "@ocir-broker/kubelet-config/kubelet-config-error";
 import { type MergeOptions, mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import type { ConfigFile } from "@ocir-broker/kubelet-config/reading/decode";
-import { apiAudiencesOn } from "@ocir-broker/node/api-audiences";
-import { readCredentialProviderFiles, tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
+import { readCredentialProviderFiles } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet, type Kubelet } from "@ocir-broker/node/kubelet";
 import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import { changedText, readKubeletUnit, unitFlags } from "@ocir-broker/node/kubelet-unit";
@@ -30,9 +29,6 @@ export const SERVICE_ACCOUNTS_MINOR = 34;
 const NO_PLACE = "the kubelet's unit has no place for the flags: node connect without --kubelet-flags prints them";
 const OTHER_FILES = "the kubelet's unit has flags that name other files: correct them (see systemctl cat kubelet)";
 
-/** They name the API server once a node has joined. */
-const CLUSTER_FILES = ["/etc/kubernetes/kubelet.conf", "/etc/oke/oke-apiserver"];
-
 export interface Connection {
   readonly paths: KubeletFiles;
   /** The plugins and the broker's configuration; if the latter changes, the daemon is restarted before the rest. */
@@ -51,12 +47,8 @@ export async function connection(node: NodeRun, options: ConnectOptions): Promis
     throw new InstallError("connect", `${paths.binDir} is ocir-broker's own folder: name another one`);
   const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   assertAudience(options.serviceAccounts, kubeletMinor);
-  if (options.serviceAccounts !== undefined && kubelet?.pid !== undefined && !CLUSTER_FILES.some(node.disk.isThere))
-    node.say(
-      `WARNING: unless serviceAccounts.apiServer and caFile are set, the broker needs ${CLUSTER_FILES.join(" or ")}`,
-    );
   const configuration = configurationChange(files, paths, kubeletMinor, options);
-  const broker = brokerChanges(node, configuration, options);
+  const broker = brokerChanges(node, options);
   const flags = options.kubeletFlags === true ? await flagsChanges(node, paths) : [];
   return {
     paths,
@@ -170,17 +162,12 @@ export function pluginLinks(): Change[] {
  */
 function brokerChanges(
   node: NodeRun,
-  configuration: Change,
   { serviceAccounts: audience }: ConnectOptions,
 ): { before: Change[]; after: Change[] } {
+  if (audience === undefined) return { before: [], after: [] };
   const present = textOf(node.files.readText(DEFAULT_CONFIG_PATH)) ?? "";
-  if (audience === undefined) {
-    warnOfAudience(node, configuration, present);
-    return { before: [], after: [] };
-  }
   const below = configBelow(node) ?? "";
   const text = withTokenExchange(below, audience);
-  warnOfAudience(node, configuration, text);
   const pool = poolConfig(node);
   const final = brokerChange(node, text, pool);
   const earlier = serviceAccountsIn(present)?.audience;
@@ -188,18 +175,6 @@ function brokerChanges(
   if (earlier === undefined || earlier === audience) return { before: [final], after: [] };
   node.say("audience: restart the kubelet, and then ocir-broker.service, which until then accepts any audience");
   return { before: [brokerChange(node, withTokenExchange(below, undefined), pool)], after: [final] };
-}
-
-/** OKE's token exchange accepts tokens for the API server's own audience only. */
-function warnOfAudience({ say, files }: NodeRun, { path, content }: Change, brokerConfig: string): void {
-  const accepted = serviceAccountsIn(brokerConfig)?.tokenExchange === "oke" ? apiAudiencesOn(files) : [];
-  const entries = content.kind === "text" ? tokenAttributesIn([{ path, text: content.text }]) : [];
-  const wrong = entries.find(({ audience }) => !accepted.includes(audience));
-  if (accepted.length === 0 || wrong === undefined) return;
-  say(
-    `WARNING: the entry's audience is ${wrong.audience}, and OKE's token exchange accepts only the API server's, ` +
-      `${accepted.join(" or ")}: ocir-broker node connect --service-accounts ${accepted[0]}`,
-  );
 }
 
 /** Last: from here on a kubelet's start uses what the changes before have made. systemd reads a drop-in file only at a daemon-reload. */
