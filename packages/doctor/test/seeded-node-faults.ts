@@ -184,7 +184,6 @@ export const NODE_FAULTS: readonly SeededFault[] = [
   ["kubelet-extra-args-swallowed", "cloud-init's script has an equals sign", withoutFlagsBut(USER_DATA, SCRIPT)],
   ["kubelet-not-restarted", "the kubelet was not restarted", withoutFlagsBut(DROP_IN, `[Service]\n${SETTING}`)],
   ["kubelet-not-restarted", "the kubelet runs since before its configuration changed", sinceBoot],
-  ["path-untrusted", "others may change the kubelet", withMode("/usr/bin/kubelet", 0o775)],
   ["path-untrusted", "others may change the credential provider configuration", withMode("/etc/kubernetes", 0o757)],
   ["path-untrusted", "others may change the plugin", withMode("/usr/local", 0o777)],
   ["kubelet-config-missing", "the credential provider configuration is missing", without(CONFIG)],

@@ -1,9 +1,8 @@
 /**
  * Detects the node's kubelet. The flags come from its running process, since unit and cloud-init may differ; if it does not
- * run (perhaps because it cannot start), from its unit. The version, which decides the rules, comes from the kubelet's own
- * program if only root can change it.
+ * run (perhaps because it cannot start), from its unit. The version, which decides the rules, comes from the installed program,
+ * which its next start runs, if only root can change it.
  */
-import { resolve } from "node:path";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
@@ -19,24 +18,20 @@ import type { RunProgram } from "./program-run.ts";
 export interface Kubelet extends KubeletFlags {
   /** Absent if it does not run; the other values then come from its unit. */
   readonly pid?: number;
-  /** The path of the running executable, which need not be argv[0]. */
-  readonly program?: string;
   /** Kubernetes 1.<minor>; undefined if unknown. */
   readonly minor: number | undefined;
   /** Undefined if it does not run, or if its socket has the name of neither. */
   readonly runtime?: "CRI-O" | "containerd" | undefined;
-  /** Why its program was not run: another user can change it. */
-  readonly distrusted?: string;
 }
 
-const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet"];
+const PROGRAMS = ["/usr/bin/kubelet", "/usr/local/bin/kubelet", "/opt/bin/kubelet"];
 
 export async function detectKubelet(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {
   const process = await findKubelet(files, runProgram);
   if (process === undefined) return fromUnit(files, runProgram);
   const { pid, args } = process;
   const runtime = runtimeOf(args, files);
-  return { pid, ...flagsIn(args), runtime, ...(await lookAtProgram(pid, files, runProgram)) };
+  return { pid, ...flagsIn(args), runtime, minor: await minorOfInstalled(files, runProgram) };
 }
 
 /** Accepts Go's `--flag=value` and `--flag value`, and underscores for dashes as the kubelet does; the last one counts. */
@@ -60,27 +55,6 @@ function runtimeOf(args: readonly string[], files: NodeFiles): Kubelet["runtime"
   const endpoint = flagIn(args, "--container-runtime-endpoint") ?? configured;
   if (endpoint.includes("crio")) return "CRI-O";
   return endpoint.includes("containerd") ? "containerd" : undefined;
-}
-
-async function lookAtProgram(
-  pid: number,
-  files: NodeFiles,
-  runProgram: RunProgram,
-): Promise<Pick<Kubelet, "program" | "minor" | "distrusted">> {
-  const program = programOf(pid, files);
-  if (program === undefined) return { minor: await minorOfInstalled(files, runProgram) };
-  const distrusted = files.distrust(program);
-  if (distrusted !== undefined) return { program, minor: undefined, distrusted };
-  const minor = (await minorOf(program, files, runProgram)) ?? (await minorOfInstalled(files, runProgram));
-  return { program, minor };
-}
-
-/** The executable's path, if it is the same file in our mount namespace: a process may have another root. */
-function programOf(pid: number, files: NodeFiles): string | undefined {
-  const link = files.readLink(`/proc/${pid}/exe`);
-  if ("failure" in link) return undefined;
-  const path = resolve(`/proc/${pid}`, link.value);
-  return files.isSame(`/proc/${pid}/exe`, path) ? path : undefined;
 }
 
 async function fromUnit(files: NodeFiles, runProgram: RunProgram): Promise<Kubelet | undefined> {

@@ -15,12 +15,11 @@ export function createNodeTree(root = temporaryFolder()) {
     root,
     write,
     remove: (path: string) => rmSync(join(root, path), { recursive: true, force: true }),
-    /** @param executes the target of /proc/PID/exe, which need not be the first argument. */
-    process(pid: number, cgroup: string, args: readonly string[], executes = args[0]): void {
+    process(pid: number, cgroup: string, args: readonly string[]): void {
       write(`/proc/${pid}/cmdline`, args.map((arg) => `${arg}\0`).join(""));
       write(`/proc/${pid}/cgroup`, `${cgroup}\n`);
       rmSync(join(root, `/proc/${pid}/exe`), { force: true });
-      symlinkSync(`../..${executes}`, join(root, `/proc/${pid}/exe`));
+      symlinkSync(`../..${args[0]}`, join(root, `/proc/${pid}/exe`));
     },
   };
 }

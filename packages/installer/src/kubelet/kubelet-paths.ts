@@ -59,16 +59,9 @@ export function assertRoots(path: string, files: NodeFiles): void {
   if (error !== undefined) throw new InstallError("path-untrusted", error);
 }
 
-/** @throws {InstallError} `kubelet-version`, or `path-untrusted` if the kubelet's program must not be run. */
-export async function readKubeletMinor(
-  { kubeletVersion }: ConnectOptions,
-  kubelet: Kubelet | undefined,
-  node: NodeContext,
-): Promise<number> {
-  if (kubelet?.distrusted !== undefined && kubeletVersion === undefined)
-    throw new InstallError("path-untrusted", `the kubelet's program is not run: ${kubelet.distrusted}`);
-  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(node.files, node.runProgram));
-  const found = kubeletVersion === undefined ? await ofProgram() : undefined;
+/** @throws {InstallError} `kubelet-version` */
+export async function readKubeletMinor({ kubeletVersion }: ConnectOptions, node: NodeContext): Promise<number> {
+  const found = kubeletVersion === undefined ? await minorOfInstalled(node.files, node.runProgram) : undefined;
   if (found !== undefined) return found;
   const key = "/instance/metadata/oke-k8version";
   const text = kubeletVersion ?? (await readInstanceMetadata(node, key, METADATA_LIMIT_MS));

@@ -38,9 +38,7 @@ export async function checkKubeletFlags(context: CheckContext): Promise<readonly
     const evidence = `kubelet.service has no process${flags}`;
     return [incomplete(kubelet, evidence, context) ?? finding("kubelet-not-running", `${evidence}${log ?? ""}`)];
   }
-  const { distrusted, program } = kubelet;
-  const found = await flagFindings(kubelet, context);
-  return distrusted === undefined ? found : [...found, finding("path-untrusted", `${program}: ${distrusted}`)];
+  return flagFindings(kubelet, context);
 }
 
 /** For a check of the credential provider configuration, whose path is unknown. */
