@@ -10,7 +10,6 @@ const NEED_QUIET = ["test/system/fault-matrix/*.test.ts", "test/system/systemd-l
 /** Files with a longer form (more inputs, every step). */
 const WITH_LONG_FORM = [
   ...NEED_QUIET,
-  "test/installer/lost-record.test.ts",
   "packages/pull-secrets/test/decide.properties.test.ts",
   "packages/daemonset/src/rollout.properties.test.ts",
   "test/cluster/pull-secrets.test.ts",
