@@ -10,7 +10,7 @@ import { FILE_ERRORS, UPSTREAM_ERRORS } from "@ocir-broker/foundation/error-code
 import { IDENTITY_ERRORS, TOKEN_EXCHANGE_ERRORS } from "@ocir-broker/identity/error-codes";
 import type { FindingCode } from "@ocir-broker/kubelet-config/rules";
 import { OCIR_ERRORS } from "@ocir-broker/ocir/error-codes";
-import { BROKER_PROGRAM, MATCH_IMAGES, PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { MATCH_IMAGES } from "@ocir-broker/protocol/contract";
 
 /** `unknown`: the check could not be made. */
 export type Verdict = "ok" | "warning" | "problem" | "unknown";
@@ -30,7 +30,7 @@ const EXTRA_ARGS = `pass them with a space: ${BOOTSTRAP}; it runs at the first b
 const CONNECT = "ocir-broker node connect, which names what the kubelet needs";
 const OWN_FILE =
   "remove the helper from it, and give root's tools another file (the variables DOCKER_CONFIG and REGISTRY_AUTH_FILE)";
-const RELABEL = `restorecon -v /usr/local/bin/${PLUGIN_NAME} ${BROKER_PROGRAM} /usr/local/libexec/ocir-broker-launch`;
+const RELABEL = "restorecon -Rv /usr/libexec/ocir-broker";
 
 /** The codes of the packages that doctor calls. */
 const CODES = { ...CACHE_ERRORS, ...UPSTREAM_ERRORS, ...IDENTITY_ERRORS, ...OCIR_ERRORS, ...TOKEN_EXCHANGE_ERRORS };

@@ -20,7 +20,7 @@ export const checkSelinux: Check = async (context) => {
   const wrong = labels.find(({ label }) => NOT_FOR_SERVICES.test(typeIn(label)));
   if (wrong === undefined) return finding("selinux-ok", mode);
   const name = mode === "enforcing" ? "selinux-label" : "selinux-label-permissive";
-  return finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`, `restorecon -v ${wrong.path}`);
+  return finding(name, `${mode}; ${wrong.path} is labelled ${wrong.label}`);
 };
 
 /** A label is `user:role:type:level`. */
