@@ -143,7 +143,7 @@ export class CacheSlot<V, S> {
     return entry;
   }
 
-  /** Takes a value from elsewhere, unless the current one lasts as long. */
+  /** Takes a value from elsewhere, unless the current one lasts as long. A back-off goes on: the upstream has not succeeded. */
   put(entry: Expiring<V>): void {
     if (this.#cachedOutlasting(entry) !== undefined) return;
     this.#record.lastSuccessAtMs = entry.obtainedAtMs;
@@ -328,7 +328,6 @@ export class CacheSlot<V, S> {
       isOutdated: false,
       isExpiryReported: false,
     };
-    this.#failure = undefined;
     this.#waiters.resolve(entry);
     this.#options.onFilled(this);
   }

@@ -206,6 +206,16 @@ test("restore serves waiting callers, and renews a due value at once", async () 
   ]);
 });
 
+test("restore does not end a back-off, so that a refresh is rejected at once and does not wait for it", async () => {
+  const { clock, upstream, cache, ask, settled } = setUp();
+  const busy = failing("busy", { retryable: false, retryAfterMs: 2 * 60 * SECOND });
+  upstream.behaviour = (call) => call.fail(busy);
+  await settled(ask());
+  cache.put(HOST, { value: "put", obtainedAtMs: clock.monotonicMs(), expiresAtMs: clock.monotonicMs() + HOUR });
+  expect(await settled(ask())).toMatchObject({ served: "put" });
+  await expect(cache.refresh(HOST)).rejects.toBe(busy);
+});
+
 test("restore ignores a value that is not servable or no better than the current one", async () => {
   const { clock, cache } = setUp();
   const nowMs = clock.monotonicMs();
