@@ -1,18 +1,20 @@
 /**
- * The least that a service on Node can do, as a comparison: it notifies its service manager and pings its watchdog. As `server`, it also
- * answers on the credentials socket from systemd, with a fixed body.
+ * The least that a service on Node can do, as a comparison: it notifies its service manager and pings its watchdog. With a socket, it
+ * also reads requests, and answers with a fixed body.
  *
- * usage: bare-service [server BODY_BYTES]; started by ocir-broker-launch.
+ * usage: bare-service [SOCKET BODY_BYTES]; SOCKET `systemd`: the credentials socket that ocir-broker-launch passes on. Without a service
+ * manager, it prints what it would notify.
  */
 const { writeSync } = require("node:fs");
 
-const [, , mode, bodyBytes] = process.argv;
-const notify = (message) => writeSync(Number(process.env.OCIR_BROKER_NOTIFY_FD), message);
+const [, , socket, bodyBytes] = process.argv;
+const notifyFd = Number(process.env.OCIR_BROKER_NOTIFY_FD ?? 1);
+const notify = (message) => writeSync(notifyFd, message);
 const ready = () => notify("READY=1");
 
 setInterval(() => notify("WATCHDOG=1"), 5_000);
-if (mode === "server") serve();
-else ready();
+if (socket === undefined) ready();
+else serve();
 
 function serve() {
   const body = Buffer.alloc(Number(bodyBytes), "x");
@@ -26,6 +28,9 @@ function serve() {
       response.end(body);
     });
   });
-  const fd = 3 + process.env.LISTEN_FDNAMES.split(":").indexOf("credentials");
-  server.listen({ fd }, ready);
+  server.listen(socket === "systemd" ? { fd: credentialsFd() } : socket, ready);
+}
+
+function credentialsFd() {
+  return 3 + process.env.LISTEN_FDNAMES.split(":").indexOf("credentials");
 }

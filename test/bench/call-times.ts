@@ -16,7 +16,7 @@ import { startStage } from "./stage.ts";
 const NATIVE = join(import.meta.dirname, "../../packages/native");
 const NOOP = join(NATIVE, "build/noop");
 const FLOOR_SERVER = join(NATIVE, "build/floor-server");
-const BARE_SERVER = join(import.meta.dirname, "bare-server.ts");
+const BARE_SERVER = join(import.meta.dirname, "bare-service.cjs");
 
 const IMAGE = "icn.ocir.io/acme/shop/web";
 
