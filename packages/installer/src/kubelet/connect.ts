@@ -45,7 +45,7 @@ export async function connection(node: NodeRun, options: ConnectOptions): Promis
   for (const path of Object.values(paths)) assertRoots(path, files);
   if (`${files.resolve(paths.binDir)}/`.startsWith(`${files.resolve(FOLDER)}/`))
     throw new InstallError("connect", `${paths.binDir} is ocir-broker's own folder: name another one`);
-  const kubeletMinor = await readKubeletMinor(options, node);
+  const kubeletMinor = await readKubeletMinor(options, kubelet, node);
   assertAudience(options.serviceAccounts, kubeletMinor);
   const configuration = configurationChange(files, paths, kubeletMinor, options);
   const broker = brokerChanges(node, options);

@@ -60,8 +60,13 @@ export function assertRoots(path: string, files: NodeFiles): void {
 }
 
 /** @throws {InstallError} `kubelet-version` */
-export async function readKubeletMinor({ kubeletVersion }: ConnectOptions, node: NodeContext): Promise<number> {
-  const found = kubeletVersion === undefined ? await minorOfInstalled(node.files, node.runProgram) : undefined;
+export async function readKubeletMinor(
+  { kubeletVersion }: ConnectOptions,
+  kubelet: Kubelet | undefined,
+  node: NodeContext,
+): Promise<number> {
+  const ofProgram = async () => kubelet?.minor ?? (await minorOfInstalled(node.files, node.runProgram));
+  const found = kubeletVersion === undefined ? await ofProgram() : undefined;
   if (found !== undefined) return found;
   const key = "/instance/metadata/oke-k8version";
   const text = kubeletVersion ?? (await readInstanceMetadata(node, key, METADATA_LIMIT_MS));
