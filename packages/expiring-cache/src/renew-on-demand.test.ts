@@ -43,18 +43,6 @@ function setUp(maxEntries = 8) {
 }
 
 describe("ExpiringCache with RENEW_ON_DEMAND", () => {
-  it("shares one fetch between all callers of a key, and keeps keys separate", async () => {
-    const { cache, entryOf, get } = setUp();
-    const upstream = Promise.withResolvers<Expiring<string>>();
-    const fetch = vi.fn(() => upstream.promise);
-    const asked = [0, 1, 2].map(() => cache.get("a", { waitMs: 1_000 }, fetch));
-    expect(await get("b", "other")).toEqual(["other", "miss"]);
-    upstream.resolve(entryOf("value"));
-    expect((await Promise.all(asked)).map(({ outcome }) => outcome)).toEqual(["miss", "coalesced", "coalesced"]);
-    expect(fetch).toHaveBeenCalledOnce();
-    expect(await get("a", "unused")).toEqual(["value", "hit"]);
-  });
-
   it("renews only when a caller asks, and returns the current value at once", async () => {
     const { clock, get, onEvent } = setUp();
     await get("a", "first");
@@ -83,21 +71,6 @@ describe("ExpiringCache with RENEW_ON_DEMAND", () => {
     await expect(cache.get("a", { waitMs: 0 }, fail)).rejects.toThrow();
   });
 
-  it("retries within a caller's wait with that caller's fetch, unless the error is not retryable", async () => {
-    const { clock, cache, entryOf } = setUp();
-    const refused = vi.fn(() => Promise.reject(failing("failed", { retryable: false })));
-    await expect(cache.get("a", { waitMs: 10_000 }, refused)).rejects.toThrow("failed");
-    await clock.advance(1_000);
-    const once = vi
-      .fn()
-      .mockRejectedValueOnce(failing("failed"))
-      .mockImplementation(async () => entryOf("value"));
-    const asked = cache.get("a", { waitMs: 10_000 }, once);
-    await clock.advance(5_000);
-    expect((await asked).entry.value).toBe("value");
-    expect([refused.mock.calls.length, once.mock.calls.length]).toEqual([1, 2]);
-  });
-
   it("rejects at once, or after one fetch, once fetches have failed for 10 s, and fetches again within 8 s", async () => {
     const { clock, cache, get } = setUp();
     const fail = vi.fn(() => Promise.reject(failing("failed")));
@@ -123,80 +96,6 @@ describe("ExpiringCache with RENEW_ON_DEMAND", () => {
     await expect(failed).rejects.toThrow("failed");
     await clock.advance(8_000);
     expect(await get("a", "value")).toEqual(["value", "miss"]);
-  });
-
-  it("rejects with the previous error at the deadline while a retry is in progress", async () => {
-    const { clock, cache } = setUp();
-    const fetch = vi
-      .fn()
-      .mockRejectedValueOnce(failing("failed"))
-      .mockReturnValue(new Promise(() => undefined));
-    const ended = cache.get("a", { waitMs: 5_000 }, fetch).catch((error) => [error.message, clock.monotonicMs()]);
-    const deadlineMs = clock.monotonicMs() + 5_000;
-    await clock.advance(10_000);
-    expect(await ended).toEqual(["failed", deadlineMs]);
-    expect(fetch).toHaveBeenCalledTimes(2);
-  });
-
-  it("resets back-off and staleness after a success", async () => {
-    const { clock, cache, get, onEvent } = setUp();
-    const fail = () => cache.get("a", { waitMs: 0 }, () => Promise.reject(failing("failed")));
-    await expect(fail()).rejects.toThrow("failed");
-    await clock.advance(1_000);
-    await get("a", "value");
-    await clock.advance(0.59 * HOUR_MS);
-    expect((await fail()).outcome).toBe("hit");
-    await clock.advance(0);
-    const waits = onEvent.mock.calls.flatMap(([event]) => (event.type === "failed" ? [event.retryInMs] : []));
-    expect(waits).toEqual([waits[0], waits[0]]);
-  });
-
-  it("backs off for the server's Retry-After, and rejects with the error meanwhile", async () => {
-    const { clock, cache, get } = setUp();
-    await expect(
-      cache.get("a", { waitMs: 0 }, () => Promise.reject(failing("failed", { retryAfterMs: 60_000 }))),
-    ).rejects.toThrow();
-    await expect(get("a", "value", 30_000)).rejects.toThrow("failed");
-    await clock.advance(61_000);
-    expect(await get("a", "value")).toEqual(["value", "miss"]);
-  });
-
-  type Late = PromiseWithResolvers<Expiring<string>>;
-  it.each<[end: string, settle: (late: Late, entry: Expiring<string>) => void]>([
-    ["value", (late, entry) => late.resolve(entry)],
-    ["error", (late) => late.reject(failing("failed"))],
-  ])("rejects a caller at the deadline, aborts a fetch at its limit, and ignores its late %s", async (_end, settle) => {
-    const { clock, cache, entryOf, get } = setUp();
-    const late = Promise.withResolvers<Expiring<string>>();
-    const asked = expect(cache.get("a", { waitMs: 2_000 }, () => late.promise)).rejects.toMatchObject({
-      code: "wait-timeout",
-    });
-    await clock.advance(2_000);
-    await asked;
-    await clock.advance(14_000);
-    settle(late, entryOf("late"));
-    await clock.advance(1_000);
-    expect(await get("a", "fresh")).toEqual(["fresh", "miss"]);
-  });
-
-  it("keeps the most recently used keys, and accepts a value by put", async () => {
-    const { cache, entryOf, get } = setUp(2);
-    await get("a", "1");
-    cache.put("b", entryOf("2"));
-    await get("a", "unused");
-    await get("c", "3");
-    expect(await get("a", "unused")).toEqual(["1", "hit"]);
-    expect(await get("b", "again")).toEqual(["again", "miss"]);
-  });
-
-  it("refuses a value that has expired on arrival", async () => {
-    const { cache, entryOf, get } = setUp();
-    const asked = get("b", "fresh");
-    cache.put("b", entryOf("old", 0));
-    expect(await asked).toEqual(["fresh", "miss"]);
-    await expect(cache.get("a", { waitMs: 0 }, async () => entryOf("old", 0))).rejects.toMatchObject({
-      code: "expired-on-arrival",
-    });
   });
 
   it("drops expired values before valid ones", async () => {
@@ -239,31 +138,5 @@ describe("ExpiringCache with RENEW_ON_DEMAND", () => {
     upstream.resolve(entryOf("second", 60_000));
     expect((await refreshed).value).toBe("second");
     expect(await get("a", "unused")).toEqual(["second", "hit"]);
-  });
-
-  it("starts no second fetch for a key that was evicted during its fetch", async () => {
-    const { clock, cache, get, entryOf } = setUp(1);
-    await get("a", "first");
-    await clock.advance(0.59 * HOUR_MS);
-    const upstream = Promise.withResolvers<Expiring<string>>();
-    await cache.get("a", { waitMs: 0 }, () => upstream.promise);
-    await get("b", "other");
-    const asked = get("a", "unused");
-    upstream.resolve(entryOf("second"));
-    expect(await asked).toEqual(["second", "coalesced"]);
-  });
-
-  it("rejects all callers when closed, and accepts nothing more", async () => {
-    const { cache, held, entryOf, get } = setUp();
-    const aborted = Promise.withResolvers<Event>();
-    const hang = (signal: AbortSignal) =>
-      new Promise<never>(() => signal.addEventListener("abort", aborted.resolve, { once: true }));
-    const asked = cache.get("a", { waitMs: 1_000 }, hang);
-    cache.close();
-    await aborted.promise;
-    cache.put("a", entryOf("late"));
-    expect(held()).toEqual([]);
-    await expect(asked).rejects.toMatchObject({ code: "closed" });
-    await expect(get("a", "value")).rejects.toMatchObject({ code: "closed" });
   });
 });
