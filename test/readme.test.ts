@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describeConfigKeys } from "@ocir-broker/config/test/config-keys";
 import { serviceAccountPolicy } from "@ocir-broker/ocir/service-account-policy";
 import { expect, it } from "vitest";
-import { isMap, isScalar, type Node, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import { expectTables } from "./documentation/generated-table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -32,14 +31,6 @@ it("docs/reference/configuration.md has the table of the schema", async () => {
   ]);
 });
 
-it.each(["ocir-broker", "ocir-pull-secrets"])("the chart %s has the table of its values", async (chart) => {
-  const folder = join(ROOT, "deploy/helm", chart);
-  const { contents } = parseDocument(readFileSync(join(folder, "values.yaml"), "utf8"));
-  await expectTables(join(folder, "README.md"), [
-    { name: "values", titles: ["value", "default", "meaning"], rows: rowsOf(contents as YAMLMap) },
-  ]);
-});
-
 it.each([
   ["pull-secrets.md", "ocir-pull"],
   ["service-accounts.md", "puller"],
@@ -49,14 +40,3 @@ it.each([
   const statement = serviceAccountPolicy({ namespace: "shop", serviceAccount, ...places });
   expect(page).toContain(`\n${statement}`);
 });
-
-/** A row for each value. A map with a comment of its own is one value. */
-function rowsOf(map: YAMLMap, prefix = ""): string[] {
-  return map.items.flatMap((pair, index) => {
-    const [key, value] = [pair.key as Scalar<string>, pair.value as Node | null];
-    const comment = key.commentBefore ?? (index === 0 && prefix !== "" ? map.commentBefore : undefined);
-    if (isMap(value) && !value.flow && comment === undefined) return rowsOf(value, `${prefix}${key.value}.`);
-    const shown = value === null || (isScalar(value) && value.value === null) ? "" : `\`${JSON.stringify(value)}\``;
-    return `| \`${prefix}${key.value}\` | ${shown} | ${(comment ?? "").replace(/\n? /g, " ").trim()} |`;
-  });
-}
