@@ -16,18 +16,7 @@ export function shareRepository(a: string, b: string): boolean {
   const areBothOcir = [urlA, urlB].every(({ labels }) =>
     MATCH_IMAGES.some((form) => labelsMeet(labels, form.split("."))),
   );
-  return (areBothOcir && !areOtherRegions(urlA.labels, urlB.labels)) || labelsMeet(urlA.labels, urlB.labels);
-}
-
-/** Two different keys (`iad`), or two different ids (`us-ashburn-1`), without globs. Which key an id has is not known here. */
-function areOtherRegions(a: readonly string[], b: readonly string[]): boolean {
-  const [one, other] = [regionIn(a), regionIn(b)];
-  const isPair = [/^[a-z]{3}$/, /^[a-z]+-[a-z]+-\d+$/].some((form) => form.test(one) && form.test(other));
-  return isPair && one !== other;
-}
-
-function regionIn(labels: readonly string[]): string {
-  return String(labels[0] === "ocir" ? labels[1] : labels[0]);
+  return areBothOcir || labelsMeet(urlA.labels, urlB.labels);
 }
 
 /** Whether some host may match both. */
