@@ -17,9 +17,9 @@ work=/usr/libexec/ocir-broker-node # where the archive is unpacked
 state=/run/ocir-broker-node
 metric=/run/ocir-broker-metrics/ocir_broker_install.prom
 plugin=credential-provider-oke
-patience=600 # seconds
+patience=600 # seconds: for the image's bootstrap to end, and for ours to succeed
 reason='' # why the node has no ocir-broker: CODE: TEXT
-signal=''
+signal='' # not empty after SIGHUP, SIGINT or SIGTERM
 status=0 # of the bootstrap
 
 log() {
@@ -90,7 +90,7 @@ metadata() { # KEY: prints nothing if it does not exist
 	done
 	return 1
 }
-wait_for_image() { # until the image's own bootstrap has ended, if it runs; it may be ordered after this script
+wait_for_image() { # until the image's own bootstrap has ended; one that waits for cloud-init to end can take the whole time
 	for _ in $(seq $((patience / 2))); do
 		if ! systemctl show --property=ActiveState oke oke-init 2>/dev/null | grep -q =activating; then return; fi
 		sleep 2 9<&-
@@ -134,8 +134,11 @@ fetch() { # FOLDER or URL, which can be a secret: it is in no argument and in no
 	for pause in 1 2 4 0; do
 		# curl before 8.4 has no limit of its own if the size is unknown.
 		curl -qfsSL --connect-timeout 5 -m 120 -K $state/url 2>$state/said | head -c 300000000 >$work/archive
+		if [ "$signal" ]; then
+			fail "killed: by a signal"
+			return
+		fi
 		if [ ! -s $state/said ]; then return; fi
-		if [ "$signal" ]; then break; fi
 		sleep $pause
 	done
 	fail "download: $archive cannot be fetched: $(sed 's|[a-z]*://[^ ]*|<url>|g; q' $state/said)"
@@ -157,6 +160,7 @@ unpack() {
 	fi
 	reason="download: none of the sources has $archive"
 	for source in /opt/ocir-broker $sources; do
+		if [ "$signal" ]; then break; fi
 		if ! fetch "$source"; then continue; fi
 		found=$(sha256sum <$work/archive)
 		if [ "${found%% *}" = "$sum" ]; then
@@ -293,7 +297,6 @@ fetch_init_script() { # and does what the default user data does before it
 bootstrap_node() { # ARGUMENT...
 	choose_bootstrap "$@"
 	systemctl reset-failed kubelet 2>/dev/null
-	process=$(kubelet_pid)
 	for try in $(seq $((patience / 15))); do
 		try_bootstrap "$@"
 		status=$?
@@ -301,18 +304,18 @@ bootstrap_node() { # ARGUMENT...
 		log "bootstrap: try $try failed with status $status"
 		if has_credentials; then
 			status=0
-			return
+			break
 		fi
 		sleep 15 9<&-
 	done
-	if [ $status = 0 ] && [ "$process" = "$(kubelet_pid)" ]; then # It has not read what the bootstrap has written.
+	if [ $status = 0 ]; then # The kubelet that runs may have started before the bootstrap wrote its files.
 		systemctl daemon-reload
 		systemctl reset-failed kubelet 2>/dev/null
 		systemctl --no-block restart kubelet # It may be ordered after this script.
 	fi
 }
 join() { # ARGUMENT...
-	how=unit
+	how=unit # The image has bootstrapped the node, so that its kubelet does not have our flags yet.
 	if [ "$bootstrap" ] || ! has_credentials; then bootstrap_node "$@"; fi
 	if [ "$how" != unit ]; then return; fi
 	if [ "$own" ]; then error "the kubelet was bootstrapped by its image, without $own"; fi
@@ -332,12 +335,12 @@ main() {
 	before=''
 	for word; do # A bootstrap takes only one --kubelet-extra-args.
 		shift
-		if [ "$before" = --kubelet-extra-args ]; then
-			own="$own $word"
-			word=''
-		elif [ "$word" != --kubelet-extra-args ]; then
-			set -- "$@" "$word"
-		fi
+		case $before,$word in
+			--kubelet-extra-args,*) own="$own $word" word='' ;;
+			*,--kubelet-extra-args) ;;
+			*,--kubelet-extra-args=*) own="$own ${word#*=}" ;;
+			*) set -- "$@" "$word" ;;
+		esac
 		before=$word
 	done
 	if [ "$(id -u)" != 0 ]; then

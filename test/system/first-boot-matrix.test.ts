@@ -154,17 +154,18 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh gives a bootstrap one --kubel
   };
   const { metadata, KUBELET_EXTRA_ARGS, argument } = WAYS;
 
-  it.each<[what: string, given: Partial<typeof WAYS>]>([
+  it.each<[what: string, given: Partial<typeof WAYS>, between?: string]>([
     ["of the metadata key", { metadata }],
     ["of the variable", { KUBELET_EXTRA_ARGS }],
     ["of an argument", { argument }],
+    ["of an argument, after an equals sign", { argument }, "="],
     ["of all three", WAYS],
-  ])("with what is %s", async (_, given) => {
+  ])("with what is %s", async (_, given, between = " ") => {
     const printed = await runInRoom({
       metadata: given.metadata === undefined ? {} : { "kubelet-extra-args": `${given.metadata}\n` },
       scenario: `
         ${given.KUBELET_EXTRA_ARGS === undefined ? "" : `export KUBELET_EXTRA_ARGS='${given.KUBELET_EXTRA_ARGS}'`}
-        first_boot sh "$out/script" --cluster-dns 10.96.5.5 ${given.argument === undefined ? "" : `--kubelet-extra-args ${given.argument}`} 2>&1
+        first_boot sh "$out/script" --cluster-dns 10.96.5.5 ${given.argument === undefined ? "" : `--kubelet-extra-args${between}${given.argument}`} 2>&1
         cat /run/tries`,
     });
     const joined = Object.values(given).join(" ");

@@ -156,6 +156,24 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh, when it is killed,", () => {
       expect(printed).toMatch(/^status 0\nbootstrapped\nocir-broker-node: ERROR: .* no ocir-broker: killed: .*\n$/);
     },
   );
+
+  it("bootstraps the node if a signal ends its download, and names the signal", async () => {
+    const printed = await runInRoom({
+      scenario: `
+        rm /opt/ocir-broker/*
+        node -e 'require("net").createServer(() => fs.writeFileSync("/run/asked", "")).listen(81, () => fs.writeFileSync("/run/listens", ""))' &
+        until [ -e /run/listens ]; do sleep 0.02; done
+        OCIR_BROKER_SOURCES="http://169.254.169.254:81 /opt/none" setsid sh "$out/script" 2>$out/log &
+        script=$!
+        until [ -e /run/asked ]; do sleep 0.02; done
+        kill -TERM -$script
+        wait $script
+        echo "status $?"
+        cat /run/bootstraps
+        grep ERROR $out/log`,
+    });
+    expect(printed).toMatch(/^status 0\nbootstrapped\nocir-broker-node: ERROR: .* no ocir-broker: killed: .*\n$/);
+  });
 });
 
 describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
