@@ -2,8 +2,9 @@
  * Decodes what a plugin printed, as strictly as the kubelet does since 1.32 (stricter than older kubelets). Names only
  * the invalid field, because everything else in a response is secret.
  */
-import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
+
 import { API_VERSION } from "@ocir-broker/protocol/contract";
+import type { RegistryCredentials } from "@ocir-broker/protocol/response";
 import { isJson, parseText } from "./reading/document.ts";
 import { parseGoDurationNs } from "./reading/duration.ts";
 import { hasFieldTwice, plainValueOf } from "./tree.ts";

@@ -4,8 +4,9 @@
  *
  * Source: github.com/docker/docker-credential-helpers, credentials/credentials.go and error.go.
  */
-import type { RegistryCredentials } from "./auth.ts";
+
 import { ProtocolError } from "./protocol-error.ts";
+import type { RegistryCredentials } from "./response.ts";
 
 export interface DockerCredentialRequest {
   /** As the client wrote it, without the white space around it. */

@@ -4,14 +4,9 @@ import { DOCKER_CREDENTIAL_NAME, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES } from ".
 
 export const PROTOCOL_ERRORS = {
   "api-version-unsupported": clientError("the request's apiVersion is not supported", NEXT.kubeletConfig),
-  "registry-host-invalid": clientError(
-    "the kubelet cannot use credentials for this registry host",
-    "name the registry by its DNS name",
-  ),
   "request-invalid": clientError("the request is not a CredentialProviderRequest", NEXT.kubeletConfig),
   "request-not-json": clientError("the request is not JSON", NEXT.kubeletConfig),
   "request-too-large": clientError("the request is larger than 256 KiB", NEXT.kubeletConfig),
-  "response-too-large": permanent("the response would be too large", NEXT.journal),
   "service-account-token-invalid": clientError(
     "the service-account token is not a JSON Web Token of at most 16 KiB",
     NEXT.kubeletConfig,

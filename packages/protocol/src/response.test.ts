@@ -1,12 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { bearerAuth } from "./auth.ts";
-import { API_VERSIONS, MAX_RESPONSE_BYTES } from "./contract.ts";
-import { encodeCredentialProviderResponse } from "./response.ts";
+import { API_VERSIONS } from "./contract.ts";
+import { bearerAuth, encodeCredentialProviderResponse } from "./response.ts";
 
-const [v1] = API_VERSIONS;
-
-describe("encodeCredentialProviderResponse", () => {
-  test.each(API_VERSIONS)("writes the kubelet's five fields for %s and nothing else", (apiVersion) => {
+test.each(API_VERSIONS)(
+  "encodeCredentialProviderResponse writes the kubelet's five fields for %s and nothing else",
+  (apiVersion) => {
     const body = encodeCredentialProviderResponse(apiVersion, bearerAuth("iad.ocir.io", "the-token"));
     expect(JSON.parse(body.toString())).toStrictEqual({
       kind: "CredentialProviderResponse",
@@ -18,21 +16,22 @@ describe("encodeCredentialProviderResponse", () => {
         "*.ocir.io": { username: "", password: "" },
       },
     });
-  });
+  },
+);
 
-  test("leaves out other fields of credentials, because the kubelet would refuse the whole response", () => {
-    const credentials = { username: "u", password: "p", expiresAtMs: 1 };
-    const { auth } = JSON.parse(encodeCredentialProviderResponse(v1, { "a.b": credentials }).toString());
-    expect(auth).toStrictEqual({ "a.b": { username: "u", password: "p" } });
-  });
-
-  test("accepts a response of the largest size and refuses one byte more", () => {
-    const frame = encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", "")).length;
-    // Characters of two bytes, because bytes count.
-    const largest = `x${"é".repeat((MAX_RESPONSE_BYTES - frame - 1) / 2)}`;
-    expect(encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", largest))).toHaveLength(MAX_RESPONSE_BYTES);
-    expect(() => encodeCredentialProviderResponse(v1, bearerAuth("iad.ocir.io", `${largest}x`))).toThrow(
-      expect.objectContaining({ name: "ProtocolError", code: "response-too-large", retryable: false }),
-    );
+describe("bearerAuth", () => {
+  test.each([
+    ["iad.ocir.io", "*.ocir.io"],
+    ["ocir.eu-frankfurt-1.oci.oraclecloud.com", "*.eu-frankfurt-1.oci.oraclecloud.com"],
+    ["registry.example.com:5000", "*.example.com:5000"],
+    ["127.0.0.1:18080", "*.0.0.1:18080"],
+    ["localhost:5000", "*:5000"],
+    ["localhost", "*"],
+    ["IAD.ocir.io", "*.ocir.io"],
+  ])("returns the token for %s and empty credentials for %s", (host, wildcard) => {
+    expect(bearerAuth(host, "the-token")).toStrictEqual({
+      [host]: { username: "BEARER_TOKEN", password: "the-token" },
+      [wildcard]: { username: "", password: "" },
+    });
   });
 });

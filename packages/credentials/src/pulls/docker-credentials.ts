@@ -13,8 +13,8 @@ import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { withoutDefaultPort } from "@ocir-broker/ocir/host-rules";
-import { bearerCredentials } from "@ocir-broker/protocol/auth";
 import { decodeDockerCredentialRequest, encodeDockerCredentialResponse } from "@ocir-broker/protocol/docker-credential";
+import { bearerCredentials } from "@ocir-broker/protocol/response";
 import type { Registries } from "../tokens/registries.ts";
 import type { Decide, Decision } from "./decision.ts";
 

@@ -110,7 +110,6 @@ describe("createKubeletCredentials", () => {
     const NEVER_ANSWERED: Partial<Record<ErrorCode, Buffer | "another request's">> = {
       "api-version-unsupported": requestFor(`${HOST}/ns/app`, { ...POD, apiVersion: "v9" }),
       "image-invalid": requestFor(`${HOST}/Acme`, POD),
-      "registry-host-invalid": requestFor("[::1]:5000/ns/app", POD),
       "request-invalid": requestFor(`${HOST}/ns/app`, { ...POD, serviceAccountAnnotations: [] }),
       "request-not-json": Buffer.from("{"),
       "service-account-token-invalid": requestFor(`${HOST}/ns/app`, { serviceAccountToken: "token" }),

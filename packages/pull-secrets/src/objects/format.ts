@@ -1,5 +1,5 @@
 /** Labels and keys that a Secret has besides `.dockerconfigjson`, for products that read other keys. They contain one registry's token. */
-import type { RegistryCredentials } from "@ocir-broker/protocol/auth";
+import type { RegistryCredentials } from "@ocir-broker/protocol/response";
 
 export const FORMATS = ["ArgoCD", "CDI"] as const;
 export type Format = (typeof FORMATS)[number];

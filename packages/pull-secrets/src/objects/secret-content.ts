@@ -5,7 +5,7 @@
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { bearerCredentials, type RegistryCredentials } from "@ocir-broker/protocol/auth";
+import { bearerCredentials, type RegistryCredentials } from "@ocir-broker/protocol/response";
 import * as z from "zod";
 import { type Format, fieldsOf, formatsIn, toBase64 } from "./format.ts";
 import type { IssuedToken } from "./issued-token.ts";
