@@ -82,15 +82,6 @@ describe("createBoundedServer", () => {
     expect(await talk("HEAD / HTTP/1.1\r\nX\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*\r\n\r\n$/);
   });
 
-  it("sends 100 Continue to a client that waits to send its body", async () => {
-    await start();
-    const socket = await dial();
-    const heard = heardOf(socket);
-    socket.once("data", (piece) => socket.write(String(piece) === "HTTP/1.1 100 Continue\r\n\r\n" ? "body" : "?"));
-    socket.write("POST / HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
-    expect(await heard).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n[\s\S]*hello\n$/);
-  });
-
   it("answers a malformed request with one line", async () => {
     await start();
     const [head = "", body = ""] = (await talk("nonsense\r\n\r\n")).split("\r\n\r\n");
@@ -247,8 +238,9 @@ it("createBoundedServer closes the oldest connection with an unfinished body for
   for (let count = 0; count < 3; count += 1) {
     const socket = await dial();
     unfinished.push(socket);
-    socket.write("POST / HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n");
-    await once(socket, "data");
+    socket.write("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n");
+    // Answered after the head above was read, because it arrived later.
+    await talk(REQUEST);
   }
   const [first, ...others] = unfinished as [Socket, ...Socket[]];
   await until("it is closed", () => first.destroyed);

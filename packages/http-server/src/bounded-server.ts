@@ -38,8 +38,6 @@ export type BoundedServer = ReturnType<typeof createBoundedServer>;
 /** A refused client connects again at once, so without a limit it would cost as much as it can send. */
 const REFUSAL_RATE = { burst: 4, spacingMs: 2.5, maxQueued: 256 };
 
-const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
-
 /**
  * A client whose body is refused may still be sending it. It must be able to read the response before its sending fails, so the
  * connection stays half-open for this long, unread.
@@ -143,7 +141,7 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
       else if (result.state === "complete") {
         place.isIdle = false;
         enqueue(() => onRequest(result.request, respond));
-      } else if (result.isContinueDue) socket.write(CONTINUE);
+      }
     });
   }
 

@@ -8,7 +8,7 @@ const POST = "POST /a HTTP/1.1\r\n";
 /** The result of the last piece that is read. */
 function read(...pieces: readonly string[]): ReadResult {
   const reader = new RequestReader(MAX_BODY_BYTES);
-  let result: ReadResult = { state: "incomplete", isContinueDue: false };
+  let result: ReadResult = { state: "incomplete" };
   for (const piece of pieces) {
     result = reader.read(Buffer.from(piece, "latin1"));
     if (result.state !== "incomplete") break;
@@ -89,7 +89,6 @@ describe("RequestReader", () => {
     ["a chunked body", `${POST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ["a chunked body with a length", `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello`],
     ["an empty Transfer-Encoding", `${POST}transfer-encoding:\r\nContent-Length: 5\r\n\r\nhello`],
-    ["another expectation", `${POST}Expect: 200-ok\r\nContent-Length: 5\r\n\r\nhello`],
   ])("refuses %s, in one piece and byte by byte", (_what, text) => {
     expect(outcome(text)).toBe("request-malformed");
     expect(outcome(...text)).toBe("request-malformed");
@@ -127,16 +126,6 @@ describe("RequestReader", () => {
   it("accepts a body that begins in the last piece of a head", () => {
     const head = `${POST}A: ${"x".repeat(8_000)}\r\nContent-Length: 20\r\n\r\n`;
     expect(outcome(head.slice(0, 9), `${head.slice(9)}${"y".repeat(20)}`)).toBe(`/a ${"y".repeat(20)}`);
-  });
-
-  it.each([
-    ["before the body", `${POST}Content-Length: 1\r\nExpect: 100-continue\r\n\r\n`, true],
-    ["not within the head", `${POST}Content-Length: 1\r\nExpect: 100-continue\r\n`, false],
-    ["not within the body", `${POST}Content-Length: 2\r\nExpect: 100-continue\r\n\r\nx`, false],
-    ["not without an expectation", `${POST}Content-Length: 1\r\n\r\n`, false],
-    ["not in HTTP/1.0", "POST /a HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", false],
-  ])("reports a due 100 Continue: %s", (_when, text, isContinueDue) => {
-    expect(read(text)).toEqual({ state: "incomplete", isContinueDue });
   });
 
   it("allocates a body once, however many pieces it arrives in", () => {

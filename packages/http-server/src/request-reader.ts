@@ -17,23 +17,21 @@ export type ReaderRefusal = "headers-too-large" | "body-too-large" | "request-ma
 export type ReadResult =
   | { readonly state: "complete"; readonly request: HttpRequest }
   | { readonly state: "refused"; readonly code: ReaderRefusal }
-  /** `isContinueDue`: the client waits for "100 Continue" before it sends the body. */
-  | { readonly state: "incomplete"; readonly isContinueDue: boolean };
+  | { readonly state: "incomplete" };
 
 /** The shim sends four headers. */
 export const MAX_HEAD_BYTES = 8 * 1_024;
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /** Only a path as the target: no proxy and no other host is meant. */
-const REQUEST_LINE = new RegExp(`^(${TOKEN}) (/[!-~]*) HTTP/1\\.([01])$`);
+const REQUEST_LINE = new RegExp(`^(${TOKEN}) (/[!-~]*) HTTP/1\\.[01]$`);
 /** A folded line, a name with a space before its colon, and a control character other than a tab do not match. */
 const HEADER = new RegExp(`^(${TOKEN}):([\\t\\x20-\\x7e\\x80-\\xff]*)$`);
 const LENGTH = /^[ \t]*([0-9]+)[ \t]*$/;
-const CONTINUE = /^[ \t]*100-continue[ \t]*$/i;
 
 const NO_BYTES = Buffer.alloc(0);
 
-const INCOMPLETE: ReadResult = { state: "incomplete", isContinueDue: false };
+const INCOMPLETE: ReadResult = { state: "incomplete" };
 
 export class RequestReader {
   /** Empty until the request line has been read. */
@@ -47,9 +45,7 @@ export class RequestReader {
   #body = NO_BYTES;
   #bodyRead = 0;
   #target = "";
-  #isVersion11 = false;
   #bodyBytes: number | undefined;
-  #expectsContinue = false;
 
   constructor(maxBodyBytes: number) {
     this.#maxBodyBytes = maxBodyBytes;
@@ -99,27 +95,17 @@ export class RequestReader {
   }
 
   #readRequestLine(line: string): ReaderRefusal | undefined {
-    const [, method = "", target = "", minor] = REQUEST_LINE.exec(line) ?? [];
+    const [, method = "", target = ""] = REQUEST_LINE.exec(line) ?? [];
     this.method = method;
     this.#target = target;
-    this.#isVersion11 = minor === "1";
     return method === "" ? "request-malformed" : undefined;
   }
 
   #readHeader(line: string): ReaderRefusal | undefined {
     const [, name, value = ""] = HEADER.exec(line) ?? [];
     if (name === undefined) return "request-malformed";
-    switch (name.toLowerCase()) {
-      case "content-length":
-        return this.#readLength(LENGTH.exec(value)?.[1]);
-      case "transfer-encoding":
-        return "request-malformed";
-      case "expect":
-        this.#expectsContinue = CONTINUE.test(value);
-        return this.#expectsContinue ? undefined : "request-malformed";
-      default:
-        return undefined;
-    }
+    if (name.toLowerCase() === "content-length") return this.#readLength(LENGTH.exec(value)?.[1]);
+    return name.toLowerCase() === "transfer-encoding" ? "request-malformed" : undefined;
   }
 
   #readLength(digits: string | undefined): ReaderRefusal | undefined {
@@ -142,7 +128,7 @@ export class RequestReader {
     if (taken < piece.length) return refused("request-malformed");
     this.#bodyRead += taken;
     if (this.#bodyRead === this.#body.length) return this.#complete(this.#body);
-    return { state: "incomplete", isContinueDue: this.#expectsContinue && this.#isVersion11 && this.#bodyRead === 0 };
+    return INCOMPLETE;
   }
 
   #complete(body: Buffer): ReadResult {

@@ -16,7 +16,7 @@ const REQUEST = new RegExp(
 export function fuzz(data: Buffer): void {
   const bytewise = new RequestReader(MAX_BODY_BYTES);
   let end = 0;
-  let result: ReadResult = { state: "incomplete", isContinueDue: false };
+  let result: ReadResult = { state: "incomplete" };
   while (end < data.length && result.state === "incomplete") {
     result = bytewise.read(data.subarray(end, end + 1));
     end += 1;
@@ -46,7 +46,6 @@ function isRequest(bytes: Buffer): boolean {
     REQUEST.test(bytes.toString("latin1")) &&
     bytes.length - body.length <= 8_192 &&
     values("transfer-encoding").length === 0 &&
-    values("expect").every((value) => /^[ \t]*100-continue[ \t]*$/i.test(value)) &&
     lengths.length <= 1 &&
     lengths.every((value) => /^[ \t]*\d+[ \t]*$/.test(value)) &&
     body.length === Number(lengths[0] ?? 0) &&
