@@ -55,7 +55,6 @@ describe("createHostRules", () => {
     ["user info", "iad.ocir.io@evil.com"],
     ["a backslash", "evil.com\\.ocir.io"],
     ["nothing", ""],
-    ["a megabyte", `ocir.us-${"a-".repeat(500_000)}1.oci.oraclecloud.com`],
   ])("does not allow %s", (_what, host) => {
     expect(isAllowed(host)).toBe(false);
   });
@@ -66,17 +65,6 @@ describe("createHostRules", () => {
     realmDomains.push("oraclecloud.com");
     expect(isOurs("ocir.us-ashburn-1.oci.oraclecloud.com")).toBe(false);
     expect(isOurs("iad.ocir.io")).toBe(true);
-  });
-
-  test.each(["com", ".com", "oraclecloud.com.", "Oraclecloud.com", "oraclecloud.com:443", `${"a.".repeat(130)}com`])(
-    "refuses the realm domain «%s»",
-    (domain) => {
-      expect(() => createHostRules({ realmDomains: [domain], extraHosts: [] })).toThrow(TypeError);
-    },
-  );
-
-  test("refuses an extra host that isRegistryHost refuses", () => {
-    expect(() => createHostRules({ realmDomains: [], extraHosts: ["mirror:0"] })).toThrow(TypeError);
   });
 });
 
