@@ -9,7 +9,6 @@ import { fileErrorOf } from "@ocir-broker/foundation/file-error";
 import { printable } from "@ocir-broker/foundation/printable";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
-import { Lexer, type YAMLParseError } from "yaml";
 import type * as z from "zod";
 import { ConfigError } from "./config-error.ts";
 import { changeableByAll, changeableByOthers, type FileProblem, isReadableByAll, whyUnusable } from "./file-access.ts";
@@ -44,11 +43,6 @@ type LineOf = (path: readonly PropertyKey[]) => number;
 
 /** The unit copies no larger file (config-copy.c). */
 const LIMIT = { maxBytes: 1024 * 1024 };
-
-/** 256 hosts in each key of registries, with comments, need 74 KB and 3600 tokens. Many more could fill the daemon's heap. */
-const MAX_LENGTH = 128 * 1024;
-const MAX_TOKENS = 4_000;
-const TOO_LARGE = `file: more than ${MAX_LENGTH} characters or ${MAX_TOKENS} YAML tokens`;
 
 const LONGEST_SHOWN = 60;
 
@@ -95,8 +89,7 @@ export function configInvalid(source: ConfigSource, found: ConfigErrors, text: s
 export function checkConfig(text: string, environment: NodeJS.ProcessEnv = {}, defaults?: Defaults): CheckedConfig {
   const { value: written, errors: syntaxErrors, lineOf } = parseYaml(text);
   const value = withDefaults(written, defaults);
-  if (syntaxErrors.length > 0)
-    return { errors: syntaxErrors, places: [syntaxErrors.includes(TOO_LARGE) ? TOO_LARGE : "the file is not YAML"] };
+  if (syntaxErrors.length > 0) return { errors: syntaxErrors, places: ["the file is not YAML"] };
   const file = configSchema.safeParse(value);
   const surroundings = environmentSchema.safeParse(withoutEmpty(environment));
   if (file.success && surroundings.success) return { config: fillIn(file.data, surroundings.data) };
@@ -153,8 +146,6 @@ function unreadable(problem: FileProblem | undefined, path: string, cause?: unkn
 }
 
 export function parseYaml(text: string): { value: unknown; errors: string[]; lineOf: LineOf } {
-  if (text.length > MAX_LENGTH || hasTooManyTokens(text))
-    return { ...parseLocated(""), value: {}, errors: [TOO_LARGE] };
   const { document, lineOf } = parseLocated(text);
   const { errors }: { errors: Error[] } = document;
   try {
@@ -163,28 +154,15 @@ export function parseYaml(text: string): { value: unknown; errors: string[]; lin
     // Broken aliases are found only here.
     errors.push(error as Error);
   }
-  return { value: {}, errors: errors.map((error) => syntaxError(error, text)), lineOf };
-}
-
-function hasTooManyTokens(text: string): boolean {
-  let count = 0;
-  // Without spaces and the marks before scalars, which cost little.
-  for (const token of new Lexer().lex(text))
-    if (!" \t\x1F".includes(token.charAt(0)) && ++count > MAX_TOKENS) return true;
-  return false;
+  return { value: {}, errors: errors.map(syntaxError), lineOf };
 }
 
 /** Keeps what is wrong and the place. The parser quotes the file, and so perhaps a password, after a colon and in further lines. */
-function syntaxError(error: Error, text: string): string {
+function syntaxError(error: Error): string {
   const [line = ""] = error.message.split(/:?\n/, 1);
   const [place = ""] = / at line \d+, column \d+$/.exec(line) ?? [];
   const [problem = ""] = line.slice(0, line.length - place.length).split(": ", 1);
-  const message = problem + place;
-  const { code, pos: [from = 0] = [] } = error as Partial<YAMLParseError>;
-  const key = code === "DUPLICATE_KEY" && /^[\w.-]{1,64}/.exec(text.slice(from))?.[0];
-  return printable(
-    `file: not YAML: ${key ? message.replace("Map keys must be unique", `${key} is there twice`) : message}`,
-  );
+  return printable(`file: not YAML: ${problem}${place}`);
 }
 
 /** Treats an empty variable as unset, since scripts often export it so. */
