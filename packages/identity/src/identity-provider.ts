@@ -55,7 +55,7 @@ interface IdentityHandover {
   readonly source: string;
   /** Plain values, which are as secret as the session. */
   encodeSession(session: SigningSession): unknown;
-  /** Undefined if `encoded`, which is untrusted input, is not a complete session of this identity provider. */
+  /** Undefined if `encoded` is not a session. */
   decodeSession(encoded: unknown): SigningSession | undefined;
 }
 

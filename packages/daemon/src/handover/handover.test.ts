@@ -90,16 +90,6 @@ describe("Handover", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it("leaves out the least recently used tokens when not all fit", async () => {
-    const names = Array.from({ length: 20 }, (_, index) => `r${index}.ocir.io`);
-    state = { ...state, tokens: names.map((name) => remembered(name, "x".repeat(65_536))) };
-    await save();
-    const hosts = open()
-      .load()
-      ?.state.tokens.map(({ registryHost }) => registryHost);
-    expect(hosts).toEqual(names.slice(0, 15));
-  });
-
   it.each<[what: string, change: () => void, bootMs: number | undefined, code: string]>([
     ["is not complete", () => writeFileSync(path, readFileSync(path).subarray(0, 200)), undefined, "state-not-valid"],
     ["is of another source", () => Object.assign(state, { source: "else" }), undefined, "state-of-another-source"],

@@ -8,7 +8,7 @@ import type { Clock, Timer } from "@ocir-broker/foundation/time/clock";
 import type { Log } from "../telemetry/log.ts";
 import type { OngoingFailure } from "../telemetry/ongoing-failure.ts";
 import { type DecodedSnapshot, decodeSnapshot, encodeSnapshot, type Moment, type Snapshot } from "./snapshot.ts";
-import { createStateFile, MAX_STATE_BYTES, type StateFile } from "./state-file.ts";
+import { createStateFile, type StateFile } from "./state-file.ts";
 
 export type LoadedSnapshot = Extract<DecodedSnapshot, { readonly state: Snapshot }>;
 
@@ -75,7 +75,7 @@ function createHandover(file: StateFile, options: HandoverOptions) {
   function write(): void {
     pending = undefined;
     try {
-      file.write(encodeSnapshot(snapshot(), momentOf(options), MAX_STATE_BYTES));
+      file.write(encodeSnapshot(snapshot(), momentOf(options)));
       failure.ended();
     } catch (error) {
       failure.failed(codeOf(error));

@@ -2,13 +2,9 @@
 import type { NodeCredentials } from "@ocir-broker/credentials/node-credentials";
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
-import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedSnapshot } from "./handover.ts";
 import type { Snapshot } from "./snapshot.ts";
-
-/** Pods can name any number of registry hosts. */
-const MAX_LOGGED = 5;
 
 export type SnapshotOwners = Pick<NodeCredentials, "provider" | "homeRegion" | "sessions" | "tokens" | "registries">;
 
@@ -31,31 +27,22 @@ export function snapshotOf(owners: SnapshotOwners): Snapshot {
 
 /**
  * Skips the token of a registry host that is no longer allowed, or has another endpoint now. The metadata service replaces the
- * region within an hour, and must name a realm that this release does not know.
+ * region within an hour.
  */
 export async function restore({ state, ageMs }: LoadedSnapshot, to: SnapshotOwners, log: Log): Promise<void> {
   const { homeRegion, sessions, tokens, registries } = to;
   const { handover } = to.provider;
   if (handover === undefined) return;
-  if (state.region !== undefined && REALM_DOMAINS.includes(state.region.value.realmDomain))
-    homeRegion.put(HOME_REGION, state.region);
+  if (state.region !== undefined) homeRegion.put(HOME_REGION, state.region);
   const session = handover.decodeSession(state.session?.value);
   const hasSession = state.session !== undefined && session !== undefined;
   if (hasSession) sessions.put(SESSION, { ...state.session, value: session });
-  const restored: string[] = [];
+  let restored = 0;
   for (const { registryHost, endpoint, entry } of state.tokens) {
     if (!(await isAllowedNow(registries, registryHost)) || registries.endpointOf(registryHost).href !== endpoint)
       continue;
     tokens.put(registryHost, entry);
-    restored.push(registryHost);
+    restored += 1;
   }
-  log.info(
-    {
-      registryHosts: restored.slice(0, MAX_LOGGED),
-      tokens: restored.length,
-      hasSession,
-      ageSeconds: Math.round(ageMs / 1_000),
-    },
-    "state restored",
-  );
+  log.info({ tokens: restored, hasSession, ageSeconds: Math.round(ageMs / 1_000) }, "state restored");
 }

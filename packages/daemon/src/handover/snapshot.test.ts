@@ -28,7 +28,7 @@ function after(ms: number): Moment {
   return { monotonicMs: 50, bootMs: written.bootMs + ms };
 }
 
-const encode = (given: Snapshot, now = written) => encodeSnapshot(given, now, 1_000_000);
+const encode = (given: Snapshot, now = written) => encodeSnapshot(given, now);
 const ENCODED = JSON.parse(encode(state).toString());
 const SESSION_WITHOUT_END = { ...ENCODED.session, expiresAtBootMs: null };
 

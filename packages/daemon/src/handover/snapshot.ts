@@ -19,7 +19,6 @@ export interface Snapshot {
   readonly region: Expiring<RegionInfo> | undefined;
   /** Encoded by the identity provider. */
   readonly session: Expiring<unknown> | undefined;
-  /** The most recently requested first. */
   readonly tokens: readonly SavedToken[];
 }
 
@@ -60,8 +59,7 @@ const record = z.object({
   tokens: z.array(z.object({ ...life, registryHost: z.string(), endpoint: z.string(), token: z.string() })),
 });
 
-/** Leaves out the least recently requested tokens if not all fit into `maxBytes`. */
-export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, now: Moment, maxBytes: number): Buffer {
+export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, now: Moment): Buffer {
   const toBootMs = now.bootMs - now.monotonicMs;
   const lifeOf = ({ obtainedAtMs, expiresAtMs }: Expiring<unknown>): Life => ({
     obtainedAtBootMs: obtainedAtMs + toBootMs,
@@ -73,15 +71,13 @@ export function encodeSnapshot({ region, session, tokens, ...state }: Snapshot, 
     bootMs: now.bootMs,
     region: region?.value,
     session: session && { ...lifeOf(session), session: session.value },
-    tokens: [],
+    tokens: tokens.map(({ registryHost, endpoint, entry }) => ({
+      ...lifeOf(entry),
+      registryHost,
+      endpoint,
+      token: entry.value.reveal(),
+    })),
   };
-  let leftBytes = maxBytes - Buffer.byteLength(JSON.stringify(encoded));
-  for (const { registryHost, endpoint, entry } of tokens) {
-    const token = { ...lifeOf(entry), registryHost, endpoint, token: entry.value.reveal() };
-    leftBytes -= Buffer.byteLength(JSON.stringify(token)) + ",".length;
-    if (leftBytes < 0) break;
-    encoded.tokens.push(token);
-  }
   return Buffer.from(JSON.stringify(encoded));
 }
 

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { stateFolder } from "../../test/state-folder.ts";
-import { createStateFile, MAX_STATE_BYTES } from "./state-file.ts";
+import { createStateFile } from "./state-file.ts";
 
 let directory: string;
 let path: string;
@@ -27,13 +27,6 @@ describe("StateFile", () => {
     expect(fs.statSync(path).mode & 0o777).toBe(0o600);
     expect([take(), take()]).toEqual(["two", undefined]);
     expect(fs.readdirSync(directory)).toEqual([]);
-  });
-
-  it("accepts the largest payload, and none that is larger", () => {
-    const largest = "x".repeat(MAX_STATE_BYTES);
-    write(largest);
-    expect(() => write(`${largest}x`)).toThrow(RangeError);
-    expect(take()).toBe(largest);
   });
 
   it("removes what cannot be read", () => {

@@ -7,9 +7,6 @@
 import { readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** 256 tokens of about 4 KiB, as OCIR issues them, or 31 of the size that Oracle's API allows. */
-export const MAX_STATE_BYTES = 1024 * 1024;
-
 /** linux/magic.h. */
 const TMPFS_MAGIC = 0x01021994;
 
@@ -34,9 +31,7 @@ export function createStateFile(path: string) {
       }
     },
 
-    /** @throws RangeError if the payload exceeds `MAX_STATE_BYTES`. */
     write(payload: Buffer): void {
-      if (payload.length > MAX_STATE_BYTES) throw new RangeError("the state is too large");
       // A killed process may have left one.
       rmSync(next, { recursive: true, force: true });
       try {
