@@ -6,9 +6,8 @@
  * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
  */
 import { once } from "node:events";
-import { type BigIntStats, lstatSync, mkdtempDisposableSync, renameSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { connect, type Server } from "node:net";
-import { join } from "node:path";
 import { BrokerError } from "@ocir-broker/errors/broker-error";
 import { codeOf } from "@ocir-broker/errors/describe-error";
 
@@ -29,32 +28,13 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
   }
 }
 
-/** If several processes find the same stale socket, one gets the path and the others fail with `socket-in-use`. */
 async function reclaimStaleSocket(server: Server, path: string, mode: number): Promise<void> {
-  const inUse = new BrokerError("socket-in-use", `${path}: another process listens here`);
-  const found = lstatSync(path, { bigint: true });
-  if (!found.isSocket() || (await isAnswered(path)) || !remove(path, found)) throw inUse;
-  try {
-    await listenOnPath(server, path, mode);
-  } catch (error) {
-    throw codeOf(error) === "EADDRINUSE" ? inUse : notListening(path, error);
-  }
-}
-
-/** Removes only the file that was found stale: it is moved aside and compared first, because the path may have changed. */
-function remove(path: string, found: BigIntStats): boolean {
-  using folder = mkdtempDisposableSync(`${path}.`);
-  const aside = join(folder.path, "dead");
-  try {
-    renameSync(path, aside);
-    const { ino, mtimeNs } = lstatSync(aside, { bigint: true });
-    const isFound = ino === found.ino && mtimeNs === found.mtimeNs;
-    if (!isFound) renameSync(aside, path);
-    return isFound;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
+  if (!lstatSync(path).isSocket() || (await isAnswered(path)))
+    throw new BrokerError("socket-in-use", `${path}: another process listens here`);
+  rmSync(path);
+  await listenOnPath(server, path, mode).catch((error: unknown) => {
     throw notListening(path, error);
-  }
+  });
 }
 
 function listenOnPath(server: Server, path: string, mode: number): Promise<void> {
