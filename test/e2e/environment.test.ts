@@ -1,8 +1,6 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it } from "vitest";
 import { BROKER } from "../daemon.ts";
@@ -26,13 +24,3 @@ it("a command keeps the variables that it reads, and ignores those of Node and O
   expect(stderr).toMatch(/^ocir-broker: config-invalid:[^\n]*\n *HTTPS_PROXY: [^\n]*\n$/);
   expect([mark, env.NODE_V8_COVERAGE].filter((path) => existsSync(path))).toEqual([]);
 });
-
-it.each(["--help", "config print", "config schema", "doctor", "status", "status --watch", "version"])(
-  "a closed pipe ends `ocir-broker %s` without a stack trace",
-  async (command) => {
-    const child = spawn(BROKER, command.split(" "), { stdio: ["ignore", "pipe", "pipe"], env: {} });
-    child.stdout.destroy();
-    const [stderr] = await Promise.all([text(child.stderr), once(child, "exit")]);
-    expect(stderr).not.toMatch(/\n +at |node:|EPIPE/);
-  },
-);

@@ -1,5 +1,5 @@
 /** `ocir-broker get` as in a CI job and in a pod, and what the set-ups that do not work say: no key and no password is stored anywhere. */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configOf } from "@ocir-broker/config/test/config";
 import { createOneShotBroker } from "@ocir-broker/credentials/one-shot-broker";
@@ -9,7 +9,6 @@ import { systemRandom } from "@ocir-broker/foundation/random";
 import { type Clock, createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { type Simulator, type SimulatorOptions, startSimulator } from "@ocir-broker/oci-simulator/simulator";
 import { callCredentialProvider } from "@ocir-broker/testkit/credential-provider-call";
-import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { expect, it, onTestFinished } from "vitest";
 import { BROKER } from "../daemon.ts";
@@ -129,12 +128,6 @@ type Mistake = readonly [
 /** A host that may be a registry only in the realm of the region. */
 const IN_ANOTHER_REALM = "ocir.us-ashburn-1.oci.example.com/acme/web";
 
-const without = (name: string, image?: string): Mistake => [
-  `no ${name}`,
-  new RegExp(`: identity-variable-missing: .*: ${name}; `),
-  () => ({ [name]: "" }),
-  image,
-];
 const refused = (name: string, cause: RegExp, variables: (stage: Stage) => Variables): Mistake => [
   name,
   new RegExp(`: subject-token-refused: .*${cause.source}`),
@@ -146,62 +139,25 @@ const asSubject =
     inVariable(stage.simulator.jobToken({ subject, audience }));
 const ended = (stage: Stage) => stage.simulator.jobToken({ subject: SUBJECT, audience: AUDIENCE, lifeMs: -1_000 });
 
-/** Each is the working set-up with GitHub's endpoint, and one change. */
+/**
+ * Each is the working set-up with GitHub's endpoint, and one change. More, without the simulator:
+ * packages/identity/src/workload-identity/workload-identity-federation.test.ts
+ */
 const MISTAKES: readonly Mistake[] = [
   refused(
     "a rule for another branch",
     /subject repo:acme\/shop:ref:refs\/heads\/topic/,
     asSubject(`${SUBJECT.replace("main", "topic")}`),
   ),
-  refused("a rule for another repository", /subject repo:else\/shop:/, asSubject("repo:else/shop:ref:refs/heads/main")),
   refused("another audience", /audience sts/, asSubject(SUBJECT, "sts")),
-  refused("an audience that nobody chose", /audience https:\/\/github.com\/acme/, () => ({
-    OCI_WORKLOAD_IDENTITY_AUDIENCE: "",
-  })),
-  refused("an issuer without a trust", /issuer https:\/\/kubernetes\.default\.svc/, () =>
-    inVariable(jwtOf({ iss: API_SERVER, sub: SUBJECT, aud: AUDIENCE })),
-  ),
-  refused("a token of another key", /issuer https:\/\/token\.actions/, () =>
-    inVariable(jwtOf({ iss: GITHUB, sub: SUBJECT, aud: AUDIENCE })),
-  ),
-  ["a file that nobody renews", /: subject-token-expired: /, (stage) => inFile(stage, ended(stage))],
-  ["a variable that has expired", /: subject-token-variable-expired: /, (stage) => inVariable(ended(stage))],
-  ["a file that is not there", /: identity-file-unreadable: /, () => ({ OCI_WORKLOAD_IDENTITY_TOKEN_PATH: "/none" })],
-  ["a file with something else", /: subject-token-invalid: /, (stage) => inFile(stage, "{}")],
-  ["no token at all", /: subject-token-missing: /, () => ({ GITHUB_ACTIONS: "", ACTIONS_ID_TOKEN_REQUEST_URL: "" })],
   [
     "a job without the permission",
     /: github-permission-missing: .*id-token: write/,
     () => ({ ACTIONS_ID_TOKEN_REQUEST_URL: "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" }),
   ],
-  ["half of GitHub's variables", /: github-permission-missing: /, () => ({ ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" })],
-  [
-    "a token of another job",
-    /: github-refused: .*ACTIONS_ID_TOKEN_REQUEST_/,
-    () => ({ ACTIONS_ID_TOKEN_REQUEST_TOKEN: "of-another" }),
-  ],
-  without("OCI_REGION", IN_ANOTHER_REALM),
-  without("OCI_TOKEN_EXCHANGE_DOMAIN_URL"),
-  without("OCI_TOKEN_EXCHANGE_CLIENT_ID"),
-  without("OCI_TOKEN_EXCHANGE_CLIENT_SECRET"),
+  ["no OCI_REGION", /: identity-variable-missing: .*: OCI_REGION; /, () => ({ OCI_REGION: "" }), IN_ANOTHER_REALM],
   ["another secret", /: domain-client-refused: /, () => ({ OCI_TOKEN_EXCHANGE_CLIENT_SECRET: "wrong" })],
-  ["another client", /: domain-client-refused: /, () => ({ OCI_TOKEN_EXCHANGE_CLIENT_ID: "other" })],
   ["a region that does not exist", /: oci-region-unknown: /, () => ({ OCI_REGION: "us-asburn-1" }), IN_ANOTHER_REALM],
-  [
-    "a domain without https",
-    /: identity-variable-invalid: .*: OCI_TOKEN_EXCHANGE_DOMAIN_URL; /,
-    () => ({ OCI_TOKEN_EXCHANGE_DOMAIN_URL: "http://idcs.test" }),
-  ],
-  [
-    "the address of another service as domain",
-    /: domain-unknown: /,
-    ({ simulator }) => ({ OCI_TOKEN_EXCHANGE_DOMAIN_URL: simulator.registryUrl.origin }),
-  ],
-  [
-    "a domain where nothing listens",
-    /: domain-unreachable: /,
-    () => ({ OCI_TOKEN_EXCHANGE_DOMAIN_URL: "https://127.0.0.1:1" }),
-  ],
 ];
 
 it("a CI job that is set up wrong says in its first line what is wrong", async () => {
@@ -218,7 +174,7 @@ it("a CI job that is set up wrong says in its first line what is wrong", async (
   );
   expect([...said.values()].join()).not.toContain(SECRET);
   const { exitCode, stdout, stderr } = await stage.get({ ...settings(stage), ...inVariable(ended(stage)) });
-  expect([exitCode, stdout, stderr]).toEqual([1, "", said.get("a variable that has expired")]);
+  expect([exitCode, stdout, stderr]).toEqual([1, "", expect.stringMatching(/: subject-token-variable-expired: /)]);
 });
 
 it.each(["a rule for another branch", "another audience", "a job without the permission"])(
@@ -310,7 +266,6 @@ const POD_MISTAKES: readonly (readonly [
   variables?: Variables,
   image?: string,
 ])[] = [
-  ["a machine that is no pod", /: pod-missing: /, () => {}, { KUBERNETES_SERVICE_HOST: "" }],
   [
     "no region",
     /: identity-variable-missing: .*: OCI_RESOURCE_PRINCIPAL_REGION; /,
@@ -319,18 +274,10 @@ const POD_MISTAKES: readonly (readonly [
     IN_ANOTHER_REALM,
   ],
   [
-    "a service account without automountServiceAccountToken",
-    /: identity-file-unreadable: .*serviceaccount\/token; /,
-    ({ folder }) => rmSync(join(folder, MOUNTED, "token")),
-  ],
-  ["a token that is too old", /: service-account-token-expired: /, (stage) => mountToken(stage, { lifeMs: 60_000 })],
-  ["a token for another audience", /: cluster-token-refused: /, (stage) => mountToken(stage, { audience: "vault" })],
-  [
     "another cluster's authority",
     /: cluster-tls: /,
     ({ write, simulator }) => write(`${MOUNTED}/ca.crt`, String(simulator.caCertificate)),
   ],
-  ["a basic cluster", /: cluster-basic: /, ({ simulator }) => simulator.clusterType("basic")],
 ];
 
 it.skipIf(lackOfMounts !== "")(

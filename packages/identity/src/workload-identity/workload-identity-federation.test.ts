@@ -107,6 +107,12 @@ describeProvider<(home: Home) => Change>("createWorkloadIdentityFederation", {
       () => ({ variables: { GITHUB_ACTIONS: "true" } }),
       { subject: "ACTIONS_ID_TOKEN_REQUEST_URL" },
     ],
+    [
+      "half of GitHub's variables",
+      "github-permission-missing",
+      () => ({ variables: { ...ON_GITHUB, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" } }),
+      { subject: "ACTIONS_ID_TOKEN_REQUEST_TOKEN" },
+    ],
     ["a refusal of GitHub", "github-refused", () => ({ variables: ON_GITHUB, github: () => ({ status: 403 }) })],
     ["a page of GitHub", "github-refused", () => ({ variables: ON_GITHUB, github: () => ({ text: "<html>" }) })],
     [
