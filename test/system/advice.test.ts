@@ -73,7 +73,7 @@ const SEEDED: readonly (readonly [finding: string, problem: string, breaks: stri
   ["metrics-not-written", "the metrics' folder was deleted", DELETE_METRICS],
   ["kubelet-config-missing", "no configuration", `rm ${CONFIG}`],
   ["service-accounts-off", "the kubelet's entry sends tokens", SWITCH_ACCOUNTS_OFF],
-  ["kubelet-flags-incomplete", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(ONE_FLAG)}`],
+  ["kubelet-flags-missing", "one of the two flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(ONE_FLAG)}`],
   ["kubelet-flags-missing", "no flags", RUN_WITHOUT_FLAGS],
   ["kubelet-not-restarted", "a kubelet from before the flags", `${RUN_WITHOUT_FLAGS} && ${setArgs(BOTH_FLAGS)}`],
   ["kubelet-not-restarted", "a kubelet from before its configuration", `touch ${CONFIG}`],

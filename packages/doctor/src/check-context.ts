@@ -18,7 +18,7 @@ export interface CheckContext
     DoctorOptions,
     "config" | "configError" | "environment" | "image" | "serviceAccountToken" | "version" | "clock" | "ownerId"
   > {
-  /** With the registry host that a short name stands for. Undefined without an image, or if its name cannot be parsed. */
+  /** Undefined without an image, or if its name cannot be parsed. */
   readonly imageName: ImageName | undefined;
   readonly files: NodeFiles;
   readonly runProgram: RunProgram;
@@ -43,7 +43,6 @@ export function createCheckContext(
   given: Omit<CheckContext, "imageName" | "kubelet" | "credentialProviderFiles" | "registryHost">,
 ): CheckContext {
   const { image, cloud } = given;
-  const parsed = (name: string) => parseImage(fullNameOf(name));
   const kubelet = once(() => detectKubelet(given.files, given.runProgram));
   const credentialProviderFiles = once(async () => {
     const path = (await kubelet())?.config;
@@ -51,18 +50,12 @@ export function createCheckContext(
   });
   return {
     ...given,
-    imageName: resultIfAny(() => parsed(image ?? "")),
+    imageName: resultIfAny(() => parseImage(image ?? "")),
     kubelet,
     credentialProviderFiles,
-    registryHost: async () => (image === undefined ? registryHostOf(await cloud.region()) : parsed(image).registryHost),
+    registryHost: async () =>
+      image === undefined ? registryHostOf(await cloud.region()) : parseImage(image).registryHost,
   };
-}
-
-/** What a container runtime makes of a name without a registry host: `nginx` is `docker.io/library/nginx`. */
-function fullNameOf(image: string): string {
-  const [first = "", ...rest] = image.split("/");
-  if (rest.length === 0) return /^[a-z0-9_-]+(?:[:@].*)?$/.test(image) ? `docker.io/library/${image}` : image;
-  return /^[a-z0-9_-]+$/.test(first) && first !== "localhost" ? `docker.io/${image}` : image;
 }
 
 export async function findingsOf(check: Check, context: CheckContext): Promise<Finding[]> {

@@ -7,9 +7,7 @@ import { createNodeCredentials } from "@ocir-broker/credentials/node-credentials
 import { HOME_REGION, isAllowedNow } from "@ocir-broker/credentials/tokens/registries";
 import { SESSION } from "@ocir-broker/credentials/tokens/session-refresh";
 import { createUpstreams } from "@ocir-broker/credentials/tokens/upstreams";
-import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Random } from "@ocir-broker/foundation/random";
-import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { once } from "./attempt.ts";
@@ -59,8 +57,6 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     await region();
     return credentials.sessions.refresh(SESSION);
   });
-  const tokens = new Map<string, () => Promise<Expiring<Secret>>>();
-
   /** Whether the broker gives tokens to this host. If the region is unknown, only the realms of this release count. */
   async function isRegistry(registryHost: string): Promise<boolean> {
     await region().catch(() => undefined);
@@ -74,12 +70,7 @@ export function createCloud({ config, environment, clock, random, signal }: Clou
     region,
     session,
     /** An image can name any host: one that the broker gives no tokens gets no request. @throws {BrokerError} `registry-foreign` */
-    token(registryHost: string) {
-      const known =
-        tokens.get(registryHost) ?? once(() => session().then(() => credentials.tokens.refresh(registryHost)));
-      tokens.set(registryHost, known);
-      return known();
-    },
+    token: (registryHost: string) => session().then(() => credentials.tokens.refresh(registryHost)),
     endpointOf: credentials.registries.endpointOf,
     isRegistry,
     async close() {

@@ -3,7 +3,6 @@ import { type DiagnosisName, findingOfCode } from "./diagnoses.ts";
 import { type Finding, notChecked } from "./finding.ts";
 
 const FOLLOWS: Readonly<Partial<Record<DiagnosisName, readonly DiagnosisName[]>>> = {
-  "domain-unreachable": ["federation-proxy-unreachable", "federation-proxy-refused"],
   "image-match-ok": ["kubelet-not-restarted"],
   "image-not-matched": ["kubelet-config-providers-missing"],
   "kubelet-config-provider-missing": ["kubelet-config-providers-missing"],

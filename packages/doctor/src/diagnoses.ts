@@ -107,15 +107,10 @@ export const DIAGNOSES = {
     "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
     "ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME, or set serviceAccounts.select: all",
   ),
-  "cluster-ok": ok("the cluster's token exchange can be reached"),
 
   "service-account-not-tried": unknown(
     "whether a pod's service account can pull was not checked",
     "give doctor a pod's token: --service-account-token",
-  ),
-
-  "domain-ok": ok(
-    "the identity domain accepts this broker; whether it trusts the cluster's tokens shows only in a pull",
   ),
 
   "access-ok": ok("this identity may read the image"),
@@ -134,13 +129,9 @@ export const DIAGNOSES = {
     "correct the part after the registry host; it is not the tenancy's name: oci os ns get",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
-  "image-region-unknown": problem(
-    "Oracle has no region of this name, and so no such registry",
-    "correct the region in the image's name: oci iam region list names keys and ids",
-  ),
   "image-look-alike": warning(
-    "the registry host looks like Oracle's but is unknown: the kubelet pulls the image without the broker",
-    "if it is Oracle's registry, add it to registries.extraHosts",
+    "the registry host looks like Oracle's but is none of its hosts: the kubelet pulls the image without the broker",
+    "correct it in the image's name, such as iad.ocir.io; if it is Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
     "the registry is not Oracle's, so the kubelet pulls the image without the broker. If it should be Oracle's, correct the " +
@@ -230,10 +221,6 @@ export const DIAGNOSES = {
     "the kubelet was started without --image-credential-provider-config and --image-credential-provider-bin-dir",
     CONNECT,
   ),
-  "kubelet-flags-incomplete": problem(
-    "the kubelet has only one of the two flags, and does not start without the other",
-    CONNECT,
-  ),
   "kubelet-extra-args-swallowed": problem(
     "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script silently ignores",
     EXTRA_ARGS,
@@ -292,10 +279,6 @@ export const DIAGNOSES = {
   "plugin-version": warning("the plugin is from another release", NEXT.reinstall),
 
   "plugin-response-ok": ok("the plugin returns credentials"),
-  "plugin-response-empty": problem(
-    'the plugin succeeds but prints nothing; the kubelet logs "error reading GVK" and pulls anonymously',
-    NEXT.reinstall,
-  ),
   "plugin-response-garbage": problem(
     "the kubelet cannot decode the plugin's response, and pulls anonymously",
     NEXT.reinstall,
@@ -311,10 +294,6 @@ export const DIAGNOSES = {
   "plugin-silent": problem(
     "the plugin does not respond in time",
     `systemctl restart ocir-broker.service (it keeps its tokens); ${JOURNAL}`,
-  ),
-  "token-outdated": problem(
-    "the broker's token is older than the grant, so it cannot read the image; a new one can",
-    "pull again: the broker fetches a new one within 5 min; or stop, then start ocir-broker.service (a restart keeps the token)",
   ),
 } as const satisfies Record<string, Diagnosis>;
 

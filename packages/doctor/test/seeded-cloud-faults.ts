@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { serveOnPort } from "@ocir-broker/node/test/socket-server";
 import type { Fault } from "@ocir-broker/oci-simulator/http/faults";
-import { type BrokenNode, credentials, moveWall, responseScript, withConfig } from "./broken-node.ts";
+import { type BrokenNode, moveWall, withConfig } from "./broken-node.ts";
 import type { Break, SeededFault } from "./seeded-fault.ts";
 
 const NOWHERE = "http://127.0.0.1:1";
@@ -52,13 +52,6 @@ const end = (_request: unknown, client: Duplex): unknown => client.destroy();
 
 const proxyThat = (answers: typeof refuse) => serveOnPort(createServer().on("connect", answers));
 
-const inRegionThatIsNot =
-  (settings: () => Promise<object> | object = () => ({})): Break =>
-  async (node) => ({
-    image: "foo.ocir.io/acme/shop/web",
-    ...withConfig(node, { ...registriesAt("foo.ocir.io", "https://foo.invalid"), ...(await settings()) }),
-  });
-
 export const CLOUD_FAULTS: readonly SeededFault[] = [
   ["metadata-unreachable", "nothing listens at the metadata service's address", withMetadataAt(() => NOWHERE)],
   ["metadata-throttled", "the metadata service throttles", metadata({ status: 429 })],
@@ -82,27 +75,13 @@ export const CLOUD_FAULTS: readonly SeededFault[] = [
     configured(() => registriesAt("iad.ocir.io", "https://no.invalid")),
   ],
   ["refused", "only the registry's port is closed", configured(() => registriesAt("iad.ocir.io", NOWHERE))],
-  ["image-region-unknown", "the registry host names a region that Oracle does not have", inRegionThatIsNot()],
-  [
-    "image-region-unknown",
-    "a proxy cannot connect to a region that Oracle does not have",
-    inRegionThatIsNot(async () => ({ proxy: { https: await proxyThat(refuse) } })),
-  ],
-  ["image-look-alike", "the registry host is mistyped", withImage("us-ashburn-1.ocir.oi/acme/shop/web")],
+  ["image-look-alike", "the registry's domain is mistyped", withImage("us-ashburn-1.ocir.oi/acme/shop/web")],
+  ["image-look-alike", "the registry's name is mistyped", withImage("iad.ocri.io/acme/shop/web")],
   ["image-invalid", "the image's name cannot be read", withImage("iad.ocir.io/acme/Shop Web")],
   ["registry-throttled", "the registry throttles", upstream("registry.token", { status: 429 })],
   ["registry-unavailable", "the registry has a fault", upstream("registry.token", { status: 503 })],
   ["policy-missing", "there is no policy", iam({ granted: false })],
   ["policy-missing", "no dynamic group has this node", iam({ dynamicGroup: false })],
-  [
-    "token-outdated",
-    "the dynamic group came after the broker's token was made",
-    async (node) => {
-      node.simulator.iam({ dynamicGroup: false });
-      node.plugin(responseScript(credentials(await node.token())));
-      node.simulator.iam({ dynamicGroup: true });
-    },
-  ],
   ["image-missing", "there is no such image", iam({ repository: "acme/shop/web", exists: false })],
   ["namespace-unknown", "no tenancy has the image's namespace", iam({ repository: "acme", exists: false })],
 ];

@@ -41,15 +41,6 @@ export function useServiceAccounts(
   return withConfig(node, { serviceAccounts: { ...cluster, ...settings } });
 }
 
-/** The same with an identity domain, which the node's session may ask. */
-export function useIdentityDomain(node: BrokenNode, settings: object = {}): Pick<DoctorOptions, "config"> {
-  const { config } = useServiceAccounts(node, { tokenExchange: "identity-domain", endpoint: "https://127.0.0.1:1" });
-  node.simulator.addTrust({ audience: AUDIENCE, oauthClients: {}, serviceUsers: [] });
-  // The configuration takes no http, which the simulator speaks here.
-  const identityDomain = { ...config.identityDomain, url: node.simulator.domainUrl.origin, ...settings };
-  return { config: { ...config, identityDomain } };
-}
-
 /** Options with a pod's token, for which the plugin gets the registry token of a service account. It knows no other pull. */
 export async function askForServiceAccount(node: BrokenNode): Promise<Partial<DoctorOptions>> {
   const token = jwtOf({ ...podClaims(2_000_000_000_000), iss: AUDIENCE, aud: AUDIENCE });
@@ -82,33 +73,6 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
     "the kubelet passes another annotation on than the configured one",
     accounts({ select: "annotated", annotation: "team/identity" }, passingOn(OPT_IN)),
   ],
-  ["cluster-unknown", "the cluster's authority cannot be read", accounts({ caFile: "/no/such/ca.crt" })],
-  [
-    "cluster-tls",
-    "the authority is another one's",
-    (node) => {
-      node.write("/other.crt", node.simulator.tokenRootCertificate);
-      return useServiceAccounts(node, { caFile: join(node.root, "other.crt") });
-    },
-  ],
-  ["cluster-unreachable", "port 12250 is closed", accounts({ endpoint: "https://127.0.0.1:1" })],
-  [
-    "domain-client-refused",
-    "no policy lets the node ask",
-    (node) => {
-      node.simulator.faults({ endpoint: "domain.token", status: 401 });
-      return useIdentityDomain(node);
-    },
-  ],
-  [
-    "identity-file-permissions",
-    "others can read the secret",
-    (node) => {
-      node.write("/client-secret", "secret", 0o644);
-      const clientSecretFile = join(node.root, "client-secret");
-      return useIdentityDomain(node, { authorization: "client", clientId: "app", clientSecretFile });
-    },
-  ],
   [
     "root-helper-open",
     "CRI-O can ask root's helper, which gives the node's token",
@@ -118,5 +82,4 @@ export const SERVICE_ACCOUNT_FAULTS: readonly SeededFault[] = [
       return useServiceAccounts(node, { rootHelper: "node" });
     },
   ],
-  ["domain-not-configured", "the domain has no URL", (node) => useIdentityDomain(node, { url: undefined })],
 ];

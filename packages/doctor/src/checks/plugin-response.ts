@@ -7,11 +7,9 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import { decodeCredentialProviderResponse } from "@ocir-broker/kubelet-config/response";
 import { type Invocation, invocationIn } from "@ocir-broker/node/credential-provider-files";
 import type { ProgramResult } from "@ocir-broker/node/program-run";
-import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
 import { type Finding, finding, notChecked } from "../finding.ts";
-import { probeImage } from "../image-probe.ts";
 import { failuresOfServiceAccounts } from "./daemon.ts";
 import { pluginError, pluginPath } from "./plugin.ts";
 import { serviceAccountAccess } from "./service-accounts/service-account-access.ts";
@@ -54,10 +52,7 @@ export const checkPluginResponse: Check = async (context) => {
   const { token, evidence } = answered;
   const { serviceAccountToken } = context;
   const response = finding("plugin-response-ok", evidence);
-  if (serviceAccountToken === undefined) {
-    const isOld = await isOutdated(token, context);
-    return isOld ? finding("token-outdated", `${path}: its token is denied, but a new one is not`) : response;
-  }
+  if (serviceAccountToken === undefined) return response;
   if (token.reveal() === "") {
     const failures = await failuresOfServiceAccounts(context);
     return failures.length > 0 ? failures : finding("service-account-failed", `${path}: only an anonymous entry`);
@@ -85,7 +80,6 @@ function tokenIn(
     const said = code === undefined ? `${stderr.length} characters on stderr` : `code ${code}`;
     return finding("plugin-failed", `${path}: exit status ${exitCode ?? signal}, ${said}`);
   }
-  if (stdout.trim() === "") return finding("plugin-response-empty", `${path}: exit status 0, nothing on stdout`);
   const response = decodeCredentialProviderResponse(stdout, apiVersion);
   if ("problem" in response) {
     return finding("plugin-response-garbage", `${path}: ${stdout.length} characters on stdout: ${response.problem}`);
@@ -94,15 +88,4 @@ function tokenIn(
   if (first === undefined) return finding("plugin-response-anonymous", `${path}: auth is empty`);
   const evidence = `${path}: in ${Math.round(elapsedMs)} ms, for ${response.auth.size} entries of auth`;
   return { token: new Secret(first.password), evidence };
-}
-
-/** A token older than a policy's grant is denied a repository that a new token can read. */
-async function isOutdated(token: Secret, context: CheckContext): Promise<boolean> {
-  const { cloud, imageName } = context;
-  if (imageName === undefined || token.reveal() === "" || !isProbeable(imageName.repository)) return false;
-  const theirs = await probeImage(token, imageName, context);
-  if (!("value" in theirs) || theirs.value !== "denied") return false;
-  const own = await attempt(cloud.token(imageName.registryHost));
-  const fresh = "value" in own ? await probeImage(own.value.value, imageName, context) : undefined;
-  return fresh !== undefined && "value" in fresh && fresh.value === "working";
 }

@@ -1,6 +1,4 @@
-import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
 import { Secret } from "@ocir-broker/foundation/secret";
-import { UpstreamError } from "@ocir-broker/foundation/upstream";
 import type { IdentityProviderName } from "@ocir-broker/identity/identity-providers";
 import { expect, test } from "vitest";
 import { contextOf } from "../../test/check-double.ts";
@@ -29,16 +27,3 @@ test.for<[provider: IdentityProviderName, statement: string, membership: string]
   expect(access?.fix).toContain(membership);
   expect(access?.fix).toContain("where target.repo.name='shop/web'");
 });
-
-test.for<UpstreamErrorCode>(["name-not-found", "proxy-refused"])(
-  "checkRegistry blames the name of a region that does not exist for %s",
-  async (code) => {
-    const cloud: Partial<Cloud> = {
-      ...CLOUD,
-      region: async () => ({ id: "us-ashburn-1", key: "iad", realmKey: "oc1", realmDomain: "oraclecloud.com" }),
-      token: () => Promise.reject(new UpstreamError(code, "xyz.ocir.io")),
-    };
-    const findings = await findingsOf(checkRegistry, contextOf({ cloud, image: "xyz.ocir.io/acme/shop/web:1" }));
-    expect(JSON.stringify(findings)).toContain("no region xyz: xyz.ocir.io: ");
-  },
-);

@@ -3,17 +3,17 @@ import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import { isProbeable } from "@ocir-broker/ocir/access-probe";
-import { regionNameIn } from "@ocir-broker/ocir/host-rules";
 import { type ImageName, referenceOf } from "@ocir-broker/ocir/image";
 import { imageErrorOf } from "@ocir-broker/ocir/image-error";
 import { attempt } from "../attempt.ts";
 import { type Check, type CheckContext, causeOf } from "../check-context.ts";
-import { DIAGNOSES } from "../diagnoses.ts";
 import { type Finding, finding, findingOfError, notChecked } from "../finding.ts";
 import { probeImage } from "../image-probe.ts";
-import { lookAlikeOf } from "../look-alike.ts";
 import { compartmentIn, policyAdvice } from "../policy-advice.ts";
 import { isPulledByServiceAccounts } from "./service-accounts/service-accounts.ts";
+
+/** A registry that was probably meant to be Oracle's, such as `iad.ocir.oi` or `iad.ocri.io`. */
+const LOOKS_LIKE_ORACLES = /ocir|^[a-z0-9-]+\.o[a-z]{2,4}\.io$/;
 
 export const checkRegistry: Check = async (context) => {
   const { image, imageName, cloud } = context;
@@ -24,11 +24,14 @@ export const checkRegistry: Check = async (context) => {
   if ("error" in host)
     return tokenNotChecked(causeOf(host.error), "it needs the registry's name from the identity's region");
   const registryHost = host.value;
-  if (!(await cloud.isRegistry(registryHost))) return foreignFinding(registryHost);
+  if (!(await cloud.isRegistry(registryHost))) {
+    const isLookAlike = LOOKS_LIKE_ORACLES.test(registryHost);
+    return finding(isLookAlike ? "image-look-alike" : "image-foreign", `registry host ${registryHost}`);
+  }
   const needsSession = `it needs a session, without which ${registryHost} issues no token`;
   if ("error" in session) return tokenNotChecked(causeOf(session.error), needsSession);
   const token = await attempt(cloud.token(registryHost));
-  if ("error" in token) return tokenFinding(registryHost, token.error, context);
+  if ("error" in token) return findingOfError(token.error);
   const lifeS = Math.round((token.value.expiresAtMs - token.value.obtainedAtMs) / 1_000);
   const found = finding("token-ok", `${registryHost}: a new token, valid for ${lifeS} s`);
   if (imageName === undefined) return found;
@@ -40,30 +43,6 @@ export const checkRegistry: Check = async (context) => {
 
 function tokenNotChecked(cause: string, needs: string): Finding {
   return notChecked("the registry's token", cause, needs);
-}
-
-function foreignFinding(registryHost: string): Finding {
-  const meant = lookAlikeOf(registryHost);
-  if (meant === undefined) return finding("image-foreign", `registry host ${registryHost}`);
-  const fix = `if it should be ${meant}, correct the image's name; ${DIAGNOSES["image-look-alike"].fix}`;
-  return finding("image-look-alike", `registry host ${registryHost}`, fix);
-}
-
-async function tokenFinding(registryHost: string, error: unknown, { cloud }: CheckContext): Promise<Finding> {
-  const found = findingOfError(error);
-  // Only such a failure proves it, because this release may be older than a region.
-  if (!/^(?:name-not-found$|proxy-)/.test(found.name)) return found;
-  const region = await unknownRegionIn(registryHost, cloud);
-  return region === undefined ? found : finding("image-region-unknown", `no region ${region}: ${found.evidence}`);
-}
-
-/** @returns undefined for a region that this release knows, the node's own, and a host in another form. */
-async function unknownRegionIn(registryHost: string, cloud: CheckContext["cloud"]): Promise<string | undefined> {
-  const name = regionNameIn(registryHost);
-  const home = await cloud.region();
-  if (name === undefined || name === home.id || name === home.key) return undefined;
-  const { findRegionByName } = await import("@ocir-broker/identity/oci-sdk/oci-sdk");
-  return findRegionByName(name) === undefined ? name : undefined;
 }
 
 async function checkAccess(imageName: ImageName, token: Secret, context: CheckContext): Promise<Finding> {

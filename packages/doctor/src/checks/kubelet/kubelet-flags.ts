@@ -5,7 +5,6 @@ import { kubeletNeed, readKubeletUse } from "@ocir-broker/node/kubelet-need";
 import {
   BIN_DIRECTORY_FLAG,
   CONFIG_FLAG,
-  type KubeletFlags,
   readKubeletUnit,
   unitFileWithFlags,
   unitFlags,
@@ -36,7 +35,7 @@ export async function checkKubeletFlags(context: CheckContext): Promise<readonly
     const bootstrap = bootstrapUnit(context);
     const log = bootstrap && `; ${bootstrap} bootstraps this node: journalctl -u ${bootstrap}`;
     const evidence = `kubelet.service has no process${flags}`;
-    return [incomplete(kubelet, evidence, context) ?? finding("kubelet-not-running", `${evidence}${log ?? ""}`)];
+    return [finding("kubelet-not-running", `${evidence}${log ?? ""}`)];
   }
   return flagFindings(kubelet, context);
 }
@@ -65,18 +64,14 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
         : finding("kubelet-ok", `${process}: ${flags}`),
     ];
   }
-  const half = incomplete(kubelet, process, context);
-  if (half !== undefined) return [half];
   const place = unitFileWithFlags(context.files);
   const { config, binDir } = unitFlags(readKubeletUnit(context.files));
-  if (place !== undefined && (config !== undefined || binDir !== undefined)) {
-    const evidence = `${process} has no flags; ${place} has them`;
-    const ofUnit = incomplete({ config, binDir }, evidence, context);
-    const paths = config !== undefined && binDir !== undefined && { config, binDir };
-    const use = paths && (await readKubeletUse(paths, context.files, context.runProgram));
+  if (place !== undefined && config !== undefined && binDir !== undefined) {
+    const use = await readKubeletUse({ config, binDir }, context.files, context.runProgram);
     // Otherwise it would not start again, or still without them.
-    const isReady = use && kubeletNeed(use).kind === "restart";
-    return [ofUnit ?? finding("kubelet-not-restarted", evidence, isReady ? undefined : (fix ?? UNIT_FLAGS))];
+    const isReady = kubeletNeed(use).kind === "restart";
+    const evidence = `${process} has no flags; ${place} has them`;
+    return [finding("kubelet-not-restarted", evidence, isReady ? undefined : (fix ?? UNIT_FLAGS))];
   }
   const userData = [...USER_DATA, ...pathsIn(USER_SCRIPTS, context.files)];
   const script = userData.find((path) => textOf(context.files.readText(path))?.includes("--kubelet-extra-args="));
@@ -92,13 +87,6 @@ async function flagFindings(kubelet: Kubelet, context: CheckContext): Promise<Fi
   const evidence = `${process}: neither flag; ${unit} bootstraps this node, without its user data`;
   const forAll = fix === undefined ? forNew : `on this node: ${fix}. For new nodes: ${forNew}`;
   return [finding("kubelet-flags-missing", evidence, forAll)];
-}
-
-/** Undefined unless there is exactly one of the flags. */
-function incomplete(found: KubeletFlags | undefined, evidence: string, { files }: CheckContext): Finding | undefined {
-  if ((found?.config === undefined) === (found?.binDir === undefined)) return undefined;
-  const missing = found?.config === undefined ? CONFIG_FLAG : BIN_DIRECTORY_FLAG;
-  return finding("kubelet-flags-incomplete", `${evidence}: no ${missing}`, connectAdvice(files));
 }
 
 function bootstrapUnit({ files }: CheckContext): string | undefined {

@@ -1,20 +1,12 @@
 /**
- * Checks pulls by service account: whether kubelet and broker are both configured for them, and whether the token exchange can be
- * reached. Sends no token of a pod; plugin-response.ts does, if doctor is given one.
+ * Checks pulls by service account: whether kubelet and broker are both configured for them. Sends no token of a pod;
+ * plugin-response.ts does, if doctor is given one, and daemon.ts reports what has failed for other pods.
  */
-import { createClusterConnection } from "@ocir-broker/credentials/service-accounts/cluster";
-import { codeOf } from "@ocir-broker/errors/describe-error";
-import { Secret } from "@ocir-broker/foundation/secret";
-import { createIdentityDomain } from "@ocir-broker/identity/identity-domain/identity-domain";
-import { IdentityError } from "@ocir-broker/identity/identity-error";
-import { TokenExchangeError } from "@ocir-broker/identity/token-exchange/token-exchange-error";
 import { readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { tokenAttributesIn } from "@ocir-broker/node/credential-provider-files";
 import { BROKER_PROGRAM, isOurPlugin, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
-import { attempt } from "../../attempt.ts";
-import { type Check, type CheckContext, causeOf } from "../../check-context.ts";
-import { findingOfCode } from "../../diagnoses.ts";
+import type { Check, CheckContext } from "../../check-context.ts";
 import { type Finding, finding, notChecked } from "../../finding.ts";
 import { quoted } from "../../quoted.ts";
 import { notCheckedByFlags } from "../kubelet/kubelet-flags.ts";
@@ -44,8 +36,7 @@ export const checkServiceAccounts: Check = async (context) => {
   if (wrongAudience !== undefined) return wrongAudience;
   if (select === "annotated" && !entries.every(({ annotationKeys }) => annotationKeys.includes(annotation)))
     return finding("service-account-annotation", `no ${annotation} in the annotation keys of tokenAttributes`);
-  const reached = await (tokenExchange === "oke" ? clusterFinding(context) : domainFinding(context));
-  return [reached, context.serviceAccountToken === undefined ? notTried(first.audience) : undefined];
+  return context.serviceAccountToken === undefined ? notTried(first.audience) : undefined;
 };
 
 /** Only a pod's token shows whether the token exchange accepts it, and what its service account may read. */
@@ -68,45 +59,4 @@ export async function isPulledByServiceAccounts(image: string, context: CheckCon
   const providers = readProviders(provider.files, { kubeletMinor, directory: provider.directory });
   const ours = explainMatch(providers, image, { kubeletMinor }).run.filter(({ name }) => isOurPlugin(name));
   return ours.length > 0 && ours.every(({ name }) => name === SERVICE_ACCOUNT_PLUGIN_NAME);
-}
-
-/** Any response will do: a request without a token is refused. */
-async function clusterFinding({ config, clock, signal }: CheckContext): Promise<Finding> {
-  const cluster = createClusterConnection({ config, clock });
-  const sent = await attempt(
-    (async () => {
-      const url = new URL("/resourcePrincipalSessionTokens", cluster.endpoint());
-      const headers = { "content-type": "application/json" };
-      await cluster.send({ method: "POST", url, headers, body: "{}", signal });
-      return url.host;
-    })(),
-  );
-  await cluster.close();
-  if ("value" in sent) return finding("cluster-ok", sent.value);
-  const { error } = sent;
-  const code = codeOf(error);
-  if (error instanceof TokenExchangeError) return finding(error.code, error.message);
-  return finding(code === "tls" ? "cluster-tls" : "cluster-unreachable", `${cluster.endpoint().host}: ${code}`);
-}
-
-const INVALID_TOKEN = new Secret("e30.e30.e30");
-
-async function domainFinding({ config, environment, clock, cloud, signal }: CheckContext): Promise<Finding> {
-  const { exchange } = createIdentityDomain({
-    clock,
-    environment,
-    send: cloud.send,
-    settings: config.identityDomain,
-    nodeSessions: { live: cloud.session, newerThan: async () => undefined },
-  });
-  const asked = await attempt(exchange(INVALID_TOKEN, signal));
-  const host = config.identityDomain.url === undefined ? "identityDomain.url" : new URL(config.identityDomain.url).host;
-  if ("value" in asked) return finding("domain-unknown", `${host}: it accepted an invalid token`);
-  const { error } = asked;
-  if (error instanceof TokenExchangeError)
-    return finding(error.code === "domain-token-refused" ? "domain-ok" : error.code, error.message);
-  const secretFinding = error instanceof IdentityError && error.subject !== undefined && findingOfCode(error.code);
-  if (config.identityDomain.authorization === "client" && secretFinding)
-    return finding(secretFinding, String(error.subject));
-  return notChecked("the identity domain", causeOf(error), "it needs the session of this node");
 }
