@@ -16,7 +16,6 @@ const FOLDER = join(CACHE, "consumers");
 /** Without symbols. */
 const SMALL = ["-ldflags", "-s -w"];
 
-export const K8SCHAIN = ownProgram("k8schain", "main.go");
 export const ARGO_CD = ownProgram("argocd", "main.go");
 export const BUILDCTL = programOf("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl");
 export const BUILDKITD = programOf("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd");
@@ -27,7 +26,7 @@ export const SOURCE_CONTROLLER = programOf(
   "github.com/fluxcd/source-controller",
 );
 export const STARGZ = ownProgram("stargz", "main.go", "image.go", "serve.go");
-const NOT_IN_SHORT_RUNS = [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
+const PROGRAMS = [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
 
 interface DefinitionsModule {
   /** With its version. */
@@ -83,16 +82,16 @@ export const KARPENTER_DEFINITIONS = KARPENTER.files.map((file) => placeOf(KARPE
 export function lackOf(paths: readonly string[]): string | undefined {
   const missing = paths.filter((path) => !existsSync(path));
   if (missing.length === 0) return undefined;
-  const isChoice = isShortRun && missing.every((path) => NOT_IN_SHORT_RUNS.some((program) => program.path === path));
+  const isChoice = isShortRun && missing.every((path) => PROGRAMS.some((program) => program.path === path));
   return isChoice ? SHORT_RUN : "not built, which npm run test:cluster does";
 }
 
-/** Makes what is missing; in a short run, only what takes less than a minute. @returns what could not be made */
+/** Makes what is missing; in a short run, no programs, whose builds take minutes. @returns what could not be made */
 export function buildConsumers(isShort: boolean, endsAtMs: number | undefined): Lack[] {
   mkdirSync(FOLDER, { recursive: true });
   // Some module proxies do not have Karpenter's.
   const modules = [...MODULES, KARPENTER];
-  const programs = isShort ? [K8SCHAIN] : [K8SCHAIN, ...NOT_IN_SHORT_RUNS];
+  const programs = isShort ? [] : PROGRAMS;
   return [
     ...modules.flatMap((each) => lackAfter(each.module, () => download(each, endsAtMs))),
     ...programs.flatMap((each) => lackAfter(basename(each.path), () => buildOnce({ ...each, endsAtMs }))),

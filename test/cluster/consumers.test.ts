@@ -1,24 +1,18 @@
-/**
- * What products read from pull secrets, on a real API server: the library that most of them use, and the manifests of their pages. No
- * kubelet and no controller run; the Secrets are those that the controller writes.
- */
+/** The manifests of the products' pages, on a real API server with the products' definitions. No kubelet and no controller run. */
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { V1APIResourceList, V1ServiceAccount } from "@kubernetes/client-node";
-import { Secret } from "@ocir-broker/foundation/secret";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
-import { secretManifest } from "../../packages/pull-secrets/src/objects/secret-content.ts";
 import { type KubernetesObject, objectsIn } from "../daemonset/manifest.ts";
 import { nodeClassWith } from "../karpenter.ts";
 import { describeUnless } from "../system/describe-unless.ts";
-import { DEFINITIONS, K8SCHAIN, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
+import { DEFINITIONS, KARPENTER_DEFINITIONS, lackOf } from "./consumer-programs.ts";
 import { describeCluster } from "./describe-cluster.ts";
-import { loginSecret } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
-import { ADMIN_ENV, namespacePath, type Response, requestAs } from "./kubernetes-api.ts";
-import { helm, NAME, pullSecret, secretPath } from "./pull-secret-objects.ts";
+import { namespacePath, type Response, requestAs } from "./kubernetes-api.ts";
+import { helm, NAME } from "./pull-secret-objects.ts";
 
 /** For programs on nodes, which read no Secret. */
 const OTHER_PAGES = ["karpenter.md", "lazy-loading.md"];
@@ -30,7 +24,6 @@ const SCRIPT = join(import.meta.dirname, "../../cloud-init/ocir-broker-node.sh")
 const YAML = /^```yaml\n([\s\S]*?)^```$/gm;
 const DEFINITIONS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const ADMISSION = "/apis/admissionregistration.k8s.io/v1";
-const PROGRAM = "/usr/bin/k8schain";
 const LIMIT_MS = 60_000;
 const OLD = "old";
 
@@ -48,84 +41,10 @@ interface Policy {
   readonly matchConstraints?: object;
 }
 
-const lackOfProgram = lackOf([K8SCHAIN.path]);
-
 describeCluster("consumers of pull secrets on a real API server", (minor) => {
-  const program = { from: K8SCHAIN.path, to: PROGRAM, mode: 0o755 };
-  const node = givenKubernetes({ minor, hasHelm: true, files: lackOfProgram === undefined ? [program] : [] });
+  const node = givenKubernetes({ minor, hasHelm: true });
 
   beforeAll(() => helm(node, "install", { names: [NAME, NAME_OF_BUILDS] }));
-
-  describeUnless(lackOfProgram, "k8schain", () => {
-    /** Of the resource of each namespace: the garbage collector deletes a Secret without its owner. */
-    const uids: Record<string, string> = {};
-
-    beforeAll(async () => {
-      for (const namespace of ["shop", "depot"]) {
-        await node.api.createNamespace(namespace);
-        await node.api.createServiceAccount(namespace, "runner");
-        const account = `${namespacePath(namespace)}/serviceaccounts/runner`;
-        await node.api.request("PATCH", account, { imagePullSecrets: [{ name: NAME }] });
-        const resource = pullSecret({ registries: ["iad.ocir.io"] });
-        const { body } = await applied({ ...resource, metadata: { name: NAME, namespace } });
-        uids[namespace] = (body["metadata"] as { uid: string }).uid;
-        await replaceTokens(namespace, { "iad.ocir.io": `iad-${namespace}`, "fra.ocir.io": `fra-${namespace}` });
-      }
-      const stale = { username: "somebody", password: "stale" };
-      for (const [name, registry] of Object.entries({ [OLD]: "iad.ocir.io", path: "iad.ocir.io/acme" }))
-        await node.api.request("POST", `${namespacePath("shop")}/secrets`, loginSecret(name, { [registry]: stale }));
-    });
-
-    /** Writes the Secret as the controller does. @param tokens by registry host */
-    async function replaceTokens(namespace: string, tokens: Readonly<Record<string, string>>): Promise<void> {
-      const times = { fetchedAtMs: 0, expiresAtMs: 3_600_000, renewAtMs: 1_800_000 };
-      const issued = Object.entries(tokens).map(
-        ([host, token]) => [host, { token: new Secret(token), ...times }] as const,
-      );
-      const content = { subject: "ocir-pull/1", ownerUid: uids[namespace] ?? "", tokens: new Map(issued), formats: [] };
-      await node.api.request("APPLY", secretPath(namespace), secretManifest({ namespace, name: NAME }, content));
-    }
-
-    /** What the library finds, one login for each image. */
-    async function resolve(args: readonly string[], ...images: readonly string[]): Promise<string[]> {
-      const stdout = await node.root.run(PROGRAM, [...args, ...images], { env: ADMIN_ENV });
-      return stdout.trimEnd().split("\n");
-    }
-    const inShop = (secrets: string, image = "iad.ocir.io/acme/web:1") =>
-      resolve(["-namespace", "shop", "-secrets", secrets], image);
-
-    it.each(["shop", "depot"])(
-      "finds the token of the namespace %s, by the Secret and by the service account",
-      async (namespace) => {
-        const expected = [`BEARER_TOKEN iad-${namespace}`];
-        const image = "iad.ocir.io/acme/web:1";
-        expect(await resolve(["-namespace", namespace, "-secrets", NAME], image)).toEqual(expected);
-        expect(await resolve(["-namespace", namespace, "-service-account", "runner"], image)).toEqual(expected);
-      },
-    );
-
-    it("finds the token of each host in one Secret, and none for other hosts", async () => {
-      const images = ["iad.ocir.io/a/b", "fra.ocir.io/a/b", "phx.ocir.io/a/b", "iad.ocir.io.example.com/a/b", "alpine"];
-      expect(await resolve(["-namespace", "shop", "-secrets", NAME], ...images)).toEqual([
-        ...["BEARER_TOKEN iad-shop", "BEARER_TOKEN fra-shop", "anonymous", "anonymous", "anonymous"],
-      ]);
-    });
-
-    it("uses only the first match, so an old Secret hides ours if it is first or has a path", async () => {
-      expect(await inShop(`${OLD},${NAME}`)).toEqual(["somebody stale"]);
-      expect(await inShop(`${NAME},${OLD}`)).toEqual(["BEARER_TOKEN iad-shop"]);
-      expect(await inShop(`${NAME},path`)).toEqual(["somebody stale"]);
-      expect(await inShop(`${NAME},path`, "iad.ocir.io/other/web:1")).toEqual(["BEARER_TOKEN iad-shop"]);
-    });
-
-    it("finds the new token after a renewal, and none in an emptied Secret", async () => {
-      await replaceTokens("depot", { "iad.ocir.io": "renewed" });
-      const lookUp = () => resolve(["-namespace", "depot", "-secrets", NAME], "iad.ocir.io/acme/web:1");
-      expect(await lookUp()).toEqual(["BEARER_TOKEN renewed"]);
-      await replaceTokens("depot", {});
-      expect(await lookUp()).toEqual(["anonymous"]);
-    });
-  });
 
   describeUnless(lackOf(DEFINITIONS), "the definitions of Flux, Kyverno and policy-controller", () => {
     beforeAll(() => define(DEFINITIONS));
@@ -195,10 +114,6 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
 
   /** Why the API server refuses it; undefined if it does not. */
   async function applyStrictly(manifest: Manifest): Promise<string | undefined> {
-    return (await applied(manifest)).body.message;
-  }
-
-  async function applied(manifest: Manifest): Promise<Response> {
     const query = "?fieldManager=a-person&fieldValidation=Strict";
     let response: Response | undefined;
     const isAnswered = async () => {
@@ -207,7 +122,7 @@ describeCluster("consumers of pull secrets on a real API server", (minor) => {
       return response.status !== 404;
     };
     await until(`${manifest.kind} is served`, isAnswered, LIMIT_MS);
-    return response as Response;
+    return response?.body.message;
   }
 
   /** By the API server's list of the kinds that it serves. */
