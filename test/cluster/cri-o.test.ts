@@ -1,7 +1,7 @@
 /**
- * What depends on CRI-O: which pulls it shares, a pull in progress while a token is replaced or the kubelet restarts, and the logins that
- * it finds itself. References: `PullImage` in its server/image_pull.go, `getAuthFilePaths` in containers/image. Each test continues from
- * the previous one's state.
+ * What depends on CRI-O: a pull in progress while a token is replaced or the kubelet restarts, and the logins that it finds itself.
+ * References: `PullImage` in its server/image_pull.go, `getAuthFilePaths` in containers/image. Each test continues from the previous
+ * one's state.
  */
 import { dirname } from "node:path";
 import { until } from "@ocir-broker/testkit/until";
@@ -12,10 +12,7 @@ import { describeCluster } from "./describe-cluster.ts";
 import { givenKubernetes } from "./given.ts";
 import { imageOf, REGISTRY_HOST, RUNTIME_UNIT, WRONG_LOGIN } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
-import { configureNode, grantAudience } from "./service-accounts.ts";
 
-const BURST = 100;
-const ACCOUNTS = ["anna", "ben", "cleo", "dana"];
 const DAEMON = "ocir-broker.service";
 const BROKER = "/usr/local/bin/ocir-broker";
 const CRIO_CONFIG = "/etc/crio/crio.conf";
@@ -37,20 +34,6 @@ function declareTests(minor: number): void {
     await node.install();
   });
 
-  /** Starts pods of one image at the same time. Returns the cloud's requests. */
-  async function burst(repository: string, specOf: (index: number) => object = () => ({})) {
-    await node.cordon(true);
-    const names = Array.from({ length: BURST }, (_, index) => `${repository}-${index}`);
-    for (const [index, name] of names.entries()) await node.api.createPod(name, imageOf(repository), specOf(index));
-    const before = await node.cloudRequests();
-    await node.cordon(false);
-    await pods.untilRunning(names);
-    const requests = await node.cloudRequestsSince(before);
-    expect(await pods.failures(`${repository}-`)).toEqual([]);
-    await pods.removeGroup(repository);
-    return requests;
-  }
-
   /** A pull of the pod `${group}-0` that has begun, and ends once `clearFaults` lets it. */
   async function startPull(group: string): Promise<void> {
     await node.control("/faults", { endpoint: "registry.blob", latencyMs: HOUR_MS });
@@ -59,15 +42,6 @@ function declareTests(minor: number): void {
     const isSo = async () => ((await node.cloudRequests())["registry.blob"] ?? 0) > before;
     await until("a blob is requested", isSo);
   }
-
-  // CRI-O shares a pull by image, credentials, namespace and control group, and each pod has a control group of its own.
-  it(`pulls one image once for each of ${BURST} pods, with one token of the node`, async () => {
-    await node.root.run("systemctl", ["stop", DAEMON]);
-    const requests = await burst("one");
-    expect(requests).toMatchObject({ "registry.basicToken": BURST, "auth.x509": 1 });
-    // The region's registry has two host names, and a token is for one.
-    expect(requests["registry.token"]).toBeLessThanOrEqual(2);
-  });
 
   it("ends a pull whose token is replaced meanwhile", async () => {
     const token = () => node.root.run(BROKER, ["get", imageOf("any"), "--output", "password"]);
@@ -122,20 +96,5 @@ function declareTests(minor: number): void {
     await pods.untilRunning([name]);
     await node.clearFaults();
     await pods.removeGroup(group);
-  });
-
-  it(`pulls one image once for each of ${BURST} pods, with one token for each of ${ACCOUNTS.length} service accounts`, async () => {
-    await configureNode(node, minor);
-    await grantAudience(node);
-    for (const name of ACCOUNTS) {
-      await node.api.createServiceAccount("default", name);
-      await node.control("/iam", { repository: "acme/four", serviceAccount: `default/${name}`, granted: true });
-    }
-    const requests = await burst("four", (index) => ({ serviceAccountName: ACCOUNTS[index % ACCOUNTS.length] }));
-    expect(requests).toMatchObject({
-      "registry.basicToken": BURST,
-      "cluster.tokenExchange": ACCOUNTS.length,
-      "registry.token": ACCOUNTS.length,
-    });
   });
 }
