@@ -126,9 +126,12 @@ function createNode(root: SystemdRoot) {
       return Object.fromEntries(now.map(([endpoint, count]) => [endpoint, count - (before[endpoint] ?? 0)]));
     },
     kubeletPods: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/pods"]),
-    kubeletMetrics: () => root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]),
-    brokerMetrics: () =>
-      root.run("curl", ["-sSf", "--unix-socket", "/run/ocir-broker/health.sock", "http://localhost/metrics"]),
+    /** How often the kubelet has called a plugin since its start. */
+    async pluginCalls(): Promise<number> {
+      const metrics = await root.run("curl", ["-sSfk", "https://127.0.0.1:10250/metrics"]);
+      const counts = metrics.matchAll(/^kubelet_credential_provider_plugin_duration_count\{.*\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+    },
     async stop(): Promise<void> {
       await root.powerOff();
       removeControlGroups();

@@ -1,6 +1,6 @@
 /**
- * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, the kubelet's own metrics,
- * and the requests to the cloud. `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
+ * An OKE cluster from its users' view, on a real Kubernetes: asserts the pods' states and events, and the requests to the cloud.
+ * `npm run test:cluster` builds the programs. Each test continues from the previous one's state.
  */
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, it, onTestFailed, onTestFinished } from "vitest";
@@ -12,7 +12,6 @@ import { loginSecret } from "./docker-logins.ts";
 import { givenKubernetes } from "./given.ts";
 import { namespacePath } from "./kubernetes-api.ts";
 import { DENIED, imageOf, OTHER_HOST, REGISTRY_HOST, WRONG_LOGIN } from "./node-files.ts";
-import { callsIn, describeDurations, pluginDurations, responseDurations, since } from "./plugin-durations.ts";
 import { createPods, type Pods } from "./pods.ts";
 
 const PAGE = readFileSync("docs/troubleshooting.md", "utf8");
@@ -68,7 +67,6 @@ describeCluster("a real Kubernetes", (minor) => {
   itUnlessShort(
     `fails none of ${DISTURBED} pulls while the daemon is killed, stopped, reloaded, and upgraded and back`,
     async () => {
-      const startedAtMs = performance.now();
       const counts = await disturbDuring(node.root, async () => {
         for (let batch = 0; batch < DISTURBED / BATCH; batch++) {
           const group = `disturbed-${batch}`;
@@ -77,7 +75,6 @@ describeCluster("a real Kubernetes", (minor) => {
           await pods.removeGroup(group);
         }
       });
-      console.info(`${DISTURBED} pulls within ${Math.round((performance.now() - startedAtMs) / 1_000)} s;`, counts);
       expect(await pods.failures("disturbed-")).toEqual([]);
       expect(Object.values(counts).every((count) => count > 0)).toBe(true);
     },
@@ -98,10 +95,10 @@ describeCluster("a real Kubernetes", (minor) => {
 
   itUnlessShort("leaves another registry to the kubelet", async () => {
     await node.control("/iam", { repository: "acme/elsewhere", public: true });
-    const before = await durations();
+    const before = await node.pluginCalls();
     await node.api.createPod("elsewhere", imageOf("elsewhere", OTHER_HOST));
     await pods.untilRunning(["elsewhere"]);
-    expect(callsIn(await durations())).toBe(callsIn(before));
+    expect(await node.pluginCalls()).toBe(before);
   });
 
   it("runs a pod at the kubelet's next retry after the policy is granted", async () => {
@@ -162,10 +159,8 @@ describeCluster("a real Kubernetes", (minor) => {
     await node.root.run("systemctl", ["daemon-reload"]);
     // Not a stop: a call of the kubelet would cancel it.
     await node.root.run("systemctl", ["restart", "--no-block", DAEMON]);
-    const startedAtMs = performance.now();
     await node.api.createPod("unstarted", imageOf("unstarted"));
     await pods.untilRunning(["unstarted"]);
-    console.info(`without a daemon it ran after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     expect(await node.root.journal("kubelet.service")).toContain("ocir-broker: shim-timeout: ");
   });
 
@@ -195,31 +190,18 @@ describeCluster("a real Kubernetes", (minor) => {
     expect(QUOTED).toContain(onPage);
   }
 
-  /** Starts a group of pods at the same time. Counts the cloud's requests, and the kubelet's calls, from there. */
+  /** Starts a group of pods at the same time. Counts the cloud's requests from there. */
   async function burst(group: string, before: () => Promise<unknown> = async () => {}) {
     await node.cordon(true);
     onTestFailed(() => pods.removeGroup(group));
     const names = await pods.create(group, BURST, imageOf);
     await node.control("/reset");
     await before();
-    const earlier = await durations();
-    const startedAtMs = performance.now();
     await node.cordon(false);
     await pods.untilRunning(names);
-    const tookS = Math.round((performance.now() - startedAtMs) / 100) / 10;
-    const calls = since(earlier, await durations());
-    const responses = responseDurations(await node.brokerMetrics());
     const requests = await node.cloudRequests();
-    console.info(
-      `${group}: ${BURST} pods run after ${tookS} s;`,
-      `the kubelet waited for the plugin ${describeDurations(calls)};`,
-      `the daemon answered from memory within ${describeDurations(responses)}`,
-    );
-    console.info("requests of the cloud:", requests);
     expect(await pods.failures(`${group}-`)).toEqual([]);
     await pods.removeGroup(group);
     return requests;
   }
-
-  const durations = async () => pluginDurations(await node.kubeletMetrics());
 });

@@ -128,8 +128,12 @@ describe("startDaemon", () => {
     await start();
     const ask = () => overSocket("/v1/docker-credential", HOST);
     expect((await ask()).status).toBe(200);
-    const serviceAccountToken = jwtOf({});
+    const ofPod = { namespace: "shop", serviceaccount: { name: "web", uid: "1" } };
+    const serviceAccountToken = jwtOf({ iss: "https://cluster", aud: ["oci"], exp: 1, "kubernetes.io": ofPod });
     await overSocket("/v1/credentials", requestFor(`${HOST}/ns/app`, { serviceAccountToken }));
+    expect(lines.at(-1)).toMatchObject({
+      ...{ level: "warn", msg: "request answered without a token", account: "shop/web", code: "service-accounts-off" },
+    });
     const { status, text } = await ask();
     expect([status, text]).toEqual([403, expect.stringContaining("\nocir-broker: root-helper-refused: ")]);
     expect(lines).toContainEqual(expect.objectContaining({ msg: "request failed", code: "root-helper-refused" }));
