@@ -68,8 +68,8 @@ it("docs/operations.md has a row for each reason of a failed installation, and n
   );
 });
 
-it("the Korean guide has only commands of the English one", () => {
-  const english = commandsOf(read("docs/install.md"));
+it("the Korean guide has only commands of the README and of the English guide", () => {
+  const english = ["README.md", "docs/install.md"].flatMap((page) => commandsOf(read(page)));
   const korean = commandsOf(read("docs/install.ko.md"));
   expect(korean.length).toBeGreaterThan(8);
   expect(korean.filter((command) => !english.includes(command))).toEqual([]);
@@ -85,5 +85,10 @@ function commandsOf(markdown: string): string[] {
   return blocks
     .join("")
     .split("\n")
-    .map((line) => line.replace(/\s+#\s.*$/, "").replace(/<[^<>\s]+>/g, "<>"));
+    .map((line) =>
+      line
+        .replace(/\s+#\s.*$/, "")
+        .replace(/<[^<>\s]+>/g, "<>")
+        .trim(),
+    );
 }
