@@ -1,19 +1,18 @@
 /**
- * The least that a service on Node can do, as a comparison: it notifies its service manager and pings its watchdog. With a socket, it
- * also reads requests, and answers with a fixed body.
+ * The least that a service on Node can do, as a comparison: it notifies its service manager and pings its watchdog. With a number of
+ * bytes, it also reads requests on the credentials socket that ocir-broker-launch passes on, and answers with a fixed body.
  *
- * usage: bare-service [SOCKET BODY_BYTES]; SOCKET `systemd`: the credentials socket that ocir-broker-launch passes on. Without a service
- * manager, it prints what it would notify.
+ * usage: bare-service [BODY_BYTES]
  */
 const { writeSync } = require("node:fs");
 
-const [, , socket, bodyBytes] = process.argv;
-const notifyFd = Number(process.env.OCIR_BROKER_NOTIFY_FD ?? 1);
+const [, , bodyBytes] = process.argv;
+const notifyFd = Number(process.env.OCIR_BROKER_NOTIFY_FD);
 const notify = (message) => writeSync(notifyFd, message);
 const ready = () => notify("READY=1");
 
 setInterval(() => notify("WATCHDOG=1"), 5_000);
-if (socket === undefined) ready();
+if (bodyBytes === undefined) ready();
 else serve();
 
 function serve() {
@@ -28,7 +27,7 @@ function serve() {
       response.end(body);
     });
   });
-  server.listen(socket === "systemd" ? { fd: credentialsFd() } : socket, ready);
+  server.listen({ fd: credentialsFd() }, ready);
 }
 
 function credentialsFd() {

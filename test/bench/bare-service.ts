@@ -62,7 +62,7 @@ export async function bareMultiples(
   const runs: { floorMs: number; bareMs: number; oursMs: number }[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     const floorMs = await callsMs(floorSocket);
-    const bareMs = await withDropIn(root, bare("systemd", String(bodyBytes)), () => callsMs(CREDENTIALS_SOCKET));
+    const bareMs = await withDropIn(root, bare(String(bodyBytes)), () => callsMs(CREDENTIALS_SOCKET));
     runs.push({ floorMs, bareMs, oursMs: await callsMs(CREDENTIALS_SOCKET) });
   }
   floor.kill();

@@ -1,10 +1,10 @@
 /**
- * Measures whole calls, from the start of the shim to its end, against the physical floor (the same shim with a minimal C server)
- * and against a bare node:http server. Then the daemon's memory. Starts its own simulator, daemon and servers.
+ * Measures whole calls, from the start of the shim to its end, against the physical floor: the same shim with a minimal C server.
+ * Then the daemon's memory. Starts its own simulator, daemon and server.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { callCredentialProvider, credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { SHIM } from "../daemon.ts";
@@ -16,16 +16,11 @@ import { startStage } from "./stage.ts";
 const NATIVE = join(import.meta.dirname, "../../packages/native");
 const NOOP = join(NATIVE, "build/noop");
 const FLOOR_SERVER = join(NATIVE, "build/floor-server");
-const BARE_SERVER = join(import.meta.dirname, "bare-service.cjs");
 
 const IMAGE = "icn.ocir.io/acme/shop/web";
 
 const RUNS = 5;
 const CALLS = 3_000;
-
-/** Pulls do not come back to back. */
-const PAUSE_MS = 300;
-const CALLS_WITH_PAUSE = 200;
 
 const MEMORY_REQUESTS = 100_000;
 const MEMORY_PARALLEL = 4;
@@ -49,24 +44,17 @@ export async function printCallTimes(): Promise<void> {
   const first = await callCredentialProvider({ path: SHIM, env, image: IMAGE });
   for (const { exitCode, stderr } of [podCall, first]) if (exitCode !== 0) throw new Error(stderr);
 
-  async function startServer(name: string, program: string, ...args: readonly string[]): Promise<Variant> {
-    const socket = join(directory, `${name}.sock`);
-    const server = spawn(program, [...args, socket, String(first.stdout.length)], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    servers.defer(() => server.kill());
-    await once(server.stdout, "data");
-    return { socket, program: SHIM };
-  }
-  const floor = await startServer("floor", FLOOR_SERVER);
-  // Its own copy of Node: a program that other processes run too is partly in the processor's caches.
-  const node = join(directory, "node");
-  copyFileSync(process.execPath, node);
-  const bare = await startServer("bare", node, BARE_SERVER);
+  const floorSocket = join(directory, "floor.sock");
+  const server = spawn(FLOOR_SERVER, [floorSocket, String(first.stdout.length)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  servers.defer(() => server.kill());
+  await once(server.stdout, "data");
+  const floor = { socket: floorSocket, program: SHIM };
   const broker = { socket: config.credentialsSocket, program: SHIM };
 
-  // Warms up the JIT of both with a day's work.
-  for (const variant of [bare, broker]) spawnTimes({ rounds: 2_000 }, request, { variant });
+  // Warms up the JIT with a day's work.
+  spawnTimes({ rounds: 2_000 }, request, { broker });
 
   console.log(`whole calls back to back, each alone in turns, median of ${RUNS} runs of ${CALLS}`);
   printInTurns(
@@ -84,13 +72,6 @@ export async function printCallTimes(): Promise<void> {
     ],
     { "a service account's": 1.25 },
   );
-
-  console.log(`whole calls ${PAUSE_MS / 1_000} s apart, ${CALLS_WITH_PAUSE} each`);
-  const rounds = { rounds: CALLS_WITH_PAUSE, pauseMs: PAUSE_MS };
-  const times = spawnTimes(rounds, request, { bare, floor, broker });
-  printRow("shim, bare node:http", times.bare, 1);
-  printRow("shim, C server", times.floor, times.floor.p50Ms / times.bare.p50Ms);
-  printRow("shim, the daemon", times.broker, times.broker.p50Ms / times.bare.p50Ms, 1.15);
 
   const beforeKiB = privateDirtyKiB(daemon.pid);
   spawnTimes({ rounds: MEMORY_REQUESTS / MEMORY_PARALLEL, parallel: MEMORY_PARALLEL }, request, { broker });

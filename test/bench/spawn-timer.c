@@ -3,7 +3,7 @@
  * wait. Variants take turns, so that a drift of the machine affects all. In C, because Node's spawn costs more than the
  * measured process.
  *
- *   spawn-timer ROUNDS PARALLEL PAUSE_MS REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
+ *   spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM [SOCKET=PROGRAM ...]
  *
  * Prints one line for each process: variant index, nanoseconds, exit status, bytes of the response.
  */
@@ -75,26 +75,24 @@ static void reap(struct process *running, int count, int variant) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 6) {
-    fprintf(stderr, "usage: spawn-timer ROUNDS PARALLEL PAUSE_MS REQUEST_FILE SOCKET=PROGRAM ...\n");
+  if (argc < 5) {
+    fprintf(stderr, "usage: spawn-timer ROUNDS PARALLEL REQUEST_FILE SOCKET=PROGRAM ...\n");
     return 2;
   }
-  int rounds = atoi(argv[1]), parallel = atoi(argv[2]), pause_ms = atoi(argv[3]);
-  if (rounds < 1 || parallel < 1 || parallel > MAX_PARALLEL || pause_ms < 0) return 2;
-  struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000L};
-  int file = open(argv[4], O_RDONLY | O_CLOEXEC);
-  if (file < 0) die(argv[4]);
+  int rounds = atoi(argv[1]), parallel = atoi(argv[2]);
+  if (rounds < 1 || parallel < 1 || parallel > MAX_PARALLEL) return 2;
+  int file = open(argv[3], O_RDONLY | O_CLOEXEC);
+  if (file < 0) die(argv[3]);
   ssize_t bytes = read(file, request, sizeof request);
-  if (bytes <= 0) die(argv[4]);
+  if (bytes <= 0) die(argv[3]);
   request_bytes = (size_t)bytes;
   static struct process running[MAX_PARALLEL];
   for (int round = 0; round < rounds; round++) {
-    for (int variant = 0; variant + 5 < argc; variant++) {
+    for (int variant = 0; variant + 4 < argc; variant++) {
       char socket_variable[256];
-      char *program = strchr(argv[variant + 5], '=') + 1;
+      char *program = strchr(argv[variant + 4], '=') + 1;
       snprintf(socket_variable, sizeof socket_variable, "OCIR_BROKER_SOCKET=%.*s",
-               (int)strcspn(argv[variant + 5], "="), argv[variant + 5]);
-      if (pause_ms > 0) nanosleep(&pause, NULL);
+               (int)strcspn(argv[variant + 4], "="), argv[variant + 4]);
       for (int i = 0; i < parallel; i++) running[i] = start(program, socket_variable);
       reap(running, parallel, variant);
     }

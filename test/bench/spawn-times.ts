@@ -21,8 +21,6 @@ interface Rounds {
   readonly rounds: number;
   /** Default: 1. */
   readonly parallel?: number;
-  /** Before each call. Default: 0. */
-  readonly pauseMs?: number;
 }
 
 /**
@@ -49,11 +47,11 @@ export function buildTimer(): string {
 }
 
 export function timerArguments(
-  { rounds, parallel = 1, pauseMs = 0 }: Rounds,
+  { rounds, parallel = 1 }: Rounds,
   requestPath: string,
   variants: readonly Variant[],
 ): string[] {
-  const counts = [rounds, parallel, pauseMs].map(String);
+  const counts = [rounds, parallel].map(String);
   return [...counts, requestPath, ...variants.map(({ socket, program }) => `${socket}=${program}`)];
 }
 

@@ -2,17 +2,13 @@
  * Measures resources and start times of the service, in its own units under a real systemd with the simulator inside. The figures
  * have limits, but only count on a quiet machine, so no test asserts them.
  */
-import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { bootSimulatedNode, IMAGE, NODE, SERVICE, SHIM } from "../system/simulated-node.ts";
 import { canBootSystemd, type SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { bareMultiples } from "./bare-service.ts";
-import { hostileRatios } from "./hostile-clients.ts";
 import { medianOf } from "./median.ts";
-import { buildTimer } from "./spawn-times.ts";
 
-const CHECKOUT = join(import.meta.dirname, "../..");
 const ROUNDS = 10;
 const IDLE_MS = 60_000;
 const REQUEST_PATH = "/run/request.json";
@@ -37,9 +33,6 @@ export async function printSystemd(): Promise<void> {
     const { service, bareNode } = await idlePercents(root);
     print("idle, of a core: a Node process with one timer", bareNode, "%");
     print("idle, of a core", service, "%", 3 * bareNode);
-    const timer = `/opt/checkout/${relative(CHECKOUT, buildTimer())}`;
-    for (const [attack, ratio] of await hostileRatios(root, timer, REQUEST_PATH))
-      print(`p50 to busy loops: ${attack}`, ratio, "×", 1.5);
   } finally {
     await root.powerOff();
   }
