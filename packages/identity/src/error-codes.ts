@@ -23,7 +23,10 @@ export const FILE_IDENTITY_ERRORS = {
     "other users can read or change the file",
     `chmod 600 your own file ${FOR_DAEMON}`,
   ),
-  "identity-file-unreadable": permanent("the file cannot be read", `check its path and its owner ${FOR_DAEMON}`),
+  "identity-file-unreadable": permanent(
+    "the file cannot be read",
+    `check its path and its owner, for a pod's token automountServiceAccountToken ${FOR_DAEMON}`,
+  ),
   "identity-variable-invalid": permanent(
     "the variable is not an https URL",
     "correct it: https://idcs-ID.identity.oraclecloud.com",
