@@ -25,17 +25,11 @@ test("POST /reset clears faults, counts and refusals", async () => {
 
 test.each([
   ["POST", "/iam", "{", 400, "body is not JSON"],
-  ["POST", "/iam", "[]", 400, "expected object"],
   ["POST", "/iam", "{}", 400, "nothing to change"],
   ["POST", "/iam", '{"repository":"ns/repo"}', 400, "nothing to change"],
-  ["POST", "/iam", '{"toString":true}', 400, 'Unrecognized key: "toString"'],
-  ["POST", "/iam", '{"granted":"no"}', 400, "at granted"],
   ["POST", "/iam", '{"public":true}', 400, "need a repository"],
   ["POST", "/iam", '{"serviceAccount":"shop/puller","granted":true}', 400, "serviceAccount needs a repository"],
-  ["POST", "/faults", '{"endpoint":"auth.x510"}', 400, "metadata.regionInfo"],
-  ["POST", "/api-keys", "null", 400, "an API key is a public RSA key"],
   ["GET", "/faults", "", 404, "DELETE /faults"],
-  ["GET", "/toString", "", 404, "GET /requests"],
 ])("the control API responds to %s %s %s with %i", async (method, path, body, status, message) => {
   const response = await control(method, path, body);
   expect(response.status).toBe(status);

@@ -52,20 +52,11 @@ test.each<[string, unknown, string]>([
 
 test.each<[unknown, string]>([
   [null, "expected object"],
-  [[], "expected object"],
   [{ endpoint: "metadata.re*", html: true }, "metadata.regionInfo"],
-  [{ endpoint: [], html: true }, "metadata.regionInfo"],
   [{ endpoint: ["*", "auth.x510"], html: true }, "metadata.regionInfo"],
-  [{ status: 500 }, "metadata.regionInfo"],
   [{ endpoint: "*", times: 1 }, "needs something that goes wrong"],
   [{ endpoint: "*", status: undefined }, "needs something that goes wrong"],
-  [{ endpoint: "*", times: 0, html: true }, "at times"],
   [{ endpoint: "*", status: "500" }, "at status"],
-  [{ endpoint: "*", hang: true }, "at hang"],
-  [{ endpoint: "*", truncate: 1 }, "at truncate"],
-  [{ endpoint: "*", bodyMiB: 1_000 }, "at bodyMiB"],
-  [{ endpoint: "*", contentType: "a\r\nb" }, "at contentType"],
-  [{ endpoint: "*", token: "stale" }, "at token"],
   [{ endpoint: "*", toString: 5 }, 'Unrecognized key: "toString"'],
 ])("rejects all faults when one is malformed: %j", async (fault, reason) => {
   expect(() => simulator.faults({ endpoint: "*", status: 500 }, fault as Fault)).toThrow(reason);

@@ -6,23 +6,6 @@ const simulator = await sharedSimulator();
 
 const authorization = "Bearer Oracle";
 
-test("the metadata service has what cloud-init's data source Oracle reads", async () => {
-  const read = async (path: string) =>
-    (await send(simulator.metadataUrl, { target: `/opc/v2/${path}/`, headers: { authorization } })).json;
-  expect(Object.keys(await read("instance"))).toEqual(
-    expect.arrayContaining(["displayName", "hostname", "id", "metadata", "ociAdName"]),
-  );
-  const [vnic] = await read("vnics");
-  expect(Object.keys(vnic).sort()).toEqual([
-    "macAddr",
-    "privateIp",
-    "subnetCidrBlock",
-    "virtualRouterIp",
-    "vlanTag",
-    "vnicId",
-  ]);
-});
-
 test.each<[string, number, string, RawRequest["headers"], method?: string]>([
   ["no Authorization", 401, "/v2/instance/region", { authorization: undefined }],
   ["another Authorization", 403, "/v2/instance/region", { authorization: "Bearer oracle" }],
