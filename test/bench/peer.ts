@@ -10,7 +10,6 @@ import { until } from "@ocir-broker/testkit/until";
 import { type DaemonConfig, LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { lackOfNamespaces, type OracleCloud, REGISTRY_HOST, startOracleCloud } from "../oracle-clients/cloud.ts";
 import { lackOf } from "../real-registry.ts";
-import { medianOf } from "./median.ts";
 import { buildTimer, runsIn, timerArguments } from "./spawn-times.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/bench/peer");
@@ -20,7 +19,6 @@ const SETTINGS = { REGISTRY_TOKEN_PATH: "/20180419/docker/token", TOKEN_VALIDATI
 const REPOSITORY = "acme/shop/web";
 export const REQUEST = credentialProviderRequest({ image: `${REGISTRY_HOST}/${REPOSITORY}:1` });
 export const LATENCY = { endpoint: "*", latencyMs: 40 };
-const TIMED_CALLS = 40;
 const AT_ONCE = 100;
 const HEAL_LIMIT_MS = 120_000;
 
@@ -76,17 +74,10 @@ async function printRows(cloud: OracleCloud): Promise<void> {
     row("requests to Oracle per call", requestsOfPeer, await requestsOf(cloud, ours));
 
     await cloud.control("POST", "/faults", LATENCY);
-    const turns = await timedCalls(cloud, TIMED_CALLS, 1, [peer, ours]);
-    row("response time, upstream latency 40 ms", ...turns.map((calls) => `p50 ${p50Of(calls)} ms`));
-
     await daemon.stop();
     daemon = await start();
     row(`${AT_ONCE} images at once, cold`, await burstOf(cloud, peer), await burstOf(cloud, ours));
     await cloud.control("DELETE", "/faults");
-
-    await cloud.control("POST", "/faults", { endpoint: "metadata.*", status: 429 });
-    row("the metadata service returns 429", await endOf(cloud, peer), await endOf(cloud, ours));
-    await cloud.reset();
 
     await cloud.iam({ dynamicGroup: false });
     await daemon.stop();
@@ -161,20 +152,10 @@ export async function timedCalls(cloud: OracleCloud, rounds: number, parallel: n
   return variants.map((_variant, index) => calls.filter(({ variant }) => variant === index));
 }
 
-function p50Of(calls: readonly Call[]): string {
-  if (!calls.every(isAnswered)) throw new Error("a call got no credentials");
-  return medianOf(calls.map(({ ms }) => ms)).toFixed(1);
-}
-
 async function burstOf(cloud: OracleCloud, provider: Provider): Promise<string> {
   const [calls = []] = await timedCalls(cloud, 1, AT_ONCE, [provider]);
   const answered = calls.filter(isAnswered).length;
   return `${answered} get credentials, ${AT_ONCE - answered} fail; ${Math.max(...calls.map(({ ms }) => ms)).toFixed(0)} ms`;
-}
-
-async function endOf(cloud: OracleCloud, provider: Provider): Promise<string> {
-  const [[call] = []] = await timedCalls(cloud, 1, 1, [provider]);
-  return call !== undefined && isAnswered(call) ? "gets credentials" : `exits with ${call?.exitCode}`;
 }
 
 async function healOf(cloud: OracleCloud, provider: Provider): Promise<string> {
