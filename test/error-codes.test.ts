@@ -81,12 +81,6 @@ it("codes.md explains every name once", async () => {
   await expectTables(join(DOCS, "reference/codes.md"), lists);
 });
 
-it("codes.md, read as a file on a node, has no Markdown in its values, and no link", () => {
-  const page = readFileSync(join(DOCS, "reference/codes.md"), "utf8");
-  expect(page).toContain('`["*.ocir.io", "ocir.*.oci.*.*"]`');
-  expect(page.replaceAll(/`[^`\n]+`|<!--.*?-->/g, "")).not.toMatch(/[<*\\]|&lt;|\]\(/);
-});
-
 it("a name has one meaning and one fix, even when several programs report it", () => {
   const texts = Map.groupBy(NAMED, ({ name }) => name);
   const ambiguous = [...texts].filter(([, by]) => new Set(by.map(({ what, next }) => `${what}; ${next}`)).size > 1);

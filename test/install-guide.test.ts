@@ -1,4 +1,4 @@
-/** Checks the installer and its guides without a node: every sh can parse the script, and its guide in Korean has the commands of the English one. */
+/** Checks the script and its guides without a node: its size and version, and that the Korean guide has the commands of the English one. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,11 +48,6 @@ describe("ocir-broker-node.sh", () => {
     const text = readFileSync(SCRIPT, "utf8");
     expect(/^# ocir-broker-node\.sh (\S+): /m.exec(text)?.[1]).toBe(cliPackage.version);
     expect(/^version=(.*)$/m.exec(text)?.[1]).toBe(cliPackage.version);
-  });
-
-  it.each(["sh", "bash"])("can be parsed by %s, like the DaemonSet's script", (shell) => {
-    for (const file of globSync("cloud-init/**/*.sh", { cwd: CHECKOUT }))
-      execFileSync(shell, ["-n", join(CHECKOUT, file)]);
   });
 });
 

@@ -44,12 +44,6 @@ describe("summarize", () => {
       "if required",
     ],
     [
-      "an absent program",
-      notStarted({ cause: "machine", reason: "needs etcd (etcd-server)" }),
-      "cluster: did not run; not run: needs etcd (etcd-server)",
-      "if required",
-    ],
-    [
       "a build that is too slow",
       notStarted({ cause: "time", reason: "Kubernetes 1.37 is not built: the time was over" }),
       "cluster: did not run; not run: Kubernetes 1.37 is not built: the time was over",
