@@ -318,14 +318,15 @@ it("exchanges a service-account token once, and one more for all registries that
   expect(simulator.requests()["cluster.tokenExchange"]).toBe(2);
 });
 
-it.each([
-  ["of another manager", { managedFields: [{ manager: "kubectl", fieldsV1: { "f:data": {} } }] }, {}],
-  ["of another type", {}, { type: "Opaque" }],
-  ["that is immutable", {}, { immutable: true }],
-])("never touches a Secret %s, and works when it is gone", async (_what, metadata, fields) => {
-  const labels = { "app.kubernetes.io/managed-by": "ocir-broker" };
-  const secret = { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": "e30=" }, ...fields };
-  api.put("secrets", { ...secret, metadata: { namespace: "shop", name: "ocir-pull", labels, ...metadata } });
+it("never touches a Secret of another manager, and works when it is gone", async () => {
+  const metadata = {
+    namespace: "shop",
+    name: "ocir-pull",
+    labels: { "app.kubernetes.io/managed-by": "ocir-broker" },
+    managedFields: [{ manager: "kubectl", fieldsV1: { "f:data": {} } }],
+  };
+  const secret = { type: "kubernetes.io/dockerconfigjson", data: { ".dockerconfigjson": "e30=" } };
+  api.put("secrets", { ...secret, metadata });
   const before = structuredClone(api.get("secrets", "shop", "ocir-pull"));
   await reported("SecretConflict");
   await clock.advance(20 * MINUTE_MS);
@@ -552,12 +553,6 @@ it("shows no token in its log, Events or status", async () => {
 
 it.skipIf(!hasPromtool).each<[fired: string, state: string, minutes: number, each?: (minute: number) => unknown]>([
   ["", "it works for service accounts", 75],
-  [
-    "",
-    "it works with its own identity",
-    75,
-    (minute) => minute === 0 && restart({ kind: "controller", namespaces: new Set(["shop"]) }),
-  ],
   ["Down", "no replica has the Lease", 15, (minute) => minute === 5 && running[0]?.endTerm()],
   ["Restarts", "it ends again and again", 30, (minute) => minute % 5 === 1 && restart()],
   ["Expiring RenewalFailing", "the registry fails", 75, (minute) => minute === 5 && failRegistry(503)],
