@@ -15,9 +15,6 @@ import { expectTables } from "./documentation/generated-table.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 
-/** Advice of as many words stands once in codes.md: the other lines name the first one that has it. */
-const LONG_ADVICE = 10;
-
 type Text = Pick<ErrorRow, "what" | "next">;
 
 const textOf = ({ means, fix = "" }: Diagnosis): Text => ({ what: means, next: fix });
@@ -37,48 +34,51 @@ const FINDINGS = Object.entries<Diagnosis>(DIAGNOSES).flatMap(([name, row]) =>
 const ERROR_CODES: Readonly<Record<string, Readonly<Record<string, Text>>>> = {
   plugin: Object.fromEntries(PLUGIN),
   daemon: ERROR_TABLE,
-  command: {
-    ...COMMAND_ERRORS,
-    ...FILE_ERRORS,
-    ...KUBELET_CONFIG_ERRORS,
-    "daemon-down": textOf(DIAGNOSES["daemon-down"]),
-    "daemon-stuck": textOf(DIAGNOSES["daemon-stuck"]),
-  },
-  controller: PULL_SECRET_ERRORS,
   doctor: Object.fromEntries(FINDINGS),
+  command: { ...COMMAND_ERRORS, ...FILE_ERRORS, ...KUBELET_CONFIG_ERRORS },
+  controller: PULL_SECRET_ERRORS,
+};
+
+/** The page's list of a program's codes. */
+const LIST_OF: Readonly<Record<string, string>> = {
+  plugin: "plugin",
+  daemon: "daemon, doctor",
+  doctor: "daemon, doctor",
+  command: "command",
+  controller: "controller",
 };
 
 const NAMED = Object.entries(ERROR_CODES).flatMap(([program, codes]) =>
-  Object.entries(codes)
-    .map(([name, { what, next }]) => ({ program, name, what, next }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  Object.entries(codes).map(([name, { what, next }]) => ({ program, name, what, next })),
 );
-
-const BY_NEXT = Map.groupBy(NAMED, ({ next }) => next);
 
 /** Values with Markdown's marks as code, because a node has the page as a file, from which operators copy. */
 function plain(text: string): string {
   return text.replaceAll(/\[".*?"\]|"[^"]*<[^"]*"|Allow [^,;]*|<\w+>/g, "`$&`");
 }
 
-/** `next`, or the name whose line has it. */
-function nextOf(name: string, next: string): string {
-  const first = BY_NEXT.get(next)?.[0]?.name ?? name;
-  return first === name || next.split(" ").length < LONG_ADVICE ? plain(next) : `see \`${first}\``;
+/** Codes with their own advice, then each advice that several codes share. */
+function rowsOf(codes: readonly (typeof NAMED)[number][]): string[] {
+  const byAdvice = [...Map.groupBy(codes, ({ name, next }) => next || name).values()];
+  const own = byAdvice.filter(({ length }) => length === 1).flat();
+  const shared = byAdvice.filter(({ length }) => length > 1);
+  return [
+    ...own.map(({ name, what, next }) => `- \`${name}\`: ${plain(what)}${next === "" ? "" : `; ${plain(next)}`}`),
+    ...shared.flatMap((group) => [
+      `- ${plain(group[0]?.next ?? "")}:`,
+      ...group.map(({ name, what }) => `  - \`${name}\`: ${plain(what)}`),
+    ]),
+  ];
 }
 
 it("codes.md explains every name once", async () => {
-  const byReporter = Map.groupBy([...Map.groupBy(NAMED, ({ name }) => name)], ([, by]) =>
-    by.map(({ program }) => program).join(", "),
+  const firsts = [...Map.groupBy(NAMED, ({ name }) => name).values()].flatMap(([first]) => first ?? []);
+  const lists = Map.groupBy(
+    firsts.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    ({ program }) => `${LIST_OF[program]}`,
   );
-  const lists = [...byReporter].map(([name, explained]) => ({
-    name,
-    rows: explained.map(([code, by]) => {
-      const [{ what, next }] = by as [(typeof NAMED)[number]];
-      return `- \`${code}\`: ${plain(what)}${next === "" ? "" : `; ${nextOf(code, next)}`}`;
-    }),
-  }));
-  await expectTables(join(DOCS, "reference/codes.md"), lists);
+  const tables = [...lists].map(([name, codes]) => ({ name, rows: rowsOf(codes) }));
+  await expectTables(join(DOCS, "reference/codes.md"), tables);
 });
 
 it("a name has one meaning and one fix, even when several programs report it", () => {

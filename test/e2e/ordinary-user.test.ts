@@ -78,7 +78,9 @@ it("a user without a daemon gets a token with the user's API key, and no error s
   person.exposeKey();
   const refused = await person.get();
   expect([refused.exitCode, refused.stderr]).toEqual([1, ""]);
-  expect(refused.stdout).toMatch(/^ocir-broker: identity-file-permissions: .*key_file; chmod 600 .*\n$/);
+  expect(refused.stdout).toMatch(
+    /^ocir-broker: identity-file-permissions: .*key_file; .*chmod 600 your own file .*\n$/,
+  );
   const wrong = await person.get({ OCI_CLI_AUTH: "instance_obo_user" });
   expect(wrong.stdout).toMatch(
     /^ocir-broker: config-invalid: .*OCI_CLI_AUTH must be instance_principal, api_key, .*\n$/,

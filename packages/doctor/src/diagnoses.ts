@@ -22,14 +22,14 @@ export interface Diagnosis {
 }
 
 const JOURNAL = "journalctl -u ocir-broker.service -p warning";
+const RESTART = "systemctl restart ocir-broker.service (it keeps its tokens)";
 const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service";
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
 const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
-const EXTRA_ARGS = `pass them with a space: ${BOOTSTRAP}; it runs at the first boot only, so replace the node`;
+const EXTRA_ARGS = `write a space instead: ${BOOTSTRAP}; then replace the node, because it runs only at the first boot`;
 const CONNECT = "ocir-broker node connect, which names what the kubelet needs";
-const OWN_FILE =
-  "remove the helper from it, and give root's tools another file (the variables DOCKER_CONFIG and REGISTRY_AUTH_FILE)";
+const OWN_FILE = "remove the helper from it, and give root's tools another file by DOCKER_CONFIG or REGISTRY_AUTH_FILE";
 const RELABEL = "restorecon -Rv /usr/libexec/ocir-broker";
 
 /** The codes of the packages that doctor calls. */
@@ -82,7 +82,7 @@ export const DIAGNOSES = {
   ...problemsOfCodes(),
 
   "not-checked": unknown("not checked, because of the finding that is named"),
-  "needs-root": unknown("permission denied", "run ocir-broker doctor as root"),
+  "needs-root": unknown("permission denied", "run the command as root"),
   "out-of-time": unknown("no result in time", "see the other findings, then try again"),
   "check-failed": unknown("the check itself failed", "report this line as a bug"),
   "identity-none": ok(IDENTITY_ERRORS["identity-none"].what),
@@ -92,7 +92,7 @@ export const DIAGNOSES = {
   "service-accounts-off": problemOf(BROKER_ERRORS["service-accounts-off"]),
   "service-accounts-unused": problem(
     "the broker exchanges service-account tokens, but the kubelet sends none",
-    "ocir-broker kubelet-config merge with --service-accounts (see its --help)",
+    "run ocir-broker kubelet-config merge with --service-accounts (see its --help)",
   ),
   "kubelet-too-old": problem(
     "this kubelet does not support service-account tokens for credential providers",
@@ -101,11 +101,11 @@ export const DIAGNOSES = {
   "service-account-failed": problemOf(BROKER_ERRORS["service-account-failed"]),
   "service-account-audience": problem(
     "the kubelet requests service-account tokens for an audience that is not accepted",
-    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience equal; for OKE, use the API server's own",
+    NEXT.audience,
   ),
   "service-account-annotation": problem(
     "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
-    "ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME, or set serviceAccounts.select: all",
+    "run ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME, or set serviceAccounts.select: all",
   ),
 
   "service-account-not-tried": unknown(
@@ -118,7 +118,7 @@ export const DIAGNOSES = {
   "policy-missing": problem(
     "no policy lets this identity read the repository",
     "add: Allow dynamic-group <name> to read repos in compartment <name>, with a rule that matches this instance; " +
-      "for a user or a CLI session, the same with group instead of dynamic-group",
+      "for a user or a CLI session, write group instead of dynamic-group",
   ),
   "image-missing": problem(
     "the registry has no such image, or hides it because a policy is missing",
@@ -126,11 +126,11 @@ export const DIAGNOSES = {
   ),
   "namespace-unknown": problem(
     "no tenancy has the namespace in the image's name",
-    "correct the part after the registry host; it is not the tenancy's name: oci os ns get",
+    "correct the part after the registry host, which is not the tenancy's name: oci os ns get",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-look-alike": warning(
-    "the registry host looks like Oracle's but is none of its hosts: the kubelet pulls the image without the broker",
+    "the registry host looks like Oracle's but is none of its hosts, so the kubelet pulls without the broker",
     "correct it in the image's name, such as iad.ocir.io; if it is Oracle's registry, add it to registries.extraHosts",
   ),
   "image-foreign": ok(
@@ -141,7 +141,7 @@ export const DIAGNOSES = {
   "broker-config-ok": ok("the broker's configuration is valid"),
   "broker-config-invalid": problem(
     "the broker's configuration is not valid, or cannot be used",
-    "ocir-broker config check names every error; ocir-broker status shows what the daemon uses",
+    "run ocir-broker config check, which names the fix",
   ),
 
   "broker-config-exposed": warning(
@@ -168,7 +168,7 @@ export const DIAGNOSES = {
     `systemctl unmask ${UNITS}; systemctl unmask --runtime ${UNITS}; systemctl restart ocir-broker.socket ocir-broker.service`,
   ),
   "switched-off": problem(
-    "ocir-broker is switched off on this node: the plugin returns no credentials, and the units are masked",
+    "ocir-broker is switched off on this node, so the plugin returns no credentials",
     "ocir-broker enable",
   ),
   "daemon-ok": ok("the daemon runs without failures"),
@@ -176,22 +176,13 @@ export const DIAGNOSES = {
     "the daemon or its health socket is missing",
     "systemd-sysusers; systemctl restart ocir-broker.service; if it does not stay up: journalctl -u ocir-broker.service",
   ),
-  "daemon-stuck": problem(
-    "the daemon accepts connections but does not respond",
-    "systemctl restart ocir-broker.service (it keeps its tokens); then journalctl -u ocir-broker.service",
-  ),
-  "daemon-version": warning(
-    "the running daemon is from another release than this program",
-    "systemctl restart ocir-broker.service (it keeps its tokens)",
-  ),
+  "daemon-stuck": problem("the daemon accepts connections but does not respond", `${RESTART}; ${JOURNAL}`),
+  "daemon-version": warning("the running daemon is from another release than this program", RESTART),
   "daemon-config": warning(
     "the daemon does not use the configuration file as it is now",
     "fix what ocir-broker config check names; systemctl reload ocir-broker.service",
   ),
-  "daemon-restart-needed": warning(
-    "configuration keys have changed that only a restart applies",
-    "systemctl restart ocir-broker.service (it keeps its tokens)",
-  ),
+  "daemon-restart-needed": warning("configuration keys have changed that only a restart applies", RESTART),
   "metrics-not-written": warning(
     "the daemon cannot write its metrics file",
     "df /run; for another folder than /run/ocir-broker-metrics, ReadWritePaths= in a drop-in; then systemd-tmpfiles --create; " +
@@ -201,7 +192,7 @@ export const DIAGNOSES = {
     "the daemon cannot write its state, so a restart may lose its tokens",
     "free space: df /run; the daemon tries again every 5 s",
   ),
-  "daemon-starting": warning("the daemon has no token yet", `ocir-broker status; ${JOURNAL}`),
+  "daemon-starting": warning("the daemon has no token yet", BROKER_ERRORS["service-account-failed"].next),
   "daemon-degraded": warning(
     "the daemon cannot get or renew a session or token",
     `ocir-broker status; ${JOURNAL}; if no pod pulls from the host that fails: registries.prefetch: []`,
@@ -222,18 +213,18 @@ export const DIAGNOSES = {
     CONNECT,
   ),
   "kubelet-extra-args-swallowed": problem(
-    "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script silently ignores",
+    "cloud-init passes --kubelet-extra-args with an equals sign, which the bootstrap script ignores",
     EXTRA_ARGS,
   ),
   "kubelet-not-restarted": problem(
-    "the kubelet was started before it got the flags, or before its credential provider configuration changed",
+    "the kubelet was started before it got the flags, or before its configuration changed",
     RESTART_KUBELET,
   ),
 
   "kubelet-config-ok": ok("the kubelet's credential provider configuration is valid"),
   "kubelet-config-missing": problem(
-    "the file that the kubelet's flag names is missing, so its next start will fail",
-    "ocir-broker node connect, before the kubelet starts again",
+    "the file that the kubelet's flag names is missing, so the kubelet's next start will fail",
+    CONNECT,
   ),
   "kubelet-config-invalid": {
     verdict: "problem",
@@ -248,16 +239,16 @@ export const DIAGNOSES = {
     `set matchImages: [${MATCH_IMAGES.map((pattern) => `"${pattern}"`).join(", ")}], and restart the kubelet`,
   ),
   "other-plugin-first": warning(
-    "the kubelet calls another credential provider before ours for this image, and waits for it",
+    "the kubelet waits for another credential provider before it calls ours for this image",
     "remove the image from the other's matchImages, or put ours first, and restart the kubelet",
   ),
 
   "other-login": warning(
-    "a file has a login for this registry, which pulls try before our token, or when we have none",
+    "a file has a login for this registry, which pulls use before or instead of our token",
     "remove the login from the file, and restart the kubelet",
   ),
   "other-helper": warning(
-    "a file names a credential helper, which CRI-O uses whenever we have no token, also for service accounts without rights",
+    "a file names a credential helper, which CRI-O uses when we have no token, even for service accounts without rights",
     OWN_FILE,
   ),
   "root-helper-open": problem(
@@ -283,18 +274,12 @@ export const DIAGNOSES = {
     "the kubelet cannot decode the plugin's response, and pulls anonymously",
     NEXT.reinstall,
   ),
-  "plugin-response-anonymous": problem(
-    "the plugin has no credentials for this image",
-    "check the image's name, or name the registry in registries.extraHosts",
-  ),
+  "plugin-response-anonymous": problem("the plugin has no credentials for this image", NEXT.extraHosts),
   "plugin-failed": problem(
     'the plugin fails; the kubelet logs "error execing credential provider plugin" and pulls anonymously',
     `see the code in the evidence; ${JOURNAL}`,
   ),
-  "plugin-silent": problem(
-    "the plugin does not respond in time",
-    `systemctl restart ocir-broker.service (it keeps its tokens); ${JOURNAL}`,
-  ),
+  "plugin-silent": problem("the plugin does not respond in time", `${RESTART}; ${JOURNAL}`),
 } as const satisfies Record<string, Diagnosis>;
 
 /** A finding of the kubelet's rules keeps their code. */

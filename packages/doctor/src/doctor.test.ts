@@ -357,7 +357,7 @@ describe("diagnose, special cases", () => {
   test("names a person's own file in the advice for an invalid configuration", async ({ node }) => {
     const own = { isNode: false, configPath: "/home/me/config.yaml", configError: "it is not valid" };
     const found = (await node.examine(own)).find(({ name }) => name === "broker-config-invalid");
-    expect(found?.fix).toMatch(/^ocir-broker config check \/home\/me\/config\.yaml names every error/);
+    expect(found?.fix).toMatch(/^run ocir-broker config check \/home\/me\/config\.yaml, which/);
   });
 
   test("finds cloud-init's equals sign when the script has several parts", async ({ node }) => {
@@ -367,7 +367,9 @@ describe("diagnose, special cases", () => {
     const findings = await node.examine();
     expect(problems(findings)).toEqual(["kubelet-extra-args-swallowed"]);
     const found = findings.find(({ name }) => name === "kubelet-extra-args-swallowed");
-    expect(found?.fix).toMatch(/^on this node: ocir-broker node connect.*For new nodes: pass them .*replace the node$/);
+    expect(found?.fix).toMatch(
+      /^on this node: ocir-broker node connect.*For new nodes: write a space .*replace the node, because/,
+    );
   });
 
   test("accepts SELinux labels that are correct or cannot be read", async ({ node }) => {

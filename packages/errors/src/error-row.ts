@@ -24,22 +24,25 @@ export function transient(what: string, next: string): ErrorRow {
 
 /** Advice that several codes share. */
 export const NEXT = {
+  audience:
+    "make serviceAccounts.audience and the kubelet's serviceAccountTokenAudience equal (for OKE: the API server's own)",
   changingProxy: "exempt Oracle's hosts from the proxy or firewall that changes requests",
-  clock: "set the clock: chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)",
+  clock: "set the clock with chronyc makestep, and check that chronyd runs (OCI's time server is 169.254.169.254)",
   dns: "check /etc/resolv.conf: it should name 169.254.169.254, the VCN's resolver, or a server that forwards to it",
+  extraHosts: "check the image's name, or name the registry in registries.extraHosts",
   journal: "see journalctl -u ocir-broker",
   kubeletConfig: "check the kubelet's credential provider configuration",
   network:
-    "route the node's subnet to a service gateway for All <region> Services in Oracle Services Network, and allow TCP 443 out",
-  outage: "no action needed: the broker retries (outages are on Oracle's status page)",
+    "route the node's subnet to a service gateway for All <region> Services in Oracle Services Network, and allow TCP 443",
+  outage: "no action needed: it is retried (Oracle's status page shows outages)",
   proxyAddress: "check proxy.https (or HTTPS_PROXY), and that the node can connect to it",
-  proxySettings: "check proxy.https, proxy.noProxy, and the proxy's own rules",
+  proxySettings: "check proxy.https and proxy.noProxy, and the proxy's own rules",
   reinstall: "reinstall ocir-broker",
   release: "check that the shim and the broker are from the same release",
   trust:
-    "if a proxy inspects TLS, or in a dedicated region, add its CA to upstream.caFile if that is set, else to the system " +
+    "if a proxy inspects TLS, or in a dedicated region, add its CA to upstream.caFile or, if that is not set, to the system " +
     "(update-ca-trust, on Ubuntu update-ca-certificates), then systemctl restart ocir-broker",
-  wait: "no action needed: the broker retries",
+  wait: "no action needed: it is retried",
 } as const;
 
 export const CLOCK_SKEW = transient(

@@ -3,7 +3,7 @@ import { type ErrorRow, NEXT, permanent, transient } from "@ocir-broker/errors/e
 
 export const CACHE_ERRORS = {
   /** `close()` was called. */
-  closed: permanent("the broker is stopping", "no action needed: the kubelet retries"),
+  closed: permanent("the broker is stopping", NEXT.wait),
   /** `fetch` returned a value that could not be served any more. */
   "expired-on-arrival": transient("the fetched value had already expired", NEXT.clock),
   /** `fetch` did not settle in time; its signal was aborted. */

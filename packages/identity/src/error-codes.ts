@@ -1,7 +1,29 @@
 /** The codes of the identity providers (metadata service, federation, files) and of the token exchange. */
 import { ABORTED, CLOCK_SKEW, type ErrorRow, NEXT, permanent, transient } from "@ocir-broker/errors/error-row";
 
-const FOR_DAEMON = "(the daemon's file: outside of /home and /root, chown root:ocir-broker-daemon, chmod 640)";
+const FILE =
+  "check its path, and chmod 600 your own file (the daemon's: outside of /home and /root, chown root:ocir-broker-daemon, chmod 640)";
+
+const CONFIG =
+  "run oci setup config, or correct the file or its path (the daemon's: user.configFile or cliSession.configFile, outside of " +
+  "/home and /root)";
+
+const ELSEWHERE = "run it where Oracle provides this identity, or set another identity.provider or OCI_CLI_AUTH";
+
+const DOMAIN = "correct identityDomain.url or OCI_TOKEN_EXCHANGE_DOMAIN_URL: https://idcs-ID.identity.oraclecloud.com";
+
+const GITHUB =
+  "add permissions: id-token: write to the job, and leave its ACTIONS_ID_TOKEN_REQUEST_ variables as they are, also in a container";
+
+const CERTIFICATE =
+  "check the clock, wait some minutes, because OCI may be replacing the certificate, and reboot the instance if this lasts";
+
+const METADATA =
+  "check that this is an OCI instance, and that it reaches OCI's 169.254.169.254 directly (no proxy, primary VNIC, iptables -S OUTPUT)";
+
+const RESTART_JOB = "check the clock, then restart the job or the container";
+
+const TRUST = "check the domain's trust: issuer, keys, audience, and the rule for this subject";
 
 export const FILE_IDENTITY_ERRORS = {
   "api-key-refused": permanent(
@@ -10,76 +32,37 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "cli-session-expired": permanent("the CLI session has expired", "run oci session authenticate"),
   "cli-session-refused": permanent("the registry does not accept the CLI session", "run oci session authenticate"),
-  "github-permission-missing": permanent(
-    "GitHub gives this job no token",
-    "add permissions: id-token: write to the job, and pass its ACTIONS_ID_TOKEN_REQUEST_ variables into a container",
-  ),
-  "github-refused": permanent(
-    "GitHub's token endpoint gave no token",
-    "add permissions: id-token: write to the job, and do not change the ACTIONS_ID_TOKEN_REQUEST_ variables",
-  ),
+  "github-permission-missing": permanent("GitHub gives this job no token", GITHUB),
+  "github-refused": permanent("GitHub's token endpoint gave no token", GITHUB),
   "identity-changed": permanent("the files now name another identity than at the start", "restart the broker"),
-  "identity-file-permissions": permanent(
-    "other users can read or change the file",
-    `chmod 600 your own file ${FOR_DAEMON}`,
-  ),
+  "identity-file-permissions": permanent("other users can read or change the file", FILE),
   "identity-file-unreadable": permanent(
     "the file cannot be read",
-    `check its path and its owner, for a pod's token automountServiceAccountToken ${FOR_DAEMON}`,
+    `for a pod's token, check automountServiceAccountToken, else ${FILE}`,
   ),
-  "identity-variable-invalid": permanent(
-    "the variable is not an https URL",
-    "correct it: https://idcs-ID.identity.oraclecloud.com",
-  ),
-  "identity-variable-missing": permanent(
-    "the variable is not set",
-    "set it, as docs/keyless-ci.md shows for each identity",
-  ),
+  "identity-variable-invalid": permanent("the variable is not an https URL", DOMAIN),
+  "identity-variable-missing": permanent("the variable is not set", "set it in the job, the pod or the container"),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
   "key-fingerprint": permanent(
     "the fingerprint does not match the key",
     "copy the configuration snippet of this key from Oracle's Console",
   ),
   "key-invalid": permanent("the file contains no private RSA key in PEM", "name the private key, not the public one"),
-  "oci-config-incomplete": permanent(
-    "the value is missing",
-    "run oci setup config, or add the key to the profile (the daemon's file: user.configFile or cliSession.configFile)",
-  ),
-  "oci-config-invalid": permanent(
-    "the file is not a valid configuration of Oracle's command line",
-    "compare it with SDK and CLI Configuration File on docs.oracle.com",
-  ),
-  "oci-config-missing": permanent(
-    "the file does not exist",
-    `run oci setup config, or check the file's path ${FOR_DAEMON}`,
-  ),
-  "oci-config-unreadable": permanent("the file cannot be read", `check its owner and mode ${FOR_DAEMON}`),
-  "oci-profile-missing": permanent("the file has no such profile", "check the profile's name, which is case-sensitive"),
+  "oci-config-incomplete": permanent("the value is missing", CONFIG),
+  "oci-config-invalid": permanent("the file is not a valid configuration of Oracle's command line", CONFIG),
+  "oci-config-missing": permanent("the file does not exist", CONFIG),
+  "oci-config-unreadable": permanent("the file cannot be read", FILE),
+  "oci-profile-missing": permanent("the file has no profile of this name (upper and lower case differ)", CONFIG),
   "oci-region-unknown": permanent("this release does not know the region", "correct the region"),
-  "pod-missing": permanent(
-    "this is not a pod of a cluster",
-    "run the program in a pod, or set another identity.provider or OCI_CLI_AUTH",
-  ),
-  "resource-principal-expired": permanent(
-    "the platform has not renewed the resource principal's token",
-    "restart the job or the container",
-  ),
-  "resource-principal-missing": permanent(
-    "the platform has not set the variable",
-    "run the broker where Oracle provides a resource principal, or set another identity.provider",
-  ),
+  "pod-missing": permanent("this is not a pod of a cluster", ELSEWHERE),
+  "resource-principal-expired": permanent("the platform has not renewed the resource principal's token", RESTART_JOB),
+  "resource-principal-missing": permanent("the platform has not set the variable", ELSEWHERE),
   "resource-principal-mixed": permanent(
-    "one of key and pass phrase is a file, and the other is a value",
-    "use files for both, or values for both",
+    "one of key and pass phrase is a file, and the other a value",
+    "use files for both or values for both",
   ),
-  "resource-principal-refused": permanent(
-    "the registry does not accept the resource principal",
-    "check the clock, then restart the job or the container",
-  ),
-  "resource-principal-version": permanent(
-    "only version 2.2 of resource principals is supported",
-    "set another identity.provider",
-  ),
+  "resource-principal-refused": permanent("the registry does not accept the resource principal", RESTART_JOB),
+  "resource-principal-version": permanent("only version 2.2 of resource principals is supported", ELSEWHERE),
   "security-token-invalid": permanent(
     "there is no valid security token",
     "run oci session authenticate, or for a resource principal restart the job or the container",
@@ -94,37 +77,28 @@ export const FILE_IDENTITY_ERRORS = {
   ),
   "subject-token-invalid": permanent(
     "the token to exchange is not a JWT",
-    "check that the file or variable has the token alone",
+    "check that the file or variable has only the token",
   ),
   "subject-token-missing": permanent(
     "there is no token to exchange",
     "set OCI_WORKLOAD_IDENTITY_TOKEN_PATH or OCI_WORKLOAD_IDENTITY_TOKEN, or run in a job of GitHub Actions",
   ),
-  "subject-token-refused": permanent(
-    "the identity domain does not accept this token",
-    "check the domain's trust: its issuer, keys, audience, and a rule for this subject",
-  ),
+  "subject-token-refused": permanent("the identity domain does not accept this token", TRUST),
   "subject-token-variable-expired": permanent(
-    "the token in the variable has expired, and a variable gets no new one",
-    "push before it expires, or let the CI system keep a token in a file: OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
+    "the token in the variable has expired",
+    "push before it expires, or let the CI system renew it in a file: OCI_WORKLOAD_IDENTITY_TOKEN_PATH",
   ),
 } as const satisfies Record<string, ErrorRow>;
 
 export const IDENTITY_ERRORS = {
   ...FILE_IDENTITY_ERRORS,
   aborted: ABORTED,
-  "certificate-expired": transient(
-    "the instance certificate has expired or is not valid yet",
-    "check the clock, and reboot the instance if this lasts (OCI renews the certificate several times a day)",
-  ),
+  "certificate-expired": transient("the instance certificate has expired or is not valid yet", CERTIFICATE),
   "certificate-invalid": transient(
     "the instance certificate or its key cannot be used",
     "check that only OCI's metadata service is at 169.254.169.254, then reboot the instance",
   ),
-  "certificate-mismatch": transient(
-    "the instance certificate and its key do not match",
-    "wait a minute, because OCI may be replacing it, and reboot the instance if this lasts",
-  ),
+  "certificate-mismatch": transient("the instance certificate and its key do not match", CERTIFICATE),
   "clock-skew": CLOCK_SKEW,
   "federation-invalid": transient("the auth service's response contains no session", NEXT.changingProxy),
   "federation-name-not-resolved": transient("the auth service's name could not be resolved", NEXT.dns),
@@ -132,14 +106,11 @@ export const IDENTITY_ERRORS = {
   "federation-proxy-unreachable": transient("the auth service cannot be reached through the proxy", NEXT.proxyAddress),
   "federation-refused": permanent(
     "the auth service refused this instance",
-    "reboot it, because it may have been moved or cloned with another instance's state, and recreate it if that does not help",
+    "reboot it, because a move or clone may have left it another instance's state, and recreate it if that does not help",
   ),
   "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),
-  "federation-unauthorized": transient(
-    "the auth service does not accept the instance certificate",
-    "check the clock, then wait some minutes, because OCI may be replacing the certificate",
-  ),
+  "federation-unauthorized": transient("the auth service does not accept the instance certificate", CERTIFICATE),
   "federation-unavailable": transient("the auth service returned a server error", NEXT.outage),
   "federation-unreachable": transient("the auth service does not respond", NEXT.network),
   "github-unreachable": transient(
@@ -155,26 +126,17 @@ export const IDENTITY_ERRORS = {
     "wait: OCI issues it within minutes of the first boot",
   ),
   "metadata-invalid": transient("the metadata service's response is invalid", NEXT.changingProxy),
-  "metadata-not-found": transient(
-    "version 2 of the metadata service is missing",
-    "use a platform image with /opc/v2, and check that nothing else is at 169.254.169.254",
-  ),
-  "metadata-refused": permanent(
-    "the metadata service refuses requests, as it does through a proxy",
-    "check that this is an OCI instance, and that it reaches 169.254.169.254 directly from its primary VNIC",
-  ),
+  "metadata-not-found": transient("version 2 of the metadata service (/opc/v2) is missing", METADATA),
+  "metadata-refused": permanent("the metadata service refuses requests, as it does through a proxy", METADATA),
   "metadata-throttled": transient(
     "the metadata service rate-limits requests",
     "find the client that sends too many (the broker sends at most five a second): ss -tnp dst 169.254.169.254",
   ),
   "metadata-unavailable": transient("the metadata service returned a server error", NEXT.outage),
-  "metadata-unreachable": transient(
-    "the metadata service does not respond",
-    "check that this is an OCI instance, and that nothing blocks 169.254.169.254: iptables -S OUTPUT",
-  ),
+  "metadata-unreachable": transient("the metadata service does not respond", METADATA),
   "region-unknown": permanent(
-    "this release does not know the region that the metadata service names",
-    "check that this is an OCI instance, and upgrade ocir-broker if its region is new",
+    "this release does not know the metadata service's region",
+    "check that this is an OCI instance, and upgrade ocir-broker if the region is new",
   ),
   "sdk-failed": transient("the request could not be signed", NEXT.reinstall),
   "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
@@ -183,15 +145,12 @@ export const IDENTITY_ERRORS = {
 
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
 
-/** By the kubelet, because the broker fetches nothing for a service account without a pull, or by the controller. */
-const RETRIED = "no action needed: it is retried";
+const CLUSTER = "check serviceAccounts.apiServer and serviceAccounts.caFile, then systemctl restart ocir-broker";
+
+const SECRET =
+  "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in of ocir-broker.service, and start it";
 
 const ADDRESS = "check serviceAccounts.apiServer or identityDomain.url";
-
-const AUDIENCE = "set the kubelet's serviceAccountTokenAudience to the API server's own audience";
-
-const TRUST =
-  "check the domain's trust: issuer, keys, audience, and the rule that names a service user for this subject";
 
 /** `cluster-…` is for OKE's token exchange, `domain-…` for an identity domain's; the others are for both. */
 export const TOKEN_EXCHANGE_ERRORS = {
@@ -199,48 +158,33 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "the cluster refused to exchange a service-account token",
     "use an enhanced cluster, and a policy that admits the node",
   ),
-  "cluster-tls": transient(
-    "the cluster's certificate is not trusted",
-    "check serviceAccounts.caFile, then systemctl restart ocir-broker",
-  ),
-  "cluster-token-refused": permanent("the cluster does not accept the service-account token", AUDIENCE),
-  "cluster-unknown": transient(
-    "the cluster's address or certificate authority is not known",
-    "set serviceAccounts.apiServer and serviceAccounts.caFile",
-  ),
+  "cluster-tls": transient("the cluster's certificate is not trusted", CLUSTER),
+  "cluster-token-refused": permanent("the cluster does not accept the service-account token", NEXT.audience),
+  "cluster-unknown": transient("the cluster's address or certificate authority is not known", CLUSTER),
   "cluster-unreachable": transient(
     "the cluster's token exchange does not respond",
     "allow TCP 12250 from the nodes to the cluster's API endpoint",
   ),
   "domain-client-refused": permanent(
-    "the identity domain does not accept the client, or the node, that requests the exchange",
-    "check the client's id, its secret and the trust's oauthClients, or for a node the policy that grants GET_RPST to its dynamic group",
+    "the identity domain does not accept the client or node that requests the exchange",
+    "check the client's id and secret and the trust's oauthClients, or for a node the policy that grants GET_RPST to its dynamic group",
   ),
   "domain-not-configured": permanent(
     "the configuration of the identity domain is incomplete",
     "set identityDomain.url and, with authorization: client, clientId",
   ),
-  "domain-secret-missing": permanent(
-    "no client secret was found",
-    "set identityDomain.clientSecretFile, or LoadCredential=identity-domain-secret: in a drop-in",
-  ),
-  "domain-secret-without-daemon": permanent(
-    "only the daemon gets the client secret, and no daemon responds",
-    "start ocir-broker.service, or set identityDomain.clientSecretFile",
-  ),
+  "domain-secret-missing": permanent("no client secret was found", SECRET),
+  "domain-secret-without-daemon": permanent("only the daemon gets the client secret, and no daemon responds", SECRET),
   "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
   "domain-token-refused": permanent("the identity domain does not accept the token", TRUST),
-  "domain-unknown": permanent(
-    "there is no identity domain at this address",
-    "check identityDomain.url or OCI_TOKEN_EXCHANGE_DOMAIN_URL",
-  ),
+  "domain-unknown": permanent("there is no identity domain at this address", DOMAIN),
   "domain-unreachable": transient(
     "the identity domain does not respond",
     "allow TCP 443 from the nodes to the identity domain, or set proxy.https",
   ),
   "service-account-token-audience": permanent(
     "the service-account token's audience is not serviceAccounts.audience",
-    "use the same audience in the kubelet's entry",
+    NEXT.audience,
   ),
   "service-account-token-expired": permanent("the service-account token has expired or expires too soon", NEXT.clock),
   "service-account-token-unreadable": permanent(
@@ -249,8 +193,8 @@ export const TOKEN_EXCHANGE_ERRORS = {
   ),
   "token-exchange-invalid": transient("the token exchange's response contains no session", ADDRESS),
   "token-exchange-refused": permanent("the token exchange refused the request", ADDRESS),
-  "token-exchange-throttled": transient("the token exchange rate-limits requests", RETRIED),
-  "token-exchange-unavailable": transient("the token exchange returned a server error", RETRIED),
+  "token-exchange-throttled": transient("the token exchange rate-limits requests", NEXT.wait),
+  "token-exchange-unavailable": transient("the token exchange returned a server error", NEXT.outage),
 } as const satisfies Record<string, ErrorRow>;
 
 export type TokenExchangeErrorCode = keyof typeof TOKEN_EXCHANGE_ERRORS;

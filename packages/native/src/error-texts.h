@@ -6,12 +6,12 @@
   "shim-request-timeout", \
   "stdin did not end within the time limit", \
   NULL, \
-  "close stdin after the request, as a pipe from a file does"
+  "close stdin after the request"
 #define SHIM_REQUEST_UNREADABLE \
   "shim-request-unreadable", \
   "stdin cannot be read", \
   NULL, \
-  "pipe one JSON request into it"
+  "pipe in a CredentialProviderRequest (kubelet) or a registry host (docker)"
 #define SHIM_REQUEST_TOO_LARGE \
   "shim-request-too-large", \
   "the request on stdin is larger than 256 KiB", \
@@ -56,7 +56,7 @@
   "shim-connection-broken", \
   "the broker closed each connection without a response", \
   NULL, \
-  "see why with: journalctl -u ocir-broker"
+  "see journalctl -u ocir-broker"
 #define SHIM_TIMEOUT \
   "shim-timeout", \
   "the broker did not respond within the time limit", \
@@ -76,12 +76,12 @@
   "shim-response-status", \
   "the broker sent no message, only status", \
   (status_text), \
-  "see why with: journalctl -u ocir-broker"
+  "see journalctl -u ocir-broker"
 #define SHIM_RESPONSE_EMPTY \
   "shim-response-empty", \
   "the broker sent status 200 without a body", \
   NULL, \
-  "check the version of the daemon"
+  "check OCIR_BROKER_SOCKET and the version of the daemon"
 #define SHIM_OUTPUT_FAILED \
   "shim-output-failed", \
   "the response could not be written to stdout", \
@@ -94,7 +94,7 @@
   "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker"
 #define SHIM_NOTHING_STORED \
   "shim-nothing-stored", \
-  "credentials are neither stored nor erased, because the broker fetches them", \
+  "the broker fetches credentials, so none are stored or erased", \
   NULL, \
   "no login is needed; for another account, name another helper in credHelpers"
 #define SHIM_VERB_UNKNOWN \

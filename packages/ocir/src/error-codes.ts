@@ -16,7 +16,7 @@ export const OCIR_ERRORS = {
   "registry-unauthorized": transient("the registry did not accept this instance's session", NEXT.clock),
   "registry-unavailable": transient("the registry returned a server error", NEXT.outage),
   "token-anonymous": permanent(
-    "the registry's token is anonymous: something removes the request's Authorization header",
+    "the registry's token is anonymous, because something removes the Authorization header",
     "exempt the registry from the proxy (proxy.noProxy), or make the proxy forward the header",
   ),
   "token-expired": transient("the token had already expired when it arrived", NEXT.clock),

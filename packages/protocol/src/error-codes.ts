@@ -25,7 +25,7 @@ export interface ShimErrorRow extends ErrorRow {
 }
 
 const CHECK_SERVICE = "check it with: systemctl status ocir-broker.socket ocir-broker.service";
-const JOURNAL = "see why with: journalctl -u ocir-broker";
+const REQUEST = "pipe in a CredentialProviderRequest (kubelet) or a registry host (docker)";
 const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
 
 /**
@@ -33,19 +33,13 @@ const OTHER_DAEMON = "check OCIR_BROKER_SOCKET and the version of the daemon";
  * which is generated from this file.
  */
 export const SHIM_ERRORS = {
-  "shim-request-timeout": permanent(
-    "stdin did not end within the time limit",
-    "close stdin after the request, as a pipe from a file does",
-  ),
-  "shim-request-unreadable": permanent("stdin cannot be read", "pipe one JSON request into it"),
+  "shim-request-timeout": permanent("stdin did not end within the time limit", "close stdin after the request"),
+  "shim-request-unreadable": permanent("stdin cannot be read", REQUEST),
   "shim-request-too-large": permanent(
     `the request on stdin is larger than ${MAX_REQUEST_BYTES / 1_024} KiB`,
     "look for a pod with an overlong image name",
   ),
-  "shim-request-empty": permanent(
-    "stdin was empty",
-    "pipe in a CredentialProviderRequest (kubelet) or a registry host (docker)",
-  ),
+  "shim-request-empty": permanent("stdin was empty", REQUEST),
   "shim-socket-missing": {
     ...permanent(
       "there is no socket at",
@@ -76,15 +70,18 @@ export const SHIM_ERRORS = {
     ...permanent("the socket cannot be used, errno", "this node may be out of descriptors or memory"),
     detail: "errno_text",
   },
-  "shim-connection-broken": permanent("the broker closed each connection without a response", JOURNAL),
+  "shim-connection-broken": permanent("the broker closed each connection without a response", NEXT.journal),
   "shim-timeout": permanent("the broker did not respond within the time limit", CHECK_SERVICE),
   "shim-response-invalid": { ...permanent("what responds is not ocir-broker:", OTHER_DAEMON), detail: "path" },
   "shim-response-too-large": permanent(
     `the response is larger than 16 KiB of headers or ${MAX_RESPONSE_BYTES / 1_024} KiB of body`,
     OTHER_DAEMON,
   ),
-  "shim-response-status": { ...permanent("the broker sent no message, only status", JOURNAL), detail: "status_text" },
-  "shim-response-empty": permanent("the broker sent status 200 without a body", "check the version of the daemon"),
+  "shim-response-status": {
+    ...permanent("the broker sent no message, only status", NEXT.journal),
+    detail: "status_text",
+  },
+  "shim-response-empty": permanent("the broker sent status 200 without a body", OTHER_DAEMON),
   "shim-output-failed": permanent(
     "the response could not be written to stdout",
     "check why the caller does not read it",
@@ -94,7 +91,7 @@ export const SHIM_ERRORS = {
     "remove the plugin from the kubelet's CredentialProviderConfig, or reinstall ocir-broker",
   ),
   "shim-nothing-stored": permanent(
-    "credentials are neither stored nor erased, because the broker fetches them",
+    "the broker fetches credentials, so none are stored or erased",
     "no login is needed; for another account, name another helper in credHelpers",
   ),
   "shim-verb-unknown": permanent(

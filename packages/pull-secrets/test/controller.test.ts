@@ -245,7 +245,7 @@ it("keeps a live token while Oracle fails, reports that, and recovers", async ()
   await untilRenewal(() => said.some((line) => /^warn: .*registry returned a server error/.test(line)));
   await untilTime(() => condition().reason === "RenewalFailing", 5_000);
   expect(condition().status).toBe("True");
-  expect(condition().message).toContain("no action needed: the broker retries");
+  expect(condition().message).toContain("no action needed: it is retried");
   expect(authsIn()[HOST].password).toBe(first);
   await untilTime(() => condition().reason === "Expired", 30_000);
   expect(condition().status).toBe("False");

@@ -23,7 +23,7 @@ it.each([
   ["service-account-missing", /: kubectl create serviceaccount puller -n NAMESPACE$/],
   ["tls", /SSL_CERT_FILE in the chart's value extraEnv/],
   ["token-exchange-throttled", /no action needed: it is retried$/],
-  ["token-exchange-unavailable", /no action needed: it is retried$/],
+  ["token-exchange-unavailable", /no action needed: it is retried \(.*\)$/],
 ] as const)("describeFailure advises for %s what the chart's owner or a tenant can do", (code, advice) => {
   const text = describeFailure({ code, place: "puller" }, "");
   expect(text).toMatch(advice);
