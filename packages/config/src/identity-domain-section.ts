@@ -6,16 +6,14 @@ import { absolutePath, section } from "./section.ts";
 export const identityDomainSection = section({
   url: httpsOrigin
     .optional()
-    .describe(
-      "For serviceAccounts.tokenExchange: identity-domain: the URL of the identity domain that trusts the cluster's issuer.",
-    )
+    .describe("The identity domain that trusts the cluster's issuer.")
     .meta({ examples: ["https://idcs-0123456789abcdef.identity.oraclecloud.com"] }),
   authorization: z
     .enum(["instance-principal", "client"], "must be instance-principal or client")
     .default("instance-principal")
     .describe(
-      "How the broker authenticates there: instance-principal, with this node's own session and no secret; " +
-        "client, as a confidential application, for nodes outside OCI.",
+      "How the broker authenticates there: instance-principal, with this node's own session; client, as a confidential " +
+        "application, for nodes outside OCI.",
     ),
   clientId: z
     .string("must be a client's id")
@@ -26,9 +24,8 @@ export const identityDomainSection = section({
   clientSecretFile: absolutePath
     .optional()
     .describe(
-      "For authorization: client: the file with the client secret. Only the daemon's user may be able to read it, or its " +
-        "group if root owns the file. It is read at each token exchange. " +
-        "Default: identity-domain-secret of systemd's LoadCredential.",
+      "For authorization: client: the file with the client secret. Only the daemon's user may read it, or its group if " +
+        "root owns the file. Default: identity-domain-secret of systemd's LoadCredential.",
     )
     .meta({ examples: ["/etc/ocir-broker/client-secret"] }),
 }).prefault({});

@@ -22,8 +22,8 @@ export const identitySection = section({
     .describe(
       "The identity that signs requests: instance-principal, this node; user, an API key in ~/.oci/config; " +
         "cli-session, the session that oci session authenticate wrote there; resource-principal, a function or container " +
-        "instance, from its OCI_RESOURCE_PRINCIPAL_* variables; workload-identity-federation, a CI job, whose token an identity " +
-        "domain exchanges (docs/keyless-ci.md); oke-workload-identity, a pod's own service account; none, for a node that only serves service accounts. " +
+        "instance; workload-identity-federation, a CI job, whose token an identity domain exchanges; oke-workload-identity, a " +
+        "pod's own service account; none, for a node that only serves service accounts. " +
         "The broker never switches to another one by itself.",
     ),
 }).prefault({});

@@ -52,12 +52,13 @@ export const configSchema = z.strictObject(
     sockets: section({
       credentials: socketPath
         .default(CREDENTIALS_SOCKET)
-        .describe("The socket for the shim. Mode 0600. The installed units (socket activation) ignore this section."),
+        .describe(
+          "The socket for the shim, with mode 0600. The installed units ignore this section, because systemd makes the sockets.",
+        ),
       health: socketPath
         .default(HEALTH_SOCKET)
         .describe(
-          `The health socket, for root and the group ${HEALTH_GROUP}; without socket activation, for the daemon's user and group. ` +
-            "Mode 0660. Never shows a secret.",
+          `The health socket, with mode 0660, for root and the group ${HEALTH_GROUP}, or without systemd the daemon's. It shows no secret.`,
         ),
     }).prefault({}),
     request: section({
@@ -84,13 +85,13 @@ export const configSchema = z.strictObject(
         .array(registryHost, "must be a list of registry hosts")
         .default([])
         .describe(
-          "Further registry hosts that get tokens, in addition to Oracle's own names; with the port if there is one. " +
-            "Name here those of prefetch and endpoints too, if they are not Oracle's.",
+          "Registry hosts that get tokens in addition to Oracle's own names, with the port if there is one. Hosts of prefetch " +
+            "and endpoints that are not Oracle's must be here too.",
         ),
       endpoints: z
         .record(registryHost, registryEndpoint, "must map registry hosts to URLs")
         .default({})
-        .describe("Maps a registry host to a base URL, for a registry that is not at the address of its name."),
+        .describe("Maps a registry host to its base URL, if that differs from its name."),
     })
       .check(refuseUntrusted)
       .prefault({}),
@@ -132,8 +133,8 @@ export const configSchema = z.strictObject(
       caFile: absolutePath
         .optional()
         .describe(
-          "PEM file with the only certificate authorities that are trusted for services and a proxy. " +
-            "It must be readable by everyone, and is read at start. Default: Mozilla's list and the system's.",
+          "PEM file with the only certificate authorities that are trusted for services and a proxy. Everyone must be able to " +
+            "read it. Default: Mozilla's list and the system's.",
         )
         .meta({ examples: ["/etc/pki/ca-trust/source/anchors/region.pem"] }),
     })
@@ -145,14 +146,14 @@ export const configSchema = z.strictObject(
         .regex(/^\/[^\0]{1,4000}\.prom$/, 'must be an absolute path that ends with ".prom"')
         .default("/run/ocir-broker-metrics/ocir_broker.prom")
         .describe(
-          "Metrics file for node-exporter's textfile collector, every 15 s. Another folder must exist, with ReadWritePaths= in a drop-in.",
+          "Metrics file for node-exporter, written every 15 s. Another folder must exist, and be in ReadWritePaths= of a drop-in.",
         ),
     }).prefault({}),
     log: section({
       level: z
         .enum(["error", "warn", "info", "debug", "trace"], "must be error, warn, info, debug or trace")
         .default("info")
-        .describe("The least severe level that is logged. At info, each request is one line. No level shows secrets."),
+        .describe("The least severe level that is logged. At info, each request is one line."),
     }).prefault({}),
   },
   "must be a mapping of sections",

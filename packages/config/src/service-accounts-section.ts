@@ -9,16 +9,13 @@ export const serviceAccountsSection = section({
     .enum(["none", "oke", "identity-domain"], "must be none, oke or identity-domain")
     .default("none")
     .describe(
-      "What exchanges a pod's service-account token for an identity: oke, the cluster (OKE Workload Identity, enhanced clusters); " +
-        "identity-domain, identityDomain.url (any cluster). With none, fallback applies.",
+      "What exchanges a pod's service-account token for an identity: oke, an enhanced cluster (OKE Workload Identity); " +
+        "identity-domain, identityDomain.url, for any cluster. With none, fallback applies.",
     ),
   select: z
     .enum(["all", "annotated"], "must be all or annotated")
     .default("all")
-    .describe(
-      "The service accounts that use their own identity: all that the kubelet sends tokens of, or only annotated ones. " +
-        "Others use the node's.",
-    ),
+    .describe("The service accounts that use their own identity instead of the node's: all, or only annotated ones."),
   annotation: z
     .string("must be the name of an annotation")
     .regex(
@@ -38,22 +35,20 @@ export const serviceAccountsSection = section({
     .default("refuse")
     .describe(
       "Whether root's credential helper, docker-credential-ocir, gives the node's token while there is a token exchange. With node, " +
-        "every pod on CRI-O can pull with the node's identity if a file that CRI-O reads, such as /root/.docker/config.json, " +
-        "names the helper: give root's tools another file first.",
+        "every pod on CRI-O can pull as the node if a file that CRI-O reads, such as /root/.docker/config.json, names the " +
+        "helper: give root's tools another file first.",
     ),
   audience: z
     .string("must be an audience")
     .regex(/^[^-]/, "must be an audience, which does not begin with -")
     .optional()
     .describe(
-      "The audience that service-account tokens must have, as serviceAccountTokenAudience in the kubelet's configuration. Default: any.",
+      "The audience that service-account tokens must have: the kubelet's serviceAccountTokenAudience. Default: any.",
     )
     .meta({ examples: ["https://kubernetes.default.svc.cluster.local"] }),
   longestTokenLife: duration("1m", "60m")
     .default("60m")
-    .describe(
-      "How long a registry token is kept for a service account, which is also the longest delay of a revocation.",
-    ),
+    .describe("How long a service account's registry token is kept, which is the longest delay of a revocation."),
   apiServer: registryEndpoint
     .optional()
     .describe("The cluster's API server. Default: from the kubeconfig, or /etc/oke/oke-apiserver.")
@@ -65,8 +60,7 @@ export const serviceAccountsSection = section({
   caFile: absolutePath
     .optional()
     .describe(
-      "PEM file with the cluster's certificate authority, the only one that is trusted for it. " +
-        "Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
+      "PEM file with the cluster's only trusted certificate authority. Default: the kubeconfig's, or /etc/kubernetes/ca.crt.",
     )
     .meta({ examples: ["/etc/kubernetes/ca.crt"] }),
   kubeconfig: absolutePath
