@@ -1,6 +1,6 @@
 /**
- * `npm run plots`: measures the time of a call, and draws it into docs/pictures with Vega-Lite. Needs root and what
- * `npm run bench -- --peer` needs. On a busy machine, calls take longer.
+ * `npm run plots`: measures pulls during an outage, and the time of a call, and draws both into docs/pictures with Vega-Lite. Needs root
+ * and what `npm run bench -- --peer` needs. Three to five minutes; on a busy machine, calls take longer.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { medianOf } from "../bench/median.ts";
+import { MINUTES, type Minute, measureOutage, OUTAGE, OUTAGE_MIN } from "../bench/outage.ts";
 import { buildPeer, LATENCY, lackOfPeer, peerOn, providerOn, timedCalls, writeConfig } from "../bench/peer.ts";
 import { LAUNCHED, SHIM, startDaemon } from "../daemon.ts";
 import { type OracleCloud, startOracleCloud } from "../oracle-clients/cloud.ts";
@@ -17,20 +18,40 @@ const PICTURES = join(import.meta.dirname, "../../docs/pictures");
 const NATIVE = join(import.meta.dirname, "../../packages/native");
 const ROUNDS = 100;
 const WIDTH_PX = 560;
+const [OURS, CRON_JOB, PEER] = ["ocir-broker", "CronJob for a pull secret", "Oracle's provider"];
+const COLORS = { domain: [OURS, CRON_JOB, PEER], range: ["#15803d", "#b45309", "#b91c1c"] };
 
 const lack = lackOfPeer();
 if (lack !== "") throw new Error(`npm run plots${lack}`);
 buildPeer();
 execFileSync("make", ["-s", "-C", NATIVE, "bench"], { stdio: "inherit" });
+const { ours, cronJob } = await measureOutage();
 const cloud = await startOracleCloud();
 try {
-  await draw("call-times.svg", callTimesPlot(await callTimes(cloud, await peerOn(cloud))));
+  const peer = await peerOn(cloud);
+  await draw("outage.svg", outagePlot({ [OURS]: ours, [CRON_JOB]: cronJob, [PEER]: await outageOf(cloud, peer) }));
+  await draw("call-times.svg", callTimesPlot(await callTimes(cloud, peer)));
 } finally {
   await cloud.close();
   rmSync(cloud.directory, { recursive: true });
 }
 
 type Provider = ReturnType<typeof providerOn>;
+
+/** It remembers nothing between two calls, so real time and the minutes of an outage are the same to it. */
+async function outageOf(cloud: OracleCloud, peer: Provider): Promise<Minute[]> {
+  const minutes: Minute[] = [];
+  for (const minute of MINUTES) {
+    if (minute === 0) await cloud.control("POST", "/faults", OUTAGE);
+    if (minute === OUTAGE_MIN) await cloud.control("DELETE", "/faults");
+    const isServed = await peer.call().then(
+      ({ auth }) => Object.keys(auth).length > 0,
+      () => false,
+    );
+    minutes.push({ minute, served: isServed ? 100 : 0 });
+  }
+  return minutes;
+}
 
 /** Milliseconds of a call (p50), with Oracle 40 ms away. */
 async function callTimes(cloud: OracleCloud, peer: Provider) {
@@ -47,8 +68,8 @@ async function callTimes(cloud: OracleCloud, peer: Provider) {
     const programs = {
       "a program that does nothing": providerOn(cloud, floorSocket, join(NATIVE, "build/noop")),
       "the plugin and a C server": providerOn(cloud, floorSocket, SHIM),
-      "ocir-broker": provider,
-      "Oracle's provider": peer,
+      [OURS ?? ""]: provider,
+      [PEER ?? ""]: peer,
     };
     const calls = await timedCalls(cloud, ROUNDS, 1, Object.values(programs));
     return Object.keys(programs).map((name, index) => ({
@@ -59,6 +80,33 @@ async function callTimes(cloud: OracleCloud, peer: Provider) {
     floor.kill();
     await daemon.stop();
   }
+}
+
+function outagePlot(series: Readonly<Record<string, readonly Minute[]>>): TopLevelSpec {
+  for (const [who, minutes] of Object.entries(series)) console.log(who, minutes.map(({ served }) => served).join(" "));
+  const values = Object.entries(series).flatMap(([who, minutes]) => minutes.map((each) => ({ who, ...each })));
+  return {
+    title: "Pulls that get a working credential, in an outage of Oracle of 40 minutes",
+    width: WIDTH_PX,
+    height: 220,
+    background: "white",
+    layer: [
+      {
+        data: { values: [{ from: 0, to: OUTAGE_MIN }] },
+        mark: { type: "rect", color: "#e2e8f0" },
+        encoding: { x: { field: "from", type: "quantitative" }, x2: { field: "to" } },
+      },
+      {
+        data: { values },
+        mark: { type: "line", interpolate: "step-after", strokeWidth: 2 },
+        encoding: {
+          x: { field: "minute", type: "quantitative", title: "minutes since the outage began (grey: the outage)" },
+          y: { field: "served", type: "quantitative", title: "% of 6 nodes", scale: { domain: [0, 100] } },
+          color: { field: "who", type: "nominal", title: null, scale: COLORS },
+        },
+      },
+    ],
+  };
 }
 
 function callTimesPlot(values: readonly { readonly name: string; readonly ms: number }[]): TopLevelSpec {
