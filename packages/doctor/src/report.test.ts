@@ -49,6 +49,7 @@ problem: 1, warning: 1, unknown: 1, ok: 1. codes.md (on a node in /usr/libexec/o
     expect(renderReport([OK, finding("policy-missing", "acme/web", fix)], form)).toMatch(
       /^ok {6}the daemon runs without failures\nPROBLEM policy-missing: no policy lets this identity read\n {8}the repository\n {8}seen: acme\/web\n {8}fix: {2}add the statement\n {14}Allow group <name> to read repos in compartment <name>\n {14}systemctl restart ocir-broker\n {14}wait\n/,
     );
+    expect(renderReport([OK], { ...form, isVerbose: true })).toContain("failures (up for 5 min, ok)\n");
   });
 
   test("wraps at 80 columns on a terminal that does not say its width", () => {

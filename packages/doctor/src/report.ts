@@ -23,6 +23,8 @@ export interface ReportForm {
   /** The terminal's width; 0 if it has not said it, as a serial console. Lines are not wrapped without a terminal. */
   readonly columns?: number | undefined;
   readonly image: string | undefined;
+  /** Whether a terminal shows what was seen also where all is well. */
+  readonly isVerbose?: boolean | undefined;
 }
 
 /** A command, or a policy statement in backticks: not broken, because people copy it. */
@@ -38,7 +40,8 @@ function renderFinding({ name, verdict, means, evidence, fix }: Finding, form: R
   const { mark, style } = MARKS[verdict];
   const head = form.colored ? styleText(style, mark, { validateStream: false }) : mark;
   if (verdict === "ok") {
-    return `${head}${wrap(form.columns !== undefined ? means : `${means} (${printable(evidence)})`, mark.length, form)}`;
+    const isBrief = form.columns !== undefined && !form.isVerbose;
+    return `${head}${wrap(isBrief ? means : `${means} (${printable(evidence)})`, mark.length, form)}`;
   }
   const labelled = (label: string, steps: readonly string[]) => {
     const indent = INDENT.length + label.length;

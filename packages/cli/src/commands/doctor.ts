@@ -34,6 +34,7 @@ interface CommandOptions {
   readonly output: "text" | "json";
   readonly root: string;
   readonly serviceAccountToken?: string;
+  readonly verbose?: true;
 }
 
 const SHOWN_ERRORS = 3;
@@ -59,6 +60,7 @@ export function addDoctorCommand(program: Command): void {
       "--service-account-token <file>",
       "examine the pull of a pod's service account: a file with its token for the kubelet's audience, or - for standard input",
     )
+    .option("--verbose", "on a terminal, also print the evidence of checks that passed")
     .addOption(new Option("--root <directory>", "the folder with the node's files").default("/").hideHelp())
     .addHelpText(
       "after",
@@ -92,6 +94,7 @@ async function examine(image: string | undefined, options: CommandOptions): Prom
         colored: isColored(),
         columns: process.stdout.columns,
         image,
+        isVerbose: options.verbose,
       }),
     );
   return exitStatusOf(findings);
