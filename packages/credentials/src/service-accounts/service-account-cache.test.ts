@@ -120,6 +120,8 @@ describe("createServiceAccountCache", () => {
 
   it.each([
     ["the UID, as after a deletion", {}, { uid: randomUUID() }],
+    ["the namespace", { namespace: "depot" }, {}],
+    ["the place of a colon", { namespace: "a", serviceAccount: "b:c" }, { namespace: "a:b", serviceAccount: "c" }],
     ["where the namespace ends", { namespace: "a", serviceAccount: "bc" }, { namespace: "ab", serviceAccount: "c" }],
     ["where the name ends", { serviceAccount: "b", uid: "cd" }, { serviceAccount: "bc", uid: "d" }],
   ])("keeps service accounts apart that differ only in %s", async (_what, one, other) => {
