@@ -29,9 +29,8 @@ export const CLOUD_HOSTS = {
   "10.99.0.3": "idcs-1.identity.oraclecloud.com",
 } as const;
 export const PKI = "/etc/kubernetes/pki";
-/** Signs the tokens of service accounts: one of the next two, whose public keys the API server publishes. */
+/** Signs the tokens of service accounts. */
 export const SIGNING_KEY = `${PKI}/sa.key`;
-export const PUBLISHED_KEYS = [`${PKI}/sa-1.key`, `${PKI}/sa-2.key`] as const;
 export const STATIC_PODS = "/etc/kubernetes/manifests";
 /** Of the container runtime. */
 export const RUNTIME_UNIT = "cluster-runtime";
@@ -45,7 +44,6 @@ export async function nodeFiles(minor: number, folder: string, kubelet: object =
   const { caCertificate, serverOptions } = await createTlsIdentity(hosts, createSystemClock());
   makeWaitingProgram(join(folder, "wait"));
   const runtime = containerRuntime();
-  const signingKeys = PUBLISHED_KEYS.map(makeSigningKey);
   const file = (to: string, text: string): InstalledFile => ({ from: { text }, to });
   return [
     ...clusterPrograms(minor).map(({ name, path }) => ({ from: path, to: `/usr/bin/${name}`, mode: 0o755 })),
@@ -53,7 +51,7 @@ export async function nodeFiles(minor: number, folder: string, kubelet: object =
     file(CLUSTER_CA, caCertificate),
     file(`${PKI}/api.crt`, String(serverOptions.cert)),
     file(`${PKI}/api.key`, String(serverOptions.key)),
-    ...[SIGNING_KEY, ...PUBLISHED_KEYS].map((path, index) => file(path, signingKeys[Math.max(0, index - 1)] ?? "")),
+    file(SIGNING_KEY, makeSigningKey()),
     file(
       `${PKI}/tokens.csv`,
       `${ADMIN_TOKEN},admin,1,system:masters\n${NODE_TOKEN},system:node:${NODE_NAME},2,system:nodes\n`,

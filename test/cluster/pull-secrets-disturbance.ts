@@ -18,20 +18,13 @@ const LAST_PULLS_LIMIT_MS = 240_000;
 
 /**
  * Kills the leader every 45 s for `durationS`, and at the end of this time stops the API server so many times.
- *
- * @returns how often it killed, and how long the API server did not answer, each time.
  */
 export async function disturb(
   { node, killLeader }: PullSecretsCluster,
   { pause, resume }: Pick<Pulls, "pause" | "resume">,
   { durationS, absences }: { readonly durationS: number; readonly absences: number },
-) {
-  let kills = 0;
-  const awayS: number[] = [];
-  const kill = async () => {
-    await until("a leader runs and is killed", killLeader, 60_000);
-    kills += 1;
-  };
+): Promise<void> {
+  const kill = () => until("a leader runs and is killed", killLeader, 60_000);
   const withAbsencesS = absences * (2 * APART_S + AWAY_S);
   for (let leftS = durationS - withAbsencesS; leftS > 0; leftS -= KILL_EVERY_S) {
     await kill();
@@ -41,15 +34,12 @@ export async function disturb(
     await kill();
     await sleep(APART_S * 1_000);
     await pause();
-    const stoppedAtMs = performance.now();
     await node.stopApiServer();
     await sleep(AWAY_S * 1_000);
     await node.startApiServer();
-    awayS.push(Math.round((performance.now() - stoppedAtMs) / 1_000));
     resume();
     await sleep(APART_S * 1_000);
   }
-  return { kills, awayS };
 }
 
 export type Pulls = ReturnType<typeof createPulls>;
@@ -87,8 +77,7 @@ export function createPulls({ node }: PullSecretsCluster, namespaces: readonly s
   }
 
   return {
-    /** @returns the number of pulls. */
-    async run(isOver: () => boolean): Promise<number> {
+    async run(isOver: () => boolean): Promise<void> {
       for (let atMs = performance.now(); !isOver(); await sleep(Math.max(0, atMs - performance.now()))) {
         atMs = Math.max(atMs + EVERY_MS, performance.now());
         if (isPaused) continue;
@@ -96,7 +85,6 @@ export function createPulls({ node }: PullSecretsCluster, namespaces: readonly s
         await create();
       }
       await until("all pods have run", haveRun, LAST_PULLS_LIMIT_MS).catch(() => {});
-      return pulls;
     },
     /** Resolves when the kubelet has no pod of the group. */
     async pause(): Promise<void> {
@@ -111,16 +99,15 @@ export function createPulls({ node }: PullSecretsCluster, namespaces: readonly s
 }
 
 /**
- * @returns what the kubelet says about pods of the group that it could not start, and those that it pulled without the Secret at first,
+ * @returns what the kubelet says about pods of the group that it could not start, but for those that it pulled without the Secret at first,
  * because the API server took longer than the kubelet's second.
  */
-export async function failedPulls({ node }: PullSecretsCluster) {
+export async function failedPulls({ node }: PullSecretsCluster): Promise<string[]> {
   const journal = await node.root.journal("kubelet");
   const unread = [...journal.matchAll(/pod="([^"]+)" .*err="failed to sync secret cache/g)].map(([, pod = ""]) => pod);
   const events = await node.api.list<CoreV1Event>("/api/v1/events");
-  const failed = events.flatMap(({ reason, message, involvedObject: { namespace, name }, firstTimestamp }) => {
+  return events.flatMap(({ reason, message, involvedObject: { namespace, name }, firstTimestamp }) => {
     const isFailure = reason === "Failed" && name?.startsWith(`${GROUP}-`) && !unread.includes(`${namespace}/${name}`);
     return isFailure ? [`${firstTimestamp} ${namespace}/${name}: ${message}`] : [];
   });
-  return { failed, unread };
 }

@@ -155,7 +155,6 @@ describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
   function refused(): string[] {
     const all = audited().filter(({ responseStatus }) => responseStatus.code >= 400);
     const lasting = all.filter(({ objectRef }) => !REMOVED.includes(objectRef.namespace));
-    console.info(`${all.length} refused requests, ${lasting.length} of them in namespaces that remain`);
     return lasting.map(({ verb, requestURI, responseStatus }) => `${verb} ${requestURI} ${responseStatus.code}`);
   }
 
@@ -165,9 +164,7 @@ describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
     const [[, block = ""] = []] = PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm);
     const commands = block.trimEnd().split("\n");
     expect(commands.length).toBeLessThanOrEqual(10);
-    const startedAtMs = performance.now();
     for (const command of commands) await run(command.replace(/(helm upgrade) \S+ \S+/, `$1 pulls ${CHART}`));
-    console.info(`${commands.length} commands in ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     expect(await withReason("Issued")).toEqual(namesOf("team", 0, TEAMS));
   });
 
@@ -183,11 +180,9 @@ describeUnless(lackOfTeams, `${TEAMS} namespaces by the page`, () => {
 
   it("lose the token within a minute of a change of the selector, and say so", async () => {
     await run(`helm upgrade pulls ${CHART} -n ${RELEASE_NAMESPACE} --reset-then-reuse-values ${SELECT_TEAM_A}`);
-    const startedAtMs = performance.now();
     const removed = namesOf("team", TEAMS, TEAMS + CHANGED);
     const notAllowed = [...namesOf("other", 0, OTHERS), ...removed];
     await untilReasons(namesOf("team", CHANGED, TEAMS), notAllowed, EMPTY_LIMIT_MS);
-    console.info(`${CHANGED} Secrets are empty after ${Math.round((performance.now() - startedAtMs) / 1_000)} s`);
     for (const namespace of removed)
       expect((await cluster.secret(namespace))?.data, namespace).toEqual({ ".dockerconfigjson": NO_TOKEN });
     const wait = /kubectl -n shop wait .*/.exec(readFileSync(`${DOCS}/pull-secrets.md`, "utf8"))?.[0] ?? "";

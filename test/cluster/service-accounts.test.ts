@@ -12,7 +12,7 @@ import { describeCluster, itUnlessShort } from "./describe-cluster.ts";
 import { killDuring } from "./disturbance.ts";
 import { givenKubernetes } from "./given.ts";
 import { createApi, namespacePath, podManifest } from "./kubernetes-api.ts";
-import { DENIED, imageOf, NODE_NAME, PUBLISHED_KEYS, REGISTRY_HOST, SIGNING_KEY, STATIC_PODS } from "./node-files.ts";
+import { DENIED, imageOf, NODE_NAME, REGISTRY_HOST, STATIC_PODS } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 import { configureBroker, configureNode, grantAudience } from "./service-accounts.ts";
 import { ISSUER } from "./services.ts";
@@ -151,19 +151,8 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
       node.root,
       Promise.all([shop.untilRunning(groups[0]), depot.untilRunning(groups[1])]),
     );
-    console.info(`${2 * DISTURBED} pods run, ${kills} kills`);
     expect(kills).toBeGreaterThan(0);
     expect(await inBoth((pods) => pods.failures("disturbed-"))).toEqual([[], []]);
-  });
-
-  it("shares nothing of a deleted service account with a new one of the same name", async () => {
-    await node.api.request("DELETE", `${namespacePath("shop")}/serviceaccounts/puller`);
-    await node.api.createServiceAccount("shop", "puller");
-    await node.control("/faults", { endpoint: "cluster.tokenExchange", status: 403 });
-    await start(shop, "again", imageOf("shop"));
-    await shop.untilFailed("again-0", DENIED);
-    await node.clearFaults();
-    await shop.untilRunning(["again-0"]);
   });
 
   it("pulls anonymously for a static pod, which has no service account", async () => {
@@ -186,19 +175,6 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await shop.untilRunning(["plain-0", "annotated-0", "static-node-node-1"]);
     await shop.untilFailed("plain-private-0", "not authorized");
   });
-
-  itUnlessShort(
-    "knows a service account by tokens of the API server's next key, without another token exchange",
-    async () => {
-      const before = await node.cloudRequests();
-      await node.root.run("cp", [PUBLISHED_KEYS[1], SIGNING_KEY]);
-      await node.stopApiServer();
-      await node.startApiServer();
-      await shop.untilRunning(await start(shop, "rotated", imageOf("shop")));
-      expect(await shop.failures("rotated-")).toEqual([]);
-      expect((await requestsSince(before)).exchanges).toBe(0);
-    },
-  );
 
   function startStaticPod(name: string, repository: string): void {
     const manifest = podManifest(name, imageOf(repository)) as { metadata: object };

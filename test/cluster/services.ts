@@ -8,7 +8,7 @@ import type { SystemdRoot } from "../system/systemd-root/systemd-root.ts";
 import { containerRuntime } from "./container-runtime.ts";
 import { controlGroupVersion, MAKE_CONTROL_GROUPS } from "./control-groups.ts";
 import { API_SERVER, BEARER, CLUSTER_CA } from "./kubernetes-api.ts";
-import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, PUBLISHED_KEYS, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
+import { CA_BUNDLE, CLOUD_HOSTS, NODE_ADDRESS, PKI, RUNTIME_UNIT, SIGNING_KEY } from "./node-files.ts";
 import { POD_NETWORK_LISTENERS, startPodNetwork } from "./pod-network.ts";
 
 export const STORAGE_URL = "http://127.0.0.1:18086";
@@ -162,7 +162,7 @@ const API_SERVER_FLAGS = [
   `--token-auth-file=${PKI}/tokens.csv`,
   `--tls-cert-file=${PKI}/api.crt`,
   `--tls-private-key-file=${PKI}/api.key`,
-  ...PUBLISHED_KEYS.map((path) => `--service-account-key-file=${path}`),
+  `--service-account-key-file=${SIGNING_KEY}`,
   `--service-account-signing-key-file=${SIGNING_KEY}`,
   `--service-account-issuer=${ISSUER}`,
 ];
