@@ -3,7 +3,6 @@
  * doctor and the daemon say the same, and the command that they name mends it.
  */
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
-import { until } from "@ocir-broker/testkit/until";
 import { expect, it } from "vitest";
 import { describeUnless } from "./describe-unless.ts";
 import { given } from "./given.ts";
@@ -20,6 +19,7 @@ import {
 import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
 const PATH = "/etc/ocir-broker/config.yaml";
+
 const PASSWORD = 'proxy: {https: "user:canary@127.0.0.1:1", noProxy: "*"}';
 
 const CLOSE = `chown root /etc/ocir-broker ${PATH}; chmod go-w /etc/ocir-broker ${PATH}`;
@@ -54,21 +54,9 @@ const UNUSABLE: readonly [name: string, change: string, what: string, fix: strin
     `install -m 0600 /var/lib/cm/c.yaml ${PATH}`,
   ],
   [
-    "a file of mode 0666",
-    `chmod 0666 ${PATH}`,
-    `other users can change the configuration (${PATH} has mode 666), ${NOT_USED}`,
-    CLOSE,
-  ],
-  [
     "another user's file",
     `chown nobody ${PATH}`,
     `other users can change the configuration (${PATH} belongs to user 65534), ${NOT_USED}`,
-    CLOSE,
-  ],
-  [
-    "a file in a folder of mode 0777",
-    "chmod 0777 /etc/ocir-broker",
-    `other users can change the configuration (/etc/ocir-broker has mode 777), ${NOT_USED}`,
     CLOSE,
   ],
 ];
@@ -127,11 +115,10 @@ describeUnless(canBootSystemd(), "the configuration file", () => {
   );
 
   it.each([
-    ["a link to a file that everyone may read", linkInto("/var/lib/cm"), ""],
-    ["a file in a folder that only root may enter", "chmod 0700 /etc/ocir-broker", ""],
-    ["a file with a password that only root may read", `chmod 0600 ${PATH}`, PASSWORD],
-  ])("is in force if it is %s", async (_name, change, text) => {
-    await configure(change, text);
+    ["a link to a file that everyone may read", linkInto("/var/lib/cm")],
+    ["a file in a folder that only root may enter", "chmod 0700 /etc/ocir-broker"],
+  ])("is in force if it is %s", async (_name, change) => {
+    await configure(change);
     expect(await check()).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await status()).toMatchObject({
       stderr: "",
@@ -165,7 +152,7 @@ describeUnless(canBootSystemd(), "the configuration file", () => {
   };
 
   it("is the last valid one after a boot with an invalid file, and goes with the file", async () => {
-    await configure("true", PASSWORD);
+    await configure("true");
     await restart();
     expect(await root.run("stat", ["-c", "%a %U:%G %n", KEPT])).toBe(`2770 root:ocir-broker-daemon ${KEPT}`);
     expect(await root.run("sh", ["-c", `stat -c "%a %G %n" ${KEPT}/*`])).toBe(
@@ -183,25 +170,8 @@ describeUnless(canBootSystemd(), "the configuration file", () => {
     expect(await root.run("ls", [KEPT])).toBe("");
   });
 
-  it("is nothing at a first start with an invalid file: each pull fails at once, until a reload finds a valid one", async () => {
-    await configure("true");
-    await sh(`rm -f ${KEPT}/*`);
-    root.write(PATH, `${brokerConfig(REGISTRY_HOST)}log: {level: loud}\n`);
-    await boot();
-    expect(await pull()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("config-invalid: ") });
-    expect((await status()).stdout).toMatch(/config-invalid, no configuration is in force.*\n {2}line 4: log\.level\n/);
-    expect(await ofDoctor()).toMatchObject([{ name: "broker-config-invalid" }]);
-    expect((await root.exec("systemctl", ["reload", SERVICE])).exitCode).toBe(1);
-    await sh(`sed -i s/loud/info/ ${PATH}`);
-    expect((await root.exec("systemctl", ["reload", SERVICE])).exitCode).toBe(0);
-    await until("the next process is ready", async () => (await pull()).exitCode === 0);
-    expect(await ofDaemon()).toMatchObject({ inForce: "all", error: null });
-  });
-
   it.each([
-    ["is full", `mount -t tmpfs -o size=4k tmpfs /var/lib; head -c 4096 /dev/zero >/var/lib/full`],
     ["is read-only", "mount -t tmpfs -o ro tmpfs /var/lib"],
-    ["is read-only, with the folder", `mount --bind ${KEPT} ${KEPT}; mount -o remount,bind,ro ${KEPT}`],
     [
       "is full, with the folder",
       `mount -t tmpfs -o size=4k,mode=2770,gid=$(getent group ocir-broker-daemon | cut -d: -f3) tmpfs ${KEPT}; head -c 4096 /dev/zero >${KEPT}/full`,

@@ -147,22 +147,6 @@ describeUnless(canBootSystemd(), "the daemon in its unit", () => {
       root.write(CONFIG_PATH, CONFIG);
       expect(await configShown()).toMatchObject({ ...IN_FORCE, changed: true });
     });
-
-    it.each([
-      ["another user's file", `chown nobody ${CONFIG_PATH}`],
-      ["a link to another secret of root's", `ln -sf /etc/shadow ${CONFIG_PATH}`],
-    ])("reports %s, which root does not copy, and keeps its tokens over each restart", async (_what, change) => {
-      const first = await password();
-      await startOutage();
-      await root.run("sh", ["-c", change]);
-      for (let restart = 0; restart < 3; restart += 1) {
-        await root.run("systemctl", ["restart", SERVICE]);
-        expect(await password()).toBe(first);
-        expect(await configShown()).toMatchObject({ path: CONFIG_PATH, error: "config-unreadable", inForce: "before" });
-      }
-      expect((await root.exec("test", ["-e", COPY])).exitCode).not.toBe(0);
-      expect(await root.journal(SERVICE)).toContain("cannot copy the configuration for the daemon");
-    });
   });
 
   it("notifies systemd through the program systemd-notify when there is no launcher", async () => {
