@@ -23,7 +23,7 @@ export async function configureNode(
   const { root, restartKubelet } = node;
   await configureBroker(node, settings);
   const merge = ["kubelet-config", "merge", CONFIG, "--kubelet-version", `1.${minor}`, "--service-accounts", ISSUER];
-  await root.run(BROKER, [...merge, ...flags, "--write"]);
+  root.write(CONFIG, await root.run(BROKER, [...merge, ...flags]));
   await restartKubelet();
 }
 

@@ -189,12 +189,13 @@ async function useServiceAccounts(cluster: Cluster, image: string): Promise<obje
   await cluster.apply(audienceGrant(audience));
   const config = JSON.stringify({ serviceAccounts: { tokenExchange: "oke", audience } });
   const { kubelet } = await cluster.untilNodeReady();
-  const merge = `ocir-broker kubelet-config merge ${CONFIG} --kubelet-version ${kubelet} --service-accounts ${audience} --write`;
+  const merge = `ocir-broker kubelet-config merge ${CONFIG} --kubelet-version ${kubelet} --service-accounts ${audience}`;
   await cluster.onNode(`set -e
 mkdir -p /etc/ocir-broker
 echo '${config}' >/etc/ocir-broker/config.yaml
 systemctl restart ocir-broker.service
-${merge} >/dev/null
+${merge} >${CONFIG}.new
+mv ${CONFIG}.new ${CONFIG}
 systemctl restart kubelet`);
   await cluster.untilNodeReady();
   for (const account of ["puller", "other"]) await cluster.createServiceAccount(account);

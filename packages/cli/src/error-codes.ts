@@ -6,7 +6,6 @@ export const COMMAND_ERRORS = {
     "it cannot be written",
     "free space where it goes; only the printing stopped, not the work",
   ),
-  "provider-last": permanent("it has no other credential provider", "first remove the file from the kubelet's flags"),
   "status-invalid": permanent(
     "the response contains no status",
     "check that this is the daemon's health socket, and its release",

@@ -6,7 +6,7 @@ describe("a wrong command line exits with 2 and one line", () => {
   test.each<[what: string, command: string, line: string, help: string]>([
     ["a misspelt option", "status --otput json", "unknown option '--otput' (did you mean --output?)", "status "],
     ["a misspelt command", "statis", "unknown command 'statis' (did you mean status?)", ""],
-    ["a missing argument", "kubelet-config remove", "missing required argument 'file'", "kubelet-config remove "],
+    ["a missing argument", "kubelet-config merge", "missing required argument 'file'", "kubelet-config merge "],
     [
       "a value that is not one of the choices",
       "doctor --output xml",
@@ -58,8 +58,6 @@ test.each<[command: string, line: string]>([
   ["kubelet-config check --kubelet-version 1.33 FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
   ["kubelet-config check --kubelet-version 1.33 FOLDER FOLDER/none", `file-is-folder: FOLDER: ${isFolder}; `],
   ["kubelet-config merge --kubelet-version 1.33 FOLDER", `file-is-folder: FOLDER: ${isFolder}; `],
-  ["kubelet-config merge --kubelet-version 1.33 --write FOLDER/none/x", "file-missing: FOLDER/none/x"],
-  ["kubelet-config remove --write FOLDER/none", `file-missing: FOLDER/none: ${missing}; check the path`],
 ])("a file error of `%s` is one line with its code, its path and the fix", async (command, line) => {
   const folder = trustedFolder();
   const { exitCode, stderr } = await runCommand(...command.replaceAll("FOLDER", folder).split(" "));

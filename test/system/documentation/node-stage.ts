@@ -71,7 +71,7 @@ export async function bootNodeStage() {
       const adapted = script
         .replaceAll("icn.ocir.io", "iad.ocir.io")
         .replace(/<[^<>\s]+>/g, "acme")
-        .replace(/^(ocir-broker (?:serve|status --watch))(?: +#.*)?$/gm, (_line, command) => untilItSpeaks(command));
+        .replace(/^(ocir-broker serve)(?: +#.*)?$/gm, (_line, command) => untilItSpeaks(command));
       if (script === "ocir-broker serve") await root.run("systemctl", ["stop", "ocir-broker.socket", SERVICE]);
       const args = ["-euo", "pipefail", "-c", `cd /srv\n${adapted}`];
       return root.exec("bash", args, { input: REQUEST, timeoutMs: LIMIT_MS, env: { PATH } });

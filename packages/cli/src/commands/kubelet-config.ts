@@ -1,25 +1,23 @@
 /**
- * `ocir-broker kubelet-config check|merge|remove`: checks the kubelet's credential provider configuration by
- * the kubelet's own rules and changes it without breaking it, for people before they restart a kubelet.
+ * `ocir-broker kubelet-config check|merge`: checks the kubelet's credential provider configuration by the kubelet's own rules, and
+ * prints it with our entry, for people before they restart a kubelet. `node connect` changes the file itself.
  */
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
-import { absolutePathOf } from "@ocir-broker/foundation/trusted-path";
 import { isAudience } from "@ocir-broker/kubelet-config/audience";
 import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
 import type { Finding } from "@ocir-broker/kubelet-config/finding";
 import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
-import { type MergeOptions, mergeProvider, removeProviders } from "@ocir-broker/kubelet-config/merging/merge";
+import { type MergeOptions, mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NEWEST_MINOR } from "@ocir-broker/kubelet-config/rules";
-import { pathErrorOf } from "@ocir-broker/node/credential-provider-files";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
 import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type CommandErrorCode, commandError } from "../error-codes.ts";
+import type { CommandErrorCode } from "../error-codes.ts";
 import { UsageError, withPath } from "../failure.ts";
-import { readConfigFile, readConfigFiles, readIfThere, replaceFile } from "../files/config-files.ts";
+import { readConfigFiles, readIfThere } from "../files/config-files.ts";
 
 const BIN_DIRECTORY = "/usr/local/bin";
 const VERSION_FLAG = [
@@ -27,13 +25,6 @@ const VERSION_FLAG = [
   "1.33, v1.33.2, or what `kubelet --version` prints (default: this node's kubelet)",
 ] as const;
 const USAGE = "usage-invalid" satisfies CommandErrorCode;
-const NEXT_STEP = "next: systemctl restart kubelet, because it reads this file only at its start";
-const WRITE_OPTION = [
-  "--write",
-  "replace the file atomically instead of printing it; as root only if no other user can change its path",
-  false,
-] as const;
-
 interface VersionOptions {
   /** The minor version. */
   readonly kubeletVersion?: number;
@@ -45,11 +36,7 @@ interface CheckOptions extends VersionOptions {
   readonly image?: string;
 }
 
-interface WriteOption {
-  readonly write: boolean;
-}
-
-interface MergeCommandOptions extends VersionOptions, WriteOption {
+interface MergeCommandOptions extends VersionOptions {
   readonly serviceAccounts?: string;
   readonly annotation?: string;
 }
@@ -57,7 +44,7 @@ interface MergeCommandOptions extends VersionOptions, WriteOption {
 export function addKubeletConfigCommand(program: Command): void {
   const kubeletConfig = program
     .command("kubelet-config")
-    .description("check or change the kubelet's CredentialProviderConfig");
+    .description("check the kubelet's CredentialProviderConfig, or print it with our credential provider");
 
   kubeletConfig
     .command("check")
@@ -76,11 +63,10 @@ export function addKubeletConfigCommand(program: Command): void {
 
   kubeletConfig
     .command("merge")
-    .description(`add ${PLUGIN_NAME}, and keep everything else in the file; a missing file is created`)
+    .description(`print the file with ${PLUGIN_NAME}, and everything else as it is; the file may be missing`)
     .argument("<file>", "the kubelet's CredentialProviderConfig")
     .option(...VERSION_FLAG, parseMinor)
     .addOption(rootOption())
-    .option(...WRITE_OPTION)
     .option(
       "--service-accounts <audience>",
       `also add ${SERVICE_ACCOUNT_PLUGIN_NAME}, which gets service-account tokens for this audience ` +
@@ -91,29 +77,12 @@ export function addKubeletConfigCommand(program: Command): void {
     .addHelpText(
       "after",
       `
-Examples:
-  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml
-  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml --write`,
+Example:
+  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml`,
     )
     .action(async (path: string, options: MergeCommandOptions) => {
       const merge = await mergeOptionsOf(options);
-      change(path, options, (existing) => mergeProvider(existing, merge));
-    });
-
-  kubeletConfig
-    .command("remove")
-    .description(
-      `remove ${PLUGIN_NAME} and ${SERVICE_ACCOUNT_PLUGIN_NAME}; exit 1 if no credential provider would remain, ` +
-        "because no kubelet starts with an empty list",
-    )
-    .argument("<file>", "the kubelet's CredentialProviderConfig")
-    .option(...WRITE_OPTION)
-    .action((path: string, options: WriteOption) => {
-      change(path, options, (existing) => {
-        const left = removeProviders(existing ?? readConfigFile(path));
-        if (left === undefined) throw commandError("provider-last", { place: path });
-        return left;
-      });
+      process.stdout.write(withPath(path, () => mergeProvider(readIfThere(path), merge)));
     });
 }
 
@@ -166,23 +135,6 @@ async function mergeOptionsOf(options: MergeCommandOptions): Promise<MergeOption
 function describe({ severity, code, file, line, path, message, fix }: Finding): string {
   const place = [file, ...(line === undefined ? [] : [line]), ...(path === "" ? [] : [path])].join(":");
   return `${severity}: ${code}: ${place}: ${message}; ${fix}`;
-}
-
-/** @param edit gets the file's text, if there is a file, and returns the new text. */
-function change(path: string, { write }: WriteOption, edit: (existing: string | undefined) => string): void {
-  // Another user could redirect what root writes below a folder that this user can change.
-  const error =
-    write && process.geteuid?.() === 0 ? pathErrorOf(absolutePathOf(path), createNodeFiles("/")) : undefined;
-  if (error !== undefined) throw new Error(`path-untrusted: ${error}`);
-  const existing = readIfThere(path);
-  const text = withPath(path, () => edit(existing));
-  if (!write) {
-    process.stdout.write(text);
-    return;
-  }
-  if (text !== existing) replaceFile(path, text);
-  process.exitCode = 0;
-  process.stdout.write(text === existing ? `${path} needs no change\n` : `${path} is written; ${NEXT_STEP}\n`);
 }
 
 function parseMinor(text: string): number {

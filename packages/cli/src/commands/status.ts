@@ -5,7 +5,6 @@ import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { readRegularFile } from "@ocir-broker/foundation/regular-file";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
 import { type Clock, createSystemClock, holdProcess } from "@ocir-broker/foundation/time/clock";
-import { sleep } from "@ocir-broker/foundation/time/sleep";
 import { askHealthSocket } from "@ocir-broker/node/health-socket";
 import { DISABLED_FILE, HEALTH_GROUP, HEALTH_SOCKET } from "@ocir-broker/protocol/contract";
 import type { HealthDetails } from "@ocir-broker/protocol/health";
@@ -19,14 +18,7 @@ import { renderStatus, STATES } from "../status-table.ts";
 
 interface CommandOptions extends ConfigOptions {
   readonly output: "table" | "json";
-  readonly watch?: boolean;
 }
-
-const WATCH_INTERVAL_MS = 2_000;
-
-/** Moves to the top left and clears everything below afterwards: flickers less than clearing first. */
-const HOME = "\u001b[H";
-const CLEAR_BELOW = "\u001b[J";
 
 const FAILURES: Readonly<Record<string, string>> = {
   ENOENT: "the socket does not exist",
@@ -53,7 +45,6 @@ export function addStatusCommand(program: Command): void {
     .option(...CONFIG_OPTION)
     .option(...USER_OPTION)
     .addOption(new Option("--output <form>", "a table, or all fields").choices(["table", "json"]).default("table"))
-    .option("--watch", "repeat every 2 seconds until interrupted")
     .addHelpText(
       "after",
       `\nSTATE:\n${Object.entries(STATES)
@@ -62,30 +53,8 @@ export function addStatusCommand(program: Command): void {
     )
     .action(async (options: CommandOptions) => {
       using _hold = holdProcess();
-      await (options.watch ? watch(options) : show(options));
+      process.stdout.write(await read(socketOf(options), options, createSystemClock()));
     });
-}
-
-async function show(options: CommandOptions): Promise<void> {
-  const text = await read(socketOf(options), options, createSystemClock());
-  process.stdout.write(text);
-}
-
-/** Until nobody reads it. Keeps polling after a failure, because the daemon may be restarting. */
-async function watch(options: CommandOptions): Promise<void> {
-  const socket = socketOf(options);
-  const clock = createSystemClock();
-  const isTerminal = process.stdout.isTTY === true;
-  let isRead = true;
-  process.stdout.once("error", () => {
-    isRead = false;
-  });
-  while (isRead) {
-    const text = await read(socket, options, clock).catch((error: Error) => `ocir-broker: ${error.message}\n`);
-    if (!isTerminal) process.stdout.write(`\n${new Date(clock.wallMs()).toISOString()}\n`);
-    process.stdout.write(isTerminal ? `${HOME}${text.replaceAll("\n", "\u001b[K\n")}${CLEAR_BELOW}` : text);
-    await sleep(WATCH_INTERVAL_MS, clock);
-  }
 }
 
 function socketOf(options: CommandOptions): string {
