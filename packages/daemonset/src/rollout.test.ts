@@ -257,6 +257,17 @@ describe("a restart of the kubelet", () => {
     await until(() => isInstalled(a) || simulation.api.events.length > 0);
     expect([a.restarts, simulation.api.events]).toEqual([["1/0"], []]);
   });
+
+  it.each([40, 310])("of a kubelet that fails, killed after %i s, restarts it twice at most", async (seconds) => {
+    a.failure = "with-flags";
+    start(a);
+    await until(() => a.steps.includes("connect"));
+    await pass(seconds);
+    a.pod?.kill();
+    start(a);
+    await failed(a);
+    expect([a.hasFlags, a.restarts.length <= 2, simulation.stateOf("a")]).toEqual([false, true, "failed"]);
+  });
 });
 
 describe("a removal", () => {
