@@ -52,9 +52,6 @@ const ON_PORT = {
 
 export const ATTACKS = {
   ...ON_PORT,
-  pipelining: six(pipelining),
-  "pipelining and chunks": [...six(pipelining), ...six(chunks), chunks, chunks],
-  "connect, send, close": six({ first: GET }),
   "all on the health socket": [...six(pipelining), ...six(chunks), chunks, chunks, ...six({ first: GET })],
   "chunks on the credentials socket": six({ first: `${POST}${CHUNKED}`, endless: chunks.endless ?? "" }),
   "bodies byte by byte": six({ first: `${POST}Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`, endless: "a" }),

@@ -12,7 +12,7 @@ it("differencesOf finds none between two simulators, and all of one that differs
   const usual = await simulatorAnswers();
   expect(differencesOf(await simulatorAnswers(), usual)).toEqual([]);
   expect(usual["metadata service: the instance's certificate"]).toMatchObject({
-    body: { lifeMinutes: 121, isForClients: true, hasTags: true },
+    body: { lifeMinutes: 121, isForClients: true },
   });
   const different = await simulatorAnswers({
     options: { multiValuedSubject: true, sessionLifeMs: 10 * MINUTE_MS, tokenLifeMs: 30 * MINUTE_MS },

@@ -60,7 +60,7 @@ export const QUESTIONS: readonly Question[] = [
     "the instance's certificate",
     "/identity/cert.pem",
     BEARER,
-    "2 h 01 min, attributes apart or in one, clientAuth, an extension with the instance's tags",
+    "2 h 01 min, attributes apart or in one, clientAuth",
   ),
   metadata("its issuer", "/identity/intermediate.pem", BEARER, "RSA 4096, a year"),
   ["auth service: an unsigned request", UNKNOWN, ({ sendUnsigned }) => sendUnsigned()],

@@ -27,8 +27,6 @@ const JWT = /^[\w-]{20,}\.[\w-]{20,}\.[\w-]+$/;
 const MAX_DEPTH = 6;
 /** The purpose clientAuth. */
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-/** DER of 1.3.6.1.4.1.111.98.10.1, the extension that contains the instance's tags. */
-const TAGS_OID = Buffer.from("06092b060104016f620a01", "hex");
 
 export function shapeOf({ status, headers, body }: UpstreamResponse): Shape {
   return { status, headers: shapeOfHeaders(headers), body: shapeOfBody(body.toString()) };
@@ -91,14 +89,13 @@ function formOf(text: string): string {
 }
 
 function shapeOfCertificate(certificate: X509Certificate): Shape {
-  const { validFromDate, validToDate, subject, issuer, publicKey, raw, keyUsage } = certificate;
+  const { validFromDate, validToDate, subject, issuer, publicKey, keyUsage } = certificate;
   return {
     lifeMinutes: Math.round((validToDate.getTime() - validFromDate.getTime()) / 60_000),
     key: `${publicKey.asymmetricKeyType} ${publicKey.asymmetricKeyDetails?.modulusLength ?? ""}`.trim(),
     subject: attributesOf(subject),
     issuer: attributesOf(issuer),
     isForClients: keyUsage?.includes(CLIENT_AUTH) ?? false,
-    hasTags: raw.includes(TAGS_OID),
   };
 }
 

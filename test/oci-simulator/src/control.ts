@@ -31,7 +31,7 @@ export function createControls(cloud: Cloud, faults: FaultQueue, received: Retur
       trusts.clear();
       cloud.isEnhanced = true;
     },
-    /** @throws {Refusal} for an empty or malformed change. */
+    /** @throws {Refusal} for a malformed change. */
     iam: (change: IamChange): void => iam.change(parseAs(iamChangeSchema, change)),
     /** Queues faults. @throws {Refusal} if one is malformed, and then queues none. */
     faults: (...added: readonly Fault[]): void => added.map((fault) => parseAs(faultSchema, fault)).forEach(faults.add),

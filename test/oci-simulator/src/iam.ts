@@ -7,7 +7,7 @@ import { isUser } from "./auth/api-keys.ts";
 import { isMember, serviceAccountOf, serviceUserGroupOf } from "./auth/session-tokens.ts";
 import type { Claims } from "./jwt.ts";
 
-const iamFields = z.strictObject({
+export const iamChangeSchema = z.strictObject({
   /** Whether the dynamic group exists from now on; a token records this at its issue. */
   dynamicGroup: z.boolean().optional(),
   /** The repository (`ns/repo`) of the other fields; without it, `granted` and `writable` apply to all repositories not named. */
@@ -24,22 +24,7 @@ const iamFields = z.strictObject({
   /** Whether it exists; for a name without a slash, whether a tenancy has this namespace. */
   exists: z.boolean().optional(),
 });
-export type IamChange = Readonly<z.infer<typeof iamFields>>;
-
-export const iamChangeSchema = iamFields
-  .refine((change) => change.repository !== undefined || (change.public ?? change.exists) === undefined, {
-    error: "public and exists need a repository",
-  })
-  .refine(
-    ({ serviceAccount, group, repository, granted }) =>
-      (serviceAccount ?? group) === undefined || (repository !== undefined && granted !== undefined),
-    "serviceAccount needs a repository and granted, and so does group",
-  )
-  .refine(
-    ({ repository: _repository, serviceAccount: _account, group: _group, ...changes }) =>
-      Object.values(changes).some((value) => value !== undefined),
-    "nothing to change",
-  );
+export type IamChange = Readonly<z.infer<typeof iamChangeSchema>>;
 
 export type Action = "pull" | "push";
 

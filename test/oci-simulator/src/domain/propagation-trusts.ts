@@ -9,8 +9,8 @@ import { notAuthenticated } from "../http/refusal.ts";
 import { type Claims, decodeJwt } from "../jwt.ts";
 import { type TokenIssuer, verifyIssuedToken } from "../token-issuer.ts";
 
-/** Oracle takes `*` only with `eq`. */
-const RULE = /^\w+ (?:eq \S+|co [^\s*]+)$/;
+/** Of Oracle's rules, those that name one value. */
+const RULE = /^\w+ eq [^\s*]+$/;
 
 const trustSchema = z.strictObject({
   /** Default: the simulated cluster. */
@@ -63,9 +63,6 @@ export function createPropagationTrusts(cluster: TokenIssuer, ...others: readonl
 }
 
 function isMatch(rule: string, claims: Claims): boolean {
-  const [claim = "", operator, wanted = ""] = rule.split(" ");
-  const values = [claims[claim]].flat().map(String);
-  if (operator === "co") return values.some((value) => value.includes(wanted));
-  const pattern = new RegExp(`^${wanted.replaceAll(/[^\w*]/g, "\\$&").replaceAll("*", ".*")}$`);
-  return values.some((value) => pattern.test(value));
+  const [claim = "", , wanted] = rule.split(" ");
+  return [claims[claim]].flat().some((value) => value === wanted);
 }

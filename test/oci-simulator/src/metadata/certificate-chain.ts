@@ -11,7 +11,6 @@ import type { Clock } from "@ocir-broker/foundation/time/clock";
 import * as x509 from "@peculiar/x509";
 import { issueCertificate } from "../certificate-authority.ts";
 import { INSTANCE } from "./instance.ts";
-import { TAG_EXTENSION } from "./instance-tags.ts";
 import { publishedRsaKeys } from "./published-rsa-keys.ts";
 
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
@@ -96,7 +95,6 @@ export async function createCertificateChain(clock: Clock, isMultiValued: boolea
       extensions: [
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
         await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
-        TAG_EXTENSION,
       ],
     });
     return {

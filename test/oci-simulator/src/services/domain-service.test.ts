@@ -24,8 +24,7 @@ const FOR_JOBS: PropagationTrust = {
   oauthClients: { app: "s3cret" },
   serviceUsers: [
     { rule: `sub eq ${MAIN}`, name: "main", group: "pushers" },
-    { rule: "sub eq repo:acme/*", name: "all-of-acme", group: "pullers" },
-    { rule: "aud co acme", name: "chosen-by-the-job", group: "pullers" },
+    { rule: "aud eq https://github.com/acme", name: "chosen-by-the-job", group: "pullers" },
   ],
 };
 
@@ -58,7 +57,6 @@ const userOf = (json: { token: string }) =>
 
 test.each<[string, string]>([
   [MAIN, "main"],
-  ["repo:acme/other:ref:refs/heads/main", "all-of-acme"],
   ["repo:else/shop:ref:refs/heads/main", "chosen-by-the-job"],
 ])(
   "the identity domain exchanges the token of the job %s for a session of %s, by the first rule",
@@ -80,7 +78,7 @@ test("GitHub's endpoint gives a job's own token for the audience that the job as
   expect((await get(value)).status).toBe(401);
 });
 
-test.each(["sub is x", "sub co a*", "sub"])("the identity domain refuses a trust with the rule %j", (rule) => {
+test.each(["sub is x", "sub eq a*"])("the identity domain refuses a trust with the rule %j", (rule) => {
   expect(() => simulator.addTrust({ serviceUsers: [{ rule, name: "a", group: "b" }] })).toThrow("rule");
 });
 
