@@ -57,17 +57,19 @@ function plain(text: string): string {
   return text.replaceAll(/\[".*?"\]|"[^"]*<[^"]*"|Allow [^,;]*|<\w+>/g, "`$&`");
 }
 
-/** Codes with their own advice, then each advice that several codes share. */
+/** Advice of this many codes stands in one line with their names alone, because each program prints what happened. */
+const MANY = 3;
+
+/** First the lines of many codes, then a line for each other code. */
 function rowsOf(codes: readonly (typeof NAMED)[number][]): string[] {
   const byAdvice = [...Map.groupBy(codes, ({ name, next }) => next || name).values()];
-  const own = byAdvice.filter(({ length }) => length === 1).flat();
-  const shared = byAdvice.filter(({ length }) => length > 1);
+  const [many, few] = [byAdvice.filter(({ length }) => length >= MANY), byAdvice.filter(({ length }) => length < MANY)];
   return [
-    ...own.map(({ name, what, next }) => `- \`${name}\`: ${plain(what)}${next === "" ? "" : `; ${plain(next)}`}`),
-    ...shared.flatMap((group) => [
-      `- ${plain(group[0]?.next ?? "")}:`,
-      ...group.map(({ name, what }) => `  - \`${name}\`: ${plain(what)}`),
-    ]),
+    ...many.map((group) => `- ${group.map(({ name }) => `\`${name}\``).join(", ")}: ${plain(group[0]?.next ?? "")}`),
+    ...few
+      .flat()
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, what, next }) => `- \`${name}\`: ${plain(what)}${next === "" ? "" : `; ${plain(next)}`}`),
   ];
 }
 

@@ -2,7 +2,8 @@
 import { ABORTED, CLOCK_SKEW, type ErrorRow, NEXT, permanent, transient } from "@ocir-broker/errors/error-row";
 
 const FILE =
-  "check its path, and chmod 600 your own file (the daemon's: outside of /home and /root, chown root:ocir-broker-daemon, chmod 640)";
+  "check its path, chmod 600 your own file (the daemon's: outside of /home and /root, chown root:ocir-broker-daemon, chmod 640), " +
+  "and for a pod's token check automountServiceAccountToken";
 
 const CONFIG =
   "run oci setup config, or correct the file or its path (the daemon's: user.configFile or cliSession.configFile, outside of " +
@@ -36,10 +37,7 @@ export const FILE_IDENTITY_ERRORS = {
   "github-refused": permanent("GitHub's token endpoint gave no token", GITHUB),
   "identity-changed": permanent("the files now name another identity than at the start", "restart the broker"),
   "identity-file-permissions": permanent("other users can read or change the file", FILE),
-  "identity-file-unreadable": permanent(
-    "the file cannot be read",
-    `for a pod's token, check automountServiceAccountToken, else ${FILE}`,
-  ),
+  "identity-file-unreadable": permanent("the file cannot be read", FILE),
   "identity-variable-invalid": permanent("the variable is not an https URL", DOMAIN),
   "identity-variable-missing": permanent("the variable is not set", "set it in the job, the pod or the container"),
   "key-encrypted": permanent("the key's pass phrase is missing or wrong", "set pass_phrase or OCI_CLI_PASSPHRASE"),
