@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -308,36 +308,6 @@ describe("startDaemon with the state that a killed daemon left", () => {
     await broker.close();
     expect((await pulled).status).toBe(200);
     expect(readFileSync(path, "latin1")).toContain(`"registryHost":"${HOST}"`);
-  });
-
-  const pkcs8 = (key: KeyObject) => key.export({ type: "pkcs8", format: "der" }).toString("base64");
-  const dsa = generateKeyPairSync("dsa", { modulusLength: 1_024 });
-  const rsa = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-  const own = jwtOf({ exp: 4e9, jwk: rsa.publicKey.export({ format: "jwk" }) });
-  const tenancyId = "ocid1.tenancy.oc1..planted";
-  const lasting = { obtainedAtBootMs: 0, expiresAtBootMs: 4e10 };
-  const region = { id: "xx-planted-1", key: "xxx", realmKey: "oc99", realmDomain: "planted.invalid" };
-  const token = { ...lasting, endpoint: "https://planted.invalid/", token: "planted" };
-
-  it.each<[what: string, planted: object]>([
-    ["a host that is none", { tokens: [{ ...token, registryHost: "a b" }] }],
-    ["a host without an address", { tokens: [{ ...token, registryHost: "256.1.1.1" }] }],
-    ["a DSA key", { session: { ...lasting, session: { token: own, privateKey: pkcs8(dsa.privateKey), tenancyId } } }],
-    [
-      "another tenancy",
-      { tokens: [], session: { ...lasting, session: { token: own, privateKey: pkcs8(rsa.privateKey), tenancyId } } },
-    ],
-    ["another realm", { region }],
-  ])("works from the metadata service after a planted state with %s, and replaces it", async (_what, planted) => {
-    const path = join(stateFolder(), "state");
-    await warmed(path);
-    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), ...planted }));
-    await restart(path, { prefetch: HOSTS, extraHosts: ["256.1.1.1"] });
-    const foreign = await pull(`ocir.${region.id}.oci.${region.realmDomain}`);
-    expect(JSON.parse(String(foreign.body))).toMatchObject({ auth: {} });
-    expect(await tokenFor()).toMatch(/^eyJ/);
-    await until("the region is the instance's", () => broker.health.summary().region === "us-ashburn-1");
-    await until("the file is replaced", () => !readFileSync(path, "latin1").includes("planted"));
   });
 });
 
