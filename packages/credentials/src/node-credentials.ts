@@ -4,24 +4,17 @@
  */
 
 import type { Config } from "@ocir-broker/config/schema";
-import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
 import type { IdentityProviderContext } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
-import { type CacheEvents, type CachesOptions, createCaches } from "./tokens/caches.ts";
+import { type CachesOptions, createCaches } from "./tokens/caches.ts";
 
 export type NodeCredentials = ReturnType<typeof createNodeCredentials>;
 
-export interface NodeCredentialsOptions extends CachesOptions, Omit<IdentityProviderContext, "onEvent"> {
+export interface NodeCredentialsOptions extends CachesOptions, IdentityProviderContext {
   readonly config: Pick<Config, "identity" | "user" | "cliSession" | "metadata" | "auth" | "registries">;
-  readonly events?: NodeCredentialsEvents | undefined;
-}
-
-export interface NodeCredentialsEvents extends CacheEvents {
-  onIdentity(event: IdentityEvent): void;
 }
 
 export function createNodeCredentials(options: NodeCredentialsOptions) {
-  const context = { ...options, onEvent: options.events?.onIdentity };
-  const provider = createIdentityProvider(options.config.identity.provider, options.config, context);
+  const provider = createIdentityProvider(options.config.identity.provider, options.config, options);
   return { provider, ...createCaches(provider, options) };
 }

@@ -104,6 +104,6 @@ describe("createOneShotBroker", () => {
     const broker = start({ sections, environment });
     const serviceAccountToken = await tokenOf("puller");
     const response = await broker.decide(requestFor(`${HOST}/acme/app`, { serviceAccountToken }));
-    expect(response).toMatchObject({ outcome: "anonymous", error: { code: "domain-secret-without-daemon" } });
+    expect(response).toMatchObject({ outcome: "anonymous", error: { code: "domain-secret-missing" } });
   });
 });

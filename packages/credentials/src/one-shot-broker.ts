@@ -37,7 +37,6 @@ export function createOneShotBroker(options: OneShotBrokerOptions) {
     ...credentials,
     sendTo: () => upstreams.send,
     sendDomain: upstreams.send,
-    secretMissingAs: "domain-secret-without-daemon",
   });
 
   return {

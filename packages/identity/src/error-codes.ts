@@ -138,7 +138,6 @@ export const IDENTITY_ERRORS = {
   ),
   "sdk-failed": transient("the request could not be signed", NEXT.reinstall),
   "tenancy-changed": permanent("this instance's tenancy has changed", "systemctl stop ocir-broker, then start it"),
-  "token-key-mismatch": transient("the auth service issued the session for another key", NEXT.wait),
 } as const satisfies Record<string, ErrorRow>;
 
 export type IdentityErrorCode = keyof typeof IDENTITY_ERRORS;
@@ -172,7 +171,6 @@ export const TOKEN_EXCHANGE_ERRORS = {
     "set identityDomain.url and, with authorization: client, clientId",
   ),
   "domain-secret-missing": permanent("no client secret was found", SECRET),
-  "domain-secret-without-daemon": permanent("only the daemon gets the client secret, and no daemon responds", SECRET),
   "domain-tls": transient("the identity domain's certificate is not trusted", NEXT.trust),
   "domain-token-refused": permanent("the identity domain does not accept the token", TRUST),
   "domain-unknown": permanent("there is no identity domain at this address", DOMAIN),

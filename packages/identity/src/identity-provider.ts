@@ -10,7 +10,6 @@ import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { IdentityErrorCode } from "./error-codes.ts";
-import type { IdentityEvent } from "./identity-event.ts";
 import type { RegionInfo } from "./region-info.ts";
 
 /** Signs requests. Immutable: a newer session is built next to it and swapped in. */
@@ -19,7 +18,6 @@ export interface SigningSession {
   readonly keyId: Secret;
   /** RSA. */
   readonly privateKey: KeyObject;
-  readonly tenancyId: string;
 }
 
 /** The sessions of one identity, for a request that a service may refuse. */
@@ -69,5 +67,4 @@ export interface IdentityProviderContext {
   /** Must not go through a proxy. */
   readonly sendMetadata: SendRequest;
   readonly sendAuth: SendRequest;
-  readonly onEvent?: ((event: IdentityEvent) => void) | undefined;
 }

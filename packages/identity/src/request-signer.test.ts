@@ -5,7 +5,7 @@ import type { SigningSession } from "./identity-provider.ts";
 import { signRequest } from "./request-signer.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-const session: SigningSession = { keyId: new Secret("ST$a.b.c"), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+const session: SigningSession = { keyId: new Secret("ST$a.b.c"), privateKey };
 const NOON_MS = Date.parse("2026-01-01T12:00:00Z");
 
 test.each([

@@ -63,7 +63,7 @@ export function createHome() {
 /** A provider that reads this home, for describeProvider. The passphrase `sesame` and the signature of all tokens are secrets too. */
 export function startedIn({ clock }: Home, provider: IdentityProvider): Started {
   const secrets = ["BEGIN", "sesame", SIGNATURE, ...PEM.split("\n").filter((line) => line.length === 64)];
-  return { provider, clock, requests: () => [], events: [], secrets: () => secrets };
+  return { provider, clock, requests: () => [], secrets: () => secrets };
 }
 
 const SIGNATURE = Buffer.from("signature").toString("base64url");

@@ -53,7 +53,6 @@ export const sessionClaims = (key?: KeyObject) => ({
 export const EXCHANGED = {
   parts: {
     keyId: expect.stringMatching(/^ST\$/),
-    tenancyId: "ocid1.tenancy",
     privateKeyPem: expect.any(String),
     lifeMs: expect.any(Number),
   },

@@ -1,5 +1,5 @@
 /** Upstreams' responses: the first byte selects the reader of the other bytes. */
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { IdentityError } from "@ocir-broker/identity/identity-error";
@@ -8,12 +8,12 @@ import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
 import { readLeafCertificate } from "../../../packages/identity/src/instance-principal/leaf-certificate.ts";
 import type { MetadataService } from "../../../packages/identity/src/instance-principal/metadata-service.ts";
 import { fetchRegion } from "../../../packages/identity/src/instance-principal/region.ts";
-import { decodeSessionToken } from "../../../packages/identity/src/instance-principal/session-token.ts";
+import { sessionOf } from "../../../packages/identity/src/instance-principal/session-token.ts";
 
 const NOW_MS = 1_767_225_600_000;
 const clock = { monotonicMs: () => 0, wallMs: () => NOW_MS, setTimer: () => ({ cancel: () => undefined }) };
 const forever = new AbortController().signal;
-const sessionKey = createPublicKey(generateKeyPairSync("rsa", { modulusLength: 2_048 }).privateKey);
+const keys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 export async function fuzz(data: Buffer): Promise<void> {
   const body = data.subarray(1);
@@ -26,7 +26,7 @@ export async function fuzz(data: Buffer): Promise<void> {
       case 2:
         return readSession(body);
       case 3:
-        return readSession(tokenResponse(body));
+        return readSession(jwtOf(body));
       case 4:
         return void checkRegion(await fetchRegion(metadataOf([body.toString("utf8")]), forever));
       default:
@@ -37,10 +37,12 @@ export async function fuzz(data: Buffer): Promise<void> {
   }
 }
 
-/** A JWT with these claims, as both services send it. */
 function tokenResponse(claims: Buffer): Buffer {
-  const token = `e30.${claims.toString("base64url")}.c2ln`;
-  return Buffer.from(JSON.stringify({ token, expires_in: 3_600 }));
+  return Buffer.from(JSON.stringify({ token: String(jwtOf(claims)), expires_in: 3_600 }));
+}
+
+function jwtOf(claims: Buffer): Buffer {
+  return Buffer.from(`e30.${claims.toString("base64url")}.c2ln`);
 }
 
 function responseOf(body: Buffer): UpstreamResponse {
@@ -60,9 +62,8 @@ async function readToken(body: Buffer): Promise<void> {
 }
 
 function readSession(body: Buffer): void {
-  const { token, expiresAtMs } = decodeSessionToken(responseOf(body), sessionKey, "auth.test");
-  checkSecret(token);
-  if (!(expiresAtMs > 0)) throw new TypeError("a session that has ended");
+  const session = sessionOf(`ST$${body}`, responseOf(body), keys, clock);
+  if (session !== undefined && !(session.expiresAtMs > 0)) throw new TypeError("a session that has ended");
 }
 
 /** Used unchanged in a header and in JSON. */

@@ -17,7 +17,7 @@ const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
 
 function createNode(isSigned: boolean) {
   const clock = createFakeClock();
-  const session = { keyId: new Secret("ST$x"), privateKey, tenancyId: "t" };
+  const session = { keyId: new Secret("ST$x"), privateKey };
   const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }), expires_in: LIFE_S }));
   const registries = {
     isAllowed: () => true,

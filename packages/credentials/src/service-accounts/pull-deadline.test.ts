@@ -34,7 +34,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
   const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "puller" }), expires_in: LIFE_MS / 1_000 }));
   const exchange = vi.fn(async () => {
     await sleep(exchangeMs, clock);
-    return { value: { keyId: new Secret("ST$x"), privateKey, tenancyId: "t" }, ...lives() };
+    return { value: { keyId: new Secret("ST$x"), privateKey }, ...lives() };
   });
   const send = vi.fn(async () => {
     await sleep(registryMs, clock);

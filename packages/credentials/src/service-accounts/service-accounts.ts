@@ -24,8 +24,6 @@ export interface ServiceAccountsOptions
   readonly refreshSession: RefreshSession;
   /** To the identity domain, through the proxy if there is one. */
   readonly sendDomain: SendRequest;
-  /** Reported instead of `domain-secret-missing` by a process that systemd passes no credential to. */
-  readonly secretMissingAs?: "domain-secret-without-daemon";
   /** Wraps the sender to the cluster, to observe it. */
   readonly observe?: (send: SendRequest) => SendRequest;
 }

@@ -38,7 +38,7 @@ function setUp(options: { deadlineMs?: number; refusedAs?: "api-key-refused" } =
       if (cloud.sessionHangs) await new Promise(() => {});
       if (cloud.sessionFails) throw new IdentityError("federation-unreachable", "auth.test");
       const obtainedAtMs = clock.monotonicMs();
-      const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey, tenancyId: "ocid1.tenancy.test" };
+      const value = { keyId: new Secret(`ST$session-${counts.sessions}`), privateKey };
       return { value, obtainedAtMs, expiresAtMs: obtainedAtMs + 20 * MINUTE_MS };
     },
   };

@@ -61,7 +61,7 @@ export function instrumented(
 }
 
 /** Converts a status to a label value: significant ones by number, others by their class. */
-export function upstreamResult(status: number): UpstreamResult {
+function upstreamResult(status: number): UpstreamResult {
   if (status >= 500) return "5xx";
   if (status >= 400) return SIGNIFICANT[status] ?? "4xx";
   return status >= 300 ? "3xx" : "2xx";

@@ -1,12 +1,10 @@
 /** Turns the events of the node's credentials into log lines and metrics, and tells the daemon's other parts what has changed. */
 import type { EventEmitter } from "node:events";
 
-import type { NodeCredentialsEvents } from "@ocir-broker/credentials/node-credentials";
 import type { Decision } from "@ocir-broker/credentials/pulls/decision";
-import { upstreamResult } from "@ocir-broker/credentials/tokens/upstreams";
+import type { CacheEvents } from "@ocir-broker/credentials/tokens/caches";
 import type { CacheEvent, FetchReason } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import type { IdentityEvent } from "@ocir-broker/identity/identity-event";
 import { createFetchLog } from "../telemetry/fetch-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics/metrics.ts";
@@ -23,7 +21,7 @@ export type CredentialChanges = EventEmitter<{
   homeRegion: [];
 }>;
 
-export function createCredentialEvents({ log, metrics, changes }: CredentialEventsOptions): NodeCredentialsEvents {
+export function createCredentialEvents({ log, metrics, changes }: CredentialEventsOptions): CacheEvents {
   function noter(what: "region" | "session" | "token", report: ReportFetch) {
     const logFetch = createFetchLog(log, what);
     return (event: CacheEvent): void => {
@@ -34,7 +32,6 @@ export function createCredentialEvents({ log, metrics, changes }: CredentialEven
   }
 
   return {
-    onIdentity: (event) => logIdentityEvent(event, log, metrics),
     onRegion: noter("region", (_reason, result) => {
       if (result === "success") changes.emit("homeRegion");
     }),
@@ -92,14 +89,6 @@ export function createServiceAccountEvents({ log, metrics, clock }: ServiceAccou
     },
     failures: () => [...failures.values()],
   };
-}
-
-function logIdentityEvent(event: IdentityEvent, log: Log, metrics: Pick<Metrics, "upstream">): void {
-  const { type, ...facts } = event;
-  log.debug(facts, type === "request" ? "identity request" : "identity retry");
-  if (event.type !== "request") return;
-  const result = typeof event.outcome === "number" ? upstreamResult(event.outcome) : "failed";
-  metrics.upstream.serviceAnswered(event.upstream === "metadata" ? "metadata" : "auth", result, event.elapsedMs);
 }
 
 type ReportFetch = (reason: FetchReason, result: "success" | "failure", key: string) => void;

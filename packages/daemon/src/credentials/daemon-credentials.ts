@@ -37,7 +37,7 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions) {
     instrumented(upstreams.send, clock, (result, elapsedMs) =>
       metrics.upstream.registryAnswered(registryHost, result, elapsedMs),
     );
-  const observed = (send: SendRequest, service: "cluster" | "domain") =>
+  const observed = (send: SendRequest, service: "metadata" | "auth" | "cluster" | "domain") =>
     instrumented(send, clock, (result, elapsedMs) => metrics.upstream.serviceAnswered(service, result, elapsedMs));
 
   const credentials = createNodeCredentials({
@@ -46,8 +46,8 @@ export function createDaemonCredentials(options: DaemonCredentialsOptions) {
     random,
     environment,
     deadlineMs,
-    sendMetadata: upstreams.sendMetadata,
-    sendAuth: upstreams.send,
+    sendMetadata: observed(upstreams.sendMetadata, "metadata"),
+    sendAuth: observed(upstreams.send, "auth"),
     sendTo,
     events: createCredentialEvents({ log, metrics, changes }),
   });

@@ -5,16 +5,14 @@ import { Secret } from "@ocir-broker/foundation/secret";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider, DEFAULT_IDENTITY_PROVIDER } from "@ocir-broker/identity/identity-providers";
 import { createFakeClock } from "@ocir-broker/testkit/fake-clock";
-import { jwtOf } from "@ocir-broker/testkit/jwt";
 import { expect, it } from "vitest";
 import { createRecordedLog } from "../../test/recorded-log.ts";
 import { restore, type SnapshotOwners } from "./restore.ts";
 
 /** A valid session of an instance principal. */
 function createSession(): SigningSession {
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-  const token = jwtOf({ iat: 1, exp: 2, jwk: JSON.stringify(publicKey.export({ format: "jwk" })) });
-  return { keyId: new Secret(`ST$${token}`), privateKey, tenancyId: "ocid1.tenancy.oc1..a" };
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  return { keyId: new Secret("ST$a.b.c"), privateKey };
 }
 
 const session = createSession();

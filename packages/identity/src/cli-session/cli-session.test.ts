@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect, it } from "vitest";
-import { createHome, type Home, PEM, SIGNAL, startedIn, TENANCY, tokenOf } from "../../test/home.ts";
+import { createHome, type Home, PEM, SIGNAL, startedIn, tokenOf } from "../../test/home.ts";
 import { describeProvider, type Started } from "../../test/provider-conformance.ts";
 import { createCliSession } from "./cli-session.ts";
 
@@ -39,7 +39,7 @@ const withToken =
 describeProvider("createCliSession", {
   start,
   session: {
-    parts: { keyId: `ST$${tokenOf(createHome())}`, tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 },
+    parts: { keyId: `ST$${tokenOf(createHome())}`, privateKeyPem: PEM, lifeMs: 600_000 },
     regionKey: "icn",
   },
   refusedAs: "cli-session-refused",

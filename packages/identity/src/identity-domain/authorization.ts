@@ -24,8 +24,6 @@ export interface SecretOptions {
   readonly settings: IdentityDomainSettings;
   /** For CREDENTIALS_DIRECTORY. */
   readonly environment: NodeJS.ProcessEnv;
-  /** The error if the file is not configured and systemd has passed no secret. Default: `domain-secret-missing`. */
-  readonly secretMissingAs?: "domain-secret-without-daemon" | undefined;
 }
 
 export interface AuthorizationOptions extends SecretOptions {
@@ -47,10 +45,10 @@ export function basicOf(options: SecretOptions): string {
   return Buffer.from(`${clientId}:${secret}`).toString("base64");
 }
 
-function readSecret({ settings, environment, secretMissingAs }: SecretOptions): string {
+function readSecret({ settings, environment }: SecretOptions): string {
   if (settings.clientSecret !== undefined) return settings.clientSecret.reveal();
   if (settings.clientSecretFile !== undefined) return readPrivateFile(settings.clientSecretFile, SECRET_KEY);
-  const missing = new TokenExchangeError(secretMissingAs ?? "domain-secret-missing", SECRET_KEY);
+  const missing = new TokenExchangeError("domain-secret-missing", SECRET_KEY);
   const directory = environment["CREDENTIALS_DIRECTORY"];
   if (directory === undefined) throw missing;
   try {

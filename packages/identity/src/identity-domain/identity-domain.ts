@@ -15,10 +15,10 @@ import * as z from "zod";
 import type { TokenExchangeErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import type { SigningSession, TokenExchange } from "../identity-provider.ts";
+import { sessionOf, TOKEN_PREFIX } from "../instance-principal/session-token.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";
-import { exchangedSession } from "../token-exchange/exchanged-session.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 import {
   type AuthorizationOptions,
@@ -76,7 +76,9 @@ export function createIdentityDomain(options: IdentityDomainOptions): TokenExcha
       const response = await ask(url, body, signal);
       if (response.status !== 200) throw refusalOf(response, url.host, clock.wallMs());
       const jwt = responseBody.safeParse(parseJson(response.body)).data?.token;
-      return exchangedSession(jwt && `ST$${jwt}`, response, keys, url.host, clock);
+      const session = sessionOf(jwt && `${TOKEN_PREFIX}${jwt}`, response, keys, clock);
+      if (session === undefined) throw new TokenExchangeError("token-exchange-invalid", url.host);
+      return session;
     },
   };
 }

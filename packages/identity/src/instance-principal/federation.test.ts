@@ -20,13 +20,14 @@ const leaf = {
   intermediates: [new X509Certificate(identity.intermediatePem)],
   tenancyId,
 };
-const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const keys = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+const { publicKey } = keys;
 
 async function failureOf(privateKey: KeyObject, send: SendRequest): Promise<unknown> {
   const url = new URL("https://auth.test");
   const options = { clock: createImpatientClock(), send };
   const { signal } = new AbortController();
-  return federate(url, { ...leaf, privateKey }, publicKey, options, signal).catch((thrown: unknown) => thrown);
+  return federate(url, { ...leaf, privateKey }, keys, options, signal).catch((thrown: unknown) => thrown);
 }
 
 test("federate reports a key that cannot sign without OpenSSL's error, which may quote the key", async () => {

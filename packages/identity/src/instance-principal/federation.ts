@@ -6,16 +6,28 @@
  */
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { UpstreamErrorCode } from "@ocir-broker/foundation/error-codes";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { resultIfAny } from "@ocir-broker/foundation/result-if-any";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { isSkewed } from "@ocir-broker/foundation/time/clock-skew";
-import { UpstreamError, type UpstreamRequest, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import {
+  type SendRequest,
+  UpstreamError,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
+import * as z from "zod";
 import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
+import type { SigningSession } from "../identity-provider.ts";
+import type { KeyPair } from "../session-keys.ts";
 import { signPost } from "../signed-post.ts";
 import type { LeafCertificate } from "./leaf-certificate.ts";
-import { type ReportedOptions, reported } from "./reported.ts";
-import { decodeSessionToken, type SessionToken } from "./session-token.ts";
+import { sessionOf, TOKEN_PREFIX } from "./session-token.ts";
+
+const responseBody = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 /** Failures that fixing the network route would not cure get their own code. */
 const FAILURES: Partial<Readonly<Record<UpstreamErrorCode, IdentityErrorCode>>> = {
@@ -28,23 +40,24 @@ const FAILURES: Partial<Readonly<Record<UpstreamErrorCode, IdentityErrorCode>>> 
   tls: "federation-tls",
 };
 
-/** @throws {IdentityError} `federation-*`, `token-key-mismatch`, `clock-skew`, `sdk-failed` or `aborted`. */
+/** @throws {IdentityError} `federation-*`, `clock-skew`, `sdk-failed` or `aborted`. */
 export async function federate(
   authUrl: URL,
   leaf: LeafCertificate,
-  sessionPublicKey: KeyObject,
-  options: ReportedOptions,
+  keys: KeyPair,
+  { clock, send }: { readonly clock: Clock; readonly send: SendRequest },
   signal: AbortSignal,
-): Promise<SessionToken> {
-  const { clock } = options;
-  const request = createFederationRequest(authUrl, leaf, sessionPublicKey, clock.wallMs());
-  const response = await post({ ...request, method: "POST", signal }, options);
-  if (response.status === 200) return decodeSessionToken(response, sessionPublicKey, authUrl.host);
-  throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, { response });
+): Promise<Expiring<SigningSession>> {
+  const request = createFederationRequest(authUrl, leaf, keys.publicKey, clock.wallMs());
+  const response = await post({ ...request, method: "POST", signal }, send);
+  if (response.status !== 200) throw new IdentityError(codeOf(response, clock.wallMs()), authUrl.host, { response });
+  const token = responseBody.safeParse(parseJson(response.body)).data?.token;
+  const session = sessionOf(token && `${TOKEN_PREFIX}${token}`, response, keys, clock);
+  if (session === undefined) throw new IdentityError("federation-invalid", authUrl.host);
+  return session;
 }
 
-async function post(request: UpstreamRequest, options: ReportedOptions): Promise<UpstreamResponse> {
-  const send = reported("federation", options);
+async function post(request: UpstreamRequest, send: SendRequest): Promise<UpstreamResponse> {
   try {
     return await send(request);
   } catch (error) {

@@ -4,8 +4,6 @@
  * Caches the region for the life of the process, and remembers the tenancy.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
-import { Secret } from "@ocir-broker/foundation/secret";
-import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext, SigningSession } from "../identity-provider.ts";
 import type { RegionInfo } from "../region-info.ts";
@@ -14,41 +12,36 @@ import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from ".
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
-import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";
-import { TOKEN_PREFIX } from "./session-token.ts";
 
 export function createInstancePrincipal(
   settings: InstancePrincipalSettings,
   context: IdentityProviderContext,
 ): IdentityProvider {
-  const { clock, onEvent } = context;
+  const { clock } = context;
   const metadata = createMetadataService({
     ...context,
     send: context.sendMetadata,
     baseUrls: metadataBaseUrlsOf(settings),
   });
-  const federation = { clock, onEvent, send: context.sendAuth };
-  const regions = createLimiter({ clock, concurrency: 1 });
-  let knownRegion: RegionInfo | undefined;
+  const federation = { clock, send: context.sendAuth };
+  let knownRegion: Promise<RegionInfo> | undefined;
   let tenancyId: string | undefined;
 
-  async function region(signal: AbortSignal): Promise<RegionInfo> {
-    const fetchOnce = async () => (knownRegion ??= await fetchRegion(metadata, signal));
-    return knownRegion ?? runLimited(regions, "metadata service", signal, fetchOnce);
-  }
-
-  /** An instance never changes its tenancy: another one is a serious error, and its session is not used. */
-  function checkTenancy(found: string, host: string): void {
-    if (tenancyId !== undefined && found !== tenancyId) throw new IdentityError("tenancy-changed", host);
+  function region(signal: AbortSignal): Promise<RegionInfo> {
+    knownRegion ??= fetchRegion(metadata, signal).catch((error: unknown) => {
+      knownRegion = undefined;
+      throw error;
+    });
+    return knownRegion;
   }
 
   /** Three metadata requests and one POST. Every session has a new key. */
   async function session(signal: AbortSignal): Promise<Expiring<SigningSession>> {
     const authUrl = await authUrlOf(settings, () => region(signal));
     // Generating the key takes 50 to 300 ms in another thread; meanwhile the certificate is read and the SDK loaded.
-    const [{ publicKey, privateKey }, firstLeaf] = await Promise.all([
+    const [keys, firstLeaf] = await Promise.all([
       generateSessionKeys(),
       readLeafCertificate(metadata, clock, signal),
       // The SDK will sign requests with the session.
@@ -56,12 +49,12 @@ export function createInstancePrincipal(
     ]);
 
     async function federateWith(leaf: LeafCertificate): Promise<Expiring<SigningSession>> {
-      checkTenancy(leaf.tenancyId, authUrl.host);
-      const { token, expiresAtMs } = await federate(authUrl, leaf, publicKey, federation, signal);
-      checkTenancy(leaf.tenancyId, authUrl.host);
+      // An instance never changes its tenancy: another one is a serious error, and gets no session.
+      if (tenancyId !== undefined && leaf.tenancyId !== tenancyId)
+        throw new IdentityError("tenancy-changed", authUrl.host);
+      const fetched = await federate(authUrl, leaf, keys, federation, signal);
       tenancyId = leaf.tenancyId;
-      const keyId = new Secret(`${TOKEN_PREFIX}${token.reveal()}`);
-      return { value: { keyId, privateKey, tenancyId }, obtainedAtMs: clock.monotonicMs(), expiresAtMs };
+      return fetched;
     }
 
     try {
@@ -69,7 +62,6 @@ export function createInstancePrincipal(
     } catch (error) {
       // OCI rotates certificates several times a day and recommends a retry, since ours may have been replaced after it was read.
       if (!(error instanceof IdentityError && error.code === "federation-unauthorized")) throw error;
-      onEvent?.({ type: "retry", code: error.code, delayMs: 0 });
       return federateWith(await readLeafCertificate(metadata, clock, signal));
     }
   }

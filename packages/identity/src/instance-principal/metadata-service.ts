@@ -8,13 +8,13 @@
 
 import type { Random } from "@ocir-broker/foundation/random";
 import { backOffMs } from "@ocir-broker/foundation/time/back-off";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter } from "@ocir-broker/foundation/time/limiter";
-import { UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
+import { type SendRequest, UpstreamError, type UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import { urlBelow } from "@ocir-broker/foundation/url-below";
 import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import { pause, runLimited } from "./pause.ts";
-import { type ReportedOptions, reported } from "./reported.ts";
 
 /** The service's own limit is unknown, and all programs on the node share it. */
 const RATE = { burst: 5, spacingMs: 200 };
@@ -57,15 +57,16 @@ export interface MetadataService {
   ): Promise<{ -readonly [Index in keyof P]: MetadataResponse }>;
 }
 
-export interface MetadataServiceOptions extends ReportedOptions {
+export interface MetadataServiceOptions {
+  readonly clock: Clock;
   readonly random: Random;
+  readonly send: SendRequest;
   /** Tried in order until one responds, which is then always used. */
   readonly baseUrls: readonly URL[];
 }
 
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
-  const { clock, random, onEvent } = options;
-  const send = reported("metadata", options);
+  const { clock, random, send } = options;
   const reads = createLimiter({ clock, concurrency: 1 });
   const requests = createLimiter({ clock, ...RATE });
   let baseUrls = options.baseUrls;
@@ -79,7 +80,6 @@ export function createMetadataService(options: MetadataServiceOptions): Metadata
         if (!(error instanceof IdentityError) || !TRY_AGAIN.has(error.code) || attempt === TRIES) throw error;
         const delayMs = backOffMs(attempt, random(), { retryAfterMs: error.retryAfterMs });
         if (clock.monotonicMs() + delayMs > lastTryAtMs) throw error;
-        onEvent?.({ type: "retry", code: error.code, delayMs });
         await pause(clock, delayMs, signal);
         if (signal.aborted) throw error;
       }

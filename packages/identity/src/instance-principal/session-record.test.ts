@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { decodeSession, encodeSession } from "./session-record.ts";
 
 const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
-const whole = encodeSession({ keyId: new Secret("ST$a.b.c"), privateKey, tenancyId: "ocid1.tenancy.oc1..a" });
+const whole = encodeSession({ keyId: new Secret("ST$a.b.c"), privateKey });
 
 test("decodeSession returns what encodeSession was given", () => {
-  const { keyId, privateKey: decoded, tenancyId } = decodeSession(whole) ?? expect.unreachable();
-  expect([keyId.reveal(), tenancyId]).toEqual(["ST$a.b.c", "ocid1.tenancy.oc1..a"]);
+  const { keyId, privateKey: decoded } = decodeSession(whole) ?? expect.unreachable();
+  expect(keyId.reveal()).toBe("ST$a.b.c");
   expect(decoded.equals(privateKey)).toBe(true);
 });
 
@@ -17,7 +17,6 @@ test.each([
   ["is text", "session"],
   ["lacks its key id", { ...whole, keyId: undefined }],
   ["lacks its key", { ...whole, privateKey: undefined }],
-  ["lacks its tenancy", { ...whole, tenancyId: undefined }],
 ])("decodeSession refuses a record that %s", (_what, encoded) => {
   expect(decodeSession(encoded)).toBeUndefined();
 });

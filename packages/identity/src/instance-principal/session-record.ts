@@ -12,23 +12,17 @@ const record = z.object({
   keyId: z.string(),
   /** PKCS#8 DER in base64. */
   privateKey: z.string(),
-  tenancyId: z.string(),
 });
 
-export function encodeSession({ keyId, privateKey, tenancyId }: SigningSession): z.output<typeof record> {
+export function encodeSession({ keyId, privateKey }: SigningSession): z.output<typeof record> {
   const encoded = privateKey.export({ format: "der", type: "pkcs8" }).toString("base64");
-  return { keyId: keyId.reveal(), privateKey: encoded, tenancyId };
+  return { keyId: keyId.reveal(), privateKey: encoded };
 }
 
 /** @returns undefined if `encoded` is not a session. */
 export function decodeSession(encoded: unknown): SigningSession | undefined {
   const { data } = record.safeParse(encoded);
   if (data === undefined) return undefined;
-  const { keyId, privateKey, tenancyId } = data;
-  const key = Buffer.from(privateKey, "base64");
-  return {
-    keyId: new Secret(keyId),
-    privateKey: createPrivateKey({ key, format: "der", type: "pkcs8" }),
-    tenancyId,
-  };
+  const key = Buffer.from(data.privateKey, "base64");
+  return { keyId: new Secret(data.keyId), privateKey: createPrivateKey({ key, format: "der", type: "pkcs8" }) };
 }

@@ -1,28 +1,23 @@
 /**
- * Parses the auth service's response: checks that it is a session token for our key, and finds its lifetime. Also reads the claims
- * of session tokens from elsewhere. No signature is verified, because only OCI has its key; TLS authenticates the service.
+ * Makes a session of a service's response with a session token, and reads the claims of session tokens from elsewhere. No signature
+ * is verified, because only OCI has its key; TLS authenticates the service.
  */
 import type { KeyObject } from "node:crypto";
+import type { Expiring } from "@ocir-broker/foundation/expiring";
 import { parseJson } from "@ocir-broker/foundation/parse-json";
 import { parseJwt } from "@ocir-broker/foundation/parse-jwt";
 import { Secret } from "@ocir-broker/foundation/secret";
+import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { UpstreamResponse } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
-import { IdentityError } from "../identity-error.ts";
+import type { SigningSession } from "../identity-provider.ts";
+import type { KeyPair } from "../session-keys.ts";
 
 /** Marks a key id that is a session token. */
 export const TOKEN_PREFIX = "ST$";
 
-export interface SessionToken {
-  readonly token: Secret;
-  /** On the monotonic clock. */
-  readonly expiresAtMs: number;
-}
-
 /** Sessions live 20 minutes; more than a day is a mistake and is limited. */
 const LONGEST_LIFE_MS = 86_400_000;
-
-const responseBody = z.object({ token: z.string().regex(/^[\w-]+\.[\w-]+\.[\w-]+$/) });
 
 const claims = z.object({
   iat: z.number().optional(),
@@ -39,25 +34,30 @@ const boundKey = z.preprocess((jwk) => (typeof jwk === "string" ? parseJson(jwk)
 
 export interface SessionClaims extends Pick<z.output<typeof claims>, "iat" | "exp" | "sub"> {
   readonly tenancyId: string;
-  /** Whether the token is bound to the given key, to another one, or to none; `unreadable` if it names no RSA key. */
-  readonly binding: "ours" | "foreign" | "none" | "unreadable";
+  /** Whether the token names a key, and not the given one. */
+  readonly isForAnotherKey: boolean;
 }
 
 /**
  * The life starts when the request is sent, so it is never too long.
- * @throws {IdentityError} `federation-invalid` or `token-key-mismatch`.
+ *
+ * @param keyId `ST$<jwt>`; undefined if the response has none.
+ * @returns undefined if this is no session, or not for our key.
  */
-export function decodeSessionToken(
-  response: UpstreamResponse,
-  sessionPublicKey: KeyObject,
-  host: string,
-): SessionToken {
-  const { data: { token = "" } = {} } = responseBody.safeParse(parseJson(response.body));
-  const data = readSessionClaims(token, sessionPublicKey);
-  const lifeMs = data === undefined ? 0 : sessionLifeMs(data, response.serverDateMs);
-  if (data?.binding === "foreign" && lifeMs > 0) throw new IdentityError("token-key-mismatch", host);
-  if (data?.binding !== "ours" || lifeMs <= 0) throw new IdentityError("federation-invalid", host);
-  return { token: new Secret(token), expiresAtMs: response.sentAtMs + lifeMs };
+export function sessionOf(
+  keyId: string | undefined,
+  { serverDateMs, sentAtMs }: UpstreamResponse,
+  { publicKey, privateKey }: KeyPair,
+  clock: Clock,
+): Expiring<SigningSession> | undefined {
+  const data = readSessionClaims(keyId ?? "", publicKey);
+  const lifeMs = data === undefined ? 0 : sessionLifeMs(data, serverDateMs);
+  if (keyId === undefined || lifeMs <= 0 || data?.isForAnotherKey) return undefined;
+  return {
+    value: { keyId: new Secret(keyId), privateKey },
+    obtainedAtMs: clock.monotonicMs(),
+    expiresAtMs: sentAtMs + lifeMs,
+  };
 }
 
 /**
@@ -76,13 +76,12 @@ export function readSessionClaims(token: string, publicKey: KeyObject): SessionC
   const { data } = claims.safeParse(parseJwt(token).claims);
   if (data === undefined) return undefined;
   const { jwk, tenant = "", res_tenant: tenancyId = tenant, ...rest } = data;
-  return { ...rest, tenancyId, binding: jwk === undefined ? "none" : bindingOf(jwk, publicKey) };
+  return { ...rest, tenancyId, isForAnotherKey: jwk !== undefined && !isKey(jwk, publicKey) };
 }
 
-function bindingOf(jwk: unknown, publicKey: KeyObject): SessionClaims["binding"] {
+function isKey(jwk: unknown, publicKey: KeyObject): boolean {
   const { data } = boundKey.safeParse(jwk);
-  if (data === undefined) return "unreadable";
-  return modulus(data.n).equals(modulus(publicKey.export({ format: "jwk" }).n ?? "")) ? "ours" : "foreign";
+  return data !== undefined && modulus(data.n).equals(modulus(publicKey.export({ format: "jwk" }).n ?? ""));
 }
 
 /** Java prefixes a zero byte if the number's first bit is set. */

@@ -26,12 +26,11 @@ export function decodeWrittenSession(
   const endsAtWallMs = data.exp * 1_000;
   if (endsAtWallMs <= wallMs) throw new IdentityError(expired, place);
   // Only published tokens name their key.
-  if (data.binding !== "ours" && data.binding !== "none") throw new IdentityError("security-token-key", place);
-  const { tenancyId } = data;
+  if (data.isForAnotherKey) throw new IdentityError("security-token-key", place);
   return {
-    session: { keyId: new Secret(`${TOKEN_PREFIX}${token}`), privateKey, tenancyId },
+    session: { keyId: new Secret(`${TOKEN_PREFIX}${token}`), privateKey },
     endsAtWallMs,
-    identity: `${tenancyId}/${data.sub}`,
+    identity: `${data.tenancyId}/${data.sub}`,
     place,
   };
 }

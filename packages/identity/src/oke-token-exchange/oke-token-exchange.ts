@@ -12,9 +12,9 @@ import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import * as z from "zod";
 import type { TokenExchangeErrorCode } from "../error-codes.ts";
 import type { SigningSession, TokenExchange } from "../identity-provider.ts";
+import { sessionOf } from "../instance-principal/session-token.ts";
 import { createSessionKeys } from "../session-keys.ts";
 import { postToExchange } from "../token-exchange/exchange-post.ts";
-import { exchangedSession } from "../token-exchange/exchanged-session.ts";
 import { readServiceAccountClaims } from "../token-exchange/service-account-token.ts";
 import { TokenExchangeError } from "../token-exchange/token-exchange-error.ts";
 
@@ -48,8 +48,10 @@ export function createOkeTokenExchange({ clock, send, endpoint }: OkeTokenExchan
       };
       const body = JSON.stringify({ podKey: keys.publicKey.export({ type: "spki", format: "pem" }).toString() });
       const response = await postToExchange(send, { url, headers, body, signal }, FAILURES);
-      if (response.status === 200) return exchangedSession(keyIdIn(response.body), response, keys, url.host, clock);
-      throw new TokenExchangeError(codeOfStatus(response.status), url.host, { response });
+      if (response.status !== 200) throw new TokenExchangeError(codeOfStatus(response.status), url.host, { response });
+      const session = sessionOf(keyIdIn(response.body), response, keys, clock);
+      if (session === undefined) throw new TokenExchangeError("token-exchange-invalid", url.host);
+      return session;
     },
   };
 }

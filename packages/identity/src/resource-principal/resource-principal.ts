@@ -11,6 +11,7 @@ import { readBoundedFile } from "../oci-profile/private-file.ts";
 import { decodePrivateKey } from "../oci-profile/private-key.ts";
 import { regionNamed } from "../oci-profile/profile-region.ts";
 import { decodeWrittenSession } from "../oci-profile/security-token.ts";
+import { variableIn } from "../workload-identity/variable.ts";
 
 const VERSION = "OCI_RESOURCE_PRINCIPAL_VERSION";
 const TOKEN = "OCI_RESOURCE_PRINCIPAL_RPST";
@@ -23,11 +24,7 @@ export function createResourcePrincipal(
   _settings: object,
   { clock, environment }: IdentityProviderContext,
 ): IdentityProvider {
-  function variable(name: string): string {
-    const value = environment[name];
-    if (!value) throw new IdentityError("resource-principal-missing", name);
-    return value;
-  }
+  const variable = (name: string) => variableIn(environment, name, "resource-principal-missing");
 
   function read(name: string): string {
     const value = variable(name);

@@ -34,8 +34,8 @@ async function sessionIn(home: Home, variables = {}, settings = {}): Promise<Sig
   return (await createUserPrincipal({ user: settings }, home.context(variables)).session(SIGNAL)).value;
 }
 
-function expectUser({ keyId, privateKey, tenancyId }: SigningSession): void {
-  expect([keyId.reveal(), tenancyId, privateKey.equals(KEYS.privateKey)]).toEqual([KEY_ID, TENANCY, true]);
+function expectUser({ keyId, privateKey }: SigningSession): void {
+  expect([keyId.reveal(), privateKey.equals(KEYS.privateKey)]).toEqual([KEY_ID, true]);
 }
 
 const encrypted = String(KEYS.privateKey.export({ type: "pkcs8", format: "pem", ...PASS }));
@@ -63,7 +63,7 @@ const at = (place: string) => ({ subject: expect.stringContaining(place) });
 
 describeProvider("createUserPrincipal", {
   start,
-  session: { parts: { keyId: KEY_ID, tenancyId: TENANCY, privateKeyPem: PEM, lifeMs: 600_000 }, regionKey: "icn" },
+  session: { parts: { keyId: KEY_ID, privateKeyPem: PEM, lifeMs: 600_000 }, regionKey: "icn" },
   refusedAs: "api-key-refused",
   refused: [
     ["no file", "oci-config-missing", {}, at(".oci/config, and OCI_CLI_TENANCY is not set")],

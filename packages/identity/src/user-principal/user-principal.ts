@@ -24,19 +24,18 @@ export function createUserPrincipal(
     region: async () => regionOf(await profile()),
     async read() {
       const found = await profile();
-      const session = await sessionOf(found);
-      return { session, identity: `${session.tenancyId}/${found.get("user")}`, place: found.placeOf("user") };
+      const identity = `${ocidIn(found, "tenancy")}/${ocidIn(found, "user")}`;
+      return { session: sessionOf(found, identity), identity, place: found.placeOf("user") };
     },
   });
 }
 
-async function sessionOf(profile: Profile): Promise<SigningSession> {
-  const [tenancyId, user] = [ocidIn(profile, "tenancy"), ocidIn(profile, "user")];
+function sessionOf(profile: Profile, identity: string): SigningSession {
   const fingerprint = profile.get("fingerprint").toLowerCase();
   const privateKey = readProfileKey(profile);
   if (fingerprint !== fingerprintOf(privateKey))
     throw new IdentityError("key-fingerprint", profile.placeOf("fingerprint"));
-  return { keyId: new Secret(`${tenancyId}/${user}/${fingerprint}`), privateKey, tenancyId };
+  return { keyId: new Secret(`${identity}/${fingerprint}`), privateKey };
 }
 
 function ocidIn(profile: Profile, key: string): string {
