@@ -1,6 +1,6 @@
 /** docker-credential-ocir, get and doctor for a user who is not root and has no daemon, as on a laptop, or in a container of a CI job. */
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { claimsOf } from "@ocir-broker/credentials/test/kubelet-request";
 import { serveOnSocket } from "@ocir-broker/node/test/socket-server";
@@ -59,7 +59,6 @@ async function createPerson(userId = USER_ID) {
     configPath: join(home, ".config/ocir-broker/config.yaml"),
     runtimeFolder: join(home, "run"),
     exposeKey: () => chmodSync(join(home, ".oci/key.pem"), 0o644),
-    removeProfile: () => rmSync(join(home, ".oci/config")),
     get: (variables: Readonly<Record<string, string>> = {}) =>
       runAsUser([helper, "get"], { ...env, ...variables }, { stdin: `https://${HOST}\n` }),
     brokerGet: (args: readonly string[] = [], variables: Readonly<Record<string, string>> = {}) =>
@@ -130,21 +129,6 @@ describe("ocir-broker get", () => {
     const own = { XDG_RUNTIME_DIR: person.runtimeFolder };
     expect((await person.brokerGet([], own)).stdout).toBe('{"from":"daemon"}\n');
     expect((await person.brokerGet(["--identity", "user"], own)).stdout).toContain("BEARER_TOKEN");
-  });
-
-  it.each([
-    [
-      "a profile's file that does not exist",
-      [],
-      /oci-config-missing: .*does not exist.*\.oci\/config, .*_TENANCY is not set; /,
-    ],
-    ["a configuration that does not exist", ["--config", "/nowhere.yaml"], /config-unreadable: .*does not exist/],
-  ])("says of %s that it does not exist", async (_what, args, error) => {
-    const person = await createPerson();
-    person.removeProfile();
-    const { exitCode, stdout, stderr } = await person.brokerGet(args);
-    expect([exitCode, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(error);
   });
 });
 
