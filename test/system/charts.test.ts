@@ -6,10 +6,12 @@ import api from "@ocir-broker/protocol/pull-secret-api" with { type: "json" };
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
+import type { IDeployment } from "kubernetes-models/apps/v1";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import cliPackage from "../../packages/cli/package.json" with { type: "json" };
 import { makeHelmChart } from "../../packages/packaging/src/formats/helm-chart.ts";
+import { errorsOf } from "../daemonset/kubernetes-schema.ts";
 import { objectsIn } from "../daemonset/manifest.ts";
 import { chartNamed, optionsFor } from "./helm/chart.ts";
 import { buildHelm, HELM, lackOfHelm } from "./helm/helm-program.ts";
@@ -19,6 +21,17 @@ const DIGEST = `sha256:${"0".repeat(64)}`;
 /** `.ci/install-tools` installs it with its rules. */
 const CT_RULES = "/usr/local/etc/ct";
 const hasCt = spawnSync("ct", ["version"]).status === 0;
+
+/** For each object that is there only with a value. */
+const OF_OPTIONAL_OBJECTS = {
+  "ocir-broker": { serviceAccountTokens: { audiences: ["ocir"] } },
+  "ocir-pull-secrets": {
+    identity: { type: "controller", namespaces: ["shop"] },
+    podDisruptionBudget: { maxUnavailable: 1 },
+    podMonitor: { enabled: true },
+    "networkPolicy.prometheusNamespace": "monitoring",
+  },
+};
 
 const text = { type: "string", minLength: 1 };
 const url = { type: "string", format: "uri" };
@@ -69,6 +82,54 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
       }
       const { version, appVersion } = parse(readFileSync(join(chart, "Chart.yaml"), "utf8"));
       expect([version, appVersion]).toEqual([cliPackage.version, cliPackage.version]);
+    });
+
+    it("renames, labels and annotates every object, and gives the pods what the values say", async () => {
+      const values = {
+        nameOverride: "renamed",
+        commonLabels: { team: "platform" },
+        commonAnnotations: { "example.com/owner": "platform" },
+        podLabels: { tier: "pulls" },
+        podAnnotations: { "example.com/scrape": "false" },
+        priorityClassName: "system-node-critical",
+        tolerations: [{ key: "gpu", operator: "Exists" }],
+        nodeSelector: { pool: "system" },
+        imagePullSecrets: [{ name: "mirror" }],
+        extraEnv: [{ name: "HTTPS_PROXY", value: "http://proxy.example:3128" }],
+        image: { repository: "registry.example.com/image", digest: DIGEST, tag: "canary", pullPolicy: "Always" },
+        prometheusRule: { enabled: true },
+        dashboard: { enabled: true },
+      };
+      const objects = objectsIn(template(...optionsFor({ ...values, ...OF_OPTIONAL_OBJECTS[name] })));
+      const known = objects.filter(({ apiVersion }) => apiVersion !== "monitoring.coreos.com/v1");
+      expect(await errorsOf(known)).toEqual([]);
+      const fixed: Readonly<Record<string, string>> = {
+        CustomResourceDefinition: `ocirpullsecrets.${api.group}`,
+        Lease: name,
+      };
+      for (const { kind, metadata } of objects) {
+        expect(metadata, kind).toMatchObject({
+          name: fixed[kind] ?? expect.stringMatching(/^renamed/),
+          labels: values.commonLabels,
+          annotations: values.commonAnnotations,
+        });
+      }
+      const bound = /"kind":"ServiceAccount","name":"([^"]+)"|system:serviceaccount:[\w-]+:([^"\\]+)/g;
+      const accounts = [...JSON.stringify(objects).matchAll(bound)].map(([, account, user]) => account ?? user);
+      expect(new Set(accounts).size).toBe(1);
+      expect(accounts[0]).toMatch(/^renamed/);
+      const workload = objects.find(({ kind }) => kind === "DaemonSet" || kind === "Deployment");
+      const { template: ofPods, selector } = (workload as unknown as IDeployment).spec ?? expect.unreachable("no spec");
+      expect(ofPods.metadata?.labels).toMatchObject({ ...selector.matchLabels, ...values.podLabels });
+      expect(ofPods.metadata?.annotations).toEqual(values.podAnnotations);
+      expect(ofPods.spec).toMatchObject({
+        serviceAccountName: accounts[0],
+        priorityClassName: values.priorityClassName,
+        nodeSelector: { ...values.nodeSelector, "kubernetes.io/os": "linux" },
+        tolerations: values.tolerations,
+        imagePullSecrets: values.imagePullSecrets,
+        containers: [{ imagePullPolicy: "Always", env: expect.arrayContaining(values.extraEnv) }],
+      });
     });
 
     it("has the alerts and the dashboard of the folder monitoring, and the labels of a value on the alerts", () => {
