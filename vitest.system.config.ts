@@ -15,7 +15,6 @@ const WITH_LONG_FORM = [
   "test/cluster/pull-secrets.test.ts",
   "test/cluster/pull-secrets-scale.test.ts",
   "test/system/boot.test.ts",
-  "test/system/documentation.test.ts",
   "test/system/first-boot.test.ts",
   "test/system/first-boot-matrix.test.ts",
   "test/system/fuzz/*.test.ts",
