@@ -1,10 +1,7 @@
 /**
- * What depends on CRI-O: a pull in progress while a token is replaced or the kubelet restarts, and the logins that it finds itself.
- * References: `PullImage` in its server/image_pull.go, `getAuthFilePaths` in containers/image. Each test continues from the previous
- * one's state.
+ * The logins that CRI-O finds itself, by `getAuthFilePaths` in containers/image. Each test continues from the previous one's state.
  */
 import { dirname } from "node:path";
-import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, expect, it } from "vitest";
 import { lackOfTime } from "./can-run-cluster.ts";
 import { containerRuntime } from "./container-runtime.ts";
@@ -13,12 +10,10 @@ import { givenKubernetes } from "./given.ts";
 import { imageOf, REGISTRY_HOST, RUNTIME_UNIT, WRONG_LOGIN } from "./node-files.ts";
 import { createPods, type Pods } from "./pods.ts";
 
-const DAEMON = "ocir-broker.service";
 const BROKER = "/usr/local/bin/ocir-broker";
 const CRIO_CONFIG = "/etc/crio/crio.conf";
 const GLOBAL_AUTH_FILE = "/etc/crio/auth.json";
 const REFUSED_LOGIN = "invalid username/password";
-const HOUR_MS = 3_600_000;
 
 const lack = lackOfTime ?? (containerRuntime().name === "CRI-O" ? undefined : "CRI-O is not in use");
 
@@ -32,37 +27,6 @@ function declareTests(minor: number): void {
     pods = createPods(node.api);
     await node.bootstrap();
     await node.install();
-  });
-
-  /** A pull of the pod `${group}-0` that has begun, and ends once `clearFaults` lets it. */
-  async function startPull(group: string): Promise<void> {
-    await node.control("/faults", { endpoint: "registry.blob", latencyMs: HOUR_MS });
-    const { "registry.blob": before = 0 } = await node.cloudRequests();
-    await node.api.createPod(`${group}-0`, imageOf(group));
-    const isSo = async () => ((await node.cloudRequests())["registry.blob"] ?? 0) > before;
-    await until("a blob is requested", isSo);
-  }
-
-  it("ends a pull whose token is replaced meanwhile", async () => {
-    const token = () => node.root.run(BROKER, ["get", imageOf("any"), "--output", "password"]);
-    const first = await token();
-    await startPull("replaced");
-    await node.root.run("systemctl", ["stop", DAEMON]);
-    expect(await token()).not.toBe(first);
-    await node.clearFaults();
-    await pods.untilRunning(["replaced-0"]);
-    expect([await pods.failures("replaced-"), await pods.tries("replaced-0")]).toEqual([[], 1]);
-    await pods.removeGroup("replaced");
-  });
-
-  it("cancels a pull when the kubelet restarts, and pulls again with no failure", async () => {
-    await startPull("cancelled");
-    await node.restartKubelet();
-    await until("it is pulled again", async () => (await pods.tries("cancelled-0")) === 2);
-    await node.clearFaults();
-    await pods.untilRunning(["cancelled-0"]);
-    expect(await pods.failures("cancelled-")).toEqual([]);
-    await pods.removeGroup("cancelled");
   });
 
   async function useGlobalAuthFile(): Promise<void> {

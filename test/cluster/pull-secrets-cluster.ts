@@ -149,19 +149,6 @@ function createCluster(node: KubernetesNode) {
       return found?.conditions[0]?.message ?? "";
     },
     secret: (namespace: string) => get<V1Secret>(`${namespacePath(namespace)}/secrets/${NAME}`).catch(() => undefined),
-    /** Restarts of both replicas, the leader since when, and probes without a response within a second. */
-    async health() {
-      const statuses = (await inRelease.pods()).flatMap(({ status }) => status?.containerStatuses ?? []);
-      const { spec } = await get<V1Lease>(LEASE);
-      const unhealthy = (await inRelease.events()).filter(({ reason }) => reason === "Unhealthy");
-      return {
-        replicas: statuses.length,
-        restarts: statuses.reduce((sum, { restartCount }) => sum + restartCount, 0),
-        unhealthy: unhealthy.reduce((sum, { count, series }) => sum + (count ?? series?.count ?? 1), 0),
-        holder: spec?.holderIdentity,
-        since: spec?.acquireTime,
-      };
-    },
     /** Sends SIGKILL to the leader's container. False if there is none at the moment. */
     async killLeader(): Promise<boolean> {
       const [status] = (await leader())?.status?.containerStatuses ?? [];
