@@ -33,7 +33,6 @@ mkdir -p ${FOLDER} && cd ${FOLDER} || exit
 cat >kubelet && cp kubelet credential-provider-oke && chmod 755 kubelet credential-provider-oke
 mkfifo pipe
 ln -s /dev/zero zero
-ln -s /root/secret identity-domain-secret
 echo 'sleep 3600; :' >serve
 `;
 
