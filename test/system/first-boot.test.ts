@@ -1,6 +1,6 @@
 /**
- * ocir-broker-node.sh at a first boot, with a stand-in for the archive's program and a real kubelet as the judge: whatever fails, and
- * wherever the kubelet's flags come from, the node is bootstrapped and its kubelet starts with what is on the disk.
+ * ocir-broker-node.sh at a first boot, with a stand-in for the archive's program: whatever fails, and wherever the kubelet's flags come
+ * from, the node is bootstrapped and its kubelet starts with what is on the disk.
  */
 
 import { createSeededRandom } from "@ocir-broker/testkit/seeded-random";
@@ -207,19 +207,6 @@ describeUnless(lackOfRooms(), "ocir-broker-node.sh", () => {
     ]);
     expect(printed).toContain(`\n${DEFAULTS}\n`);
     expect(printed).toMatch(/(?:bootstrapped\n){3}$/);
-  });
-
-  it("runs one of two at a time", async () => {
-    const printed = await runInRoom({
-      scenario: `
-        sh "$out/script" 2>$out/1 &
-        sh "$out/script" 2>$out/2
-        wait $!
-        cat /run/bootstraps $out/1 $out/2`,
-    });
-    expect(printed.match(/is already installed|verified|bootstrapped|ERROR.*/g)?.sort()).toEqual([
-      ...[expect.stringContaining("nothing was changed, because a kubelet runs: "), "bootstrapped", "verified"],
-    ]);
   });
 
   it("on a running node changes nothing after an error, bootstraps nothing, and exits with 1", async () => {

@@ -1,6 +1,6 @@
 /**
  * Runs ocir-broker-node.sh as root in a room (room.sh): a private copy of this machine's folders and network, with a metadata
- * service, a stand-in for the archive's program, and a real kubelet if one is built. It takes about a second.
+ * service, and a stand-in for the archive's program. It takes about a second. With a real kubelet: boot.test.ts.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,10 +11,7 @@ import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
 import cliPackage from "../../../packages/cli/package.json" with { type: "json" };
 import { nodeScript } from "../../../packages/packaging/src/node-script.ts";
 import { sha256Of } from "../../../packages/packaging/src/publishing/sums.ts";
-import { areBuilt, clusterPrograms } from "../../cluster/programs.ts";
 
-/** The kubelet that decides: a real one if `npm run test:cluster` has built it, else kubelet-config's rules of it. */
-const KUBELET_MINOR = 34;
 export const VERSION = cliPackage.version;
 const ROOM = join(import.meta.dirname, "room.sh");
 /** Of a room, for a busy machine. */
@@ -70,14 +67,10 @@ export async function runInRoom({
   writeFileSync(join(out, "script"), script);
   const path = join(out, "scenario");
   writeFileSync(path, `archives=${folder}\ncp "$archives"/*.tar.gz /opt/ocir-broker\n${scenario}\n`);
-  const programs = new Map(clusterPrograms(KUBELET_MINOR).map((program) => [program.name, program.path]));
   const env = {
     PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/root",
-    KUBELET: areBuilt(KUBELET_MINOR) ? programs.get("kubelet") : "",
-    CONTAINERD: programs.get("containerd"),
     BROKER: join(import.meta.dirname, "../../../dist/ocir-broker"),
-    VERSION: `1.${KUBELET_MINOR}`,
   };
   const args = ["-mnpf", "--kill-child", "--mount-proc", "sh", ROOM, out, path];
   const { stdout } = await promisify(execFile)("unshare", args, { env, timeout: limitMs, killSignal: "SIGKILL" });
