@@ -123,30 +123,6 @@ case $2 in ${CONFIG}.ocir-broker-new) : >/run/hangs; until [ -e /run/goes-on ]; 
     expect(await node.snapshot()).toBe(before);
   });
 
-  it.each(["older", "newer"])(
-    "let pulls work with the programs of the %s version alone, until the next run",
-    async (which) => {
-      const current = "/usr/libexec/ocir-broker/current";
-      const sh = (command: string) => node.root.run("sh", ["-ec", command]);
-      await node.installAndConnect();
-      const newer = await node.root.run("readlink", [current]);
-      const folder = await node.unpack(node.archives.older);
-      // As it was before the daemon kept its last valid configuration.
-      const change = `sed -i '/CONFIG_FOLDER/d; s| -/var/lib/ocir-broker-config||' ${UNIT}`;
-      await sh(`cd ${folder} && ${change} && ${NEW_SUM} && ./install.sh`);
-      const older = await node.root.run("readlink", [current]);
-      if (which === "older") await node.installByHand(node.archives.good);
-      await sh(`ln -sfnT ${which === "older" ? older : newer} ${current}
-systemctl daemon-reload && systemctl restart ocir-broker.service`);
-      const { auth } = JSON.parse(await node.root.run(PLUGIN, [], { input: REQUEST }));
-      expect(Object.keys(auth)).not.toEqual([]);
-      expect((await node.runNode("status")).stderr).toContain("unfinished");
-      await node.installByHand(node.archives.good);
-      expect(await node.runNode("status")).toMatchObject({ exitCode: 0 });
-      expect(read(`/${UNIT.replace("root/", "")}`)).toContain("CONFIG_FOLDER");
-    },
-  );
-
   it("support spaces in paths, in the printed line and in a removal", async () => {
     const config = "/etc/kubernetes/of ours/providers.yaml";
     const connectOurs = async () => {

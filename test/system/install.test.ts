@@ -6,7 +6,6 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { OTHER_PROVIDER } from "@ocir-broker/installer/test/image-node";
 import { flagsIn } from "@ocir-broker/node/kubelet";
 import { credentialProviderRequest } from "@ocir-broker/testkit/credential-provider-call";
 import { temporaryFolder } from "@ocir-broker/testkit/temporary-folder";
@@ -18,7 +17,7 @@ import { hasPromtool } from "../monitoring/promtool.ts";
 import { describeUnless } from "./describe-unless.ts";
 import { scriptOfRelease, settingsFor, VERSION } from "./install/archives.ts";
 import { givenNode } from "./install/given-node.ts";
-import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, KUBELET_VERSION, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
+import { BUCKET, CLOUD_INIT_FOLDER, CONFIG, PLUGIN, type Run, SCRIPT } from "./install/oke-node.ts";
 import { control } from "./simulated-node.ts";
 import { canBootSystemd } from "./systemd-root/systemd-root.ts";
 
@@ -28,7 +27,6 @@ const LABELS = `--node-labels=ocir-broker/state=bootstrapped,ocir-broker/version
 const OUR_FLAGS = [`${CONFIG_FLAG}=${CONFIG}`, `${BIN_DIR_FLAG}=/usr/local/bin`, LABELS];
 /** From the start of the script to the kubelet's flags, for a new user. */
 const NEW_USER_LIMIT_MS = 60_000;
-const BROKER = "/usr/local/bin/ocir-broker";
 const BROKER_CONFIG = "/etc/ocir-broker/config.yaml";
 const INSTALL_METRICS = "/run/ocir-broker-metrics/ocir_broker_install.prom";
 const USER_DATA = "/var/lib/cloud/instance/scripts/part-001";
@@ -108,40 +106,6 @@ describeUnless(canBootSystemd(), "ocir-broker-node.sh", () => {
       await node.root.run(USER_DATA, []);
       const [, config] = /<<'CONFIG'\n(.*)CONFIG\n/s.exec(withConfig) ?? [];
       expect(node.root.read(BROKER_CONFIG).toString()).toBe(config);
-    });
-
-    it("with kubelet-extra-args from metadata and caller joined, and keeps an existing configuration", async () => {
-      const config = "/etc/kubernetes/providers.yaml";
-      await node.restartSimulator({ "kubelet-extra-args": `--v=2 ${CONFIG_FLAG} ${config}` });
-      const existing = `# The administrator's own\n${OTHER_PROVIDER}`;
-      node.root.write(config, existing);
-      node.root.write("/opt/plugins/other-provider", "#!/bin/sh\n", 0o755);
-      const run = await node.install(settings(), ["--kubelet-extra-args", `${BIN_DIR_FLAG}=/opt/plugins --v=4`]);
-      await node.restartSimulator();
-      await expectInstalled(run);
-      const joined = ["--v=2", CONFIG_FLAG, config, `${BIN_DIR_FLAG}=/opt/plugins`, "--v=4"];
-      expect(run.kubelet).toEqual([...joined, LABELS]);
-      expect(await node.root.run("cat", [config])).toContain(existing.trim());
-    });
-
-    it("for service accounts with one setting, until they are disconnected", async () => {
-      node.root.write(KUBELET_VERSION, "Kubernetes v1.34.1\n");
-      const before = node.root.read(BROKER_CONFIG).toString();
-      await expectInstalled(await node.install({ ...settings(), OCIR_BROKER_SERVICE_ACCOUNTS: "another.example" }));
-      const input = JSON.stringify({ ...JSON.parse(REQUEST), serviceAccountToken: "e30.e30.e30" });
-      const codeOfPull = async () => {
-        await node.root.exec(`${PLUGIN}-sa`, [], { input });
-        // Not `run`: a node that cannot resolve its own region's name is degraded, which is status 1.
-        const { stdout } = await node.root.exec(BROKER, ["status", "--output", "json"]);
-        return JSON.parse(stdout).serviceAccountFailures.at(-1)?.code;
-      };
-      expect(await codeOfPull()).toBe("service-account-token-unreadable");
-      await node.root.run(BROKER, ["node", "disconnect"]);
-      expect([node.root.read(BROKER_CONFIG).toString(), (await node.root.exec("ls", [CONFIG])).stdout]).toEqual([
-        before,
-        "",
-      ]);
-      expect(await codeOfPull()).toBe("service-accounts-off");
     });
   });
 
