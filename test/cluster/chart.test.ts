@@ -3,7 +3,6 @@
  * Each test continues from the previous one's state.
  */
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import type { V1DaemonSet, V1Lease, V1Node, V1Pod, V1ValidatingAdmissionPolicy } from "@kubernetes/client-node";
 import { until } from "@ocir-broker/testkit/until";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -116,25 +115,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
 
   const untilInstalled = () => untilState("installed");
 
-  /** @returns ends it, and returns how often the Node was seen cordoned. */
-  function watchCordons(): () => Promise<number> {
-    let isOver = false;
-    let seen = 0;
-    const look = async () => {
-      while (!isOver) {
-        const node = await get<V1Node>(NODE).catch(() => undefined);
-        if (node?.spec?.unschedulable === true) seen += 1;
-        await setTimeout(200);
-      }
-    };
-    const done = look();
-    return async () => {
-      isOver = true;
-      await done;
-      return seen;
-    };
-  }
-
   const lastLog = () => node.root.run("sh", ["-c", `cat "$(ls -t /var/log/pods/${NAMESPACE}_*/*/*.log | head -n 1)"`]);
 
   /** What `kubectl rollout status` waits for; the node then has the label, and the Lease is free. */
@@ -161,7 +141,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
   it("sets the kubelet's flags, after which a private pod pulls its image", async () => {
     await node.api.createPod("private", imageOf("private"));
     await pods.untilFailed("private");
-    const cordons = watchCordons();
     await helm("install", chart, "--create-namespace", ...image);
     await until("the kubelet lacks its flags", async () => (await stateOfNode()) === "needs-flags", LIMIT_MS);
     expect((await get<V1DaemonSet>(DAEMONSET)).status?.numberReady).toBe(0);
@@ -174,7 +153,6 @@ describeUnless(skipped, "the chart on a real Kubernetes", () => {
     await pods.untilRunning(["private", ...pulling]);
     const { metadata } = await get<V1Node>(NODE);
     expect(metadata?.labels).toMatchObject({ "ocir-broker/state": "installed", "ocir-broker/version": VERSION });
-    expect(await cordons()).toBe(0);
   });
 
   describe("restricts the account to what the pod needs: it", () => {
