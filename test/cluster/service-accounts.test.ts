@@ -98,14 +98,6 @@ describeCluster("service accounts on a real Kubernetes", (minor) => {
     await inBoth((pods) => pods.removeGroup("others"));
   });
 
-  it("checks the right to an image that is already on the node, since 1.35", async () => {
-    const container = { name: "main", image: imageOf("shop"), imagePullPolicy: "IfNotPresent" };
-    await start(depot, "present", imageOf("shop"), { ...PULLER, containers: [container] });
-    if (minor >= 35) await depot.untilFailed("present-0", "not authorized");
-    else await depot.untilRunning(["present-0"]);
-    await depot.removeGroup("present");
-  });
-
   it("gives an account without rights no token of the node, also if root's file names the credential helper", async () => {
     const isCriO = containerRuntime().name === "CRI-O";
     const ask = () => node.root.exec("sh", ["-c", `echo ${REGISTRY_HOST} | ${HELPER} get`]);
