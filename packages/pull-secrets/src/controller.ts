@@ -5,6 +5,7 @@
  */
 import { codeOf } from "@ocir-broker/errors/describe-error";
 import { retryHintOf } from "@ocir-broker/foundation/expiring";
+import { ORACLE_LIMITS } from "@ocir-broker/foundation/oracle-limits";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
@@ -44,10 +45,7 @@ export interface ControllerOptions {
 }
 
 /** Oracle's services: ten token exchanges and twenty registry requests a second, however long each takes. */
-const REQUEST_SPACING_MS = 50;
-const REQUEST_BURST = 20;
-/** A token exchange counts as this many registry requests. */
-const EXCHANGE_COST = 2;
+const { exchangeCost, ...REGISTRY_RATE } = ORACLE_LIMITS.pullSecrets;
 /** Writes to the API server, of each kind: status and Events never delay a Secret. */
 const MAX_WRITES = 8;
 /** Interval of the search for due resources. */
@@ -81,7 +79,7 @@ class Controller {
     this.#signal = signal;
     const { clock } = options;
     this.#limiters = {
-      fetch: createLimiter({ clock, spacingMs: REQUEST_SPACING_MS, burst: REQUEST_BURST }),
+      fetch: createLimiter({ clock, ...REGISTRY_RATE }),
       apply: createLimiter({ clock, concurrency: MAX_WRITES }),
       report: createLimiter({ clock, concurrency: MAX_WRITES }),
     };
@@ -203,12 +201,12 @@ class Controller {
   async #fetch(resource: PullSecret, wanted: Extract<Action, { kind: "fetch" }>): ReturnType<TokenSource> {
     const { source, fetchDeadline, metrics } = this.#options;
     const limiter = this.#limiters.fetch;
-    const expected = Math.max(EXCHANGE_COST, wanted.registries.length);
+    const expected = Math.max(exchangeCost, wanted.registries.length);
     // The limiter has counted one.
     limiter.charge(expected - 1);
     const fetched = await source(resource, wanted, AbortSignal.any([this.#signal, fetchDeadline()]));
     const { exchanges, registryRequests } = fetched.sent;
-    limiter.charge(Math.max(EXCHANGE_COST * exchanges, registryRequests, expected) - expected);
+    limiter.charge(Math.max(exchangeCost * exchanges, registryRequests, expected) - expected);
     if (!this.#signal.aborted) metrics.fetched(fetched.failure === undefined);
     return fetched;
   }

@@ -97,6 +97,13 @@ describe("RepositoryAccess.ask", () => {
     expect(counts.probes).toBe(1);
   });
 
+  it("does not probe an image that every token can read", async () => {
+    const { access, clock, counts } = setUp();
+    expect(access.ask(HOST, "oracle/oke-public-pause")).toBe("unknown");
+    await clock.advance(1_000);
+    expect(counts.probes).toBe(0);
+  });
+
   it("probes a working repository again when its token was renewed, at most every ten minutes", async () => {
     const { access, clock, counts, renewToken } = setUp();
     access.ask(HOST, REPOSITORY);

@@ -6,39 +6,25 @@
  * next to the live ones. This file owns the limits for repositories and registry hosts; session-refresh.ts owns those for
  * the session. It never holds a token, and never delays a request for an unmarked repository.
  */
+import { ORACLE_LIMITS } from "@ocir-broker/foundation/oracle-limits";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
-import type { Access } from "@ocir-broker/ocir/access-probe";
+import { type Access, isProbeable } from "@ocir-broker/ocir/access-probe";
 import { LRUCache } from "lru-cache";
 import type { RefreshSession } from "../tokens/session-refresh.ts";
 
 /** Repositories remembered for all hosts; a forgotten one is probed again. */
 const MAX_REPOSITORIES = 2_048;
 
-/** Between two refreshes of a registry host's token because of denied repositories. A kubelet's first back-off is 10 s. */
-const MIN_REFRESH_INTERVAL_MS = 10_000;
-
-/** Longest interval for a repository that stays denied while requests continue: the kubelet's longest back-off. */
-const MAX_REFRESH_INTERVAL_MS = 300_000;
-
-/** Before that, the interval is this share of the time since the denial. A kubelet's back-off is about that whole time. */
-const DENIED_TIME_SHARE = 1 / 3;
-
 /** After this long without a request, a marked repository's next heal uses the shortest interval again. */
 const QUIET_MS = 30_000;
-
-/** Between two attempts to heal one repository, however many requests there are. */
-const HEAL_SPACING_MS = 2_000;
 
 /** An unclear result, or a good one whose token has been renewed, is probed again after this long. */
 const REPROBE_MS = 600_000;
 
 /** A failed probe is repeated after this long. */
 const FAILED_PROBE_MS = 30_000;
-
-/** Background work: started 10 ms apart, and never within the request that caused it. Probes beyond the full queue are dropped. */
-const PROBES = { concurrency: 8, spacingMs: 10, maxQueued: 512 };
 
 /** A kubelet tries a failed pull again within 5 minutes, so an older request is of a pod that is gone. */
 const DENIED_SHOWN_MS = 1_800_000;
@@ -100,11 +86,12 @@ export class RepositoryAccess {
 
   constructor(options: RepositoryAccessOptions) {
     this.#options = options;
-    this.#probes = createLimiter({ clock: options.clock, ...PROBES });
+    this.#probes = createLimiter({ clock: options.clock, ...ORACLE_LIMITS.probes });
   }
 
   /** Returns what is known now, without waiting; starts a background probe if one is due. */
   ask(registryHost: string, name: string): Access {
+    if (!isProbeable(name)) return "unknown";
     const nowMs = this.#options.clock.monotonicMs();
     const repository = this.#find(registryHost, name);
     repository.quietMs = nowMs - repository.askedAtMs;
@@ -122,7 +109,7 @@ export class RepositoryAccess {
       // Read now, because requests during the heal shorten quietMs and would lengthen the interval.
       repository.healing = this.#heal(repository, this.#refreshIntervalMs(repository)).finally(() => {
         repository.healing = undefined;
-        repository.nextHealAtMs = this.#options.clock.monotonicMs() + HEAL_SPACING_MS;
+        repository.nextHealAtMs = this.#options.clock.monotonicMs() + ORACLE_LIMITS.heal.spacingMs;
       });
     }
     if (repository.healing !== undefined) await settledWithin(repository.healing, waitMs, this.#options.clock);
@@ -210,9 +197,10 @@ export class RepositoryAccess {
   }
 
   #refreshIntervalMs({ quietMs, deniedAtMs }: Repository): number {
-    if (quietMs >= QUIET_MS) return MIN_REFRESH_INTERVAL_MS;
-    const shareMs = (this.#options.clock.monotonicMs() - deniedAtMs) * DENIED_TIME_SHARE;
-    return Math.min(Math.max(shareMs, MIN_REFRESH_INTERVAL_MS), MAX_REFRESH_INTERVAL_MS);
+    const { shareOfDeniedTime, minIntervalMs, maxIntervalMs } = ORACLE_LIMITS.tokenRefresh;
+    if (quietMs >= QUIET_MS) return minIntervalMs;
+    const shareMs = (this.#options.clock.monotonicMs() - deniedAtMs) * shareOfDeniedTime;
+    return Math.min(Math.max(shareMs, minIntervalMs), maxIntervalMs);
   }
 
   /** True if the repository's host has a newer token than before the call; `intervalMs` must have passed since its last refresh. */

@@ -16,7 +16,7 @@ function setUp(settings: DockerCredentialsOptions["settings"] = ACCOUNTS_OFF, ha
   const answer = createDockerCredentials({
     clock,
     deadlineMs: 15_000,
-    registries: { isAllowed, isExpected: () => true, endpointOf: () => new URL("https://x") },
+    registries: { isAllowed, endpointOf: () => new URL("https://x") },
     tokens: { get },
     settings,
     hasFailedClosed: () => hasFailedClosed,

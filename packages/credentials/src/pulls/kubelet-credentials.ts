@@ -7,7 +7,6 @@
  */
 import type { Outcome } from "@ocir-broker/expiring-cache/cache-report";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { isProbeable } from "@ocir-broker/ocir/access-probe";
 import { type ImageName, parseImage } from "@ocir-broker/ocir/image";
 import { type CredentialProviderRequest, decodeCredentialProviderRequest } from "@ocir-broker/protocol/request";
 import { anonymousAuth, bearerAuth, encodeCredentialProviderResponse } from "@ocir-broker/protocol/response";
@@ -51,8 +50,8 @@ export function createKubeletCredentials(options: KubeletCredentialsOptions): De
     const find = () => pullTokens.get(registryHost, serviceAccount, { deadlineAtMs });
     const found = await find();
     // Probes and refreshes are for the node's token only.
-    const isProbed = found.identity === "node" && isProbeable(repository);
-    if (!isProbed || access.ask(registryHost, repository) !== "denied") return withToken(found, found.outcome);
+    const isDenied = found.identity === "node" && access.ask(registryHost, repository) === "denied";
+    if (!isDenied) return withToken(found, found.outcome);
 
     const now = await access.heal(registryHost, repository, Math.min(HEAL_WAIT_MS, leftMs()));
     // The token may have been refreshed, or have expired, in the meantime.

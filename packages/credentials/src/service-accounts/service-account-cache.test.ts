@@ -50,7 +50,7 @@ function start(settings: object = {}): void {
   });
   const send = createSendRequest({ dispatcher: createDirectDispatcher(LIMITS), clock, totalMs: LIMIT_MS });
   const unused = () => Promise.reject(new Error("no use of the node's session"));
-  registries = createRegistries(config, { get: unused, peek: () => undefined });
+  registries = createRegistries(config, { get: unused });
   const started = createServiceAccounts({
     ...{ config, clock, random: () => 0.5 },
     environment: {},
@@ -187,12 +187,37 @@ describe("createServiceAccountCache", () => {
     expect(await get(token)).not.toBe(first);
   });
 
+  it("asks for 64 token exchanges at once, and then for ten a second", async () => {
+    const unused = () => Promise.reject(new Error("not reached"));
+    let exchanges = 0;
+    const cache = createServiceAccountCache({
+      ...{ clock: now, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIMIT_MS, sendTo: () => unused },
+      registries: createRegistries(configSchema.parse({}), { get: unused }),
+      exchange: {
+        exchange() {
+          exchanges += 1;
+          return new Promise<never>(() => undefined);
+        },
+      },
+      keys: { isSigned: async () => true },
+    });
+    const deadlineAtMs = now.monotonicMs() + LIMIT_MS;
+    const pods = await Promise.all(Array.from({ length: 80 }, (_, pod) => issue({ serviceAccount: `puller-${pod}` })));
+    const pulls = Promise.allSettled(pods.map((token) => cache.get(HOST, token, { deadlineAtMs })));
+    await now.advance(0);
+    expect(exchanges).toBe(64);
+    await now.advance(1_000);
+    expect(exchanges).toBe(74);
+    cache.close();
+    await pulls;
+  });
+
   it("rejects a caller that waits for the cluster's keys as soon as it is closed", async () => {
     const unused = () => Promise.reject(new Error("not reached"));
     const reading = Promise.withResolvers<void>();
     const cache = createServiceAccountCache({
       ...{ clock: now, random: () => 0.5, audience: undefined, longestTokenLifeMs: LIMIT_MS, sendTo: () => unused },
-      registries: createRegistries(configSchema.parse({}), { get: unused, peek: () => undefined }),
+      registries: createRegistries(configSchema.parse({}), { get: unused }),
       exchange: { exchange: unused },
       keys: {
         isSigned: (_token, signal) =>

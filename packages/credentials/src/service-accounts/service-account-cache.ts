@@ -11,8 +11,10 @@ import { RENEW_ON_DEMAND } from "@ocir-broker/expiring-cache/cache-policy";
 import type { CacheEvent, CacheResult } from "@ocir-broker/expiring-cache/cache-report";
 import { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { ORACLE_LIMITS } from "@ocir-broker/foundation/oracle-limits";
 import type { Random } from "@ocir-broker/foundation/random";
 import type { Secret } from "@ocir-broker/foundation/secret";
+import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import type { TokenExchangeErrorCode } from "@ocir-broker/identity/error-codes";
 import type { Sessions, SigningSession, TokenExchange } from "@ocir-broker/identity/identity-provider";
@@ -84,15 +86,10 @@ const TOKEN_REFUSED: readonly string[] = [
   "service-account-token-expired",
 ] satisfies TokenExchangeErrorCode[];
 
-/**
- * How long Oracle is not asked again about a token that it has refused. The kubelet asks for credentials whenever it looks at a pod that
- * cannot start, every 10 to 15 s, also while it delays the next pull.
- */
-const REFUSED_MS = 60_000;
-
 export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
   const { clock, random, exchange, keys, longestTokenLifeMs } = options;
   const closing = new AbortController();
+  const exchanges = createLimiter({ clock, ...ORACLE_LIMITS.tokenExchange });
   const known = new LRUCache<string, ServiceAccountClaims>({ max: MAX_KNOWN_TOKENS });
   const onSession = ({ key, ...event }: CacheEvent) =>
     options.onSession?.({ ...event, key: String(key.split(" ")[0]) });
@@ -107,9 +104,12 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
     const { error, untilMs } = refused.get(tokenHash) ?? { error: undefined, untilMs: 0 };
     if (clock.monotonicMs() < untilMs) throw error;
     try {
-      return await exchange.exchange(token, signal);
+      const { promise, resolve } = Promise.withResolvers<Expiring<SigningSession>>();
+      exchanges.add(() => resolve(exchange.exchange(token, signal)));
+      return await promise;
     } catch (error) {
-      if (concernsSourceOnly(error)) refused.set(tokenHash, { error, untilMs: clock.monotonicMs() + REFUSED_MS });
+      if (concernsSourceOnly(error))
+        refused.set(tokenHash, { error, untilMs: clock.monotonicMs() + ORACLE_LIMITS.refusedToken.restMs });
       throw error;
     }
   }
@@ -210,6 +210,7 @@ export function createServiceAccountCache(options: ServiceAccountCacheOptions) {
     },
     close(): void {
       closing.abort();
+      exchanges.close();
       tokens.close();
       proofs.close();
       sessions.close();

@@ -3,16 +3,14 @@
  * (repository-access.ts) share each refresh, and its rate limit.
  */
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
+import { ORACLE_LIMITS } from "@ocir-broker/foundation/oracle-limits";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
 
 /** The only key of a cache of sessions. */
 export const SESSION = "session";
 
-/** One refresh per interval on average: limits what a misbehaving registry, or a policy that never comes, can cause. */
-const INTERVAL_MS = 30_000;
-/** Two may be this close: a kubelet sends a second request just after a denied pull, and pulls again 10 s later. */
-const MIN_SPACING_MS = 10_000;
+const { intervalMs, minSpacingMs } = ORACLE_LIMITS.sessionRefresh;
 
 interface SessionRefresh {
   /** Monotonic. The session knows groups and policies created before this time. */
@@ -30,10 +28,9 @@ export function createSessionRefresh(clock: Clock, refresh: () => Promise<unknow
   let dueAtMs = -Infinity;
   return () => {
     const nowMs = clock.monotonicMs();
-    const earliestMs =
-      latest === undefined ? nowMs : Math.max(latest.startedAtMs + MIN_SPACING_MS, dueAtMs - INTERVAL_MS);
+    const earliestMs = latest === undefined ? nowMs : Math.max(latest.startedAtMs + minSpacingMs, dueAtMs - intervalMs);
     if (latest === undefined || nowMs >= earliestMs) {
-      dueAtMs = Math.max(nowMs, dueAtMs) + INTERVAL_MS;
+      dueAtMs = Math.max(nowMs, dueAtMs) + intervalMs;
       // Resolves without the session, so that the promise keeps no old session in memory.
       latest = { startedAtMs: nowMs, done: refresh().then(() => undefined) };
       latest.done.catch(() => {});

@@ -6,6 +6,7 @@
  * proxy, because the service refuses requests with a `Forwarded` header.
  */
 
+import { ORACLE_LIMITS } from "@ocir-broker/foundation/oracle-limits";
 import type { Random } from "@ocir-broker/foundation/random";
 import { backOffMs } from "@ocir-broker/foundation/time/back-off";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -15,9 +16,6 @@ import { urlBelow } from "@ocir-broker/foundation/url-below";
 import type { IdentityErrorCode } from "../error-codes.ts";
 import { IdentityError } from "../identity-error.ts";
 import { pause, runLimited } from "./pause.ts";
-
-/** The service's own limit is unknown, and all programs on the node share it. */
-const RATE = { burst: 5, spacingMs: 200 };
 
 const TRIES = 4;
 
@@ -68,7 +66,7 @@ export interface MetadataServiceOptions {
 export function createMetadataService(options: MetadataServiceOptions): MetadataService {
   const { clock, random, send } = options;
   const reads = createLimiter({ clock, concurrency: 1 });
-  const requests = createLimiter({ clock, ...RATE });
+  const requests = createLimiter({ clock, ...ORACLE_LIMITS.metadata });
   let baseUrls = options.baseUrls;
 
   async function readPatiently(path: MetadataPath, signal: AbortSignal): Promise<MetadataResponse> {
