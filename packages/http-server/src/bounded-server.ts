@@ -4,12 +4,13 @@
  * One connection costs one small request at most: after it, nothing more is read, and the connection ends with the response.
  * node:http would parse every request of a 64 KiB read before its first handler runs.
  */
+import { STATUS_CODES } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { createLimiter, type Limiter } from "@ocir-broker/foundation/time/limiter";
 import { settledWithin } from "@ocir-broker/foundation/time/settled-within";
 import { refusalOf } from "./error-response.ts";
-import { encodeResponse, type HttpResponse } from "./http-response.ts";
+import type { HttpResponse } from "./http-response.ts";
 import { type HttpRequest, type ReaderRefusal, RequestReader } from "./request-reader.ts";
 
 export interface ServerLimits {
@@ -161,4 +162,16 @@ export function createBoundedServer(limits: ServerLimits, clock: Clock, onReques
     listen: (bind: (server: Server) => Promise<void>) => bind(server),
     stop,
   };
+}
+
+function encodeResponse({ status, contentType, body, allow }: HttpResponse, method: string): Buffer {
+  const allowed = allow === undefined ? "" : `Allow: ${allow}\r\n`;
+  const head =
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${contentType}\r\n` +
+    `Content-Length: ${body.length}\r\n${allowed}Connection: close\r\n\r\n`;
+  if (method === "HEAD") return Buffer.from(head);
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
+  bytes.write(head, "latin1");
+  body.copy(bytes, head.length);
+  return bytes;
 }

@@ -6,11 +6,13 @@
  */
 
 import type { Decide, Decision } from "@ocir-broker/credentials/pulls/decision";
+import { errorLineOf } from "@ocir-broker/errors/describe-error";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
 import { type BoundedServer, createBoundedServer, type RequestHandler } from "@ocir-broker/http-server/bounded-server";
-import { refusalOf } from "@ocir-broker/http-server/error-response";
+import { errorResponseOf, refusalOf } from "@ocir-broker/http-server/error-response";
+import { type HttpResponse, JSON_TYPE, textResponse } from "@ocir-broker/http-server/http-response";
 import { CREDENTIALS_ROUTE, DOCKER_CREDENTIAL_ROUTE, MAX_REQUEST_BYTES } from "@ocir-broker/protocol/contract";
-import { responseTo } from "./decision-response.ts";
+import { CREDENTIALS_NOT_FOUND } from "@ocir-broker/protocol/docker-credential";
 
 export interface CredentialsServerOptions {
   readonly clock: Clock;
@@ -56,4 +58,14 @@ export function createCredentialsServer(options: CredentialsServerOptions): Boun
   };
 
   return createBoundedServer(limits, clock, serve);
+}
+
+/** The status and body of what was decided. */
+function responseTo(decision: Decision): HttpResponse {
+  const { outcome, body, error } = decision;
+  if (body !== undefined) return { status: 200, contentType: JSON_TYPE, body };
+  if (outcome === "error") return errorResponseOf(error);
+  // docker's clients read only the first line, and continue without credentials. The helper writes the second to stderr, for people.
+  if (outcome === "refused") return textResponse(403, `${CREDENTIALS_NOT_FOUND}\n${errorLineOf(error)}`);
+  return textResponse(404, `${CREDENTIALS_NOT_FOUND}\n`);
 }
