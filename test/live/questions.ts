@@ -16,7 +16,7 @@ import { urlBelow } from "@ocir-broker/foundation/url-below";
 import type { SigningSession } from "@ocir-broker/identity/identity-provider";
 import { createIdentityProvider } from "@ocir-broker/identity/identity-providers";
 import { authUrlOf, metadataBaseUrlsOf } from "@ocir-broker/identity/instance-principal/endpoints";
-import { signRequest } from "@ocir-broker/identity/request-signer";
+import { signWithSession } from "@ocir-broker/identity/oci-sdk/oci-sdk";
 import { parseImage, referenceOf } from "@ocir-broker/ocir/image";
 import { type Shape, shapeOf } from "./shape.ts";
 
@@ -213,7 +213,7 @@ async function createScene(config: Config, imageName: string) {
   const [metadataUrl] = metadataBaseUrlsOf(config) as [URL];
   const authUrl = await authUrlOf(config, async () => region);
   const sign = async (url: URL, asked?: SigningSession) =>
-    signRequest(asked ?? (await nodeSession()).value, { method: "GET", url }, clock.wallMs());
+    signWithSession(asked ?? (await nodeSession()).value, { method: "GET", url }, clock.wallMs());
   const job = createIdentityProvider("workload-identity-federation", config, {
     clock,
     environment: process.env,

@@ -20,13 +20,12 @@ export abstract class OwnError<Code extends string> extends Error {
     super(message, options);
     this.code = code;
     this.row = row;
-    this.retryable = options.retryable ?? row.kind === "transient";
+    this.retryable = row.kind === "transient";
     this.subject = options.subject;
   }
 }
 
 export interface OwnErrorOptions extends ErrorOptions {
-  readonly retryable?: boolean | undefined;
   readonly subject?: string | undefined;
 }
 

@@ -15,7 +15,7 @@ import type { Clock } from "./time/clock.ts";
 export class UpstreamError extends OwnError<UpstreamErrorCode> {
   override readonly name = "UpstreamError";
 
-  constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions & { readonly retryable?: boolean }) {
+  constructor(code: UpstreamErrorCode, host: string, options?: ErrorOptions) {
     super(code, UPSTREAM_ERRORS[code], `${host}: ${code}`, options);
   }
 }

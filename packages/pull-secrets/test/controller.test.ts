@@ -67,7 +67,7 @@ function startController(identity: Rules["identity"] = { kind: "service-account"
   const server = createApiServer({ url: api.url(), caCertificate, token: () => TOKEN });
   const dispatcher = createUpstreamDispatcher({ ...limits, caCertificates: [caCertificate] });
   const send = createSendRequest({ dispatcher, clock, totalMs: HOUR_MS });
-  const registries = { isAllowed: () => true, isExpected: () => true, endpointOf: () => simulator.registryUrl };
+  const registries = { isAllowed: () => true, endpointOf: () => simulator.registryUrl };
   const shared = { ways: { clock, sendTo: () => send, registries }, random: createSeededRandom(1) };
   const cluster = createPullSecretCluster({ api: server, audience: undefined, pod: "pod-1", clock, deadline: endless });
   const exchange = createOkeTokenExchange({ clock, send, endpoint: () => simulator.clusterUrl });

@@ -21,7 +21,6 @@ function createNode(isSigned: boolean) {
   const body = Buffer.from(JSON.stringify({ token: jwtOf({ sub: "x" }), expires_in: LIFE_S }));
   const registries = {
     isAllowed: () => true,
-    isExpected: () => true,
     endpointOf: () => new URL("https://registry.test"),
   };
   const serviceAccounts = createServiceAccountCache({

@@ -11,10 +11,9 @@ import { createServiceAccountCache } from "./service-account-cache.ts";
 vi.setConfig({ testTimeout: 10_000 });
 
 /** A real signature loads oci-common first, which the fake clock does not wait for. */
-vi.mock("@ocir-broker/identity/request-signer", async (importOriginal) => ({
-  ...(await importOriginal<object>()),
-  signRequest: async () => ({}),
-}));
+vi.mock("@ocir-broker/identity/oci-sdk/oci-sdk", () => ({ signWithSession: async () => ({}) }));
+// Loaded now, because the fake clock does not wait for it.
+await import("@ocir-broker/identity/oci-sdk/oci-sdk");
 
 const HOST = "iad.ocir.io";
 const LIFE_MS = 3_600_000;
@@ -45,7 +44,7 @@ function setUp({ keysMs, exchangeMs, registryMs }: Durations) {
     keys: { isSigned: async () => sleep(keysMs, clock).then(() => true) },
     exchange: { exchange },
     sendTo: () => send,
-    registries: { isAllowed: () => true, isExpected: () => true, endpointOf: () => new URL("https://registry.test") },
+    registries: { isAllowed: () => true, endpointOf: () => new URL("https://registry.test") },
   });
   const token = new Secret(jwtOf(podClaims(clock.wallMs() + LIFE_MS)));
 

@@ -9,13 +9,11 @@ import type { Config } from "@ocir-broker/config/schema";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import { REALM_DOMAINS } from "@ocir-broker/identity/realm-domains";
 import type { RegionInfo } from "@ocir-broker/identity/region-info";
-import { createHostRules, regionNameIn } from "@ocir-broker/ocir/host-rules";
+import { createHostRules } from "@ocir-broker/ocir/host-rules";
 
 export interface Registries {
   /** Rejects if the home region is needed and not available within `waitMs`. */
   isAllowed(registryHost: string, waitMs: number): boolean | Promise<boolean>;
-  /** Whether the configuration names it, or it is a name of the home region: so it exists, unlike an image's mistyped one. */
-  isExpected(registryHost: string): boolean;
   endpointOf(registryHost: string): URL;
 }
 
@@ -34,9 +32,8 @@ const LONG_HOST_FORM = /^ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+$/;
 
 export function createRegistries(
   config: Registered,
-  homeRegion: Pick<ExpiringCache<RegionInfo>, "get" | "peek">,
+  homeRegion: Pick<ExpiringCache<RegionInfo>, "get">,
 ): LiveRegistries {
-  let { registries } = config;
   let endpoints = endpointsOf(config);
   let isKnownHost = hostRulesOf(config);
 
@@ -50,17 +47,9 @@ export function createRegistries(
       if (isKnownHost(registryHost)) return true;
       return LONG_HOST_FORM.test(registryHost) && isHomeRealmHost(registryHost, waitMs);
     },
-    isExpected(registryHost) {
-      const region = homeRegion.peek(HOME_REGION)?.value;
-      const regionName = regionNameIn(registryHost);
-      const isOfHomeRegion = region !== undefined && (regionName === region.id || regionName === region.key);
-      const { prefetch = [], extraHosts } = registries;
-      return isOfHomeRegion || endpoints.has(registryHost) || [...prefetch, ...extraHosts].includes(registryHost);
-    },
     endpointOf: (registryHost) => new URL(endpoints.get(registryHost) ?? `https://${registryHost}`),
     applyConfig(next) {
       const before = endpoints;
-      ({ registries } = next);
       endpoints = endpointsOf(next);
       isKnownHost = hostRulesOf(next);
       const named = new Set([...before.keys(), ...endpoints.keys()]);

@@ -1,13 +1,11 @@
 /** Fetches a registry token with a request that a session signs; every cache of tokens does so. */
 
 import { BrokerError } from "@ocir-broker/errors/broker-error";
-import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { Expiring } from "@ocir-broker/foundation/expiring";
 import type { Secret } from "@ocir-broker/foundation/secret";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
-import { type SendRequest, UpstreamError } from "@ocir-broker/foundation/upstream";
+import type { SendRequest } from "@ocir-broker/foundation/upstream";
 import type { Sessions, SigningSession } from "@ocir-broker/identity/identity-provider";
-import { signRequest } from "@ocir-broker/identity/request-signer";
 import { OcirError } from "@ocir-broker/ocir/ocir-error";
 import { fetchBearerToken } from "@ocir-broker/ocir/token-endpoint";
 import type { Registries } from "./registries.ts";
@@ -40,15 +38,10 @@ export async function fetchToken(
     throw new BrokerError("registry-foreign", `${registryHost} gets no token`);
 
   async function fetchWith({ value: session }: Expiring<SigningSession>): Promise<Expiring<Secret>> {
-    const sign = (request: { method: "GET"; url: URL }) => signRequest(session, request, clock.wallMs());
+    const { signWithSession } = await import("@ocir-broker/identity/oci-sdk/oci-sdk");
+    const sign = (request: { method: "GET"; url: URL }) => signWithSession(session, request, clock.wallMs());
     const ways = { send: sendTo(registryHost), sign, clock, endpoint: registries.endpointOf(registryHost) };
-    try {
-      return await fetchBearerToken(registryHost, ways, signal);
-    } catch (cause) {
-      // Probably a mistyped or invented name. Callers of many of these would keep the processor busy with retries.
-      const isHopeless = codeOf(cause) === "name-not-resolved" && !registries.isExpected(registryHost);
-      throw isHopeless ? new UpstreamError("name-not-resolved", registryHost, { cause, retryable: false }) : cause;
-    }
+    return fetchBearerToken(registryHost, ways, signal);
   }
 
   const live = await sessions.live();

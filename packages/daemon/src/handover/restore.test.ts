@@ -48,7 +48,6 @@ function setUp(isAllowed: SnapshotOwners["registries"]["isAllowed"] = () => true
     tokens: cacheOf<Secret>("token"),
     registries: {
       isAllowed,
-      isExpected: () => true,
       endpointOf: (host) => new URL(`https://${host}`),
       applyConfig: () => [],
     },

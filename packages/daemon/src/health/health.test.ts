@@ -9,8 +9,6 @@ const FETCHING: Partial<CacheEntry> = { key: "prefetched", pinned: true, isAsked
 const FAILING = { ...FETCHING, failuresInARow: 1 };
 const REQUESTED = { ...FAILING, key: "other", pinned: false, isAsked: true };
 const NO_NAME = new UpstreamError("name-not-found", "other");
-/** As registry-token.ts marks a name that nobody expects. */
-const MISTYPED = new UpstreamError("name-not-resolved", "other", { retryable: false });
 const NO_DNS = new UpstreamError("name-not-resolved", "other");
 
 /** The health of a node whose session works. */
@@ -49,12 +47,6 @@ it.each([
   ["is not ready while a request waits for it", [{ ...FAILING, isAsked: true }], "degraded", ["prefetched"]],
   ["is not ready if another host is requested and fails", [FAILING, REQUESTED], "degraded", ["other"]],
   ["is ready if a requested name does not exist", [{ ...REQUESTED, lastError: NO_NAME }], "ok", []],
-  [
-    "is ready if a requested name that nobody expects is not resolved",
-    [{ ...REQUESTED, lastError: MISTYPED }],
-    "ok",
-    [],
-  ],
   ["is not ready if another name is not resolved", [{ ...REQUESTED, lastError: NO_DNS }], "degraded", ["other"]],
 ] as const)("createHealth %s", (what, tokens, status, registries) => {
   const { health } = setUp(...tokens);

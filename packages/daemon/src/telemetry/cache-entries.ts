@@ -1,5 +1,5 @@
 /** Functions of a cache's entries that health and metrics share. The times of an entry are on the monotonic clock. */
-import { codeOf, OwnError } from "@ocir-broker/errors/describe-error";
+import { codeOf } from "@ocir-broker/errors/describe-error";
 import type { CacheEntry } from "@ocir-broker/expiring-cache/cache-report";
 import type { ExpiringCache } from "@ocir-broker/expiring-cache/expiring-cache";
 import type { Clock } from "@ocir-broker/foundation/time/clock";
@@ -15,16 +15,10 @@ export function servableTimes({ obtainedAtMs, expiresAtMs, servableUntilMs }: Ca
 
 /**
  * A host that has never worked is listed, and delays readiness, only if it is requested: the home region's default name may not exist.
- * A name that cannot be resolved and that nobody expects is a mistake in an image's name.
+ * A name that does not exist is a mistake in an image's name.
  */
 export function isOfInterest({ pinned, isAsked, lastError, lastSuccessAtMs }: CacheEntry): boolean {
-  return lastSuccessAtMs !== undefined || (isAsked && (pinned || !isMistyped(lastError)));
-}
-
-/** fetchToken marks a name that nobody expects as one that needs no retry. */
-function isMistyped(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === "name-not-found" || (code === "name-not-resolved" && error instanceof OwnError && !error.retryable);
+  return lastSuccessAtMs !== undefined || (isAsked && (pinned || codeOf(lastError) !== "name-not-found"));
 }
 
 export function unixSeconds(atMs: number, clock: Clock): number {

@@ -8,7 +8,10 @@ import { ConfigFileReader, DefaultRequestSigner, Region } from "oci-common";
 import type { SigningSession } from "../identity-provider.ts";
 import type { RegionInfo } from "../region-info.ts";
 
-/** The headers of a signed GET or HEAD: `x-date (request-target) host`, as the TypeScript SDK signs them. */
+/**
+ * The headers of a signed GET or HEAD, `host` included (draft-cavage-http-signatures-08): `x-date (request-target) host`, as the
+ * TypeScript SDK signs them. OCI answers 401 if `wallMs`, the time of signing, is more than 5 minutes off.
+ */
 export async function signWithSession(
   { keyId, privateKey }: SigningSession,
   request: { readonly method: "GET" | "HEAD"; readonly url: URL },

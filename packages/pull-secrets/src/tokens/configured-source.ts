@@ -46,7 +46,7 @@ export function createConfiguredSource(options: ConfiguredSourceOptions): TokenS
   const ways: TokenWays = {
     clock,
     sendTo: () => send,
-    registries: { isAllowed: isRegistry, isExpected: () => true, endpointOf },
+    registries: { isAllowed: isRegistry, endpointOf },
   };
 
   if (identity.kind === "service-account") {
