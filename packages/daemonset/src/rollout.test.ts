@@ -234,16 +234,6 @@ describe("a restart of the kubelet", () => {
     },
   );
 
-  it("takes an API server that does not respond for no failure of a kubelet that runs with its flags", async () => {
-    start(a);
-    await until(() => a.restarts.length === 1);
-    simulation.api.isUp = false;
-    await pass(2 * LEASE_SECONDS);
-    simulation.api.isUp = true;
-    await until(() => isInstalled(a));
-    expect([a.restarts, simulation.api.events]).toEqual([["1/0"], []]);
-  });
-
   it("gives a kubelet the whole time again after the API server has not responded", async () => {
     a.failure = "silent";
     start(a);

@@ -51,7 +51,6 @@ const newNode = (name: string) => ({
   hasFlags: false,
   /** Flags that are not ours. */
   hasPoolFlags: false,
-  isDisabled: false,
   /** The change of the configuration that the files have. */
   config: 0,
   /** What the running kubelet has read; undefined: it runs without flags. */
@@ -145,7 +144,7 @@ export function createSimulation(seed: number, names: readonly string[]) {
     const look = (): NodeFacts => {
       const isThere = node.installed !== undefined;
       return {
-        isDisabled: node.isDisabled,
+        isDisabled: false,
         isThere,
         isAsWanted: node.installed === version && node.config === config,
         need: isThere ? needOf(node) : undefined,
