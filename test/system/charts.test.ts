@@ -51,10 +51,6 @@ const ANNOTATIONS = {
     platforms: { const: ["linux/amd64", "linux/arm64"] },
   }),
   signKey: { type: "object", properties: { fingerprint: text, url }, required: ["fingerprint", "url"] },
-  changes: listOf({
-    kind: { enum: ["added", "changed", "deprecated", "removed", "fixed", "security"] },
-    description: { type: "string", pattern: "^(?!.*\\]\\().+$" },
-  }),
   crds: listOf({ kind: text, version: text, name: text, displayName: text, description: text }),
   crdsExamples: listOf({ apiVersion: text, kind: text, metadata: { type: "object" }, spec: { type: "object" } }),
 };
@@ -197,7 +193,6 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
         prerelease: true,
         signKey: { url: expect.stringContaining("/v1.2.3-rc.1/") },
       });
-      expect(annotations["changes"].length).toBeGreaterThan(0);
       if (!hasApi) return;
       expect(rendered).toContain("group: pulls.example\n");
       expect(annotations["crds"][0].name).toBe("ocirpullsecrets.pulls.example");

@@ -11,12 +11,10 @@ Makes a release, for amd64 and arm64, in about 4 minutes on two processors. docs
   --base-url URL   the address from which nodes download this release, such as a bucket's; ocir-broker-node.sh contains it
   --api-group NAME the API group of pull secrets: a domain of yours. It cannot be changed once there are resources of it. Without
                    it, the release has no pull-secrets controller, unless pull-secret-api.json has your group
-  DIR              the output: a new or empty folder, or one that this command has made, whose files it replaces at the end
-                   (default: dist/packages)
+  DIR              the output: a new or empty folder (default: dist/packages, which is replaced at the end)
 
 Environment:
   OCIR_BROKER_DOCS_URL    address of this release's folder docs, for the links of the alerts
-  OCIR_BROKER_MAINTAINER  "Name <address>" of the publisher, for .deb and .rpm (default: a name only)
   SOURCE_DATE_EPOCH       the time stamp in all packages (default: that of the last commit)
 `;
 

@@ -46,6 +46,7 @@ async function makeRoot({ target, archive, programs, bill }: ImageContent, work:
   const { folder } = programs;
   const root = join(work, target.debArchitecture);
   writeTree(root, [
+    { path: "/sbom.cdx.json", mode: 0o644, from: { text: bill } },
     { path: "/enter-node", mode: 0o755, from: join(folder, "enter-node") },
     { path: "/ocir-broker/node", mode: 0o755, from: join(folder, "node") },
     { path: "/ocir-broker/libatomic.so.1", mode: 0o644, from: join(folder, "libatomic.so.1") },
@@ -55,7 +56,7 @@ async function makeRoot({ target, archive, programs, bill }: ImageContent, work:
   await finished("tar", ["-xzf", archive, "-C", join(root, "ocir-broker"), "--no-same-owner"]);
   // The mount point of the manifest's emptyDir.
   mkdirSync(join(root, "status"), { recursive: true });
-  return { target, root, bill };
+  return { target, root };
 }
 
 function manifestOf(digest: string): string {

@@ -2,10 +2,9 @@
 import { rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Asked, parseArguments, USAGE, warningOf } from "./command-line.ts";
-import { makeRelease, makeTrial } from "./make-release.ts";
+import { INDEX, makeRelease, makeTrial } from "./make-release.ts";
 import { prepareOutputFolder } from "./output-folder.ts";
 import { CHECKOUT, thisRelease } from "./release.ts";
-import { INDEX } from "./release-index.ts";
 
 const DEFAULT_FOLDER = join(CHECKOUT, "dist/packages");
 const WORK = join(import.meta.dirname, "../build");
@@ -22,7 +21,7 @@ async function main({ folder, isForHere, baseUrl, apiGroup }: Extract<Asked, { f
   const output = resolve(folder);
   try {
     const release = thisRelease(process.env);
-    const { unfinished, finish } = prepareOutputFolder(output);
+    const { unfinished, finish } = prepareOutputFolder(output, output === DEFAULT_FOLDER);
     rmSync(WORK, { recursive: true, force: true });
     const onStep = (step: string): void =>
       void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  making ${step}\n`);

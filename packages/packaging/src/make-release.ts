@@ -14,11 +14,13 @@ import { makeArchive } from "./formats/archive.ts";
 import { type ChartContent, makeHelmChart } from "./formats/helm-chart.ts";
 import { buildNfpm, makeLinuxPackages } from "./formats/linux-packages.ts";
 import { NODE_SCRIPT, nodeScript } from "./node-script.ts";
-import { releaseSums, sha256Of, writeSums } from "./publishing/sums.ts";
+import { sha256Of, writeSums } from "./publishing/sums.ts";
 import { makePullSecretsImage } from "./pull-secrets-image.ts";
 import { CHECKOUT, type Release } from "./release.ts";
-import { INDEX, releaseIndex } from "./release-index.ts";
 import { TARGET_HERE, TARGETS, type Target } from "./target.ts";
+
+/** What each file of a release is for. */
+export const INDEX = "INDEX.txt";
 
 interface TrialOptions {
   readonly release: Release;
@@ -61,7 +63,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
     const controller = await makePullSecretsImage(release, contents, places, api);
     await makeChart(options, { name: "ocir-pull-secrets", imageDigest: controller.digest, api });
   }
-  put(INDEX, releaseIndex([...releaseSums(output).keys()], release.version));
+  copyFileSync(join(CHECKOUT, "docs/release-files.md"), join(output, INDEX));
   return writeSums(output);
 }
 

@@ -1,42 +1,23 @@
-/**
- * The output folder of packages. Only a folder that this command has created, which has a marker, is ever emptied; a folder with
- * other content is refused. The previous release stays until the new one is complete.
- */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-
-/** Not in the SHA256SUMS, because it is not part of a release. */
-export const MARKER = ".made-by-npm-run-package";
-
-/** In the output folder, so that each file can be renamed. */
-const UNFINISHED = ".unfinished";
+/** The output folder of packages. The previous release stays until the new one is complete. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 
 /**
- * Creates the folder if it is missing.
- * @throws {Error} if it has contents and no marker; nothing is changed then.
+ * @param isDefault whether its content is this command's own; any other folder must be new or empty.
+ * @throws {Error} if it has contents; nothing is changed then.
  */
-export function prepareOutputFolder(folder: string) {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  if (names.length > 0 && !names.includes(MARKER)) {
-    throw new Error(
-      `${folder} is not empty, and npm run package did not make it: name a new folder, or empty it yourself`,
-    );
-  }
-  const unfinished = join(folder, UNFINISHED);
-  mkdirSync(folder, { recursive: true });
-  // First, so that the next run may empty the folder of an interrupted one.
-  writeFileSync(join(folder, MARKER), "What is in this folder is deleted by the next npm run package into it.\n");
+export function prepareOutputFolder(folder: string, isDefault: boolean) {
+  if (!isDefault && existsSync(folder) && readdirSync(folder).length > 0)
+    throw new Error(`${folder} is not empty: name a new folder, or empty it yourself`);
+  const unfinished = `${folder}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
-  mkdirSync(unfinished);
+  mkdirSync(unfinished, { recursive: true });
   return {
     /** An empty folder for the new files. */
     unfinished,
-    /** Replaces the files of the previous run. */
+    /** Puts it in the folder's place. */
     finish(): void {
-      const kept = [MARKER, UNFINISHED];
-      for (const name of readdirSync(folder)) if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true });
-      for (const name of readdirSync(unfinished)) renameSync(join(unfinished, name), join(folder, name));
-      rmdirSync(unfinished);
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(unfinished, folder);
     },
   };
 }

@@ -81,7 +81,7 @@ async function makeRoot(
     { path: "/third-party-licences.txt", mode: 0o644, from: { text: licences } },
   ]);
   await tryOut(target, root);
-  return { target, root, bill };
+  return { target, root };
 }
 
 /** Ensures that the image has every library: with its own loader and libraries alone, Node runs. */

@@ -9,41 +9,14 @@ export interface Release {
   readonly version: string;
   /** Seconds since 1970, as in SOURCE_DATE_EPOCH. */
   readonly epochS: number;
-  /** `Name <address>` of the publisher. */
-  readonly maintainer?: string;
 }
 
-/** Packages must name a maintainer, and this project has no address. */
-const NOBODY = "ocir-broker maintainers";
-const NAME_AND_ADDRESS = /^[\w .+-]+ <[\w.+@[\]-]+>$/;
-
-/** Image tags and Kubernetes labels contain the version. */
-const TAG_AND_LABEL = /^[a-z\d](?:[\w.-]{0,61}[a-z\d])?$/i;
-
-/**
- * @throws {Error} if the version cannot be an image tag and a label, if OCIR_BROKER_MAINTAINER is not a name and address, or if
- * neither SOURCE_DATE_EPOCH nor a git checkout has the time.
- */
-export function thisRelease(environment: NodeJS.ProcessEnv, version = ownVersion()): Release {
-  if (!TAG_AND_LABEL.test(version)) {
-    throw new Error(
-      `version ${version} in packages/cli/package.json cannot be an image tag and a Kubernetes label: ` +
-        "use at most 63 letters, digits and '.', '_', '-', such as 1.2.3-acme.1 instead of 1.2.3+acme.1",
-    );
-  }
+/** @throws {Error} if neither SOURCE_DATE_EPOCH nor a git checkout has the time. */
+export function thisRelease(environment: NodeJS.ProcessEnv): Release {
   const given = environment["SOURCE_DATE_EPOCH"];
   const epochS = Number(given ?? lastCommitS());
   if (!Number.isSafeInteger(epochS) || epochS <= 0) throw new Error(`SOURCE_DATE_EPOCH is not a time: ${given}`);
-  const maintainer = environment["OCIR_BROKER_MAINTAINER"];
-  if (!maintainer) return { version, epochS };
-  if (!NAME_AND_ADDRESS.test(maintainer)) {
-    throw new Error(`OCIR_BROKER_MAINTAINER must be "Name <address>": ${maintainer}`);
-  }
-  return { version, epochS, maintainer };
-}
-
-export function maintainerOf({ maintainer = NOBODY }: Release): string {
-  return maintainer;
+  return { version: ownVersion(), epochS };
 }
 
 /** The project's address, which the owner sets. */

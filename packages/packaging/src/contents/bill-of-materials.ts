@@ -2,7 +2,6 @@
  * The contents of packages and images as CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): the bundled npm packages, Node, the
  * libraries, and ours. `npm sbom` would list the whole lockfile, tests and linters included.
  */
-import { hash } from "node:crypto";
 import type { Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import type { BundledPackage } from "./bundled-packages.ts";
@@ -21,7 +20,6 @@ export function billOfMaterials(
   const document = {
     bomFormat: "CycloneDX",
     specVersion: "1.6",
-    serialNumber: `urn:uuid:${uuidOf(JSON.stringify([purl, components]))}`,
     version: 1,
     metadata: {
       timestamp: new Date(release.epochS * 1000).toISOString(),
@@ -76,11 +74,4 @@ function npmComponent({ name, version, licence, integrity }: BundledPackage): Co
   const sha512 = Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
   const named = /[() ]/.test(licence) ? { expression: licence } : { license: { id: licence } };
   return { ...libraryComponent(name, purl, named, version), hashes: [{ alg: "SHA-512", content: sha512 }] };
-}
-
-/** A UUID of version 8 (RFC 9562: custom) derived from the content, so that the same content has the same number. */
-function uuidOf(text: string): string {
-  const hex = hash("sha256", text);
-  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -2,7 +2,7 @@
  * A Helm chart of a release: the checkout's, with the digest of the release's image and Artifact Hub's annotations
  * (https://artifacthub.io/docs/topics/annotations/helm), as `helm package` would pack it.
  */
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHECKOUT, type Release } from "../release.ts";
 import { makeTar } from "./tar.ts";
@@ -37,7 +37,6 @@ export async function makeHelmChart(
   replaceIn(path, /^( +image: \S+):\S+$/m, `$1:${release.version}@${imageDigest}`);
   replaceIn(path, /(?<=\/releases\/download\/)[^/]+/, `v${release.version}`);
   replaceIn(path, /(?<=prerelease: )"false"/, `"${release.version.includes("-")}"`);
-  appendFileSync(path, `  artifacthub.io/changes: ${JSON.stringify(JSON.stringify(changesOf(release.version)))}\n`);
   if (docsUrl) replaceIn(join(folder, "README.md"), /\]\(\.\.\/\.\.\/\.\.\//g, `](${docsUrl.replace(/\/*$/, "/")}`);
   replaceIn(join(folder, "values.yaml"), /^ {2}digest: ""$/m, `  digest: ${imageDigest}`);
   writeFileSync(join(folder, `files/${name}.rules.yaml`), alertRules);
@@ -48,19 +47,6 @@ export async function makeHelmChart(
   const file = `${name}-${release.version}.tgz`;
   await makeTar(release, work, name, join(output, file));
   return file;
-}
-
-/** The entries of CHANGELOG.md for this version, or those of the next one, without their links. */
-function changesOf(version: string): { kind: string; description: string }[] {
-  const sections = readFileSync(join(CHECKOUT, "CHANGELOG.md"), "utf8").split(/^## /m).slice(1);
-  const section = sections.find((text) => text.startsWith(version)) ?? sections[0] ?? "";
-  return section.split(/^### /m).flatMap((part) => {
-    const kind = /^(Added|Changed|Deprecated|Removed|Fixed|Security)$/m.exec(part)?.[1] ?? "Added";
-    return [...part.matchAll(/^- (.*(?:\n {2}.*)*)/gm)].map(([, text = ""]) => ({
-      kind: kind.toLowerCase(),
-      description: text.replace(/\s+/g, " ").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1"),
-    }));
-  });
 }
 
 function replaceIn(path: string, pattern: RegExp, replacement: string): void {

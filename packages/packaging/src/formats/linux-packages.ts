@@ -1,7 +1,7 @@
 /** The .deb and the .rpm, which nfpm/nfpm.yaml describes. nfpm comes from the Go module proxy; nfpm/go.sum pins it. */
 import { join, resolve } from "node:path";
 import { finished } from "../finished.ts";
-import { maintainerOf, type Release } from "../release.ts";
+import type { Release } from "../release.ts";
 import type { Target } from "../target.ts";
 
 const NFPM = join(import.meta.dirname, "../../nfpm");
@@ -28,7 +28,6 @@ export async function makeLinuxPackages(
     ...process.env,
     VERSION: release.version,
     ARCH: target.debArchitecture,
-    MAINTAINER: maintainerOf(release),
     TREE: tree,
     SOURCE_DATE_EPOCH: String(release.epochS),
   };

@@ -3,14 +3,12 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { homeUrl, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
-import { finishLayout, putImage, putIndex, putReferrer } from "./oci-layout.ts";
+import { finishLayout, putImage, putIndex } from "./oci-layout.ts";
 import { makeTar } from "./tar.ts";
 
 export interface ImageRoot {
   readonly target: Target;
   readonly root: string;
-  /** Its bill of materials, in CycloneDX. */
-  readonly bill: string;
 }
 
 interface ImageFacts {
@@ -26,11 +24,6 @@ export interface MadeImage {
   /** Of the image for all architectures. */
   readonly digest: string;
 }
-
-const CYCLONE_DX = "application/vnd.cyclonedx+json";
-
-/** No runtime chooses it. */
-const NO_PLATFORM = { architecture: "unknown", os: "unknown" } as const;
 
 /** In case a runtime does not create them. */
 const MOUNT_POINTS = ["proc", "dev", "sys", "var/run/secrets/kubernetes.io/serviceaccount"];
@@ -55,20 +48,16 @@ export async function makeImage(
     "org.opencontainers.image.documentation": `${home}/blob/v${release.version}/docs/install.md`,
   };
   const images = [];
-  const bills = [];
-  for (const { target, root, bill } of roots) {
+  for (const { target, root } of roots) {
     for (const folder of MOUNT_POINTS) mkdirSync(join(root, folder), { recursive: true });
     const tarball = `${root}.tar`;
     await makeTar(release, root, ".", tarball);
     const platform = { architecture: target.debArchitecture, os: "linux" } as const;
     const containerConfig = { ...config, Labels: labels };
     const image = { tar: readFileSync(tarball), platform, created, config: containerConfig, annotations: labels };
-    const descriptor = putImage(layout, image);
-    images.push({ ...descriptor, platform });
-    bills.push({ ...putReferrer(layout, descriptor, CYCLONE_DX, bill), platform: NO_PLATFORM });
+    images.push({ ...putImage(layout, image), platform });
   }
-  // In the index, a copy of the image includes them.
-  const index = putIndex(layout, [...images, ...bills], labels);
+  const index = putIndex(layout, images, labels);
   finishLayout(layout, index, release.version);
   const image = `${name}-${release.version}.oci.tar`;
   await makeTar(release, layout, ".", join(output, image));

@@ -15,7 +15,7 @@ export interface Descriptor {
 
 export interface Platform {
   readonly architecture: string;
-  readonly os: "linux" | "unknown";
+  readonly os: "linux";
 }
 
 export type Annotations = Readonly<Record<string, string>>;
@@ -41,18 +41,6 @@ export function putImage(layout: string, image: Image): Descriptor {
     layers,
     annotations,
   });
-}
-
-/**
- * A document about an image, which registries list as its referrer
- * (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md#guidelines-for-artifact-usage).
- */
-export function putReferrer(layout: string, subject: Descriptor, artifactType: string, content: string): Descriptor {
-  const config = put(layout, "empty.v1+json", Buffer.from("{}"));
-  const document = { ...put(layout, "", Buffer.from(content)), mediaType: artifactType };
-  const mediaType = `${OCI}.manifest.v1+json`;
-  const manifest = { schemaVersion: 2, mediaType, artifactType, config, layers: [document], subject };
-  return putJson(layout, "manifest.v1+json", manifest);
 }
 
 /** An index: one name for the images of several platforms. */

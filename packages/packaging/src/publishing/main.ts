@@ -1,13 +1,13 @@
 /** `npm run sign`: signs what `npm run package` has made. */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { CHECKOUT, thisRelease } from "../release.ts";
+import { CHECKOUT } from "../release.ts";
 import { signRelease } from "./sign-release.ts";
 
 const USAGE = `usage: npm run sign -- --key FINGERPRINT [DIR]
 
-Signs each .rpm, each chart and SHA256SUMS with an OpenPGP key whose secret part is in GNUPGHOME, and adds the public key and the
-provenance. It signs nothing if a file differs from SHA256SUMS. Needs gpg and rpmsign (Debian packages gnupg, rpm).
+Signs each .rpm, each chart and SHA256SUMS with an OpenPGP key whose secret part is in GNUPGHOME, and adds the public key.
+It signs nothing if a file differs from SHA256SUMS. Needs gpg and rpmsign (Debian packages gnupg, rpm).
 
   DIR   a release of npm run package (default: dist/packages)
 `;
@@ -23,7 +23,7 @@ try {
     process.stderr.write(USAGE);
     process.exitCode = 2;
   } else {
-    await signRelease(resolve(folder), values.key, { release: thisRelease(process.env), environment: process.env });
+    await signRelease(resolve(folder), values.key);
     process.stdout.write(`signed: ${resolve(folder)}\n`);
   }
 } catch (error) {

@@ -5,8 +5,6 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { finished } from "../finished.ts";
-import type { Release } from "../release.ts";
-import { provenance } from "./provenance.ts";
 import { checkSums, SUMS, SUMS_SIGNATURE, sha256Of, writeSums } from "./sums.ts";
 
 const SIGNING_KEY = "ocir-broker-signing-key.asc";
@@ -15,11 +13,7 @@ const SIGNING_KEY = "ocir-broker-signing-key.asc";
  * @param key is its fingerprint; GNUPGHOME has its secret part.
  * @throws {Error} if the folder is not an unchanged release, or the key cannot sign.
  */
-export async function signRelease(
-  folder: string,
-  key: string,
-  { release, environment }: { release: Release; environment: NodeJS.ProcessEnv },
-): Promise<void> {
+export async function signRelease(folder: string, key: string): Promise<void> {
   checkSums(folder);
   const gpg = (...args: string[]): Promise<string> => finished("gpg", ["--batch", "--yes", ...args]);
   const sign = (...args: string[]): Promise<string> =>
@@ -32,7 +26,6 @@ export async function signRelease(
   for (const name of readdirSync(folder).filter((each) => each.endsWith(".tgz")))
     await signChart(join(folder, name), key, sign);
   writeFileSync(join(folder, SIGNING_KEY), await gpg("--armor", "--export-options", "export-minimal", "--export", key));
-  writeFileSync(join(folder, `ocir-broker-${release.version}.provenance.json`), provenance(folder, environment));
   writeSums(folder);
   await sign("--output", join(folder, SUMS_SIGNATURE), "--detach-sign", join(folder, SUMS));
 }

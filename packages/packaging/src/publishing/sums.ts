@@ -2,15 +2,14 @@
 import { hash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MARKER } from "../output-folder.ts";
 
 export const SUMS = "SHA256SUMS";
 export const SUMS_SIGNATURE = "SHA256SUMS.asc";
 
-const NOT_LISTED: ReadonlySet<string> = new Set([SUMS, SUMS_SIGNATURE, MARKER]);
+const NOT_LISTED: ReadonlySet<string> = new Set([SUMS, SUMS_SIGNATURE]);
 
 /** SHA-256 of each file of a release, by name. */
-export function releaseSums(folder: string): Map<string, string> {
+function releaseSums(folder: string): Map<string, string> {
   const names = readdirSync(folder).filter((name) => !NOT_LISTED.has(name));
   return new Map(names.sort().map((name) => [name, sha256Of(join(folder, name))]));
 }
