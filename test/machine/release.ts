@@ -36,7 +36,7 @@ export async function makeReleases(): Promise<void> {
     mkdirSync(folder, { recursive: true });
   }
   const release = thisRelease(process.env);
-  const programs = await buildPrograms(target, release, join(work, "programs"));
+  const programs = await buildPrograms(target, join(work, "programs"));
   await makeOne(release, programs, work);
   for (const name of ["ocir-broker", "credential-provider-oke"]) {
     const path = join(programs.folder, name);

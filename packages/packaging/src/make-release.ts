@@ -95,7 +95,7 @@ interface Made {
 async function makeTree(target: Target, { release, output, work, onStep }: TrialOptions): Promise<Made> {
   const places = { work: join(work, target.debArchitecture), output };
   onStep(`the programs for ${target.debArchitecture}`);
-  const programs = await buildPrograms(target, release, join(places.work, "programs"));
+  const programs = await buildPrograms(target, join(places.work, "programs"));
   onStep(`the archive for ${target.debArchitecture}`);
   const files = installedFiles(target, release, programs);
   return { target, programs, ...(await makeArchive(target, release, files, places)) };

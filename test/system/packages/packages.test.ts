@@ -257,6 +257,7 @@ describeUnless(cannotPackage(), "the packages", () => {
   it.each([
     ["the executable starts", "ocir-broker version", 0, /^ocir-broker \S+ \(Node 26\.\d+\.\d+, linux-arm64\)\n$/],
     ["the executable takes its code cache, and reads a configuration", "ocir-broker config print", 0, /\n$/],
+    ["the helper starts", "docker-credential-ocir --version", 0, /^docker-credential-ocir \(ocir-broker\) \d\S*\n$/],
     ["the shim reports that no daemon runs", "credential-provider-oke", 1, /^ocir-broker: shim-[a-z-]+: /],
   ])("for arm64, under emulation, %s", (_, command, exitCode, printed) => {
     const [name = "", ...args] = command.split(" ");

@@ -1,8 +1,8 @@
-/** Builds the programs of one target, the C ones with the Makefile and the executable with the bundler, and runs each once. */
+/** Builds the programs of one target, the C ones with the Makefile and the executable with the bundler. */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { finished } from "../finished.ts";
-import { CHECKOUT, type Release } from "../release.ts";
+import { CHECKOUT } from "../release.ts";
 import type { Target } from "../target.ts";
 import { LIBATOMIC, libraryPath } from "./libraries.ts";
 import { nodePackage } from "./node-package.ts";
@@ -25,7 +25,7 @@ export interface BuiltPrograms {
   readonly nodePackage: string;
 }
 
-export async function buildPrograms(target: Target, release: Release, folder: string): Promise<BuiltPrograms> {
+export async function buildPrograms(target: Target, folder: string): Promise<BuiltPrograms> {
   const fromNpm = await nodePackage(target, join(folder, "node-from-npm"));
   const variables = [`DIST=${folder}`, `BUILD=${join(folder, "make")}`, `CC=${target.compiler}`];
   await finished("make", ["--silent", "-C", join(CHECKOUT, "packages/native"), "install", ...variables]);
@@ -38,21 +38,5 @@ export async function buildPrograms(target: Target, release: Release, folder: st
   await finished(process.execPath, [join(CHECKOUT, "packages/daemonset/build.ts"), folder]);
   const [node, stripped] = [join(folder, "node"), join(folder, "node.stripped")];
   await finished("patchelf", ["--set-rpath", LIBRARIES_OF_IMAGE, "--output", node, stripped]);
-  await tryOut(target, release, folder);
   return { folder, nodePackage: fromNpm };
-}
-
-/** Ensures that no package contains a program that does not run. */
-async function tryOut(target: Target, release: Release, folder: string): Promise<void> {
-  for (const [name, argument] of [
-    ["ocir-broker", "version"],
-    ["credential-provider-oke", "--version"],
-    ["docker-credential-ocir", "--version"],
-    ["enter-node", "--version"],
-  ] as const) {
-    const [program, ...args] = [...target.emulator.split(" ").filter(Boolean), join(folder, name), argument];
-    // Without Node's variables, because with one ocir-broker restarts itself, which an emulator cannot follow.
-    const said = await finished(program as string, args, { env: { PATH: process.env["PATH"] } });
-    if (!said.includes(` ${release.version}`)) throw new Error(`${name} of ${target.machine} says: ${said}`);
-  }
 }
