@@ -4,7 +4,6 @@ import { parseSettings } from "./settings.ts";
 const WITH_NAMES = { NAMES: "ocir-pull, builder" };
 const OWN = { ...WITH_NAMES, IDENTITY: "controller", SERVICE_ACCOUNT: "pulls", NAMESPACES: "shop,site" };
 const ACCOUNTS = { ...WITH_NAMES, IDENTITY: "serviceAccount" };
-const ONLY_CONTROLLER = "only for OCIR_PULL_SECRETS_IDENTITY=controller";
 const DOMAIN = { IDENTITY_DOMAIN: "https://idcs.example", CLIENT_ID: "client" };
 
 /** `settings` without their prefix, and other variables. */
@@ -49,12 +48,9 @@ it.each([
     { ...OWN, NAMESPACES: "" },
     "neither OCIR_PULL_SECRETS_NAMESPACES nor OCIR_PULL_SECRETS_NAMESPACE_SELECTOR is set",
   ],
-  ["namespaces for service accounts", { ...OWN, ...ACCOUNTS }, ONLY_CONTROLLER],
-  ["a selector for service accounts", { ...ACCOUNTS, NAMESPACE_SELECTOR: "a" }, ONLY_CONTROLLER],
   ["an unknown principal", { ...OWN, PRINCIPAL: "user" }, "must be workload or instance"],
   ["an identity domain without an audience", { ...ACCOUNTS, ...DOMAIN }, "OCIR_PULL_SECRETS_AUDIENCE is not set"],
   ["a domain without TLS", { ...ACCOUNTS, ...DOMAIN, IDENTITY_DOMAIN: "http://a.test" }, "is not an https address"],
-  ["an audience on OKE", { ...ACCOUNTS, AUDIENCE: "oci" }, "on OKE it is the API server's own"],
 ])("parseSettings refuses %s", (_what, settings, message) => {
   expect(() => parse(settings)).toThrow(message);
 });

@@ -49,13 +49,9 @@ export function parseSettings(environment: NodeJS.ProcessEnv): Settings {
 
 function parseIdentity(environment: NodeJS.ProcessEnv, { needed, oneOf }: PodSettings): Settings["identity"] {
   const kind = oneOf(`${PREFIX}IDENTITY`, "serviceAccount", "controller");
+  if (kind === "serviceAccount") return { kind: "service-account", exchange: parseExchange(environment, needed) };
   const namespaces = environment[`${PREFIX}NAMESPACES`] || "";
   const namespaceSelector = environment[`${PREFIX}NAMESPACE_SELECTOR`] || undefined;
-  if (kind === "serviceAccount") {
-    if (namespaces || namespaceSelector)
-      throw new Error(`${PREFIX}NAMESPACES and ${PREFIX}NAMESPACE_SELECTOR are only for ${PREFIX}IDENTITY=controller`);
-    return { kind: "service-account", exchange: parseExchange(environment, needed) };
-  }
   const given = environment[`${PREFIX}PRINCIPAL`] || "workload";
   const principal = oneOf(`${PREFIX}PRINCIPAL`, "workload", "instance", given);
   if (!namespaces && !namespaceSelector)
@@ -68,8 +64,6 @@ function parseIdentity(environment: NodeJS.ProcessEnv, { needed, oneOf }: PodSet
 
 function parseExchange(environment: NodeJS.ProcessEnv, needed: PodSettings["needed"]): TokenExchangeSettings {
   const url = environment[`${PREFIX}IDENTITY_DOMAIN`];
-  if (!url && environment[`${PREFIX}AUDIENCE`])
-    throw new Error(`${PREFIX}AUDIENCE is only for ${PREFIX}IDENTITY_DOMAIN: on OKE it is the API server's own`);
   if (!url) return { kind: "oke" };
   if (URL.parse(url)?.protocol !== "https:") throw new Error(`${PREFIX}IDENTITY_DOMAIN is not an https address`);
   const [audience, clientId] = [needed(`${PREFIX}AUDIENCE`), needed(`${PREFIX}CLIENT_ID`)];
