@@ -4,16 +4,15 @@
  */
 import { createSystemClock } from "@ocir-broker/foundation/time/clock";
 import { isAudience } from "@ocir-broker/kubelet-config/audience";
-import { checkCredentialProviderConfig, readProviders } from "@ocir-broker/kubelet-config/checking/check";
+import { checkCredentialProviderConfig } from "@ocir-broker/kubelet-config/checking/check";
 import type { Finding } from "@ocir-broker/kubelet-config/finding";
-import { explainMatch } from "@ocir-broker/kubelet-config/matching/match";
 import { type MergeOptions, mergeProvider } from "@ocir-broker/kubelet-config/merging/merge";
 import { parseKubeletVersion } from "@ocir-broker/kubelet-config/minor";
 import { NEWEST_MINOR } from "@ocir-broker/kubelet-config/rules";
 import { detectKubelet } from "@ocir-broker/node/kubelet";
 import { createNodeFiles } from "@ocir-broker/node/node-files";
 import { createRunProgram } from "@ocir-broker/node/program-run";
-import { isOurPlugin, PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
+import { PLUGIN_NAME, SERVICE_ACCOUNT_PLUGIN_NAME } from "@ocir-broker/protocol/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CommandErrorCode } from "../error-codes.ts";
 import { UsageError, withPath } from "../failure.ts";
@@ -33,7 +32,6 @@ interface VersionOptions {
 
 interface CheckOptions extends VersionOptions {
   readonly binDir: string;
-  readonly image?: string;
 }
 
 interface MergeCommandOptions extends VersionOptions {
@@ -55,10 +53,6 @@ export function addKubeletConfigCommand(program: Command): void {
     .option(...VERSION_FLAG, parseMinor)
     .addOption(rootOption())
     .option("--bin-dir <directory>", "the kubelet's --image-credential-provider-bin-dir", BIN_DIRECTORY)
-    .option(
-      "--image <image>",
-      "also report which credential providers the kubelet calls for this image; exit 1 if ours is not one of them",
-    )
     .action(check);
 
   kubeletConfig
@@ -107,10 +101,9 @@ async function kubeletMinorOf({ kubeletVersion, root }: VersionOptions): Promise
 }
 
 async function check(paths: readonly string[], options: CheckOptions): Promise<void> {
-  const { binDir, image } = options;
   const { files, directory } = readConfigFiles(paths);
   const kubeletMinor = await kubeletMinorOf(options);
-  const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${binDir}/${name}`);
+  const hasExecutable = (name: string) => createNodeFiles("/").isExecutable(`${options.binDir}/${name}`);
   const findings = checkCredentialProviderConfig(files, { kubeletMinor, directory, hasExecutable });
   for (const finding of findings) process.stdout.write(`${describe(finding)}\n`);
   const isRefused = findings.some(({ severity }) => severity !== "warning");
@@ -119,11 +112,6 @@ async function check(paths: readonly string[], options: CheckOptions): Promise<v
     process.stdout.write(`a kubelet 1.${kubeletMinor} starts with this\n`);
   if (!isRefused && kubeletMinor > NEWEST_MINOR)
     process.stdout.write(`a kubelet 1.${NEWEST_MINOR} starts with this; the rules of later ones are not known yet\n`);
-  if (image === undefined) return;
-  const { run, notRun } = explainMatch(readProviders(files, { kubeletMinor, directory }), image, { kubeletMinor });
-  for (const { name, matchedBy } of run) process.stdout.write(`${name}: called, by ${matchedBy}\n`);
-  for (const { name } of notRun) process.stdout.write(`${name}: not called\n`);
-  if (!run.some(({ name }) => isOurPlugin(name))) process.exitCode = 1;
 }
 
 async function mergeOptionsOf(options: MergeCommandOptions): Promise<MergeOptions> {
