@@ -48,7 +48,7 @@ read_settings() {
 			OCIR_BROKER_CONFIG) config=$value ;;
 			OCIR_BROKER_BOOTSTRAP) bootstrap=$value ;;
 			# Of our other programs.
-			OCIR_BROKER_SOCKET | OCIR_BROKER_STATE_FILE | OCIR_BROKER_DOCS_URL) ;;
+			OCIR_BROKER_SOCKET | OCIR_BROKER_STATE_FILE) ;;
 			OCIR_BROKER_KUBELET_RESTART | OCIR_BROKER_VERSION) ;;
 			*) fail "settings: there is no setting $name" ;;
 		esac

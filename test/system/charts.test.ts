@@ -166,7 +166,7 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
       const output = temporaryFolder();
       const hasApi = name === "ocir-pull-secrets";
       const content = {
-        ...{ name, imageDigest: DIGEST, alertRules: "groups: []\n", docsUrl: "https://docs.example/v1.2.3" },
+        ...{ name, imageDigest: DIGEST, alertRules: "groups: []\n" },
         ...(hasApi && { api: JSON.stringify({ ...api, group: "pulls.example" }) }),
       };
       const release = { version: "1.2.3-rc.1", epochS: 1_790_000_000 };
@@ -175,7 +175,7 @@ describe.skipIf(lackOfHelm !== "").each(["ocir-broker", "ocir-pull-secrets"] as 
       const values = ["--values", ciValues.find((path) => path.includes("default")) ?? ""];
       const rendered = execFileSync(HELM, ["template", "x", packed, ...values], { encoding: "utf8" });
       expect(rendered).toMatch(new RegExp(`image: "?registry\\.example\\.com/\\S+@${DIGEST}"?\n`));
-      expect(show("readme")).toContain("](https://docs.example/v1.2.3/");
+      expect(show("readme")).toMatch(/\]\(https:\/\/github\.com\/[\w-]+\/ocir-broker\/blob\/v1\.2\.3-rc\.1\//);
       expect(show("readme")).not.toContain("](../../..");
       const metadata = parse(show("chart"));
       expect(metadata).toMatchObject({ version: "1.2.3-rc.1", appVersion: "1.2.3-rc.1" });

@@ -178,7 +178,7 @@ const WRONG = [
 
 describeUnless(lackOfRooms(), "ocir-broker-node.sh with a wrong setting", () => {
   /** Ignored, or its error would be another: other programs' variables, and lines within a value. */
-  const IGNORED = `export OCIR_BROKER_SOCKET=/s OCIR_BROKER_STATE_FILE=/s OCIR_BROKER_DOCS_URL=x OCIR_BROKER_KUBELET_RESTART=x
+  const IGNORED = `export OCIR_BROKER_SOCKET=/s OCIR_BROKER_STATE_FILE=/s OCIR_BROKER_KUBELET_RESTART=x
     export OCIR_BROKER_VERSION=1 OTHER="$(printf 'a\\nOCIR_BROKER_SORUCES=x\\nOCIR_BROKER_BOOTSTRAP=none')"`;
 
   it.each(["dash", "bash"])(

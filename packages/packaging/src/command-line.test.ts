@@ -30,10 +30,10 @@ it.each<[args: string[], asked: object]>([
 });
 
 it("warningOf names what to set for what the release lacks", () => {
-  const all = { baseUrl: "https://b.example", apiGroup: "pulls.example", docsUrl: "https://d.example" };
+  const all = { baseUrl: "https://b.example", apiGroup: "pulls.example" };
   expect(warningOf(all)).toBe("");
   expect(warningOf({ ...all, baseUrl: undefined })).toMatch(
     /warning: .*no address.*\nSet sources= at its top, or OCIR_BROKER_SOURCES, .* --base-url\.\n$/,
   );
-  expect(warningOf({ baseUrl: all.baseUrl })).toMatch(/warning: .*--api-group.*\n.*warning: .*OCIR_BROKER_DOCS_URL/);
+  expect(warningOf({ baseUrl: all.baseUrl })).toMatch(/warning: .*--api-group/);
 });

@@ -14,7 +14,6 @@ Makes a release, for amd64 and arm64, in about 4 minutes on two processors. docs
   DIR              the output: a new or empty folder (default: dist/packages, which is replaced at the end)
 
 Environment:
-  OCIR_BROKER_DOCS_URL    address of this release's folder docs, for the links of the alerts
   SOURCE_DATE_EPOCH       the time stamp in all packages (default: that of the last commit)
 `;
 
@@ -59,7 +58,6 @@ const WARNINGS = {
   baseUrl: `without --base-url, ocir-broker-node.sh has no address from which nodes download the archive.
 Set sources= at its top, or OCIR_BROKER_SOURCES, to that address, put the archive into the nodes' image, or build again with --base-url.`,
   apiGroup: "without --api-group, the release has no pull-secrets controller.",
-  docsUrl: "without OCIR_BROKER_DOCS_URL, the alerts have no links to their runbooks.",
 };
 
 /** Empty if nothing is missing in the release. */

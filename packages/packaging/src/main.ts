@@ -25,7 +25,7 @@ async function main({ folder, isForHere, baseUrl, apiGroup }: Extract<Asked, { f
     rmSync(WORK, { recursive: true, force: true });
     const onStep = (step: string): void =>
       void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  making ${step}\n`);
-    const options = { release, baseUrl, apiGroup, environment: process.env, output: unfinished, work: WORK, onStep };
+    const options = { release, baseUrl, apiGroup, output: unfinished, work: WORK, onStep };
     const made = await (isForHere ? makeTrial(options) : makeRelease(options));
     finish();
     for (const name of made) {
@@ -34,7 +34,7 @@ async function main({ folder, isForHere, baseUrl, apiGroup }: Extract<Asked, { f
     }
     if (isForHere) return;
     process.stdout.write(`${join(output, INDEX)} says what each file is for\n`);
-    process.stderr.write(warningOf({ baseUrl, apiGroup, docsUrl: process.env["OCIR_BROKER_DOCS_URL"] }));
+    process.stderr.write(warningOf({ baseUrl, apiGroup }));
   } catch (error) {
     fail(`${error instanceof Error ? error.message : error}\n`, 1);
     // The other target's build may still run.

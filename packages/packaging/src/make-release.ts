@@ -37,16 +37,15 @@ interface TrialOptions {
 interface ReleaseOptions extends TrialOptions {
   /** Of pull secrets; without one, the release has no files of them. */
   readonly apiGroup: string | undefined;
-  readonly environment: NodeJS.ProcessEnv;
 }
 
 /** @returns the names of the files in `output`. */
 export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
-  const { release, environment, output, work, onStep } = options;
+  const { release, output, work, onStep } = options;
   const put = (name: string, text: string): void => writeFileSync(join(output, name), text);
   const prefix = `ocir-broker-${release.version}`;
   put(`${prefix}-build-tools.txt`, describeBuildTools(release));
-  put(`${prefix}.rules.yaml`, alertRules(environment, "ocir-broker"));
+  put(`${prefix}.rules.yaml`, alertRules(release, "ocir-broker"));
   copyFileSync(join(CHECKOUT, "monitoring/ocir-broker.dashboard.json"), join(output, `${prefix}.dashboard.json`));
   onStep("nfpm");
   const nfpm = await buildNfpm(work);
@@ -67,9 +66,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<string[]> {
   return writeSums(output);
 }
 
-function makeChart({ release, environment, output, work }: ReleaseOptions, chart: Omit<ChartContent, "alertRules">) {
-  const docsUrl = environment["OCIR_BROKER_DOCS_URL"];
-  const content = { ...chart, docsUrl, alertRules: alertRules(environment, chart.name) };
+function makeChart({ release, output, work }: ReleaseOptions, chart: Omit<ChartContent, "alertRules">) {
+  const content = { ...chart, alertRules: alertRules(release, chart.name) };
   return makeHelmChart(release, content, { work: join(work, "chart", chart.name), output });
 }
 

@@ -25,6 +25,11 @@ export function homeUrl(): string {
   return /^home: (.*)$/m.exec(chart)?.[1] ?? "";
 }
 
+/** The folder of this release's pages. */
+export function pagesUrl({ version }: Release): string {
+  return `${homeUrl()}/blob/v${version}`;
+}
+
 function ownVersion(): string {
   const { version } = JSON.parse(readFileSync(join(CHECKOUT, "packages/cli/package.json"), "utf8")) as Release;
   return version;

@@ -4,7 +4,7 @@
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CHECKOUT, type Release } from "../release.ts";
+import { CHECKOUT, pagesUrl, type Release } from "../release.ts";
 import { makeTar } from "./tar.ts";
 
 const CHARTS = join(CHECKOUT, "deploy/helm");
@@ -19,14 +19,12 @@ export interface ChartContent {
   readonly alertRules: string;
   /** pull-secret-api.json instead of the checkout's. */
   readonly api?: string;
-  /** OCIR_BROKER_DOCS_URL, for the links of the README. */
-  readonly docsUrl?: string | undefined;
 }
 
 /** @returns the name of the file in `output`. */
 export async function makeHelmChart(
   release: Release,
-  { name, imageDigest, alertRules, api, docsUrl }: ChartContent,
+  { name, imageDigest, alertRules, api }: ChartContent,
   { work, output }: { work: string; output: string },
 ): Promise<string> {
   const folder = join(work, name);
@@ -37,7 +35,7 @@ export async function makeHelmChart(
   replaceIn(path, /^( +image: \S+):\S+$/m, `$1:${release.version}@${imageDigest}`);
   replaceIn(path, /(?<=\/releases\/download\/)[^/]+/, `v${release.version}`);
   replaceIn(path, /(?<=prerelease: )"false"/, `"${release.version.includes("-")}"`);
-  if (docsUrl) replaceIn(join(folder, "README.md"), /\]\(\.\.\/\.\.\/\.\.\//g, `](${docsUrl.replace(/\/*$/, "/")}`);
+  replaceIn(join(folder, "README.md"), /\]\(\.\.\/\.\.\/\.\.\//g, `](${pagesUrl(release)}/`);
   replaceIn(join(folder, "values.yaml"), /^ {2}digest: ""$/m, `  digest: ${imageDigest}`);
   writeFileSync(join(folder, `files/${name}.rules.yaml`), alertRules);
   if (api !== undefined) {

@@ -1,7 +1,7 @@
 /** An image for all architectures without a base, so there is nothing else to patch: an OCI layout in a tar. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { homeUrl, type Release } from "../release.ts";
+import { homeUrl, pagesUrl, type Release } from "../release.ts";
 import type { Target } from "../target.ts";
 import { finishLayout, putImage, putIndex } from "./oci-layout.ts";
 import { makeTar } from "./tar.ts";
@@ -45,7 +45,7 @@ export async function makeImage(
     "org.opencontainers.image.created": created,
     "org.opencontainers.image.source": home,
     "org.opencontainers.image.url": home,
-    "org.opencontainers.image.documentation": `${home}/blob/v${release.version}/docs/install.md`,
+    "org.opencontainers.image.documentation": `${pagesUrl(release)}/docs/install.md`,
   };
   const images = [];
   for (const { target, root } of roots) {
