@@ -19,6 +19,8 @@ const SMALL = ["-ldflags", "-s -w"];
 export const ARGO_CD = ownProgram("argocd", "main.go");
 export const BUILDCTL = programOf("buildctl", "buildkit", "github.com/moby/buildkit/cmd/buildctl");
 export const BUILDKITD = programOf("buildkitd", "buildkit", "github.com/moby/buildkit/cmd/buildkitd");
+/** krane is crane with other clouds' helpers built in; its module has no version. */
+export const CRANE = programOf("crane", "crane", "github.com/google/go-containerregistry/cmd/crane");
 /** Flux's, unmodified. A build takes 12 minutes on two cores. */
 export const SOURCE_CONTROLLER = programOf(
   "source-controller",
@@ -26,7 +28,7 @@ export const SOURCE_CONTROLLER = programOf(
   "github.com/fluxcd/source-controller",
 );
 export const STARGZ = ownProgram("stargz", "main.go", "image.go", "serve.go");
-const PROGRAMS = [ARGO_CD, BUILDCTL, BUILDKITD, SOURCE_CONTROLLER, STARGZ];
+const PROGRAMS = [ARGO_CD, BUILDCTL, BUILDKITD, CRANE, SOURCE_CONTROLLER, STARGZ];
 
 interface DefinitionsModule {
   /** With its version. */
