@@ -19,8 +19,8 @@ const PAGE = readFileSync("docs/troubleshooting.md", "utf8");
 const QUOTED = [...PAGE.matchAll(/^```text\n([^`]*)\n```$/gm)].map(([, text]) => text);
 /** For a wrong login: the message of the runtime, and the words of the page. */
 const REFUSED_LOGIN = {
-  "CRI-O": ["invalid username/password", "CRI-O says `invalid username/password`"],
-  containerd: ["Unauthorized", "containerd `Unauthorized`"],
+  "CRI-O": ["invalid username/password", "`invalid username/password` (CRI-O)"],
+  containerd: ["Unauthorized", "`Unauthorized` (containerd)"],
 } as const;
 const KUBELET_FILE = "/var/lib/kubelet/config.json";
 const QUOTED_HOST = "iad.ocir.io";
