@@ -4,6 +4,7 @@
  * Caches the region for the life of the process, and remembers the tenancy.
  */
 import type { Expiring } from "@ocir-broker/foundation/expiring";
+import { createLimiter } from "@ocir-broker/foundation/time/limiter";
 import { IdentityError } from "../identity-error.ts";
 import type { IdentityProvider, IdentityProviderContext, SigningSession } from "../identity-provider.ts";
 import type { RegionInfo } from "../region-info.ts";
@@ -12,6 +13,7 @@ import { authUrlOf, type InstancePrincipalSettings, metadataBaseUrlsOf } from ".
 import { federate } from "./federation.ts";
 import { type LeafCertificate, readLeafCertificate } from "./leaf-certificate.ts";
 import { createMetadataService } from "./metadata-service.ts";
+import { runLimited } from "./pause.ts";
 import { fetchRegion } from "./region.ts";
 import { decodeSession, encodeSession } from "./session-record.ts";
 
@@ -26,15 +28,14 @@ export function createInstancePrincipal(
     baseUrls: metadataBaseUrlsOf(settings),
   });
   const federation = { clock, send: context.sendAuth };
-  let knownRegion: Promise<RegionInfo> | undefined;
+  const regions = createLimiter({ clock, concurrency: 1 });
+  let knownRegion: RegionInfo | undefined;
   let tenancyId: string | undefined;
 
-  function region(signal: AbortSignal): Promise<RegionInfo> {
-    knownRegion ??= fetchRegion(metadata, signal).catch((error: unknown) => {
-      knownRegion = undefined;
-      throw error;
-    });
-    return knownRegion;
+  /** One after the other: the region is requested once, and nobody waits for a request that another one's signal ends. */
+  async function region(signal: AbortSignal): Promise<RegionInfo> {
+    const fetchOnce = async () => (knownRegion ??= await fetchRegion(metadata, signal));
+    return knownRegion ?? runLimited(regions, "metadata service", signal, fetchOnce);
   }
 
   /** Three metadata requests and one POST. Every session has a new key. */
