@@ -20,7 +20,7 @@ export const ORACLE_LIMITS = {
   /** Probes of repositories, in the background. Those beyond the full queue are dropped. */
   probes: { concurrency: 8, spacingMs: 10, maxQueued: 512 },
   /** Token exchanges for service accounts: a node's first pods at once, then ten a second. */
-  tokenExchange: { burst: 64, spacingMs: 100 },
+  tokenExchange: { burst: 256, spacingMs: 100 },
   /**
    * A pod's token that Oracle has refused is not sent again for this long. The kubelet asks for credentials whenever it looks at a pod
    * that cannot start, every 10 to 15 s, also while it delays the next pull.

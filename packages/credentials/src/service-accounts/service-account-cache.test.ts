@@ -187,7 +187,7 @@ describe("createServiceAccountCache", () => {
     expect(await get(token)).not.toBe(first);
   });
 
-  it("asks for 64 token exchanges at once, and then for ten a second", async () => {
+  it("asks for 256 token exchanges at once, and then for ten a second", async () => {
     const unused = () => Promise.reject(new Error("not reached"));
     let exchanges = 0;
     const cache = createServiceAccountCache({
@@ -202,12 +202,12 @@ describe("createServiceAccountCache", () => {
       keys: { isSigned: async () => true },
     });
     const deadlineAtMs = now.monotonicMs() + LIMIT_MS;
-    const pods = await Promise.all(Array.from({ length: 80 }, (_, pod) => issue({ serviceAccount: `puller-${pod}` })));
+    const pods = await Promise.all(Array.from({ length: 280 }, (_, pod) => issue({ serviceAccount: `puller-${pod}` })));
     const pulls = Promise.allSettled(pods.map((token) => cache.get(HOST, token, { deadlineAtMs })));
     await now.advance(0);
-    expect(exchanges).toBe(64);
+    expect(exchanges).toBe(256);
     await now.advance(1_000);
-    expect(exchanges).toBe(74);
+    expect(exchanges).toBe(266);
     cache.close();
     await pulls;
   });
