@@ -92,7 +92,7 @@ export const DIAGNOSES = {
   "service-accounts-off": problemOf(BROKER_ERRORS["service-accounts-off"]),
   "service-accounts-unused": problem(
     "the broker exchanges service-account tokens, but the kubelet sends none",
-    "run ocir-broker kubelet-config merge with --service-accounts (see its --help)",
+    "run ocir-broker node connect --service-accounts AUDIENCE, and restart the kubelet",
   ),
   "kubelet-too-old": problem(
     "this kubelet does not support service-account tokens for credential providers",
@@ -105,7 +105,7 @@ export const DIAGNOSES = {
   ),
   "service-account-annotation": problem(
     "the kubelet does not send the annotation that opts service accounts in, so all pods use the node's identity",
-    "run ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME, or set serviceAccounts.select: all",
+    "set serviceAccounts.select: all, or replace the kubelet's configuration with what ocir-broker kubelet-config merge --service-accounts AUDIENCE --annotation NAME prints",
   ),
 
   "service-account-not-tried": unknown(

@@ -76,7 +76,7 @@ export const RULES = {
   },
   "service-account-overlap": { fix: "remove the entry from one of them" },
   "service-account-token-missing": {
-    fix: "write the entry with ocir-broker kubelet-config merge --service-accounts AUDIENCE, or remove it",
+    fix: "run ocir-broker node connect --service-accounts AUDIENCE, or remove the entry",
   },
 } as const satisfies Record<string, Rule>;
 
