@@ -41,6 +41,7 @@ export async function startInProcess({ simulator, logLevel, config: sections, ..
         ? pulledFrom(text, image)
         : { kind: "error", code: /^ocir-broker: ([a-z-]+): /.exec(text)?.[1] ?? text };
     },
+    metrics: async () => (await callSocket(config.sockets.health, "/metrics")).text,
     /** Whether a session or a token that is kept is being fetched: no next fetch of it is planned. */
     isFetching(): boolean {
       const { session, registries } = broker.health.details();
