@@ -72,7 +72,9 @@ export function addKubeletConfigCommand(program: Command): void {
       "after",
       `
 Example:
-  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml`,
+  ocir-broker kubelet-config merge /etc/kubernetes/credential-provider-config.yaml >merged.yaml
+
+Write to another file: the shell empties the one after > before it is read.`,
     )
     .action(async (path: string, options: MergeCommandOptions) => {
       const merge = await mergeOptionsOf(options);

@@ -2,7 +2,8 @@
  * Makes a server listen: on a socket that it creates with the right mode from the start, or on a descriptor from systemd
  * (socket activation).
  *
- * A stale socket file is replaced. A live socket, or a file that is not a socket, is never replaced. When the server closes,
+ * A stale socket file is replaced; a file that is not a socket, or whose socket is answered, is not. Two processes that find the same
+ * stale file at once may both replace it: the later one then gets the calls. When the server closes,
  * libuv removes a socket file that it bound, but not the file of an inherited descriptor.
  */
 import { once } from "node:events";
