@@ -110,9 +110,11 @@ describe("a rollout", () => {
       expect(Object.keys(annotationsOf(a))).toEqual(["ocir-broker/try"]);
     });
 
-    it("until the node is cordoned", async () => {
+    it("until the node is cordoned, which gives the Lease back at once", async () => {
+      const fromS = simulation.nowS();
       simulation.api.cordon("a", true);
       await until(() => isInstalled(b));
+      expect(simulation.nowS() - fromS).toBeLessThan(LEASE_SECONDS / 2);
     });
 
     it("until the chart is changed, whatever happens to its pod", async () => {
@@ -246,6 +248,27 @@ describe("a restart of the kubelet", () => {
     simulation.api.isUp = true;
     await until(() => isInstalled(a) || simulation.api.events.length > 0);
     expect([a.restarts, simulation.api.events]).toEqual([["1/0"], []]);
+  });
+
+  it("keeps the Lease if a pod ends between two pods' parts of one try", async () => {
+    a.failure = "with-flags";
+    start(a);
+    await until(() => a.steps.includes("connect"));
+    a.pod?.kill();
+    start(a);
+    await terminate(a);
+    expect(holder()).toBe("a");
+  });
+
+  it("goes on with taking its flags back after a kill amid that", async () => {
+    a.failure = "silent";
+    start(a);
+    await until(() => a.steps.includes("disconnect"));
+    a.pod?.kill();
+    a.steps.length = 0;
+    start(a);
+    await failed(a);
+    expect([a.steps.includes("connect"), a.hasFlags, simulation.stateOf("a")]).toEqual([false, false, "failed"]);
   });
 
   it.each([40, 310])("of a kubelet that fails, killed after %i s, restarts it twice at most", async (seconds) => {
