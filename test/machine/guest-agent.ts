@@ -21,9 +21,9 @@ export type GuestAgent = ReturnType<typeof connectGuestAgent>;
 /** @param signal ends everything: the machine is off */
 export function connectGuestAgent(socketPath: string, signal: AbortSignal) {
   const socket = createConnection(socketPath);
-  // The machine may go off at any time, which `signal` tells.
-  socket.on("error", () => undefined);
   const lines = createInterface({ input: socket });
+  // The socket's errors too. The machine may go off at any time, which `signal` tells.
+  lines.on("error", () => undefined);
   signal.addEventListener("abort", () => socket.destroy());
   let last: Promise<unknown> = synchronise();
 
