@@ -27,8 +27,8 @@ const UNITS = "ocir-broker.socket ocir-broker-health.socket ocir-broker.service"
 const RESTART_KUBELET = "systemctl daemon-reload && systemctl restart kubelet";
 const FLAGS = '"--image-credential-provider-config=<file> --image-credential-provider-bin-dir=/usr/local/bin"';
 const BOOTSTRAP = `bash /var/run/oke-init.sh --kubelet-extra-args ${FLAGS}`;
-const EXTRA_ARGS = `write a space instead: ${BOOTSTRAP}; then replace the node, because it runs only at the first boot`;
-const CONNECT = "ocir-broker node connect, which names what the kubelet needs";
+const EXTRA_ARGS = `write a space instead: ${BOOTSTRAP}; then replace the node, because cloud-init runs this only at the first boot`;
+const CONNECT = "ocir-broker node connect, which says what the kubelet still needs";
 const OWN_FILE = "remove the helper from it, and give root's tools another file by DOCKER_CONFIG or REGISTRY_AUTH_FILE";
 const RELABEL = "restorecon -Rv /usr/libexec/ocir-broker";
 
@@ -126,7 +126,7 @@ export const DIAGNOSES = {
   ),
   "namespace-unknown": problem(
     "no tenancy has the namespace in the image's name",
-    "correct the part after the registry host, which is not the tenancy's name: oci os ns get",
+    "correct the part after the registry host: not the tenancy's name, but the namespace that oci os ns get prints",
   ),
   "access-unclear": unknown("it is unclear whether this identity may read the image", NEXT.outage),
   "image-look-alike": warning(
@@ -155,7 +155,7 @@ export const DIAGNOSES = {
     "systemctl enable ocir-broker.socket && systemctl restart ocir-broker.socket ocir-broker.service",
   ),
   "socket-mode": problem(
-    "users other than root can get this node's tokens, or root cannot",
+    "the socket has a wrong mode: users other than root can get this node's tokens, or root cannot",
     "systemctl restart ocir-broker.socket ocir-broker.service; if the mode stays, do so again after systemctl revert ocir-broker.socket",
   ),
 
@@ -195,7 +195,7 @@ export const DIAGNOSES = {
   "daemon-starting": warning("the daemon has no token yet", BROKER_ERRORS["service-account-failed"].next),
   "daemon-degraded": warning(
     "the daemon cannot get or renew a session or token",
-    `ocir-broker status; ${JOURNAL}; if no pod pulls from the host that fails: registries.prefetch: []`,
+    `ocir-broker status; ${JOURNAL}; if no pod pulls from the host that fails, set registries.prefetch: []`,
   ),
 
   "selinux-ok": ok("SELinux does not interfere"),

@@ -38,9 +38,9 @@ export const NEXT = {
   proxyAddress: "check proxy.https (or HTTPS_PROXY), and that the node can connect to it",
   proxySettings: "check proxy.https and proxy.noProxy, and the proxy's own rules",
   reinstall: "reinstall ocir-broker",
-  release: "check that the shim and the broker are from the same release",
+  release: "check that the shim (the plugin) and the daemon are from the same release",
   trust:
-    "if a proxy inspects TLS, or in a dedicated region, add its CA to upstream.caFile or, if that is not set, to the system " +
+    "add the CA of a proxy that inspects TLS, or of a dedicated region, to upstream.caFile or, if that is not set, to the system " +
     "(update-ca-trust, on Ubuntu update-ca-certificates), then systemctl restart ocir-broker",
   wait: "no action needed: it is retried",
 } as const;

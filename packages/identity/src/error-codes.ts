@@ -17,10 +17,10 @@ const GITHUB =
   "add permissions: id-token: write to the job, and leave its ACTIONS_ID_TOKEN_REQUEST_ variables as they are, also in a container";
 
 const CERTIFICATE =
-  "check the clock, wait some minutes, because OCI may be replacing the certificate, and reboot the instance if this lasts";
+  "check the clock; wait some minutes, because OCI may be replacing the certificate; if this lasts, reboot the instance";
 
 const METADATA =
-  "check that this is an OCI instance, and that it reaches OCI's 169.254.169.254 directly (no proxy, primary VNIC, iptables -S OUTPUT)";
+  "check that this is an OCI instance, and that it reaches 169.254.169.254 without a proxy and through its primary VNIC (iptables -S OUTPUT shows rules that block it)";
 
 const RESTART_JOB = "check the clock, then restart the job or the container";
 
@@ -104,7 +104,7 @@ export const IDENTITY_ERRORS = {
   "federation-proxy-unreachable": transient("the auth service cannot be reached through the proxy", NEXT.proxyAddress),
   "federation-refused": permanent(
     "the auth service refused this instance",
-    "reboot it, because a move or clone may have left it another instance's state, and recreate it if that does not help",
+    "reboot it, because after a move or clone it may still have another instance's state, and recreate it if that does not help",
   ),
   "federation-throttled": transient("the auth service rate-limits requests", NEXT.wait),
   "federation-tls": transient("the auth service's certificate is not trusted", NEXT.trust),

@@ -39,7 +39,7 @@
   "run it as root, or check the socket's owner and mode"
 #define SHIM_BROKER_MISSING(path) \
   "shim-broker-missing", \
-  "no daemon responds, and this program cannot be run:", \
+  "no daemon responds, and ocir-broker cannot be run at:", \
   (path), \
   "install ocir-broker there, or start its daemon"
 #define SHIM_SOCKET_PATH_TOO_LONG \

@@ -57,7 +57,7 @@ export const SHIM_ERRORS = {
   },
   "shim-broker-missing": {
     ...permanent(
-      "no daemon responds, and this program cannot be run:",
+      "no daemon responds, and ocir-broker cannot be run at:",
       "install ocir-broker there, or start its daemon",
     ),
     detail: "path",
