@@ -17,7 +17,7 @@ const GITHUB =
   "add permissions: id-token: write to the job, and leave its ACTIONS_ID_TOKEN_REQUEST_ variables as they are, also in a container";
 
 const CERTIFICATE =
-  "check the clock; wait some minutes, because OCI may be replacing the certificate; if this lasts, reboot the instance";
+  "check the clock, wait some minutes, because OCI may be replacing the certificate, and reboot the instance if this lasts";
 
 const METADATA =
   "check that this is an OCI instance, and that it reaches 169.254.169.254 without a proxy and through its primary VNIC (iptables -S OUTPUT shows rules that block it)";
