@@ -8,8 +8,14 @@ const MINUTE = 60_000;
 const NOW = 1_767_225_600_000;
 const HOSTS = ["iad.ocir.io", "fra.ocir.io"];
 const RESOURCE: PullSecret = {
-  ...{ namespace: "shop", name: "ocir-pull", uid: "1", generation: 1, serviceAccountName: "pull" },
-  ...{ registries: HOSTS, formats: [], status: undefined },
+  namespace: "shop",
+  name: "ocir-pull",
+  uid: "1",
+  generation: 1,
+  serviceAccountName: "pull",
+  registries: HOSTS,
+  formats: [],
+  status: undefined,
 };
 
 /** Tokens that are renewed this many minutes from now, and half an hour after they were fetched. */
